@@ -1,0 +1,104 @@
+"""Every error that pgx raises on purpose. One line each: what, where, and what to do.
+
+    PgxError
+    ├── UsageError           2  the options contradict each other
+    ├── InputError           3  the input cannot be read or understood
+    │   ├── NotFoundError       no such file
+    │   ├── FormatError         not a VCF or BCF, truncated, or without samples
+    │   ├── SampleError         a sample that the file does not have
+    │   └── AssemblyError       the assembly is unknown or contradicted
+    ├── OutputError          3  the output cannot be written
+    └── ReferenceDataError   4  the data in reference/ (or of --evidence) is invalid
+
+The number is the exit code. Messages name files, samples and options, never a genotype.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import ClassVar
+
+
+def printable(text: str, limit: int = 200) -> str:
+    """Return `text` fit for one line of a terminal: no control, format or line-break characters.
+
+    Names come from files of strangers; an escape sequence in a sample name must not reach a terminal.
+    """
+    clean = "".join(
+        char if unicodedata.category(char) not in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"} else "\N{REPLACEMENT CHARACTER}"
+        for char in text
+    )
+    return clean if len(clean) <= limit else clean[: limit - 1] + "…"
+
+
+class PgxError(Exception):
+    """An error with a cause that the user can do something about.
+
+    Parameters
+    ----------
+    what
+        What is wrong, without a full stop.
+    where
+        The file, sample or option concerned; may be empty.
+    cure
+        What to do about it, as an instruction; may be empty.
+    """
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, what: str, *, where: str = "", cure: str = "") -> None:
+        super().__init__(what, where, cure)
+        self.what = what
+        self.where = where
+        self.cure = cure
+
+    def __str__(self) -> str:
+        """Return the one line that the user sees."""
+        line = f"{self.where}: {self.what}" if self.where else self.what
+        return printable(f"{line}. {self.cure}" if self.cure else line, limit=1000)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle with keywords, so that a worker process can hand the error back."""
+        return _rebuild, (type(self), self.what, self.where, self.cure)
+
+
+def _rebuild(kind: type[PgxError], what: str, where: str, cure: str) -> PgxError:
+    return kind(what, where=where, cure=cure)
+
+
+class UsageError(PgxError):
+    """Options that contradict each other, or an option with a value that it cannot have."""
+
+    exit_code = 2
+
+
+class InputError(PgxError):
+    """The input cannot be read or understood."""
+
+    exit_code = 3
+
+
+class NotFoundError(InputError):
+    """There is no such input."""
+
+
+class FormatError(InputError):
+    """The input is not a VCF or BCF, is damaged, or has no samples."""
+
+
+class SampleError(InputError):
+    """A sample was asked for that the input does not have."""
+
+
+class AssemblyError(InputError):
+    """The assembly of the input is unknown, or contradicted."""
+
+
+class OutputError(InputError):
+    """The output cannot be written."""
+
+
+class ReferenceDataError(PgxError):
+    """A file of reference/, or of a user's own evidence, is invalid."""
+
+    exit_code = 4

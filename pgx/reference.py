@@ -1,0 +1,114 @@
+"""Where reference/ is, and the one way in which its files are read.
+
+Every fact that is not code (positions, alleles, frequencies, thresholds, claims, sentences) is a TOML
+file there. It is read into a strict model: an unknown key is an error, not a comment.
+"""
+
+from __future__ import annotations
+
+import datetime
+import functools
+import hashlib
+import tomllib
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from pgx.errors import ReferenceDataError
+
+_DIGESTED_SUFFIXES = frozenset({".toml", ".tsv", ".json"})
+
+
+class StrictModel(BaseModel):
+    """A frozen model in which an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Provenance(StrictModel):
+    """Where the facts of a file come from."""
+
+    origin: str
+    date: datetime.date
+    note: str = ""
+
+
+class _Manifest(StrictModel):
+    provenance: Provenance
+    release: str
+
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+
+@functools.cache
+def root() -> Path:
+    """Return the folder of the reference data: inside the installed package, else beside it in the tree.
+
+    Raises
+    ------
+    ReferenceDataError
+        Neither place holds a manifest.
+    """
+    package = Path(__file__).resolve().parent
+    for candidate in (package / "_reference", package.parent / "reference"):
+        if (candidate / "manifest.toml").is_file():
+            return candidate
+    raise ReferenceDataError(
+        "the reference data of pgx is missing", where=str(package), cure="Install pgx again"
+    )
+
+
+def read_model(path: Path, model: type[ModelT]) -> ModelT:
+    """Read one TOML file into `model`.
+
+    Raises
+    ------
+    ReferenceDataError
+        The file cannot be read, is not TOML, or does not fit the model. The line names file and key.
+    """
+    try:
+        with path.open("rb") as handle:
+            return model.model_validate(tomllib.load(handle))
+    except OSError as error:
+        raise ReferenceDataError(
+            f"cannot be read ({error.strerror})", where=str(path), cure="Check the path and its permissions"
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ReferenceDataError(f"is not valid TOML: {error}", where=str(path), cure="Correct the file") from error
+    except ValidationError as error:
+        raise ReferenceDataError(describe(error), where=str(path), cure="Correct the file") from error
+
+
+def describe(error: ValidationError) -> str:
+    """Return the first fault of a validation error as `key: message`, with the number of further ones."""
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    key = ".".join(str(part) for part in first["loc"])
+    more = error.error_count() - 1
+    line = f"{key}: {first['msg']}" if key else str(first["msg"])
+    return f"{line} (and {more} more)" if more else line
+
+
+def load(name: str, model: type[ModelT]) -> ModelT:
+    """Read the file `name` of reference/ (relative, with `/`) into `model`; see `read_model`."""
+    return read_model(root() / name, model)
+
+
+@functools.cache
+def release() -> str:
+    """Return the release number of the reference data."""
+    return load("manifest.toml", _Manifest).release
+
+
+@functools.cache
+def digest() -> str:
+    """Return `sha256:` and the digest over names and contents of all data files of reference/."""
+    total = hashlib.sha256()
+    base = root()
+    for path in sorted(base.rglob("*"), key=lambda item: item.relative_to(base).as_posix()):
+        if path.suffix in _DIGESTED_SUFFIXES and path.is_file():
+            content = path.read_bytes()
+            total.update(f"{path.relative_to(base).as_posix()}\0{len(content)}\0".encode())
+            total.update(content)
+    return f"sha256:{total.hexdigest()}"
