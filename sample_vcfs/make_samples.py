@@ -3,14 +3,15 @@
 
     python sample_vcfs/make_samples.py SOURCE [TARGET]
 
-SOURCE is a folder with `derived.1kgp3_peddy.GRCh37.vcf.gz` and `derived.1kgp3_peddy.GRCh38.vcf.gz`: the unphased
-genotypes of 2,504 people at 85 sites of chromosome 19, re-encoded as VCF from the site files of peddy 0.4.8 (MIT,
-see LICENSE.peddy). TARGET is the folder to write to, by default this one.
+SOURCE is a folder with `derived.1kgp3_peddy.GRCh37.vcf.gz` and `derived.1kgp3_peddy.GRCh38.vcf.gz`: the
+unphased genotypes of 2,504 people at 85 sites of chromosome 19, re-encoded as VCF from the site files of
+peddy 0.4.8 (MIT, see LICENSE.peddy). TARGET is the folder to write to, by default this one.
 
-What is cut stands in `manifest.tsv`: every file whose origin begins with `1000 Genomes` is written anew, with the
-samples that its rows name, in their order, and all sites. A name that ends in `.gz` is compressed with bgzip and
-indexed. The records are not changed; of the header only the traces of earlier commands are dropped. Two runs give
-the same VCF text. The other files of the folder are written by hand and stay as they are.
+What is cut stands in `manifest.tsv`: every file whose origin begins with `1000 Genomes` is written anew,
+with the samples that its rows name, in their order, and all sites. A name that ends in `.gz` is
+compressed with bgzip and indexed. The records are not changed; of the header only the traces of earlier
+commands are dropped. Two runs give the same VCF text. The other files of the folder are written by hand
+and stay as they are.
 """
 
 from __future__ import annotations
