@@ -1,0 +1,21 @@
+"""The evidence: claims with their sources, matched to a person's status without saying more than they do."""
+
+from __future__ import annotations
+
+from pgx.evidence.base import EvidenceBase, load
+from pgx.evidence.citation import SourceCitation
+from pgx.evidence.conclusion import Conclusion
+from pgx.evidence.matching import ConflictNote, MatchedClaim, Response, StatusRow, Subject, respond
+
+__all__ = [
+    "Conclusion",
+    "ConflictNote",
+    "EvidenceBase",
+    "MatchedClaim",
+    "Response",
+    "SourceCitation",
+    "StatusRow",
+    "Subject",
+    "load",
+    "respond",
+]

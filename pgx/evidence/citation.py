@@ -1,0 +1,87 @@
+"""How a source is named in a report: only what is verified or inferred is printed as a reference.
+
+Everything else is cited as the article and its marker, because that is all that is known.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pgx.evidence.base import EvidenceBase
+from pgx.evidence.model import Claim, Identity, Source, SourceKind
+
+PRINTABLE = frozenset({Identity.VERIFIED, Identity.INFERRED})
+THROUGH_ARTICLE = "through-article"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceCitation:
+    """One source of a claim, ready to print.
+
+    Attributes
+    ----------
+    marker
+        The marker numbers of the article that stand for it, as `52` or `3, 20`; None outside the article.
+    citation
+        One line.
+    certainty_of_identity
+        "verified", "inferred" or "through-article".
+    seen
+        What was seen of it: "full-text", "abstract", "excerpt", "record" or "only-through-article".
+    """
+
+    key: str
+    marker: str | None
+    citation: str
+    doi: str | None
+    pmid: str | None
+    certainty_of_identity: str
+    seen: str
+
+
+def cite(base: EvidenceBase, claim: Claim) -> tuple[SourceCitation, ...]:
+    """Return the sources of a claim in its own order."""
+    return tuple(_cite(base, claim, base.sources[key]) for key in claim.sources)
+
+
+def _cite(base: EvidenceBase, claim: Claim, source: Source) -> SourceCitation:
+    markers = _markers(claim, source)
+    printed = source.identity in PRINTABLE
+    return SourceCitation(
+        key=source.key,
+        marker=", ".join(map(str, markers)) or None,
+        citation=reference_line(base, source) if printed else _through_article(base, markers),
+        doi=(source.doi or None) if printed else None,
+        pmid=(source.pmid or None) if printed else None,
+        certainty_of_identity=source.identity.value if printed else THROUGH_ARTICLE,
+        seen=source.seen.value,
+    )
+
+
+def _markers(claim: Claim, source: Source) -> tuple[int, ...]:
+    if claim.article is None:
+        return ()
+    if source.kind is SourceKind.ARTICLE:
+        return claim.article.markers
+    return tuple(marker for marker in claim.article.markers if marker in source.markers)
+
+
+def _through_article(base: EvidenceBase, markers: tuple[int, ...]) -> str:
+    key = "marker" if markers else "no_marker"
+    return base.wording.citation[key].format(markers=", ".join(map(str, markers)))
+
+
+def reference_line(base: EvidenceBase, source: Source) -> str:
+    """Return a reference on one line: authors, year, title, journal, identifiers, what was seen, how sure."""
+    authors = source.authors or base.wording.citation["no_authors"]
+    head = f"{authors} ({source.year})" if source.year else authors
+    parts = [head, source.title, source.journal]
+    if source.doi:
+        parts.append(f"doi:{source.doi}")
+    if source.pmid:
+        parts.append(f"PMID {source.pmid}")
+    line = ". ".join(part.rstrip(".") for part in parts if part)
+    remarks = [base.wording.seen[source.seen]]
+    if source.identity is Identity.INFERRED:
+        remarks.append(base.wording.citation["inferred"])
+    return f"{line} ({'; '.join(remark for remark in remarks if remark)})" if any(remarks) else line

@@ -1,0 +1,338 @@
+"""What an evidence file may hold: the strict schema of claims, sources, drugs, indications and populations.
+
+"unknown" is a value that a curator writes; a key that is missing is an error. Keys that are the same for
+many claims of a file may stand once in its `[defaults]`.
+"""
+
+from __future__ import annotations
+
+import datetime
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from pgx.reference import Provenance, StrictModel
+
+UNKNOWN = "unknown"
+
+Slug = Annotated[str, Field(pattern=r"^[a-z0-9]+(?:-[a-z0-9]+)*$", max_length=80)]
+Key = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$", max_length=80)]
+Text = Annotated[str, Field(min_length=1)]
+Row = Annotated[str, Field(pattern=r"^C\d{3}$")]
+Marker = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Group(StrEnum):
+    """The genotype group that a claim speaks of."""
+
+    ANY = "any"
+    CARRIER = "carrier"
+    NON_CARRIER = "non-carrier"
+    ONE_COPY = "one-copy"
+    TWO_COPIES = "two-copies"
+
+
+class Topic(StrEnum):
+    """What a claim is about."""
+
+    RESPONSE = "response-by-genotype"
+    RISK = "risk-by-genotype"
+    EFFICACY = "efficacy"
+    SAFETY = "safety"
+    CONTRAINDICATION = "contraindication"
+    INTERACTION = "interaction"
+    DOSING = "dosing"
+    MECHANISM = "mechanism"
+    COMPOSITION = "composition"
+    REGULATORY = "regulatory"
+    RELATED_PRODUCT = "related-product"
+    ADVICE = "advice"
+    EVIDENCE_QUALITY = "evidence-quality"
+    BACKGROUND = "background"
+
+
+class Direction(StrEnum):
+    """Which way a claim points, for the group that it names."""
+
+    INCREASED_RESPONSE = "increased-response"
+    DECREASED_RESPONSE = "decreased-response"
+    NO_DIFFERENCE = "no-difference"
+    INCREASED_RISK = "increased-risk"
+    DECREASED_RISK = "decreased-risk"
+    ASSOCIATION = "association"
+    NOT_REPORTED = "not-reported"
+    BENEFIT = "benefit"
+    NO_BENEFIT = "no-benefit"
+    UNCERTAIN = "uncertain"
+    HARM = "harm"
+    TOLERATED = "tolerated"
+    CAUTION = "caution"
+    AVOID = "avoid"
+    CONTRAINDICATED = "contraindicated"
+    IN_USE = "in-use"
+    NOT_APPROVED = "not-approved"
+    DESCRIPTIVE = "descriptive"
+
+
+class EndpointKind(StrEnum):
+    """What kind of thing was measured."""
+
+    CLINICAL = "clinical"
+    BIOMARKER = "biomarker"
+    ANIMAL = "animal"
+    UNKNOWN = "unknown"
+    NOT_APPLICABLE = "not-applicable"
+
+
+class Control(StrEnum):
+    """What the treated people were compared with."""
+
+    PLACEBO = "placebo"
+    ACTIVE = "active"
+    USUAL_CARE = "usual-care"
+    MIXED = "mixed"
+    NONE = "none"
+    UNKNOWN = "unknown"
+    NOT_APPLICABLE = "not-applicable"
+
+
+class Blinding(StrEnum):
+    """Who knew which treatment was given."""
+
+    DOUBLE_BLIND = "double-blind"
+    OPEN = "open"
+    MIXED = "mixed"
+    UNKNOWN = "unknown"
+    NOT_APPLICABLE = "not-applicable"
+
+
+class Predictive(StrEnum):
+    """Whether a genotype claim tells drug response from the course of the illness itself."""
+
+    PREDICTIVE = "predictive"
+    PROGNOSTIC = "prognostic"
+    UNCLEAR = "unclear"
+    NOT_APPLICABLE = "not-applicable"
+
+
+class Species(StrEnum):
+    """In whom a claim was observed."""
+
+    HUMAN = "human"
+    RAT = "rat"
+    MOUSE = "mouse"
+    UNKNOWN = "unknown"
+    NOT_APPLICABLE = "not-applicable"
+
+
+class Hedge(StrEnum):
+    """How firmly something is worded, weakest first."""
+
+    UNKNOWN = "unknown"
+    MAY = "may"
+    SUGGESTS = "suggests"
+    SHOWS = "shows"
+    STATES = "states"
+
+    @property
+    def rank(self) -> int:
+        """Return 0 (unknown) to 4 (flatly stated)."""
+        return list(Hedge).index(self)
+
+
+class ConflictKind(StrEnum):
+    """Why two claims do not fit together."""
+
+    CONTRADICTION = "contradiction"
+    ENDPOINT = "endpoint"
+    POPULATION = "population"
+    SPECIES = "species"
+    SCOPE = "scope"
+
+
+class Level(StrEnum):
+    """How certain a claim is held to be."""
+
+    HIGH = "high"
+    MODERATE = "moderate"
+    LOW = "low"
+    VERY_LOW = "very-low"
+    NOT_GRADABLE = "not-gradable"
+    NOT_RATED = "not-rated"
+
+
+class Identity(StrEnum):
+    """Whether it is known which publication a source is."""
+
+    VERIFIED = "verified"
+    INFERRED = "inferred"
+    CANDIDATE = "candidate"
+    NOT_FOUND = "not-found"
+
+
+class Seen(StrEnum):
+    """What a curator had of a source when writing."""
+
+    FULL_TEXT = "full-text"
+    ABSTRACT = "abstract"
+    EXCERPT = "excerpt"
+    RECORD = "record"
+    ONLY_THROUGH_ARTICLE = "only-through-article"
+
+
+class SourceKind(StrEnum):
+    """What kind of document a source is."""
+
+    STUDY = "study"
+    REVIEW = "review"
+    LABEL = "label"
+    ARTICLE = "article"
+    GUIDELINE = "guideline"
+    NEWS = "news"
+    UNKNOWN = "unknown"
+
+
+class Effect(StrictModel):
+    """One measured effect; a number has a unit, and what is not known says so."""
+
+    measure: Text
+    value: float | int | Text
+    unit: str = ""
+    interval: Text
+
+
+class Certainty(StrictModel):
+    """A level, who judged it, and by which rule of `tables/rules.toml`."""
+
+    level: Level
+    judged_by: Text
+    rule: Slug
+
+
+class Article(StrictModel):
+    """Where the article says it: section, heading, line, rows of its inventory, markers, tier."""
+
+    section: Text
+    heading: str = ""
+    lines: tuple[int, ...]
+    rows: tuple[Row, ...]
+    markers: tuple[Marker, ...] = ()
+    tier: Slug
+
+
+class Review(StrictModel):
+    """Who looked at a claim last, and when."""
+
+    by: Text
+    on: datetime.date
+
+
+class Conflict(StrictModel):
+    """Another claim that this one does not fit, and why."""
+
+    id: Slug
+    kind: ConflictKind
+    note: Text
+
+
+class Claim(StrictModel):
+    """One claim, in our own words, traceable to what it rests on."""
+
+    id: Slug
+    gene: Literal["APOE", "none"]
+    group: Group
+    compared_with: tuple[Group, ...]
+    drug: Text
+    topic: Topic
+    indication: Slug
+    population: Text
+    population_code: Slug
+    intervention: Text
+    comparator: Text
+    comparison_group: Text
+    control: Control
+    blinding: Blinding
+    species: Species
+    sample_size: Count | Literal["unknown", "not-applicable"]
+    sample_unit: str = ""
+    endpoint: Text
+    endpoint_kind: EndpointKind
+    predictive: Predictive
+    direction: Direction
+    effects: Annotated[tuple[Effect, ...], Field(min_length=1)]
+    statement: Text
+    technical: Text
+    by_status: dict[Group, Text] = Field(default_factory=dict)
+    hedge: Hedge
+    source_hedge: Hedge
+    certainty: Certainty
+    article: Article | None = None
+    sources: Annotated[tuple[Key, ...], Field(min_length=1)]
+    funding: Text
+    caveats: tuple[Text, ...]
+    conflicts_with: tuple[Conflict, ...] = ()
+    superseded_by: tuple[Slug, ...] = ()
+    reviewed: Review
+
+
+class Source(StrictModel):
+    """One publication or document: which it is, how that is known, and what of it was seen."""
+
+    key: Key
+    kind: SourceKind
+    identity: Identity
+    seen: Seen
+    how: Text
+    markers: tuple[Marker, ...] = ()
+    candidate_for: tuple[Marker, ...] = ()
+    authors: str = ""
+    year: int | None = None
+    title: str = ""
+    journal: str = ""
+    pmid: Annotated[str, Field(pattern=r"^\d*$")] = ""
+    doi: Annotated[str, Field(pattern=r"^(10\.\S+)?$")] = ""
+    seen_at: str = ""
+    design: str = UNKNOWN
+    sample_size: str = UNKNOWN
+    population: str = UNKNOWN
+    population_codes: tuple[Slug, ...] = ()
+    results: str = ""
+    apoe: str = ""
+    funding: str = UNKNOWN
+    data_set: str = ""
+    succeeded_by: tuple[Key, ...] = ()
+
+
+class Drug(StrictModel):
+    """A product. Only a `subject` gets a response by genotype; products are never pooled."""
+
+    name: Text
+    role: Literal["subject", "related-product", "comparison"]
+    default_indication: Slug | None = None
+    note: str = ""
+
+
+class Indication(StrictModel):
+    """What somebody is treated for, with the names that a user may write."""
+
+    label: Text
+    names: tuple[Text, ...] = ()
+    paediatric: bool = False
+
+
+class Population(StrictModel):
+    """A group of people, and the wider ones that hold it (for the check against widening)."""
+
+    label: Text
+    within: tuple[Slug, ...] = ()
+
+
+class EvidenceFile(StrictModel):
+    """An evidence file without its claims and sources, which are validated one by one."""
+
+    provenance: Provenance
+    drugs: tuple[Drug, ...] = ()
+    indications: dict[Slug, Indication] = Field(default_factory=dict)
+    populations: dict[Slug, Population] = Field(default_factory=dict)
