@@ -1,0 +1,74 @@
+# Everything a clone needs: Python 3.11 or newer, make, and a package index. `make help` lists the targets.
+
+VENV ?= .venv
+STAMP := $(VENV)/.installed
+DOCS_STAMP := $(VENV)/.installed-docs
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+# The first interpreter that is new enough and can make an environment; `make PYTHON=/path/to/python` chooses one.
+PYTHON ?= $(shell for candidate in python3 python3.14 python3.13 python3.12 python3.11 python; do \
+	"$$candidate" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 \
+	&& { echo "$$candidate"; break; }; done)
+
+CARRIER := sample_vcfs/NA18526.e3-e4.GRCh38.vcf
+ABSENT := sample_vcfs/absent-sites.GRCh38.vcf
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench docs clean
+.DELETE_ON_ERROR:
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-6s %s\n", $$1, $$2}' Makefile
+
+$(STAMP): pyproject.toml constraints.txt
+	@if [ -z "$(PYTHON)" ]; then \
+		echo "error: found no Python >= 3.11 with venv and ensurepip. Install one (on Debian and Ubuntu:" \
+			"python3 and python3-venv), or name it: make PYTHON=/path/to/python3.11" >&2; \
+		exit 1; \
+	fi
+	@echo "Setting up $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) hatchling
+	@$(PIP) --no-build-isolation --editable '.[dev]'
+	@touch $@
+
+$(DOCS_STAMP): $(STAMP)
+	@$(PIP) --no-build-isolation --editable '.[docs]'
+	@touch $@
+
+demo: $(STAMP) ## annotate two sample files and print their reports
+	@echo '$$ pgx annotate $(CARRIER)'
+	@$(BIN)/pgx annotate $(CARRIER)
+	@printf '\n\n%s\n' '$$ pgx annotate $(ABSENT)'
+	@$(BIN)/pgx annotate $(ABSENT)
+	@printf '\n\n%s\n' 'What else to try:' \
+		'  $(BIN)/pgx annotate $(CARRIER) -f json' \
+		'  $(BIN)/pgx annotate sample_vcfs/HG00150.e2-e4.GRCh37.vcf      both sites heterozygous, phase unknown' \
+		'  $(BIN)/pgx annotate sample_vcfs/eight-people.GRCh38.vcf.gz -f tsv' \
+		'  $(BIN)/pgx annotate sample_vcfs/eight-people.GRCh38.vcf.gz -s NA19146' \
+		'  $(BIN)/pgx annotate $(ABSENT) --absent-sites reference' \
+		'  sample_vcfs/README.md tells what each sample file shows.'
+
+test: $(STAMP) ## run all tests (make test PYTEST_ARGS="-k name")
+	@$(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
+
+lint: $(STAMP) ## check style, format, types and the direction of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(STAMP) ## run what benchmarks/ measures
+	@for script in benchmarks/bench_*.py; do \
+		if [ ! -e "$$script" ]; then echo 'benchmarks/ holds no bench_*.py yet'; break; fi; \
+		echo "== $$script"; $(BIN)/python "$$script" || exit 1; \
+	done
+
+docs: $(DOCS_STAMP) ## build the documentation into build/docs
+	@$(BIN)/sphinx-build -W --keep-going -q -b html docs build/docs
+	@echo 'Open build/docs/index.html'
+
+clean: ## remove the environment and everything that was built
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage
+	find . -name __pycache__ -type d -not -path './.venv*' -prune -exec rm -rf {} +
