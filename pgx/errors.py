@@ -25,7 +25,9 @@ def printable(text: str, limit: int = 200) -> str:
     Names come from files of strangers; an escape sequence in a sample name must not reach a terminal.
     """
     clean = "".join(
-        char if unicodedata.category(char) not in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"} else "\N{REPLACEMENT CHARACTER}"
+        char
+        if unicodedata.category(char) not in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+        else "\N{REPLACEMENT CHARACTER}"
         for char in text
     )
     return clean if len(clean) <= limit else clean[: limit - 1] + "…"

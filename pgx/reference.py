@@ -76,7 +76,9 @@ def read_model(path: Path, model: type[ModelT]) -> ModelT:
             f"cannot be read ({error.strerror})", where=str(path), cure="Check the path and its permissions"
         ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ReferenceDataError(f"is not valid TOML: {error}", where=str(path), cure="Correct the file") from error
+        raise ReferenceDataError(
+            f"is not valid TOML: {error}", where=str(path), cure="Correct the file"
+        ) from error
     except ValidationError as error:
         raise ReferenceDataError(describe(error), where=str(path), cure="Correct the file") from error
 

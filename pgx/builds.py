@@ -1,0 +1,191 @@
+"""Assemblies, the names of chromosome 19 in them, and how an input shows which one it uses.
+
+The door (`pgx.vcf`) hands in what the header says and what the records say; this room decides.
+A contradiction is named and never resolved in silence.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from pgx.errors import AssemblyError, UsageError
+from pgx.reference import Provenance, StrictModel, load
+
+AUTO = "auto"
+
+
+class Assembly(StrictModel):
+    """One assembly: names and length (bases) of its chromosome 19, and tags by which headers call it."""
+
+    name: str
+    synonyms: tuple[str, ...]
+    contigs: tuple[str, ...]
+    accessions: tuple[str, ...]
+    length: int
+    reference_base_known: bool
+    tags: tuple[str, ...]
+
+    def is_named_in(self, text: str) -> bool:
+        """Say whether `text` (a header value, a path) calls the assembly by one of its tags."""
+        return any(re.search(tag, text, re.IGNORECASE) for tag in self.tags)
+
+
+class _AssemblyFile(StrictModel):
+    provenance: Provenance
+    assembly: tuple[Assembly, ...]
+
+
+class EvidenceKind(StrEnum):
+    """What an assembly was recognised by, the most telling first."""
+
+    CONTIG_LENGTH = "contig-length"
+    CONTIG_NAME = "contig-name"
+    ASSEMBLY_TAG = "assembly-tag"
+    REFERENCE_LINE = "reference-line"
+    RECORDS = "records"
+    OPTION = "option"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssemblyEvidence:
+    """One reason to think that an input uses `assembly`."""
+
+    kind: EvidenceKind
+    assembly: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeaderFacts:
+    """What a header says about its assembly.
+
+    contigs
+        Names of chromosome 19 in the header, with length (bases) and assembly attribute where given.
+    references
+        Values of ##reference and ##assembly lines, as written.
+    """
+
+    contigs: tuple[tuple[str, int | None, str | None], ...]
+    references: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssemblyDecision:
+    """The assembly that is used, and all the evidence that was seen for one."""
+
+    assembly: Assembly
+    evidence: tuple[AssemblyEvidence, ...]
+
+
+@functools.cache
+def assemblies() -> tuple[Assembly, ...]:
+    """Return all assemblies of reference/assemblies.toml, in its order."""
+    return load("assemblies.toml", _AssemblyFile).assembly
+
+
+@functools.cache
+def contig_names() -> tuple[str, ...]:
+    """Return every name of chromosome 19, over all assemblies, without repeats."""
+    return tuple(dict.fromkeys(name for assembly in assemblies() for name in assembly.contigs))
+
+
+def find_assembly(name: str) -> Assembly:
+    """Return the assembly called `name` or a synonym, whatever the case.
+
+    Raises
+    ------
+    UsageError
+        There is none.
+    """
+    for assembly in assemblies():
+        if name.lower() in {known.lower() for known in (assembly.name, *assembly.synonyms)}:
+            return assembly
+    known = ", ".join(assembly.name for assembly in assemblies())
+    raise UsageError(f"unknown assembly '{name}'", where="--assembly", cure=f"Use {AUTO}, or one of {known}")
+
+
+def header_evidence(facts: HeaderFacts) -> tuple[AssemblyEvidence, ...]:
+    """Return what the header gives away; a value that names two assemblies is no evidence."""
+    found: list[AssemblyEvidence] = []
+    for name, length, tag in facts.contigs:
+        found += _from_contig(name, length, tag)
+    for value in facts.references:
+        named = [assembly for assembly in assemblies() if assembly.is_named_in(value)]
+        if len(named) == 1:
+            found.append(
+                AssemblyEvidence(kind=EvidenceKind.REFERENCE_LINE, assembly=named[0].name, detail=value)
+            )
+    return tuple(sorted(found, key=lambda item: list(EvidenceKind).index(item.kind)))
+
+
+def _from_contig(name: str, length: int | None, tag: str | None) -> Iterable[AssemblyEvidence]:
+    for assembly in assemblies():
+        if length == assembly.length:
+            yield AssemblyEvidence(
+                kind=EvidenceKind.CONTIG_LENGTH,
+                assembly=assembly.name,
+                detail=f"contig {name} has the length {length}",
+            )
+        if name in assembly.accessions:
+            yield AssemblyEvidence(
+                kind=EvidenceKind.CONTIG_NAME, assembly=assembly.name, detail=f"contig name {name}"
+            )
+    named = [assembly for assembly in assemblies() if tag and assembly.is_named_in(tag)]
+    if len(named) == 1:
+        yield AssemblyEvidence(
+            kind=EvidenceKind.ASSEMBLY_TAG, assembly=named[0].name, detail=f"contig {name}, assembly={tag}"
+        )
+
+
+def decide(
+    requested: str, header: Sequence[AssemblyEvidence], records: Sequence[AssemblyEvidence], *, where: str
+) -> AssemblyDecision:
+    """Decide on the assembly of the input `where`.
+
+    The header decides; records decide where it is silent. `requested` (a name, or "auto") settles a
+    header that contradicts itself or is silent, but never overrules one that is clear.
+
+    Raises
+    ------
+    AssemblyError
+        Contradicted, or unknown.
+    UsageError
+        `requested` is no assembly.
+    """
+    chosen = None if requested == AUTO else find_assembly(requested)
+    by_header = _names(header)
+    if chosen is not None:
+        if by_header and chosen.name not in by_header:
+            raise AssemblyError(
+                f"--assembly says {chosen.name}, the header says {by_header[0]} ({header[0].detail})",
+                where=where,
+                cure="Leave --assembly out, or give the file that belongs to it",
+            )
+        option = AssemblyEvidence(
+            kind=EvidenceKind.OPTION, assembly=chosen.name, detail=f"--assembly {requested}"
+        )
+        return AssemblyDecision(assembly=chosen, evidence=(option, *header, *records))
+    decisive = header if by_header else records
+    names = _names(decisive)
+    if len(names) == 1:
+        return AssemblyDecision(assembly=find_assembly(names[0]), evidence=(*header, *records))
+    if names:
+        said = "; ".join(f"{item.assembly}: {item.detail}" for item in decisive)
+        raise AssemblyError(
+            f"the {'header' if by_header else 'records'} name more than one assembly ({said})",
+            where=where,
+            cure=f"Name the right one with --assembly {' or --assembly '.join(names)}",
+        )
+    raise AssemblyError(
+        "the assembly cannot be told from the header or the records",
+        where=where,
+        cure="Name it with --assembly GRCh37 or --assembly GRCh38",
+    )
+
+
+def _names(evidence: Iterable[AssemblyEvidence]) -> list[str]:
+    return list(dict.fromkeys(item.assembly for item in evidence))

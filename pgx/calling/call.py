@@ -1,0 +1,165 @@
+"""Observations of the two sites in, a diplotype call out, with all that must be said of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from pgx.calling.model import (
+    E4_COPIES,
+    CallOptions,
+    DiplotypeCall,
+    E4Status,
+    PhaseState,
+    PopulationCall,
+    Reason,
+)
+from pgx.calling.populations import FLAT, diplotypes, populations
+from pgx.calling.posterior import Answer, SiteData, answer, phase_evidence
+from pgx.observe import EvidenceKind, Finding, Observation, SiteState
+from pgx.sites import rare_haplotypes
+
+#: The two diplotypes that look the same when both sites are heterozygous and unphased.
+_UNPHASED_PAIR = frozenset({"e2/e4", "e1/e3"})
+
+
+def call(observations: tuple[Observation, ...], options: CallOptions) -> DiplotypeCall:
+    """Call the diplotype and e4 status of one sample from its observations, in the order of the sites."""
+    data = SiteData(
+        evidence=tuple(item.evidence for item in observations), phase=phase_evidence(observations)
+    )
+    result = answer(data, options)
+    others = tuple(
+        (population.name, answer(data, replace(options, population=population.name)))
+        for population in populations()
+    )
+    findings = (
+        *_rarity(result, observations, data),
+        *_phase_findings(result, data),
+        *_prior_findings(result, others, options),
+        *_one_site(result, data, observations),
+    )
+    return DiplotypeCall(
+        diplotype=result.diplotype,
+        best_diplotype=result.best,
+        diplotype_probability=result.probability,
+        posterior={row.diplotype: row.posterior for row in result.rows},
+        e4_status=result.status,
+        e4_copies=E4_COPIES.get(result.status),
+        e4_copies_posterior=result.copies,
+        phase=_phase_state(observations, data),
+        by_population=tuple(
+            PopulationCall(
+                population=name,
+                diplotype=other.diplotype,
+                e4_status=other.status,
+                diplotype_probability=other.probability,
+            )
+            for name, other in others
+        ),
+        calculation=result.rows,
+        reasons=_reasons(result, observations, data),
+        findings=findings,
+    )
+
+
+def _phase_state(observations: tuple[Observation, ...], data: SiteData) -> PhaseState:
+    if data.phase is not None:
+        return PhaseState.PHASED
+    known = [item for item in observations if item.alleles is not None]
+    if any(not item.is_heterozygous for item in known) or not known:
+        return PhaseState.NOT_NEEDED
+    return PhaseState.UNPHASED
+
+
+def _has_rare(diplotype: str) -> bool:
+    return any(name in rare_haplotypes() for name in diplotype.split("/"))
+
+
+def _spelled(observations: tuple[Observation, ...], data: SiteData) -> set[str]:
+    """Return the diplotypes that the letters, and the phase where stated, spell; empty if a letter is unknown."""
+    if any(item.alleles is None for item in observations):
+        return set()
+    if data.phase is not None:
+        return {data.phase.diplotype}
+    shown = [sorted(item.alleles or ()) for item in observations]
+    return {
+        "/".join(haplotype.name for haplotype in pair)
+        for pair in diplotypes()
+        if [sorted(letters) for letters in zip(*(haplotype.letters for haplotype in pair), strict=True)]
+        == shown
+    }
+
+
+def _rarity(result: Answer, observations: tuple[Observation, ...], data: SiteData) -> tuple[Finding, ...]:
+    spelled = _spelled(observations, data)
+    if _has_rare(result.best) or (spelled and all(_has_rare(name) for name in spelled)):
+        name = result.best if _has_rare(result.best) else sorted(spelled)[0]
+        return (Finding(code="rare-haplotype", values={"diplotype": name}),)
+    return ()
+
+
+def _phase_findings(result: Answer, data: SiteData) -> tuple[Finding, ...]:
+    """Flag a double heterozygote that is unphased, or whose phase leaves the diplotype open."""
+    if result.best not in _UNPHASED_PAIR or (data.phase is not None and result.diplotype is not None):
+        return ()
+    other = next(name for name in _UNPHASED_PAIR if name != result.best)
+    chance = {row.diplotype: row.posterior for row in result.rows}
+    values = {
+        "best": result.best,
+        "other": other,
+        "best_probability": str(chance[result.best]),
+        "other_probability": str(chance[other]),
+    }
+    return (Finding(code="ambiguous-phase", values=values),)
+
+
+def _prior_findings(
+    result: Answer, others: tuple[tuple[str, Answer], ...], options: CallOptions
+) -> tuple[Finding, ...]:
+    different = [
+        name
+        for name, other in others
+        if name != options.population and (other.diplotype, other.status) != (result.diplotype, result.status)
+    ]
+    if not different or options.population == FLAT:
+        return ()
+    return (
+        Finding(
+            code="prior-dependent",
+            values={"population": options.population, "others": ", ".join(different)},
+        ),
+    )
+
+
+def _one_site(result: Answer, data: SiteData, observations: tuple[Observation, ...]) -> tuple[Finding, ...]:
+    used = [item.rsid for item in observations if item.evidence is not None]
+    if len(used) != 1 or (result.diplotype is None and result.status is E4Status.INDETERMINATE):
+        return ()
+    return (Finding(code="one-site-inference", values={"rsid": used[0]}),)
+
+
+def _reasons(result: Answer, observations: tuple[Observation, ...], data: SiteData) -> tuple[Reason, ...]:
+    """Return why something is not determined, the most telling first."""
+    if result.diplotype is not None and result.status not in {E4Status.INDETERMINATE, E4Status.CARRIER}:
+        return ()
+    reasons = []
+    if any(item.code == "rsid-mismatch" and item.critical for seen in observations for item in seen.findings):
+        reasons.append(Reason.COORDINATES)
+    elif any(item.evidence is None for item in observations):
+        reasons.append(Reason.SITE_UNUSED)
+    if any(item.state is SiteState.PARTIAL_CALL for item in observations):
+        reasons.append(Reason.HALF_CALL)
+    if _phase_findings(result, data):
+        reasons.append(Reason.PHASE)
+    if _rarity(result, observations, data):
+        reasons.append(Reason.RARE_HAPLOTYPE)
+    if not reasons:
+        reasons.append(Reason.LOW_CERTAINTY)
+    return tuple(reasons)
+
+
+def rests_on_assumption(observations: tuple[Observation, ...]) -> bool:
+    """Say whether a site was taken for reference at the user's word."""
+    return any(
+        item.evidence is not None and item.evidence.kind is EvidenceKind.ASSUMED for item in observations
+    )

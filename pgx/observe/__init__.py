@@ -1,0 +1,35 @@
+"""Records in, observations out: the letters of a sample at each site, or why there are none."""
+
+from pgx.observe.model import (
+    DETERMINED_STATES,
+    EvidenceKind,
+    Finding,
+    GenotypeEvidence,
+    Observation,
+    ObserveOptions,
+    Phase,
+    PhaseSource,
+    SiteRecord,
+    SiteState,
+)
+from pgx.observe.pile import SitePile, misplaced_ids, pile_up, record_evidence
+from pgx.observe.site import ReadContext, observe
+
+__all__ = [
+    "DETERMINED_STATES",
+    "EvidenceKind",
+    "Finding",
+    "GenotypeEvidence",
+    "Observation",
+    "ObserveOptions",
+    "Phase",
+    "PhaseSource",
+    "ReadContext",
+    "SitePile",
+    "SiteRecord",
+    "SiteState",
+    "misplaced_ids",
+    "observe",
+    "pile_up",
+    "record_evidence",
+]

@@ -1,0 +1,120 @@
+"""Several records at one site, one sample: duplicates, split multi-allelic lines, and deletions over the site."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pgx.observe.letters import Letter, Other, variant_keys
+from pgx.observe.model import Finding, Phase
+from pgx.observe.reading import Reading
+from pgx.sites import Site, letters
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Combined:
+    """What the records of a site say together.
+
+    Attributes
+    ----------
+    primary
+        The reading whose quality, depth and evidence stand for the site.
+    shown
+        Two letters, None for one that was not called; empty where there is no genotype.
+    own_evidence
+        Whether the evidence of `primary` is about exactly these letters.
+    conflict
+        Whether the records contradict each other.
+    """
+
+    primary: Reading
+    shown: tuple[Letter | None, ...]
+    phase: Phase | None
+    own_evidence: bool
+    conflict: bool = False
+    findings: tuple[Finding, ...] = ()
+
+
+def combine(readings: Sequence[Reading], site: Site) -> Combined:
+    """Join the readings of all records that spell the site; there is at least one, none has a problem."""
+    if len(readings) == 1:
+        only = readings[0]
+        return Combined(primary=only, shown=only.shown, phase=only.phase, own_evidence=True)
+    distinct: list[Reading] = []
+    repeated = False
+    for reading in readings:
+        twin = next((kept for kept in distinct if _same_variant(kept, reading)), None)
+        if twin is None:
+            distinct.append(reading)
+        elif not _agree(twin, reading):
+            return _conflict(readings)
+        else:
+            repeated = True
+    findings = (Finding(code="duplicate-records", values={"rsid": site.rsid}),) if repeated else ()
+    if len(distinct) == 1:
+        only = distinct[0]
+        return Combined(
+            primary=only, shown=only.shown, phase=only.phase, own_evidence=True, findings=findings
+        )
+    return _merge_split(distinct, findings)
+
+
+def _same_variant(one: Reading, other: Reading) -> bool:
+    """Say whether two records describe the same variant, or one says "reference" without naming an ALT."""
+    if not one.variants or not other.variants:
+        return True
+    return bool(variant_keys(one.record) & variant_keys(other.record))
+
+
+def _agree(one: Reading, other: Reading) -> bool:
+    if one.phase and other.phase and one.phase.phase_set == other.phase.phase_set:
+        return one.shown == other.shown
+    return sorted(map(str, one.shown)) == sorted(map(str, other.shown))
+
+
+def _conflict(readings: Sequence[Reading]) -> Combined:
+    return Combined(primary=readings[0], shown=(), phase=None, own_evidence=False, conflict=True)
+
+
+def _merge_split(readings: Sequence[Reading], findings: tuple[Finding, ...]) -> Combined:
+    """Join the lines of a split multi-allelic site, where 0 means "not this ALT"."""
+    reference = readings[0].spelled[0]
+    phases = {reading.phase for reading in readings}
+    phase = next(iter(phases)) if len(phases) == 1 else None
+    shown = _by_slot(readings, reference) if phase is not None else _by_count(readings, reference)
+    if shown is None:
+        return _conflict(readings)
+    informative = [reading for reading in readings if set(letters()) <= set(reading.spelled)]
+    primary = informative[0] if informative else readings[0]
+    own = sorted(map(str, primary.shown)) == sorted(map(str, shown))
+    return Combined(primary=primary, shown=shown, phase=phase, own_evidence=own, findings=findings)
+
+
+def _by_count(readings: Sequence[Reading], reference: Letter) -> tuple[Letter | None, ...] | None:
+    """Sum the alternate alleles of unphased lines; None where they are more than two."""
+    alternates = [letter for reading in readings for letter in _alternates(reading, reference)]
+    if len(alternates) > 2:
+        return None
+    rest = 2 - len(alternates)
+    complete = all(None not in reading.shown for reading in readings)
+    return (*alternates, *([reference if complete else None] * rest))
+
+
+def _alternates(reading: Reading, reference: Letter) -> list[Letter]:
+    return [letter for letter in reading.shown if letter is not None and letter != reference]
+
+
+def _by_slot(readings: Sequence[Reading], reference: Letter) -> tuple[Letter | None, ...] | None:
+    """Join phased lines chromosome by chromosome; None where two lines put an ALT on the same one."""
+    joined: list[Letter | None] = []
+    for slot in zip(*(reading.shown for reading in readings), strict=True):
+        alternates = [letter for letter in slot if letter is not None and letter != reference]
+        if len(alternates) > 1:
+            return None
+        joined.append(alternates[0] if alternates else (None if None in slot else reference))
+    return tuple(joined)
+
+
+def deleted_copies(readings: Sequence[Reading]) -> int:
+    """Return on how many chromosomes the length records say that the base is missing (0, 1 or 2)."""
+    return min(2, max((reading.shown.count(Other.DELETED) for reading in readings), default=0))

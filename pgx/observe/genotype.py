@@ -1,0 +1,146 @@
+"""The genotype and phase of one sample in one record: FORMAT text in, allele indices out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pgx.observe.model import MISSING, Phase, PhaseSource, SiteRecord
+
+_PLOIDY = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Genotype:
+    """A genotype as the record writes it.
+
+    Attributes
+    ----------
+    indices
+        Allele indices (0 is REF) in the order of the text, None for "."; empty when there is no genotype.
+    phase
+        None when unphased.
+    """
+
+    indices: tuple[int | None, ...]
+    phase: Phase | None
+
+    @property
+    def is_missing(self) -> bool:
+        """Say whether nothing was called: no genotype, ".", or "./."."""
+        return all(index is None for index in self.indices)
+
+    @property
+    def is_diploid(self) -> bool:
+        """Say whether the genotype has two alleles, called or not."""
+        return len(self.indices) == _PLOIDY
+
+
+class GenotypeTextError(ValueError):
+    """The GT field is no genotype, or names an allele that the record does not have."""
+
+
+def read_genotype(record: SiteRecord, fields: Mapping[str, str]) -> Genotype:
+    """Read GT (or LGT) and the phase of one sample.
+
+    Raises
+    ------
+    GenotypeTextError
+        Not a genotype, or an allele index beyond the record's alleles.
+    """
+    indices, separated = _indices(record, fields)
+    phased_as_written = len(indices) == _PLOIDY and separated == {"|"}
+    if phased_as_written:
+        return Genotype(indices=indices, phase=_written_phase(fields))
+    ordered = _physical_order(indices, fields)
+    if ordered is not None:
+        return ordered
+    return Genotype(indices=indices, phase=None)
+
+
+def _indices(record: SiteRecord, fields: Mapping[str, str]) -> tuple[tuple[int | None, ...], set[str]]:
+    key = "GT" if "GT" in fields or "LGT" not in fields else "LGT"
+    text = fields.get(key, MISSING)
+    if text in {"", MISSING}:
+        return (), set()
+    body = text[1:] if text[0] in "/|" else text
+    tokens = re.split(r"[/|]", body)
+    if not all(token == MISSING or token.isdecimal() for token in tokens):
+        raise GenotypeTextError(text)
+    local = local_alleles(record, fields) if key == "LGT" else None
+    indices: list[int | None] = []
+    for token in tokens:
+        index = None if token == MISSING else int(token)
+        if index is not None and local is not None:
+            index = local[index] if index < len(local) else len(record.alternates) + 1
+        if index is not None and index > len(record.alternates):
+            raise GenotypeTextError(text)
+        indices.append(index)
+    return tuple(indices), set(re.findall(r"[/|]", body))
+
+
+def local_alleles(record: SiteRecord, fields: Mapping[str, str]) -> tuple[int, ...] | None:
+    """Return the global index of each local allele (LAA; REF is local 0), or None where LAA is not used.
+
+    Source: VCF 4.5, local alleles. An index beyond the record's alleles makes the list unusable (None).
+    """
+    text = fields.get("LAA")
+    if text is None:
+        return None
+    indices = [0]
+    for token in text.split(","):
+        if token in {"", MISSING}:
+            continue
+        if not token.isdecimal() or int(token) > len(record.alternates):
+            return None
+        indices.append(int(token))
+    return tuple(indices)
+
+
+def number(text: str | None) -> float | None:
+    """Return a field as a number, or None where it is missing, not a number, or not finite."""
+    if text is None or text in {"", MISSING}:
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if abs(value) != float("inf") and value == value else None
+
+
+def numbers(text: str | None) -> tuple[float | None, ...]:
+    """Return a comma-separated field as numbers; empty where the whole field is missing."""
+    if text is None or text in {"", MISSING}:
+        return ()
+    return tuple(number(token) for token in text.split(","))
+
+
+def _written_phase(fields: Mapping[str, str]) -> Phase:
+    phase_set = next(
+        (fields[key] for key in ("PS", "PID") if fields.get(key, MISSING) not in {"", MISSING}), ""
+    )
+    return Phase(
+        phase_set=phase_set,
+        source=PhaseSource.READ_BACKED if phase_set else PhaseSource.STATISTICAL,
+        quality=number(fields.get("PQ")),
+    )
+
+
+def _physical_order(indices: tuple[int | None, ...], fields: Mapping[str, str]) -> Genotype | None:
+    """Return the genotype in the order of GATK's PGT with PID, or of HP, where they phase an unphased GT."""
+    if len(indices) != _PLOIDY or None in indices or indices[0] == indices[1]:
+        return None
+    quality = number(fields.get("PQ"))
+    pgt, pid = fields.get("PGT", MISSING), fields.get("PID", MISSING)
+    if pid not in {"", MISSING} and pgt in {"0|1", "1|0"}:
+        low, high = sorted(index for index in indices if index is not None)
+        order = (low, high) if pgt == "0|1" else (high, low)
+        phase = Phase(phase_set=f"PID {pid}", source=PhaseSource.READ_BACKED, quality=quality)
+        return Genotype(indices=order, phase=phase)
+    match = re.fullmatch(r"(\d+)-([12]),(\d+)-([12])", fields.get("HP", ""))
+    if match and match[1] == match[3] and match[2] != match[4]:
+        order = indices if match[2] == "1" else indices[::-1]  # type: ignore[assignment]
+        phase = Phase(phase_set=f"HP {match[1]}", source=PhaseSource.READ_BACKED, quality=quality)
+        return Genotype(indices=order, phase=phase)
+    return None

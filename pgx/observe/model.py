@@ -1,0 +1,221 @@
+"""What the corridor wants from the door (SiteRecord), and what it makes of it (Observation)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+MISSING = "."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteRecord:
+    """One VCF record that covers a site, or carries the rsID of one. Plain text, picklable.
+
+    Attributes
+    ----------
+    position, end
+        1-based, both inclusive; `end` is what the record claims to cover (REF, END, SVLEN).
+    identifiers
+        The IDs, without ".".
+    alternates
+        Empty for ALT ".".
+    quality
+        QUAL, Phred-scaled, or None.
+    filters
+        Without PASS and "."; empty when the record passed or was not filtered.
+    info
+        INFO keys and values as text; a flag has the value "".
+    format
+        FORMAT keys in order.
+    samples
+        The sample columns as text, in the order of the header.
+    fixed
+        The first nine columns as text, tab-separated.
+    """
+
+    contig: str
+    position: int
+    end: int
+    identifiers: tuple[str, ...]
+    reference: str
+    alternates: tuple[str, ...]
+    quality: float | None
+    filters: tuple[str, ...]
+    info: Mapping[str, str]
+    format: tuple[str, ...]
+    samples: tuple[str, ...]
+    fixed: str
+
+    def fields(self, sample: int) -> dict[str, str]:
+        """Return the FORMAT fields of one sample; trailing fields that were dropped are absent."""
+        if not self.format:
+            return {}
+        return dict(zip(self.format, self.samples[sample].split(":"), strict=False))
+
+    def line(self, sample: int) -> str:
+        """Return the raw record with the column of this sample only."""
+        return f"{self.fixed}\t{self.samples[sample]}" if self.samples else self.fixed
+
+
+class SiteState(StrEnum):
+    """What an input says at a site for a sample, or why it says nothing."""
+
+    CALLED = "called"
+    REFERENCE_BLOCK = "reference-block"
+    CALLABLE_REGION = "callable-region"
+    ASSUMED_REFERENCE = "assumed-reference"
+    ABSENT = "absent"
+    NO_CALL = "no-call"
+    PARTIAL_CALL = "partial-call"
+    FILTERED = "filtered"
+    LOW_QUALITY = "low-quality"
+    CONFLICTING = "conflicting"
+    UNSUPPORTED = "unsupported"
+
+
+#: States in which both letters are known.
+DETERMINED_STATES = frozenset(
+    {
+        SiteState.CALLED,
+        SiteState.REFERENCE_BLOCK,
+        SiteState.CALLABLE_REGION,
+        SiteState.ASSUMED_REFERENCE,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """Something to tell the reader: a flag code of reference/flags.toml, and values for its sentence."""
+
+    code: str
+    values: Mapping[str, str] = field(default_factory=dict)
+    critical: bool | None = None
+
+
+class EvidenceKind(StrEnum):
+    """In which form the input states how sure it is of a genotype."""
+
+    PL = "PL"
+    GL = "GL"
+    GP = "GP"
+    DS = "DS"
+    GQ = "GQ"
+    GT = "GT"
+    DEPTH = "depth"
+    PARTIAL = "partial"
+    ASSUMED = "assumed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenotypeEvidence:
+    """The quality statement of a record, by copies (0, 1, 2) of the counted letter C; nothing converted yet.
+
+    Attributes
+    ----------
+    values
+        PL: Phred-scaled, GL: log10, GP: linear and summing to about 1, each by 0, 1, 2 copies of C;
+        None for a class that the record does not speak of. DS: the expected copies of C, one value.
+        GQ: one Phred-scaled value. DEPTH: reads, one value. Otherwise empty.
+    copies
+        Copies of C in the genotype as read; None where only likelihoods were given, or for PARTIAL.
+    seen
+        PARTIAL only: the one letter that was read.
+    """
+
+    kind: EvidenceKind
+    values: tuple[float | None, ...] = ()
+    copies: int | None = None
+    seen: str | None = None
+    imputed: bool = False
+
+
+class PhaseSource(StrEnum):
+    """Who says how the alleles of two sites lie on the chromosomes."""
+
+    READ_BACKED = "read-backed"
+    STATISTICAL = "statistical"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Phase:
+    """The phase of one genotype.
+
+    Attributes
+    ----------
+    phase_set
+        Sites with equal phase sets are phased with each other; "" where the file names none.
+    quality
+        Phred-scaled probability that the order is wrong (PQ), or None.
+    """
+
+    phase_set: str
+    source: PhaseSource
+    quality: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """What one sample shows at one site.
+
+    Attributes
+    ----------
+    position
+        1-based, on the assembly of the input.
+    alleles
+        Both letters: in phase order where phased, else the assembly's own letter first. None unless both are known.
+    seen
+        The letters that were read for certain, also of a half call.
+    evidence
+        None where the site says nothing that may be used.
+    depth, allele_depths, genotype_quality, filter, phase_set
+        As the record states them.
+    record
+        Raw lines, this sample's column only, joined by a newline.
+    """
+
+    rsid: str
+    contig: str | None
+    position: int
+    ref: str | None
+    alt: str | None
+    state: SiteState
+    alleles: tuple[str, str] | None = None
+    seen: tuple[str, ...] = ()
+    evidence: GenotypeEvidence | None = None
+    phase: Phase | None = None
+    depth: int | None = None
+    allele_depths: tuple[int, ...] | None = None
+    genotype_quality: float | None = None
+    filter: str | None = None
+    phase_set: str | None = None
+    record: str | None = None
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def is_heterozygous(self) -> bool:
+        """Say whether both letters are known and differ."""
+        return self.alleles is not None and self.alleles[0] != self.alleles[1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObserveOptions:
+    """Options that change what is read from a record.
+
+    Attributes
+    ----------
+    assume_reference
+        Take a site without a record for reference (--absent-sites reference).
+    callable_sites
+        rsIDs that lie in a region of --callable.
+    min_gq, min_dp
+        Phred-scaled and reads; a site below is not used.
+    """
+
+    assume_reference: bool = False
+    callable_sites: frozenset[str] = frozenset()
+    keep_filtered: bool = False
+    min_gq: float = 0
+    min_dp: int = 0

@@ -1,0 +1,201 @@
+"""How sure a record is of a genotype: PL, GL, GP, DS, GQ or depth, sorted by copies of the counted letter.
+
+Nothing is turned into a probability here; that is the caller's work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from pgx.observe.genotype import local_alleles, number, numbers
+from pgx.observe.letters import Letter, Other
+from pgx.observe.model import EvidenceKind, GenotypeEvidence, SiteRecord
+
+_IMPUTATION_KEYS = ("IMP", "IMPUTED", "TYPED", "TYPED_ONLY", "R2", "DR2", "ER2", "INFO")
+_IMPUTATION_SCORES = ("DR2", "R2", "INFO")
+_SUM_TOLERANCE = 0.05
+
+
+def is_imputed(record: SiteRecord) -> bool:
+    """Say whether a record comes from an imputation: GP or DS together with its INFO keys."""
+    return ("GP" in record.format or "DS" in record.format) and any(
+        key in record.info for key in _IMPUTATION_KEYS
+    )
+
+
+def imputation_score(record: SiteRecord) -> float | None:
+    """Return DR2, R2 or INFO of an imputed record, or None."""
+    return next(
+        (score for key in _IMPUTATION_SCORES if (score := number(record.info.get(key))) is not None), None
+    )
+
+
+def genotype_evidence(
+    record: SiteRecord,
+    fields: Mapping[str, str],
+    letters: Sequence[Letter],
+    counted: tuple[str, str],
+    *,
+    copies: int | None,
+    gl_is_phred: bool,
+) -> GenotypeEvidence | None:
+    """Return the best quality statement of one sample in one record.
+
+    Parameters
+    ----------
+    letters
+        The letter of each allele at the site, REF first.
+    counted
+        The two letters; genotypes are sorted by copies of the second.
+    copies
+        Copies of the second letter in the genotype as read, None where there is no genotype.
+    gl_is_phred
+        GL holds negative Phred values (Complete Genomics declares it as an integer), not log10.
+
+    Returns
+    -------
+    GenotypeEvidence or None
+        PL, GL, GP, DS, GQ or GT, in this order, but GP or DS first where the record is imputed. None
+        when there is neither a genotype nor a likelihood.
+    """
+    reader = _Reader(record, fields, letters, counted, gl_is_phred)
+    imputed = is_imputed(record)
+    likelihoods = (reader.phred_likelihoods, reader.log_likelihoods)
+    posteriors = (reader.posteriors, reader.dosage)
+    for read in (*posteriors, *likelihoods) if imputed else (*likelihoods, *posteriors):
+        found = read()
+        if found is not None:
+            kind, values = found
+            return GenotypeEvidence(kind=kind, values=values, copies=copies, imputed=imputed)
+    if copies is None:
+        return None
+    quality = stated_quality(record, fields)
+    if quality is not None:
+        return GenotypeEvidence(kind=EvidenceKind.GQ, values=(quality,), copies=copies, imputed=imputed)
+    return GenotypeEvidence(kind=EvidenceKind.GT, copies=copies, imputed=imputed)
+
+
+def stated_quality(record: SiteRecord, fields: Mapping[str, str]) -> float | None:
+    """Return the Phred-scaled genotype quality: GQX (Strelka), GQ, or GATK's RGQ; None without one."""
+    for key in ("GQX", "GQ", "RGQ"):
+        value = number(fields.get(key))
+        if value is not None:
+            return value
+    return None
+
+
+def depth(record: SiteRecord, fields: Mapping[str, str], *, block: bool) -> int | None:
+    """Return the reads at the site: the least of a block (MIN_DP, MinDP), else DP, else the sum of AD."""
+    candidates = [fields.get("DP"), fields.get("DPI")]
+    if block:
+        candidates = [
+            fields.get("MIN_DP"),
+            fields.get("MinDP"),
+            record.info.get("MinDP"),
+            record.info.get("MIN_DP"),
+            *candidates,
+        ]
+    for text in candidates:
+        value = number(text)
+        if value is not None:
+            return int(value)
+    reads = [value for value in numbers(fields.get("AD")) if value is not None]
+    return int(sum(reads)) if reads else None
+
+
+class _Reader:
+    """The likelihood fields of one sample, read on demand."""
+
+    def __init__(
+        self,
+        record: SiteRecord,
+        fields: Mapping[str, str],
+        letters: Sequence[Letter],
+        counted: tuple[str, str],
+        gl_is_phred: bool,
+    ) -> None:
+        self._fields = fields
+        self._letters = letters
+        self._counted = counted
+        self._gl_is_phred = gl_is_phred
+        self._local = local_alleles(record, fields)
+
+    def phred_likelihoods(self) -> tuple[EvidenceKind, tuple[float | None, ...]] | None:
+        """Return PL (or LPL) by copies."""
+        if "PL" in self._fields:
+            return self._sorted(EvidenceKind.PL, numbers(self._fields["PL"]), self._letters, min)
+        if "LPL" in self._fields and self._local is not None:
+            letters = [self._letters[index] for index in self._local]
+            return self._sorted(EvidenceKind.PL, numbers(self._fields["LPL"]), letters, min)
+        return None
+
+    def log_likelihoods(self) -> tuple[EvidenceKind, tuple[float | None, ...]] | None:
+        """Return GL by copies; a GL with a positive value is no log10 and is left out."""
+        values = numbers(self._fields.get("GL"))
+        if not values or any(value is not None and value > 0 for value in values):
+            return None
+        if self._gl_is_phred:
+            return self._sorted(
+                EvidenceKind.PL, [None if v is None else -v for v in values], self._letters, min
+            )
+        return self._sorted(EvidenceKind.GL, values, self._letters, max)
+
+    def posteriors(self) -> tuple[EvidenceKind, tuple[float | None, ...]] | None:
+        """Return GP by copies, linear: it is Phred-scaled where it does not sum to one."""
+        values = numbers(self._fields.get("GP"))
+        known = [value for value in values if value is not None]
+        if not known or len(known) != len(values) or min(known) < 0:
+            return None
+        if abs(sum(known) - 1) > _SUM_TOLERANCE:
+            linear = [10 ** (-value / 10) for value in known]
+            known = [value / sum(linear) for value in linear]
+        return self._sorted(EvidenceKind.GP, known, self._letters, sum)
+
+    def dosage(self) -> tuple[EvidenceKind, tuple[float | None, ...]] | None:
+        """Return DS as the expected copies of the counted letter."""
+        values = numbers(self._fields.get("DS"))
+        if len(values) != len(self._letters) - 1 or any(v is None or not 0 <= v <= 2 for v in values):
+            return None
+        doses = [value for value in values if value is not None]
+        by_allele = [2 - sum(doses), *doses]
+        if not set(self._letters) <= set(self._counted) or by_allele[0] < -_SUM_TOLERANCE:
+            return None
+        dose = sum(
+            d for d, letter in zip(by_allele, self._letters, strict=True) if letter == self._counted[1]
+        )
+        return EvidenceKind.DS, (min(max(dose, 0.0), 2.0),)
+
+    def _sorted(
+        self,
+        kind: EvidenceKind,
+        values: Sequence[float | None],
+        letters: Sequence[Letter],
+        join: Callable[[Iterable[float]], float],
+    ) -> tuple[EvidenceKind, tuple[float | None, ...]] | None:
+        """Sort values in genotype order by copies of the counted letter; None unless all three are stated.
+
+        Genotype (j, k), j <= k, stands at k(k+1)/2 + j. An unnamed allele (<NON_REF>, <*>) stands in
+        for a letter that the record does not name.
+        """
+        if len(values) != len(letters) * (len(letters) + 1) // 2:
+            return None
+        copies = self._copies_by_allele(letters)
+        classes: list[list[float]] = [[], [], []]
+        for high, high_copies in enumerate(copies):
+            for low, low_copies in enumerate(copies[: high + 1]):
+                value = values[high * (high + 1) // 2 + low]
+                if high_copies is not None and low_copies is not None and value is not None:
+                    classes[low_copies + high_copies].append(value)
+        if not all(classes):
+            return None
+        return kind, tuple(join(group) for group in classes)
+
+    def _copies_by_allele(self, letters: Sequence[Letter]) -> list[int | None]:
+        missing = [letter for letter in self._counted if letter not in letters]
+        stand_in = self._counted.index(missing[0]) if len(missing) == 1 else None
+        return [
+            self._counted.index(letter)
+            if isinstance(letter, str) and letter in self._counted
+            else (stand_in if letter is Other.UNSEEN else None)
+            for letter in letters
+        ]

@@ -1,0 +1,5 @@
+"""The door in: the only room that imports pysam. It hands out plain records and facts, nothing of htslib."""
+
+from pgx.vcf.reader import InputFacts, VcfContent, read_sites
+
+__all__ = ["InputFacts", "VcfContent", "read_sites"]

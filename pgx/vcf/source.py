@@ -1,0 +1,131 @@
+"""What an input is before it is read: path, kind, size, index; and opening it with one clear error."""
+
+from __future__ import annotations
+
+import datetime
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import pysam
+
+from pgx.errors import FormatError, InputError, NotFoundError
+from pgx.provenance import moment_text
+
+STANDARD_INPUT = "-"
+_INDEX_SUFFIXES = (".csi", ".tbi")
+_NOT_A_VCF = "is not a VCF or BCF"
+_GIVE_A_VCF = "Give a .vcf, .vcf.gz or .bcf file with genotypes"
+
+# htslib would print warnings on stderr that name neither the input nor a cure.
+pysam.set_verbosity(0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """An input as it was named.
+
+    Attributes
+    ----------
+    size
+        Bytes, or None for a stream or a URL.
+    modified
+        UTC, or None.
+    index
+        Path of a .csi or .tbi beside it, or None.
+    index_is_stale
+        The index is older than the data: it is not used.
+    """
+
+    path: str
+    size: int | None = None
+    modified: str | None = None
+    index: str | None = None
+    index_is_stale: bool = False
+
+    @property
+    def label(self) -> str:
+        """Return the name for messages."""
+        return "standard input" if self.path == STANDARD_INPUT else self.path
+
+
+def is_url(path: str) -> bool:
+    """Say whether an input is read over the network."""
+    return "://" in path
+
+
+def look(path: str) -> Source:
+    """Look at an input without opening it.
+
+    Raises
+    ------
+    NotFoundError, FormatError, InputError
+        Missing, a folder, empty, or unreadable.
+    """
+    if path == STANDARD_INPUT or is_url(path):
+        return Source(path=path)
+    file = Path(path)
+    try:
+        state = file.stat()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise NotFoundError("no such file", where=path, cure="Check the path") from error
+    except OSError as error:
+        raise InputError(
+            f"cannot be read ({error.strerror})", where=path, cure="Check the path and its permissions"
+        ) from error
+    except ValueError as error:
+        raise NotFoundError("is not a file name", where=path, cure="Check the path") from error
+    if file.is_dir():
+        raise FormatError("is a folder", where=path, cure="Give a file; pgx cohort takes folders")
+    if not os.access(file, os.R_OK):
+        raise InputError("cannot be read (permission denied)", where=path, cure="Check its permissions")
+    if not file.is_file():
+        return Source(path=path)
+    if state.st_size == 0:
+        raise FormatError("is empty", where=path, cure=_GIVE_A_VCF)
+    index = next((Path(path + suffix) for suffix in _INDEX_SUFFIXES if Path(path + suffix).is_file()), None)
+    return Source(
+        path=path,
+        size=state.st_size,
+        modified=moment_text(datetime.datetime.fromtimestamp(int(state.st_mtime), datetime.UTC)),
+        index=str(index) if index else None,
+        index_is_stale=index is not None and index.stat().st_mtime_ns < state.st_mtime_ns,
+    )
+
+
+def open_source(source: Source, *, index: str | None) -> pysam.VariantFile:
+    """Open an input with pysam, with the index file `index` or without any.
+
+    Raises
+    ------
+    FormatError
+        Not a VCF or BCF, damaged, truncated, or without samples.
+    """
+    try:
+        handle = (
+            pysam.VariantFile(source.path, index_filename=index) if index else pysam.VariantFile(source.path)
+        )
+    except (OSError, ValueError) as error:
+        raise _opening_error(source, error) from error
+    if handle.format not in {"VCF", "BCF"}:
+        handle.close()
+        raise FormatError(_NOT_A_VCF, where=source.label, cure=_GIVE_A_VCF)
+    if not len(handle.header.samples):
+        handle.close()
+        raise FormatError(
+            "has no samples (a sites-only file holds nobody's genotype)", where=source.label, cure=_GIVE_A_VCF
+        )
+    return handle
+
+
+def _opening_error(source: Source, error: Exception) -> InputError:
+    text = str(error).lower()
+    if "eof marker" in text or "truncated" in text:
+        return FormatError("is truncated", where=source.label, cure="Copy or compress it again")
+    if isinstance(error, FileNotFoundError):
+        return NotFoundError("no such file", where=source.label, cure="Check the path")
+    if isinstance(error, PermissionError):
+        return InputError(
+            "cannot be read (permission denied)", where=source.label, cure="Check its permissions"
+        )
+    return FormatError(f"{_NOT_A_VCF}, or its header is broken", where=source.label, cure=_GIVE_A_VCF)
