@@ -5,17 +5,22 @@ from __future__ import annotations
 from pgx.evidence.base import EvidenceBase, load
 from pgx.evidence.citation import SourceCitation
 from pgx.evidence.conclusion import Conclusion
+from pgx.evidence.context import ContextItem, ContextReport, PatientContext, context
 from pgx.evidence.matching import ConflictNote, MatchedClaim, Response, StatusRow, Subject, respond
 
 __all__ = [
     "Conclusion",
     "ConflictNote",
+    "ContextItem",
+    "ContextReport",
     "EvidenceBase",
     "MatchedClaim",
+    "PatientContext",
     "Response",
     "SourceCitation",
     "StatusRow",
     "Subject",
+    "context",
     "load",
     "respond",
 ]

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from pgx import reference
 from pgx.errors import ReferenceDataError, UsageError, printable
-from pgx.evidence.model import Claim, Drug, EvidenceFile, Indication, Population, Source
+from pgx.evidence.model import Claim, Drug, EvidenceFile, Indication, NamedGroup, Population, Source
 from pgx.evidence.rules import RULES_FILE, WORDING_FILE, Rules, Wording, rules, wording
 
 EVIDENCE_DIR = "evidence"
@@ -32,6 +32,8 @@ class EvidenceBase:
     ----------
     claims, sources, drugs, indications, populations
         By id, key, name or code.
+    names
+        What somebody may take or have, with the claims that this brings to the front.
     origins
         The file that each claim came from, by claim id.
     digests
@@ -43,6 +45,7 @@ class EvidenceBase:
     drugs: Mapping[str, Drug]
     indications: Mapping[str, Indication]
     populations: Mapping[str, Population]
+    names: tuple[NamedGroup, ...]
     origins: Mapping[str, str]
     digests: tuple[tuple[str, str], ...]
     rules: Rules
@@ -91,6 +94,7 @@ class _Loader:
             kind: {} for kind in ("claims", "sources", "drugs", "indications", "populations", "origins")
         }
     )
+    names: list[NamedGroup] = field(default_factory=list)
     digests: list[tuple[str, str]] = field(default_factory=list)
 
     def add_file(self, path: Path, name: str) -> None:
@@ -105,6 +109,7 @@ class _Loader:
             self._put("indications", code, indication, path)
         for code, population in header.populations.items():
             self._put("populations", code, population, path)
+        self.names.extend(header.names)
         for raw in _rows(tables["sources"], "sources", path):
             source = _validate(Source, raw, path, _label("source", raw.get("key")))
             self._put("sources", source.key, source, path)
@@ -126,7 +131,13 @@ class _Loader:
         self.items[kind][key] = value
 
     def finish(self) -> EvidenceBase:
-        return EvidenceBase(**self.items, digests=tuple(self.digests), rules=rules(), wording=wording())
+        return EvidenceBase(
+            **self.items,
+            names=tuple(self.names),
+            digests=tuple(self.digests),
+            rules=rules(),
+            wording=wording(),
+        )
 
 
 def load(extra: Sequence[Path] = ()) -> EvidenceBase:
@@ -193,6 +204,14 @@ def files_of(path: Path) -> tuple[Path, ...]:
 
 def check_references(base: EvidenceBase) -> None:
     """Raise on the first name in a claim that nothing defines, since matching would go wrong on it."""
+    for group in base.names:
+        for name in group.claims:
+            if name not in base.claims:
+                raise ReferenceDataError(
+                    f"names {group.group}: claims: {name!r} is not defined",
+                    where="names",
+                    cure="Correct the name",
+                )
     for claim, problem in dangling(base):
         raise ReferenceDataError(
             f"claim {claim.id}: {problem}", where=base.origins[claim.id], cure="Define it or correct the name"

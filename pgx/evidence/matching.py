@@ -262,10 +262,9 @@ def _reason(base: EvidenceBase, subject: Subject, match: _Match, asked_label: st
     else:
         reason = words.reasons["direct"].format(group=group, status=status)
     if not match.applicable:
-        other_population = words.reasons["other_population"]
-        return (
-            f"{other_population.format(population=match.claim.population, indication=asked_label)} {reason}"
-        )
+        population = base.populations[match.claim.population_code].label
+        apart = words.reasons["other_population"].format(population=population, indication=asked_label)
+        return f"{apart} {reason}"
     return reason
 
 

@@ -319,6 +319,7 @@ class Indication(StrictModel):
 
     label: Text
     names: tuple[Text, ...] = ()
+    within: tuple[Slug, ...] = ()
     paediatric: bool = False
 
 
@@ -329,6 +330,15 @@ class Population(StrictModel):
     within: tuple[Slug, ...] = ()
 
 
+class NamedGroup(StrictModel):
+    """Names that a user may write for what somebody takes or has, and the claims these bring to the front."""
+
+    kind: Literal["taking", "history", "minor"]
+    group: Text
+    names: tuple[Text, ...]
+    claims: Annotated[tuple[Slug, ...], Field(min_length=1)]
+
+
 class EvidenceFile(StrictModel):
     """An evidence file without its claims and sources, which are validated one by one."""
 
@@ -336,3 +346,4 @@ class EvidenceFile(StrictModel):
     drugs: tuple[Drug, ...] = ()
     indications: dict[Slug, Indication] = Field(default_factory=dict)
     populations: dict[Slug, Population] = Field(default_factory=dict)
+    names: tuple[NamedGroup, ...] = ()

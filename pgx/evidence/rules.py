@@ -86,6 +86,7 @@ class Rules(StrictModel):
     genotype_topics: tuple[Topic, ...]
     context_topics: tuple[Topic, ...]
     minor_age_years: float
+    oldest_age_years: float
     markers_of_article: int
     directions: dict[Direction, DirectionRule]
     status: dict[E4Status, StatusRule]

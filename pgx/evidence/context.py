@@ -1,0 +1,230 @@
+"""The drug's other claims for the report, and the warnings that medicines, history and age call up.
+
+By a table of names, without guessing: a name that is not in the table is listed as not recognised.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pgx.errors import UsageError
+from pgx.evidence.base import EvidenceBase, normalise
+from pgx.evidence.citation import SourceCitation, cite
+from pgx.evidence.matching import ConflictNote, conflict_notes
+from pgx.evidence.model import Claim, Species, Topic
+
+_WARNING_TOPICS = frozenset({Topic.SAFETY, Topic.CONTRAINDICATION, Topic.INTERACTION})
+_BY_USE_TOPICS = frozenset({Topic.EFFICACY, Topic.DOSING})
+_ANIMALS = frozenset({Species.RAT, Species.MOUSE})
+ANY_USE = "any"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatientContext:
+    """What the user says of the person: names as written, `age` in years, the use of the drug."""
+
+    taking: tuple[str, ...] = ()
+    history: tuple[str, ...] = ()
+    age: float | None = None
+    indication: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContextItem:
+    """One claim on the drug, not about the genotype; `highlighted` when the patient's context calls it up."""
+
+    id: str
+    topic: str
+    drug: str
+    indication: str
+    indication_label: str
+    population: str
+    direction: str
+    statement: str
+    technical: str
+    certainty: str
+    hedge: str
+    tier: str
+    conflicts_with: tuple[str, ...]
+    conflict_notes: tuple[ConflictNote, ...]
+    superseded_by: tuple[str, ...]
+    sources: tuple[SourceCitation, ...]
+    highlighted: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContextReport:
+    """The items by topic and use, the warnings among them, and what has to be said with them.
+
+    Attributes
+    ----------
+    items
+        All items, in the order of the rules' topics; superseded ones after those in force.
+    warnings
+        Those of `items` that are highlighted.
+    unrecognised
+        Names that the table does not know, as written.
+    notes
+        Sentences that always go with it.
+    minor
+        The age is below the rules' limit, or the use is a paediatric one.
+    """
+
+    items: tuple[ContextItem, ...]
+    warnings: tuple[ContextItem, ...]
+    unrecognised: tuple[str, ...]
+    notes: tuple[str, ...]
+    minor: bool
+
+
+def context(base: EvidenceBase, patient: PatientContext, *, topics: Sequence[str] = ()) -> ContextReport:
+    """Return the drug's other claims, with those to the front that the patient's context calls up.
+
+    Parameters
+    ----------
+    base
+        What `load` returned.
+    patient
+        What is known of the person; names may be written in any case, with hyphens or blanks.
+    topics
+        Other topics than those of the rules, for an appendix.
+
+    Raises
+    ------
+    UsageError
+        The indication is not known, or the age cannot be one.
+    """
+    code = base.indication(patient.indication) if patient.indication is not None else None
+    minor = _is_minor(base, patient.age, code)
+    called, unrecognised = _called_up(base, patient)
+    if minor:
+        reason = base.wording.context["minor_age"].format(age=_limit(base))
+        for group in base.names:
+            if group.kind == "minor":
+                called |= dict.fromkeys(group.claims, reason)
+    wanted = tuple(Topic(item) for item in topics) or base.rules.context_topics
+    chosen = [
+        claim for claim in base.claims.values() if _belongs(base, claim, wanted, code) or claim.id in called
+    ]
+    ordered = sorted(chosen, key=lambda claim: _place(base, claim, wanted, called, code))
+    items = tuple(_item(base, claim, called, code) for claim in ordered)
+    return ContextReport(
+        items=items,
+        warnings=tuple(item for item in items if item.highlighted),
+        unrecognised=unrecognised,
+        notes=_notes(base, code, unrecognised, items, minor=minor),
+        minor=minor,
+    )
+
+
+def _is_minor(base: EvidenceBase, age: float | None, code: str | None) -> bool:
+    if age is not None and not (math.isfinite(age) and 0 <= age <= base.rules.oldest_age_years):
+        raise UsageError("the age cannot be one", where="--age", cure="Give the age in years")
+    young = age is not None and age < base.rules.minor_age_years
+    return young or (code is not None and base.indications[code].paediatric)
+
+
+def _called_up(base: EvidenceBase, patient: PatientContext) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Return the reason for every claim that a name calls up, and the names that nothing knows."""
+    called: dict[str, str] = {}
+    unknown: list[str] = []
+    for kind, given in (("taking", patient.taking), ("history", patient.history)):
+        for name in (item.strip() for item in given):
+            wanted = normalise(name)
+            groups = [
+                group
+                for group in base.names
+                if group.kind == kind and wanted in {normalise(item) for item in group.names}
+            ]
+            if name and not groups:
+                unknown.append(name)
+            for group in groups:
+                reason = base.wording.context[kind].format(names=name, group=group.group)
+                for claim in group.claims:
+                    called[claim] = f"{called[claim]}; {reason}" if claim in called else reason
+    return called, tuple(dict.fromkeys(unknown))
+
+
+def _belongs(base: EvidenceBase, claim: Claim, topics: Sequence[Topic], code: str | None) -> bool:
+    if claim.topic not in topics or claim.species in _ANIMALS:
+        return False
+    if base.drugs[claim.drug].role != "subject" and Topic.RELATED_PRODUCT not in topics:
+        return False
+    if code is None or claim.indication in {code, ANY_USE, *base.indications[code].within}:
+        return True
+    return claim.topic not in _BY_USE_TOPICS
+
+
+def _highlighted(claim: Claim, called: Mapping[str, str], code: str | None) -> bool:
+    about_use = code is not None and code != ANY_USE and claim.indication == code
+    return claim.id in called or (about_use and claim.topic in _WARNING_TOPICS)
+
+
+def _place(
+    base: EvidenceBase, claim: Claim, topics: Sequence[Topic], called: Mapping[str, str], code: str | None
+) -> tuple[bool, int, bool, int, bool]:
+    uses = list(base.indications)
+    return (
+        not _highlighted(claim, called, code),
+        topics.index(claim.topic) if claim.topic in topics else len(topics),
+        claim.indication != code,
+        uses.index(claim.indication),
+        bool(claim.superseded_by),
+    )
+
+
+def _item(base: EvidenceBase, claim: Claim, called: Mapping[str, str], code: str | None) -> ContextItem:
+    highlighted = _highlighted(claim, called, code)
+    label = base.indications[claim.indication].label
+    if claim.id in called:
+        reason = called[claim.id]
+    else:
+        about_use = code is not None and claim.indication == code
+        reason = base.wording.context["use" if about_use else "general"].format(indication=label)
+    return ContextItem(
+        id=claim.id,
+        topic=claim.topic.value,
+        drug=claim.drug,
+        indication=claim.indication,
+        indication_label=label,
+        population=claim.population,
+        direction=claim.direction.value,
+        statement=claim.statement,
+        technical=claim.technical,
+        certainty=claim.certainty.level.value,
+        hedge=claim.hedge.value,
+        tier=base.rules.tiers[claim.article.tier].text if claim.article else base.wording.context["no_tier"],
+        conflicts_with=tuple(item.id for item in claim.conflicts_with),
+        conflict_notes=conflict_notes(claim),
+        superseded_by=claim.superseded_by,
+        sources=cite(base, claim),
+        highlighted=highlighted,
+        reason=reason,
+    )
+
+
+def _notes(
+    base: EvidenceBase,
+    code: str | None,
+    unrecognised: Sequence[str],
+    items: Sequence[ContextItem],
+    *,
+    minor: bool,
+) -> tuple[str, ...]:
+    words = base.wording.context
+    notes = [words["minor"].format(age=_limit(base))] if minor else []
+    notes.append(words["interaction_check"])
+    if unrecognised:
+        notes.append(words["unrecognised"].format(names=", ".join(unrecognised)))
+    if code is not None and code != ANY_USE:
+        label = base.indications[code].label
+        found = any(item.topic == Topic.EFFICACY and item.indication == code for item in items)
+        notes.append(words["other_uses" if found else "nothing_on_use"].format(indication=label))
+    return tuple(notes)
+
+
+def _limit(base: EvidenceBase) -> str:
+    return f"{base.rules.minor_age_years:g}"
