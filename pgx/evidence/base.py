@@ -34,6 +34,8 @@ class EvidenceBase:
         By id, key, name or code.
     names
         What somebody may take or have, with the claims that this brings to the front.
+    retired
+        Ids of claims that are gone; none of them may come back as another claim.
     origins
         The file that each claim came from, by claim id.
     digests
@@ -46,6 +48,7 @@ class EvidenceBase:
     indications: Mapping[str, Indication]
     populations: Mapping[str, Population]
     names: tuple[NamedGroup, ...]
+    retired: frozenset[str]
     origins: Mapping[str, str]
     digests: tuple[tuple[str, str], ...]
     rules: Rules
@@ -95,6 +98,7 @@ class _Loader:
         }
     )
     names: list[NamedGroup] = field(default_factory=list)
+    retired: set[str] = field(default_factory=set)
     digests: list[tuple[str, str]] = field(default_factory=list)
 
     def add_file(self, path: Path, name: str) -> None:
@@ -110,6 +114,7 @@ class _Loader:
         for code, population in header.populations.items():
             self._put("populations", code, population, path)
         self.names.extend(header.names)
+        self.retired.update(header.retired)
         for raw in _rows(tables["sources"], "sources", path):
             source = _validate(Source, raw, path, _label("source", raw.get("key")))
             self._put("sources", source.key, source, path)
@@ -134,6 +139,7 @@ class _Loader:
         return EvidenceBase(
             **self.items,
             names=tuple(self.names),
+            retired=frozenset(self.retired),
             digests=tuple(self.digests),
             rules=rules(),
             wording=wording(),

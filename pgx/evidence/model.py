@@ -347,3 +347,4 @@ class EvidenceFile(StrictModel):
     indications: dict[Slug, Indication] = Field(default_factory=dict)
     populations: dict[Slug, Population] = Field(default_factory=dict)
     names: tuple[NamedGroup, ...] = ()
+    retired: tuple[Slug, ...] = ()

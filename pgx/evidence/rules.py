@@ -14,6 +14,7 @@ from pgx.evidence.model import (
     Direction,
     EndpointKind,
     Group,
+    Hedge,
     Identity,
     Level,
     Seen,
@@ -78,6 +79,16 @@ class Tier(StrictModel):
     rows: tuple[str, ...] = ()
 
 
+class LintRule(StrictModel):
+    """Limits and words for the checks of a curator's work."""
+
+    words_in_a_row: int
+    years: tuple[int, int]
+    result_topics: tuple[Topic, ...]
+    hedge_words: dict[Hedge, tuple[str, ...]]
+    forbidden_phrases: tuple[str, ...]
+
+
 class Rules(StrictModel):
     """All of `rules.toml`."""
 
@@ -88,11 +99,13 @@ class Rules(StrictModel):
     minor_age_years: float
     oldest_age_years: float
     markers_of_article: int
+    rows_of_article: int
     directions: dict[Direction, DirectionRule]
     status: dict[E4Status, StatusRule]
     notes: tuple[NoteRule, ...]
     certainty: dict[str, CertaintyRule]
     tiers: dict[str, Tier]
+    lint: LintRule
 
 
 class Wording(StrictModel):

@@ -1,0 +1,250 @@
+"""What a curator gets wrong and a schema cannot see: one-sided conflicts, hedges that got lost, and the like.
+
+Every check yields problems with file, claim and key. Word lists and limits are in `tables/rules.toml`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from pgx.evidence.base import EvidenceBase, dangling
+from pgx.evidence.model import (
+    Claim,
+    Direction,
+    EndpointKind,
+    Group,
+    Level,
+    Seen,
+    Species,
+    Topic,
+)
+
+_RANK = {
+    level: rank for rank, level in enumerate((Level.VERY_LOW, Level.LOW, Level.MODERATE, Level.HIGH), start=1)
+}
+_ANIMALS = frozenset({Species.RAT, Species.MOUSE})
+_DIRECTED = frozenset(
+    {
+        Direction.INCREASED_RESPONSE,
+        Direction.DECREASED_RESPONSE,
+        Direction.NO_DIFFERENCE,
+        Direction.INCREASED_RISK,
+        Direction.DECREASED_RISK,
+    }
+)
+_WORD = re.compile(r"[^\W_]+(?:[.,]\d+)*")
+_NUMBER = re.compile(r"(?<![\w.,\-])\d+(?:,\d{3})*(?:\.\d+)?")
+# A unit, a percent sign, or a further number of the same list that has one.
+_UNIT_AHEAD = re.compile(r"\s?%|\s?[^\W\d_]|,\s\d")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """Something to correct: in which file, in which claim, at which key, and what."""
+
+    file: str
+    claim: str
+    key: str
+    message: str
+
+    def __str__(self) -> str:
+        """Return one line."""
+        return f"{self.file}: claim {self.claim}: {self.key}: {self.message}"
+
+
+Finding = tuple[str, str]
+Check = Callable[[EvidenceBase, Claim], Iterator[Finding]]
+
+
+def lint(base: EvidenceBase, article: str | None = None) -> tuple[Problem, ...]:
+    """Return all problems of a base; with the text of the article, copied runs of words as well."""
+    problems = [
+        Problem(file=base.origins[claim.id], claim=claim.id, key=key, message=message)
+        for claim in base.claims.values()
+        for check in CHECKS
+        for key, message in check(base, claim)
+    ]
+    for claim, text in dangling(base):
+        key, _, message = text.partition(": ")
+        problems.append(Problem(file=base.origins[claim.id], claim=claim.id, key=key, message=message))
+    if article is not None:
+        problems += _copied(base, article)
+    return tuple(dict.fromkeys(problems))
+
+
+def _one_sided(base: EvidenceBase, claim: Claim) -> Iterator[Finding]:
+    for conflict in claim.conflicts_with:
+        other = base.claims.get(conflict.id)
+        if conflict.id == claim.id:
+            yield "conflicts_with", "a claim cannot conflict with itself"
+        elif other and not any(
+            item.id == claim.id and item.kind is conflict.kind for item in other.conflicts_with
+        ):
+            yield (
+                "conflicts_with",
+                f"{conflict.id} does not name this claim with the kind {conflict.kind.value}",
+            )
+
+
+def _numbers(base: EvidenceBase, claim: Claim) -> Iterator[Finding]:
+    years = base.rules.lint.years
+    for effect in claim.effects:
+        if (not isinstance(effect.value, str) or effect.value[0].isdigit()) and not effect.unit:
+            yield "effects", f"the value {effect.value} has no unit"
+    if isinstance(claim.sample_size, int) and not claim.sample_unit:
+        yield "sample_size", f"{claim.sample_size} of what? sample_unit is missing"
+    for match in _NUMBER.finditer(claim.statement):
+        year = match.group().isdigit() and years[0] <= int(match.group()) <= years[1]
+        if not year and not _UNIT_AHEAD.match(claim.statement, match.end()):
+            yield "statement", f"the number {match.group()} has no unit"
+
+
+def _hedge(base: EvidenceBase, claim: Claim) -> Iterator[Finding]:
+    if claim.hedge.rank > claim.source_hedge.rank:
+        yield "hedge", f"{claim.hedge.value!r} is stronger than the source's {claim.source_hedge.value!r}"
+    words = base.rules.lint.hedge_words.get(claim.hedge, ())
+    spoken = f" {' '.join(word.casefold() for word in _WORD.findall(claim.statement))} "
+    if words and not any(f" {word} " in spoken for word in words):
+        yield "statement", f"says none of the words of the hedge {claim.hedge.value!r}: {', '.join(words)}"
+    for phrase in base.rules.lint.forbidden_phrases:
+        if f" {phrase} " in spoken:
+            yield "statement", f"{phrase!r} is a recommendation or a promise"
+
+
+def _population(base: EvidenceBase, claim: Claim) -> Iterator[Finding]:
+    codes = [base.sources[key].population_codes for key in claim.sources if key in base.sources]
+    if not codes or not all(codes):
+        return
+    wider = _ancestors(base, claim.population_code)
+    if not any(code in wider for group in codes for code in group):
+        named = ", ".join(code for group in codes for code in group)
+        yield "population_code", f"{claim.population_code} is wider than, or other than, the source's {named}"
+
+
+def _ancestors(base: EvidenceBase, code: str) -> frozenset[str]:
+    """Return a population with all wider ones."""
+    found: set[str] = set()
+    ahead = [code]
+    while ahead:
+        item = ahead.pop()
+        if item not in found:
+            found.add(item)
+            ahead.extend(base.populations[item].within if item in base.populations else ())
+    return frozenset(found)
+
+
+def _certainty(base: EvidenceBase, claim: Claim) -> Iterator[Finding]:
+    level = claim.certainty.level
+    sources = [base.sources[key] for key in claim.sources if key in base.sources]
+    unseen = all(source.seen is Seen.ONLY_THROUGH_ARTICLE for source in sources)
+    if unseen and _RANK.get(level, 0) > _RANK[Level.VERY_LOW]:
+        yield "certainty.level", f"{level.value} for a source that was not seen; at most very-low"
+    rule = base.rules.certainty.get(claim.certainty.rule)
+    if rule and _RANK.get(level, 0) > _RANK.get(rule.at_most, 0):
+        yield "certainty.level", f"the rule {claim.certainty.rule} allows at most {rule.at_most.value}"
+
+
+def _superseded(base: EvidenceBase, claim: Claim) -> Iterator[Finding]:
+    sources = [base.sources[key] for key in claim.sources if key in base.sources]
+    if claim.topic in base.rules.lint.result_topics and all(source.succeeded_by for source in sources):
+        if not claim.superseded_by:
+            yield "superseded_by", "its source has a successor; name the claim that rests on it"
+        successors = {
+            key for item in claim.superseded_by if item in base.claims for key in base.claims[item].sources
+        }
+        if claim.superseded_by and not successors & {
+            key for source in sources for key in source.succeeded_by
+        }:
+            yield "superseded_by", "none of the claims named rests on a successor of the source"
+
+
+def _genotype(base: EvidenceBase, claim: Claim) -> Iterator[Finding]:
+    if claim.topic not in base.rules.genotype_topics:
+        return
+    if claim.gene == "none":
+        yield "gene", "a claim by genotype names the gene"
+    if claim.direction not in _DIRECTED:
+        return
+    if claim.group is Group.ANY:
+        yield "group", "a claim with a direction names its group"
+    for group in (claim.group, *claim.compared_with):
+        if group not in claim.by_status:
+            yield "by_status", f"no sentence for {group.value}"
+    for group in claim.by_status:
+        if group not in {claim.group, *claim.compared_with}:
+            yield "by_status", f"{group.value} is neither the group nor compared with it"
+
+
+def _pooled(base: EvidenceBase, claim: Claim) -> Iterator[Finding]:
+    drug = base.drugs.get(claim.drug)
+    related = drug is not None and drug.role == "related-product"
+    if related != (claim.topic is Topic.RELATED_PRODUCT):
+        yield (
+            "topic",
+            f"{claim.drug} and the topic {claim.topic.value} do not go together; products are never pooled",
+        )
+
+
+def _animals(base: EvidenceBase, claim: Claim) -> Iterator[Finding]:
+    animal_population = "animals" in _ancestors(base, claim.population_code)
+    facts = {claim.species in _ANIMALS, claim.endpoint_kind is EndpointKind.ANIMAL, animal_population}
+    if len(facts) > 1:
+        yield (
+            "species",
+            "species, endpoint_kind and population_code do not agree on whether this is about animals",
+        )
+
+
+def _untranslated(base: EvidenceBase, claim: Claim) -> Iterator[Finding]:
+    words = base.wording
+    for key, known in (
+        ("direction", claim.direction in words.directions),
+        ("topic", claim.topic in words.topics),
+        ("group", claim.group in words.groups),
+        ("certainty.level", claim.certainty.level in words.levels),
+        ("conflicts_with", all(item.kind in words.conflicts for item in claim.conflicts_with)),
+    ):
+        if not known:
+            yield key, "has no words in the wording file"
+
+
+def _retired(base: EvidenceBase, claim: Claim) -> Iterator[Finding]:
+    if claim.id in base.retired:
+        yield "id", "was used before for another claim; ids are never reused"
+
+
+CHECKS: tuple[Check, ...] = (
+    _one_sided,
+    _numbers,
+    _hedge,
+    _population,
+    _certainty,
+    _superseded,
+    _genotype,
+    _pooled,
+    _animals,
+    _untranslated,
+    _retired,
+)
+
+
+def _copied(base: EvidenceBase, article: str) -> Iterator[Problem]:
+    """Yield a problem for every text that has as many words in a row from the article as the rules forbid."""
+    size = base.rules.lint.words_in_a_row
+    known = _runs(article, size)
+    for claim in base.claims.values():
+        texts = [("statement", claim.statement), ("technical", claim.technical)]
+        texts += [("caveats", text) for text in claim.caveats]
+        texts += [("by_status", text) for text in claim.by_status.values()]
+        texts += [("conflicts_with", item.note) for item in claim.conflicts_with]
+        for key, text in texts:
+            for run in sorted(_runs(text, size) & known):
+                message = f"copies {size} words in a row from the article: {' '.join(run)!r}"
+                yield Problem(file=base.origins[claim.id], claim=claim.id, key=key, message=message)
+
+
+def _runs(text: str, size: int) -> set[tuple[str, ...]]:
+    words = [word.casefold() for word in _WORD.findall(text)]
+    return {tuple(words[start : start + size]) for start in range(len(words) - size + 1)}
