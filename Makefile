@@ -42,13 +42,14 @@ demo: $(STAMP) ## annotate two sample files and print their reports
 	@$(BIN)/pgx annotate $(CARRIER)
 	@printf '\n\n%s\n' '$$ pgx annotate $(ABSENT)'
 	@$(BIN)/pgx annotate $(ABSENT)
-	@printf '\n\n%s\n' 'What else to try:' \
+	@printf '\n\nWhat else to try:\n'
+	@printf '%s\n' \
 		'  $(BIN)/pgx annotate $(CARRIER) -f json' \
 		'  $(BIN)/pgx annotate sample_vcfs/HG00150.e2-e4.GRCh37.vcf      both sites heterozygous, phase unknown' \
 		'  $(BIN)/pgx annotate sample_vcfs/eight-people.GRCh38.vcf.gz -f tsv' \
 		'  $(BIN)/pgx annotate sample_vcfs/eight-people.GRCh38.vcf.gz -s NA19146' \
 		'  $(BIN)/pgx annotate $(ABSENT) --absent-sites reference' \
-		'  sample_vcfs/README.md tells what each sample file shows.'
+		'sample_vcfs/README.md tells what each sample file shows.'
 
 test: $(STAMP) ## run all tests (make test PYTEST_ARGS="-k name")
 	@$(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
