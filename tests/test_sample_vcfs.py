@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from vcf_builder import write_vcf
 
 FOLDER = Path(__file__).resolve().parent.parent / "sample_vcfs"
 STATUSES = {"non-carrier", "heterozygous", "homozygous", "carrier", "indeterminate"}
@@ -75,6 +76,19 @@ def test_pgx_gives_the_expected_answer(name, run_pgx):
         for s in document["samples"]
     ]
     assert found == [(row["sample"], row["expected_diplotype"], row["expected_status"]) for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [("a.vcf.gz", {"compression": "gzip"}), ("a.vcf.gz", {}), ("a.vcf.gz", {"index": "csi"}), ("a.bcf", {})],
+    ids=["gzip", "bgzip", "indexed", "bcf"],
+)
+def test_how_a_file_is_packed_does_not_change_the_answer(name, options, run_pgx, tmp_path):
+    path = write_vcf(tmp_path / name, text=text_of(FOLDER / "eight-people.GRCh38.vcf.gz"), **options)
+    outcome = run_pgx("annotate", path, "-f", "json")
+    assert outcome.exit_code == 0, outcome.stderr
+    found = [s["genotype"]["diplotype"] or "-" for s in json.loads(outcome.stdout)["samples"]]
+    assert found == [row["expected_diplotype"] for row in ROWS if row["file"] == "eight-people.GRCh38.vcf.gz"]
 
 
 @pytest.mark.parametrize("name", FILES)
