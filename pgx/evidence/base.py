@@ -157,19 +157,29 @@ def load(extra: Sequence[Path] = ()) -> EvidenceBase:
     Returns
     -------
     EvidenceBase
-        Kept and given again when nothing extra is asked for.
+        Kept, and given again for the same files.
 
     Raises
     ------
     ReferenceDataError
         A file cannot be read, does not fit the schema, or refers to something that no file defines.
     """
-    return _load(tuple(extra)) if extra else _load_shipped()
+    paths = tuple(item for path in extra for item in files_of(path))
+    return _load_once(tuple((path, _stamp(path)) for path in paths))
 
 
-@functools.cache
-def _load_shipped() -> EvidenceBase:
-    return _load(())
+@functools.lru_cache(maxsize=8)
+def _load_once(stamped: tuple[tuple[Path, tuple[int, int]], ...]) -> EvidenceBase:
+    """Load a set of files once for all inputs of a run; a file that has changed since is another set."""
+    return _load(tuple(path for path, _ in stamped))
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    return status.st_mtime_ns, status.st_size
 
 
 def _load(extra: tuple[Path, ...]) -> EvidenceBase:
@@ -181,8 +191,7 @@ def _load(extra: tuple[Path, ...]) -> EvidenceBase:
     for path in sorted((base / EVIDENCE_DIR).glob("*.toml")):
         loader.add_file(path, f"{EVIDENCE_DIR}/{path.name}")
     for path in extra:
-        for item in files_of(path):
-            loader.add_file(item, f"{item.parent.name}/{item.name}" if item.parent.name else item.name)
+        loader.add_file(path, f"{path.parent.name}/{path.name}" if path.parent.name else path.name)
     loaded = loader.finish()
     check_references(loaded)
     return loaded
@@ -263,9 +272,13 @@ def _read_bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise ReferenceDataError(
-            f"cannot be read ({error.strerror})", where=str(path), cure="Check the path and its permissions"
-        ) from error
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: OSError) -> ReferenceDataError:
+    return ReferenceDataError(
+        f"cannot be read ({error.strerror})", where=str(path), cure="Check the path and its permissions"
+    )
 
 
 def _read(path: Path) -> tuple[dict[str, Any], bytes]:

@@ -50,7 +50,7 @@ def _cite(base: EvidenceBase, claim: Claim, source: Source) -> SourceCitation:
     return SourceCitation(
         key=source.key,
         marker=", ".join(map(str, markers)) or None,
-        citation=reference_line(base, source) if printed else _through_article(base, markers),
+        citation=reference_line(base, source) if printed else _through_article(base, claim, markers),
         doi=(source.doi or None) if printed else None,
         pmid=(source.pmid or None) if printed else None,
         certainty_of_identity=source.identity.value if printed else THROUGH_ARTICLE,
@@ -66,7 +66,9 @@ def _markers(claim: Claim, source: Source) -> tuple[int, ...]:
     return tuple(marker for marker in claim.article.markers if marker in source.markers)
 
 
-def _through_article(base: EvidenceBase, markers: tuple[int, ...]) -> str:
+def _through_article(base: EvidenceBase, claim: Claim, markers: tuple[int, ...]) -> str:
+    if claim.article is None:
+        return base.wording.citation["unidentified"]
     key = "marker" if markers else "no_marker"
     return base.wording.citation[key].format(markers=", ".join(map(str, markers)))
 

@@ -297,7 +297,7 @@ def _cell(base: EvidenceBase, claim: Claim, group: Group, statement: str, *, app
 
 def _notes(base: EvidenceBase, subject: Subject, drug: Drug, code: str, *, asked: bool) -> tuple[str, ...]:
     label = base.indications[code].label
-    return tuple(
+    notes = tuple(
         base.wording.notes[rule.key].format(drug=drug.name, indication=label)
         for rule in base.rules.notes
         if (not rule.statuses or subject.status in rule.statuses)
@@ -306,6 +306,7 @@ def _notes(base: EvidenceBase, subject: Subject, drug: Drug, code: str, *, asked
         and (not rule.drugs or drug.name in rule.drugs)
         and not (rule.only_without_indication and asked)
     )
+    return (*notes, drug.note) if drug.note else notes
 
 
 def conflict_notes(claim: Claim) -> tuple[ConflictNote, ...]:
@@ -322,5 +323,7 @@ def sample_size_text(claim: Claim) -> str:
 
 def effect_text(effect: Effect) -> str:
     """Return `measure: value unit (interval)`, with `unknown` spelled out."""
+    if effect.measure == effect.value == effect.interval:
+        return effect.measure
     value = f"{effect.value} {effect.unit}".strip()
     return f"{effect.measure}: {value} (interval: {effect.interval})"

@@ -1,0 +1,48 @@
+"""The JSON Schema of an evidence file, made from the models, so that editors can help a curator."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from pydantic.json_schema import models_json_schema
+
+from pgx.evidence.model import Claim, EvidenceFile, Source
+
+SCHEMA_FILE = "evidence/claims.schema.json"
+# A claim's other keys may come from [defaults], so an editor must not ask for them in every claim.
+_ALWAYS = ["id", "statement"]
+
+
+def file_schema() -> dict[str, Any]:
+    """Return the schema of a whole file: header, defaults, claims and sources."""
+    _, generated = models_json_schema(
+        [(EvidenceFile, "validation"), (Claim, "validation"), (Source, "validation")],
+        ref_template="#/$defs/{model}",
+    )
+    definitions: dict[str, Any] = generated["$defs"]
+    claim = definitions["Claim"]
+    claim["required"] = _ALWAYS
+    defaults = {key: value for key, value in claim["properties"].items() if key not in _ALWAYS}
+    whole = definitions.pop("EvidenceFile")
+    whole["properties"] |= {
+        "defaults": {
+            "type": "object",
+            "description": "What holds for every claim of the file that does not say otherwise.",
+            "properties": defaults,
+            "additionalProperties": False,
+        },
+        "claims": {"type": "array", "items": {"$ref": "#/$defs/Claim"}},
+        "sources": {"type": "array", "items": {"$ref": "#/$defs/Source"}},
+    }
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "pgx evidence file",
+        **whole,
+        "$defs": definitions,
+    }
+
+
+def schema_text() -> str:
+    """Return the schema as it is shipped."""
+    return json.dumps(file_schema(), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
