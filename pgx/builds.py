@@ -9,16 +9,17 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 
+from msgspec import Struct
+
 from pgx.errors import AssemblyError, UsageError
-from pgx.reference import Provenance, StrictModel, load
+from pgx.reference import Facts, Origin, load
 
 AUTO = "auto"
 
 
-class Assembly(StrictModel):
+class Assembly(Facts, frozen=True, kw_only=True):
     """One assembly: names and length (bases) of its chromosome 19, and tags by which headers call it."""
 
     name: str
@@ -34,8 +35,8 @@ class Assembly(StrictModel):
         return any(re.search(tag, text, re.IGNORECASE) for tag in self.tags)
 
 
-class _AssemblyFile(StrictModel):
-    provenance: Provenance
+class _AssemblyFile(Facts, frozen=True, kw_only=True):
+    provenance: Origin
     assembly: tuple[Assembly, ...]
 
 
@@ -50,8 +51,7 @@ class EvidenceKind(StrEnum):
     OPTION = "option"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AssemblyEvidence:
+class AssemblyEvidence(Struct, frozen=True, kw_only=True):
     """One reason to think that an input uses `assembly`."""
 
     kind: EvidenceKind
@@ -59,8 +59,7 @@ class AssemblyEvidence:
     detail: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HeaderFacts:
+class HeaderFacts(Struct, frozen=True, kw_only=True):
     """What a header says about its assembly.
 
     contigs
@@ -73,8 +72,7 @@ class HeaderFacts:
     references: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AssemblyDecision:
+class AssemblyDecision(Struct, frozen=True, kw_only=True):
     """The assembly that is used, and all the evidence that was seen for one."""
 
     assembly: Assembly

@@ -13,6 +13,7 @@ import tomllib
 from pathlib import Path
 from typing import TypeVar
 
+import msgspec
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pgx.errors import ReferenceDataError
@@ -26,6 +27,10 @@ class StrictModel(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class Facts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A frozen record in which an unknown key, a missing one, or a value of another kind is an error."""
+
+
 class Provenance(StrictModel):
     """Where the facts of a file come from."""
 
@@ -34,12 +39,20 @@ class Provenance(StrictModel):
     note: str = ""
 
 
-class _Manifest(StrictModel):
-    provenance: Provenance
+class Origin(Facts, frozen=True, kw_only=True):
+    """Where the facts of a file come from."""
+
+    origin: str
+    date: datetime.date
+    note: str = ""
+
+
+class _Manifest(Facts, frozen=True, kw_only=True):
+    provenance: Origin
     release: str
 
 
-ModelT = TypeVar("ModelT", bound=BaseModel)
+ModelT = TypeVar("ModelT")
 
 
 @functools.cache
@@ -70,7 +83,10 @@ def read_model(path: Path, model: type[ModelT]) -> ModelT:
     """
     try:
         with path.open("rb") as handle:
-            return model.model_validate(tomllib.load(handle))
+            plain = tomllib.load(handle)
+        if issubclass(model, BaseModel):
+            return model.model_validate(plain)
+        return msgspec.convert(plain, model)
     except OSError as error:
         raise ReferenceDataError(
             f"cannot be read ({error.strerror})", where=str(path), cure="Check the path and its permissions"
@@ -79,12 +95,16 @@ def read_model(path: Path, model: type[ModelT]) -> ModelT:
         raise ReferenceDataError(
             f"is not valid TOML: {error}", where=str(path), cure="Correct the file"
         ) from error
-    except ValidationError as error:
+    except (ValidationError, msgspec.ValidationError) as error:
         raise ReferenceDataError(describe(error), where=str(path), cure="Correct the file") from error
 
 
-def describe(error: ValidationError) -> str:
-    """Return the first fault of a validation error as `key: message`, with the number of further ones."""
+def describe(error: ValidationError | msgspec.ValidationError) -> str:
+    """Return the fault of a validation error as `key: message`."""
+    if isinstance(error, msgspec.ValidationError):
+        message, _, path = str(error).partition(" - at `$")
+        key = path.rstrip("`").lstrip(".")
+        return f"{key}: {message}" if key else message
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     key = ".".join(str(part) for part in first["loc"])
     more = error.error_count() - 1

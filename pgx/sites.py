@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pgx.builds import Assembly, assemblies
-from pgx.reference import Provenance, StrictModel, load
+from pgx.reference import Facts, Origin, load
 
 
-class SiteDefinition(StrictModel):
+class SiteDefinition(Facts, frozen=True, kw_only=True):
     """A site as reference/sites.toml has it: 1-based positions by assembly, plus-strand alleles."""
 
     rsid: str
@@ -23,8 +24,8 @@ class SiteDefinition(StrictModel):
     positions: dict[str, int]
 
 
-class _SiteFile(StrictModel):
-    provenance: Provenance
+class _SiteFile(Facts, frozen=True, kw_only=True):
+    provenance: Origin
     gene: str
     hgnc: str
     transcript: str
@@ -32,21 +33,20 @@ class _SiteFile(StrictModel):
     site: tuple[SiteDefinition, SiteDefinition]
 
 
-class _Haplotype(StrictModel):
+class _Haplotype(Facts, frozen=True, kw_only=True):
     name: str
     letters: tuple[str, str]
     residues: tuple[str, str]
 
 
-class _HaplotypeFile(StrictModel):
-    provenance: Provenance
+class _HaplotypeFile(Facts, frozen=True, kw_only=True):
+    provenance: Origin
     counted: str
     rare: tuple[str, ...]
     haplotype: tuple[_Haplotype, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Site:
+class Site(Struct, frozen=True, kw_only=True):
     """A site placed on one assembly.
 
     position
@@ -64,8 +64,7 @@ class Site:
     letters: tuple[str, str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Haplotype:
+class Haplotype(Struct, frozen=True, kw_only=True):
     """A haplotype: its name (ASCII, "e4") and its letters in the order of the sites."""
 
     name: str

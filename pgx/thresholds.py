@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import functools
 
-from pgx.reference import Provenance, StrictModel, load
+from pgx.reference import Facts, Origin, load
 
 
-class _Value(StrictModel):
+class _Value(Facts, frozen=True, kw_only=True):
     value: float
     basis: str
 
 
-class _ThresholdFile(StrictModel):
-    provenance: Provenance
+class _ThresholdFile(Facts, frozen=True, kw_only=True):
+    provenance: Origin
     min_probability: _Value
     min_bayes_factor: _Value
     allele_error_rate: _Value

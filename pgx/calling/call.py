@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from pgx.calling.model import (
     E4_COPIES,
@@ -13,13 +13,10 @@ from pgx.calling.model import (
     PopulationCall,
     Reason,
 )
-from pgx.calling.populations import FLAT, diplotypes, populations
+from pgx.calling.populations import FLAT, diplotypes, double_heterozygotes, populations
 from pgx.calling.posterior import Answer, SiteData, answer, phase_evidence
 from pgx.observe import EvidenceKind, Finding, Observation, SiteState
 from pgx.sites import rare_haplotypes
-
-#: The two diplotypes that look the same when both sites are heterozygous and unphased.
-_UNPHASED_PAIR = frozenset({"e2/e4", "e1/e3"})
 
 
 def call(observations: tuple[Observation, ...], options: CallOptions) -> DiplotypeCall:
@@ -36,7 +33,7 @@ def call(observations: tuple[Observation, ...], options: CallOptions) -> Diploty
         *_rarity(result, observations, data),
         *_phase_findings(result, data),
         *_prior_findings(result, others, options),
-        *_one_site(result, data, observations),
+        *_one_site(result, observations),
     )
     return DiplotypeCall(
         diplotype=result.diplotype,
@@ -76,7 +73,7 @@ def _has_rare(diplotype: str) -> bool:
 
 
 def _spelled(observations: tuple[Observation, ...], data: SiteData) -> set[str]:
-    """Return the diplotypes that the letters, and the phase where stated, spell; empty if a letter is unknown."""
+    """Return the diplotypes that letters, and phase where stated, spell; empty if a letter is unknown."""
     if any(item.alleles is None for item in observations):
         return set()
     if data.phase is not None:
@@ -93,16 +90,17 @@ def _spelled(observations: tuple[Observation, ...], data: SiteData) -> set[str]:
 def _rarity(result: Answer, observations: tuple[Observation, ...], data: SiteData) -> tuple[Finding, ...]:
     spelled = _spelled(observations, data)
     if _has_rare(result.best) or (spelled and all(_has_rare(name) for name in spelled)):
-        name = result.best if _has_rare(result.best) else sorted(spelled)[0]
+        name = result.best if _has_rare(result.best) else min(spelled)
         return (Finding(code="rare-haplotype", values={"diplotype": name}),)
     return ()
 
 
 def _phase_findings(result: Answer, data: SiteData) -> tuple[Finding, ...]:
     """Flag a double heterozygote that is unphased, or whose phase leaves the diplotype open."""
-    if result.best not in _UNPHASED_PAIR or (data.phase is not None and result.diplotype is not None):
+    pair = double_heterozygotes()
+    if result.best not in pair or (data.phase is not None and result.diplotype is not None):
         return ()
-    other = next(name for name in _UNPHASED_PAIR if name != result.best)
+    other = next(name for name in pair if name != result.best)
     chance = {row.diplotype: row.posterior for row in result.rows}
     values = {
         "best": result.best,
@@ -131,7 +129,7 @@ def _prior_findings(
     )
 
 
-def _one_site(result: Answer, data: SiteData, observations: tuple[Observation, ...]) -> tuple[Finding, ...]:
+def _one_site(result: Answer, observations: tuple[Observation, ...]) -> tuple[Finding, ...]:
     used = [item.rsid for item in observations if item.evidence is not None]
     if len(used) != 1 or (result.diplotype is None and result.status is E4Status.INDETERMINATE):
         return ()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from pgx.observe import Finding
 
@@ -42,8 +43,7 @@ class Reason(StrEnum):
     COORDINATES = "coordinates"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallOptions:
+class CallOptions(Struct, frozen=True, kw_only=True):
     """Options that change a call.
 
     Attributes
@@ -61,8 +61,7 @@ class CallOptions:
     allele_error_rate: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DiplotypeRow:
+class DiplotypeRow(Struct, frozen=True, kw_only=True):
     """One line of the calculation: posterior is proportional to the product of the four numbers before it."""
 
     diplotype: str
@@ -73,8 +72,7 @@ class DiplotypeRow:
     posterior: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PopulationCall:
+class PopulationCall(Struct, frozen=True, kw_only=True):
     """The same call under another population's haplotype frequencies."""
 
     population: str
@@ -83,8 +81,7 @@ class PopulationCall:
     diplotype_probability: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DiplotypeCall:
+class DiplotypeCall(Struct, frozen=True, kw_only=True):
     """The call of one sample.
 
     Attributes

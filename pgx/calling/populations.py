@@ -7,14 +7,14 @@ from itertools import combinations_with_replacement
 from typing import Literal
 
 from pgx.errors import UsageError
-from pgx.reference import Provenance, StrictModel, load
+from pgx.reference import Facts, Origin, load
 from pgx.sites import Haplotype, haplotypes, letters
 
 FLAT = "flat"
 Diplotype = tuple[Haplotype, Haplotype]
 
 
-class Stated(StrictModel):
+class Stated(Facts, frozen=True, kw_only=True):
     """A frequency with the arithmetic that gives it."""
 
     frequency: float
@@ -22,7 +22,7 @@ class Stated(StrictModel):
     arithmetic: str
 
 
-class Population(StrictModel):
+class Population(Facts, frozen=True, kw_only=True):
     """One population of reference/frequencies.toml."""
 
     name: str
@@ -34,7 +34,7 @@ class Population(StrictModel):
     e4: Stated | None = None
 
     def frequencies(self) -> dict[str, float]:
-        """Return haplotype frequencies, summing to 1: stated ones as they are, counted ones share the rest."""
+        """Return haplotype frequencies, summing to 1: stated ones stay, counted ones share the rest."""
         stated = {"e1": self.e1.frequency} | ({"e4": self.e4.frequency} if self.e4 else {})
         counted = {name: count for name, count in self.counts.items() if name not in stated}
         rest = 1 - sum(stated.values())
@@ -43,9 +43,9 @@ class Population(StrictModel):
         return {name: (stated | shares)[name] for name in self.counts}
 
 
-class _FrequencyFile(StrictModel):
+class _FrequencyFile(Facts, frozen=True, kw_only=True):
     default: str
-    provenance: Provenance
+    provenance: Origin
     population: tuple[Population, ...]
 
 
@@ -99,6 +99,16 @@ def copies_at(site: int) -> tuple[int, ...]:
     """Return, for each diplotype, the copies (0 to 2) of the counted letter at site 0 or 1."""
     counted = letters()[1]
     return tuple(sum(haplotype.letters[site] == counted for haplotype in pair) for pair in diplotypes())
+
+
+@functools.cache
+def double_heterozygotes() -> tuple[str, ...]:
+    """Return the two diplotypes that look the same when both sites are heterozygous and unphased."""
+    return tuple(
+        diplotype_name(pair)
+        for index, pair in enumerate(diplotypes())
+        if copies_at(0)[index] == copies_at(1)[index] == 1
+    )
 
 
 @functools.cache

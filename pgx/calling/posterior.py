@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pgx.calling.likelihood import genotype_likelihood
 from pgx.calling.model import E4_COPIES, CallOptions, DiplotypeRow, E4Status
@@ -19,24 +20,21 @@ from pgx.sites import counted_haplotype
 from pgx.thresholds import threshold
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PhaseEvidence:
+class PhaseEvidence(Struct, frozen=True, kw_only=True):
     """The diplotype that two phased heterozygous sites spell, and how likely the phase is wrong."""
 
     diplotype: str
     error: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SiteData:
+class SiteData(Struct, frozen=True, kw_only=True):
     """All of the observations that the posterior depends on; equal data give equal calls."""
 
     evidence: tuple[GenotypeEvidence | None, ...]
     phase: PhaseEvidence | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Answer(Struct, frozen=True, kw_only=True):
     """What a posterior determines, and with which probability."""
 
     diplotype: str | None

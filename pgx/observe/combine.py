@@ -1,9 +1,10 @@
-"""Several records at one site, one sample: duplicates, split multi-allelic lines, and deletions over the site."""
+"""Several records at one site, one sample: duplicates, split multi-allelic lines, deletions over it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pgx.observe.letters import Letter, Other, variant_keys
 from pgx.observe.model import Finding, Phase
@@ -11,8 +12,7 @@ from pgx.observe.reading import Reading
 from pgx.sites import Site, letters
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Combined:
+class Combined(Struct, frozen=True, kw_only=True):
     """What the records of a site say together.
 
     Attributes

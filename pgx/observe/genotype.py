@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pgx.observe.model import MISSING, Phase, PhaseSource, SiteRecord
 
 _PLOIDY = 2
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Genotype:
+class Genotype(Struct, frozen=True, kw_only=True):
     """A genotype as the record writes it.
 
     Attributes
@@ -106,7 +107,7 @@ def number(text: str | None) -> float | None:
         value = float(text)
     except ValueError:
         return None
-    return value if abs(value) != float("inf") and value == value else None
+    return value if math.isfinite(value) else None
 
 
 def numbers(text: str | None) -> tuple[float | None, ...]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
+
+import msgspec
+from msgspec import Struct
 
 MISSING = "."
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SiteRecord:
+class SiteRecord(Struct, frozen=True, kw_only=True):
     """One VCF record that covers a site, or carries the rsID of one. Plain text, picklable.
 
     Attributes
@@ -86,12 +87,11 @@ DETERMINED_STATES = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Finding(Struct, frozen=True, kw_only=True):
     """Something to tell the reader: a flag code of reference/flags.toml, and values for its sentence."""
 
     code: str
-    values: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, str] = msgspec.field(default_factory=dict)
     critical: bool | None = None
 
 
@@ -109,8 +109,7 @@ class EvidenceKind(StrEnum):
     ASSUMED = "assumed"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GenotypeEvidence:
+class GenotypeEvidence(Struct, frozen=True, kw_only=True):
     """The quality statement of a record, by copies (0, 1, 2) of the counted letter C; nothing converted yet.
 
     Attributes
@@ -139,8 +138,7 @@ class PhaseSource(StrEnum):
     STATISTICAL = "statistical"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Phase:
+class Phase(Struct, frozen=True, kw_only=True):
     """The phase of one genotype.
 
     Attributes
@@ -156,8 +154,7 @@ class Phase:
     quality: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Observation:
+class Observation(Struct, frozen=True, kw_only=True):
     """What one sample shows at one site.
 
     Attributes
@@ -165,7 +162,8 @@ class Observation:
     position
         1-based, on the assembly of the input.
     alleles
-        Both letters: in phase order where phased, else the assembly's own letter first. None unless both are known.
+        Both letters: in phase order where phased, else the assembly's own letter first. None unless
+        both are known.
     seen
         The letters that were read for certain, also of a half call.
     evidence
@@ -200,8 +198,7 @@ class Observation:
         return self.alleles is not None and self.alleles[0] != self.alleles[1]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ObserveOptions:
+class ObserveOptions(Struct, frozen=True, kw_only=True):
     """Options that change what is read from a record.
 
     Attributes

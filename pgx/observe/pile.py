@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pgx.builds import Assembly, AssemblyEvidence, EvidenceKind, assemblies
 from pgx.observe.letters import covers_with_bases, is_base_change, is_block, letters_of
@@ -14,8 +15,7 @@ from pgx.sites import Site, rsids, sites_on
 _REVERSE_STRAND = frozenset("AG")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SitePile:
+class SitePile(Struct, frozen=True, kw_only=True):
     """The records at one site.
 
     Attributes

@@ -69,13 +69,13 @@ def genotype_evidence(
             return GenotypeEvidence(kind=kind, values=values, copies=copies, imputed=imputed)
     if copies is None:
         return None
-    quality = stated_quality(record, fields)
+    quality = stated_quality(fields)
     if quality is not None:
         return GenotypeEvidence(kind=EvidenceKind.GQ, values=(quality,), copies=copies, imputed=imputed)
     return GenotypeEvidence(kind=EvidenceKind.GT, copies=copies, imputed=imputed)
 
 
-def stated_quality(record: SiteRecord, fields: Mapping[str, str]) -> float | None:
+def stated_quality(fields: Mapping[str, str]) -> float | None:
     """Return the Phred-scaled genotype quality: GQX (Strelka), GQ, or GATK's RGQ; None without one."""
     for key in ("GQX", "GQ", "RGQ"):
         value = number(fields.get(key))

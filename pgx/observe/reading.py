@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pgx.observe.genotype import Genotype, GenotypeTextError, number, read_genotype
 from pgx.observe.letters import Letter, Other, covers_with_bases, is_unseen, letters_of
@@ -24,8 +25,7 @@ from pgx.thresholds import threshold
 _PASSED = frozenset({"", MISSING, "PASS"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class Reading(Struct, frozen=True, kw_only=True):
     """What one sample shows in one record.
 
     Attributes
@@ -87,7 +87,7 @@ def read(
         )
         evidence = _weaker_evidence(evidence, record, fields, shown, block=block)
     filters = _filters(record, fields)
-    quality, reads = stated_quality(record, fields), depth(record, fields, block=block)
+    quality, reads = stated_quality(fields), depth(record, fields, block=block)
     if filters is not None and problem is None:
         findings.append(Finding(code="filtered-site", values={"rsid": site.rsid, "filter": filters}))
         problem = None if options.keep_filtered else SiteState.FILTERED

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pgx.observe.combine import Combined, combine, deleted_copies
 from pgx.observe.letters import Letter, Other, covers_with_bases
@@ -31,8 +33,7 @@ _STATE_FLAGS = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadContext:
+class ReadContext(Struct, frozen=True, kw_only=True):
     """What reading a sample needs beside its records.
 
     gl_is_phred

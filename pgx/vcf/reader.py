@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
 import pysam
+from msgspec import Struct
 
 from pgx.builds import HeaderFacts, contig_names
 from pgx.errors import FormatError
@@ -18,8 +18,7 @@ from pgx.vcf.source import Source, look, open_source
 _REFERENCE_KEYS = frozenset({"reference", "assembly"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InputFacts:
+class InputFacts(Struct, frozen=True, kw_only=True):
     """What a report says of its input.
 
     Attributes
@@ -44,8 +43,7 @@ class InputFacts:
     unsorted: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VcfContent:
+class VcfContent(Struct, frozen=True, kw_only=True):
     """All that pgx needs of an input.
 
     Attributes
@@ -116,7 +114,7 @@ def _is_wanted(name: str) -> bool:
 
 def _header_facts(header: pysam.VariantHeader) -> HeaderFacts:
     contigs = []
-    for name in header.contigs:
+    for name in map(str, header.contigs):
         if _is_wanted(name):
             contig = header.contigs[name]
             tags = dict(contig.header_record.items()) if contig.header_record is not None else {}
@@ -136,7 +134,7 @@ def _unquoted(value: str | None) -> str | None:
 def _by_index(handle: pysam.VariantFile, source: Source) -> tuple[list[SiteRecord], bool]:
     """Fetch the records over each site of each assembly; a record over two sites is kept once."""
     found: dict[str, SiteRecord] = {}
-    for contig in [name for name in handle.header.contigs if _is_wanted(name)]:
+    for contig in filter(_is_wanted, map(str, handle.header.contigs)):
         for position in positions():
             for record in _guarded(_fetch(handle, contig, position), source):
                 site_record = _plain(record)

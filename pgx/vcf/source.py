@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import datetime
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 import pysam
+from msgspec import Struct
 
 from pgx.errors import FormatError, InputError, NotFoundError
 from pgx.provenance import moment_text
@@ -21,8 +21,7 @@ _GIVE_A_VCF = "Give a .vcf, .vcf.gz or .bcf file with genotypes"
 pysam.set_verbosity(0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class Source(Struct, frozen=True, kw_only=True):
     """An input as it was named.
 
     Attributes

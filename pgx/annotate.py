@@ -1,0 +1,254 @@
+"""One input from start to finish: read, observe, call, match, report; a SampleReport a sample."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Literal
+
+from msgspec import Struct
+
+from pgx import evidence, provenance, reference
+from pgx.builds import AUTO, AssemblyDecision, decide, header_evidence
+from pgx.calling import CallOptions, E4Status, call, default_population, haplotype_frequencies
+from pgx.errors import FormatError, SampleError, UsageError
+from pgx.evidence import ContextReport, EvidenceBase, PatientContext, Response, Subject
+from pgx.observe import Finding, ObserveOptions, ReadContext, SitePile, observe, pile_up, record_evidence
+from pgx.report import (
+    SCHEMA_VERSION,
+    AssemblyClue,
+    InputReport,
+    LoadedFile,
+    Parameters,
+    ReferenceData,
+    Run,
+    SampleReport,
+    Tool,
+    assemble,
+)
+from pgx.sites import sites_on
+from pgx.thresholds import threshold
+from pgx.vcf import VcfContent, callable_sites, read_sites
+
+
+class Options(Struct, frozen=True, kw_only=True):
+    """The options of `pgx annotate` that change a result; see docs for each.
+
+    Attributes
+    ----------
+    samples
+        Names to report, in this order; empty for all, in the order of the input.
+    min_probability
+        In (0.5, 1).
+    genotype_error_rate
+        Per allele, in (0, 0.5).
+    age
+        Years.
+    """
+
+    samples: tuple[str, ...] = ()
+    assembly: str = AUTO
+    absent_sites: Literal["unknown", "reference"] = "unknown"
+    callable_bed: Path | None = None
+    keep_filtered: bool = False
+    min_gq: float = 0
+    min_dp: int = 0
+    min_probability: float | None = None
+    population: str | None = None
+    genotype_error_rate: float | None = None
+    evidence: tuple[Path, ...] = ()
+    indication: str | None = None
+    taking: tuple[str, ...] = ()
+    history: tuple[str, ...] = ()
+    age: float | None = None
+    reveal_minor: bool = False
+    digest: bool = False
+
+
+class Annotation(Struct, frozen=True, kw_only=True):
+    """An annotated input: what its samples share, and an iterator over their reports in order."""
+
+    run: Run
+    samples: Iterator[SampleReport]
+
+
+def annotate(path: str, options: Options) -> Annotation:
+    """Annotate the input `path` ("-" for standard input).
+
+    Reading and all checks are done before this returns; the reports are made one by one.
+
+    Raises
+    ------
+    UsageError, InputError, ReferenceDataError
+        See the exit codes of `pgx.errors`.
+    """
+    parameters = _parameters(options)
+    base = evidence.load(options.evidence)
+    content = read_sites(path)
+    columns = _columns(content, options.samples)
+    decision = decide(
+        options.assembly,
+        header_evidence(content.header),
+        record_evidence(content.records, content.contigs),
+        where=path,
+    )
+    piles = [pile_up(content.records, site, content.contigs) for site in sites_on(decision.assembly)]
+    context = ReadContext(
+        options=_observe_options(content, decision, options), gl_is_phred=content.gl_is_phred
+    )
+    patient = PatientContext(
+        taking=options.taking, history=options.history, age=options.age, indication=options.indication
+    )
+    surroundings = evidence.context(base, patient)
+    respond = functools.cache(functools.partial(_respond, base, options.indication))
+    return Annotation(
+        run=_run(content, decision, parameters, base, digest=options.digest),
+        samples=_samples(content, columns, piles, context, respond, surroundings, parameters),
+    )
+
+
+def _parameters(options: Options) -> Parameters:
+    population = options.population or default_population()
+    haplotype_frequencies(population)  # an unknown name is an error before anything is read
+    probability = threshold("min_probability") if options.min_probability is None else options.min_probability
+    error_rate = (
+        threshold("allele_error_rate") if options.genotype_error_rate is None else options.genotype_error_rate
+    )
+    _check(0.5 < probability < 1, "--min-probability", "Give a number above 0.5 and below 1")
+    _check(0 < error_rate < 0.5, "--genotype-error-rate", "Give a number above 0 and below 0.5")
+    _check(options.min_gq >= 0, "--min-gq", "Give 0 or more")
+    _check(options.min_dp >= 0, "--min-dp", "Give 0 or more")
+    _check(options.age is None or 0 <= options.age < 150, "--age", "Give the age in years")
+    return Parameters(
+        assembly=options.assembly,
+        absent_sites=options.absent_sites,
+        callable=str(options.callable_bed) if options.callable_bed else None,
+        keep_filtered=options.keep_filtered,
+        min_gq=options.min_gq,
+        min_dp=options.min_dp,
+        min_probability=probability,
+        population=population,
+        genotype_error_rate=error_rate,
+        evidence=tuple(str(folder) for folder in options.evidence),
+        indication=options.indication,
+        taking=options.taking,
+        history=options.history,
+        age=options.age,
+        reveal_minor=options.reveal_minor,
+    )
+
+
+def _check(holds: bool, option: str, cure: str) -> None:
+    if not holds:
+        raise UsageError("the value is out of range", where=option, cure=cure)
+
+
+def _columns(content: VcfContent, wanted: Sequence[str]) -> list[tuple[int, str]]:
+    """Return the 0-based column and name of each sample to report."""
+    if not wanted:
+        return list(enumerate(content.samples))
+    column = {name: index for index, name in enumerate(content.samples)}
+    unknown = [name for name in wanted if name not in column]
+    if unknown:
+        shown = ", ".join(content.samples[:5]) + (" ..." if len(content.samples) > 5 else "")
+        raise SampleError(
+            f"no sample '{unknown[0]}'", where=content.facts.path, cure=f"The file has: {shown}"
+        )
+    return [(column[name], name) for name in dict.fromkeys(wanted)]
+
+
+def _run(
+    content: VcfContent,
+    decision: AssemblyDecision,
+    parameters: Parameters,
+    base: EvidenceBase,
+    *,
+    digest: bool,
+) -> Run:
+    facts = content.facts
+    return Run(
+        schema_version=SCHEMA_VERSION,
+        tool=Tool(name="pgx", version=provenance.program_version()),
+        reference=ReferenceData(
+            release=reference.release(),
+            digest=reference.digest(),
+            evidence=tuple(LoadedFile(name=name, digest=value) for name, value in base.digests),
+        ),
+        created=provenance.now(),
+        input=InputReport(
+            path=facts.path,
+            size=facts.size,
+            modified=facts.modified,
+            kind=facts.kind,
+            header_digest=facts.header_digest,
+            digest=_file_digest(facts.path) if digest else None,
+            assembly=decision.assembly.name,
+            assembly_evidence=tuple(
+                AssemblyClue(kind=item.kind.value, assembly=item.assembly, detail=item.detail)
+                for item in decision.evidence
+            ),
+            access=facts.access,
+        ),
+        parameters=parameters,
+    )
+
+
+def _file_digest(path: str) -> str:
+    if not Path(path).is_file():
+        raise FormatError("--digest needs a file, not a stream", where=path, cure="Leave --digest out")
+    with Path(path).open("rb") as handle:
+        return f"sha256:{hashlib.file_digest(handle, 'sha256').hexdigest()}"
+
+
+def _samples(
+    content: VcfContent,
+    columns: Sequence[tuple[int, str]],
+    piles: Sequence[SitePile],
+    context: ReadContext,
+    respond: Callable[[E4Status, str | None], tuple[Response, ...]],
+    surroundings: ContextReport,
+    parameters: Parameters,
+) -> Iterator[SampleReport]:
+    rules = CallOptions(
+        population=parameters.population,
+        min_probability=parameters.min_probability,
+        allele_error_rate=parameters.genotype_error_rate,
+    )
+    notes = _input_findings(content)
+    for column, name in columns:
+        observations = observe(piles, column, context)
+        result = call(observations, rules)
+        response = respond(result.e4_status, result.diplotype)
+        yield assemble(name, observations, result, response, surroundings, parameters, notes)
+
+
+def _observe_options(content: VcfContent, decision: AssemblyDecision, options: Options) -> ObserveOptions:
+    regions: frozenset[str] = frozenset()
+    if options.callable_bed is not None:
+        names = {*content.contigs, *decision.assembly.contigs}
+        regions = callable_sites(options.callable_bed, sites_on(decision.assembly), names)
+    return ObserveOptions(
+        assume_reference=options.absent_sites == "reference",
+        callable_sites=regions,
+        keep_filtered=options.keep_filtered,
+        min_gq=options.min_gq,
+        min_dp=options.min_dp,
+    )
+
+
+def _respond(
+    base: EvidenceBase, indication: str | None, status: E4Status, diplotype: str | None
+) -> tuple[Response, ...]:
+    return evidence.respond(base, Subject(status=status, diplotype=diplotype), indication=indication)
+
+
+def _input_findings(content: VcfContent) -> tuple[Finding, ...]:
+    facts = content.facts
+    found = []
+    if facts.stale_index:
+        found.append(Finding(code="stale-index"))
+    if facts.unsorted:
+        found.append(Finding(code="unsorted"))
+    return tuple(found)

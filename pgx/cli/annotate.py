@@ -1,0 +1,156 @@
+"""`pgx annotate`: one input, all its samples or some, one format."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from pgx.report import SampleReport
+
+_INDETERMINATE_UNDER_STRICT = 6
+_RESULT = "Options that change the result"
+_PERSON = "Who it is for"
+
+
+class Format(StrEnum):
+    """Output formats."""
+
+    TEXT = "text"
+    JSON = "json"
+    JSONL = "jsonl"
+    TSV = "tsv"
+
+
+class AbsentSites(StrEnum):
+    """What a site without a record counts as."""
+
+    UNKNOWN = "unknown"
+    REFERENCE = "reference"
+
+
+def annotate(
+    source: Annotated[
+        str, typer.Argument(metavar="INPUT", help="A VCF, gVCF or BCF (.vcf .vcf.gz .bcf), or - for stdin.")
+    ],
+    sample: Annotated[
+        list[str] | None, typer.Option("-s", "--sample", help="Report this sample only; may be repeated.")
+    ] = None,
+    format_: Annotated[
+        Format | None, typer.Option("-f", "--format", help="text unless -o has another ending.")
+    ] = None,
+    output: Annotated[
+        str, typer.Option("-o", "--output", help="A file (.txt .json .jsonl .tsv), or - for stdout.")
+    ] = "-",
+    strict: Annotated[bool, typer.Option(help="Exit 6 if a status is indeterminate.")] = False,
+    digest: Annotated[bool, typer.Option(help="Record a SHA-256 of the whole input.")] = False,
+    assembly: Annotated[
+        str, typer.Option(help="auto, GRCh37, GRCh38, NCBI36 or T2T-CHM13.", rich_help_panel=_RESULT)
+    ] = "auto",
+    absent_sites: Annotated[
+        AbsentSites,
+        typer.Option(help="What a site without a record counts as.", rich_help_panel=_RESULT),
+    ] = AbsentSites.UNKNOWN,
+    callable_bed: Annotated[
+        Path | None,
+        typer.Option(
+            "--callable",
+            metavar="BED",
+            help="Regions in which a site without a record counts as reference.",
+            rich_help_panel=_RESULT,
+        ),
+    ] = None,
+    keep_filtered: Annotated[
+        bool,
+        typer.Option("--keep-filtered", help="Use records that failed a filter.", rich_help_panel=_RESULT),
+    ] = False,
+    min_gq: Annotated[
+        float, typer.Option(help="Do not use a site below this genotype quality.", rich_help_panel=_RESULT)
+    ] = 0,
+    min_dp: Annotated[
+        int, typer.Option(help="Do not use a site with fewer reads.", rich_help_panel=_RESULT)
+    ] = 0,
+    min_probability: Annotated[
+        float | None,
+        typer.Option(
+            help="From when an answer counts as determined. [default: 0.99]", rich_help_panel=_RESULT
+        ),
+    ] = None,
+    population: Annotated[
+        str | None,
+        typer.Option(help="Whose haplotype frequencies, or flat. [default: global]", rich_help_panel=_RESULT),
+    ] = None,
+    genotype_error_rate: Annotated[
+        float | None,
+        typer.Option(
+            help="Error of one allele where no quality is stated. [default: 5e-5]", rich_help_panel=_RESULT
+        ),
+    ] = None,
+    evidence: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="DIR", help="A folder with further evidence.", rich_help_panel=_RESULT),
+    ] = None,
+    indication: Annotated[
+        str | None, typer.Option(help="What the drug is for, e.g. stroke.", rich_help_panel=_PERSON)
+    ] = None,
+    taking: Annotated[
+        str, typer.Option(metavar="NAMES", help="Medicines, comma-separated.", rich_help_panel=_PERSON)
+    ] = "",
+    history: Annotated[
+        str, typer.Option(metavar="NAMES", help="Illnesses, comma-separated.", rich_help_panel=_PERSON)
+    ] = "",
+    age: Annotated[float | None, typer.Option(help="In years.", rich_help_panel=_PERSON)] = None,
+    reveal_minor: Annotated[
+        bool,
+        typer.Option("--reveal-minor", help="Show a minor's result all the same.", rich_help_panel=_PERSON),
+    ] = False,
+) -> None:
+    """Annotate one input and report on its samples."""
+    from pgx.annotate import Options  # noqa: PLC0415 - keeps --help fast
+    from pgx.annotate import annotate as run
+    from pgx.cli.output import format_for, write  # noqa: PLC0415
+    from pgx.render.formats import streams  # noqa: PLC0415
+
+    form = format_for(output, format_)
+    result = run(
+        source,
+        Options(
+            samples=tuple(sample or ()),
+            assembly=assembly,
+            absent_sites=absent_sites.value,
+            callable_bed=callable_bed,
+            keep_filtered=keep_filtered,
+            min_gq=min_gq,
+            min_dp=min_dp,
+            min_probability=min_probability,
+            population=population,
+            genotype_error_rate=genotype_error_rate,
+            evidence=tuple(evidence or ()),
+            indication=indication,
+            taking=_names(taking),
+            history=_names(history),
+            age=age,
+            reveal_minor=reveal_minor,
+            digest=digest,
+        ),
+    )
+    undetermined: list[str] = []
+    write(streams()[form](result.run, _watched(result.samples, undetermined)), output)
+    if strict and undetermined:
+        raise typer.Exit(_INDETERMINATE_UNDER_STRICT)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _watched(reports: Iterable["SampleReport"], undetermined: list[str]) -> Iterator["SampleReport"]:
+    """Pass reports on and note the samples whose status is indeterminate."""
+    for report in reports:
+        if report.genotype.e4_status == "indeterminate":
+            undetermined.append(report.sample)
+        yield report

@@ -1,0 +1,1 @@
+"""The door out: one module a format, each a projection of the report object."""

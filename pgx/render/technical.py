@@ -1,0 +1,131 @@
+"""The technical part of a readable report: records, calculation, options, versions, digests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from msgspec import structs
+
+from pgx.errors import printable
+from pgx.report import CalculationRow, Run, SampleReport, SiteReport
+from pgx.wording import Wording, greek, percent
+
+_NEGLIGIBLE = 1e-4
+_EXCLUDING = 0.01
+_RECORD_LIMIT = 300
+
+
+def technical_lines(run: Run, report: SampleReport, words: Wording, *, withheld: bool) -> Iterable[str]:
+    """Return the lines, without anything of the genotype where the result is withheld."""
+    if not withheld:
+        for site in report.sites:
+            yield from _site_lines(site, words)
+        yield from _calculation_lines(report, words)
+        for flag in report.flags:
+            severity = words.say("severity", flag.severity)
+            yield words.say(
+                "technical", "flag", severity=severity, message=printable(flag.message, 1000), code=flag.code
+            )
+    yield from _run_lines(run, words)
+
+
+def _site_lines(site: SiteReport, words: Wording) -> Iterable[str]:
+    unknown = words.say("technical", "unknown")
+    yield words.say(
+        "technical",
+        "site",
+        rsid=site.rsid,
+        contig=printable(site.contig) if site.contig else unknown,
+        position=site.position,
+        ref=site.ref or unknown,
+        alt=site.alt or unknown,
+        state=words.say("state", site.state),
+    )
+    if site.record is None:
+        return
+    yield words.say(
+        "technical",
+        "measured",
+        depth=unknown if site.depth is None else site.depth,
+        quality=unknown if site.genotype_quality is None else f"{site.genotype_quality:g}",
+        filter=printable(site.filter) if site.filter else unknown,
+        phase_set=printable(site.phase_set) if site.phase_set else unknown,
+    )
+    for line in site.record.split("\n"):
+        yield words.say("technical", "record", record=printable(line.replace("\t", " "), _RECORD_LIMIT))
+
+
+def _calculation_lines(report: SampleReport, words: Wording) -> Iterable[str]:
+    genotype = report.genotype
+    yield words.say("technical", "phase", phase=genotype.phase)
+    if all(site.basis is None for site in report.sites):
+        return
+    ranked = sorted(genotype.calculation, key=lambda row: -row.posterior)
+    kept = [row for row in ranked if row.posterior >= _NEGLIGIBLE]
+    yield words.say("technical", "posterior", list=_listed(kept))
+    for rsid in [site.rsid for site in report.sites if site.basis is not None]:
+        excluded = [row.diplotype for row in genotype.calculation if row.likelihood[rsid] <= _EXCLUDING]
+        if excluded:
+            yield words.say("technical", "excluded", rsid=rsid, list=", ".join(map(greek, excluded)))
+    unlikely = [row.diplotype for row in genotype.calculation if row.phase_factor <= _EXCLUDING]
+    if unlikely:
+        yield words.say("technical", "excluded_by_phase", list=", ".join(map(greek, unlikely)))
+    copies = {
+        name: percent(genotype.e4_copies_posterior[key])
+        for name, key in (("zero", "0"), ("one", "1"), ("two", "2"))
+    }
+    yield words.say("technical", "copies", **copies)
+    if report.has_flag("prior-dependent"):
+        others = [
+            f"{name} {greek(other.diplotype) if other.diplotype else other.e4_status} {percent(other.diplotype_probability)}"
+            for name, other in genotype.by_population.items()
+            if (other.diplotype, other.e4_status) != (genotype.diplotype, genotype.e4_status)
+        ]
+        yield words.say("technical", "populations", list="; ".join(others))
+
+
+def _listed(rows: list[CalculationRow]) -> str:
+    return ", ".join(f"{greek(row.diplotype)} {percent(row.posterior)}" for row in rows)
+
+
+def _run_lines(run: Run, words: Wording) -> Iterable[str]:
+    size = words.say("technical", "stream")
+    if run.input.size is not None:
+        size = words.say("technical", "bytes", count=run.input.size)
+    yield words.say(
+        "technical",
+        "input",
+        path=printable(run.input.path),
+        size=size,
+        access=run.input.access,
+        header=run.input.header_digest,
+    )
+    clues = "; ".join(f"{clue.kind}: {printable(clue.detail)}" for clue in run.input.assembly_evidence)
+    yield words.say("technical", "assembly", assembly=run.input.assembly, evidence=clues)
+    yield words.say("technical", "options", options=_options(run))
+    yield words.say(
+        "technical",
+        "program",
+        version=run.tool.version,
+        release=run.reference.release,
+        digest=run.reference.digest,
+    )
+    for file in run.reference.evidence:
+        yield words.say("technical", "evidence", name=printable(file.name), digest=file.digest)
+    yield words.say("technical", "created", created=run.created)
+
+
+def _options(run: Run) -> str:
+    shown = []
+    for name, value in structs.asdict(run.parameters).items():
+        if value in (None, (), False):
+            continue
+        text = (
+            ",".join(value)
+            if isinstance(value, tuple)
+            else f"{value:g}"
+            if isinstance(value, float)
+            else str(value)
+        )
+        shown.append(f"{name.replace('_', '-')} {printable(text)}")
+    return ", ".join(shown)

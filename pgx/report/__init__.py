@@ -1,0 +1,44 @@
+"""The one report object: assembled here, projected by every format."""
+
+from pgx.report.assemble import assemble
+from pgx.report.model import (
+    SCHEMA_VERSION,
+    AssemblyClue,
+    CalculationRow,
+    Document,
+    Flag,
+    GenotypeReport,
+    InputReport,
+    LoadedFile,
+    Parameters,
+    PatientReport,
+    PopulationResult,
+    ReferenceData,
+    Run,
+    SampleReport,
+    SiteReport,
+    Tool,
+)
+from pgx.report.serialise import from_json, to_dict
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "AssemblyClue",
+    "CalculationRow",
+    "Document",
+    "Flag",
+    "GenotypeReport",
+    "InputReport",
+    "LoadedFile",
+    "Parameters",
+    "PatientReport",
+    "PopulationResult",
+    "ReferenceData",
+    "Run",
+    "SampleReport",
+    "SiteReport",
+    "Tool",
+    "assemble",
+    "from_json",
+    "to_dict",
+]

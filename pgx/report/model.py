@@ -1,0 +1,202 @@
+"""The one report object. Every format is a projection of it, and `to_dict` of it is the JSON of the contract.
+
+Field names are those of the JSON. Haplotypes are ASCII here ("e3/e4"); readable formats write ε.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from pgx.evidence import ContextItem, Response
+
+SCHEMA_VERSION = "1.0"
+
+
+class Tool(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The program."""
+
+    name: str
+    version: str
+
+
+class LoadedFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A file of evidence that was loaded, with its digest."""
+
+    name: str
+    digest: str
+
+
+class ReferenceData(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The release and digest of reference/, and of each evidence file in use."""
+
+    release: str
+    digest: str
+    evidence: tuple[LoadedFile, ...]
+
+
+class AssemblyClue(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One reason to think that the input uses an assembly."""
+
+    kind: str
+    assembly: str
+    detail: str
+
+
+class InputReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The input: `size` in bytes (None for a stream), `access` "index" or "scan"."""
+
+    path: str
+    size: int | None
+    modified: str | None
+    kind: str
+    header_digest: str
+    digest: str | None
+    assembly: str
+    assembly_evidence: tuple[AssemblyClue, ...]
+    access: str
+
+
+class Parameters(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Every option that changes a result."""
+
+    assembly: str
+    absent_sites: str
+    callable: str | None
+    keep_filtered: bool
+    min_gq: float
+    min_dp: int
+    min_probability: float
+    population: str
+    genotype_error_rate: float
+    evidence: tuple[str, ...]
+    indication: str | None
+    taking: tuple[str, ...]
+    history: tuple[str, ...]
+    age: float | None
+    reveal_minor: bool
+
+
+class PopulationResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The call under another population."""
+
+    diplotype: str | None
+    e4_status: str
+    diplotype_probability: float
+
+
+class CalculationRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """posterior is proportional to prior x both likelihoods x phase_factor; likelihoods by rsID."""
+
+    diplotype: str
+    prior: float
+    likelihood: dict[str, float]
+    phase_factor: float
+    posterior: float
+
+
+class GenotypeReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The call. `diplotype` is None when not determined; `best_diplotype` is then only the most probable."""
+
+    gene: str
+    diplotype: str | None
+    best_diplotype: str
+    diplotype_probability: float
+    diplotype_posterior: dict[str, float]
+    by_population: dict[str, PopulationResult]
+    e4_status: str
+    e4_copies: int | None
+    e4_copies_posterior: dict[str, float]
+    phase: str
+    assumed: bool
+    not_determined_because: tuple[str, ...]
+    calculation: tuple[CalculationRow, ...]
+
+
+class SiteReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the input says at one site; `position` is 1-based, `alleles` None unless both are known.
+
+    `basis` is the field of the record that says how sure the genotype is (PL, GQ, GT ...), see
+    `pgx.observe.EvidenceKind`; None where the site was not used.
+    """
+
+    rsid: str
+    contig: str | None
+    position: int
+    ref: str | None
+    alt: str | None
+    state: str
+    alleles: tuple[str, ...] | None
+    phased: bool
+    seen: tuple[str, ...]
+    basis: str | None
+    depth: int | None
+    allele_depths: tuple[int, ...] | None
+    genotype_quality: float | None
+    filter: str | None
+    phase_set: str | None
+    record: str | None
+    notes: tuple[str, ...]
+
+
+class Flag(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Something the reader must know: severity "info", "warning" or "critical"."""
+
+    code: str
+    severity: str
+    message: str
+
+
+class PatientReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the patient context (--taking, --history, --age) brought up.
+
+    Attributes
+    ----------
+    warnings
+        Ids of the items of `context` that stand in front because of it.
+    unrecognised
+        Names that the tables do not know; nothing was looked up for them.
+    """
+
+    warnings: tuple[str, ...]
+    unrecognised: tuple[str, ...]
+    notes: tuple[str, ...]
+    minor: bool
+
+
+class SampleReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All that is said of one sample."""
+
+    sample: str
+    genotype: GenotypeReport
+    sites: tuple[SiteReport, ...]
+    flags: tuple[Flag, ...]
+    response: tuple[Response, ...]
+    context: tuple[ContextItem, ...]
+    patient: PatientReport
+    limitations: tuple[str, ...]
+
+    def has_flag(self, code: str) -> bool:
+        """Say whether a flag of this code is set."""
+        return any(flag.code == code for flag in self.flags)
+
+
+class Run(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What all samples of one input share."""
+
+    schema_version: str
+    tool: Tool
+    reference: ReferenceData
+    created: str
+    input: InputReport
+    parameters: Parameters
+
+
+class Document(Run, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A run with some or all of its samples: one JSON document."""
+
+    samples: tuple[SampleReport, ...]
+
+    @classmethod
+    def of(cls, run: Run, samples: tuple[SampleReport, ...]) -> Document:
+        """Return the document of a run with these samples."""
+        return cls(**{name: getattr(run, name) for name in Run.__struct_fields__}, samples=samples)

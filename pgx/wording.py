@@ -1,0 +1,78 @@
+"""The sentences of a language: reference/wording/<language>.toml, one table a topic, filled in by name."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from pgx.errors import ReferenceDataError
+from pgx.reference import Facts, Origin, load
+
+DEFAULT_LANGUAGE = "en"
+
+
+class _WordingFile(Facts, frozen=True, kw_only=True):
+    provenance: Origin
+    topic: dict[str, dict[str, str]]
+
+
+class Wording(Struct, frozen=True):
+    """All sentences of one language, by topic and key."""
+
+    language: str
+    topics: Mapping[str, Mapping[str, str]]
+
+    def say(self, topic: str, key: str, **values: object) -> str:
+        """Return the sentence `key` of `topic`, with `values` filled in.
+
+        Raises
+        ------
+        ReferenceDataError
+            There is no such sentence, or it asks for a value that is not given.
+        """
+        try:
+            return self.topics[topic][key].format(**values)
+        except (KeyError, IndexError, ValueError) as error:
+            raise ReferenceDataError(
+                f"the sentence {topic}.{key} is missing or asks for an unknown value ({error})",
+                where=f"wording/{self.language}.toml",
+                cure="Correct the file",
+            ) from error
+
+    def has(self, topic: str, key: str) -> bool:
+        """Say whether there is such a sentence."""
+        return key in self.topics.get(topic, {})
+
+
+@functools.cache
+def wording(language: str = DEFAULT_LANGUAGE) -> Wording:
+    """Return the sentences of `language`."""
+    file = load(f"wording/{language}.toml", _WordingFile)
+    return Wording(language=language, topics=file.topic)
+
+
+def percent(probability: float) -> str:
+    """Return a probability as text that never rounds to certainty: "99.8 %", "more than 99.99 %"."""
+    share = 100 * probability
+    if share > 99.99:
+        return "more than 99.99 %"
+    if share >= 99.9:
+        return f"{_floored(share, 2)} %"
+    if share >= 1:
+        return f"{_floored(share, 1)} %"
+    if share >= 0.01:
+        return f"{share:.2g} %"
+    return "less than 0.01 %"
+
+
+def _floored(share: float, digits: int) -> str:
+    """Cut rather than round, so that 98.96 does not read as the threshold of 99."""
+    factor = 10**digits
+    return f"{int(share * factor + 1e-9) / factor:.{digits}f}"
+
+
+def greek(name: str) -> str:
+    """Return an ASCII diplotype or haplotype name ("e3/e4") as people write it ("ε3/ε4")."""
+    return name.replace("e", "ε")
