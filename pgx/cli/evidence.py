@@ -167,7 +167,7 @@ def _select(
     indication: str | None,
     marker: int | None,
 ) -> list[Claim]:
-    from pgx.evidence.model import Topic  # noqa: PLC0415
+    from pgx.evidence.terms import Topic  # noqa: PLC0415
 
     topic = _known("--topic", topic, [item.value for item in Topic])
     drug = _known("--drug", drug, list(base.drugs))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from pgx.evidence.base import EvidenceBase, load
+from pgx.evidence.answer import ConflictNote, MatchedClaim, Response, StatusRow, Subject
+from pgx.evidence.base import EvidenceBase
 from pgx.evidence.citation import SourceCitation
 from pgx.evidence.conclusion import Conclusion
 from pgx.evidence.context import ContextItem, ContextReport, PatientContext, context
-from pgx.evidence.matching import ConflictNote, MatchedClaim, Response, StatusRow, Subject, respond
+from pgx.evidence.loading import load
+from pgx.evidence.matching import respond
 
 __all__ = [
     "Conclusion",

@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pgx.evidence.base import EvidenceBase
-from pgx.evidence.model import Claim, Identity, Source, SourceKind
+from pgx.evidence.model import Claim, Source
+from pgx.evidence.terms import Identity, SourceKind
 
 PRINTABLE = frozenset({Identity.VERIFIED, Identity.INFERRED})
 THROUGH_ARTICLE = "through-article"

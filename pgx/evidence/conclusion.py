@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from pgx.evidence.base import EvidenceBase
-from pgx.evidence.model import Claim, Direction, Source
+from pgx.evidence.model import Claim, Source
+from pgx.evidence.terms import Direction
 
 
 class Conclusion(StrEnum):

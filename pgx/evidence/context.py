@@ -10,10 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pgx.errors import UsageError
+from pgx.evidence.answer import ConflictNote
 from pgx.evidence.base import EvidenceBase, normalise
 from pgx.evidence.citation import SourceCitation, cite
-from pgx.evidence.matching import ConflictNote, conflict_notes
-from pgx.evidence.model import Claim, Species, Topic
+from pgx.evidence.matching import conflict_notes
+from pgx.evidence.model import Claim
+from pgx.evidence.terms import Species, Topic
 
 _WARNING_TOPICS = frozenset({Topic.SAFETY, Topic.CONTRAINDICATION, Topic.INTERACTION})
 _BY_USE_TOPICS = frozenset({Topic.EFFICACY, Topic.DOSING})

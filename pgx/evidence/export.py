@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pgx.evidence.base import EvidenceBase
 from pgx.evidence.citation import cite
 from pgx.evidence.matching import effect_text, sample_size_text
-from pgx.evidence.model import Claim, Group
+from pgx.evidence.model import Claim
+from pgx.evidence.terms import Group
 
 COLUMNS = (
     "id",

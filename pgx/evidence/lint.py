@@ -10,16 +10,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from pgx.evidence.base import EvidenceBase, dangling
-from pgx.evidence.model import (
-    Claim,
-    Direction,
-    EndpointKind,
-    Group,
-    Level,
-    Seen,
-    Species,
-    Topic,
-)
+from pgx.evidence.model import Claim
+from pgx.evidence.terms import Direction, EndpointKind, Group, Level, Seen, Species, Topic
 
 _RANK = {
     level: rank for rank, level in enumerate((Level.VERY_LOW, Level.LOW, Level.MODERATE, Level.HIGH), start=1)

@@ -10,107 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pgx.calling import E4Status
+from pgx.evidence.answer import ConflictNote, MatchedClaim, Response, StatusRow, Subject
 from pgx.evidence.base import EvidenceBase
-from pgx.evidence.citation import SourceCitation, cite
+from pgx.evidence.citation import cite
 from pgx.evidence.conclusion import Conclusion, Voice, conclude
-from pgx.evidence.model import Claim, Direction, Drug, Effect, Group
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
-    """Whom the evidence is matched for: an e4 status, and the diplotype (`e2/e4`) where determined."""
-
-    status: E4Status
-    diplotype: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConflictNote:
-    """Another claim that does not fit this one: its id, the kind of conflict, and why, in words."""
-
-    id: str
-    kind: str
-    note: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MatchedClaim:
-    """A claim that speaks of the person's status, for or against, with the reason why it is here.
-
-    Attributes
-    ----------
-    applies_to
-        The group that the claim itself speaks of; `direction` is the claim's own, for that group.
-    side
-        Where it stands for THIS status: "for-lower-response", "for-higher-response", "for-no-difference",
-        "for-higher-risk", "for-lower-risk" or "neutral".
-    applicable
-        False for a study of another indication: named, not counted.
-    sample_size, effect
-        As text, "unknown" where unknown.
-    """
-
-    id: str
-    applies_to: str
-    direction: str
-    statement: str
-    technical: str
-    certainty: str
-    endpoint_kind: str
-    population: str
-    sources: tuple[SourceCitation, ...]
-    side: str
-    reason: str
-    conflicts_with: tuple[str, ...]
-    applicable: bool
-    drug: str
-    topic: str
-    indication: str
-    endpoint: str
-    sample_size: str
-    comparator: str
-    control: str
-    blinding: str
-    effect: str
-    predictive: str
-    hedge: str
-    funding: str
-    from_article: bool
-    certainty_judged_by: str
-    certainty_rule: str
-    conflict_notes: tuple[ConflictNote, ...]
-    caveats: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StatusRow:
-    """One cell of the common table: what one claim says of one group, whoever the person is."""
-
-    claim_id: str
-    group: str
-    label: str
-    statement: str
-    direction: str
-    side: str
-    population: str
-    endpoint_kind: str
-    certainty: str
-    applicable: bool
-    citations: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Response:
-    """What is known of one drug and indication for one status; the conclusion is from the contract's list."""
-
-    drug: str
-    indication: str
-    indication_label: str
-    conclusion: str
-    conclusion_text: str
-    claims: tuple[MatchedClaim, ...]
-    by_status: tuple[StatusRow, ...]
-    notes: tuple[str, ...]
+from pgx.evidence.model import Claim, Drug, Effect
+from pgx.evidence.terms import Direction, Group
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,7 +69,7 @@ def _respond(base: EvidenceBase, subject: Subject, drug: Drug, code: str, *, ask
         conclusion_text=base.wording.conclusions[conclusion].format(drug=drug.name, indication=label),
         claims=tuple(_matched(base, subject, item, label) for item in matches),
         by_status=_table(base, claims, code),
-        notes=_notes(base, subject, drug, code, asked=asked),
+        notes=_notes(base, subject, drug, code, conclusion, asked=asked),
     )
 
 
@@ -295,7 +200,9 @@ def _cell(base: EvidenceBase, claim: Claim, group: Group, statement: str, *, app
     )
 
 
-def _notes(base: EvidenceBase, subject: Subject, drug: Drug, code: str, *, asked: bool) -> tuple[str, ...]:
+def _notes(
+    base: EvidenceBase, subject: Subject, drug: Drug, code: str, conclusion: Conclusion, *, asked: bool
+) -> tuple[str, ...]:
     label = base.indications[code].label
     notes = tuple(
         base.wording.notes[rule.key].format(drug=drug.name, indication=label)
@@ -304,6 +211,7 @@ def _notes(base: EvidenceBase, subject: Subject, drug: Drug, code: str, *, asked
         and (not rule.diplotypes or subject.diplotype in rule.diplotypes)
         and (not rule.indications or code in rule.indications)
         and (not rule.drugs or drug.name in rule.drugs)
+        and (not rule.conclusions or conclusion in rule.conclusions)
         and not (rule.only_without_indication and asked)
     )
     return (*notes, drug.note) if drug.note else notes

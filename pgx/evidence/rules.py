@@ -9,7 +9,7 @@ import functools
 
 from pgx import reference
 from pgx.calling import E4Status
-from pgx.evidence.model import (
+from pgx.evidence.terms import (
     Control,
     Direction,
     EndpointKind,
@@ -62,6 +62,7 @@ class NoteRule(StrictModel):
     diplotypes: tuple[str, ...] = ()
     indications: tuple[str, ...] = ()
     drugs: tuple[str, ...] = ()
+    conclusions: tuple[str, ...] = ()
     only_without_indication: bool = False
 
 
