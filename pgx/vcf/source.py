@@ -17,6 +17,9 @@ _INDEX_SUFFIXES = (".csi", ".tbi")
 _NOT_A_VCF = "is not a VCF or BCF"
 _GIVE_A_VCF = "Give a .vcf, .vcf.gz or .bcf file with genotypes"
 
+_GZIP_MAGIC = b"\x1f\x8b"
+_BGZF_FIELD = b"BC"
+
 # htslib would print warnings on stderr that name neither the input nor a cure.
 pysam.set_verbosity(0)
 
@@ -101,9 +104,7 @@ def open_source(source: Source, *, index: str | None) -> pysam.VariantFile:
         Not a VCF or BCF, damaged, truncated, or without samples.
     """
     try:
-        handle = (
-            pysam.VariantFile(source.path, index_filename=index) if index else pysam.VariantFile(source.path)
-        )
+        handle = _opened(source, index)
     except (OSError, ValueError) as error:
         raise _opening_error(source, error) from error
     if handle.format not in {"VCF", "BCF"}:
@@ -115,6 +116,28 @@ def open_source(source: Source, *, index: str | None) -> pysam.VariantFile:
             "has no samples (a sites-only file holds nobody's genotype)", where=source.label, cure=_GIVE_A_VCF
         )
     return handle
+
+
+def _opened(source: Source, index: str | None) -> pysam.VariantFile:
+    if index is not None:
+        return pysam.VariantFile(source.path, index_filename=index)
+    if not _is_plain_gzip(source):
+        return pysam.VariantFile(source.path)
+    # By name, pysam asks for the position in the file, which plain gzip does not have; as a stream it does not.
+    descriptor = os.open(source.path, os.O_RDONLY)
+    try:
+        return pysam.VariantFile(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _is_plain_gzip(source: Source) -> bool:
+    """Say whether a file is gzip without the extra field that makes it bgzip."""
+    if source.size is None:
+        return False
+    with Path(source.path).open("rb") as handle:
+        start = handle.read(14)
+    return start.startswith(_GZIP_MAGIC) and start[12:14] != _BGZF_FIELD
 
 
 def _opening_error(source: Source, error: Exception) -> InputError:
