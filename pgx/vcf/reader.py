@@ -13,7 +13,7 @@ from pgx.builds import HeaderFacts, contig_names
 from pgx.errors import FormatError
 from pgx.observe import SiteRecord
 from pgx.sites import positions, rsids
-from pgx.vcf.source import Source, look, open_source
+from pgx.vcf.source import Source, look, reading
 
 _REFERENCE_KEYS = frozenset({"reference", "assembly"})
 
@@ -74,7 +74,7 @@ def read_sites(path: str) -> VcfContent:
     """
     source = look(path)
     index = None if source.index_is_stale else source.index
-    with open_source(source, index=index) as handle:
+    with reading(source, index=index) as handle:
         digest = hashlib.sha256(str(handle.header).encode()).hexdigest()
         header = _header_facts(handle.header)
         samples = tuple(handle.header.samples)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pysam
@@ -116,6 +118,29 @@ def open_source(source: Source, *, index: str | None) -> pysam.VariantFile:
             "has no samples (a sites-only file holds nobody's genotype)", where=source.label, cure=_GIVE_A_VCF
         )
     return handle
+
+
+@contextlib.contextmanager
+def reading(source: Source, *, index: str | None) -> Iterator[pysam.VariantFile]:
+    """Open an input for the time of a `with` block; see `open_source`.
+
+    Raises
+    ------
+    FormatError
+        Also where the end of a damaged file is noticed only on closing.
+    """
+    handle = open_source(source, index=index)
+    try:
+        yield handle
+    except BaseException:
+        # What went wrong while reading is the message; that closing fails too says no more.
+        with contextlib.suppress(OSError, TypeError):
+            handle.close()
+        raise
+    try:
+        handle.close()
+    except (OSError, TypeError) as error:  # TypeError: pysam wants a name for its message, a stream has none
+        raise FormatError("is damaged or truncated", where=source.label, cure="Copy it again") from error
 
 
 def _opened(source: Source, index: str | None) -> pysam.VariantFile:
