@@ -105,7 +105,7 @@ def annotate(path: str, options: Options) -> Annotation:
     respond = functools.cache(functools.partial(_respond, base, options.indication))
     return Annotation(
         run=_run(content, decision, parameters, base, digest=options.digest),
-        samples=_samples(content, columns, piles, context, respond, surroundings, parameters),
+        samples=_samples(content, decision, columns, piles, context, respond, surroundings, parameters),
     )
 
 
@@ -204,6 +204,7 @@ def _file_digest(path: str) -> str:
 
 def _samples(
     content: VcfContent,
+    decision: AssemblyDecision,
     columns: Sequence[tuple[int, str]],
     piles: Sequence[SitePile],
     context: ReadContext,
@@ -217,11 +218,21 @@ def _samples(
         allele_error_rate=parameters.genotype_error_rate,
     )
     notes = _input_findings(content)
+    contig = content.contigs[0] if content.contigs else decision.assembly.contigs[0]
     for column, name in columns:
         observations = observe(piles, column, context)
         result = call(observations, rules)
         response = respond(result.e4_status, result.diplotype)
-        yield assemble(name, observations, result, response, surroundings, parameters, notes)
+        yield assemble(
+            name,
+            observations,
+            result,
+            response,
+            surroundings,
+            parameters,
+            contig=contig,
+            input_findings=notes,
+        )
 
 
 def _observe_options(content: VcfContent, decision: AssemblyDecision, options: Options) -> ObserveOptions:

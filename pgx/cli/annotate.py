@@ -110,10 +110,10 @@ def annotate(
     ] = False,
 ) -> None:
     """Annotate one input and report on its samples."""
-    from pgx.annotate import Options  # noqa: PLC0415 - keeps --help fast
+    from pgx.annotate import Options
     from pgx.annotate import annotate as run
-    from pgx.cli.output import format_for, write  # noqa: PLC0415
-    from pgx.render.formats import streams  # noqa: PLC0415
+    from pgx.cli.output import format_for, write
+    from pgx.render.formats import streams
 
     form = format_for(output, format_)
     result = run(
@@ -148,7 +148,7 @@ def _names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
-def _watched(reports: Iterable["SampleReport"], undetermined: list[str]) -> Iterator["SampleReport"]:
+def _watched(reports: Iterable[SampleReport], undetermined: list[str]) -> Iterator[SampleReport]:
     """Pass reports on and note the samples whose status is indeterminate."""
     for report in reports:
         if report.genotype.e4_status == "indeterminate":

@@ -12,11 +12,12 @@ from msgspec import Struct
 
 from pgx.calling import E4_COPIES, E4Status
 from pgx.errors import printable
-from pgx.evidence import MatchedClaim, Response, SourceCitation
+from pgx.evidence import ContextItem, MatchedClaim, Response, SourceCitation
 from pgx.observe import DETERMINED_STATES, SiteState
 from pgx.render.citations import Citations
+from pgx.render.selection import shown_context
 from pgx.render.technical import technical_lines
-from pgx.report import Run, SampleReport, SiteReport
+from pgx.report import Run, SampleReport, SiteReport, general_limits
 from pgx.sites import counted_haplotype
 from pgx.wording import Wording, greek, percent, wording
 
@@ -151,20 +152,22 @@ class _Narrator:
         for response in self.report.response:
             if len(self.report.response) > 1:
                 yield Block(Kind.SUBHEADING, f"{response.drug}, {response.indication_label}")
-            yield from (
-                self._common_table(response)
-                if self.withheld or not response.claims
-                else self._matched(response)
-            )
+            if self.withheld:
+                yield from self._common_table(response)
+                continue
+            yield from self._matched(response) if response.claims else self._unmatched(response)
+            yield Block(Kind.SUBHEADING, self.words.say("heading", "notes"))
             yield from (_bullet(note) for note in response.notes)
 
     def _warnings(self) -> Iterable[Block]:
+        """Put what the patient context calls up in front; without such a context there is nothing to say."""
+        given = self.run.parameters
+        if not (given.taking or given.history or given.age is not None or self.report.patient.warnings):
+            return
         items = [item for item in self.report.context if item.id in self.report.patient.warnings]
         if items:
             yield Block(Kind.SUBHEADING, self.words.say("heading", "warnings"))
-            yield from (
-                _bullet(self._with_sources(item.statement, item.sources, item.certainty)) for item in items
-            )
+            yield from (self._item(item) for item in items)
         yield from (_paragraph(note) for note in self.report.patient.notes)
 
     def _matched(self, response: Response) -> Iterable[Block]:
@@ -192,16 +195,22 @@ class _Narrator:
 
     def _with_sources(self, statement: str, sources: Sequence[SourceCitation], certainty: str) -> str:
         marks = self.citations.marks(sources)
-        sure = self.words.say("certainty", certainty) if certainty else ""
+        sure = self.words.say("certainty", certainty) if self.words.has("certainty", certainty) else ""
         return " ".join(part for part in (statement, f"({sure})" if sure else "", marks) if part)
 
+    def _unmatched(self, response: Response) -> Iterable[Block]:
+        yield _paragraph(response.conclusion_text)
+        yield from self._common_table(response)
+
     def _common_table(self, response: Response) -> Iterable[Block]:
-        if not self.withheld:
-            yield _paragraph(response.conclusion_text)
-        yield Block(Kind.SUBHEADING, self.words.say("heading", "by_status"))
+        """Give what is said of each group, whoever this person is."""
+        yield _paragraph(self.words.say("heading", "by_status"))
         for label in dict.fromkeys(row.label for row in response.by_status):
-            yield _paragraph(f"{label}:")
+            yield Block(Kind.SUBHEADING, f"{label[0].upper()}{label[1:]}:")
             yield from (_bullet(row.statement) for row in response.by_status if row.label == label)
+
+    def _item(self, item: ContextItem) -> Block:
+        return _bullet(self._with_sources(item.statement, item.sources, item.certainty))
 
     def _sure(self) -> Section:
         return self._section("sure", self._sure_blocks())
@@ -247,9 +256,8 @@ class _Narrator:
             )
         if self.status is not E4Status.INDETERMINATE:
             status = say("status", self.status)
-            yield _paragraph(
-                say("sure", "status", status=status, probability=percent(self._status_probability()))
-            )
+            chance = percent(self._status_probability())
+            yield _paragraph(say("sure", "status", status=status[0].upper() + status[1:], probability=chance))
         name, probability = ranked[1]
         if probability >= 1e-4:
             copies = name.split("/").count(counted_haplotype())
@@ -266,11 +274,13 @@ class _Narrator:
 
     def _next(self) -> Section:
         say, report = self.words.say, self.report
-        blocks = []
+        blocks: list[Block] = []
         if not self.withheld:
-            for site in report.sites:
-                if site.state not in DETERMINED_STATES:
-                    blocks.append(_bullet(say("next", site.state, rsid=site.rsid)))
+            blocks += [
+                _bullet(say("next", site.state, rsid=site.rsid))
+                for site in report.sites
+                if site.state not in DETERMINED_STATES
+            ]
             reasons = self.genotype.not_determined_because
             blocks += [_bullet(say("next", reason)) for reason in reasons if self.words.has("next", reason)]
             if report.has_flag("imputed"):
@@ -279,11 +289,18 @@ class _Narrator:
         return self._section("next", blocks)
 
     def _limits(self) -> Section:
-        return self._section("limits", [_bullet(limit) for limit in self.report.limitations])
+        limits = general_limits(self.words) if self.withheld else self.report.limitations
+        return self._section("limits", [_bullet(limit) for limit in limits])
 
     def _context(self) -> Section:
-        items = [item for item in self.report.context if item.id not in self.report.patient.warnings]
-        blocks = [_bullet(self._with_sources(item.statement, item.sources, item.certainty)) for item in items]
+        items, hidden = shown_context(self.report)
+        blocks: list[Block] = []
+        for topic in dict.fromkeys(item.topic for item in items):
+            blocks.append(Block(Kind.SUBHEADING, self.words.say("topic", topic)))
+            blocks += [self._item(item) for item in items if item.topic == topic]
+        if hidden:
+            blocks.append(_paragraph(self.words.say("context", "more", count=hidden)))
+        blocks += [_paragraph(note) for note in self.report.patient.notes if items]
         return self._section("context", blocks, drug=self.drug)
 
     def _sources(self) -> Section:

@@ -7,12 +7,13 @@ from collections.abc import Iterable
 from msgspec import structs
 
 from pgx.errors import printable
-from pgx.report import CalculationRow, Run, SampleReport, SiteReport
+from pgx.report import CalculationRow, PopulationResult, Run, SampleReport, SiteReport
 from pgx.wording import Wording, greek, percent
 
 _NEGLIGIBLE = 1e-4
 _EXCLUDING = 0.01
 _RECORD_LIMIT = 300
+_DIGEST_DIGITS = 12
 
 
 def technical_lines(run: Run, report: SampleReport, words: Wording, *, withheld: bool) -> Iterable[str]:
@@ -35,7 +36,7 @@ def _site_lines(site: SiteReport, words: Wording) -> Iterable[str]:
         "technical",
         "site",
         rsid=site.rsid,
-        contig=printable(site.contig) if site.contig else unknown,
+        contig=printable(site.contig),
         position=site.position,
         ref=site.ref or unknown,
         alt=site.alt or unknown,
@@ -76,12 +77,18 @@ def _calculation_lines(report: SampleReport, words: Wording) -> Iterable[str]:
     }
     yield words.say("technical", "copies", **copies)
     if report.has_flag("prior-dependent"):
+        answer = (genotype.diplotype, genotype.e4_status)
         others = [
-            f"{name} {greek(other.diplotype) if other.diplotype else other.e4_status} {percent(other.diplotype_probability)}"
+            f"{name} {_answer(other)}"
             for name, other in genotype.by_population.items()
-            if (other.diplotype, other.e4_status) != (genotype.diplotype, genotype.e4_status)
+            if (other.diplotype, other.e4_status) != answer
         ]
         yield words.say("technical", "populations", list="; ".join(others))
+
+
+def _answer(result: PopulationResult) -> str:
+    name = greek(result.diplotype) if result.diplotype else result.e4_status
+    return f"{name} {percent(result.diplotype_probability)}"
 
 
 def _listed(rows: list[CalculationRow]) -> str:
@@ -110,8 +117,11 @@ def _run_lines(run: Run, words: Wording) -> Iterable[str]:
         release=run.reference.release,
         digest=run.reference.digest,
     )
-    for file in run.reference.evidence:
-        yield words.say("technical", "evidence", name=printable(file.name), digest=file.digest)
+    files = [
+        f"{printable(file.name)} {file.digest.partition(':')[2][:_DIGEST_DIGITS]}"
+        for file in run.reference.evidence
+    ]
+    yield words.say("technical", "evidence_files", list=", ".join(files))
     yield words.say("technical", "created", created=run.created)
 
 

@@ -34,8 +34,10 @@ def layout(narrative: Narrative) -> str:
     """Lay out a narrative at `WIDTH` columns."""
     title, *head = narrative.head
     parts = [f"{title.text}\n{'=' * len(title.text)}", _joined(head)]
-    for section in narrative.sections:
-        parts.append(f"{section.title}\n{'-' * len(section.title)}\n{_joined(section.blocks)}")
+    parts += [
+        f"{section.title}\n{'-' * len(section.title)}\n{_joined(section.blocks)}"
+        for section in narrative.sections
+    ]
     return "\n\n".join(parts) + "\n"
 
 

@@ -1,6 +1,6 @@
 """The one report object: assembled here, projected by every format."""
 
-from pgx.report.assemble import assemble
+from pgx.report.assemble import assemble, general_limits
 from pgx.report.model import (
     SCHEMA_VERSION,
     AssemblyClue,
@@ -40,5 +40,6 @@ __all__ = [
     "Tool",
     "assemble",
     "from_json",
+    "general_limits",
     "to_dict",
 ]

@@ -1,4 +1,4 @@
-"""Observations, call and evidence in, a SampleReport out. The sentences of flags and limits are chosen here."""
+"""Observations, call and evidence in, a SampleReport out. Sentences of flags and limits are chosen here."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from pgx.report.model import (
 from pgx.sites import gene
 from pgx.wording import Wording, greek, percent, wording
 
+_GENERAL_LIMITS = ("two_sites", "no_diagnosis", "identity", "transfusion")
 _WEIGHT = {"critical": 0, "warning": 1, "info": 2}
 
 
@@ -43,9 +44,15 @@ def assemble(
     response: tuple[Response, ...],
     context: ContextReport,
     parameters: Parameters,
+    *,
+    contig: str,
     input_findings: Sequence[Finding] = (),
 ) -> SampleReport:
-    """Build the report of one sample. `input_findings` are those of the whole input."""
+    """Build the report of one sample.
+
+    `contig` is the name of the chromosome in this input, for sites without a record; `input_findings`
+    are those of the whole input.
+    """
     words = wording()
     findings = [*(note for seen in observations for note in seen.findings), *call.findings, *input_findings]
     if context.minor:
@@ -53,7 +60,7 @@ def assemble(
     return SampleReport(
         sample=sample,
         genotype=_genotype(observations, call),
-        sites=tuple(_site(seen, words) for seen in observations),
+        sites=tuple(_site(seen, contig, words) for seen in observations),
         flags=_flags(findings, words),
         response=response,
         context=context.items,
@@ -102,10 +109,10 @@ def _genotype(observations: tuple[Observation, ...], call: DiplotypeCall) -> Gen
     )
 
 
-def _site(seen: Observation, words: Wording) -> SiteReport:
+def _site(seen: Observation, contig: str, words: Wording) -> SiteReport:
     return SiteReport(
         rsid=seen.rsid,
-        contig=seen.contig,
+        contig=seen.contig or contig,
         position=seen.position,
         ref=seen.ref,
         alt=seen.alt,
@@ -156,11 +163,15 @@ def _readable(name: str, value: str) -> str:
     return greek(value) if name in {"best", "other", "diplotype"} else value
 
 
+def general_limits(words: Wording) -> tuple[str, ...]:
+    """Return the limits that hold for every report and give nothing of a result away."""
+    return tuple(words.say("limits", key) for key in _GENERAL_LIMITS)
+
+
 def _limitations(
     observations: tuple[Observation, ...], call: DiplotypeCall, parameters: Parameters, words: Wording
 ) -> tuple[str, ...]:
-    keys = ["two_sites", "no_diagnosis", "identity", "transfusion"]
-    said = [words.say("limits", key) for key in keys]
+    said = [*general_limits(words)]
     if any(finding.code == "ambiguous-phase" for finding in call.findings):
         said.append(words.say("limits", "phase_limit"))
     if any(seen.evidence and seen.evidence.kind is EvidenceKind.GT for seen in observations):

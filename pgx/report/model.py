@@ -120,7 +120,7 @@ class SiteReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """
 
     rsid: str
-    contig: str | None
+    contig: str
     position: int
     ref: str | None
     alt: str | None

@@ -1,0 +1,101 @@
+"""Text reports word for word. `PGX_UPDATE_GOLDEN=1 pytest tests/test_golden.py` writes them anew: read the diff."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+GOLDEN = Path(__file__).parent / "golden"
+WIDTH = 80
+
+#: Name of the golden file: sample file and options. One for each thing that a report can have to say.
+CASES = {
+    "non-carrier": ["NA12878.e3-e3.GRCh38.vcf"],
+    "heterozygous": ["NA18526.e3-e4.GRCh38.vcf"],
+    "homozygous": ["HG00136.e4-e4.GRCh37.vcf"],
+    "ambiguous-phase": ["HG00150.e2-e4.GRCh38.vcf"],
+    "ambiguous-phase-AFR": ["HG00150.e2-e4.GRCh38.vcf", "--population", "AFR"],
+    "carrier-rare-haplotype": ["NA19146.rare.GRCh38.vcf"],
+    "carrier-half-call": ["half-call-carrier.GRCh37.vcf"],
+    "absent": ["absent-sites.GRCh38.vcf"],
+    "assumed-reference": ["absent-sites.GRCh38.vcf", "--absent-sites", "reference"],
+    "one-site": ["one-site.GRCh37.vcf"],
+    "filtered": ["filtered-site.GRCh37.vcf"],
+    "gvcf-block": ["gvcf-block.GRCh38.g.vcf"],
+    "gvcf-no-coverage": ["gvcf-no-coverage.GRCh38.g.vcf"],
+    "phased-trans": ["phased-trans.GRCh38.vcf"],
+    "phased-cis": ["phased-cis.GRCh38.vcf"],
+    "phased-cis-pq60": ["phased-cis-pq60.GRCh38.vcf"],
+    "stroke": ["NA18526.e3-e4.GRCh38.vcf", "--indication", "stroke"],
+    "patient-context": ["NA18526.e3-e4.GRCh38.vcf", "--taking", "lithium,aspirin", "--history", "epilepsy"],
+    "minor-withheld": ["NA18526.e3-e4.GRCh38.vcf", "--age", "12"],
+    "minor-revealed": ["NA18526.e3-e4.GRCh38.vcf", "--age", "12", "--reveal-minor"],
+}
+
+
+def stable(text: str) -> str:
+    """Blank out what changes with every edit of the reference data: digests, and the wrapping of their lines."""
+    text = re.sub(r"sha256:[0-9a-f]{64}", "sha256:<digest>", text)
+    return re.sub(r"Evidence files \(SHA-256.*?(?=Made )", "Evidence files <list>\n", text, flags=re.DOTALL)
+
+
+@pytest.fixture
+def report(run_pgx, sample_vcfs, monkeypatch):
+    monkeypatch.chdir(sample_vcfs)
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "0")
+
+    def make(arguments):
+        result = run_pgx("annotate", *arguments)
+        assert result.exit_code == 0, result.stderr
+        return result.stdout
+
+    return make
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_text_report(name, report):
+    text = stable(report(CASES[name]))
+    golden = GOLDEN / f"{name}.txt"
+    if os.environ.get("PGX_UPDATE_GOLDEN"):
+        golden.parent.mkdir(exist_ok=True)
+        golden.write_text(text, encoding="utf-8")
+    assert golden.is_file(), "no golden file; see the module's first line"
+    assert text == golden.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_lines_fit_a_terminal(name, report):
+    long = [line for line in report(CASES[name]).splitlines() if len(line) > WIDTH and " " in line.strip()]
+    assert long == []
+
+
+def test_every_golden_file_has_a_case():
+    assert {path.stem for path in GOLDEN.glob("*.txt")} == set(CASES)
+
+
+def test_a_withheld_report_gives_nothing_away(report):
+    """A minor's report is the same whatever the result, but for the name, the file and its digests."""
+
+    def anonymous(file):
+        text = stable(report([file, "--age", "12"]))
+        text = re.sub(r"(Sample|File|Input|record).*?(?=\n\S)", "", text, flags=re.DOTALL)
+        return re.sub(r"Assembly .*?(?=\nOptions)", "", text, flags=re.DOTALL)
+
+    texts = {
+        anonymous(file)
+        for file in ("NA18526.e3-e4.GRCh38.vcf", "NA12878.e3-e3.GRCh38.vcf", "absent-sites.GRCh38.vcf")
+    }
+    assert len(texts) == 1
+
+
+def test_assumption_stands_in_the_first_lines(report):
+    head = report(CASES["assumed-reference"]).splitlines()[:8]
+    assert any("ASSUMED" in line for line in head)
+
+
+def test_a_file_without_the_sites_says_at_once_that_it_cannot_answer(report):
+    head = " ".join(report(CASES["absent"]).splitlines()[:14])
+    assert "cannot answer" in head
