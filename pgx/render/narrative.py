@@ -64,6 +64,11 @@ def is_withheld(run: Run, report: SampleReport) -> bool:
     return report.patient.minor and not run.parameters.reveal_minor
 
 
+def _capitalised(text: str) -> str:
+    """Return `text` as the start of a sentence; a haplotype keeps its small ε."""
+    return text if text.startswith("ε") else text[0].upper() + text[1:]
+
+
 def _paragraph(text: str) -> Block:
     return Block(Kind.PARAGRAPH, text)
 
@@ -134,7 +139,8 @@ class _Narrator:
         for reason in self.genotype.not_determined_because:
             yield _paragraph(self._reason(reason))
         if undetermined:
-            yield _paragraph(say("result", "not_non_carrier"))
+            blind = all(site.basis is None for site in self.report.sites)
+            yield _paragraph(say("result", "nothing_known" if blind else "not_non_carrier"))
 
     def _reason(self, reason: str) -> str:
         unused = [site for site in self.report.sites if site.basis is None]
@@ -206,7 +212,7 @@ class _Narrator:
         """Give what is said of each group, whoever this person is."""
         yield _paragraph(self.words.say("heading", "by_status"))
         for label in dict.fromkeys(row.label for row in response.by_status):
-            yield Block(Kind.SUBHEADING, f"{label[0].upper()}{label[1:]}:")
+            yield Block(Kind.SUBHEADING, f"{_capitalised(label)}:")
             yield from (_bullet(row.statement) for row in response.by_status if row.label == label)
 
     def _item(self, item: ContextItem) -> Block:
@@ -257,7 +263,7 @@ class _Narrator:
         if self.status is not E4Status.INDETERMINATE:
             status = say("status", self.status)
             chance = percent(self._status_probability())
-            yield _paragraph(say("sure", "status", status=status[0].upper() + status[1:], probability=chance))
+            yield _paragraph(say("sure", "status", status=_capitalised(status), probability=chance))
         name, probability = ranked[1]
         if probability >= 1e-4:
             copies = name.split("/").count(counted_haplotype())
