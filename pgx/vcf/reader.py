@@ -13,6 +13,7 @@ from pgx.builds import HeaderFacts, contig_names
 from pgx.errors import FormatError
 from pgx.observe import SiteRecord
 from pgx.sites import positions, rsids
+from pgx.vcf.remote import check_scan_allowed, reachable
 from pgx.vcf.source import Source, look, reading
 
 _REFERENCE_KEYS = frozenset({"reference", "assembly"})
@@ -72,22 +73,22 @@ def read_sites(path: str) -> VcfContent:
     InputError
         Missing, empty, unreadable, not a VCF or BCF, truncated, or without samples.
     """
-    source = look(path)
-    index = None if source.index_is_stale else source.index
-    with reading(source, index=index) as handle:
+    with reachable(look(path)) as source, reading(source, index=source.usable_index) as handle:
         digest = hashlib.sha256(str(handle.header).encode()).hexdigest()
         header = _header_facts(handle.header)
         samples = tuple(handle.header.samples)
         gl_is_phred = "GL" in handle.header.formats and handle.header.formats["GL"].type == "Integer"
-        indexed = index is not None and handle.index is not None
+        indexed = source.usable_index is not None and handle.index is not None
+        if not indexed:
+            check_scan_allowed(source)
         found, unsorted = _by_index(handle, source) if indexed else _by_scan(handle, source)
         facts = InputFacts(
-            path=path,
+            path=source.name or path,
             size=source.size,
             modified=source.modified,
             kind=handle.format,
             compression=handle.compression,
-            index=source.index,
+            index=source.index_name or source.index,
             header_digest=f"sha256:{digest}",
             access="index" if indexed else "scan",
             stale_index=source.index_is_stale,

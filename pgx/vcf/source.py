@@ -39,6 +39,8 @@ class Source(Struct, frozen=True, kw_only=True):
         Path of a .csi or .tbi beside it, or None.
     index_is_stale
         The index is older than the data: it is not used.
+    name, index_name
+        What reports and messages call a URL and its index: without credentials.
     """
 
     path: str
@@ -46,11 +48,18 @@ class Source(Struct, frozen=True, kw_only=True):
     modified: str | None = None
     index: str | None = None
     index_is_stale: bool = False
+    name: str = ""
+    index_name: str | None = None
 
     @property
     def label(self) -> str:
         """Return the name for messages."""
-        return "standard input" if self.path == STANDARD_INPUT else self.path
+        return "standard input" if self.path == STANDARD_INPUT else self.name or self.path
+
+    @property
+    def usable_index(self) -> str | None:
+        """Return the path of the index unless it is stale."""
+        return None if self.index_is_stale else self.index
 
 
 def is_url(path: str) -> bool:
