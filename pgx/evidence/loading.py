@@ -41,7 +41,7 @@ class _Loader:
         data, content = _read(path)
         self.digests.append((name, sha256(content)))
         defaults = _table(data.pop("defaults", {}), "defaults", path)
-        tables = {kind: data.pop(kind, []) for kind in _ITEM_TABLES}
+        tables = {kind: _rows(data.pop(kind, []), kind, path) for kind in _ITEM_TABLES}
         header = _validate(EvidenceFile, data, path, "")
         for drug in header.drugs:
             self._put("drugs", drug.name, drug, path)
@@ -51,10 +51,10 @@ class _Loader:
             self._put("populations", code, population, path)
         self.names.extend(header.names)
         self.retired.update(header.retired)
-        for raw in _rows(tables["sources"], "sources", path):
+        for raw in tables["sources"]:
             source = _validate(Source, raw, path, _label("source", raw.get("key")))
             self._put("sources", source.key, source, path)
-        for raw in _rows(tables["claims"], "claims", path):
+        for raw in tables["claims"]:
             claim = _validate(Claim, {**defaults, **raw}, path, _label("claim", raw.get("id")))
             self._put("claims", claim.id, claim, path)
             self.items["origins"][claim.id] = name
@@ -101,7 +101,12 @@ def load(extra: Sequence[Path] = ()) -> EvidenceBase:
         A file cannot be read, does not fit the schema, or refers to something that no file defines.
     """
     paths = tuple(item for path in extra for item in files_of(path))
-    return _load_once(tuple((path, _stamp(path)) for path in paths))
+    return _load_once(tuple((path, _stamp(path)) for path in paths)) if paths else _load_shipped()
+
+
+@functools.cache
+def _load_shipped() -> EvidenceBase:
+    return _load(())
 
 
 @functools.lru_cache(maxsize=8)

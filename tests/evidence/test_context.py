@@ -1,0 +1,161 @@
+"""The drug's other claims, and the warnings that come to the front."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pgx.errors import UsageError
+from pgx.evidence import EvidenceBase, PatientContext, context, load
+
+
+def test_every_topic_of_the_rules_is_there(base: EvidenceBase) -> None:
+    report = context(base, PatientContext())
+    assert list(dict.fromkeys(item.topic for item in report.items)) == [
+        topic.value for topic in base.rules.context_topics
+    ]
+    assert report.warnings == ()
+    assert report.minor is False
+
+
+@pytest.mark.parametrize(
+    "patient", [PatientContext(), PatientContext(taking=("lithium",)), PatientContext(age=3)]
+)
+def test_it_is_never_an_interaction_check(base: EvidenceBase, patient: PatientContext) -> None:
+    notes = context(base, patient).notes
+    assert any(
+        "no interaction check" in note and "does not mean that something is safe" in note for note in notes
+    )
+
+
+def test_unknown_names_are_listed_and_not_guessed_at(base: EvidenceBase) -> None:
+    report = context(
+        base, PatientContext(taking=("lithum", "venlafaxin", " ", "aspirin"), history=("epilepsie",))
+    )
+    assert report.unrecognised == ("lithum", "venlafaxin", "aspirin", "epilepsie")
+    assert report.warnings == ()
+    assert (
+        "Not recognised, and therefore not looked at: lithum, venlafaxin, aspirin, epilepsie." in report.notes
+    )
+
+
+def test_warnings_come_first_with_their_reasons(base: EvidenceBase) -> None:
+    report = context(base, PatientContext(taking=("Lithium", "venlafaxine"), history=("RENAL-FAILURE",)))
+    count = len(report.warnings)
+    assert report.items[:count] == report.warnings
+    assert not any(item.highlighted for item in report.items[count:])
+    reasons = {item.id: item.reason for item in report.warnings}
+    assert (
+        reasons["contraindication-kidney-failure"] == "named in the history: RENAL-FAILURE (kidney failure)"
+    )
+    assert reasons["interactions-poorly-studied"] == (
+        "named among the medicines taken: Lithium (lithium); "
+        "named among the medicines taken: venlafaxine (antidepressants)"
+    )
+
+
+def test_a_use_leaves_the_effect_in_other_uses_out_but_not_their_side_effects(base: EvidenceBase) -> None:
+    report = context(base, PatientContext(indication="tbi"))
+    assert {item.indication for item in report.items if item.topic == "efficacy"} == {
+        "traumatic-brain-injury"
+    }
+    assert "stroke-review-more-side-effects" in {item.id for item in report.items}
+    assert "label-dose-dementia" not in {item.id for item in report.items}
+    assert any("other uses is left out" in note for note in report.notes)
+
+
+def test_a_wider_use_gives_its_dosing(base: EvidenceBase) -> None:
+    ids = {item.id for item in context(base, PatientContext(indication="AD")).items}
+    assert "label-dose-dementia" in ids
+    assert "label-dose-stroke" not in ids
+
+
+def test_a_use_without_evidence_says_so(base: EvidenceBase) -> None:
+    report = context(base, PatientContext(indication="parkinson"))
+    assert not [item for item in report.items if item.topic == "efficacy"]
+    assert any("says nothing about the effect" in note for note in report.notes)
+
+
+def test_animals_and_other_products_stay_out(base: EvidenceBase) -> None:
+    for item in context(base, PatientContext()).items:
+        claim = base.claims[item.id]
+        assert claim.drug == "Cerebrolysin"
+        assert claim.species.value not in {"rat", "mouse"}
+        assert "animals" not in base.populations[claim.population_code].within
+
+
+def test_the_appendix_has_them_when_asked(base: EvidenceBase) -> None:
+    report = context(base, PatientContext(), topics=("mechanism", "composition", "related-product"))
+    assert {item.topic for item in report.items} == {"mechanism", "composition", "related-product"}
+    assert {item.drug for item in report.items} >= {"Cerebrolysin", "N-PEP-12", "Cortexin"}
+
+
+def test_the_label_stands_apart_from_the_article(base: EvidenceBase) -> None:
+    for item in context(base, PatientContext()).items:
+        if item.id.startswith("label-"):
+            assert item.statement.startswith(("The label", "By the label", "For "))
+            assert item.tier == "Not in the article."
+            assert [source.key for source in item.sources] == ["smpc2016"]
+
+
+def test_the_tier_goes_with_the_item(base: EvidenceBase) -> None:
+    items = {item.id: item for item in context(base, PatientContext()).items}
+    assert "limited clinical studies of low quality" in items["autism-43-children"].tier
+
+
+def test_a_review_that_was_replaced_names_its_successor_and_comes_after(base: EvidenceBase) -> None:
+    items = [
+        item for item in context(base, PatientContext(indication="stroke")).items if item.topic == "efficacy"
+    ]
+    assert items[-1].id == "stroke-review-no-benefit"
+    assert items[-1].superseded_by == ("stroke-review-2023-death",)
+
+
+@pytest.mark.parametrize("age", [-1, -0.001, 131, 1e9, math.inf, -math.inf, math.nan])
+def test_an_impossible_age_is_refused(base: EvidenceBase, age: float) -> None:
+    with pytest.raises(UsageError, match="the age cannot be one"):
+        context(base, PatientContext(age=age))
+
+
+@given(age=st.floats(min_value=0, max_value=130))
+def test_minor_means_below_eighteen(age: float) -> None:
+    base = load()
+    report = context(base, PatientContext(age=age))
+    assert report.minor is (age < 18)
+    assert ("label-under-18" in {item.id for item in report.warnings}) is report.minor
+    assert any("APOE is not tested in minors" in note for note in report.notes) is report.minor
+
+
+@given(names=st.lists(st.text(max_size=12), max_size=4))
+def test_any_names_are_taken(names: list[str]) -> None:
+    report = context(load(), PatientContext(taking=tuple(names), history=tuple(names)))
+    assert set(report.unrecognised) <= {name.strip() for name in names}
+
+
+def test_an_unknown_use_is_refused(base: EvidenceBase) -> None:
+    with pytest.raises(UsageError, match="not known"):
+        context(base, PatientContext(indication="boredom"))
+
+
+def test_reports_are_plain_values(base: EvidenceBase) -> None:
+    report = context(base, PatientContext(taking=("lithium",)))
+    assert json.loads(json.dumps(dataclasses.asdict(report)))["minor"] is False
+
+
+def test_no_name_is_in_two_groups_of_its_kind(base: EvidenceBase) -> None:
+    for kind in ("taking", "history"):
+        names = [name for group in base.names if group.kind == kind for name in group.names]
+        assert len(names) == len(set(names))
+        assert all(name == " ".join(name.casefold().split()) for name in names)
+
+
+def test_own_drugs_bring_their_advice(repository: Path) -> None:
+    own = load((repository / "examples" / "evidence",))
+    items = context(own, PatientContext()).items
+    assert {item.drug for item in items} == {"Cerebrolysin", "Leqembi", "Kisunla"}

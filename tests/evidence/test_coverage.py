@@ -1,0 +1,102 @@
+"""The proof that nothing of the article is missing, and that the proof can fail."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pgx.errors import ReferenceDataError
+from pgx.evidence import EvidenceBase, coverage
+from pgx.evidence.coverage import Entry
+
+
+def test_everything_is_covered(base: EvidenceBase) -> None:
+    found = coverage.check(base, coverage.read())
+    assert found.problems == ()
+    assert (found.rows, found.markers) == ((92, 92), (56, 56))
+    assert found.numbers[0] == found.numbers[1] > 50
+
+
+def test_every_number_of_the_article_is_covered(base: EvidenceBase, article: str) -> None:
+    found = coverage.check(base, coverage.read(), article)
+    assert found.problems == ()
+    assert found.numbers == (62, 62)
+
+
+def test_only_page_furniture_and_headings_are_metadata() -> None:
+    rows = [
+        entry.item for entry in coverage.read() if entry.kind == "row" and entry.covered_by == ("metadata",)
+    ]
+    assert rows == ["C001", "C002", "C003", "C088"]
+    lines = {
+        entry.line
+        for entry in coverage.read()
+        if entry.kind == "number" and entry.covered_by == ("metadata",)
+    }
+    assert lines == {1, 3, 41, 49, 61, 67, 198, 199}
+
+
+Change = Callable[[list[Entry]], list[Entry]]
+
+
+def _without(kind: str, item: str) -> Change:
+    return lambda entries: [entry for entry in entries if (entry.kind, entry.item) != (kind, item)]
+
+
+def _changed(kind: str, item: str, /, **changes: object) -> Change:
+    return lambda entries: [
+        dataclasses.replace(entry, **changes) if (entry.kind, entry.item) == (kind, item) else entry
+        for entry in entries
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (_without("row", "C024"), "row C024: not in the table"),
+        (_without("marker", "52"), "marker 52: not in the table"),
+        (_changed("row", "C024", covered_by=("metadata",)), "row C024: is metadata without a reason"),
+        (_changed("row", "C024", covered_by=("stroke-may-help",)), "does not name the row"),
+        (_changed("row", "C024", covered_by=("no-such-claim",)), "is not a claim from the article"),
+        (_changed("row", "C024", covered_by=("label-under-18",)), "is not a claim from the article"),
+        (_changed("row", "C024", item="C093"), "row C093: not in the article"),
+        (_changed("marker", "52", covered_by=("stroke-may-help",)), "does not name the marker"),
+        (_changed("number", "1,501", covered_by=("stroke-may-help",)), "does not hold the number"),
+        (_changed("number", "1,501", kind="colour"), "is of no known kind"),
+        (lambda entries: [*entries, entries[0]], "row C001: twice in the table"),
+    ],
+)
+def test_a_gap_is_found(base: EvidenceBase, change: Change, words: str) -> None:
+    problems = coverage.check(base, change(list(coverage.read()))).problems
+    assert any(words in problem for problem in problems), problems
+
+
+@pytest.mark.parametrize("item", ["1,501", "rs7412-C", "three", "62.8%"])
+def test_a_number_left_out_is_found_with_the_article(base: EvidenceBase, article: str, item: str) -> None:
+    entries = [entry for entry in coverage.read() if (entry.kind, entry.item) != ("number", item)]
+    problems = coverage.check(base, entries, article).problems
+    assert any(problem.startswith(f"number {item}:") for problem in problems)
+
+
+def test_numbers_are_read_with_their_names_and_without_markers() -> None:
+    text = "A trial [16] of 1,501 people (62.8%), a 10-day course.\nP21 is three times rs7412-C [3, 20]."
+    assert list(coverage.numbers_in(text)) == [
+        (1, "1,501"),
+        (1, "62.8%"),
+        (1, "10-day"),
+        (2, "P21"),
+        (2, "three"),
+        (2, "rs7412-C"),
+    ]
+
+
+def test_a_table_of_other_columns_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "coverage.tsv"
+    path.write_text("kind\titem\n", encoding="utf-8")
+    with pytest.raises(ReferenceDataError, match="has other columns"):
+        coverage.read(path)
+    with pytest.raises(ReferenceDataError, match="cannot be read"):
+        coverage.read(tmp_path / "absent.tsv")

@@ -1,0 +1,169 @@
+"""Every check of a curator's work can fail, and only for its own reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from evidence_builder import SOURCES, claim, source
+
+from pgx.evidence import EvidenceBase
+from pgx.evidence.lint import lint
+
+LoadEvidence = Callable[..., EvidenceBase]
+UNSEEN = {"sources": ["unseen"]}
+
+
+def keys(base: EvidenceBase) -> list[str]:
+    return [problem.key for problem in lint(base) if problem.file.endswith("mine.toml")]
+
+
+def test_the_made_up_claim_is_clean(load_evidence: LoadEvidence) -> None:
+    assert keys(load_evidence(claim())) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "key", "words"),
+    [
+        (
+            {"effects": [{"measure": "ratio", "value": 2.5, "interval": "unknown"}]},
+            "effects",
+            "2.5 has no unit",
+        ),
+        (
+            {"effects": [{"measure": "share", "value": "5 to 7", "interval": "unknown"}]},
+            "effects",
+            "has no unit",
+        ),
+        ({"sample_unit": ""}, "sample_size", "50 of what?"),
+        ({"statement": "Response may be 3."}, "statement", "the number 3 has no unit"),
+        ({"statement": "Response may be 1,501."}, "statement", "the number 1,501 has no unit"),
+        (
+            {"hedge": "states", "statement": "It is less."},
+            "hedge",
+            "'states' is stronger than the source's 'shows'",
+        ),
+        (
+            {"hedge": "shows", "source_hedge": "unknown", "statement": "A study found less."},
+            "hedge",
+            "stronger",
+        ),
+        ({"statement": "Carriers respond less to it."}, "statement", "none of the words of the hedge 'may'"),
+        (
+            {"hedge": "shows", "statement": "Carriers respond less."},
+            "statement",
+            "none of the words of the hedge",
+        ),
+        ({"statement": "You should take it, it may help."}, "statement", "recommendation or a promise"),
+        ({"statement": "It may help and will respond."}, "statement", "recommendation or a promise"),
+        (
+            {"population_code": "patients"},
+            "population_code",
+            "wider than, or other than, the source's stroke",
+        ),
+        ({"population_code": "depression"}, "population_code", "wider than, or other than"),
+        (
+            {"certainty": {"level": "low", "judged_by": "x", "rule": "single-trial"}} | UNSEEN,
+            "certainty.level",
+            "not seen",
+        ),
+        (
+            {"certainty": {"level": "moderate", "judged_by": "x", "rule": "single-trial"}},
+            "certainty.level",
+            "at most low",
+        ),
+        (
+            {"certainty": {"level": "very-low", "judged_by": "x", "rule": "not-rated"}},
+            "certainty.level",
+            "at most",
+        ),
+        ({"sources": ["trial_old"]}, "superseded_by", "has a successor"),
+        (
+            {"sources": ["trial_old"], "superseded_by": ["stroke-may-help"]},
+            "superseded_by",
+            "none of the claims named",
+        ),
+        ({"gene": "none"}, "gene", "names the gene"),
+        ({"group": "any", "by_status": {"any": "x", "non-carrier": "y"}}, "group", "names its group"),
+        ({"by_status": {"carrier": "May respond less."}}, "by_status", "no sentence for non-carrier"),
+        (
+            {"by_status": {"carrier": "x", "non-carrier": "y", "one-copy": "z"}},
+            "by_status",
+            "one-copy is neither",
+        ),
+        ({"drug": "Cortexin", "topic": "efficacy"}, "topic", "never pooled"),
+        ({"topic": "related-product"}, "topic", "never pooled"),
+        ({"species": "rat"}, "species", "do not agree"),
+        ({"endpoint_kind": "animal"}, "species", "do not agree"),
+        (
+            {"conflicts_with": [{"id": "test-claim", "kind": "scope", "note": "x"}]},
+            "conflicts_with",
+            "with itself",
+        ),
+        (
+            {"conflicts_with": [{"id": "stroke-may-help", "kind": "scope", "note": "x"}]},
+            "conflicts_with",
+            "stroke-may-help does not name this claim",
+        ),
+    ],
+)
+def test_each_fault_is_found(
+    load_evidence: LoadEvidence, changes: dict[str, Any], key: str, words: str
+) -> None:
+    sources = (*SOURCES, source("trial_old", succeeded_by=["trial_a"]))
+    problems = [
+        item for item in lint(load_evidence(claim(**changes), sources=sources)) if item.claim == "test-claim"
+    ]
+    assert [item.key for item in problems] == [key], problems
+    assert words in problems[0].message
+    assert str(problems[0]).startswith(f"{problems[0].file}: claim test-claim: {key}: ")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"effects": [{"measure": "ratio", "value": 2.5, "unit": "times", "interval": "unknown"}]},
+        {"statement": "It may help 3 of 50 people, 10, 30 or 60 mL a day, 62.8% or 5 % of them, since 2017."},
+        {"statement": "P21, rs7412-C and N-PEP-12 may be names."},
+        {"hedge": "suggests", "statement": "One study suggests less."},
+        {"population_code": "ischaemic-stroke"},
+        {"sources": ["trial_a", "unseen"], "population_code": "patients"},
+        {"sources": ["trial_old"], "superseded_by": ["successor"]},
+        {"drug": "Cortexin", "topic": "related-product", "gene": "none", "group": "any", "by_status": {}},
+        {"direction": "not-reported", "by_status": {}, "group": "any", "compared_with": []},
+    ],
+)
+def test_what_is_right_is_left_alone(load_evidence: LoadEvidence, changes: dict[str, Any]) -> None:
+    sources = (*SOURCES, source("trial_old", succeeded_by=["trial_a"]))
+    base = load_evidence(claim(**changes), claim(id="successor"), sources=sources)
+    assert keys(base) == []
+
+
+def test_conflicts_need_the_same_kind_on_both_sides(load_evidence: LoadEvidence) -> None:
+    def pair(kind: str) -> EvidenceBase:
+        one = claim(id="one", conflicts_with=[{"id": "two", "kind": "scope", "note": "x"}])
+        return load_evidence(one, claim(id="two", conflicts_with=[{"id": "one", "kind": kind, "note": "x"}]))
+
+    assert keys(pair("scope")) == []
+    assert keys(pair("species")) == ["conflicts_with", "conflicts_with"]
+
+
+def test_a_retired_id_does_not_come_back(load_evidence: LoadEvidence) -> None:
+    base = load_evidence(claim(), more='retired = ["test-claim"]')
+    assert keys(base) == ["id"]
+
+
+@pytest.mark.parametrize(
+    ("statement", "found"),
+    [
+        ("It may be that one two three four five six seven eight.", 1),
+        ("It may be that One, two; three -- four FIVE six seven eight nine.", 2),
+        ("It may be that one two three four five six seven and eight.", 0),
+    ],
+)
+def test_eight_words_in_a_row_are_a_copy(load_evidence: LoadEvidence, statement: str, found: int) -> None:
+    base = load_evidence(claim(statement=statement))
+    text = "Zero one two three four five six seven\neight nine."
+    copied = [item for item in lint(base, text) if "copies 8 words" in item.message]
+    assert len(copied) == found
