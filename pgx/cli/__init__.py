@@ -14,8 +14,7 @@ from typer.core import TyperGroup
 
 from pgx import __version__
 from pgx.cli.annotate import annotate
-
-# EVID1
+from pgx.cli.evidence import app as evidence_app
 from pgx.errors import PgxError
 
 _INTERRUPTED = 130
@@ -45,7 +44,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 app.command()(annotate)
-# EVID2
+app.add_typer(evidence_app, name="evidence")
 
 
 def _print_version(wanted: bool) -> None:
@@ -56,7 +55,7 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def _options(
-    version: Annotated[  # noqa: ARG001 - the callback does the work
+    version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:

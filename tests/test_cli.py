@@ -1,0 +1,242 @@
+"""The command line as a user meets it: formats, outputs, pipes, errors and exit codes."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from vcf_builder import site, write_vcf
+
+CARRIER = "NA18526.e3-e4.GRCh38.vcf"
+MANY = "eight-people.GRCh38.vcf.gz"
+
+
+def one_line_error(outcome, exit_code=3):
+    assert outcome.exit_code == exit_code
+    assert outcome.stdout == ""
+    assert outcome.stderr.startswith("error: ")
+    assert outcome.stderr.count("\n") == 1
+    assert "Traceback" not in outcome.stderr
+    return outcome.stderr
+
+
+def test_version(run_pgx):
+    outcome = run_pgx("--version")
+    assert outcome.exit_code == 0
+    assert outcome.stdout.startswith("pgx ")
+
+
+@pytest.mark.parametrize("command", [[], ["annotate"], ["evidence"], ["evidence", "list"]])
+def test_help_names_every_command(run_pgx, command):
+    outcome = run_pgx(*command, "--help")
+    assert outcome.exit_code == 0
+    assert "Usage" in outcome.stdout
+
+
+class TestInputErrors:
+    def test_missing_file(self, run_pgx, tmp_path):
+        assert "no such file" in one_line_error(run_pgx("annotate", tmp_path / "nothing.vcf"))
+
+    def test_empty_file(self, run_pgx, tmp_path):
+        (tmp_path / "empty.vcf").touch()
+        assert "is empty" in one_line_error(run_pgx("annotate", tmp_path / "empty.vcf"))
+
+    def test_folder(self, run_pgx, tmp_path):
+        assert "is a folder" in one_line_error(run_pgx("annotate", tmp_path))
+
+    @pytest.mark.parametrize(
+        "content", [b"hello\nworld\n", b"\x89PNG\r\n\x1a\n" + bytes(100), b"@HD\tVN:1.6\n"]
+    )
+    def test_not_a_vcf(self, run_pgx, tmp_path, content):
+        path = tmp_path / "picture.vcf"
+        path.write_bytes(content)
+        assert "is not a VCF or BCF" in one_line_error(run_pgx("annotate", path))
+
+    def test_gzip_of_something_else(self, run_pgx, tmp_path):
+        path = tmp_path / "x.vcf.gz"
+        path.write_bytes(gzip.compress(b"hello\n" * 100))
+        assert "is not a VCF or BCF" in one_line_error(run_pgx("annotate", path))
+
+    def test_sites_only(self, run_pgx, tmp_path):
+        path = tmp_path / "sites.vcf"
+        path.write_text(
+            "##fileformat=VCFv4.2\n##contig=<ID=19,length=58617616>\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
+            "19\t44908684\trs429358\tT\tC\t.\t.\t.\n"
+        )
+        assert "has no samples" in one_line_error(run_pgx("annotate", path))
+
+    def test_unknown_sample_names_those_that_there_are(self, run_pgx, sample_vcfs):
+        message = one_line_error(run_pgx("annotate", sample_vcfs / CARRIER, "-s", "nobody"))
+        assert "no sample 'nobody'" in message
+        assert "NA18526" in message
+
+    def test_truncated_bgzip(self, run_pgx, sample_vcfs, tmp_path):
+        whole = (sample_vcfs / MANY).read_bytes()
+        path = tmp_path / "half.vcf.gz"
+        path.write_bytes(whole[: len(whole) // 2])
+        one_line_error(run_pgx("annotate", path))
+
+    def test_unreadable_callable_bed(self, run_pgx, sample_vcfs, tmp_path):
+        message = one_line_error(
+            run_pgx("annotate", sample_vcfs / CARRIER, "--callable", tmp_path / "nothing.bed")
+        )
+        assert "--callable" in message
+
+    def test_escape_sequences_of_a_name_do_not_reach_the_terminal(self, run_pgx, tmp_path):
+        message = one_line_error(run_pgx("annotate", tmp_path / "a\x1b[31mb.vcf"))
+        assert "\x1b" not in message
+
+
+class TestUsage:
+    @pytest.mark.parametrize(
+        ("option", "value"),
+        [
+            ("--min-probability", "0.5"),
+            ("--min-probability", "1"),
+            ("--genotype-error-rate", "0"),
+            ("--min-gq", "-1"),
+            ("--min-dp", "-1"),
+            ("--population", "Atlantis"),
+            ("--assembly", "hg99"),
+            ("--age", "-3"),
+            ("--indication", "boredom"),
+        ],
+    )
+    def test_a_bad_value_is_named(self, run_pgx, sample_vcfs, option, value):
+        message = one_line_error(run_pgx("annotate", sample_vcfs / CARRIER, option, value), exit_code=2)
+        assert option in message or value in message
+
+    def test_unknown_output_ending(self, run_pgx, sample_vcfs, tmp_path):
+        one_line_error(run_pgx("annotate", sample_vcfs / CARRIER, "-o", tmp_path / "x.docx"), exit_code=2)
+        assert list(tmp_path.iterdir()) == []
+
+    def test_unknown_option_keeps_the_form_of_the_command_line_library(self, run_pgx, sample_vcfs):
+        assert run_pgx("annotate", sample_vcfs / CARRIER, "--nonsense").exit_code == 2
+
+
+class TestAssembly:
+    def test_option_against_the_header(self, run_pgx, sample_vcfs):
+        message = one_line_error(run_pgx("annotate", sample_vcfs / CARRIER, "--assembly", "GRCh37"))
+        assert "GRCh37" in message
+        assert "GRCh38" in message
+
+    def test_unknown_names_the_option(self, run_pgx, tmp_path):
+        path = write_vcf(tmp_path / "x.vcf", contig_lines=False)
+        assert "--assembly" in one_line_error(run_pgx("annotate", path))
+
+
+class TestOutput:
+    def test_tsv_columns_and_rows(self, run_pgx, sample_vcfs):
+        outcome = run_pgx("annotate", sample_vcfs / MANY, "-f", "tsv")
+        rows = list(csv.DictReader(io.StringIO(outcome.stdout), delimiter="\t"))
+        assert list(rows[0]) == [
+            *("sample", "input", "assembly", "rs429358", "rs7412", "diplotype", "diplotype_probability"),
+            *("e4_status", "e4_copies", "e4_carrier_probability", "phase", "conclusion", "flags"),
+        ]
+        assert len(rows) == 8
+        rare = next(row for row in rows if row["sample"] == "NA19146")
+        assert (rare["diplotype"], rare["e4_status"], rare["e4_copies"]) == ("", "carrier", "")
+
+    def test_samples_in_the_order_asked_for(self, run_pgx, sample_vcfs):
+        outcome = run_pgx("annotate", sample_vcfs / MANY, "-f", "tsv", "-s", "NA19146", "-s", "HG00096")
+        assert [line.split("\t")[0] for line in outcome.stdout.splitlines()[1:]] == ["NA19146", "HG00096"]
+
+    def test_jsonl_is_a_whole_document_a_line(self, run_pgx, sample_vcfs):
+        outcome = run_pgx("annotate", sample_vcfs / MANY, "-f", "jsonl")
+        documents = [json.loads(line) for line in outcome.stdout.splitlines()]
+        assert len(documents) == 8
+        assert all(len(document["samples"]) == 1 and "reference" in document for document in documents)
+
+    @pytest.mark.parametrize("ending", ["txt", "json", "jsonl", "tsv"])
+    def test_the_ending_decides_and_the_file_equals_stdout(
+        self, run_pgx, sample_vcfs, tmp_path, ending, monkeypatch
+    ):
+        monkeypatch.setenv("SOURCE_DATE_EPOCH", "0")
+        path = tmp_path / f"report.{ending}"
+        form = {"txt": "text"}.get(ending, ending)
+        assert run_pgx("annotate", sample_vcfs / MANY, "-o", path).exit_code == 0
+        assert path.read_text(encoding="utf-8") == run_pgx("annotate", sample_vcfs / MANY, "-f", form).stdout
+
+    def test_a_failed_run_leaves_an_earlier_file(self, run_pgx, tmp_path):
+        path = tmp_path / "report.json"
+        path.write_text("earlier")
+        one_line_error(run_pgx("annotate", tmp_path / "nothing.vcf", "-o", path))
+        assert path.read_text() == "earlier"
+        assert [entry.name for entry in tmp_path.iterdir()] == ["report.json"]
+
+    def test_a_folder_that_is_not_there(self, run_pgx, sample_vcfs, tmp_path):
+        assert "cannot be written" in one_line_error(
+            run_pgx("annotate", sample_vcfs / CARRIER, "-o", tmp_path / "no" / "report.json")
+        )
+
+    def test_strict_exits_6_for_an_indeterminate_status(self, run_pgx, sample_vcfs):
+        assert run_pgx("annotate", sample_vcfs / "absent-sites.GRCh38.vcf", "--strict").exit_code == 6
+        assert run_pgx("annotate", sample_vcfs / "absent-sites.GRCh38.vcf").exit_code == 0
+        assert run_pgx("annotate", sample_vcfs / CARRIER, "--strict").exit_code == 0
+
+    def test_two_runs_give_the_same_bytes(self, run_pgx, sample_vcfs, monkeypatch):
+        monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
+        first, second = (run_pgx("annotate", sample_vcfs / MANY, "-f", "json").stdout for _ in range(2))
+        assert first == second
+        assert json.loads(first)["created"] == "2023-11-14T22:13:20Z"
+
+
+class TestPipes:
+    def test_standard_input_of_every_packing(self, run_pgx_process, sample_vcfs, tmp_path):
+        expected = None
+        for kind in (".vcf", ".vcf.gz", ".bcf"):
+            path = write_vcf(
+                tmp_path / f"x{kind}", records=[site("rs429358", gt="0/1"), site("rs7412", gt="0/0")]
+            )
+            outcome = run_pgx_process("annotate", "-", "-f", "tsv", input=Path(path).read_bytes())
+            assert outcome.exit_code == 0, outcome.stderr
+            expected = expected or outcome.stdout
+            assert outcome.stdout == expected
+        assert "e3/e4" in expected
+
+    def test_nothing_on_standard_input(self, run_pgx_process):
+        outcome = run_pgx_process("annotate", "-", input=b"")
+        assert outcome.exit_code == 3
+        assert outcome.stderr.startswith("error: standard input")
+
+    def test_a_reader_that_goes_away_is_no_error(self, sample_vcfs):
+        command = f"{sys.executable} -m pgx annotate {sample_vcfs / MANY} -f text | head -1"
+        done = subprocess.run(
+            ["bash", "-o", "pipefail", "-c", command],
+            capture_output=True,
+            check=False,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(sample_vcfs.parent)},
+        )
+        assert done.stdout == "APOE and Cerebrolysin\n"
+        assert done.stderr == ""
+
+    def test_interrupt_exits_130(self, sample_vcfs):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "pgx", "annotate", "-"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": str(sample_vcfs.parent)},
+        )
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(1.5)
+        process.send_signal(signal.SIGINT)
+        _, stderr = process.communicate(timeout=20)
+        assert process.returncode == 130
+        assert b"Traceback" not in stderr
+
+
+def test_a_traceback_shows_no_local_variables():
+    """An unforeseen error prints a traceback; values of variables (genotypes) must not be in it."""
+    from pgx.cli import app
+
+    assert app.pretty_exceptions_show_locals is False

@@ -1,0 +1,181 @@
+"""The reference data: read strictly, complete, and its arithmetic right."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+
+import pytest
+
+from pgx import reference
+from pgx.builds import assemblies
+from pgx.calling import FLAT, E4Status, Reason, haplotype_frequencies, populations
+from pgx.calling.model import PhaseState
+from pgx.errors import ReferenceDataError
+from pgx.observe import EvidenceKind, SiteState
+from pgx.report.assemble import severities
+from pgx.sites import definitions, haplotypes, sites_on
+from pgx.thresholds import _ThresholdFile
+from pgx.wording import percent, wording
+
+
+def toml_files():
+    return sorted(reference.root().rglob("*.toml"))
+
+
+@pytest.mark.parametrize("path", toml_files(), ids=lambda path: path.name)
+def test_every_file_says_where_it_comes_from(path):
+    provenance = tomllib.loads(path.read_text(encoding="utf-8"))["provenance"]
+    assert provenance["origin"]
+    assert provenance["date"].year >= 2026
+
+
+def test_unknown_key_is_an_error_that_names_file_and_key(tmp_path):
+    source = (reference.root() / "calling.toml").read_text(encoding="utf-8")
+    path = tmp_path / "calling.toml"
+    path.write_text(source + '\n[surprise]\nvalue = 1.0\nbasis = "none"\n', encoding="utf-8")
+    with pytest.raises(ReferenceDataError, match=r"calling\.toml.*surprise"):
+        reference.read_model(path, _ThresholdFile)
+
+
+@pytest.mark.parametrize("content", ["a = ", "\xff", ""])
+def test_broken_file_is_one_clear_line(tmp_path, content):
+    path = tmp_path / "calling.toml"
+    path.write_bytes(content.encode("latin-1"))
+    with pytest.raises(ReferenceDataError) as caught:
+        reference.read_model(path, _ThresholdFile)
+    assert str(path) in str(caught.value)
+    assert caught.value.exit_code == 4
+
+
+def test_digest_changes_with_a_fact(tmp_path, monkeypatch):
+    before = reference.digest()
+    copy = tmp_path / "reference"
+    for path in reference.root().rglob("*"):
+        if path.is_file():
+            target = copy / path.relative_to(reference.root())
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(path.read_bytes())
+    monkeypatch.setattr(reference, "root", lambda: copy)
+    reference.digest.cache_clear()
+    try:
+        assert reference.digest() == before
+        sites = copy / "sites.toml"
+        sites.write_text(sites.read_text(encoding="utf-8").replace("44908684", "44908685"), encoding="utf-8")
+        reference.digest.cache_clear()
+        assert reference.digest() != before
+    finally:
+        reference.digest.cache_clear()
+
+
+def test_sites_lie_138_bases_apart_on_every_assembly():
+    for assembly in assemblies():
+        first, second = sites_on(assembly)
+        assert second.position - first.position == 138
+
+
+def test_the_reference_base_of_chm13_is_not_claimed():
+    chm13 = next(assembly for assembly in assemblies() if assembly.name == "T2T-CHM13")
+    assert all(site.ref is None and site.alt is None for site in sites_on(chm13))
+
+
+def test_hgvs_agrees_with_positions():
+    for definition in definitions():
+        position = int(re.search(r"g\.(\d+)", definition.hgvs_g)[1])
+        assert position == definition.positions["GRCh38"]
+        assert definition.hgvs_g.endswith(f"{definition.ref}>{definition.alt}")
+
+
+def test_haplotypes_are_the_four_pairs_of_letters():
+    assert {haplotype.letters for haplotype in haplotypes()} == {(a, b) for a in "TC" for b in "TC"}
+
+
+@pytest.mark.parametrize("population", populations(), ids=lambda population: population.name)
+def test_arithmetic_stands_beside_the_number_and_is_right(population):
+    for stated in filter(None, (population.e1, population.e4)):
+        assert re.fullmatch(r"[\d\s+*/().-]+", stated.arithmetic)
+        assert stated.frequency == pytest.approx(eval(stated.arithmetic), rel=1e-5)  # noqa: S307 - digits only
+    assert sum(population.frequencies().values()) == pytest.approx(1)
+    assert min(population.frequencies().values()) > 0
+
+
+def test_a_population_without_e1_takes_the_figure_of_its_superpopulation():
+    by_name = {population.name: population for population in populations()}
+    for population in populations():
+        if population.counts["e1"] or population.level in {"global", "sensitivity"}:
+            continue
+        parent = by_name.get(population.superpopulation)
+        source = parent if parent is not None and parent.counts["e1"] else by_name["global"]
+        assert population.e1.frequency == source.e1.frequency
+
+
+def test_counts_agree_with_the_counted_genotypes(shared_data):
+    lines = (shared_data / "truth" / "1kgp3_apoe_frequencies.tsv").read_text().splitlines()
+    counted = {}
+    for line in lines[2:]:
+        if line.startswith("#"):
+            break
+        _, name, _, *counts = line.split("\t")[:7]
+        counted["global" if name == "ALL" else name] = dict(
+            zip(("e1", "e2", "e3", "e4"), map(int, counts), strict=True)
+        )
+    shipped = {p.name: p.counts for p in populations() if p.level != "sensitivity"}
+    assert shipped == counted
+
+
+def test_flat_is_a_quarter_each():
+    assert haplotype_frequencies(FLAT) == (0.25,) * 4
+
+
+class TestWording:
+    def test_every_flag_has_a_sentence(self):
+        assert all(wording().has("flag", code) for code in severities())
+
+    @pytest.mark.parametrize(
+        ("topic", "keys"),
+        [
+            ("state", SiteState),
+            ("status", E4Status),
+            ("reason", Reason),
+            ("basis", EvidenceKind),
+            ("severity", ("info", "warning", "critical")),
+        ],
+    )
+    def test_every_value_has_its_words(self, topic, keys):
+        assert [key for key in keys if not wording().has(topic, key)] == []
+
+    def test_what_can_be_missing_has_a_next_step(self):
+        open_states = {
+            "absent",
+            "no-call",
+            "partial-call",
+            "filtered",
+            "low-quality",
+            "conflicting",
+            "unsupported",
+        }
+        assert all(wording().has("next", state) for state in open_states)
+
+    def test_a_missing_sentence_names_itself(self):
+        with pytest.raises(ReferenceDataError, match=r"flag\.nonsense"):
+            wording().say("flag", "nonsense")
+
+    @pytest.mark.parametrize(
+        ("probability", "text"),
+        [
+            (1.0, "more than 99.99 %"),
+            (0.99995, "more than 99.99 %"),
+            (0.9899999, "98.9 %"),
+            (0.99, "99.0 %"),
+            (0.99799, "99.7 %"),
+            (0.5, "50.0 %"),
+            (0.00026, "0.026 %"),
+            (0.0, "less than 0.01 %"),
+        ],
+    )
+    def test_percent_never_rounds_up_to_certainty(self, probability, text):
+        assert percent(probability) == text
+
+
+def test_phase_states_of_the_contract():
+    assert {state.value for state in PhaseState} == {"phased", "unphased", "not-needed"}
