@@ -110,8 +110,8 @@ def annotate(
     ] = False,
 ) -> None:
     """Annotate one input and report on its samples."""
-    from pgx.annotate import Options
-    from pgx.annotate import annotate as run
+    from pgx.single import Options
+    from pgx.single import annotate as run
     from pgx.cli.output import format_for, write
     from pgx.render.formats import streams
 
