@@ -62,6 +62,18 @@ class _Loader:
     def add_plain(self, path: Path, name: str) -> None:
         self.digests.append((name, sha256(_read_bytes(path))))
 
+    def mirror_conflicts(self, shipped: frozenset[str]) -> None:
+        """Let a shipped claim name the own claim that contradicts it; its file is not the user's to change."""
+        claims: dict[str, Claim] = self.items["claims"]
+        for name in [name for name in claims if name not in shipped]:
+            for conflict in claims[name].conflicts_with:
+                other = claims.get(conflict.id)
+                if conflict.id in shipped and other is not None:
+                    back = conflict.model_copy(update={"id": name})
+                    claims[other.id] = other.model_copy(
+                        update={"conflicts_with": (*other.conflicts_with, back)}
+                    )
+
     def _put(self, kind: str, key: str, value: object, path: Path) -> None:
         if key in self.items[kind]:
             raise ReferenceDataError(
@@ -131,8 +143,10 @@ def _load(extra: tuple[Path, ...]) -> EvidenceBase:
     loader.add_file(base / SOURCES_FILE, SOURCES_FILE)
     for path in sorted((base / EVIDENCE_DIR).glob("*.toml")):
         loader.add_file(path, f"{EVIDENCE_DIR}/{path.name}")
+    shipped = frozenset(loader.items["claims"])
     for path in extra:
         loader.add_file(path, f"{path.parent.name}/{path.name}" if path.parent.name else path.name)
+    loader.mirror_conflicts(shipped)
     loaded = loader.finish()
     check_references(loaded)
     return loaded

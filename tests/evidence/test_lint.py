@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from evidence_builder import SOURCES, claim, source
 
-from pgx.evidence import EvidenceBase
+from pgx.evidence import EvidenceBase, load
 from pgx.evidence.lint import lint
 
 LoadEvidence = Callable[..., EvidenceBase]
@@ -102,9 +102,9 @@ def test_the_made_up_claim_is_clean(load_evidence: LoadEvidence) -> None:
             "with itself",
         ),
         (
-            {"conflicts_with": [{"id": "stroke-may-help", "kind": "scope", "note": "x"}]},
+            {"conflicts_with": [{"id": "successor", "kind": "scope", "note": "x"}]},
             "conflicts_with",
-            "stroke-may-help does not name this claim",
+            "successor does not name this claim",
         ),
     ],
 )
@@ -112,9 +112,8 @@ def test_each_fault_is_found(
     load_evidence: LoadEvidence, changes: dict[str, Any], key: str, words: str
 ) -> None:
     sources = (*SOURCES, source("trial_old", succeeded_by=["trial_a"]))
-    problems = [
-        item for item in lint(load_evidence(claim(**changes), sources=sources)) if item.claim == "test-claim"
-    ]
+    base = load_evidence(claim(**changes), claim(id="successor"), sources=sources)
+    problems = [item for item in lint(base) if item.claim == "test-claim"]
     assert [item.key for item in problems] == [key], problems
     assert words in problems[0].message
     assert str(problems[0]).startswith(f"{problems[0].file}: claim test-claim: {key}: ")
@@ -147,6 +146,15 @@ def test_conflicts_need_the_same_kind_on_both_sides(load_evidence: LoadEvidence)
 
     assert keys(pair("scope")) == []
     assert keys(pair("species")) == ["conflicts_with", "conflicts_with"]
+
+
+def test_a_shipped_claim_names_the_own_claim_that_contradicts_it(load_evidence: LoadEvidence) -> None:
+    shipped = "apoe-ad-noncarriers-three-times"
+    conflict = {"id": shipped, "kind": "population", "note": "Other people."}
+    base = load_evidence(claim(conflicts_with=[conflict]))
+    assert keys(base) == []
+    assert base.claims[shipped].conflicts_with[-1].model_dump(mode="json") == conflict | {"id": "test-claim"}
+    assert "test-claim" not in {item.id for item in load().claims[shipped].conflicts_with}
 
 
 def test_a_retired_id_does_not_come_back(load_evidence: LoadEvidence) -> None:
