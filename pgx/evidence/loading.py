@@ -63,7 +63,7 @@ class _Loader:
         self.digests.append((name, sha256(_read_bytes(path))))
 
     def mirror_conflicts(self, shipped: frozenset[str]) -> None:
-        """Let a shipped claim name the own claim that contradicts it; its file is not the user's to change."""
+        """Let a shipped claim name the user's claim that contradicts it, as if its own file did."""
         claims: dict[str, Claim] = self.items["claims"]
         for name in [name for name in claims if name not in shipped]:
             for conflict in claims[name].conflicts_with:

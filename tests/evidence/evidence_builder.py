@@ -70,6 +70,8 @@ SOURCES = (
     source("trial_b"),
     source("trial_b_again", data_set="trial_b"),
     source("label_x", kind="label"),
+    source("inferred_unseen", identity="inferred", seen="only-through-article"),
+    source("candidate_seen", identity="candidate"),
     source(
         "unseen", kind="unknown", identity="not-found", seen="only-through-article", population_codes=None
     ),

@@ -45,6 +45,8 @@ def answer(base: EvidenceBase, status: E4Status = E4Status.CARRIER, use: str = "
         ([A, A | {"id": "study-a-again"}], "insufficient"),
         ([B, B | {"id": "study-b-again", "sources": ["trial_b_again"]}], "insufficient"),
         ([A, B | {"sources": ["unseen"]}], "insufficient"),
+        ([A, B | {"sources": ["inferred_unseen"]}], "insufficient"),
+        ([A, B | {"sources": ["candidate_seen"]}], "insufficient"),
         ([A, B | {"indication": "depression"}], "insufficient"),
         ([A | {"indication": "depression"}, B | {"indication": "depression"}], "no-evidence"),
         ([A | {"direction": "association", "by_status": {}}], "insufficient"),
