@@ -74,6 +74,47 @@ class Annotation(Struct, frozen=True, kw_only=True):
     samples: Iterator[SampleReport]
 
 
+class Prepared(Struct, frozen=True, kw_only=True):
+    """An input that was read and understood; `report` makes the report of any one of its samples.
+
+    Attributes
+    ----------
+    columns
+        The 0-based column and the name of each sample to report, in order.
+    piles
+        The records at each site, in report order.
+    findings
+        What holds for the whole input.
+    contig
+        The name of the chromosome, for sites without a record.
+    """
+
+    run: Run
+    columns: tuple[tuple[int, str], ...]
+    piles: tuple[SitePile, ...]
+    context: ReadContext
+    rules: CallOptions
+    respond: Callable[[E4Status, str | None], tuple[Response, ...]]
+    surroundings: ContextReport
+    findings: tuple[Finding, ...]
+    contig: str
+
+    def report(self, column: int, name: str) -> SampleReport:
+        """Return the report of the sample in the 0-based `column`."""
+        observations = observe(self.piles, column, self.context)
+        result = call(observations, self.rules)
+        return assemble(
+            name,
+            observations,
+            result,
+            self.respond(result.e4_status, result.diplotype),
+            self.surroundings,
+            self.run.parameters,
+            contig=self.contig,
+            input_findings=self.findings,
+        )
+
+
 def annotate(path: str, options: Options) -> Annotation:
     """Annotate the input `path` ("-" for standard input).
 
@@ -84,28 +125,59 @@ def annotate(path: str, options: Options) -> Annotation:
     UsageError, InputError, ReferenceDataError
         See the exit codes of `pgx.errors`.
     """
+    check_options(options)
+    ready = prepare(read_sites(path), options)
+    return Annotation(run=ready.run, samples=(ready.report(*column) for column in ready.columns))
+
+
+def check_options(options: Options) -> None:
+    """Check the options, and load the evidence, before anything is read.
+
+    Raises
+    ------
+    UsageError, ReferenceDataError
+        A value that cannot be, an unknown name, or evidence that is invalid.
+    """
+    _parameters(options)
+    evidence.load(options.evidence)
+
+
+def prepare(content: VcfContent, options: Options) -> Prepared:
+    """Decide on the assembly of an input, sort its records by site, and look up what all samples share.
+
+    Raises
+    ------
+    UsageError, InputError, ReferenceDataError
+        See the exit codes of `pgx.errors`.
+    """
     parameters = _parameters(options)
     base = evidence.load(options.evidence)
-    content = read_sites(path)
     columns = _columns(content, options.samples)
     decision = decide(
         options.assembly,
         header_evidence(content.header),
         record_evidence(content.records, content.contigs),
-        where=path,
-    )
-    piles = [pile_up(content.records, site, content.contigs) for site in sites_on(decision.assembly)]
-    context = ReadContext(
-        options=_observe_options(content, decision, options), gl_is_phred=content.gl_is_phred
+        where=content.facts.path,
     )
     patient = PatientContext(
         taking=options.taking, history=options.history, age=options.age, indication=options.indication
     )
-    surroundings = evidence.context(base, patient)
-    respond = functools.cache(functools.partial(_respond, base, options.indication))
-    return Annotation(
+    return Prepared(
         run=_run(content, decision, parameters, base, digest=options.digest),
-        samples=_samples(content, decision, columns, piles, context, respond, surroundings, parameters),
+        columns=tuple(columns),
+        piles=tuple(pile_up(content.records, site, content.contigs) for site in sites_on(decision.assembly)),
+        context=ReadContext(
+            options=_observe_options(content, decision, options), gl_is_phred=content.gl_is_phred
+        ),
+        rules=CallOptions(
+            population=parameters.population,
+            min_probability=parameters.min_probability,
+            allele_error_rate=parameters.genotype_error_rate,
+        ),
+        respond=functools.partial(_respond, _Loaded(base), options.indication),
+        surroundings=_surroundings(_Loaded(base), patient),
+        findings=_input_findings(content),
+        contig=content.contigs[0] if content.contigs else decision.assembly.contigs[0],
     )
 
 
@@ -202,39 +274,6 @@ def _file_digest(path: str) -> str:
         return f"sha256:{hashlib.file_digest(handle, 'sha256').hexdigest()}"
 
 
-def _samples(
-    content: VcfContent,
-    decision: AssemblyDecision,
-    columns: Sequence[tuple[int, str]],
-    piles: Sequence[SitePile],
-    context: ReadContext,
-    respond: Callable[[E4Status, str | None], tuple[Response, ...]],
-    surroundings: ContextReport,
-    parameters: Parameters,
-) -> Iterator[SampleReport]:
-    rules = CallOptions(
-        population=parameters.population,
-        min_probability=parameters.min_probability,
-        allele_error_rate=parameters.genotype_error_rate,
-    )
-    notes = _input_findings(content)
-    contig = content.contigs[0] if content.contigs else decision.assembly.contigs[0]
-    for column, name in columns:
-        observations = observe(piles, column, context)
-        result = call(observations, rules)
-        response = respond(result.e4_status, result.diplotype)
-        yield assemble(
-            name,
-            observations,
-            result,
-            response,
-            surroundings,
-            parameters,
-            contig=contig,
-            input_findings=notes,
-        )
-
-
 def _observe_options(content: VcfContent, decision: AssemblyDecision, options: Options) -> ObserveOptions:
     regions: frozenset[str] = frozenset()
     if options.callable_bed is not None:
@@ -249,10 +288,31 @@ def _observe_options(content: VcfContent, decision: AssemblyDecision, options: O
     )
 
 
+class _Loaded:
+    """An evidence base that can be a key of a cache: two are equal when all their files are."""
+
+    __slots__ = ("base",)
+
+    def __init__(self, base: EvidenceBase) -> None:
+        self.base = base
+
+    def __hash__(self) -> int:
+        return hash(self.base.digests)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Loaded) and self.base.digests == other.base.digests
+
+
+@functools.lru_cache(maxsize=1024)
 def _respond(
-    base: EvidenceBase, indication: str | None, status: E4Status, diplotype: str | None
+    loaded: _Loaded, indication: str | None, status: E4Status, diplotype: str | None
 ) -> tuple[Response, ...]:
-    return evidence.respond(base, Subject(status=status, diplotype=diplotype), indication=indication)
+    return evidence.respond(loaded.base, Subject(status=status, diplotype=diplotype), indication=indication)
+
+
+@functools.lru_cache(maxsize=256)
+def _surroundings(loaded: _Loaded, patient: PatientContext) -> ContextReport:
+    return evidence.context(loaded.base, patient)
 
 
 def _input_findings(content: VcfContent) -> tuple[Finding, ...]:
