@@ -101,16 +101,14 @@ def test_sources_agree_with_the_search_that_found_them(base: EvidenceBase) -> No
     for key, row in found.items():
         status = row["status"]
         source = base.sources.get(key)
-        if (
-            "unverified" in status
-            or status.startswith("NOT-FOUND")
-            or status == "CANDIDATE-UNVERIFIED (unverified)"
-        ):
+        if "unverified" in status or status.startswith("NOT-FOUND"):
             # from memory, or not found: nothing may be printed of it
             assert source is None or not (source.title or source.authors or source.doi or source.pmid), key
             continue
         assert source is not None, key
-        assert (source.pmid, source.doi) == (row["pmid"], row["doi"]), key
+        # a later look-up may add an identifier, never change one
+        assert source.pmid == row["pmid"] or not row["pmid"], key
+        assert source.doi == row["doi"] or not row["doi"], key
         wanted = {"VERIFIED": "verified", "INFERRED": "inferred", "CANDIDATE": "candidate"}
         assert source.identity.value == wanted[re.match(r"[A-Z]+", status).group()], key  # type: ignore[union-attr]
 
