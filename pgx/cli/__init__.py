@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 from pgx import __version__
 from pgx.cli.annotate import annotate
 from pgx.cli.evidence import app as evidence_app
+from pgx.cli.inspect import inspect
 from pgx.errors import PgxError
 
 _INTERRUPTED = 130
@@ -44,6 +45,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 app.command()(annotate)
+app.command()(inspect)
 app.add_typer(evidence_app, name="evidence")
 
 
