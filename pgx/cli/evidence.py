@@ -71,7 +71,7 @@ def show(
     evidence: Extra = None,
 ) -> None:
     """Show one claim with everything that is known of it, its conflicts and its sources."""
-    from pgx.evidence.export import as_text  # noqa: PLC0415
+    from pgx.evidence.export import as_text
 
     base = _load(evidence)
     if claim_id not in base.claims:
@@ -97,8 +97,9 @@ def check(
     ] = None,
 ) -> None:
     """Check the shipped evidence, and your own beside it; exit 4 when something is wrong."""
-    from pgx.evidence import coverage  # noqa: PLC0415
-    from pgx.evidence.lint import lint  # noqa: PLC0415
+    from pgx.evidence import coverage
+    from pgx.evidence.lint import lint
+    from pgx.evidence.loading import is_current
 
     text = _read_article(article)
     base = _load(path)
@@ -114,6 +115,8 @@ def check(
     ):
         typer.echo(f"{name}: {good} of {wanted} covered")
     typer.echo(f"claims: {len(base.claims)}, sources: {len(base.sources)}, files: {len(base.digests)}")
+    if not is_current():
+        typer.echo("evidence/compiled.json is not current, so reports take longer: run pgx evidence compile")
     if text is None:
         typer.echo("the article is not at hand: its numbers were not read again, copied words not looked for")
     if problems:
@@ -141,7 +144,7 @@ def export(
     evidence: Extra = None,
 ) -> None:
     """Export claims with their sources as a table or a document."""
-    from pgx.evidence.export import as_json, as_tsv  # noqa: PLC0415
+    from pgx.evidence.export import as_json, as_tsv
 
     base = _load(evidence)
     claims = _select(base, topic=topic, drug=drug, gene=gene, indication=indication, marker=marker)
@@ -152,8 +155,21 @@ def export(
     _write(output, text)
 
 
+@app.command("compile")
+def compile_copy() -> None:
+    """Write the quick copy and the schema for editors again, after a change in reference/evidence/."""
+    from pgx import reference
+    from pgx.evidence.compiled import COMPILED_FILE
+    from pgx.evidence.loading import compile_shipped
+    from pgx.evidence.schema import SCHEMA_FILE, schema_text
+
+    for name, text in ((COMPILED_FILE, compile_shipped()), (SCHEMA_FILE, schema_text())):
+        _write(reference.root() / name, text)
+        typer.echo(f"written: {name}")
+
+
 def _load(extra: list[Path] | None) -> EvidenceBase:
-    from pgx.evidence import load  # noqa: PLC0415
+    from pgx.evidence import load
 
     return load(tuple(extra or ()))
 
@@ -167,7 +183,7 @@ def _select(
     indication: str | None,
     marker: int | None,
 ) -> list[Claim]:
-    from pgx.evidence.terms import Topic  # noqa: PLC0415
+    from pgx.evidence.terms import Topic
 
     topic = _known("--topic", topic, [item.value for item in Topic])
     drug = _known("--drug", drug, list(base.drugs))
@@ -197,7 +213,7 @@ def _known(option: str, value: str | None, names: list[str]) -> str | None:
 
 
 def _closest(claim_id: str, base: EvidenceBase) -> str:
-    import difflib  # noqa: PLC0415
+    import difflib
 
     near = difflib.get_close_matches(claim_id, base.claims, n=3)
     return f"Did you mean {', '.join(near)}?" if near else ""

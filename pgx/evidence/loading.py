@@ -13,7 +13,9 @@ from pydantic import BaseModel, ValidationError
 
 from pgx import reference
 from pgx.errors import ReferenceDataError
+from pgx.evidence import compiled
 from pgx.evidence.base import EvidenceBase, dangling, sha256
+from pgx.evidence.compiled import Compiled
 from pgx.evidence.model import Claim, EvidenceFile, NamedGroup, Source
 from pgx.evidence.rules import RULES_FILE, WORDING_FILE, rules, wording
 
@@ -38,8 +40,12 @@ class _Loader:
     digests: list[tuple[str, str]] = field(default_factory=list)
 
     def add_file(self, path: Path, name: str) -> None:
-        data, content = _read(path)
+        content = read_bytes(path)
         self.digests.append((name, sha256(content)))
+        self.add_content(path, name, content)
+
+    def add_content(self, path: Path, name: str, content: bytes) -> None:
+        data = _parse(path, content)
         defaults = _table(data.pop("defaults", {}), "defaults", path)
         tables = {kind: _rows(data.pop(kind, []), kind, path) for kind in _ITEM_TABLES}
         header = _validate(EvidenceFile, data, path, "")
@@ -59,8 +65,17 @@ class _Loader:
             self._put("claims", claim.id, claim, path)
             self.items["origins"][claim.id] = name
 
-    def add_plain(self, path: Path, name: str) -> None:
-        self.digests.append((name, sha256(_read_bytes(path))))
+    def add_compiled(self, copy: Compiled) -> None:
+        self.items |= {
+            "claims": {item.id: item for item in copy.claims},
+            "sources": {item.key: item for item in copy.sources},
+            "drugs": {item.name: item for item in copy.drugs},
+            "indications": dict(copy.indications),
+            "populations": dict(copy.populations),
+            "origins": dict(copy.origins),
+        }
+        self.names.extend(copy.names)
+        self.retired.update(copy.retired)
 
     def mirror_conflicts(self, shipped: frozenset[str]) -> None:
         """Let a shipped claim name the user's claim that contradicts it, as if its own file did."""
@@ -135,21 +150,50 @@ def _stamp(path: Path) -> tuple[int, int]:
     return status.st_mtime_ns, status.st_size
 
 
-def _load(extra: tuple[Path, ...]) -> EvidenceBase:
+def _load(extra: tuple[Path, ...], *, use_copy: bool = True) -> EvidenceBase:
     loader = _Loader()
-    base = reference.root()
-    loader.add_plain(base / RULES_FILE, RULES_FILE)
-    loader.add_plain(base / WORDING_FILE, WORDING_FILE)
-    loader.add_file(base / SOURCES_FILE, SOURCES_FILE)
-    for path in sorted((base / EVIDENCE_DIR).glob("*.toml")):
-        loader.add_file(path, f"{EVIDENCE_DIR}/{path.name}")
-    shipped = frozenset(loader.items["claims"])
+    shipped = _add_shipped(loader, use_copy=use_copy)
     for path in extra:
         loader.add_file(path, f"{path.parent.name}/{path.name}" if path.parent.name else path.name)
     loader.mirror_conflicts(shipped)
     loaded = loader.finish()
     check_references(loaded)
     return loaded
+
+
+def _add_shipped(loader: _Loader, *, use_copy: bool) -> frozenset[str]:
+    """Read what ships, from the compiled copy where that is current; return the ids of its claims."""
+    folder = reference.root()
+    paths = [folder / SOURCES_FILE, *sorted((folder / EVIDENCE_DIR).glob("*.toml"))]
+    contents = {path.relative_to(folder).as_posix(): (path, read_bytes(path)) for path in paths}
+    files = [(name, sha256(content)) for name, (_, content) in contents.items()]
+    plain = [(name, sha256(read_bytes(folder / name))) for name in (RULES_FILE, WORDING_FILE)]
+    loader.digests.extend([*plain, *files])
+    copy = compiled.read(folder, files) if use_copy else None
+    if copy is not None:
+        loader.add_compiled(copy)
+    else:
+        for name, (path, content) in contents.items():
+            loader.add_content(path, name, content)
+    return frozenset(loader.items["claims"])
+
+
+def is_current() -> bool:
+    """Say whether the compiled copy holds what the TOML files hold."""
+    path = reference.root() / compiled.COMPILED_FILE
+    return path.is_file() and read_bytes(path) == compile_shipped().encode()
+
+
+def compile_shipped() -> str:
+    """Return what `evidence/compiled.json` has to hold, read from the TOML files.
+
+    Raises
+    ------
+    ReferenceDataError
+        A TOML file is invalid.
+    """
+    base = _load((), use_copy=False)
+    return compiled.text(base, [item for item in base.digests if item[0] not in {RULES_FILE, WORDING_FILE}])
 
 
 def files_of(path: Path) -> tuple[Path, ...]:
@@ -205,7 +249,8 @@ def _undefined(base: EvidenceBase) -> Iterator[tuple[str, str]]:
     yield from ((where, name) for where, names, table in links for name in names if name not in table)
 
 
-def _read_bytes(path: Path) -> bytes:
+def read_bytes(path: Path) -> bytes:
+    """Return the content of a file, or raise `ReferenceDataError`."""
     try:
         return path.read_bytes()
     except OSError as error:
@@ -218,10 +263,9 @@ def _unreadable(path: Path, error: OSError) -> ReferenceDataError:
     )
 
 
-def _read(path: Path) -> tuple[dict[str, Any], bytes]:
-    content = _read_bytes(path)
+def _parse(path: Path, content: bytes) -> dict[str, Any]:
     try:
-        return tomllib.loads(content.decode("utf-8")), content
+        return tomllib.loads(content.decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ReferenceDataError(
             f"is not valid TOML: {error}", where=str(path), cure="Correct the file"

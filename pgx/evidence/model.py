@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from pgx.evidence.terms import (
     Blinding,
@@ -39,7 +39,13 @@ Marker = Annotated[int, Field(ge=1)]
 Count = Annotated[int, Field(ge=1)]
 
 
-class Effect(StrictModel):
+class LazyModel(StrictModel):
+    """A strict model whose validator is only built when it is used: most runs read the compiled copy."""
+
+    model_config = ConfigDict(defer_build=True)
+
+
+class Effect(LazyModel):
     """One measured effect; a number has a unit, and what is not known says so."""
 
     measure: Text
@@ -48,7 +54,7 @@ class Effect(StrictModel):
     interval: Text
 
 
-class Certainty(StrictModel):
+class Certainty(LazyModel):
     """A level, who judged it, and by which rule of `tables/rules.toml`."""
 
     level: Level
@@ -56,7 +62,7 @@ class Certainty(StrictModel):
     rule: Slug
 
 
-class Article(StrictModel):
+class Article(LazyModel):
     """Where the article says it: section, heading, line, rows of its inventory, markers, tier."""
 
     section: Text
@@ -67,14 +73,14 @@ class Article(StrictModel):
     tier: Slug
 
 
-class Review(StrictModel):
+class Review(LazyModel):
     """Who looked at a claim last, and when."""
 
     by: Text
     on: datetime.date
 
 
-class Conflict(StrictModel):
+class Conflict(LazyModel):
     """Another claim that this one does not fit, and why."""
 
     id: Slug
@@ -82,7 +88,7 @@ class Conflict(StrictModel):
     note: Text
 
 
-class Claim(StrictModel):
+class Claim(LazyModel):
     """One claim, in our own words, traceable to what it rests on."""
 
     id: Slug
@@ -122,7 +128,7 @@ class Claim(StrictModel):
     reviewed: Review
 
 
-class Source(StrictModel):
+class Source(LazyModel):
     """One publication or document: which it is, how that is known, and what of it was seen."""
 
     key: Key
@@ -150,7 +156,7 @@ class Source(StrictModel):
     succeeded_by: tuple[Key, ...] = ()
 
 
-class Drug(StrictModel):
+class Drug(LazyModel):
     """A product. Only a `subject` gets a response by genotype; products are never pooled."""
 
     name: Text
@@ -159,7 +165,7 @@ class Drug(StrictModel):
     note: str = ""
 
 
-class Indication(StrictModel):
+class Indication(LazyModel):
     """What somebody is treated for, with the names that a user may write."""
 
     label: Text
@@ -168,14 +174,14 @@ class Indication(StrictModel):
     paediatric: bool = False
 
 
-class Population(StrictModel):
+class Population(LazyModel):
     """A group of people, and the wider ones that hold it (for the check against widening)."""
 
     label: Text
     within: tuple[Slug, ...] = ()
 
 
-class NamedGroup(StrictModel):
+class NamedGroup(LazyModel):
     """Names that a user may write for what somebody takes or has, and the claims these bring to the front."""
 
     kind: Literal["taking", "history", "minor"]
@@ -184,7 +190,7 @@ class NamedGroup(StrictModel):
     claims: Annotated[tuple[Slug, ...], Field(min_length=1)]
 
 
-class EvidenceFile(StrictModel):
+class EvidenceFile(LazyModel):
     """An evidence file without its claims and sources, which are validated one by one."""
 
     provenance: Provenance

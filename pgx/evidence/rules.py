@@ -9,6 +9,7 @@ import functools
 
 from pgx import reference
 from pgx.calling import E4Status
+from pgx.evidence.model import LazyModel
 from pgx.evidence.terms import (
     Control,
     Direction,
@@ -21,13 +22,13 @@ from pgx.evidence.terms import (
     SourceKind,
     Topic,
 )
-from pgx.reference import Provenance, StrictModel
+from pgx.reference import Provenance
 
 RULES_FILE = "evidence/tables/rules.toml"
 WORDING_FILE = "wording/en.evidence.toml"
 
 
-class ConclusionRule(StrictModel):
+class ConclusionRule(LazyModel):
     """What a direction needs before it may be called one."""
 
     min_studies: int
@@ -39,7 +40,7 @@ class ConclusionRule(StrictModel):
     label_kinds: tuple[SourceKind, ...]
 
 
-class DirectionRule(StrictModel):
+class DirectionRule(LazyModel):
     """The side a direction stands on for its own group, and for the group it is compared with."""
 
     side: str
@@ -48,13 +49,13 @@ class DirectionRule(StrictModel):
     conclusion: str = ""
 
 
-class StatusRule(StrictModel):
+class StatusRule(LazyModel):
     """The groups of claims that speak of a person with this status."""
 
     groups: tuple[Group, ...]
 
 
-class NoteRule(StrictModel):
+class NoteRule(LazyModel):
     """When a note of the wording file is printed; an empty list means always."""
 
     key: str
@@ -66,21 +67,21 @@ class NoteRule(StrictModel):
     only_without_indication: bool = False
 
 
-class CertaintyRule(StrictModel):
+class CertaintyRule(LazyModel):
     """How a level of certainty was reached, and the highest one that the rule allows."""
 
     text: str
     at_most: Level
 
 
-class Tier(StrictModel):
+class Tier(LazyModel):
     """A tier that the article gives to a section, with what it says there."""
 
     text: str
     rows: tuple[str, ...] = ()
 
 
-class LintRule(StrictModel):
+class LintRule(LazyModel):
     """Limits and words for the checks of a curator's work."""
 
     words_in_a_row: int
@@ -90,7 +91,7 @@ class LintRule(StrictModel):
     forbidden_phrases: tuple[str, ...]
 
 
-class Rules(StrictModel):
+class Rules(LazyModel):
     """All of `rules.toml`."""
 
     provenance: Provenance
@@ -109,7 +110,7 @@ class Rules(StrictModel):
     lint: LintRule
 
 
-class Wording(StrictModel):
+class Wording(LazyModel):
     """All of `en.evidence.toml`: every sentence that a reader sees, but the claims themselves."""
 
     provenance: Provenance
