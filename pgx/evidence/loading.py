@@ -212,7 +212,7 @@ def files_of(path: Path) -> tuple[Path, ...]:
             )
         return found
     if not path.exists():
-        raise ReferenceDataError("no such file or folder", where=str(path), cure="Check --evidence")
+        raise ReferenceDataError("no such file or folder", where=str(path), cure="Check the path")
     return (path,)
 
 

@@ -13,7 +13,6 @@ from pgx.evidence import EvidenceBase, load
 
 HERE = Path(__file__).parent
 ARTICLE = HERE.parents[2] / "shared" / "article" / "cerebrolysin_article.txt"
-SHARED_EVIDENCE = HERE.parents[2] / "shared" / "evidence"
 
 WriteEvidence = Callable[..., Path]
 LoadEvidence = Callable[..., EvidenceBase]
