@@ -26,6 +26,7 @@ from pgx.report import (
     Run,
     SampleReport,
     Tool,
+    appendix,
     assemble,
 )
 from pgx.sites import sites_on
@@ -264,6 +265,7 @@ def _run(
             access=facts.access,
         ),
         parameters=parameters,
+        appendix=appendix(base),
     )
 
 

@@ -86,6 +86,9 @@ class StatusRow:
     side: str
     population: str
     endpoint_kind: str
+    endpoint: str
+    sample_size: str
+    effect: str
     certainty: str
     applicable: bool
     citations: tuple[str, ...]

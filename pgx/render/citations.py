@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from pgx.errors import printable
 from pgx.evidence import SourceCitation
+from pgx.render.blocks import Block, Kind
+from pgx.render.words import LONG
 
 
 class Citations:
@@ -13,11 +16,18 @@ class Citations:
     def __init__(self) -> None:
         self._numbers: dict[str, int] = {}
 
-    def marks(self, sources: Iterable[SourceCitation]) -> str:
-        """Return "[1][2]" for sources, numbering new ones."""
-        numbers = [self._numbers.setdefault(source.citation, len(self._numbers) + 1) for source in sources]
-        return "".join(f"[{number}]" for number in dict.fromkeys(numbers))
+    def marks(self, sources: Iterable[SourceCitation]) -> tuple[int, ...]:
+        """Return the numbers of sources, numbering new ones."""
+        return self.marks_of(source.citation for source in sources)
 
-    def lines(self) -> Iterable[str]:
+    def marks_of(self, citations: Iterable[str]) -> tuple[int, ...]:
+        """Return the numbers of sources that are given as they are printed."""
+        numbers = [self._numbers.setdefault(citation, len(self._numbers) + 1) for citation in citations]
+        return tuple(dict.fromkeys(numbers))
+
+    def lines(self) -> Iterable[Block]:
         """Return one line a source, in the order of their numbers."""
-        return [f"[{number}] {citation}" for citation, number in self._numbers.items()]
+        return [
+            Block(Kind.DETAIL, f"[{number}] {printable(citation, LONG)}", quoted=True, number=number)
+            for citation, number in self._numbers.items()
+        ]

@@ -7,8 +7,10 @@ from collections.abc import Iterable
 from msgspec import structs
 
 from pgx.errors import printable
+from pgx.render.blocks import Block, Kind
+from pgx.render.words import chance, flag_message
 from pgx.report import CalculationRow, PopulationResult, Run, SampleReport, SiteReport
-from pgx.wording import Wording, greek, percent
+from pgx.wording import Wording, greek
 
 _NEGLIGIBLE = 1e-4
 _EXCLUDING = 0.01
@@ -16,8 +18,12 @@ _RECORD_LIMIT = 300
 _DIGEST_DIGITS = 12
 
 
-def technical_lines(run: Run, report: SampleReport, words: Wording, *, withheld: bool) -> Iterable[str]:
+def technical_lines(run: Run, report: SampleReport, words: Wording, *, withheld: bool) -> Iterable[Block]:
     """Return the lines, without anything of the genotype where the result is withheld."""
+    return (Block(Kind.DETAIL, line) for line in _lines(run, report, words, withheld=withheld))
+
+
+def _lines(run: Run, report: SampleReport, words: Wording, *, withheld: bool) -> Iterable[str]:
     if not withheld:
         for site in report.sites:
             yield from _site_lines(site, words)
@@ -25,7 +31,7 @@ def technical_lines(run: Run, report: SampleReport, words: Wording, *, withheld:
         for flag in report.flags:
             severity = words.say("severity", flag.severity)
             yield words.say(
-                "technical", "flag", severity=severity, message=printable(flag.message, 1000), code=flag.code
+                "technical", "flag", severity=severity, message=flag_message(flag, words), code=flag.code
             )
     yield from _run_lines(run, words)
 
@@ -63,7 +69,7 @@ def _calculation_lines(report: SampleReport, words: Wording) -> Iterable[str]:
         return
     ranked = sorted(genotype.calculation, key=lambda row: -row.posterior)
     kept = [row for row in ranked if row.posterior >= _NEGLIGIBLE]
-    yield words.say("technical", "posterior", list=_listed(kept))
+    yield words.say("technical", "posterior", list=_listed(kept, words))
     for rsid in [site.rsid for site in report.sites if site.basis is not None]:
         excluded = [row.diplotype for row in genotype.calculation if row.likelihood[rsid] <= _EXCLUDING]
         if excluded:
@@ -72,27 +78,27 @@ def _calculation_lines(report: SampleReport, words: Wording) -> Iterable[str]:
     if unlikely:
         yield words.say("technical", "excluded_by_phase", list=", ".join(map(greek, unlikely)))
     copies = {
-        name: percent(genotype.e4_copies_posterior[key])
+        name: chance(words, genotype.e4_copies_posterior[key])
         for name, key in (("zero", "0"), ("one", "1"), ("two", "2"))
     }
     yield words.say("technical", "copies", **copies)
     if report.has_flag("prior-dependent"):
         answer = (genotype.diplotype, genotype.e4_status)
         others = [
-            f"{name} {_answer(other)}"
+            f"{name} {_answer(other, words)}"
             for name, other in genotype.by_population.items()
             if (other.diplotype, other.e4_status) != answer
         ]
         yield words.say("technical", "populations", list="; ".join(others))
 
 
-def _answer(result: PopulationResult) -> str:
+def _answer(result: PopulationResult, words: Wording) -> str:
     name = greek(result.diplotype) if result.diplotype else result.e4_status
-    return f"{name} {percent(result.diplotype_probability)}"
+    return f"{name} {chance(words, result.diplotype_probability)}"
 
 
-def _listed(rows: list[CalculationRow]) -> str:
-    return ", ".join(f"{greek(row.diplotype)} {percent(row.posterior)}" for row in rows)
+def _listed(rows: list[CalculationRow], words: Wording) -> str:
+    return ", ".join(f"{greek(row.diplotype)} {chance(words, row.posterior)}" for row in rows)
 
 
 def _run_lines(run: Run, words: Wording) -> Iterable[str]:

@@ -5,35 +5,30 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Iterator
 
-from pgx.render.narrative import Block, Kind, Narrative, narrate
+from pgx.render.blocks import Block, Kind, Narrative, flattened
+from pgx.render.form import Form
+from pgx.render.narrative import narrate
 from pgx.report import Run, SampleReport
 
 WIDTH = 80
 _BETWEEN_SAMPLES = "\n" + "=" * WIDTH + "\n\n"
-_INDENTS = {
-    Kind.PARAGRAPH: ("", ""),
-    Kind.ALERT: ("", ""),
-    Kind.SUBHEADING: ("", ""),
-    Kind.BULLET: ("  - ", "    "),
-    Kind.DETAIL: ("", "  "),
-}
+_INDENTS = {Kind.BULLET: ("  - ", "    "), Kind.DETAIL: ("", "  "), Kind.TABLE: ("  ", "    ")}
 
 
-def stream(run: Run, samples: Iterable[SampleReport]) -> Iterator[str]:
+def stream(run: Run, samples: Iterable[SampleReport], form: Form | None = None) -> Iterator[str]:
     """Yield the reports of the samples, a ruled line between them."""
     for number, report in enumerate(samples):
-        yield (_BETWEEN_SAMPLES if number else "") + render(run, report)
+        yield (_BETWEEN_SAMPLES if number else "") + render(run, report, form)
 
 
-def render(run: Run, report: SampleReport) -> str:
+def render(run: Run, report: SampleReport, form: Form | None = None) -> str:
     """Return the report of one sample, ending with a newline."""
-    return layout(narrate(run, report))
+    return layout(narrate(run, report, form))
 
 
 def layout(narrative: Narrative) -> str:
     """Lay out a narrative at `WIDTH` columns."""
-    title, *head = narrative.head
-    parts = [f"{title.text}\n{'=' * len(title.text)}", _joined(head)]
+    parts = [f"{narrative.title}\n{'=' * len(narrative.title)}", _joined(narrative.head)]
     parts += [
         f"{section.title}\n{'-' * len(section.title)}\n{_joined(section.blocks)}"
         for section in narrative.sections
@@ -42,25 +37,45 @@ def layout(narrative: Narrative) -> str:
 
 
 def _joined(blocks: Iterable[Block]) -> str:
-    """Join blocks: an empty line before a change of kind, none inside a list."""
+    """Join blocks: an empty line before a change of kind, none inside a list. Pictures have their tables."""
     lines: list[str] = []
     previous: Kind | None = None
-    for block in blocks:
+    for block in flattened(blocks):
+        if block.kind is Kind.PICTURE:
+            continue
         if previous is not None and _is_apart(previous, block.kind):
             lines.append("")
-        lines.append(_wrapped(block))
+        lines.append(_table(block) if block.kind is Kind.TABLE else _wrapped(block))
         previous = block.kind
     return "\n".join(lines)
 
 
 def _is_apart(previous: Kind, current: Kind) -> bool:
-    if previous is Kind.SUBHEADING:
-        return False
-    return current is not previous
+    return previous is not Kind.SUBHEADING and (current is not previous or current is Kind.TABLE)
 
 
 def _wrapped(block: Block) -> str:
-    first, rest = _INDENTS[block.kind]
-    return textwrap.fill(
-        block.text, WIDTH, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False
-    )
+    first, rest = _INDENTS.get(block.kind, ("", ""))
+    text = _filled(block.full_text, first, rest)
+    return f"{text}\n{_filled(block.note, rest, rest)}" if block.note else text
+
+
+def _filled(text: str, first: str, rest: str) -> str:
+    return textwrap.fill(text, WIDTH, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False)
+
+
+def _table(block: Block) -> str:
+    """Set a narrow table in columns; a wide one cell by cell, each with its heading."""
+    heads, *rows = block.rows
+    widths = [max(len(row[column]) for row in block.rows) for column in range(len(heads))]
+    lines = [_filled(f"{block.text}:", "", "")]
+    if sum(widths) + 2 * len(widths) <= WIDTH:
+        for row in block.rows:
+            cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+            lines.append(("  " + "  ".join(cells)).rstrip())
+        return "\n".join(lines)
+    for row in rows:
+        first, *others = zip(heads, row, strict=True)
+        lines.append(_filled(f"{first[0]} {first[1]}", "  ", "    "))
+        lines += [_filled(f"{head}: {cell}", "    ", "      ") for head, cell in others]
+    return "\n".join(lines)

@@ -1,8 +1,10 @@
 """The one report object: assembled here, projected by every format."""
 
+from pgx.report.appendix import appendix
 from pgx.report.assemble import assemble, general_limits
 from pgx.report.model import (
     SCHEMA_VERSION,
+    AppendixItem,
     AssemblyClue,
     CalculationRow,
     Document,
@@ -23,6 +25,7 @@ from pgx.report.serialise import from_json, to_dict
 
 __all__ = [
     "SCHEMA_VERSION",
+    "AppendixItem",
     "AssemblyClue",
     "CalculationRow",
     "Document",
@@ -38,6 +41,7 @@ __all__ = [
     "SampleReport",
     "SiteReport",
     "Tool",
+    "appendix",
     "assemble",
     "from_json",
     "general_limits",

@@ -142,7 +142,12 @@ def _unique(findings: Iterable[Finding]) -> list[Finding]:
 def _flags(findings: Iterable[Finding], words: Wording) -> tuple[Flag, ...]:
     """Return the flags without repeats, the gravest first, else in the order in which they arose."""
     flags = [
-        Flag(code=finding.code, severity=_severity(finding), message=_message(finding, words))
+        Flag(
+            code=finding.code,
+            severity=_severity(finding),
+            message=_message(finding, words),
+            values=dict(finding.values),
+        )
         for finding in _unique(findings)
     ]
     return tuple(sorted(flags, key=lambda flag: _WEIGHT[flag.severity]))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from pgx.evidence import ContextItem, Response
+from pgx.evidence import ContextItem, Response, SourceCitation
 
 SCHEMA_VERSION = "1.0"
 
@@ -139,11 +139,12 @@ class SiteReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Flag(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Something the reader must know: severity "info", "warning" or "critical"."""
+    """Something the reader must know: severity "info", "warning" or "critical"; `values` go into its words."""
 
     code: str
     severity: str
     message: str
+    values: dict[str, str] = {}
 
 
 class PatientReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -180,6 +181,17 @@ class SampleReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         return any(flag.code == code for flag in self.flags)
 
 
+class AppendixItem(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A statement for the appendix: `kind` "mechanism", "composition", "animal" or "related-product"."""
+
+    id: str
+    kind: str
+    drug: str
+    statement: str
+    certainty: str
+    sources: tuple[SourceCitation, ...]
+
+
 class Run(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What all samples of one input share."""
 
@@ -189,6 +201,7 @@ class Run(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     created: str
     input: InputReport
     parameters: Parameters
+    appendix: tuple[AppendixItem, ...] = ()
 
 
 class Document(Run, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -1,0 +1,122 @@
+"""The pieces of which a readable report is made. They hold words, no layout: every format lays out the same ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from enum import Enum
+
+from msgspec import Struct
+
+
+class Kind(Enum):
+    """How a piece stands on the page."""
+
+    PARAGRAPH = "paragraph"
+    BULLET = "bullet"
+    SUBHEADING = "subheading"
+    ALERT = "alert"
+    DETAIL = "detail"
+    TABLE = "table"
+    PICTURE = "picture"
+    SIDES = "sides"
+
+
+class Block(Struct, frozen=True):
+    """A piece of a report.
+
+    Attributes
+    ----------
+    text
+        One sentence or more; the caption of a table; the title of a picture.
+    marks
+        Numbers of the references that go with the text.
+    note
+        A smaller second line of a bullet.
+    quoted
+        The text is stored in the report in English and is printed as it is, whatever the language.
+    name
+        Which table or picture it is; stable and language-free.
+    rows
+        TABLE only: the heading row, then the others, all of one length.
+    sides
+        SIDES only: columns of blocks that stand side by side where there is room.
+    number
+        DETAIL only, in the references: the number of the reference.
+    """
+
+    kind: Kind
+    text: str = ""
+    marks: tuple[int, ...] = ()
+    note: str = ""
+    quoted: bool = False
+    name: str = ""
+    rows: tuple[tuple[str, ...], ...] = ()
+    sides: tuple[tuple[Block, ...], ...] = ()
+    number: int = 0
+
+    @property
+    def full_text(self) -> str:
+        """Return the text with its reference marks."""
+        marks = "".join(f"[{number}]" for number in self.marks)
+        return f"{self.text} {marks}" if marks else self.text
+
+
+class Section(Struct, frozen=True, kw_only=True):
+    """A headed part of the report; `key` is stable and language-free. `folded` parts may start closed."""
+
+    key: str
+    title: str
+    blocks: tuple[Block, ...]
+    folded: bool = False
+
+
+class Narrative(Struct, frozen=True, kw_only=True):
+    """A whole report in words: title, the lines above the first heading, then the sections."""
+
+    title: str
+    head: tuple[Block, ...]
+    sections: tuple[Section, ...]
+
+
+def paragraph(text: str, *, quoted: bool = False) -> Block:
+    """Return a paragraph."""
+    return Block(Kind.PARAGRAPH, text, quoted=quoted)
+
+
+def bullet(text: str, *, quoted: bool = False) -> Block:
+    """Return an item of a list."""
+    return Block(Kind.BULLET, text, quoted=quoted)
+
+
+def subheading(text: str, *, quoted: bool = False) -> Block:
+    """Return a heading within a section."""
+    return Block(Kind.SUBHEADING, text, quoted=quoted)
+
+
+def flattened(blocks: Iterable[Block]) -> Iterator[Block]:
+    """Yield blocks in reading order, those of `sides` one column after the other."""
+    for block in blocks:
+        if block.kind is Kind.SIDES:
+            for side in block.sides:
+                yield from flattened(side)
+        else:
+            yield block
+
+
+def sentences(narrative: Narrative) -> Iterator[str]:
+    """Yield every piece of text that a readable format must show, in order."""
+    yield narrative.title
+    parts: list[Block] = [*narrative.head]
+    yield from _texts(parts)
+    for section in narrative.sections:
+        yield section.title
+        yield from _texts(section.blocks)
+
+
+def _texts(blocks: Iterable[Block]) -> Iterator[str]:
+    for block in flattened(blocks):
+        yield block.text
+        if block.note:
+            yield block.note
+        for row in block.rows:
+            yield from row

@@ -1,0 +1,101 @@
+"""Options of the form: they change how a report looks, never what it says of a genotype."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from pgx.errors import InputError, NotFoundError, UsageError
+from pgx.reference import Facts, describe, root
+from pgx.wording import DEFAULT_LANGUAGE, Wording, wording
+
+
+class PatientMeta(Facts, frozen=True, kw_only=True):
+    """What the sender states of a sample; every field is optional and none is ever invented."""
+
+    name: str | None = None
+    birth_date: str | datetime.date | None = None
+    specimen: str | None = None
+    specimen_date: str | datetime.date | None = None
+    reason: str | None = None
+    platform: str | None = None
+    order_id: str | None = None
+    laboratory: str | None = None
+    requester: str | None = None
+    consent: str | None = None
+
+
+class _MetaFile(Facts, frozen=True, kw_only=True):
+    sample: dict[str, PatientMeta]
+
+
+class Form(Struct, frozen=True, kw_only=True):
+    """How a report is laid out.
+
+    Attributes
+    ----------
+    language
+        A file of reference/wording/.
+    sealed
+        The result stands behind a cover.
+    meta
+        Stated facts by sample name.
+    """
+
+    language: str = DEFAULT_LANGUAGE
+    sealed: bool = False
+    meta: Mapping[str, PatientMeta] = msgspec.field(default_factory=dict)
+
+    @property
+    def words(self) -> Wording:
+        """Return the sentences of the language."""
+        return wording(self.language)
+
+
+def languages() -> tuple[str, ...]:
+    """Return the languages that ship, by their codes."""
+    return tuple(sorted(path.stem for path in (root() / "wording").glob("*.toml") if "." not in path.stem))
+
+
+def check_language(name: str) -> str:
+    """Return `name` if it ships.
+
+    Raises
+    ------
+    UsageError
+        It does not.
+    """
+    if name not in languages():
+        raise UsageError("there is no such language", where="--lang", cure=f"Use {', '.join(languages())}")
+    return name
+
+
+def read_meta(path: Path) -> dict[str, PatientMeta]:
+    """Read stated facts by sample from TOML (`[sample.NAME]`) or JSON (`{"sample": {"NAME": {...}}}`).
+
+    Raises
+    ------
+    InputError
+        The file cannot be read, or has an unknown key.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        plain = json.loads(text) if path.suffix.lower() == ".json" else tomllib.loads(text)
+        return msgspec.convert(plain, _MetaFile).sample
+    except FileNotFoundError as error:
+        raise NotFoundError("no such file", where=str(path), cure="Check --report-meta") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError("cannot be read as text", where=str(path), cure="Check --report-meta") from error
+    except msgspec.ValidationError as error:
+        known = ", ".join(PatientMeta.__struct_fields__)
+        raise InputError(
+            describe(error), where=str(path), cure=f"The fields of a sample are {known}"
+        ) from error
+    except ValueError as error:
+        raise InputError(f"is not valid: {error}", where=str(path), cure="Give TOML or JSON") from error
