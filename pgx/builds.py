@@ -14,7 +14,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from pgx.errors import AssemblyError, UsageError
-from pgx.reference import Facts, Origin, load
+from pgx.reference import Facts, Provenance, load
 
 AUTO = "auto"
 
@@ -36,7 +36,7 @@ class Assembly(Facts, frozen=True, kw_only=True):
 
 
 class _AssemblyFile(Facts, frozen=True, kw_only=True):
-    provenance: Origin
+    provenance: Provenance
     assembly: tuple[Assembly, ...]
 
 
@@ -48,6 +48,7 @@ class EvidenceKind(StrEnum):
     ASSEMBLY_TAG = "assembly-tag"
     REFERENCE_LINE = "reference-line"
     RECORDS = "records"
+    RECORD_LETTERS = "record-letters"
     OPTION = "option"
 
 
@@ -62,6 +63,8 @@ class AssemblyEvidence(Struct, frozen=True, kw_only=True):
 class HeaderFacts(Struct, frozen=True, kw_only=True):
     """What a header says about its assembly.
 
+    Attributes
+    ----------
     contigs
         Names of chromosome 19 in the header, with length (bases) and assembly attribute where given.
     references
@@ -145,7 +148,9 @@ def decide(
     """Decide on the assembly of the input `where`.
 
     The header decides; records decide where it is silent. `requested` (a name, or "auto") settles a
-    header that contradicts itself or is silent, but never overrules one that is clear.
+    header that contradicts itself or is silent, but never overrules one that is clear. Records that spell
+    both sites of another assembly contradict either. (Our rsIDs at the positions of another assembly are
+    no error here: they forbid the call, and the report says so.)
 
     Raises
     ------
@@ -154,27 +159,51 @@ def decide(
     UsageError
         `requested` is no assembly.
     """
-    chosen = None if requested == AUTO else find_assembly(requested)
-    by_header = _names(header)
-    if chosen is not None:
-        if by_header and chosen.name not in by_header:
-            raise AssemblyError(
-                f"--assembly says {chosen.name}, the header says {by_header[0]} ({header[0].detail})",
-                where=where,
-                cure="Leave --assembly out, or give the file that belongs to it",
-            )
-        option = AssemblyEvidence(
-            kind=EvidenceKind.OPTION, assembly=chosen.name, detail=f"--assembly {requested}"
+    if requested != AUTO:
+        decision = _as_requested(requested, header, records, where)
+    else:
+        decision = _as_found(header, records, where)
+    name = decision.assembly.name
+    spelled = [item for item in records if item.kind is EvidenceKind.RECORD_LETTERS]
+    if spelled and name not in _names(records):
+        raise AssemblyError(
+            f"{decision.evidence[0].detail} says {name}, the records say {spelled[0].assembly}"
+            f" ({spelled[0].detail})",
+            where=where,
+            cure="Correct the header or the option, or make the file again from its source",
         )
-        return AssemblyDecision(assembly=chosen, evidence=(option, *header, *records))
-    decisive = header if by_header else records
+    return decision
+
+
+def _as_requested(
+    requested: str, header: Sequence[AssemblyEvidence], records: Sequence[AssemblyEvidence], where: str
+) -> AssemblyDecision:
+    chosen = find_assembly(requested)
+    by_header = _names(header)
+    if by_header and chosen.name not in by_header:
+        raise AssemblyError(
+            f"--assembly says {chosen.name}, the header says {by_header[0]} ({header[0].detail})",
+            where=where,
+            cure="Leave --assembly out, or give the file that belongs to it",
+        )
+    option = AssemblyEvidence(
+        kind=EvidenceKind.OPTION, assembly=chosen.name, detail=f"--assembly {requested}"
+    )
+    return AssemblyDecision(assembly=chosen, evidence=(option, *header, *records))
+
+
+def _as_found(
+    header: Sequence[AssemblyEvidence], records: Sequence[AssemblyEvidence], where: str
+) -> AssemblyDecision:
+    decisive = header or records
     names = _names(decisive)
     if len(names) == 1:
         return AssemblyDecision(assembly=find_assembly(names[0]), evidence=(*header, *records))
     if names:
         said = "; ".join(f"{item.assembly}: {item.detail}" for item in decisive)
+        subject = "the header names" if header else "the records name"
         raise AssemblyError(
-            f"the {'header' if by_header else 'records'} name more than one assembly ({said})",
+            f"{subject} more than one assembly ({said})",
             where=where,
             cure=f"Name the right one with --assembly {' or --assembly '.join(names)}",
         )

@@ -9,37 +9,23 @@ from __future__ import annotations
 import datetime
 import functools
 import hashlib
+import re
 import tomllib
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pgx.errors import ReferenceDataError
 
 _DIGESTED_SUFFIXES = frozenset({".toml", ".tsv", ".json"})
 
 
-class StrictModel(BaseModel):
-    """A frozen model in which an unknown key is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
 class Facts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A frozen record in which an unknown key, a missing one, or a value of another kind is an error."""
 
 
-class Provenance(StrictModel):
-    """Where the facts of a file come from."""
-
-    origin: str
-    date: datetime.date
-    note: str = ""
-
-
-class Origin(Facts, frozen=True, kw_only=True):
+class Provenance(Facts, frozen=True, kw_only=True):
     """Where the facts of a file come from."""
 
     origin: str
@@ -48,7 +34,7 @@ class Origin(Facts, frozen=True, kw_only=True):
 
 
 class _Manifest(Facts, frozen=True, kw_only=True):
-    provenance: Origin
+    provenance: Provenance
     release: str
 
 
@@ -84,8 +70,6 @@ def read_model(path: Path, model: type[ModelT]) -> ModelT:
     try:
         with path.open("rb") as handle:
             plain = tomllib.load(handle)
-        if issubclass(model, BaseModel):
-            return model.model_validate(plain)
         return msgspec.convert(plain, model)
     except OSError as error:
         raise ReferenceDataError(
@@ -95,21 +79,19 @@ def read_model(path: Path, model: type[ModelT]) -> ModelT:
         raise ReferenceDataError(
             f"is not valid TOML: {error}", where=str(path), cure="Correct the file"
         ) from error
-    except (ValidationError, msgspec.ValidationError) as error:
+    except msgspec.ValidationError as error:
         raise ReferenceDataError(describe(error), where=str(path), cure="Correct the file") from error
 
 
-def describe(error: ValidationError | msgspec.ValidationError) -> str:
-    """Return the fault of a validation error as `key: message`."""
-    if isinstance(error, msgspec.ValidationError):
-        message, _, path = str(error).partition(" - at `$")
-        key = path.rstrip("`").lstrip(".")
-        return f"{key}: {message}" if key else message
-    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    key = ".".join(str(part) for part in first["loc"])
-    more = error.error_count() - 1
-    line = f"{key}: {first['msg']}" if key else str(first["msg"])
-    return f"{line} (and {more} more)" if more else line
+def describe(error: msgspec.ValidationError) -> str:
+    """Return the fault of a validation error as `key: message`; a key in a list is `claims.0.id`."""
+    message, _, path = str(error).partition(" - at `$")
+    key = re.sub(r"\[(\d+|\.\.\.)\]", r".\1", path.rstrip("`")).lstrip(".")
+    named = re.fullmatch(r"Object (missing required|contains unknown) field `(.+)`", message)
+    if named:
+        key = f"{key}.{named[2]}".lstrip(".")
+        message = "is missing" if named[1].startswith("missing") else "is no known key"
+    return f"{key}: {message}" if key else message
 
 
 def load(name: str, model: type[ModelT]) -> ModelT:

@@ -7,7 +7,7 @@ import functools
 from msgspec import Struct
 
 from pgx.builds import Assembly, assemblies
-from pgx.reference import Facts, Origin, load
+from pgx.reference import Facts, Provenance, load
 
 
 class SiteDefinition(Facts, frozen=True, kw_only=True):
@@ -25,7 +25,7 @@ class SiteDefinition(Facts, frozen=True, kw_only=True):
 
 
 class _SiteFile(Facts, frozen=True, kw_only=True):
-    provenance: Origin
+    provenance: Provenance
     gene: str
     hgnc: str
     transcript: str
@@ -40,7 +40,7 @@ class _Haplotype(Facts, frozen=True, kw_only=True):
 
 
 class _HaplotypeFile(Facts, frozen=True, kw_only=True):
-    provenance: Origin
+    provenance: Provenance
     counted: str
     rare: tuple[str, ...]
     haplotype: tuple[_Haplotype, ...]

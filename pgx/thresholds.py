@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 
-from pgx.reference import Facts, Origin, load
+from pgx.reference import Facts, Provenance, load
 
 
 class _Value(Facts, frozen=True, kw_only=True):
@@ -13,7 +13,7 @@ class _Value(Facts, frozen=True, kw_only=True):
 
 
 class _ThresholdFile(Facts, frozen=True, kw_only=True):
-    provenance: Origin
+    provenance: Provenance
     min_probability: _Value
     min_bayes_factor: _Value
     allele_error_rate: _Value
@@ -22,6 +22,7 @@ class _ThresholdFile(Facts, frozen=True, kw_only=True):
     base_error_rate: _Value
     posterior_floor: _Value
     low_imputation_quality: _Value
+    contradiction_phred: _Value
 
 
 @functools.cache

@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from pgx.errors import ReferenceDataError
-from pgx.reference import Facts, Origin, load
+from pgx.reference import Facts, Provenance, load
 
 DEFAULT_LANGUAGE = "en"
 
 
 class _WordingFile(Facts, frozen=True, kw_only=True):
-    provenance: Origin
+    provenance: Provenance
     topic: dict[str, dict[str, str]]
 
 

@@ -14,9 +14,8 @@ from pgx.calling.model import (
     Reason,
 )
 from pgx.calling.populations import FLAT, diplotypes, double_heterozygotes, populations
-from pgx.calling.posterior import Answer, SiteData, answer, phase_evidence
+from pgx.calling.posterior import Answer, SiteData, answer, has_rare, phase_evidence
 from pgx.observe import EvidenceKind, Finding, Observation, SiteState
-from pgx.sites import rare_haplotypes
 
 
 def call(observations: tuple[Observation, ...], options: CallOptions) -> DiplotypeCall:
@@ -68,10 +67,6 @@ def _phase_state(observations: tuple[Observation, ...], data: SiteData) -> Phase
     return PhaseState.UNPHASED
 
 
-def _has_rare(diplotype: str) -> bool:
-    return any(name in rare_haplotypes() for name in diplotype.split("/"))
-
-
 def _spelled(observations: tuple[Observation, ...], data: SiteData) -> set[str]:
     """Return the diplotypes that letters, and phase where stated, spell; empty if a letter is unknown."""
     if any(item.alleles is None for item in observations):
@@ -89,8 +84,8 @@ def _spelled(observations: tuple[Observation, ...], data: SiteData) -> set[str]:
 
 def _rarity(result: Answer, observations: tuple[Observation, ...], data: SiteData) -> tuple[Finding, ...]:
     spelled = _spelled(observations, data)
-    if _has_rare(result.best) or (spelled and all(_has_rare(name) for name in spelled)):
-        name = result.best if _has_rare(result.best) else min(spelled)
+    if has_rare(result.best) or (spelled and all(has_rare(name) for name in spelled)):
+        name = result.best if has_rare(result.best) else min(spelled)
         return (Finding(code="rare-haplotype", values={"diplotype": name}),)
     return ()
 
@@ -130,10 +125,15 @@ def _prior_findings(
 
 
 def _one_site(result: Answer, observations: tuple[Observation, ...]) -> tuple[Finding, ...]:
-    used = [item.rsid for item in observations if item.evidence is not None]
-    if len(used) != 1 or (result.diplotype is None and result.status is E4Status.INDETERMINATE):
+    """Flag an answer from one site. The allele of a half call supports no more than "carrier"."""
+    if result.diplotype is None and result.status is E4Status.INDETERMINATE:
         return ()
-    return (Finding(code="one-site-inference", values={"rsid": used[0]}),)
+    used = [item for item in observations if item.evidence is not None]
+    if result.status is not E4Status.CARRIER:
+        used = [item for item in used if item.state is not SiteState.PARTIAL_CALL]
+    if len(used) != 1:
+        return ()
+    return (Finding(code="one-site-inference", values={"rsid": used[0].rsid}),)
 
 
 def _reasons(result: Answer, observations: tuple[Observation, ...], data: SiteData) -> tuple[Reason, ...]:

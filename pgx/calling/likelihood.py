@@ -102,12 +102,25 @@ def _from_genotype(copies: int, error: float, reads: float | None) -> Likelihood
     """Errors of single alleles, independent; reads, where counted, limit how sure a homozygote can be."""
     right, wrong = 1 - error, error
     if copies == 1:
-        return _scaled(2 * right * wrong, right**2 + wrong**2, 2 * right * wrong)
+        homozygous = 2 * right * wrong / (right**2 + wrong**2)
+        if reads is not None:
+            homozygous = max(homozygous, _misread(reads))
+        return _scaled(homozygous, 1.0, homozygous)
     one_away, two_away = right * wrong / right**2, wrong**2 / right**2
     if reads is not None:
         one_away = max(one_away, 0.5**reads)
         two_away = max(two_away, threshold("base_error_rate") ** reads)
     return _around(copies, one_away, two_away)
+
+
+def _misread(reads: float) -> float:
+    """Return the likelihood of a homozygote when half of `reads` show the other letter; a heterozygote has 1.
+
+    Without allele depths the even split is the most that can be assumed; of an odd number the smaller half.
+    """
+    error = threshold("base_error_rate")
+    other = reads // 2
+    return min(1.0, float((error / 0.5) ** other * ((1 - error) / 0.5) ** (reads - other)))
 
 
 def _from_depth(copies: int, reads: float) -> Likelihood:

@@ -7,7 +7,7 @@ from itertools import combinations_with_replacement
 from typing import Literal
 
 from pgx.errors import UsageError
-from pgx.reference import Facts, Origin, load
+from pgx.reference import Facts, Provenance, load
 from pgx.sites import Haplotype, haplotypes, letters
 
 FLAT = "flat"
@@ -45,7 +45,7 @@ class Population(Facts, frozen=True, kw_only=True):
 
 class _FrequencyFile(Facts, frozen=True, kw_only=True):
     default: str
-    provenance: Origin
+    provenance: Provenance
     population: tuple[Population, ...]
 
 

@@ -15,16 +15,20 @@ from pgx.calling.populations import (
     diplotypes,
     genotype_prior,
 )
-from pgx.observe import GenotypeEvidence, Observation, PhaseSource
-from pgx.sites import counted_haplotype
+from pgx.observe import EvidenceKind, GenotypeEvidence, Observation, PhaseSource
+from pgx.sites import counted_haplotype, rare_haplotypes
 from pgx.thresholds import threshold
 
 
 class PhaseEvidence(Struct, frozen=True, kw_only=True):
-    """The diplotype that two phased heterozygous sites spell, and how likely the phase is wrong."""
+    """The diplotype that two phased heterozygous sites spell, and how likely the phase is wrong.
+
+    `stated` says whether the file states that error (PQ), or a rate was assumed.
+    """
 
     diplotype: str
     error: float
+    stated: bool = True
 
 
 class SiteData(Struct, frozen=True, kw_only=True):
@@ -65,7 +69,7 @@ def phase_evidence(observations: tuple[Observation, ...]) -> PhaseEvidence | Non
         for pair in diplotypes()
         if sorted(haplotype.letters for haplotype in pair) == spelled
     )
-    return PhaseEvidence(diplotype=name, error=min(error, 0.5))
+    return PhaseEvidence(diplotype=name, error=min(error, 0.5), stated=bool(qualities))
 
 
 def _phase_factor(diplotype: str, phase: PhaseEvidence | None, both_heterozygous: bool) -> float:
@@ -83,9 +87,10 @@ def answer(data: SiteData, options: CallOptions) -> Answer:
     posterior = _copies_of(rows, [row.posterior for row in rows])
     half_called = any(item is not None and item.seen is not None for item in data.evidence)
     best = max(rows, key=lambda row: row.posterior)
-    determined = not half_called and _is_determined(best.posterior, best.prior, options)
-    exact = posterior
-    if half_called:
+    doubtful = _is_doubtful(best.diplotype, data)
+    determined = not (half_called or doubtful) and _is_determined(best.posterior, best.prior, options)
+    exact = (0.0, 0.0, 0.0) if doubtful else posterior
+    if half_called and not doubtful:
         # The one allele of a half call may show a carrier, never a number of copies.
         whole = tuple(None if item is not None and item.seen is not None else item for item in data.evidence)
         bare = _rows(SiteData(evidence=whole, phase=data.phase), options)
@@ -98,6 +103,23 @@ def answer(data: SiteData, options: CallOptions) -> Answer:
         copies=posterior,
         rows=rows,
     )
+
+
+def _is_doubtful(best: str, data: SiteData) -> bool:
+    """Say whether a rare haplotype rests on a quality or a phase that was assumed, not stated.
+
+    An error is then as likely as the haplotype, whatever its frequency is said to be: neither the diplotype
+    nor a number of e4 copies is determined, only that there is a copy at all where every reading has one.
+    """
+    unstated = any(item is not None and item.kind is EvidenceKind.GT for item in data.evidence)
+    return (unstated and has_rare(best)) or (
+        data.phase is not None and not data.phase.stated and has_rare(data.phase.diplotype)
+    )
+
+
+def has_rare(diplotype: str) -> bool:
+    """Say whether a diplotype contains a haplotype that is flagged wherever it is called."""
+    return any(name in rare_haplotypes() for name in diplotype.split("/"))
 
 
 def _rows(data: SiteData, options: CallOptions) -> tuple[DiplotypeRow, ...]:

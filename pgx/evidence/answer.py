@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from pgx.calling import E4Status
 from pgx.evidence.citation import SourceCitation
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
+class Subject(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Whom the evidence is matched for: an e4 status, and the diplotype (`e2/e4`) where determined."""
 
     status: E4Status
     diplotype: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConflictNote:
+class ConflictNote(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Another claim that does not fit this one: its id, the kind of conflict, and why, in words."""
 
     id: str
@@ -25,8 +23,7 @@ class ConflictNote:
     note: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MatchedClaim:
+class MatchedClaim(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A claim that speaks of the person's status, for or against, with the reason why it is here.
 
     Attributes
@@ -74,8 +71,7 @@ class MatchedClaim:
     caveats: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StatusRow:
+class StatusRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One cell of the common table: what one claim says of one group, whoever the person is."""
 
     claim_id: str
@@ -94,8 +90,7 @@ class StatusRow:
     citations: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Response:
+class Response(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is known of one drug and indication for one status; the conclusion is from the contract's list."""
 
     drug: str

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pgx.errors import UsageError, printable
 from pgx.evidence.model import Claim, Drug, Indication, NamedGroup, Population, Source
 from pgx.evidence.rules import Rules, Wording
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EvidenceBase:
+class EvidenceBase(Struct, frozen=True, kw_only=True):
     """Everything that was loaded, in the order of the files.
 
     Attributes

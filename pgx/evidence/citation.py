@@ -5,7 +5,7 @@ Everything else is cited as the article and its marker, because that is all that
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from pgx.evidence.base import EvidenceBase
 from pgx.evidence.model import Claim, Source
@@ -15,8 +15,7 @@ PRINTABLE = frozenset({Identity.VERIFIED, Identity.INFERRED})
 THROUGH_ARTICLE = "through-article"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceCitation:
+class SourceCitation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One source of a claim, ready to print.
 
     Attributes

@@ -9,15 +9,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from pydantic import ValidationError
+import msgspec
 
 from pgx.evidence.base import EvidenceBase
-from pgx.evidence.model import Claim, Drug, Indication, LazyModel, NamedGroup, Population, Source
+from pgx.evidence.model import Claim, Drug, Indication, NamedGroup, Population, Source
+from pgx.reference import Facts
 
 COMPILED_FILE = "evidence/compiled.json"
 
 
-class Compiled(LazyModel):
+class Compiled(Facts, frozen=True, kw_only=True):
     """All items of the shipped files, defaults filled in, and what they were read from."""
 
     files: tuple[tuple[str, str], ...]
@@ -34,8 +35,8 @@ class Compiled(LazyModel):
 def read(folder: Path, digests: Sequence[tuple[str, str]]) -> Compiled | None:
     """Return the copy if it is one of exactly these files; else None, and the TOML files count."""
     try:
-        copy = Compiled.model_validate_json((folder / COMPILED_FILE).read_bytes())
-    except (OSError, ValidationError):
+        copy = msgspec.json.decode((folder / COMPILED_FILE).read_bytes(), type=Compiled)
+    except (OSError, msgspec.DecodeError):
         return None
     return copy if copy.files == tuple(digests) else None
 
@@ -53,4 +54,4 @@ def text(base: EvidenceBase, files: Sequence[tuple[str, str]]) -> str:
         retired=tuple(sorted(base.retired)),
         origins=dict(base.origins),
     )
-    return copy.model_dump_json(exclude_defaults=True) + "\n"
+    return msgspec.json.encode(copy).decode() + "\n"

@@ -9,8 +9,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from pgx.evidence.base import EvidenceBase
 from pgx.evidence.model import Claim, Source
@@ -31,8 +32,7 @@ class Conclusion(StrEnum):
     INDETERMINATE = "indeterminate-genotype"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Voice:
+class Voice(Struct, frozen=True, kw_only=True):
     """A claim that applies, with the direction that it has for this person's status."""
 
     claim: Claim

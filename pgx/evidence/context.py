@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pgx.errors import UsageError
 from pgx.evidence.answer import ConflictNote
@@ -23,8 +24,7 @@ _ANIMALS = frozenset({Species.RAT, Species.MOUSE})
 ANY_USE = "any"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PatientContext:
+class PatientContext(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the user says of the person: names as written, `age` in years, the use of the drug."""
 
     taking: tuple[str, ...] = ()
@@ -33,8 +33,7 @@ class PatientContext:
     indication: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContextItem:
+class ContextItem(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One claim on the drug, not about the genotype; `highlighted` when the patient's context calls it up."""
 
     id: str
@@ -57,8 +56,7 @@ class ContextItem:
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContextReport:
+class ContextReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The items by topic and use, the warnings among them, and what has to be said with them.
 
     Attributes

@@ -11,8 +11,9 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from pgx import reference
 from pgx.errors import ReferenceDataError
@@ -29,8 +30,7 @@ _EDGES = ".,;:()\u2022\u201c\u201d\"'"
 _NUMBER_WORDS = frozenset({"single", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(Struct, frozen=True, kw_only=True):
     """One line of the coverage table; `line` (1-based) is that of the article, None for rows and markers."""
 
     kind: str
@@ -40,8 +40,7 @@ class Entry:
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Coverage:
+class Coverage(Struct, frozen=True, kw_only=True):
     """How many of each kind are covered, out of how many, and what is wrong."""
 
     rows: tuple[int, int]

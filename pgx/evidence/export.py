@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 
+from msgspec import to_builtins
+
 from pgx.evidence.base import EvidenceBase
 from pgx.evidence.citation import cite
 from pgx.evidence.matching import effect_text, sample_size_text
@@ -63,7 +65,7 @@ def _cells(base: EvidenceBase, claim: Claim) -> list[str]:
     citations = cite(base, claim)
     article = claim.article
     values = {
-        **{key: str(value) for key, value in claim.model_dump(mode="json").items() if isinstance(value, str)},
+        **{key: str(value) for key, value in to_builtins(claim).items() if isinstance(value, str)},
         "effect": _join(effect_text(effect) for effect in claim.effects),
         "sample_size": sample_size_text(claim),
         "certainty": claim.certainty.level.value,
@@ -91,8 +93,8 @@ def as_json(base: EvidenceBase, claims: Sequence[Claim]) -> str:
     keys = dict.fromkeys(key for claim in claims for key in claim.sources)
     document = {
         "files": [{"name": name, "digest": digest} for name, digest in base.digests],
-        "claims": [{**claim.model_dump(mode="json"), "file": base.origins[claim.id]} for claim in claims],
-        "sources": [base.sources[key].model_dump(mode="json") for key in keys],
+        "claims": [{**to_builtins(claim), "file": base.origins[claim.id]} for claim in claims],
+        "sources": [to_builtins(base.sources[key]) for key in keys],
     }
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 

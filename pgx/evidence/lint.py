@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pgx.evidence.base import EvidenceBase, dangling
 from pgx.evidence.model import Claim
@@ -32,8 +33,7 @@ _NUMBER = re.compile(r"(?<![\w.,\-])\d+(?:,\d{3})*(?:\.\d+)?")
 _UNIT_AHEAD = re.compile(r"\s?%|\s?[^\W\d_]|,\s\d")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
+class Problem(Struct, frozen=True, kw_only=True):
     """Something to correct: in which file, in which claim, at which key, and what."""
 
     file: str

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+import msgspec
+from msgspec.structs import replace
 
 from pgx import reference
 from pgx.errors import ReferenceDataError
@@ -23,7 +24,7 @@ EVIDENCE_DIR = "evidence"
 SOURCES_FILE = "sources.toml"
 _ITEM_TABLES = ("claims", "sources")
 
-ModelT = TypeVar("ModelT", bound=BaseModel)
+ModelT = TypeVar("ModelT")
 
 
 @dataclass(slots=True)
@@ -84,10 +85,8 @@ class _Loader:
             for conflict in claims[name].conflicts_with:
                 other = claims.get(conflict.id)
                 if conflict.id in shipped and other is not None:
-                    back = conflict.model_copy(update={"id": name})
-                    claims[other.id] = other.model_copy(
-                        update={"conflicts_with": (*other.conflicts_with, back)}
-                    )
+                    back = replace(conflict, id=name)
+                    claims[other.id] = replace(other, conflicts_with=(*other.conflicts_with, back))
 
     def _put(self, kind: str, key: str, value: object, path: Path) -> None:
         if key in self.items[kind]:
@@ -290,8 +289,8 @@ def _label(kind: str, name: object) -> str:
 
 def _validate(model: type[ModelT], data: object, path: Path, label: str) -> ModelT:
     try:
-        return model.model_validate(data)
-    except ValidationError as error:
+        return msgspec.convert(data, model)
+    except msgspec.ValidationError as error:
         raise ReferenceDataError(
             f"{label}{reference.describe(error)}", where=str(path), cure="Correct the file"
         ) from error

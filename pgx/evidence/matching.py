@@ -7,7 +7,8 @@ its group with one that the person is in. A claim on another indication is named
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pgx.calling import E4Status
 from pgx.evidence.answer import ConflictNote, MatchedClaim, Response, StatusRow, Subject
@@ -18,8 +19,7 @@ from pgx.evidence.model import Claim, Drug, Effect
 from pgx.evidence.terms import Direction, Group
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Match:
+class _Match(Struct, frozen=True, kw_only=True):
     claim: Claim
     order: int
     contrast: bool

@@ -9,7 +9,8 @@ from __future__ import annotations
 import datetime
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field
+import msgspec
+from msgspec import Meta
 
 from pgx.evidence.terms import (
     Blinding,
@@ -27,25 +28,19 @@ from pgx.evidence.terms import (
     Species,
     Topic,
 )
-from pgx.reference import Provenance, StrictModel
+from pgx.reference import Facts, Provenance
 
 UNKNOWN = "unknown"
 
-Slug = Annotated[str, Field(pattern=r"^[a-z0-9]+(?:-[a-z0-9]+)*$", max_length=80)]
-Key = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$", max_length=80)]
-Text = Annotated[str, Field(min_length=1)]
-Row = Annotated[str, Field(pattern=r"^C\d{3}$")]
-Marker = Annotated[int, Field(ge=1)]
-Count = Annotated[int, Field(ge=1)]
+Slug = Annotated[str, Meta(pattern=r"^[a-z0-9]+(?:-[a-z0-9]+)*$", max_length=80)]
+Key = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]+$", max_length=80)]
+Text = Annotated[str, Meta(min_length=1)]
+Row = Annotated[str, Meta(pattern=r"^C\d{3}$")]
+Marker = Annotated[int, Meta(ge=1)]
+Count = Annotated[int, Meta(ge=1)]
 
 
-class LazyModel(StrictModel):
-    """A strict model whose validator is only built when it is used: most runs read the compiled copy."""
-
-    model_config = ConfigDict(defer_build=True)
-
-
-class Effect(LazyModel):
+class Effect(Facts, frozen=True, kw_only=True):
     """One measured effect; a number has a unit, and what is not known says so."""
 
     measure: Text
@@ -54,7 +49,7 @@ class Effect(LazyModel):
     interval: Text
 
 
-class Certainty(LazyModel):
+class Certainty(Facts, frozen=True, kw_only=True):
     """A level, who judged it, and by which rule of `tables/rules.toml`."""
 
     level: Level
@@ -62,7 +57,7 @@ class Certainty(LazyModel):
     rule: Slug
 
 
-class Article(LazyModel):
+class Article(Facts, frozen=True, kw_only=True):
     """Where the article says it: section, heading, line, rows of its inventory, markers, tier."""
 
     section: Text
@@ -73,14 +68,14 @@ class Article(LazyModel):
     tier: Slug
 
 
-class Review(LazyModel):
+class Review(Facts, frozen=True, kw_only=True):
     """Who looked at a claim last, and when."""
 
     by: Text
     on: datetime.date
 
 
-class Conflict(LazyModel):
+class Conflict(Facts, frozen=True, kw_only=True):
     """Another claim that this one does not fit, and why."""
 
     id: Slug
@@ -88,7 +83,7 @@ class Conflict(LazyModel):
     note: Text
 
 
-class Claim(LazyModel):
+class Claim(Facts, frozen=True, kw_only=True):
     """One claim, in our own words, traceable to what it rests on."""
 
     id: Slug
@@ -112,15 +107,15 @@ class Claim(LazyModel):
     endpoint_kind: EndpointKind
     predictive: Predictive
     direction: Direction
-    effects: Annotated[tuple[Effect, ...], Field(min_length=1)]
+    effects: Annotated[tuple[Effect, ...], Meta(min_length=1)]
     statement: Text
     technical: Text
-    by_status: dict[Group, Text] = Field(default_factory=dict)
+    by_status: dict[Group, Text] = msgspec.field(default_factory=dict)
     hedge: Hedge
     source_hedge: Hedge
     certainty: Certainty
     article: Article | None = None
-    sources: Annotated[tuple[Key, ...], Field(min_length=1)]
+    sources: Annotated[tuple[Key, ...], Meta(min_length=1)]
     funding: Text
     caveats: tuple[Text, ...]
     conflicts_with: tuple[Conflict, ...] = ()
@@ -128,7 +123,7 @@ class Claim(LazyModel):
     reviewed: Review
 
 
-class Source(LazyModel):
+class Source(Facts, frozen=True, kw_only=True):
     """One publication or document: which it is, how that is known, and what of it was seen."""
 
     key: Key
@@ -142,8 +137,8 @@ class Source(LazyModel):
     year: int | None = None
     title: str = ""
     journal: str = ""
-    pmid: Annotated[str, Field(pattern=r"^\d*$")] = ""
-    doi: Annotated[str, Field(pattern=r"^(10\.\S+)?$")] = ""
+    pmid: Annotated[str, Meta(pattern=r"^\d*$")] = ""
+    doi: Annotated[str, Meta(pattern=r"^(10\.\S+)?$")] = ""
     seen_at: str = ""
     design: str = UNKNOWN
     sample_size: str = UNKNOWN
@@ -156,7 +151,7 @@ class Source(LazyModel):
     succeeded_by: tuple[Key, ...] = ()
 
 
-class Drug(LazyModel):
+class Drug(Facts, frozen=True, kw_only=True):
     """A product. Only a `subject` gets a response by genotype; products are never pooled."""
 
     name: Text
@@ -165,7 +160,7 @@ class Drug(LazyModel):
     note: str = ""
 
 
-class Indication(LazyModel):
+class Indication(Facts, frozen=True, kw_only=True):
     """What somebody is treated for, with the names that a user may write."""
 
     label: Text
@@ -174,28 +169,28 @@ class Indication(LazyModel):
     paediatric: bool = False
 
 
-class Population(LazyModel):
+class Population(Facts, frozen=True, kw_only=True):
     """A group of people, and the wider ones that hold it (for the check against widening)."""
 
     label: Text
     within: tuple[Slug, ...] = ()
 
 
-class NamedGroup(LazyModel):
+class NamedGroup(Facts, frozen=True, kw_only=True):
     """Names that a user may write for what somebody takes or has, and the claims these bring to the front."""
 
     kind: Literal["taking", "history", "minor"]
     group: Text
     names: tuple[Text, ...]
-    claims: Annotated[tuple[Slug, ...], Field(min_length=1)]
+    claims: Annotated[tuple[Slug, ...], Meta(min_length=1)]
 
 
-class EvidenceFile(LazyModel):
+class EvidenceFile(Facts, frozen=True, kw_only=True):
     """An evidence file without its claims and sources, which are validated one by one."""
 
     provenance: Provenance
     drugs: tuple[Drug, ...] = ()
-    indications: dict[Slug, Indication] = Field(default_factory=dict)
-    populations: dict[Slug, Population] = Field(default_factory=dict)
+    indications: dict[Slug, Indication] = msgspec.field(default_factory=dict)
+    populations: dict[Slug, Population] = msgspec.field(default_factory=dict)
     names: tuple[NamedGroup, ...] = ()
     retired: tuple[Slug, ...] = ()

@@ -9,7 +9,6 @@ import functools
 
 from pgx import reference
 from pgx.calling import E4Status
-from pgx.evidence.model import LazyModel
 from pgx.evidence.terms import (
     Control,
     Direction,
@@ -22,13 +21,13 @@ from pgx.evidence.terms import (
     SourceKind,
     Topic,
 )
-from pgx.reference import Provenance
+from pgx.reference import Facts, Provenance
 
 RULES_FILE = "evidence/tables/rules.toml"
 WORDING_FILE = "wording/en.evidence.toml"
 
 
-class ConclusionRule(LazyModel):
+class ConclusionRule(Facts, frozen=True, kw_only=True):
     """What a direction needs before it may be called one."""
 
     min_studies: int
@@ -40,7 +39,7 @@ class ConclusionRule(LazyModel):
     label_kinds: tuple[SourceKind, ...]
 
 
-class DirectionRule(LazyModel):
+class DirectionRule(Facts, frozen=True, kw_only=True):
     """The side a direction stands on for its own group, and for the group it is compared with."""
 
     side: str
@@ -49,13 +48,13 @@ class DirectionRule(LazyModel):
     conclusion: str = ""
 
 
-class StatusRule(LazyModel):
+class StatusRule(Facts, frozen=True, kw_only=True):
     """The groups of claims that speak of a person with this status."""
 
     groups: tuple[Group, ...]
 
 
-class NoteRule(LazyModel):
+class NoteRule(Facts, frozen=True, kw_only=True):
     """When a note of the wording file is printed; an empty list means always."""
 
     key: str
@@ -67,21 +66,21 @@ class NoteRule(LazyModel):
     only_without_indication: bool = False
 
 
-class CertaintyRule(LazyModel):
+class CertaintyRule(Facts, frozen=True, kw_only=True):
     """How a level of certainty was reached, and the highest one that the rule allows."""
 
     text: str
     at_most: Level
 
 
-class Tier(LazyModel):
+class Tier(Facts, frozen=True, kw_only=True):
     """A tier that the article gives to a section, with what it says there."""
 
     text: str
     rows: tuple[str, ...] = ()
 
 
-class LintRule(LazyModel):
+class LintRule(Facts, frozen=True, kw_only=True):
     """Limits and words for the checks of a curator's work."""
 
     words_in_a_row: int
@@ -91,7 +90,7 @@ class LintRule(LazyModel):
     forbidden_phrases: tuple[str, ...]
 
 
-class Rules(LazyModel):
+class Rules(Facts, frozen=True, kw_only=True):
     """All of `rules.toml`."""
 
     provenance: Provenance
@@ -110,7 +109,7 @@ class Rules(LazyModel):
     lint: LintRule
 
 
-class Wording(LazyModel):
+class Wording(Facts, frozen=True, kw_only=True):
     """All of `en.evidence.toml`: every sentence that a reader sees, but the claims themselves."""
 
     provenance: Provenance

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from pydantic.json_schema import models_json_schema
+import msgspec
 
 from pgx.evidence.model import Claim, EvidenceFile, Source
 
@@ -16,11 +16,9 @@ _ALWAYS = ["id", "statement"]
 
 def file_schema() -> dict[str, Any]:
     """Return the schema of a whole file: header, defaults, claims and sources."""
-    _, generated = models_json_schema(
-        [(EvidenceFile, "validation"), (Claim, "validation"), (Source, "validation")],
-        ref_template="#/$defs/{model}",
+    _, definitions = msgspec.json.schema_components(
+        [EvidenceFile, Claim, Source], ref_template="#/$defs/{name}"
     )
-    definitions: dict[str, Any] = generated["$defs"]
     claim = definitions["Claim"]
     claim["required"] = _ALWAYS
     defaults = {key: value for key, value in claim["properties"].items() if key not in _ALWAYS}

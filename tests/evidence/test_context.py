@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import math
 import re
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import to_builtins
 
 from pgx.errors import UsageError
 from pgx.evidence import EvidenceBase, PatientContext, context, load
@@ -150,7 +150,7 @@ def test_an_unknown_use_is_refused(base: EvidenceBase) -> None:
 
 def test_reports_are_plain_values(base: EvidenceBase) -> None:
     report = context(base, PatientContext(taking=("lithium",)))
-    assert json.loads(json.dumps(dataclasses.asdict(report)))["minor"] is False
+    assert json.loads(json.dumps(to_builtins(report)))["minor"] is False
 
 
 def test_no_name_is_in_two_groups_of_its_kind(base: EvidenceBase) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from pgx.errors import ReferenceDataError
 from pgx.evidence import EvidenceBase, coverage
@@ -48,8 +48,7 @@ def _without(kind: str, item: str) -> Change:
 
 def _changed(kind: str, item: str, /, **changes: object) -> Change:
     return lambda entries: [
-        dataclasses.replace(entry, **changes) if (entry.kind, entry.item) == (kind, item) else entry
-        for entry in entries
+        replace(entry, **changes) if (entry.kind, entry.item) == (kind, item) else entry for entry in entries
     ]
 
 

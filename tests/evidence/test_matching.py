@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 from collections.abc import Callable
 
 import pytest
 from evidence_builder import claim
+from msgspec import to_builtins
 
 from pgx.calling import E4Status
 from pgx.errors import UsageError
@@ -170,7 +170,7 @@ def _leaf_types(value: object) -> set[type]:
 @pytest.mark.parametrize("status", list(E4Status))
 def test_answers_are_plain_values(base: EvidenceBase, status: E4Status) -> None:
     told = answer(base, status)
-    assert _leaf_types(dataclasses.asdict(told)) <= {str, bool, type(None)}
+    assert _leaf_types(to_builtins(told)) <= {str, bool, type(None)}
     assert told == answer(base, status)
 
 
