@@ -12,7 +12,7 @@ from pgx.observe.model import (
     SiteRecord,
     SiteState,
 )
-from pgx.observe.pile import SitePile, misplaced_ids, pile_up, record_evidence
+from pgx.observe.pile import SitePile, pile_up, record_evidence
 from pgx.observe.site import ReadContext, observe
 
 __all__ = [
@@ -28,7 +28,6 @@ __all__ = [
     "SitePile",
     "SiteRecord",
     "SiteState",
-    "misplaced_ids",
     "observe",
     "pile_up",
     "record_evidence",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from msgspec import Struct
@@ -52,11 +53,16 @@ def combine(readings: Sequence[Reading], site: Site) -> Combined:
             repeated = True
     findings = (Finding(code="duplicate-records", values={"rsid": site.rsid}),) if repeated else ()
     if len(distinct) == 1:
-        only = distinct[0]
+        only = min(readings, key=_stated)
         return Combined(
             primary=only, shown=only.shown, phase=only.phase, own_evidence=True, findings=findings
         )
     return _merge_split(distinct, findings)
+
+
+def _stated(reading: Reading) -> float:
+    """Order repeated records by stated quality: of two that agree, the more doubtful one counts."""
+    return math.inf if reading.quality is None else reading.quality
 
 
 def _same_variant(one: Reading, other: Reading) -> bool:
@@ -78,6 +84,8 @@ def _conflict(readings: Sequence[Reading]) -> Combined:
 
 def _merge_split(readings: Sequence[Reading], findings: tuple[Finding, ...]) -> Combined:
     """Join the lines of a split multi-allelic site, where 0 means "not this ALT"."""
+    if not all(reading.shown for reading in readings):
+        return _conflict(readings)  # without a genotype on each line nothing can be summed
     reference = readings[0].spelled[0]
     phases = {reading.phase for reading in readings}
     phase = next(iter(phases)) if len(phases) == 1 else None

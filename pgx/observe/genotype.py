@@ -69,16 +69,14 @@ def _indices(record: SiteRecord, fields: Mapping[str, str]) -> tuple[tuple[int |
     tokens = re.split(r"[/|]", body)
     if not all(token == MISSING or token.isdecimal() for token in tokens):
         raise GenotypeTextError(text)
-    local = local_alleles(record, fields) if key == "LGT" else None
-    indices: list[int | None] = []
-    for token in tokens:
-        index = None if token == MISSING else int(token)
-        if index is not None and local is not None:
-            index = local[index] if index < len(local) else len(record.alternates) + 1
-        if index is not None and index > len(record.alternates):
-            raise GenotypeTextError(text)
-        indices.append(index)
-    return tuple(indices), set(re.findall(r"[/|]", body))
+    known = range(len(record.alternates) + 1) if key == "GT" else local_alleles(record, fields) or (0,)
+    written = [None if token == MISSING else int(token) for token in tokens]
+    if any(index is not None and index >= len(known) for index in written):
+        raise GenotypeTextError(text)
+    indices = tuple(None if index is None else known[index] for index in written)
+    # VCF 4.4: a leading "/" says that the first allele is not phased with the others.
+    separators = set(re.findall(r"[/|]", body)) | ({"/"} if text[0] == "/" else set())
+    return indices, separators
 
 
 def local_alleles(record: SiteRecord, fields: Mapping[str, str]) -> tuple[int, ...] | None:
@@ -118,12 +116,12 @@ def numbers(text: str | None) -> tuple[float | None, ...]:
 
 
 def _written_phase(fields: Mapping[str, str]) -> Phase:
-    phase_set = next(
-        (fields[key] for key in ("PS", "PID") if fields.get(key, MISSING) not in {"", MISSING}), ""
-    )
+    """Return the phase of a GT with "|"; VCF 4.4 may name a set for each allele (PSL)."""
+    keys = (key for key in ("PS", "PSL", "PID") if set(fields.get(key, MISSING)) - set(".,"))
+    key = next(keys, None)
     return Phase(
-        phase_set=phase_set,
-        source=PhaseSource.READ_BACKED if phase_set else PhaseSource.STATISTICAL,
+        phase_set="" if key is None else f"{key} {fields[key]}",
+        source=PhaseSource.STATISTICAL if key is None else PhaseSource.READ_BACKED,
         quality=number(fields.get("PQ")),
     )
 
@@ -132,16 +130,18 @@ def _physical_order(indices: tuple[int | None, ...], fields: Mapping[str, str]) 
     """Return the genotype in the order of GATK's PGT with PID, or of HP, where they phase an unphased GT."""
     if len(indices) != _PLOIDY or None in indices or indices[0] == indices[1]:
         return None
+    order: tuple[int | None, ...]
     quality = number(fields.get("PQ"))
     pgt, pid = fields.get("PGT", MISSING), fields.get("PID", MISSING)
-    if pid not in {"", MISSING} and pgt in {"0|1", "1|0"}:
-        low, high = sorted(index for index in indices if index is not None)
-        order = (low, high) if pgt == "0|1" else (high, low)
+    if pid not in {"", MISSING} and pgt in {"0|1", "1|0"} and 0 in indices:
+        # PGT speaks of REF and one ALT; with two ALT alleles it does not say which of them it means.
+        other = max(index for index in indices if index is not None)
+        order = (0, other) if pgt == "0|1" else (other, 0)
         phase = Phase(phase_set=f"PID {pid}", source=PhaseSource.READ_BACKED, quality=quality)
         return Genotype(indices=order, phase=phase)
     match = re.fullmatch(r"(\d+)-([12]),(\d+)-([12])", fields.get("HP", ""))
     if match and match[1] == match[3] and match[2] != match[4]:
-        order = indices if match[2] == "1" else indices[::-1]  # type: ignore[assignment]
+        order = indices if match[2] == "1" else indices[::-1]
         phase = Phase(phase_set=f"HP {match[1]}", source=PhaseSource.READ_BACKED, quality=quality)
         return Genotype(indices=order, phase=phase)
     return None

@@ -7,7 +7,8 @@ from enum import Enum
 from pgx.observe.model import SiteRecord
 
 _BASES = frozenset("ACGTN")
-_UNSEEN_ALTERNATES = frozenset({"<NON_REF>", "<*>"})
+#: Complete Genomics writes <CGA_NOCALL> where it called nothing; its genotype is then "./.".
+_UNSEEN_ALTERNATES = frozenset({"<NON_REF>", "<*>", "<CGA_NOCALL>"})
 
 
 class Other(Enum):
@@ -17,6 +18,7 @@ class Other(Enum):
     UNSEEN = "unseen"  # <NON_REF>, <*>: any allele that was not named
     STRUCTURAL = "structural"  # <CNV>, <DUP>, a breakend: the letter is not stated
     UNCLEAR = "unclear"  # a complex replacement in which the base has no counterpart
+    UNKNOWN = "unknown"  # the base of the assembly, where neither the record nor pgx knows it
 
 
 Letter = str | Other

@@ -9,7 +9,7 @@ from msgspec import Struct
 from pgx.builds import Assembly, AssemblyEvidence, EvidenceKind, assemblies
 from pgx.observe.letters import covers_with_bases, is_base_change, is_block, letters_of
 from pgx.observe.model import Finding, SiteRecord
-from pgx.sites import Site, rsids, sites_on
+from pgx.sites import Site, sites_on
 
 #: A record on the other strand spells exactly these two letters.
 _REVERSE_STRAND = frozenset("AG")
@@ -76,15 +76,19 @@ def _has_id(record: SiteRecord, rsid: str) -> bool:
 
 
 def _fault(record: SiteRecord, site: Site) -> Finding | None:
+    """Return why the reference base of a record forbids to read it.
+
+    The other letter of the site may stand in REF only where REF and ALT are exchanged. Alone it is what
+    a record of another assembly looks like.
+    """
     spelled = letters_of(record, site.position)
     reference = spelled[0]
-    if reference in site.letters:
-        return None
     named = {letter for letter in spelled if isinstance(letter, str)}
+    if reference in site.letters and (site.ref is None or site.ref in named):
+        return None
     code = "reverse-strand" if named == _REVERSE_STRAND else "reference-mismatch"
-    return Finding(
-        code=code, values={"rsid": site.rsid, "found": str(reference), "expected": "/".join(site.letters)}
-    )
+    expected = site.ref or "/".join(site.letters)
+    return Finding(code=code, values={"rsid": site.rsid, "found": str(reference), "expected": expected})
 
 
 def _remarks(record: SiteRecord, site: Site) -> Iterable[Finding]:
@@ -100,40 +104,42 @@ def _remarks(record: SiteRecord, site: Site) -> Iterable[Finding]:
 
 
 def record_evidence(records: Sequence[SiteRecord], contigs: Collection[str]) -> tuple[AssemblyEvidence, ...]:
-    """Return which assemblies the records speak for.
+    """Return which assemblies the records speak for, one piece of evidence each at most.
 
-    A record does where it stands on a site of the assembly and carries that site's rsID with a
-    letter of the site as REF, or has both letters of the site as REF and ALT.
+    Records do where one stands on a site of the assembly, carries the rsID of that site and has a letter of
+    it as REF; or where both sites have a record with both letters as REF and ALT. Both letters at one site
+    alone are no evidence: such a variant stands somewhere by chance.
     """
     found = []
     for assembly in assemblies():
-        for site in sites_on(assembly):
-            for record in records:
-                detail = _speaks_for(record, site, contigs)
-                if detail:
-                    found.append(
-                        AssemblyEvidence(kind=EvidenceKind.RECORDS, assembly=assembly.name, detail=detail)
-                    )
+        sites = sites_on(assembly)
+        named = [(site, record) for site in sites for record in records if _stands_at(record, site, contigs)]
+        spelled = [[r for r in records if _has_both_letters(r, site, contigs)] for site in sites]
+        if named:
+            site, record = named[0]
+            found.append(_evidence(EvidenceKind.RECORDS, assembly, f"{site.rsid} stands at", [record]))
+        elif all(spelled):
+            text = "both sites have their letters, at"
+            found.append(_evidence(EvidenceKind.RECORD_LETTERS, assembly, text, [s[0] for s in spelled]))
     return tuple(found)
 
 
-def _speaks_for(record: SiteRecord, site: Site, contigs: Collection[str]) -> str:
+def _evidence(
+    kind: EvidenceKind, assembly: Assembly, text: str, records: Sequence[SiteRecord]
+) -> AssemblyEvidence:
+    where = " and ".join(f"{record.contig}:{record.position}" for record in records)
+    return AssemblyEvidence(kind=kind, assembly=assembly.name, detail=f"{text} {where}")
+
+
+def _stands_at(record: SiteRecord, site: Site, contigs: Collection[str]) -> bool:
+    """Say whether a record carries the rsID of the site, covers it, and has a letter of it as REF."""
     if record.contig not in contigs or not covers_with_bases(record, site.position):
-        return ""
+        return False
+    return _has_id(record, site.rsid) and letters_of(record, site.position)[0] in site.letters
+
+
+def _has_both_letters(record: SiteRecord, site: Site, contigs: Collection[str]) -> bool:
+    if record.contig not in contigs or not covers_with_bases(record, site.position):
+        return False
     spelled = letters_of(record, site.position)
-    if spelled[0] not in site.letters:
-        return ""
-    if _has_id(record, site.rsid):
-        return f"{site.rsid} stands at {record.contig}:{record.position} with REF {record.reference[:10]}"
-    if set(site.letters) <= set(spelled):
-        return f"a record at {record.contig}:{record.position} has the letters of {site.rsid}"
-    return ""
-
-
-def misplaced_ids(
-    records: Iterable[SiteRecord], assembly: Assembly, contigs: Collection[str]
-) -> tuple[str, ...]:
-    """Return the rsIDs of sites that stand in a record which does not cover the site on `assembly`."""
-    piles = (pile_up(records, site, contigs) for site in sites_on(assembly))
-    wrong = {pile.site.rsid for pile in piles if pile.misplaced}
-    return tuple(rsid for rsid in rsids() if rsid in wrong)
+    return spelled[0] in site.letters and set(site.letters) <= set(spelled)

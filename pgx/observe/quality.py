@@ -10,17 +10,29 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pgx.observe.genotype import local_alleles, number, numbers
 from pgx.observe.letters import Letter, Other
 from pgx.observe.model import EvidenceKind, GenotypeEvidence, SiteRecord
+from pgx.thresholds import threshold
 
-_IMPUTATION_KEYS = ("IMP", "IMPUTED", "TYPED", "TYPED_ONLY", "R2", "DR2", "ER2", "INFO")
+_IMPUTATION_FIELDS = frozenset({"GP", "DS", "HDS"})
+_IMPUTATION_KEYS = frozenset({"IMP", "IMPUTED", "R2", "DR2", "ER2", "INFO"})
+_IMPUTATION_MARKS = frozenset({"IMP", "IMPUTED", "DR2"})  # nothing but an imputation writes these
+_TYPED = frozenset({"TYPED", "TYPED_ONLY", "GENOTYPED"})
 _IMPUTATION_SCORES = ("DR2", "R2", "INFO")
 _SUM_TOLERANCE = 0.05
+_PHRED_SUM_TOLERANCE = 0.2  # whole Phred numbers of three probabilities
+
+
+def is_from_imputation(record: SiteRecord) -> bool:
+    """Say whether an imputation wrote the record: its INFO marks, or GP or DS together with its INFO keys."""
+    keys = record.info.keys()
+    if keys & _IMPUTATION_MARKS:
+        return True
+    fields = _IMPUTATION_FIELDS.intersection(record.format)
+    return bool(fields) and bool(keys & (_IMPUTATION_KEYS | _TYPED))
 
 
 def is_imputed(record: SiteRecord) -> bool:
-    """Say whether a record comes from an imputation: GP or DS together with its INFO keys."""
-    return ("GP" in record.format or "DS" in record.format) and any(
-        key in record.info for key in _IMPUTATION_KEYS
-    )
+    """Say whether the genotypes of a record were imputed, and not typed in a file that holds both."""
+    return is_from_imputation(record) and not (record.info.keys() & _TYPED)
 
 
 def imputation_score(record: SiteRecord) -> float | None:
@@ -62,7 +74,7 @@ def genotype_evidence(
     imputed = is_imputed(record)
     likelihoods = (reader.phred_likelihoods, reader.log_likelihoods)
     posteriors = (reader.posteriors, reader.dosage)
-    for read in (*posteriors, *likelihoods) if imputed else (*likelihoods, *posteriors):
+    for read in (*posteriors, *likelihoods) if is_from_imputation(record) else (*likelihoods, *posteriors):
         found = read()
         if found is not None:
             kind, values = found
@@ -79,7 +91,7 @@ def stated_quality(fields: Mapping[str, str]) -> float | None:
     """Return the Phred-scaled genotype quality: GQX (Strelka), GQ, or GATK's RGQ; None without one."""
     for key in ("GQX", "GQ", "RGQ"):
         value = number(fields.get(key))
-        if value is not None:
+        if value is not None and value >= 0:
             return value
     return None
 
@@ -97,10 +109,38 @@ def depth(record: SiteRecord, fields: Mapping[str, str], *, block: bool) -> int 
         ]
     for text in candidates:
         value = number(text)
-        if value is not None:
+        if value is not None and value >= 0:
             return int(value)
-    reads = [value for value in numbers(fields.get("AD")) if value is not None]
+    reads = [value for value in numbers(fields.get("AD")) if value is not None and value >= 0]
     return int(sum(reads)) if reads else None
+
+
+def phred_gap(evidence: GenotypeEvidence) -> float | None:
+    """Return how far the second best genotype is from the best, Phred-scaled; None without PL or GL."""
+    scale = {EvidenceKind.PL: 1.0, EvidenceKind.GL: -10.0}.get(evidence.kind)
+    if scale is None:
+        return None
+    ranked = sorted(scale * value for value in evidence.values if value is not None)
+    return ranked[1] - ranked[0]
+
+
+def contradicts(evidence: GenotypeEvidence) -> bool:
+    """Say whether the genotype as read is much less likely than another, by the record's own numbers."""
+    if evidence.copies is None:
+        return False
+    limit = threshold("contradiction_phred")
+    own = evidence.values[evidence.copies] if len(evidence.values) > evidence.copies else None
+    known = [value for value in evidence.values if value is not None]
+    match evidence.kind:
+        case EvidenceKind.PL if own is not None:
+            return own - min(known) >= limit
+        case EvidenceKind.GL if own is not None:
+            return 10 * (max(known) - own) >= limit
+        case EvidenceKind.GP if own is not None:
+            return own <= max(known) * 10 ** (-limit / 10)
+        case EvidenceKind.DS:
+            return abs(known[0] - evidence.copies) > 1
+    return False
 
 
 class _Reader:
@@ -123,11 +163,15 @@ class _Reader:
     def phred_likelihoods(self) -> tuple[EvidenceKind, tuple[float | None, ...]] | None:
         """Return PL (or LPL) by copies."""
         if "PL" in self._fields:
-            return self._sorted(EvidenceKind.PL, numbers(self._fields["PL"]), self._letters, min)
-        if "LPL" in self._fields and self._local is not None:
+            values, letters = numbers(self._fields["PL"]), self._letters
+        elif "LPL" in self._fields and self._local is not None:
+            values = numbers(self._fields["LPL"])
             letters = [self._letters[index] for index in self._local]
-            return self._sorted(EvidenceKind.PL, numbers(self._fields["LPL"]), letters, min)
-        return None
+        else:
+            return None
+        if any(value is not None and value < 0 for value in values):
+            return None
+        return self._sorted(EvidenceKind.PL, values, letters, min)
 
     def log_likelihoods(self) -> tuple[EvidenceKind, tuple[float | None, ...]] | None:
         """Return GL by copies; a GL with a positive value is no log10 and is left out."""
@@ -141,20 +185,24 @@ class _Reader:
         return self._sorted(EvidenceKind.GL, values, self._letters, max)
 
     def posteriors(self) -> tuple[EvidenceKind, tuple[float | None, ...]] | None:
-        """Return GP by copies, linear: it is Phred-scaled where it does not sum to one."""
+        """Return GP by copies, linear: it is Phred-scaled where that sums to one, and else no GP."""
         values = numbers(self._fields.get("GP"))
         known = [value for value in values if value is not None]
         if not known or len(known) != len(values) or min(known) < 0:
             return None
         if abs(sum(known) - 1) > _SUM_TOLERANCE:
             linear = [10 ** (-value / 10) for value in known]
+            if abs(sum(linear) - 1) > _PHRED_SUM_TOLERANCE:
+                return None
             known = [value / sum(linear) for value in linear]
         return self._sorted(EvidenceKind.GP, known, self._letters, sum)
 
     def dosage(self) -> tuple[EvidenceKind, tuple[float | None, ...]] | None:
         """Return DS as the expected copies of the counted letter."""
         values = numbers(self._fields.get("DS"))
-        if len(values) != len(self._letters) - 1 or any(v is None or not 0 <= v <= 2 for v in values):
+        if not values or len(values) != len(self._letters) - 1:
+            return None
+        if any(value is None or not 0 <= value <= 2 for value in values):
             return None
         doses = [value for value in values if value is not None]
         by_allele = [2 - sum(doses), *doses]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from pgx.observe.genotype import Genotype, GenotypeTextError, number, read_genotype
 from pgx.observe.letters import Letter, Other, covers_with_bases, is_unseen, letters_of
@@ -18,11 +20,37 @@ from pgx.observe.model import (
     SiteRecord,
     SiteState,
 )
-from pgx.observe.quality import depth, genotype_evidence, imputation_score, is_imputed, stated_quality
+from pgx.observe.quality import (
+    contradicts,
+    depth,
+    genotype_evidence,
+    imputation_score,
+    is_imputed,
+    phred_gap,
+    stated_quality,
+)
+from pgx.reference import Facts, Provenance, load
 from pgx.sites import Site, letters
 from pgx.thresholds import threshold
 
 _PASSED = frozenset({"", MISSING, "PASS"})
+
+
+class _ReferenceFilter(Facts, frozen=True, kw_only=True):
+    name: str
+    caller: str
+    meaning: str
+
+
+class _FilterFile(Facts, frozen=True, kw_only=True):
+    provenance: Provenance
+    reference_filter: tuple[_ReferenceFilter, ...]
+
+
+@functools.cache
+def reference_filters() -> frozenset[str]:
+    """Return the FILTER names that say "found to be reference", not "failed"."""
+    return frozenset(item.name for item in load("filters.toml", _FilterFile).reference_filter)
 
 
 class Reading(Struct, frozen=True, kw_only=True):
@@ -31,7 +59,7 @@ class Reading(Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     spelled
-        The letter of each allele of the record, REF first; empty where it cannot be known.
+        The letter of each allele of the record, REF first.
     problem
         The state that forbids its use, or None.
     shown
@@ -51,14 +79,9 @@ class Reading(Struct, frozen=True, kw_only=True):
     findings: tuple[Finding, ...]
 
     @property
-    def known(self) -> tuple[str, ...]:
-        """Return the letters of the two that define haplotypes, as shown."""
-        return tuple(letter for letter in self.shown if isinstance(letter, str) and letter in letters())
-
-    @property
     def variants(self) -> bool:
         """Say whether the record names an ALT in letters."""
-        return any(allele[0] != "<" for allele in self.record.alternates)
+        return any(not allele.startswith("<") for allele in self.record.alternates)
 
 
 def read(
@@ -68,31 +91,27 @@ def read(
     fields = record.fields(sample)
     spelled = _spelled(record, site)
     findings: list[Finding] = []
-    problem: SiteState | None = None
-    genotype = Genotype(indices=(), phase=None)
-    try:
-        genotype = read_genotype(record, fields)
-    except GenotypeTextError:
-        problem = SiteState.UNSUPPORTED
-        findings.append(Finding(code="invalid-genotype", values={"rsid": site.rsid}))
+    problem, genotype = _genotype(record, fields, site, findings)
     shown: tuple[Letter | None, ...] = tuple(None if i is None else spelled[i] for i in genotype.indices)
-    if block and not shown and "GT" not in fields and problem is None and spelled:
+    if block and problem is None and "GT" not in fields:
         shown = (spelled[0], spelled[0])
-    problem = problem or _ploidy_problem(shown, site, findings)
     evidence = None
-    if problem is None and spelled:
-        copies = _copies(shown)
+    if problem is None:
         evidence = genotype_evidence(
-            record, fields, spelled, letters(), copies=copies, gl_is_phred=gl_is_phred
+            record, fields, spelled, letters(), copies=_copies(shown), gl_is_phred=gl_is_phred
         )
-        evidence = _weaker_evidence(evidence, record, fields, shown, block=block)
-    filters = _filters(record, fields)
+        evidence = _weaker_evidence(evidence, record, fields, block=block)
+    filters = _filters(record, fields, genotype)
     quality, reads = stated_quality(fields), depth(record, fields, block=block)
     if filters is not None and problem is None:
         findings.append(Finding(code="filtered-site", values={"rsid": site.rsid, "filter": filters}))
         problem = None if options.keep_filtered else SiteState.FILTERED
-    if problem is None:
-        problem = _no_call(shown, evidence, reads, site) or _low_quality(quality, reads, evidence, options)
+    if problem is None and _is_no_call(fields, shown, evidence, reads):
+        problem = SiteState.NO_CALL
+    if problem is None and evidence is not None and contradicts(evidence):
+        problem = SiteState.UNSUPPORTED
+        findings.append(Finding(code="contradicting-quality", values={"rsid": site.rsid}))
+    problem = problem or _low_quality(record, quality, reads, evidence, options)
     findings += _imputation_findings(record, evidence, site)
     return Reading(
         record=record,
@@ -109,13 +128,27 @@ def read(
     )
 
 
+def _genotype(
+    record: SiteRecord, fields: Mapping[str, str], site: Site, findings: list[Finding]
+) -> tuple[SiteState | None, Genotype]:
+    """Return the genotype, with UNSUPPORTED (and a finding) where it cannot be one of chromosome 19."""
+    try:
+        genotype = read_genotype(record, fields)
+    except GenotypeTextError:
+        findings.append(Finding(code="invalid-genotype", values={"rsid": site.rsid}))
+        return SiteState.UNSUPPORTED, Genotype(indices=(), phase=None)
+    if genotype.is_missing or genotype.is_diploid:
+        return None, genotype
+    code = "haploid-call" if len(genotype.indices) == 1 else "polyploid-call"
+    findings.append(Finding(code=code, values={"rsid": site.rsid}))
+    return SiteState.UNSUPPORTED, genotype
+
+
 def _spelled(record: SiteRecord, site: Site) -> tuple[Letter, ...]:
-    """Return the letter of each allele; in a block beyond its first base the assembly's own."""
+    """Return the letter of each allele, REF first; in a block beyond its first base the assembly's own."""
     if covers_with_bases(record, site.position):
         return letters_of(record, site.position)
-    if site.ref is None:
-        return ()
-    return (site.ref, *(_beyond(allele) for allele in record.alternates))
+    return (site.ref or Other.UNKNOWN, *(_beyond(allele) for allele in record.alternates))
 
 
 def _beyond(allele: str) -> Other:
@@ -123,17 +156,6 @@ def _beyond(allele: str) -> Other:
     if is_unseen(allele):
         return Other.UNSEEN
     return Other.DELETED if allele.upper().startswith("<DEL") else Other.STRUCTURAL
-
-
-def _ploidy_problem(
-    shown: tuple[Letter | None, ...], site: Site, findings: list[Finding]
-) -> SiteState | None:
-    called = [letter for letter in shown if letter is not None]
-    if len(shown) in {0, 2} or not called:
-        return None
-    code = "haploid-call" if len(shown) == 1 else "polyploid-call"
-    findings.append(Finding(code=code, values={"rsid": site.rsid}))
-    return SiteState.UNSUPPORTED
 
 
 def _copies(shown: tuple[Letter | None, ...]) -> int | None:
@@ -144,61 +166,71 @@ def _copies(shown: tuple[Letter | None, ...]) -> int | None:
 
 
 def _weaker_evidence(
-    evidence: GenotypeEvidence | None,
-    record: SiteRecord,
-    fields: Mapping[str, str],
-    shown: tuple[Letter | None, ...],
-    *,
-    block: bool,
+    evidence: GenotypeEvidence | None, record: SiteRecord, fields: Mapping[str, str], *, block: bool
 ) -> GenotypeEvidence | None:
-    """Replace a bare genotype by what else the record says of a homozygous one: QUAL of a block, or depth."""
-    if evidence is None or evidence.kind is not EvidenceKind.GT or evidence.copies == 1 or not shown:
+    """Limit a bare genotype by what else the record says: QUAL of a block, or the number of reads."""
+    if evidence is None or evidence.kind is not EvidenceKind.GT:
         return evidence
-    if block and record.quality is not None:
-        return GenotypeEvidence(kind=EvidenceKind.GQ, values=(record.quality,), copies=evidence.copies)
+    homozygous_block = block and evidence.copies != 1
+    own_quality = record.quality if len(record.samples) == 1 else None  # QUAL speaks of all samples together
+    if homozygous_block and own_quality is not None and own_quality >= 0:
+        return GenotypeEvidence(kind=EvidenceKind.GQ, values=(own_quality,), copies=evidence.copies)
     reads = depth(record, fields, block=block)
     if reads is None:
         return evidence
-    kind = EvidenceKind.DEPTH if block else EvidenceKind.GT
-    return GenotypeEvidence(kind=kind, values=(float(reads),), copies=evidence.copies)
+    kind = EvidenceKind.DEPTH if homozygous_block else EvidenceKind.GT
+    return replace(evidence, kind=kind, values=(float(reads),))
 
 
-def _filters(record: SiteRecord, fields: Mapping[str, str]) -> str | None:
+def _filters(record: SiteRecord, fields: Mapping[str, str], genotype: Genotype) -> str | None:
+    """Return the filters that were not passed, at the site and at the sample (FT).
+
+    Some callers write "found to be reference" as a filter; beside 0/0 or no genotype that is none.
+    """
+    is_reference = set(genotype.indices) <= {0, None}
+    names = [name for name in record.filters if not (is_reference and name in reference_filters())]
     sample_filter = fields.get("FT", MISSING)
-    names = list(record.filters)
     if sample_filter not in _PASSED:
         names.append(f"FT={sample_filter}")
     return ";".join(names) if names else None
 
 
-def _no_call(
-    shown: tuple[Letter | None, ...], evidence: GenotypeEvidence | None, reads: int | None, site: Site
-) -> SiteState | None:
+def _is_no_call(
+    fields: Mapping[str, str],
+    shown: tuple[Letter | None, ...],
+    evidence: GenotypeEvidence | None,
+    reads: int | None,
+) -> bool:
+    """Say whether nothing was called: no genotype, or one that rests on nothing.
+
+    Without GT in FORMAT, likelihoods stand for themselves; of an imputation GP or DS do so always.
+    """
     if all(letter is None for letter in shown):
-        posterior = evidence is not None and evidence.imputed
-        likelihood_only = evidence is not None and not shown
-        return None if posterior or likelihood_only else SiteState.NO_CALL
-    reference = len(shown) == 2 and shown[0] == shown[1] and (site.ref is None or shown[0] == site.ref)
-    if reference and evidence is not None and _is_empty(evidence, reads):
-        return SiteState.NO_CALL
-    return None
+        return evidence is None or not (evidence.imputed or "GT" not in fields)
+    return evidence is not None and _is_empty(evidence, shown, reads)
 
 
-def _is_empty(evidence: GenotypeEvidence, reads: int | None) -> bool:
-    """Say whether a homozygous reference genotype rests on nothing: no reads, or flat likelihoods."""
+def _is_empty(evidence: GenotypeEvidence, shown: tuple[Letter | None, ...], reads: int | None) -> bool:
+    """Say whether a genotype rests on nothing: no reads, or likelihoods that are all the same."""
     if evidence.kind in {EvidenceKind.PL, EvidenceKind.GL}:
-        return len(set(evidence.values)) == 1
+        return len(set(evidence.values)) == 1 or (reads == 0 and len(set(shown)) == 1)
     if evidence.kind in {EvidenceKind.GQ, EvidenceKind.DEPTH} and evidence.values[0] == 0:
         return True
     return reads == 0 and not evidence.imputed
 
 
 def _low_quality(
-    quality: float | None, reads: int | None, evidence: GenotypeEvidence | None, options: ObserveOptions
+    record: SiteRecord,
+    quality: float | None,
+    reads: int | None,
+    evidence: GenotypeEvidence | None,
+    options: ObserveOptions,
 ) -> SiteState | None:
-    if quality is None and evidence is not None and evidence.kind is EvidenceKind.PL:
-        known = sorted(value for value in evidence.values if value is not None)
-        quality = known[1] - known[0]
+    """Return LOW_QUALITY below a limit of the user, or for an imputed genotype without probabilities."""
+    if evidence is not None and evidence.kind is EvidenceKind.GT and is_imputed(record):
+        return SiteState.LOW_QUALITY
+    if quality is None and evidence is not None:
+        quality = phred_gap(evidence)
     if options.min_gq > 0 and (quality is None or quality < options.min_gq):
         return SiteState.LOW_QUALITY
     if options.min_dp > 0 and (reads is None or reads < options.min_dp):
@@ -213,7 +245,7 @@ def _imputation_findings(
         return ()
     found = [Finding(code="imputed", values={"rsid": site.rsid})]
     score = imputation_score(record)
-    if score is not None and score < threshold("low_imputation_quality") and "TYPED" not in record.info:
+    if score is not None and score < threshold("low_imputation_quality"):
         found.append(
             Finding(code="low-imputation-quality", values={"rsid": site.rsid, "score": f"{score:g}"})
         )

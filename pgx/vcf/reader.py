@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import math
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 
 import pysam
@@ -12,7 +15,7 @@ from msgspec import Struct
 from pgx.builds import HeaderFacts, contig_names
 from pgx.errors import FormatError
 from pgx.observe import SiteRecord
-from pgx.sites import positions, rsids
+from pgx.sites import definitions, positions, rsids
 from pgx.vcf.remote import check_scan_allowed, reachable
 from pgx.vcf.source import Source, look, reading
 
@@ -74,10 +77,7 @@ def read_sites(path: str) -> VcfContent:
         Missing, empty, unreadable, not a VCF or BCF, truncated, or without samples.
     """
     with reachable(look(path)) as source, reading(source, index=source.usable_index) as handle:
-        digest = hashlib.sha256(str(handle.header).encode()).hexdigest()
-        header = _header_facts(handle.header)
-        samples = tuple(handle.header.samples)
-        gl_is_phred = "GL" in handle.header.formats and handle.header.formats["GL"].type == "Integer"
+        digest, header, samples, gl_is_phred = _header(handle.header, source)
         indexed = source.usable_index is not None and handle.index is not None
         if not indexed:
             check_scan_allowed(source)
@@ -89,7 +89,7 @@ def read_sites(path: str) -> VcfContent:
             kind=handle.format,
             compression=handle.compression,
             index=source.index_name or source.index,
-            header_digest=f"sha256:{digest}",
+            header_digest=digest,
             access="index" if indexed else "scan",
             stale_index=source.index_is_stale,
             unsorted=unsorted,
@@ -113,6 +113,20 @@ def _is_wanted(name: str) -> bool:
     return name.lower() in {known.lower() for known in contig_names()}
 
 
+def _header(header: pysam.VariantHeader, source: Source) -> tuple[str, HeaderFacts, tuple[str, ...], bool]:
+    """Return digest, facts on the assembly, sample names, and whether GL is declared as an integer."""
+    try:
+        digest = hashlib.sha256(str(header).encode()).hexdigest()
+        phred = "GL" in header.formats and header.formats["GL"].type == "Integer"
+        return f"sha256:{digest}", _header_facts(header), tuple(header.samples), phred
+    except UnicodeDecodeError as error:
+        raise FormatError(
+            "has a header that is not UTF-8 text",
+            where=source.label,
+            cure="Convert it, for example with iconv -f latin1 -t utf-8",
+        ) from error
+
+
 def _header_facts(header: pysam.VariantHeader) -> HeaderFacts:
     contigs = []
     for name in map(str, header.contigs):
@@ -133,20 +147,39 @@ def _unquoted(value: str | None) -> str | None:
 
 
 def _by_index(handle: pysam.VariantFile, source: Source) -> tuple[list[SiteRecord], bool]:
-    """Fetch the records over each site of each assembly; a record over two sites is kept once."""
-    found: dict[str, SiteRecord] = {}
+    """Fetch the records around the sites of each assembly; a record that reaches two windows is kept once."""
+    found: list[SiteRecord] = []
     for contig in filter(_is_wanted, map(str, handle.header.contigs)):
-        for position in positions():
-            for record in _guarded(_fetch(handle, contig, position), source):
-                site_record = _plain(record)
-                if site_record.position <= position <= site_record.end:
-                    found.setdefault(site_record.fixed, site_record)
-    return list(found.values()), False
+        before = 0
+        for start, stop in _windows():
+            for record in _guarded(_fetch(handle, contig, start, stop), source):
+                if record.start >= before:
+                    found += _relevant(record, source, wanted=True)
+            before = stop
+    return found, False
 
 
-def _fetch(handle: pysam.VariantFile, contig: str, position: int) -> Iterable[pysam.VariantRecord]:
+@functools.cache
+def _windows() -> tuple[tuple[int, int], ...]:
+    """Return what is fetched on each assembly, 0-based and half-open, ascending.
+
+    The margin is for our rsIDs in a record that stands a little aside.
+    """
+    margin = 1000
+    return tuple(
+        sorted((min(places) - 1 - margin, max(places) + margin) for places in zip(*_places(), strict=True))
+    )
+
+
+def _places() -> list[list[int]]:
+    """Return the positions of each site, in the same order of assemblies."""
+    names = definitions()[0].positions
+    return [[definition.positions[name] for name in names] for definition in definitions()]
+
+
+def _fetch(handle: pysam.VariantFile, contig: str, start: int, stop: int) -> Iterable[pysam.VariantRecord]:
     try:
-        return handle.fetch(contig, position - 1, position)
+        return handle.fetch(contig, start, stop)
     except ValueError:  # a contig of the header that the index does not know has no records
         return ()
 
@@ -154,9 +187,6 @@ def _fetch(handle: pysam.VariantFile, contig: str, position: int) -> Iterable[py
 def _by_scan(handle: pysam.VariantFile, source: Source) -> tuple[list[SiteRecord], bool]:
     """Pass over all records: those over a site, and those that carry its rsID wherever they stand."""
     wanted: dict[int, bool] = {}
-    places = positions()
-    first, last = places[0], places[-1]
-    identifier = re.compile("|".join(re.escape(rsid) for rsid in rsids()), re.IGNORECASE)
     found: list[SiteRecord] = []
     unsorted = False
     seen_contigs: set[int] = set()
@@ -166,21 +196,46 @@ def _by_scan(handle: pysam.VariantFile, source: Source) -> tuple[list[SiteRecord
         if contig != previous[0]:
             unsorted = unsorted or contig in seen_contigs
             seen_contigs.add(contig)
-            wanted.setdefault(contig, _is_wanted(record.chrom))
+            if contig not in wanted:
+                wanted[contig] = _is_wanted(record.chrom)
         elif start < previous[1]:
             unsorted = True
         previous = (contig, start)
-        near = wanted[contig] and start < last and record.stop >= first
-        name = record.id
-        if not near and (name is None or not identifier.search(name)):
-            continue
-        site_record = _plain(record)
-        named = {token.lower() for token in site_record.identifiers}
-        if near and any(site_record.position <= place <= site_record.end for place in places):
-            found.append(site_record)
-        elif named & {rsid.lower() for rsid in rsids()}:
-            found.append(site_record)
+        found += _relevant(record, source, wanted=wanted[contig])
     return found, unsorted
+
+
+def _relevant(record: pysam.VariantRecord, source: Source, *, wanted: bool) -> tuple[SiteRecord, ...]:
+    """Return the record in plain text if it covers a site on some assembly or carries our rsID, else nothing.
+
+    `wanted` says whether it lies on chromosome 19.
+    """
+    places = positions()
+    near = wanted and record.start < places[-1] and _reach(record) >= places[0]
+    try:
+        name = record.id
+        if not near and (name is None or not _identifier().search(name)):
+            return ()
+        plain = _plain(record)
+    except ValueError as error:  # UnicodeDecodeError among them
+        raise FormatError(
+            f"the record at position {record.pos} cannot be read as text",
+            where=source.label,
+            cure="Check it with bcftools view, and write it again",
+        ) from error
+    named = {token.lower() for token in plain.identifiers}
+    covers = near and any(plain.position <= place <= plain.end for place in places)
+    return (plain,) if covers or named & {rsid.lower() for rsid in rsids()} else ()
+
+
+def _reach(record: pysam.VariantRecord) -> int:
+    """Return the last base that a record may cover, 1-based; with FORMAT/LEN that is not known yet."""
+    return record.stop if "LEN" not in record.format else sys.maxsize
+
+
+@functools.cache
+def _identifier() -> re.Pattern[str]:
+    return re.compile("|".join(re.escape(rsid) for rsid in rsids()), re.IGNORECASE)
 
 
 def _guarded(records: Iterable[pysam.VariantRecord], source: Source) -> Iterator[pysam.VariantRecord]:
@@ -201,23 +256,41 @@ def _guarded(records: Iterable[pysam.VariantRecord], source: Source) -> Iterator
 def _plain(record: pysam.VariantRecord) -> SiteRecord:
     """Copy a record into plain text. htslib prints the columns; what it read is not interpreted twice."""
     columns = str(record).rstrip("\n").split("\t")
-    fixed, samples = columns[:9], columns[9:]
+    fixed, samples = columns[:9], tuple(columns[9:])
     reference, alternates = fixed[3], fixed[4]
+    form = tuple(fixed[8].split(":")) if len(fixed) > 8 else ()
     position = record.pos
     return SiteRecord(
         contig=fixed[0],
         position=position,
-        end=max(record.stop, position + len(reference) - 1),
+        end=max(record.stop, position + len(reference) - 1, position + _longest(form, samples) - 1),
         identifiers=() if fixed[2] == "." else tuple(fixed[2].split(";")),
         reference=reference,
         alternates=() if alternates == "." else tuple(alternates.split(",")),
-        quality=None if fixed[5] == "." else float(fixed[5]),
+        quality=_number(fixed[5]),
         filters=() if fixed[6] in {".", "PASS", ""} else tuple(fixed[6].split(";")),
         info=_info(fixed[7]),
-        format=tuple(fixed[8].split(":")) if len(fixed) > 8 else (),
-        samples=tuple(samples),
+        format=form,
+        samples=samples,
         fixed="\t".join(fixed),
     )
+
+
+def _longest(form: tuple[str, ...], samples: tuple[str, ...]) -> int:
+    """Return the largest FORMAT/LEN of a reference block (VCF 4.5), 0 without one."""
+    if "LEN" not in form:
+        return 0
+    column = form.index("LEN")
+    values = (sample.split(":")[column : column + 1] for sample in samples)
+    return max((int(value[0]) for value in values if value and value[0].isdecimal()), default=0)
+
+
+def _number(text: str) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
 
 
 def _info(text: str) -> Mapping[str, str]:

@@ -157,7 +157,7 @@ def _opened(source: Source, index: str | None) -> pysam.VariantFile:
         return pysam.VariantFile(source.path, index_filename=index)
     if not _is_plain_gzip(source):
         return pysam.VariantFile(source.path)
-    # By name, pysam asks for the position in the file, which plain gzip does not have; as a stream it does not.
+    # By name, pysam asks for the position in the file, which plain gzip does not have; not so as a stream.
     descriptor = os.open(source.path, os.O_RDONLY)
     try:
         return pysam.VariantFile(descriptor)
