@@ -1,0 +1,178 @@
+"""Measure how long `pgx annotate` takes, whole process, beside `bcftools query` on the same file.
+
+    python benchmarks/bench_single.py             prints a table
+    python benchmarks/bench_single.py --write     fills docs/performance.md with it as well
+    python benchmarks/bench_single.py --quick     the indexed single sample only, few rounds
+
+The two programs take turns (A B A B), so that a busy machine is busy for both. Exit code 1 when the
+requirement on the indexed single sample does not hold: four times bcftools at most, or 0.25 s if more.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import made
+from tables import fill, machine, markdown, today
+
+SINGLE_RECORDS = 44_000
+SCAN_RECORDS = 2_000_000
+PANEL = 2_504
+MOST_TIMES = 4.0
+OR_SECONDS = 0.25
+REGIONS = ",".join(f"chr19:{position}" for position in made.POSITIONS)
+QUERY = "[%SAMPLE %POS %REF %ALT %TGT %PL\n]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One run of a program: seconds on the clock, and peak memory in MB."""
+
+    seconds: float
+    memory: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """A file and the two commands that read it."""
+
+    name: str
+    make: Callable[[Path], Path]
+    form: str
+    rounds: int
+    scan: bool = False
+
+    def commands(self, path: Path) -> tuple[list[str], list[str]]:
+        """Return the command of pgx and that of bcftools."""
+        where = ["-t", REGIONS] if self.scan else ["-r", REGIONS]
+        ours = [sys.executable, "-m", "pgx", "annotate", str(path), "-f", self.form]
+        return ours, ["bcftools", "query", *where, "-f", QUERY, str(path)]
+
+
+CASES = (
+    Case(
+        name="one sample, 44,000 records, bgzip and tbi",
+        make=lambda folder: made.packed(made.variants(folder / "single.vcf", SINGLE_RECORDS)),
+        form="text",
+        rounds=15,
+    ),
+    Case(
+        name="the same, JSON",
+        make=lambda folder: folder / "single.vcf.gz",
+        form="json",
+        rounds=15,
+    ),
+    Case(
+        name="gVCF, 400,000 blocks, bgzip and tbi",
+        make=lambda folder: made.packed(made.blocks(folder / "blocks.g.vcf", 400_000)),
+        form="json",
+        rounds=7,
+    ),
+    Case(
+        name=f"{PANEL:,} samples, 40 records, bgzip and tbi, TSV",
+        make=lambda folder: made.packed(made.variants(folder / "panel.vcf", 40, PANEL, near=True)),
+        form="tsv",
+        rounds=5,
+    ),
+    Case(
+        name="one sample, 2,000,000 records, plain, no index",
+        make=lambda folder: made.variants(folder / "scan.vcf", SCAN_RECORDS),
+        form="json",
+        rounds=3,
+        scan=True,
+    ),
+)
+
+
+def measure(command: Sequence[str]) -> Run:
+    """Run a command and measure its whole process.
+
+    Raises
+    ------
+    RuntimeError
+        It failed.
+    """
+    begin = time.perf_counter()
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    _, status, used = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - begin
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}")
+    return Run(seconds=seconds, memory=used.ru_maxrss / 1024)
+
+
+def compare(case: Case, path: Path, rounds: int) -> tuple[list[Run], list[Run]]:
+    """Run both programs in turn, after one run of each that is not counted."""
+    commands = case.commands(path)
+    runs: tuple[list[Run], list[Run]] = ([], [])
+    for number in range(rounds + 1):
+        for command, kept in zip(commands, runs, strict=True):
+            run = measure(command)
+            if number:
+                kept.append(run)
+    return runs
+
+
+def row(case: Case, ours: Sequence[Run], theirs: Sequence[Run]) -> list[str]:
+    """Return a line of the table."""
+    mine, other = (statistics.median(run.seconds for run in runs) for runs in (ours, theirs))
+    ratio = statistics.median(one.seconds / two.seconds for one, two in zip(ours, theirs, strict=True))
+    memory = [f"{max(run.memory for run in runs):.0f}" for runs in (ours, theirs)]
+    least = min(run.seconds for run in ours)
+    return [case.name, f"{mine:.3f}", f"{least:.3f}", f"{other:.3f}", f"{ratio:.1f}", *memory, str(len(ours))]
+
+
+def main() -> int:
+    """Make the files, measure, print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--write", action="store_true", help="fill docs/performance.md")
+    parser.add_argument("--quick", action="store_true", help="the requirement only, few rounds")
+    arguments = parser.parse_args()
+    if shutil.which("bcftools") is None:
+        print("bcftools is not installed: nothing to compare with", file=sys.stderr)
+        return 0
+    rows = []
+    with tempfile.TemporaryDirectory(prefix="pgx-bench-") as name:
+        for case in CASES[:1] if arguments.quick else CASES:
+            path = case.make(Path(name))
+            ours, theirs = compare(case, path, 3 if arguments.quick else case.rounds)
+            rows.append(row(case, ours, theirs))
+            print(" | ".join(rows[-1]), file=sys.stderr, flush=True)
+    header = ("case", "pgx s", "least", "bcftools s", "ratio", "pgx MB", "bcftools MB", "rounds")
+    table = markdown(header, rows)
+    print(table)
+    mine, other = float(rows[0][1]), float(rows[0][3])
+    holds = mine <= max(MOST_TIMES * other, OR_SECONDS)
+    verdict = (
+        f"Required of the first line: at most {MOST_TIMES:g} times bcftools or {OR_SECONDS:g} s, whichever is"
+        f" more. Measured: {mine:.3f} s. {'It holds.' if holds else '**It does not hold.**'}"
+    )
+    print(verdict)
+    if arguments.write:
+        version = subprocess.run(
+            ["bcftools", "--version"], capture_output=True, text=True, check=True
+        ).stdout.split()[1]
+        line = (
+            f"`python benchmarks/bench_single.py --write` on {today()}; {machine()}; bcftools {version}."
+            " Seconds are medians of whole processes, `least` is the shortest run, `ratio` the median of the"
+            " paired ratios, MB the peak of the resident memory."
+        )
+        fill("performance.md", "single", f"{line}\n\n{table}\n\n{verdict}")
+    return 0 if holds else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

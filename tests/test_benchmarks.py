@@ -1,0 +1,186 @@
+"""The benchmarks run, in small, and what they claim holds on the small scale; no test here measures time."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pysam
+import pytest
+
+np = pytest.importorskip("numpy")
+FOLDER = Path(__file__).resolve().parent.parent / "benchmarks"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _on_the_path():
+    sys.path.insert(0, str(FOLDER))
+    yield
+    sys.path.remove(str(FOLDER))
+
+
+@pytest.fixture(scope="module")
+def quick():
+    import calibration
+
+    return calibration.run(calibration.QUICK)
+
+
+def test_the_requirements_hold_on_a_small_scale(quick):
+    from calibration_report import checks
+
+    outcome = checks(quick)
+    assert len(outcome) == 5
+    assert [check.name for check in outcome if not check.holds] == []
+
+
+def test_determined_answers_were_scored_at_all(quick):
+    deep = quick.matched[0.01, 15, "global"]
+    assert deep.diplotype > 0.9 * deep.people
+    assert sum(group.status_wrong for group in quick.crossed.values()) > 0, "a wrong prior must show"
+
+
+def test_stated_and_observed_errors_agree(quick):
+    """The observed errors of each class lie within an exact interval around the stated ones."""
+    from tables import lower_bound, upper_bound
+
+    found = quick.reliability
+    for people, wrong, stated in zip(found.people, found.wrong, found.stated, strict=True):
+        if people:
+            low, high = lower_bound(wrong, people, 0.9999), upper_bound(wrong, people, 0.9999)
+            assert low <= stated / people <= high
+
+
+def test_the_same_seed_gives_the_same_people():
+    import calibration
+    from simulate import Conditions
+
+    one, two = (calibration._cell("AFR", 50, Conditions(depth=5, error=0.01)) for _ in range(2))
+    other = calibration._cell("AFR", 50, Conditions(depth=6, error=0.01))
+    assert (one[0] == two[0]).all()
+    assert (one[1] == two[1]).all()
+    assert (one[1] != other[1]).any()
+
+
+def test_the_picture_is_one_file_without_a_script(quick):
+    from calibration_report import picture
+
+    tree = ET.fromstring(picture(quick.reliability))  # noqa: S314 - our own
+    names = {element.tag.rpartition("}")[2] for element in tree.iter()}
+    assert {"title", "desc", "circle"} <= names
+    assert not names & {"script", "image"}
+
+
+@pytest.mark.parametrize(
+    ("reads", "with_c", "expected"),
+    [
+        (1, 0, (0, 3, 20)),  # log10 of 0.5 / 0.99 and of 0.01 / 0.99
+        (10, 0, (0, 30, 200)),
+        (4, 2, (28, 0, 28)),  # (0.99 * 0.01) ** 2 over 0.5 ** 4
+        (10, 10, (200, 30, 0)),
+        (200, 0, (0, 255, 255)),
+    ],
+)
+def test_phred_likelihoods_of_reads(reads, with_c, expected):
+    from simulate import phred
+
+    assert phred(reads, with_c, 0.01) == expected
+
+
+def test_no_reads_are_no_call():
+    from asked import phred_pair
+
+    assert phred_pair([0, 0, 3, 3], 0.01)[0] is None
+
+
+def test_reads_follow_the_people():
+    from simulate import NAMES_OF_READS, Conditions, draw_reads, people_of
+
+    assert NAMES_OF_READS == ("reads 1", "C 1", "reads 2", "C 2")
+    dice = np.random.default_rng(1)
+    e4 = people_of(3, 3, 4000)
+    reads = draw_reads(dice, e4, e4, Conditions(depth=20, error=0.01))
+    assert reads[:, 0].mean() == pytest.approx(20, rel=0.02)
+    assert reads[:, 1].sum() / reads[:, 0].sum() == pytest.approx(0.99, abs=0.002)
+    mixed = draw_reads(dice, people_of(1, 3, 4000), e4, Conditions(depth=20, error=0.01))
+    assert mixed[:, 1].sum() / mixed[:, 0].sum() == pytest.approx(0.5, abs=0.01)
+
+
+def test_dropout_and_contamination_do_what_they_say():
+    from simulate import Conditions, draw_reads, people_of
+
+    dice = np.random.default_rng(2)
+    e2, e24, e4 = people_of(1, 1, 4000), people_of(1, 3, 4000), people_of(3, 3, 4000)
+    lost = draw_reads(dice, e24, e4, Conditions(depth=50, error=0.001, dropout=0.3))
+    alone = ((lost[:, 1] < 3) | (lost[:, 1] > lost[:, 0] - 3)).mean()
+    assert alone == pytest.approx(0.3, abs=0.03)
+    foreign = draw_reads(dice, e2, e4, Conditions(depth=50, error=0.001, contamination=0.1))
+    assert foreign[:, 1].sum() / foreign[:, 0].sum() == pytest.approx(0.1, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        ((0, 30, 200), (200, 30, 0), ("e3/e3", "non-carrier")),
+        ((30, 0, 30), (200, 30, 0), ("e3/e4", "heterozygous")),
+        ((30, 0, 30), (30, 0, 30), ("e2/e4", "heterozygous")),
+        ((200, 30, 0), (200, 30, 0), ("e4/e4", "homozygous")),
+        ((0, 30, 200), (19, 0, 30), (None, "non-carrier")),
+        ((0, 19, 200), (200, 30, 0), (None, None)),
+        (None, (200, 30, 0), (None, None)),
+    ],
+)
+def test_hard_genotypes(first, second, expected):
+    from asked import hard_call
+
+    assert hard_call(first, second, 20) == expected
+
+
+@pytest.mark.parametrize(
+    ("wrong", "total", "expected"),
+    [(0, 10, 0.2589), (1, 10, 0.3942), (5, 10, 0.7776), (0, 299, 0.00997), (10, 10, 1.0), (0, 0, 1.0)],
+)
+def test_exact_upper_bounds(wrong, total, expected):
+    """Values of Clopper and Pearson, one-sided 95 %; 0 of n is 1 - 0.05 ** (1 / n)."""
+    from tables import upper_bound
+
+    assert upper_bound(wrong, total) == pytest.approx(expected, abs=5e-5)
+
+
+def test_bounds_of_large_counts_stay_finite():
+    from tables import lower_bound, upper_bound
+
+    assert 0.5 < upper_bound(500_000, 1_000_000) < 0.501
+    assert 0.499 < lower_bound(500_000, 1_000_000) < 0.5
+    assert 1 - 1e-4 < lower_bound(999_999, 1_000_000) < 1
+
+
+def test_made_files_are_the_same_every_time(tmp_path):
+    import made
+
+    one, two = (made.variants(tmp_path / name, 300) for name in ("a.vcf", "b.vcf"))
+    assert one.read_bytes() == two.read_bytes()
+    packed = made.packed(one)
+    with pysam.VariantFile(str(packed)) as file:
+        found = [record.pos for record in file.fetch("chr19", made.POSITIONS[0] - 1, made.POSITIONS[1])]
+    assert set(made.POSITIONS) <= set(found)
+    assert two.read_text().count("\n") > 300
+
+
+def test_made_blocks_cover_both_sites(tmp_path, run_pgx):
+    import json
+
+    import made
+
+    path = made.packed(made.blocks(tmp_path / "a.g.vcf", 5000))
+    report = json.loads(run_pgx("annotate", path, "-f", "json").stdout)
+    assert [site["state"] for site in report["samples"][0]["sites"]] == ["reference-block"] * 2
+
+
+def test_the_calibration_can_be_called_from_the_command_line():
+    done = subprocess.run(
+        [sys.executable, str(FOLDER / "calibration.py"), "--help"], capture_output=True, text=True, check=True
+    )
+    assert "--quick" in done.stdout

@@ -1,0 +1,88 @@
+"""One sample must stay fast: what is imported for it, and what is not."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+from vcf_builder import site, write_vcf
+
+HEAVY = {
+    "pandas",
+    "numpy",
+    "pyarrow",
+    "matplotlib",
+    "jinja2",
+    "dask",
+    "distributed",
+    "scipy",
+    "typst",
+    "pydantic",
+}
+RECORDS = [site("rs429358", gt="0/1:99", format="GT:GQ"), site("rs7412", gt="0/0:99", format="GT:GQ")]
+_PROBE = """
+import json, sys
+from pgx.cli import app
+sys.argv = ["pgx", *sys.argv[1:]]
+try:
+    app()
+finally:
+    print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})), file=sys.stderr)
+"""
+
+
+def imported(tmp_path, *arguments):
+    """Run the command line in a new process and return the top-level modules that it imported."""
+    done = subprocess.run(
+        [sys.executable, "-c", _PROBE, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        env={"PATH": "", "PYTHONUTF8": "1"},
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    return set(json.loads(done.stderr.splitlines()[-1])), done.stdout
+
+
+def needed_by_typer(tmp_path):
+    """Return what typer itself imports: that is not ours to avoid."""
+    done = subprocess.run(
+        [sys.executable, "-c", "import sys, json, typer; print(json.dumps(list(sys.modules)))"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=tmp_path,
+    )
+    return {name.partition(".")[0] for name in json.loads(done.stdout)}
+
+
+@pytest.mark.parametrize("form", ["text", "json", "jsonl", "tsv"])
+def test_one_sample_imports_nothing_heavy(tmp_path, form):
+    path = write_vcf(tmp_path / "a.vcf.gz", records=RECORDS, index="tbi")
+    modules, output = imported(tmp_path, "annotate", path, "-f", form)
+    assert output
+    assert "pysam" in modules, "the probe must see what is imported"
+    assert modules & HEAVY - needed_by_typer(tmp_path) == set()
+
+
+def test_inspecting_imports_nothing_heavy(tmp_path):
+    path = write_vcf(tmp_path / "a.vcf.gz", records=RECORDS, index="tbi")
+    modules, _ = imported(tmp_path, "inspect", path)
+    assert modules & HEAVY - needed_by_typer(tmp_path) == set()
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["annotate", "--help"], ["--version"]])
+def test_help_imports_no_reader(tmp_path, arguments):
+    modules, output = imported(tmp_path, *arguments)
+    assert output
+    assert modules & (HEAVY | {"pysam"}) - needed_by_typer(tmp_path) == set()
+
+
+def test_a_file_on_disk_needs_no_network_library(tmp_path):
+    path = write_vcf(tmp_path / "a.vcf.gz", records=RECORDS, index="tbi")
+    modules, _ = imported(tmp_path, "annotate", path)
+    assert modules & {"http", "ssl", "requests", "socketserver"} == set()
