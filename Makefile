@@ -54,11 +54,13 @@ demo: $(STAMP) ## annotate two sample files and print their reports
 test: $(STAMP) ## run all tests (make test PYTEST_ARGS="-k name")
 	@$(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
 
-lint: $(STAMP) ## check style, format, types and the direction of imports
+lint: $(STAMP) ## check style, format, types, the direction of imports, and the evidence
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/pgx evidence check
+	$(BIN)/pgx evidence check examples/evidence
 
 bench: $(STAMP) ## run what benchmarks/ measures
 	@for script in benchmarks/bench_*.py; do \
