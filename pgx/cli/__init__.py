@@ -16,6 +16,7 @@ from pgx import __version__
 from pgx.cli.annotate import annotate
 from pgx.cli.evidence import app as evidence_app
 from pgx.cli.inspect import inspect
+from pgx.cli.report import report
 from pgx.errors import PgxError
 
 _INTERRUPTED = 130
@@ -45,6 +46,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 app.command()(annotate)
+app.command()(report)
 app.command()(inspect)
 app.add_typer(evidence_app, name="evidence")
 

@@ -9,21 +9,25 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pgx.cli.form import (
+    Format,
+    FormatOption,
+    HandoutOption,
+    LangOption,
+    MetaOption,
+    OutputOption,
+    SealedOption,
+    make_form,
+    with_handout,
+)
+from pgx.errors import UsageError
+
 if TYPE_CHECKING:
     from pgx.report import SampleReport
 
 _INDETERMINATE_UNDER_STRICT = 6
 _RESULT = "Options that change the result"
 _PERSON = "Who it is for"
-
-
-class Format(StrEnum):
-    """Output formats."""
-
-    TEXT = "text"
-    JSON = "json"
-    JSONL = "jsonl"
-    TSV = "tsv"
 
 
 class AbsentSites(StrEnum):
@@ -40,12 +44,8 @@ def annotate(
     sample: Annotated[
         list[str] | None, typer.Option("-s", "--sample", help="Report this sample only; may be repeated.")
     ] = None,
-    format_: Annotated[
-        Format | None, typer.Option("-f", "--format", help="text unless -o has another ending.")
-    ] = None,
-    output: Annotated[
-        str, typer.Option("-o", "--output", help="A file (.txt .json .jsonl .tsv), or - for stdout.")
-    ] = "-",
+    format_: FormatOption = None,
+    output: OutputOption = "-",
     strict: Annotated[bool, typer.Option(help="Exit 6 if a status is indeterminate.")] = False,
     digest: Annotated[bool, typer.Option(help="Record a SHA-256 of the whole input.")] = False,
     assembly: Annotated[
@@ -108,14 +108,28 @@ def annotate(
         bool,
         typer.Option("--reveal-minor", help="Show a minor's result all the same.", rich_help_panel=_PERSON),
     ] = False,
+    report_meta: MetaOption = None,
+    sealed: SealedOption = False,
+    lang: LangOption = "en",
+    handout: HandoutOption = None,
+    all_records: Annotated[
+        bool,
+        typer.Option(
+            "--all-records",
+            help="vcf: the whole input, not only the two sites.",
+            rich_help_panel="How it looks",
+        ),
+    ] = False,
 ) -> None:
     """Annotate one input and report on its samples."""
+    from pgx.cli.output import format_for, write_reports
     from pgx.single import Options
     from pgx.single import annotate as run
-    from pgx.cli.output import format_for, write
-    from pgx.render.formats import streams
 
-    form = format_for(output, format_)
+    name = format_for(output, format_)
+    if all_records and name != Format.VCF:
+        raise UsageError("only vcf has records", where="--all-records", cure="Add -f vcf, or leave it out")
+    form = make_form(name, meta=report_meta, sealed=sealed, lang=lang, handout=handout)
     result = run(
         source,
         Options(
@@ -139,7 +153,13 @@ def annotate(
         ),
     )
     undetermined: list[str] = []
-    write(streams()[form](result.run, _watched(result.samples, undetermined)), output)
+    reports = with_handout(result.run, _watched(result.samples, undetermined), handout, form)
+    if name == Format.VCF:
+        from pgx.vcf.write import write_vcf
+
+        write_vcf(source, result.run, tuple(reports), output, all_records=all_records)
+    else:
+        write_reports(name, result.run, reports, output, form)
     if strict and undetermined:
         raise typer.Exit(_INDETERMINATE_UNDER_STRICT)
 

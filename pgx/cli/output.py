@@ -1,4 +1,4 @@
-"""Where a report goes: standard output, or a file that appears whole or not at all."""
+"""Where a report goes: standard output, a file that appears whole or not at all, or a folder of files."""
 
 from __future__ import annotations
 
@@ -7,14 +7,33 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
+from itertools import chain, islice
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from pgx.errors import OutputError, UsageError
 
+if TYPE_CHECKING:
+    from pgx.render.form import Form
+    from pgx.render.formats import Page
+    from pgx.report import Run, SampleReport
+
 STANDARD_OUTPUT = "-"
 #: File endings by format; the first that fits decides.
-ENDINGS = {".txt": "text", ".json": "json", ".jsonl": "jsonl", ".tsv": "tsv"}
+ENDINGS = {
+    ".fhir.json": "fhir",
+    ".txt": "text",
+    ".json": "json",
+    ".jsonl": "jsonl",
+    ".tsv": "tsv",
+    ".html": "html",
+    ".pdf": "pdf",
+    ".vcf": "vcf",
+    ".vcf.gz": "vcf",
+    ".bcf": "vcf",
+}
+ONE_SAMPLE_FORMATS = frozenset({"html", "pdf", "fhir"})
+INDEX = "index.tsv"
 
 
 def format_for(output: str, asked: str | None) -> str:
@@ -26,7 +45,7 @@ def format_for(output: str, asked: str | None) -> str:
         The ending of the output names no format.
     """
     if asked is not None:
-        return asked
+        return str(asked)
     if output == STANDARD_OUTPUT:
         return "text"
     for ending, name in ENDINGS.items():
@@ -39,8 +58,64 @@ def format_for(output: str, asked: str | None) -> str:
     )
 
 
-def write(chunks: Iterable[str], output: str) -> None:
-    """Write text to `output` ("-" for standard output).
+def write_reports(name: str, run: Run, samples: Iterable[SampleReport], output: str, form: Form) -> None:
+    """Write samples in the format `name` (any but vcf) to `output`: a file, "-", or a folder.
+
+    Raises
+    ------
+    UsageError
+        Several samples in a format that holds one, and `output` is no folder.
+    OutputError
+        The output cannot be written.
+    """
+    from pgx.render.formats import page, streams
+
+    if name in ONE_SAMPLE_FORMATS:
+        _write_pages(page(name, form), run, samples, output)
+    else:
+        write(streams(form)[name](run, samples), output)
+
+
+def _write_pages(page: Page, run: Run, samples: Iterable[SampleReport], output: str) -> None:
+    if _is_folder(output):
+        _write_folder(page, run, samples, Path(output))
+        return
+    rest = iter(samples)
+    first = list(islice(rest, 2))
+    if len(first) > 1:
+        raise UsageError(
+            "this format holds one sample, and the input has several",
+            where=output,
+            cure="Name one with -s, or give a folder: -o FOLDER/",
+        )
+    write((page.render(run, report) for report in chain(first, rest)), output)
+
+
+def _is_folder(output: str) -> bool:
+    if output == STANDARD_OUTPUT:
+        return False
+    return output.endswith("/") or Path(output).is_dir() or not Path(output).suffix
+
+
+def _write_folder(page: Page, run: Run, samples: Iterable[SampleReport], folder: Path) -> None:
+    """Write one file a sample, and an index that says which is whose."""
+    from pgx.render.filenames import file_stem
+    from pgx.render.tsv import safe_cell
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _cannot_write(str(folder), error) from error
+    rows = ["file\tsample\n"]
+    for report in samples:
+        name = file_stem(report.sample) + page.ending
+        write([page.render(run, report)], str(folder / name))
+        rows.append(f"{name}\t{safe_cell(report.sample)}\n")
+    write(rows, str(folder / INDEX))
+
+
+def write(chunks: Iterable[str | bytes], output: str) -> None:
+    """Write text (as UTF-8) or bytes to `output` ("-" for standard output).
 
     A file is written beside its place under a temporary name and moved there when it is complete, so a
     failed run leaves an earlier file as it was.
@@ -52,15 +127,19 @@ def write(chunks: Iterable[str], output: str) -> None:
     """
     if output == STANDARD_OUTPUT:
         for chunk in chunks:
-            sys.stdout.write(chunk)
+            if isinstance(chunk, str):
+                sys.stdout.write(chunk)
+            else:
+                sys.stdout.flush()
+                sys.stdout.buffer.write(chunk)
         sys.stdout.flush()
         return
-    with _replacing(Path(output)) as handle:
+    with replacing(Path(output)) as handle:
         for chunk in chunks:
-            _put(handle, chunk, output)
+            _put(handle, chunk.encode() if isinstance(chunk, str) else chunk, output)
 
 
-def _put(handle: TextIO, chunk: str, output: str) -> None:
+def _put(handle: BinaryIO, chunk: bytes, output: str) -> None:
     try:
         handle.write(chunk)
     except OSError as error:
@@ -68,12 +147,13 @@ def _put(handle: TextIO, chunk: str, output: str) -> None:
 
 
 @contextlib.contextmanager
-def _replacing(path: Path) -> Iterator[TextIO]:
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """Open a file that takes the place of `path` when the block ends well, and is gone when it does not."""
     if path.exists() and not path.is_file():
         # A pipe or a device is written as it is: there is nothing to put in its place.
         if path.is_dir():
             raise OutputError("is a folder", where=str(path), cure="Give a file name after -o")
-        with path.open("w", encoding="utf-8", newline="") as handle:
+        with path.open("wb") as handle:
             yield handle
         return
     try:
@@ -82,7 +162,7 @@ def _replacing(path: Path) -> Iterator[TextIO]:
         raise _cannot_write(str(path), error) from error
     temporary = Path(name)
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as handle:
+        with os.fdopen(descriptor, "wb") as handle:
             yield handle
             try:
                 handle.flush()

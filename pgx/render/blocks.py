@@ -1,4 +1,4 @@
-"""The pieces of which a readable report is made. They hold words, no layout: every format lays out the same ones."""
+"""The pieces of a readable report. They hold words and no layout: every format lays out the same ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One self-contained HTML file: no script, no network, readable from a disk. jinja2 is imported on first use."""
+"""One self-contained HTML file: no script, no network, opens from a disk. jinja2 is imported on first use."""
 
 from __future__ import annotations
 

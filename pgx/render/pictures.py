@@ -52,7 +52,7 @@ class Bar(Struct, frozen=True, kw_only=True):
 
 
 class Mark(Struct, frozen=True, kw_only=True):
-    """One finding on the map, seen from the ε4 carriers: side -1 less, 0 none, 1 more; `people` None if unknown."""
+    """One finding on the map, seen from ε4 carriers: side -1 less, 0 none, 1 more; `people` None: unknown."""
 
     letter: str
     claim_id: str

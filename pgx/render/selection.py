@@ -6,7 +6,7 @@ import functools
 from collections.abc import Sequence
 
 from pgx.evidence import ContextItem
-from pgx.reference import Facts, Origin, load
+from pgx.reference import Facts, Provenance, load
 from pgx.report import SampleReport
 
 _BY_USE = "efficacy"
@@ -14,7 +14,7 @@ _BY_USE = "efficacy"
 
 class _ReportFile(Facts, frozen=True, kw_only=True):
     context_topics: tuple[str, ...]
-    provenance: Origin
+    provenance: Provenance
 
 
 @functools.cache

@@ -1,4 +1,4 @@
-"""The part on how sure the call is: letters, probabilities, the second-best answer and what it would change."""
+"""How sure the call is: letters, probabilities, the second-best answer and what it would change."""
 
 from __future__ import annotations
 
@@ -48,7 +48,9 @@ def _chromosome_lines(report: SampleReport, words: Wording) -> Iterable[Block]:
     drawn = chromosomes(report)
     say = words.say
     first, second = report.sites
-    rows = [(say("picture", "chromosome"), first.rsid, second.rsid, say("picture", "haplotype"))]
+    rows: list[tuple[str, ...]] = [
+        (say("picture", "chromosome"), first.rsid, second.rsid, say("picture", "haplotype"))
+    ]
     for number, one in enumerate(drawn.pair, start=1):
         cells = [
             letter_text(letter, assumed=assumed, words=words)

@@ -1,10 +1,11 @@
-"""The three pictures as SVG, drawn from `pgx.render.pictures`. Colours are classes: a page or a PDF sets them.
+"""The three pictures as SVG, drawn from `pgx.render.pictures`. Colours are classes that a page or a PDF sets.
 
 Widths are chosen so that the smallest letters stay readable on a screen of 320 pixels.
 """
 
 from __future__ import annotations
 
+import math
 from html import escape
 
 from pgx.render.pictures import Chromosome, Mark, bars, chromosomes, evidence_marks
@@ -35,7 +36,8 @@ class _Canvas:
     def rect(self, box: tuple[float, float, float, float], kind: str, radius: float = 0) -> None:
         x, y, width, height = box
         self.shapes.append(
-            f'<rect x="{x:g}" y="{y:g}" width="{width:g}" height="{height:g}" rx="{radius:g}" class="{kind}"/>'
+            f'<rect x="{x:g}" y="{y:g}" width="{width:g}" height="{height:g}" rx="{radius:g}" '
+            f'class="{kind}"/>'
         )
 
     def line(self, start: tuple[float, float], end: tuple[float, float], kind: str) -> None:
@@ -167,9 +169,8 @@ def _map(name: str, report: SampleReport, words: Wording) -> tuple[str, str]:
         canvas.text(222, y - 2, unknown if mark.people is None else f"n {mark.people}", "small")
         canvas.text(222, y + 12, level, "small")
         side = words.say("side", row.side)
-        said.append(
-            words.say("picture", "map_row", letter=mark.letter, direction=side, size=size, certainty=level)
-        )
+        facts = {"letter": mark.letter, "direction": side, "size": size, "certainty": level}
+        said.append(words.say("picture", "map_row", **facts))
         y += 36
     canvas.description = " ".join(said)
     return canvas.svg(y - 10), canvas.description
@@ -189,4 +190,4 @@ def _mark(canvas: _Canvas, mark: Mark, y: float) -> None:
 
 def _radius(people: int) -> float:
     """Let the area grow with the number of people, within what can be drawn."""
-    return min(_BIGGEST, max(_SMALLEST, float(people) ** 0.5))
+    return min(_BIGGEST, max(_SMALLEST, math.sqrt(people)))

@@ -14,10 +14,9 @@ def chance(words: Wording, probability: float) -> str:
     text = percent(probability)
     if not words.has("number", "decimal"):
         return text
-    text = text.replace(".", words.say("number", "decimal"))
-    return text.replace("more than", words.say("number", "more")).replace(
-        "less than", words.say("number", "less")
-    )
+    for english, key in ((".", "decimal"), ("more than", "more"), ("less than", "less")):
+        text = text.replace(english, words.say("number", key))
+    return text
 
 
 def capitalised(text: str) -> str:

@@ -1,4 +1,4 @@
-"""What an appendix holds: mechanism, composition, animal studies, other products; for all samples the same."""
+"""What an appendix holds: mechanism, composition, animal studies, other products; alike for all samples."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pgx.calling import DiplotypeCall, rests_on_assumption
 from pgx.evidence import ContextReport, Response
 from pgx.observe import EvidenceKind, Finding, Observation
-from pgx.reference import Facts, Origin, load
+from pgx.reference import Facts, Provenance, load
 from pgx.report.model import (
     CalculationRow,
     Flag,
@@ -27,7 +27,7 @@ _WEIGHT = {"critical": 0, "warning": 1, "info": 2}
 
 
 class _FlagFile(Facts, frozen=True, kw_only=True):
-    provenance: Origin
+    provenance: Provenance
     severity: dict[str, str]
 
 

@@ -139,7 +139,7 @@ class SiteReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Flag(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Something the reader must know: severity "info", "warning" or "critical"; `values` go into its words."""
+    """Something the reader must know: severity "info", "warning" or "critical"; `values` fill its words."""
 
     code: str
     severity: str

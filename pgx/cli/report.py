@@ -1,0 +1,112 @@
+"""`pgx report`: a stored result in any format but vcf, byte for byte as `pgx annotate` writes it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pgx.cli.form import (
+    Format,
+    FormatOption,
+    HandoutOption,
+    LangOption,
+    MetaOption,
+    OutputOption,
+    SealedOption,
+    make_form,
+    with_handout,
+)
+from pgx.errors import FormatError, InputError, NotFoundError, SampleError, UsageError
+
+if TYPE_CHECKING:
+    from pgx.report import Document, SampleReport
+
+_STANDARD_INPUT = "-"
+
+
+def report(
+    source: Annotated[
+        str, typer.Argument(metavar="RESULT", help="A stored result (.json or .jsonl), or - for stdin.")
+    ],
+    sample: Annotated[
+        list[str] | None, typer.Option("-s", "--sample", help="Report this sample only; may be repeated.")
+    ] = None,
+    format_: FormatOption = None,
+    output: OutputOption = "-",
+    report_meta: MetaOption = None,
+    sealed: SealedOption = False,
+    lang: LangOption = "en",
+    handout: HandoutOption = None,
+) -> None:
+    """Report again from a stored result."""
+    from pgx.cli.output import format_for, write_reports
+
+    name = format_for(output, format_)
+    if name == Format.VCF:
+        raise UsageError(
+            "a stored result does not hold the records of the input", where="-f vcf", cure="Use pgx annotate"
+        )
+    form = make_form(name, meta=report_meta, sealed=sealed, lang=lang, handout=handout)
+    stored = read_result(source)
+    chosen = choose(stored, tuple(sample or ()), where=source)
+    write_reports(name, stored, with_handout(stored, chosen, handout, form), output, form)
+
+
+def read_result(source: str) -> Document:
+    """Read a stored result: one document, or one a line if all are of the same run.
+
+    Raises
+    ------
+    InputError
+        It cannot be read, or is no result of pgx.
+    """
+    from pgx.report import Document, from_json
+
+    data = _bytes(source)
+    lines = [line for line in data.splitlines() if line.strip()]
+    if len(lines) < 2 or not lines[0].rstrip().endswith(b"}"):
+        return from_json(data, where=source)
+    documents = [from_json(line, where=source) for line in lines]
+    first = documents[0]
+    samples: list[SampleReport] = []
+    for document in documents:
+        if Document.of(document, ()) != Document.of(first, ()):
+            raise FormatError("holds results of several inputs", where=source, cure="Part it by input first")
+        samples += document.samples
+    return Document.of(first, tuple(samples))
+
+
+def _bytes(source: str) -> bytes:
+    if source == _STANDARD_INPUT:
+        return sys.stdin.buffer.read()
+    try:
+        return Path(source).read_bytes()
+    except (FileNotFoundError, ValueError) as error:
+        raise NotFoundError("no such file", where=source, cure="Check the path") from error
+    except IsADirectoryError as error:
+        raise UsageError("is a folder", where=source, cure="Give a .json or .jsonl file") from error
+    except OSError as error:
+        raise InputError(
+            f"cannot be read ({error.strerror})", where=source, cure="Check its permissions"
+        ) from error
+
+
+def choose(stored: Document, wanted: tuple[str, ...], *, where: str) -> tuple[SampleReport, ...]:
+    """Return the samples that are wanted, in that order; all if none is named.
+
+    Raises
+    ------
+    SampleError
+        The result does not have one of them.
+    """
+    if not wanted:
+        return stored.samples
+    by_name = {item.sample: item for item in stored.samples}
+    missing = [name for name in wanted if name not in by_name]
+    if missing:
+        shown = ", ".join(list(by_name)[:5]) + (" ..." if len(by_name) > 5 else "")
+        raise SampleError(f"no sample '{missing[0]}'", where=where, cure=f"The result has: {shown}")
+    return tuple(by_name[name] for name in dict.fromkeys(wanted))

@@ -1,0 +1,257 @@
+"""The input again as VCF or BCF, with the answers in fields of their own.
+
+Records are carried as the text that htslib prints; only columns are added. FORMAT fields, so that one
+record can answer for many samples:
+
+    PGX_DT  diplotype            PGX_PR  probability of the most probable diplotype
+    PGX_ST  e4 status            PGX_E4  copies of e4
+    PGX_AS  1 where the answer rests on letters that were assumed
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+
+import pysam
+import pysam.bcftools
+
+from pgx.builds import contig_names, find_assembly
+from pgx.errors import OutputError, UsageError, printable
+from pgx.report import Run, SampleReport
+from pgx.sites import sites_on
+from pgx.vcf.remote import reachable
+from pgx.vcf.source import Source, look, reading
+
+_PREFIX = "PGX_"
+_FIELDS = (
+    ("PGX_DT", "String", "APOE diplotype; missing where it is not determined"),
+    ("PGX_PR", "Float", "Probability of the most probable APOE diplotype"),
+    ("PGX_ST", "String", "APOE e4 status; indeterminate does not mean non-carrier"),
+    ("PGX_E4", "Integer", "Copies of APOE e4; missing where they are not determined"),
+    ("PGX_AS", "Integer", "1 where the answer rests on letters that were assumed, not read"),
+)
+_KEYS = tuple(name for name, _, _ in _FIELDS)
+_STALE_COUNTS = frozenset({"AC", "AN", "AF", "NS", "MAF", "AC_Het", "AC_Hom", "AC_Hemi"})
+_INDEX_NUMBER = re.compile(r",IDX=\d+")
+_STANDARD = "-"
+
+
+def write_vcf(
+    path: str, run: Run, reports: Sequence[SampleReport], output: str, *, all_records: bool = False
+) -> None:
+    """Write the records of `path` at the sites, or all of them, with the answers of `reports`.
+
+    The kind follows the ending of `output`: .vcf.gz is bgzip with an index, .bcf has one too.
+
+    Raises
+    ------
+    UsageError
+        The input is standard input, which cannot be read twice.
+    InputError, OutputError
+        The input cannot be read (again), or the output cannot be written.
+    """
+    if path == _STANDARD:
+        raise UsageError(
+            "vcf reads the input twice, and standard input can be read once",
+            where="-f vcf",
+            cure="Save the input as a file",
+        )
+    lines = annotated_lines(path, run, reports, all_records=all_records)
+    if output == _STANDARD:
+        for line in lines:
+            sys.stdout.write(line)
+        sys.stdout.flush()
+        return
+    _write_file(lines, Path(output))
+
+
+def annotated_lines(
+    path: str, run: Run, reports: Sequence[SampleReport], *, all_records: bool
+) -> Iterator[str]:
+    """Yield the header as one piece, then a line a record, each with its newline."""
+    with reachable(look(path)) as source, reading(source, index=source.usable_index) as handle:
+        columns = {name: number for number, name in enumerate(handle.header.samples)}
+        chosen = [columns[report.sample] for report in reports]
+        yield _header(handle.header, run, reports)
+        answers = [_answers(report) for report in reports]
+        whole = len(chosen) == len(columns)
+        at_site = _site_test(run)
+        for record in _records(handle, source, run, at_site, all_records=all_records):
+            fields = str(record).rstrip("\n").split("\t")
+            if not whole and len(fields) > 8:
+                fields = [
+                    *fields[:7],
+                    _without_counts(fields[7]),
+                    fields[8],
+                    *(fields[9 + n] for n in chosen),
+                ]
+            elif whole and len(fields) > 9:
+                fields = [*fields[:9], *(fields[9 + n] for n in chosen)]
+            if at_site(record):
+                _add(fields, answers)
+            yield "\t".join(fields) + "\n"
+
+
+def _records(
+    handle: pysam.VariantFile,
+    source: Source,
+    run: Run,
+    at_site: Callable[[pysam.VariantRecord], bool],
+    *,
+    all_records: bool,
+) -> Iterable[pysam.VariantRecord]:
+    if all_records:
+        return iter(handle)
+    if source.usable_index is None or handle.index is None:
+        return (record for record in handle if at_site(record))
+    found: dict[str, pysam.VariantRecord] = {}
+    wanted = {name.lower() for name in contig_names()}
+    for contig in filter(lambda name: name.lower() in wanted, map(str, handle.header.contigs)):
+        for position in _positions(run):
+            try:
+                overlapping = list(handle.fetch(contig, position - 1, position))
+            except ValueError:  # a contig of the header that the index does not know has no records
+                continue
+            for record in overlapping:
+                found.setdefault(str(record), record)
+    return sorted(found.values(), key=lambda record: (record.rid, record.start))
+
+
+def _positions(run: Run) -> tuple[int, ...]:
+    return tuple(site.position for site in sites_on(find_assembly(run.input.assembly)))
+
+
+def _site_test(run: Run) -> Callable[[pysam.VariantRecord], bool]:
+    """Return a test whether a record covers a site of the assembly (1-based positions, both ends inside)."""
+    places = _positions(run)
+    first, last = min(places), max(places)
+    wanted = {name.lower() for name in contig_names()}
+
+    def covers(record: pysam.VariantRecord) -> bool:
+        start, end = record.start + 1, record.stop
+        if start > last or end < first:
+            return False
+        return record.chrom.lower() in wanted and any(start <= place <= end for place in places)
+
+    return covers
+
+
+def _answers(report: SampleReport) -> tuple[str, ...]:
+    genotype = report.genotype
+    return (
+        genotype.diplotype or ".",
+        f"{genotype.diplotype_probability:.10g}",
+        genotype.e4_status,
+        "." if genotype.e4_copies is None else str(genotype.e4_copies),
+        str(int(genotype.assumed)),
+    )
+
+
+def _add(fields: list[str], answers: Sequence[tuple[str, ...]]) -> None:
+    """Add the answers to a split record, in place; answers of an earlier run are replaced."""
+    if len(fields) < 10:
+        return
+    keys = [] if fields[8] in {".", ""} else fields[8].split(":")
+    kept = [number for number, key in enumerate(keys) if key not in _KEYS]
+    fields[8] = ":".join([*(keys[number] for number in kept), *_KEYS])
+    for column, answer in enumerate(answers, start=9):
+        values = fields[column].split(":")
+        old = [values[number] if number < len(values) else "." for number in kept]
+        fields[column] = ":".join([*old, *answer])
+
+
+def _without_counts(info: str) -> str:
+    """Drop counts over samples that are no longer there."""
+    kept = [entry for entry in info.split(";") if entry.partition("=")[0] not in _STALE_COUNTS]
+    return ";".join(kept) or "."
+
+
+def _header(header: pysam.VariantHeader, run: Run, reports: Sequence[SampleReport]) -> str:
+    lines = [_INDEX_NUMBER.sub("", line) for line in str(header).splitlines()]
+    kept = [line for line in lines[:-1] if not line.startswith((f"##FORMAT=<ID={_PREFIX}", "##pgx_"))]
+    fixed = "\t".join([*lines[-1].split("\t")[:9], *(report.sample for report in reports)])
+    return "\n".join([*kept, *_own_lines(run, reports), fixed]) + "\n"
+
+
+def _own_lines(run: Run, reports: Sequence[SampleReport]) -> Iterator[str]:
+    for name, kind, text in _FIELDS:
+        yield f'##FORMAT=<ID={name},Number=1,Type={kind},Description="{text}">'
+    yield f"##pgx_version={run.tool.version}"
+    yield f"##pgx_reference={run.reference.release} {run.reference.digest}"
+    yield f"##pgx_created={run.created}"
+    yield f"##pgx_assembly={run.input.assembly}"
+    yield f"##pgx_absent_sites={run.parameters.absent_sites}"
+    for number, report in enumerate(reports, start=1):
+        if all(site.record is None for site in report.sites):
+            diplotype, probability, status, copies, assumed = _answers(report)
+            yield (
+                f"##pgx_sample=<ID=S{number},Name={_quoted(report.sample)},Records=0,Diplotype={diplotype},"
+                f"Probability={probability},Status={status},Copies={copies},Assumed={assumed}>"
+            )
+
+
+def _quoted(text: str) -> str:
+    escaped = printable(text).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _write_file(lines: Iterable[str], path: Path) -> None:
+    """Write beside the place and move there; the index follows the data."""
+    kind = _kind(path)
+    try:
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".pgx.") as folder:
+            made = Path(folder) / f"out{kind}"
+            _write_kind(lines, made, kind)
+            index = _index(made, kind)
+            made.replace(path)
+            for old in (".tbi", ".csi"):
+                Path(f"{path}{old}").unlink(missing_ok=True)
+            if index is not None:
+                index.replace(f"{path}{index.suffix}")
+    except OSError as error:
+        raise OutputError(
+            f"cannot be written ({error.strerror or error})",
+            where=str(path),
+            cure="Check the folder, its permissions and space",
+        ) from error
+
+
+def _kind(path: Path) -> str:
+    name = path.name.lower()
+    return ".vcf.gz" if name.endswith(".vcf.gz") else ".bcf" if name.endswith(".bcf") else ".vcf"
+
+
+def _write_kind(lines: Iterable[str], made: Path, kind: str) -> None:
+    if kind == ".vcf.gz":
+        with pysam.BGZFile(str(made), "wb", None) as packed:
+            for line in lines:
+                packed.write(line.encode())
+        return
+    plain = made if kind == ".vcf" else made.with_suffix(".vcf")
+    with plain.open("w", encoding="utf-8", newline="") as handle:
+        handle.writelines(lines)
+    if kind == ".bcf":
+        with (
+            pysam.VariantFile(str(plain)) as source,
+            pysam.VariantFile(str(made), "wb", header=source.header) as target,
+        ):
+            for record in source:
+                target.write(record)
+
+
+def _index(made: Path, kind: str) -> Path | None:
+    """Index a packed file; one whose records are out of order has none."""
+    if kind == ".vcf":
+        return None
+    try:
+        if kind == ".bcf":
+            pysam.bcftools.index("-f", "-c", str(made))  # type: ignore[attr-defined]
+        else:
+            pysam.tabix_index(str(made), preset="vcf", force=True)
+    except (OSError, ValueError, pysam.SamtoolsError):
+        return None
+    return next((found for end in (".tbi", ".csi") if (found := Path(f"{made}{end}")).is_file()), None)
