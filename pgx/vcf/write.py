@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pysam
 import pysam.bcftools
+import pysam.utils
 
 from pgx.builds import contig_names, find_assembly
 from pgx.errors import OutputError, UsageError, printable
@@ -249,9 +250,9 @@ def _index(made: Path, kind: str) -> Path | None:
         return None
     try:
         if kind == ".bcf":
-            pysam.bcftools.index("-f", "-c", str(made))  # type: ignore[attr-defined]
+            pysam.bcftools.index("-f", "-c", str(made))
         else:
             pysam.tabix_index(str(made), preset="vcf", force=True)
-    except (OSError, ValueError, pysam.SamtoolsError):
+    except (OSError, ValueError, pysam.utils.SamtoolsError):
         return None
     return next((found for end in (".tbi", ".csi") if (found := Path(f"{made}{end}")).is_file()), None)
