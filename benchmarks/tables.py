@@ -12,11 +12,11 @@ from pathlib import Path
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 
 
-def markdown(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """Return a Markdown table; every column but the first is right-aligned."""
+def markdown(header: Sequence[str], rows: Sequence[Sequence[object]], *, numbers: bool = True) -> str:
+    """Return a Markdown table; with `numbers` every column but the first is right-aligned."""
     lines = [
         "| " + " | ".join(header) + " |",
-        "|" + "|".join("---" if column == 0 else "---:" for column in range(len(header))) + "|",
+        "|" + "|".join("---:" if numbers and column else "---" for column in range(len(header))) + "|",
     ]
     lines += ["| " + " | ".join(str(cell) for cell in row) + " |" for row in rows]
     return "\n".join(lines)

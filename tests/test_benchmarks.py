@@ -184,3 +184,15 @@ def test_the_calibration_can_be_called_from_the_command_line():
         [sys.executable, str(FOLDER / "calibration.py"), "--help"], capture_output=True, text=True, check=True
     )
     assert "--quick" in done.stdout
+
+
+def test_no_answer_of_the_comparison_is_wrong_and_the_document_is_current(run_pgx):
+    from compare import table
+
+    def run(arguments):
+        outcome = run_pgx(*arguments)
+        return outcome.exit_code, outcome.stdout
+
+    text, wrong = table(run)
+    assert wrong == []
+    assert text in (FOLDER.parent / "docs" / "comparison.md").read_text("utf-8")
