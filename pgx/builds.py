@@ -166,9 +166,10 @@ def decide(
     name = decision.assembly.name
     spelled = [item for item in records if item.kind is EvidenceKind.RECORD_LETTERS]
     if spelled and name not in _names(records):
+        first = decision.evidence[0].detail
+        subject = first if requested != AUTO else f"the header ({first})"
         raise AssemblyError(
-            f"{decision.evidence[0].detail} says {name}, the records say {spelled[0].assembly}"
-            f" ({spelled[0].detail})",
+            f"{subject} says {name}, the records say {spelled[0].assembly} ({spelled[0].detail})",
             where=where,
             cure="Correct the header or the option, or make the file again from its source",
         )

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import math
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 import pysam
 from msgspec import Struct
+from msgspec.structs import replace
 
 from pgx.builds import HeaderFacts, contig_names
 from pgx.errors import FormatError
 from pgx.observe import SiteRecord
 from pgx.sites import definitions, positions, rsids
+from pgx.vcf.plain import plain_record
 from pgx.vcf.remote import check_scan_allowed, reachable
 from pgx.vcf.source import Source, look, reading
 
+#: What pysam raises on damaged input; ValueError includes text that is not UTF-8.
+_PYSAM_ERRORS = (OSError, ValueError, TypeError, AssertionError, KeyError, OverflowError, NotImplementedError)
 _REFERENCE_KEYS = frozenset({"reference", "assembly"})
 
 
@@ -76,11 +79,25 @@ def read_sites(path: str) -> VcfContent:
     InputError
         Missing, empty, unreadable, not a VCF or BCF, truncated, or without samples.
     """
-    with reachable(look(path)) as source, reading(source, index=source.usable_index) as handle:
+    with reachable(look(path)) as source:
+        try:
+            return _read(path, source)
+        except _IndexMisfitError:  # as good as a stale one: the second pass reads the whole input
+            return _read(path, replace(source, index_is_stale=True))
+
+
+class _IndexMisfitError(Exception):
+    """The index is not that of this file."""
+
+
+def _read(path: str, source: Source) -> VcfContent:
+    with reading(source, index=source.usable_index) as handle:
         digest, header, samples, gl_is_phred = _header(handle.header, source)
         indexed = source.usable_index is not None and handle.index is not None
         if not indexed:
             check_scan_allowed(source)
+        elif not _index_fits(handle):
+            raise _IndexMisfitError
         found, unsorted = _by_index(handle, source) if indexed else _by_scan(handle, source)
         facts = InputFacts(
             path=source.name or path,
@@ -95,18 +112,31 @@ def read_sites(path: str) -> VcfContent:
             unsorted=unsorted,
         )
     records = tuple(found)
+    named = [name for name, _, _ in header.contigs]
+    shown = [record.contig for record in records if _is_wanted(record.contig)]
     return VcfContent(
         facts=facts,
         header=header,
         samples=samples,
-        contigs=tuple(
-            dict.fromkeys(
-                [name for name, _, _ in header.contigs] + [r.contig for r in records if _is_wanted(r.contig)]
-            )
-        ),
+        contigs=tuple(dict.fromkeys([*named, *shown])),
         records=records,
         gl_is_phred=gl_is_phred,
     )
+
+
+def _index_fits(handle: pysam.VariantFile) -> bool:
+    """Say whether the index leads to the first record; one of another file finds nothing, without error."""
+    try:
+        first = next(iter(handle), None)
+        if first is None:
+            return True
+        wanted = (first.start, first.ref, first.alts)
+        return any(
+            (record.start, record.ref, record.alts) == wanted
+            for record in handle.fetch(first.chrom, first.start, first.start + 1)
+        )
+    except _PYSAM_ERRORS:
+        return False
 
 
 def _is_wanted(name: str) -> bool:
@@ -125,6 +155,8 @@ def _header(header: pysam.VariantHeader, source: Source) -> tuple[str, HeaderFac
             where=source.label,
             cure="Convert it, for example with iconv -f latin1 -t utf-8",
         ) from error
+    except _PYSAM_ERRORS as error:
+        raise FormatError("has a broken header", where=source.label, cure="Write it again") from error
 
 
 def _header_facts(header: pysam.VariantHeader) -> HeaderFacts:
@@ -216,8 +248,8 @@ def _relevant(record: pysam.VariantRecord, source: Source, *, wanted: bool) -> t
         name = record.id
         if not near and (name is None or not _identifier().search(name)):
             return ()
-        plain = _plain(record)
-    except ValueError as error:  # UnicodeDecodeError among them
+        plain = plain_record(record)
+    except _PYSAM_ERRORS as error:
         raise FormatError(
             f"the record at position {record.pos} cannot be read as text",
             where=source.label,
@@ -245,56 +277,9 @@ def _guarded(records: Iterable[pysam.VariantRecord], source: Source) -> Iterator
         for record in records:
             count += 1
             yield record
-    except (OSError, ValueError) as error:
+    except _PYSAM_ERRORS as error:
         raise FormatError(
             f"the record after record {count} cannot be read: the file is damaged or truncated",
             where=source.label,
             cure="Check it with bcftools view, and copy or write it again",
         ) from error
-
-
-def _plain(record: pysam.VariantRecord) -> SiteRecord:
-    """Copy a record into plain text. htslib prints the columns; what it read is not interpreted twice."""
-    columns = str(record).rstrip("\n").split("\t")
-    fixed, samples = columns[:9], tuple(columns[9:])
-    reference, alternates = fixed[3], fixed[4]
-    form = tuple(fixed[8].split(":")) if len(fixed) > 8 else ()
-    position = record.pos
-    return SiteRecord(
-        contig=fixed[0],
-        position=position,
-        end=max(record.stop, position + len(reference) - 1, position + _longest(form, samples) - 1),
-        identifiers=() if fixed[2] == "." else tuple(fixed[2].split(";")),
-        reference=reference,
-        alternates=() if alternates == "." else tuple(alternates.split(",")),
-        quality=_number(fixed[5]),
-        filters=() if fixed[6] in {".", "PASS", ""} else tuple(fixed[6].split(";")),
-        info=_info(fixed[7]),
-        format=form,
-        samples=samples,
-        fixed="\t".join(fixed),
-    )
-
-
-def _longest(form: tuple[str, ...], samples: tuple[str, ...]) -> int:
-    """Return the largest FORMAT/LEN of a reference block (VCF 4.5), 0 without one."""
-    if "LEN" not in form:
-        return 0
-    column = form.index("LEN")
-    values = (sample.split(":")[column : column + 1] for sample in samples)
-    return max((int(value[0]) for value in values if value and value[0].isdecimal()), default=0)
-
-
-def _number(text: str) -> float | None:
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
-
-
-def _info(text: str) -> Mapping[str, str]:
-    if text == ".":
-        return {}
-    pairs = (entry.partition("=") for entry in text.split(";") if entry)
-    return {key: value for key, _, value in pairs}

@@ -38,7 +38,7 @@ class Source(Struct, frozen=True, kw_only=True):
     index
         Path of a .csi or .tbi beside it, or None.
     index_is_stale
-        The index is older than the data: it is not used.
+        The index is older than the data, or does not fit it: it is not used.
     name, index_name
         What reports and messages call a URL and its index: without credentials.
     """
@@ -96,13 +96,15 @@ def look(path: str) -> Source:
         return Source(path=path)
     if state.st_size == 0:
         raise FormatError("is empty", where=path, cure=_GIVE_A_VCF)
-    index = next((Path(path + suffix) for suffix in _INDEX_SUFFIXES if Path(path + suffix).is_file()), None)
+    beside = [Path(path + suffix) for suffix in _INDEX_SUFFIXES if Path(path + suffix).is_file()]
+    fresh = [index for index in beside if index.stat().st_mtime_ns >= state.st_mtime_ns]
+    index = next(iter(fresh or beside), None)
     return Source(
         path=path,
         size=state.st_size,
         modified=moment_text(datetime.datetime.fromtimestamp(int(state.st_mtime), datetime.UTC)),
         index=str(index) if index else None,
-        index_is_stale=index is not None and index.stat().st_mtime_ns < state.st_mtime_ns,
+        index_is_stale=index is not None and not fresh,
     )
 
 
@@ -116,7 +118,7 @@ def open_source(source: Source, *, index: str | None) -> pysam.VariantFile:
     """
     try:
         handle = _opened(source, index)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, TypeError) as error:  # TypeError: pysam wants a name for its message
         raise _opening_error(source, error) from error
     if handle.format not in {"VCF", "BCF"}:
         handle.close()
@@ -153,9 +155,9 @@ def reading(source: Source, *, index: str | None) -> Iterator[pysam.VariantFile]
 
 
 def _opened(source: Source, index: str | None) -> pysam.VariantFile:
-    if index is not None:
-        return pysam.VariantFile(source.path, index_filename=index)
     if not _is_plain_gzip(source):
+        if index is not None:
+            return pysam.VariantFile(source.path, index_filename=index)
         return pysam.VariantFile(source.path)
     # By name, pysam asks for the position in the file, which plain gzip does not have; not so as a stream.
     descriptor = os.open(source.path, os.O_RDONLY)
