@@ -42,7 +42,9 @@ def check_installed() -> None:
         It is not.
     """
     if importlib.util.find_spec("typst") is None:
-        raise UsageError("pdf needs typst, which is not installed", where="-f pdf", cure="pip install 'pgx[pdf]'")
+        raise UsageError(
+            "pdf needs typst, which is not installed", where="-f pdf", cure="pip install 'pgx[pdf]'"
+        )
 
 
 @functools.cache
