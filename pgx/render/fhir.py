@@ -31,6 +31,8 @@ class _FhirFile(Facts, frozen=True, kw_only=True):
     provenance: Provenance
     evidence_level_system: str
     identifier_system: str
+    gene: str
+    transcript: str
     systems: dict[str, str]
     profiles: dict[str, str]
     codes: dict[str, str]
@@ -125,13 +127,12 @@ class _Maker:
     def _variant(self, site: SiteReport, facts: SiteDefinition) -> Json:
         key, text = self._assessment(site, facts)
         note = f"{site.rsid}: {self.words.say('state', site.state)}{text}"
+        place = {"value": site.position}
         components = [
             self._gene(),
             *self._assembly(),
             *self._identity(site, facts),
-            _component(
-                "place", valueRange={"low": {"value": site.position}, "high": {"value": site.position}}
-            ),
+            _component("place", valueRange={"low": place, "high": place}),
             _component("coordinates", valueCodeableConcept=_concept("one-based")),
             *self._copies(site, facts),
             _component("conclusion", valueString=note),
@@ -164,10 +165,10 @@ class _Maker:
             {"system": systems["clinvar"], "code": facts.clinvar},
             {"system": systems["dbsnp"], "code": facts.rsid},
         ]
-        coding_hgvs = {"coding": [{"system": systems["hgvs"], "code": f"NM_000041.4:{facts.hgvs_c}"}]}
+        spelled = {"system": systems["hgvs"], "code": f"{_facts().transcript}:{facts.hgvs_c}"}
         found = [
             _component("variation", valueCodeableConcept={"coding": named}),
-            _component("coding-hgvs", valueCodeableConcept=coding_hgvs),
+            _component("coding-hgvs", valueCodeableConcept={"coding": [spelled]}),
         ]
         if self.run.input.assembly == _HGVS_ASSEMBLY:
             genomic = {"coding": [{"system": systems["hgvs"], "code": facts.hgvs_g}]}

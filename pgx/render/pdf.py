@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from pgx.errors import UsageError
-from pgx.render.blocks import Block, Kind
+from pgx.render.blocks import Block, Kind, Narrative
 from pgx.render.form import Form
 from pgx.render.html import TEMPLATES
 from pgx.render.narrative import OPEN_SECTIONS, is_withheld, narrate
@@ -81,6 +81,17 @@ def render(run: Run, report: SampleReport, form: Form | None = None) -> bytes:
     return compiled(data, run, form)
 
 
+def sheet(told: Narrative, run: Run, form: Form) -> bytes:
+    """Return a short text without pictures, such as a hand-out, as PDF/UA-1."""
+    sections = [
+        {"key": part.key, "title": part.title, "blocks": [_words(block) for block in part.blocks]}
+        for part in told.sections
+    ]
+    head = [_words(block) for block in told.head]
+    data = {"title": told.title, "head": head, "before": [], "after": sections, "sealed": None}
+    return compiled(data, run, form)
+
+
 def compiled(data: dict[str, Any], run: Run, form: Form) -> bytes:
     """Return a document of the layout's data, with what every page has."""
     words = form.words
@@ -102,7 +113,17 @@ def compiled(data: dict[str, Any], run: Run, form: Form) -> bytes:
 
 
 def _plain(block: Block, run: Run, report: SampleReport, form: Form) -> dict[str, Any]:
-    plain: dict[str, Any] = {
+    plain = _words(block)
+    plain["sides"] = [[_plain(item, run, report, form) for item in side] for side in block.sides]
+    if block.kind is Kind.PICTURE:
+        svg, description = draw(block.name, run, report, form.words)
+        plain["svg"] = svg.replace("<title", _INK + "<title", 1)
+        plain["alt"] = description
+    return plain
+
+
+def _words(block: Block) -> dict[str, Any]:
+    return {
         "kind": block.kind.value,
         "text": block.text,
         "marks": block.marks,
@@ -111,10 +132,4 @@ def _plain(block: Block, run: Run, report: SampleReport, form: Form) -> dict[str
         "number": block.number,
         "rows": block.rows,
         "shown": block.name not in _CAPTION_IS_SHOWN_ALREADY,
-        "sides": [[_plain(item, run, report, form) for item in side] for side in block.sides],
     }
-    if block.kind is Kind.PICTURE:
-        svg, description = draw(block.name, run, report, form.words)
-        plain["svg"] = svg.replace("<title", _INK + "<title", 1)
-        plain["alt"] = description
-    return plain
