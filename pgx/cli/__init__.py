@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 
 from pgx import __version__
 from pgx.cli.annotate import annotate
+from pgx.cli.cohort import cohort, merge
 from pgx.cli.evidence import app as evidence_app
 from pgx.cli.inspect import inspect
 from pgx.cli.report import report
@@ -46,6 +47,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 app.command()(annotate)
+app.command()(cohort)
+app.command()(merge)
 app.command()(report)
 app.command()(inspect)
 app.add_typer(evidence_app, name="evidence")

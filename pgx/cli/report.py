@@ -29,7 +29,8 @@ _STANDARD_INPUT = "-"
 
 def report(
     source: Annotated[
-        str, typer.Argument(metavar="RESULT", help="A stored result (.json or .jsonl), or - for stdin.")
+        str,
+        typer.Argument(metavar="RESULT", help="A stored result (.json, .jsonl), a cohort folder, or -."),
     ],
     sample: Annotated[
         list[str] | None, typer.Option("-s", "--sample", help="Report this sample only; may be repeated.")
@@ -50,9 +51,20 @@ def report(
             "a stored result does not hold the records of the input", where="-f vcf", cure="Use pgx annotate"
         )
     form = make_form(name, meta=report_meta, sealed=sealed, lang=lang, handout=handout)
-    stored = read_result(source)
+    stored = _of_cohort(source, sample) if Path(source).is_dir() else read_result(source)
     chosen = choose(stored, tuple(sample or ()), where=source)
     write_reports(name, stored, with_handout(stored, chosen, handout, form), output, form)
+
+
+def _of_cohort(folder: str, samples: list[str] | None) -> Document:
+    """Return the report of one sample of a folder that `pgx cohort` wrote."""
+    from pgx.cohort import one_report
+    from pgx.report import Document
+
+    if samples is None or len(samples) != 1:
+        raise UsageError("is a folder", where=folder, cure="Name one sample of the cohort with --sample")
+    run, reports = one_report(Path(folder), samples[0])
+    return Document.of(run, tuple(reports))
 
 
 def read_result(source: str) -> Document:

@@ -1,0 +1,277 @@
+"""`pgx cohort` and `pgx merge`: many inputs into one folder."""
+
+from __future__ import annotations
+
+import sys
+import time
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pgx.cli.annotate import AbsentSites
+from pgx.errors import UsageError
+
+if TYPE_CHECKING:
+    from pgx.cohort import Outcome, PageOptions, Progress
+
+_SOME_FAILED = 5
+_RESULT = "Options that change the result"
+_WHERE = "Where it runs"
+_PAGE = "What it shows"
+_LOG_EVERY = 10.0  # seconds
+_LISTED = 10
+
+
+class EngineName(StrEnum):
+    """Where work is done."""
+
+    LOCAL = "local"
+    DASK = "dask"
+
+
+class ReportFormat(StrEnum):
+    """Formats of single reports."""
+
+    HTML = "html"
+    PDF = "pdf"
+    JSON = "json"
+    FHIR = "fhir"
+
+
+OutputFolder = Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="The folder to write.")]
+ByOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--by", metavar="COLUMN", help="Divide the page by this manifest column.", rich_help_panel=_PAGE
+    ),
+]
+SampleTableOption = Annotated[
+    bool, typer.Option("--sample-table", help="List samples on the page, up to 1,000.", rich_help_panel=_PAGE)
+]
+MinCellOption = Annotated[
+    int,
+    typer.Option(
+        min=0,
+        metavar="N",
+        help="Hide counts below N and all single samples, for sharing.",
+        rich_help_panel=_PAGE,
+    ),
+]
+ReportsOption = Annotated[
+    ReportFormat | None, typer.Option(help="Also write a report a sample.", rich_help_panel=_PAGE)
+]
+ReportsForOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE", help="Only for the samples named in FILE, one a line.", rich_help_panel=_PAGE
+    ),
+]
+
+
+def cohort(
+    inputs: Annotated[
+        list[str] | None, typer.Argument(metavar="INPUT...", help="Files, folders (searched), or globs.")
+    ] = None,
+    output: OutputFolder = ...,  # type: ignore[assignment]
+    manifest: Annotated[
+        Path | None, typer.Option(metavar="TABLE", help="A tab-separated table with a column path.")
+    ] = None,
+    verify: Annotated[bool, typer.Option("--verify", help="Compare files by SHA-256, too.")] = False,
+    fail_fast: Annotated[
+        bool, typer.Option("--fail-fast", help="Stop at the first input that fails.")
+    ] = False,
+    engine: Annotated[
+        EngineName, typer.Option(help="Processes here, or Dask.", rich_help_panel=_WHERE)
+    ] = EngineName.LOCAL,
+    jobs: Annotated[
+        int | None,
+        typer.Option("-j", "--jobs", min=1, help="[default: all processors]", rich_help_panel=_WHERE),
+    ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="A Dask scheduler.", rich_help_panel=_WHERE)
+    ] = None,
+    slurm: Annotated[
+        str | None,
+        typer.Option(metavar="KEY=VALUE,...", help="Workers as SLURM jobs.", rich_help_panel=_WHERE),
+    ] = None,
+    shard: Annotated[
+        str, typer.Option(metavar="I/N", help="Do one slice; join with pgx merge.", rich_help_panel=_WHERE)
+    ] = "1/1",
+    reports: ReportsOption = None,
+    reports_for: ReportsForOption = None,
+    by: ByOption = None,
+    sample_table: SampleTableOption = False,
+    min_cell: MinCellOption = 0,
+    assembly: Annotated[str, typer.Option(help="auto, GRCh37 ...", rich_help_panel=_RESULT)] = "auto",
+    absent_sites: Annotated[
+        AbsentSites, typer.Option(help="What a site without a record counts as.", rich_help_panel=_RESULT)
+    ] = AbsentSites.UNKNOWN,
+    callable_bed: Annotated[
+        Path | None, typer.Option("--callable", metavar="BED", rich_help_panel=_RESULT)
+    ] = None,
+    keep_filtered: Annotated[bool, typer.Option("--keep-filtered", rich_help_panel=_RESULT)] = False,
+    min_gq: Annotated[float, typer.Option(rich_help_panel=_RESULT)] = 0,
+    min_dp: Annotated[int, typer.Option(rich_help_panel=_RESULT)] = 0,
+    min_probability: Annotated[float | None, typer.Option(rich_help_panel=_RESULT)] = None,
+    population: Annotated[str | None, typer.Option(rich_help_panel=_RESULT)] = None,
+    genotype_error_rate: Annotated[float | None, typer.Option(rich_help_panel=_RESULT)] = None,
+    evidence: Annotated[list[Path] | None, typer.Option(metavar="DIR", rich_help_panel=_RESULT)] = None,
+    indication: Annotated[str | None, typer.Option(rich_help_panel=_RESULT)] = None,
+    reveal_minor: Annotated[bool, typer.Option("--reveal-minor", rich_help_panel=_RESULT)] = False,
+) -> None:
+    """Annotate many inputs, lose none, and say what the cohort looks like.
+
+    The same command goes on where a run stopped. Exit code 5: some inputs failed, all others are written.
+    """
+    from pgx.cohort import CohortOptions, plan_inputs, run_cohort
+    from pgx.single import Options
+
+    options = Options(
+        assembly=assembly,
+        absent_sites=absent_sites.value,
+        callable_bed=callable_bed,
+        keep_filtered=keep_filtered,
+        min_gq=min_gq,
+        min_dp=min_dp,
+        min_probability=min_probability,
+        population=population,
+        genotype_error_rate=genotype_error_rate,
+        evidence=tuple(evidence or ()),
+        indication=indication,
+        reveal_minor=reveal_minor,
+    )
+    page = _page(by, sample_table=sample_table, min_cell=min_cell, population=population)
+    cohort_options = CohortOptions(
+        engine=engine.value,
+        jobs=jobs,
+        scheduler=scheduler,
+        slurm=_settings(slurm) if slurm is not None else None,
+        shard=_shard(shard),
+        verify=verify,
+        fail_fast=fail_fast,
+        page=page,
+    )
+    plan = plan_inputs(inputs or [], manifest, options)
+    with _Shown() as shown:
+        outcome = run_cohort(plan, output, cohort_options, tell=shown.tell)
+    _finish(outcome, output, reports, reports_for)
+
+
+def merge(
+    folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Folders of slices.")],
+    output: OutputFolder = ...,  # type: ignore[assignment]
+    population: Annotated[str | None, typer.Option(help="Whose frequencies are expected.")] = None,
+    reports: ReportsOption = None,
+    reports_for: ReportsForOption = None,
+    by: ByOption = None,
+    sample_table: SampleTableOption = False,
+    min_cell: MinCellOption = 0,
+) -> None:
+    """Join the slices of a cohort (pgx cohort --shard) into one folder."""
+    from pgx.cohort import merge as merge_folders
+
+    page = _page(by, sample_table=sample_table, min_cell=min_cell, population=population)
+    outcome = merge_folders(folders, output, page)
+    _finish(outcome, output, reports, reports_for)
+
+
+def _page(by: list[str] | None, *, sample_table: bool, min_cell: int, population: str | None) -> PageOptions:
+    from pgx.cohort import PageOptions
+
+    if sample_table and min_cell:
+        raise UsageError(
+            "a page for sharing lists no samples", where="--sample-table", cure="Leave it or --min-cell out"
+        )
+    return PageOptions(
+        by=tuple(by or ()), sample_table=sample_table, min_cell=min_cell, population=population
+    )
+
+
+def _settings(text: str) -> dict[str, str]:
+    pairs = [part.partition("=") for part in text.split(",") if part.strip()]
+    if not all(key.strip() and mark for key, mark, _ in pairs):
+        raise UsageError(
+            "is not KEY=VALUE,...", where=f"--slurm {text}", cure="E.g. queue=short,cores=4,jobs=10"
+        )
+    return {key.strip(): value.strip() for key, _, value in pairs}
+
+
+def _shard(text: str) -> tuple[int, int]:
+    number, _, of = text.partition("/")
+    if not (number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of)):
+        raise UsageError("is not I/N with 1 <= I <= N", where=f"--shard {text}", cure="E.g. --shard 2/8")
+    return int(number), int(of)
+
+
+def _finish(outcome: Outcome, folder: Path, reports: ReportFormat | None, reports_for: Path | None) -> None:
+    if reports is not None:
+        from pgx.cohort import write_reports
+
+        write_reports(folder, reports.value, reports_for)
+    elif reports_for is not None:
+        raise UsageError(
+            "needs a format", where="--reports-for", cure="Add --reports html, pdf, json or fhir"
+        )
+    if outcome.duplicated:
+        names = ", ".join(outcome.duplicates[:_LISTED])
+        more = " ..." if len(outcome.duplicates) > _LISTED else ""
+        typer.echo(f"warning: {outcome.duplicated} samples came more than once: {names}{more}", err=True)
+    for alarm in outcome.alarms:
+        if alarm:
+            typer.echo(f"warning: {alarm}", err=True)
+    typer.echo(
+        f"{outcome.samples} samples from {outcome.inputs} inputs in {folder}"
+        f" ({outcome.kept} inputs were done before, {outcome.failed} failed)",
+        err=True,
+    )
+    if outcome.failed:
+        typer.echo(f"What failed, and what to do: {folder / 'failures.tsv'}", err=True)
+        raise typer.Exit(_SOME_FAILED)
+
+
+class _Shown:
+    """Progress on stderr: a bar on a terminal, a line now and then elsewhere."""
+
+    def __init__(self) -> None:
+        self._start = self._last = time.monotonic()
+        self._bar: object = None
+        self._task: object = None
+
+    def __enter__(self) -> _Shown:
+        if sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+            from rich.progress import Progress as Bar
+
+            bar = Bar(
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[note]}"),
+                TimeRemainingColumn(),
+                console=Console(stderr=True),
+            )
+            bar.start()
+            self._bar, self._task = bar, bar.add_task("", total=None, note="")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()  # type: ignore[attr-defined]
+
+    def tell(self, progress: Progress) -> None:
+        """Show how far the run is."""
+        now = time.monotonic()
+        done = progress.kept + progress.done
+        rate = progress.done / max(now - self._start, 1e-9)
+        note = (
+            f"{rate:.0f} inputs/s, {progress.samples} samples,"
+            f" {progress.kept} done before, {progress.failed} failed"
+        )
+        if self._bar is not None:
+            self._bar.update(self._task, total=progress.total, completed=done, note=note)  # type: ignore[attr-defined]
+        elif now - self._last > _LOG_EVERY:
+            self._last = now
+            left = (progress.total - done) / rate if rate else 0
+            typer.echo(f"{done} of {progress.total} inputs, {note}, about {left:.0f} s left", err=True)

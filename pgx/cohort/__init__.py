@@ -1,0 +1,28 @@
+"""Many inputs: plan, run, resume, gather, summarise.
+
+Results go into one SQLite file as they come (`state`), written by one process; the tables, the summary and
+the page are made from it at the end, in input order. So a run that was killed, cut into slices or spread
+over a cluster gives the same bytes as one without a break.
+"""
+
+from pgx.cohort.merge import merge
+from pgx.cohort.outputs import Outcome, PageOptions
+from pgx.cohort.plan import Failure, Job, Plan, plan_inputs
+from pgx.cohort.reports import write_reports
+from pgx.cohort.run import CohortOptions, Progress, run_cohort
+from pgx.cohort.stored import one_report
+
+__all__ = [
+    "CohortOptions",
+    "Failure",
+    "Job",
+    "Outcome",
+    "PageOptions",
+    "Plan",
+    "Progress",
+    "merge",
+    "one_report",
+    "plan_inputs",
+    "run_cohort",
+    "write_reports",
+]

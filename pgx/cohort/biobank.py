@@ -1,0 +1,221 @@
+"""An input with very many samples: all of them at once, as arrays.
+
+Samples are put into classes (`siteread`); the posterior is computed for all (`posterior`); samples of one
+class with one answer have the same cells, so the scalar code writes those once, for one sample of them. A
+full report is made on demand, by the scalar code, from the sample's columns as they stand in the file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from msgspec import Struct
+from msgspec.structs import replace
+
+from pgx.calling.likelihood import UNINFORMATIVE, genotype_likelihood
+from pgx.calling.populations import genotype_prior
+from pgx.calling.posterior import phase_evidence
+from pgx.cohort import arrow
+from pgx.cohort.posterior import STATUSES, Likelihoods, answers, differs_elsewhere
+from pgx.cohort.siteread import Floats, SiteArrays, chosen, compact, read_arrays
+from pgx.cohort.state import Result, StoredBlock
+from pgx.cohort.table import FACTS, fact_table, fact_type, facts_of, to_bytes
+from pgx.errors import FormatError
+from pgx.observe import EvidenceKind, Observation, observe
+from pgx.render.tsv import safe_cell
+from pgx.report import Run, SampleReport
+from pgx.single import Options, Prepared, prepare
+from pgx.vcf import VcfContent
+
+_BLOCK = 50_000
+_FORMULA = re.compile("^[=+@-]", re.MULTILINE)
+Rows = npt.NDArray[np.intp]
+
+
+class StoredInput(Struct, frozen=True, kw_only=True):
+    """What is kept of a large input beside its blocks: the run, and the content without sample columns."""
+
+    run: Run
+    content: VcfContent
+
+
+class _Found(Struct):
+    """What becomes of all samples: a class each, and numbers."""
+
+    classes: npt.NDArray[np.int64]
+    probability: Floats
+    carrier: Floats
+
+
+def annotate_arrays(result: Result, content: VcfContent, ready: Prepared) -> Result:
+    """Return `result` with the facts and columns of all samples."""
+    names = [name for _, name in ready.columns]
+    columns = [column for column, _ in ready.columns]
+    some = None if columns == list(range(len(content.samples))) else columns
+    doubted = any(pile.misplaced for pile in ready.piles)
+    sites = [read_arrays(pile, doubted, some, len(names), ready.context.options) for pile in ready.piles]
+    found = _answers(sites, columns, ready)
+    table = _facts(found, sites, columns, names, ready)
+    bare = replace(
+        content, samples=(), records=tuple(replace(record, samples=()) for record in content.records)
+    )
+    return replace(
+        result,
+        run=msgspec.json.encode(StoredInput(run=ready.run, content=bare)),
+        blocks=tuple(_blocks(table, content, names, some)),
+    )
+
+
+def _answers(sites: Sequence[SiteArrays], columns: Sequence[int], ready: Prepared) -> _Found:
+    first, second = sites
+    count = len(columns)
+    pairs = compact(first.codes * (int(second.codes.max()) + 1) + second.codes)
+    order = np.argsort(pairs, kind="stable")
+    edges = np.flatnonzero(np.diff(pairs[order], prepend=-1))
+    found = _Found(np.zeros(count, dtype=np.int64), np.full(count, np.nan), np.full(count, np.nan))
+    for group, rows in enumerate(np.split(order, edges[1:])):
+        observations = observe(ready.piles, columns[rows[0]], ready.context)
+        used = [
+            bool(site.numeric[rows[0]])
+            and seen.evidence is not None
+            and seen.evidence.kind is EvidenceKind.PL
+            for site, seen in zip(sites, observations, strict=True)
+        ]
+        found.classes[rows] = group << 8
+        if any(used):
+            _answer_group(found, rows, sites, used, observations, ready)
+    found.classes = compact(np.unique(found.classes, return_inverse=True)[1].astype(np.int64))
+    return found
+
+
+def _answer_group(
+    found: _Found,
+    rows: Rows,
+    sites: Sequence[SiteArrays],
+    used: Sequence[bool],
+    observations: tuple[Observation, ...],
+    ready: Prepared,
+) -> None:
+    """Compute the posteriors of samples that the scalar code observes alike but for their likelihoods."""
+    values, exact = [], []
+    for index, (site, seen) in enumerate(zip(sites, observations, strict=True)):
+        if used[index]:
+            both = site.likelihoods[:, rows]
+        else:
+            marginal = genotype_prior(ready.rules.population, index)
+            error = ready.rules.allele_error_rate
+            both = np.array(genotype_likelihood(seen.evidence, marginal, error))[:, None]
+        half = seen.evidence is not None and seen.evidence.seen is not None
+        values.append(both)
+        exact.append(np.array(UNINFORMATIVE)[:, None] if half else both)
+    half_called = any(item.evidence is not None and item.evidence.seen is not None for item in observations)
+    given = Likelihoods(
+        first=values[0],
+        second=values[1],
+        exact_first=exact[0],
+        exact_second=exact[1],
+        half_called=half_called,
+        phase=phase_evidence(observations),
+    )
+    answer = answers(given, ready.rules)
+    prior_dependent = differs_elsewhere(given, answer, ready.rules)
+    found.probability[rows] = answer.probability
+    found.carrier[rows] = answer.carrier_probability
+    kind = ((answer.best * len(STATUSES) + answer.status) * 2 + answer.determined) * 2 + prior_dependent
+    found.classes[rows] += kind
+
+
+def _facts(
+    found: _Found,
+    sites: Sequence[SiteArrays],
+    columns: Sequence[int],
+    names: Sequence[str],
+    ready: Prepared,
+) -> pa.Table:
+    """Return the fact table: the cells of a class from one report, the numbers from the arrays."""
+    _, first = np.unique(found.classes, return_index=True)
+    rows = [facts_of(ready.run, ready.report(columns[row], names[row])) for row in first]
+    classes = fact_table(rows)
+    numbers = {
+        "diplotype_probability": found.probability,
+        "e4_carrier_probability": found.carrier,
+        "depth_1": sites[0].depth,
+        "depth_2": sites[1].depth,
+        "quality_1": sites[0].quality,
+        "quality_2": sites[1].quality,
+    }
+    places = arrow.numbers(found.classes, pa.int64())
+    filled = []
+    for name in FACTS:
+        column = classes.column(name)
+        if name == "sample":
+            filled.append(arrow.texts(_cells(names)).cast(pa.string()))
+        elif name in numbers:
+            by_class = np.array([row[FACTS.index(name)] for row in rows], dtype=np.float64)
+            own = numbers[name]
+            if np.isnan(own).any():
+                own = np.where(np.isnan(own), by_class[found.classes], own)
+            filled.append(arrow.numbers(own, fact_type(name)))
+        else:
+            filled.append(column.combine_chunks().take(places))
+    return pa.table(filled, names=list(FACTS))
+
+
+def _cells(names: Sequence[str]) -> Sequence[str]:
+    joined = "".join(names)
+    if joined.isascii() and joined.isprintable() and not _FORMULA.search("\n".join(names)):
+        return names
+    return [safe_cell(name) for name in names]
+
+
+def _blocks(
+    table: pa.Table, content: VcfContent, names: Sequence[str], some: Sequence[int] | None
+) -> list[StoredBlock]:
+    texts = [names, *(chosen(record, some) for record in content.records)]
+    blocks = []
+    for start in range(0, len(names), _BLOCK):
+        joined = "\0".join("\n".join(text[start : start + _BLOCK]) for text in texts)
+        data = joined.encode("utf-8", errors="surrogateescape")
+        packed = pa.compress(data, codec="zstd", asbytes=True)
+        blocks.append(
+            StoredBlock(
+                facts=to_bytes(table.slice(start, _BLOCK)), texts=len(data).to_bytes(8, "little") + packed
+            )
+        )
+    return blocks
+
+
+def unpack_texts(data: bytes) -> list[list[str]]:
+    """Return the names of a block's samples and, record by record, their columns."""
+    size = int.from_bytes(data[:8], "little")
+    text = pa.decompress(data[8:], decompressed_size=size, codec="zstd", asbytes=True)
+    return [part.split("\n") for part in text.decode("utf-8", errors="surrogateescape").split("\0")]
+
+
+def report_of(
+    stored: StoredInput, options: Options, name: str, texts: Sequence[str]
+) -> tuple[Run, SampleReport]:
+    """Make the report of one sample from its columns, record by record.
+
+    Raises
+    ------
+    FormatError
+        The evidence or reference data is another one than when the cohort was run.
+    """
+    records = tuple(
+        replace(record, samples=(text,)) for record, text in zip(stored.content.records, texts, strict=True)
+    )
+    content = replace(stored.content, samples=(name,), records=records)
+    ready = prepare(content, replace(options, samples=(), digest=False))
+    if ready.run.reference != stored.run.reference or ready.run.tool != stored.run.tool:
+        raise FormatError(
+            "was made with other reference data or another version of pgx",
+            where=stored.run.input.path,
+            cure="Run pgx cohort again",
+        )
+    return stored.run, ready.report(0, name)

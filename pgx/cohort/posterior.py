@@ -1,0 +1,225 @@
+"""The posterior of `pgx.calling.posterior` for many samples at once.
+
+Arrays of likelihoods have the shape (3, n): by copies of the counted letter, then by sample. The order of
+every product and sum is that of the scalar code, which is the oracle of this module in tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from msgspec import Struct
+from msgspec.structs import replace
+
+from pgx.calling import E4_COPIES, FLAT, CallOptions, E4Status, diplotype_prior, populations
+from pgx.calling.populations import copies_at, diplotype_name, diplotypes
+from pgx.calling.posterior import PhaseEvidence
+from pgx.sites import counted_haplotype
+from pgx.thresholds import threshold
+
+Floats = npt.NDArray[np.float64]
+Whole = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+
+STATUSES = tuple(E4Status)
+_CLEARLY = 1e-6  # relative room that rounding cannot fill
+
+
+class Likelihoods(Struct, frozen=True, kw_only=True):
+    """The likelihoods of both sites, and both without the site of which only half a genotype is known.
+
+    Attributes
+    ----------
+    first, second, exact_first, exact_second
+        Shape (3, n) or (3, 1).
+    half_called
+        Whether one allele of a site is missing: the same for all samples of the arrays.
+    """
+
+    first: Floats
+    second: Floats
+    exact_first: Floats
+    exact_second: Floats
+    half_called: bool
+    phase: PhaseEvidence | None
+
+    def part(self, rows: npt.NDArray[np.intp]) -> Likelihoods:
+        """Return the same for some samples only."""
+        return Likelihoods(
+            first=_part(self.first, rows),
+            second=_part(self.second, rows),
+            exact_first=_part(self.exact_first, rows),
+            exact_second=_part(self.exact_second, rows),
+            half_called=self.half_called,
+            phase=self.phase,
+        )
+
+
+def _part(values: Floats, rows: npt.NDArray[np.intp]) -> Floats:
+    return values if values.shape[1] == 1 else values[:, rows]
+
+
+class Answers(Struct, frozen=True):
+    """What the posteriors determine, by sample.
+
+    Attributes
+    ----------
+    best
+        Index of the most probable diplotype.
+    determined
+        Whether it reaches the threshold.
+    status
+        Index in `STATUSES`.
+    probability, carrier_probability
+        Of the most probable diplotype; of one or two copies of e4.
+    """
+
+    best: Whole
+    determined: Flags
+    status: Whole
+    probability: Floats
+    carrier_probability: Floats
+
+    def part(self, rows: npt.NDArray[np.intp]) -> Answers:
+        """Return the same for some samples only."""
+        return Answers(
+            self.best[rows],
+            self.determined[rows],
+            self.status[rows],
+            self.probability[rows],
+            self.carrier_probability[rows],
+        )
+
+
+def e4_copies() -> tuple[int, ...]:
+    """Return the copies of e4 of each diplotype."""
+    return tuple(diplotype_name(pair).split("/").count(counted_haplotype()) for pair in diplotypes())
+
+
+def answers(given: Likelihoods, options: CallOptions) -> Answers:
+    """Return what each sample's likelihoods determine under the population of `options`."""
+    prior = np.array(diplotype_prior(options.population))
+    rows = _posterior(given, prior)
+    best = rows.argmax(axis=0)
+    probability = rows[best, np.arange(rows.shape[1])]
+    copies = _by_copies(rows)
+    exact = copies
+    if given.half_called:
+        whole = replace(given, first=given.exact_first, second=given.exact_second)
+        exact = _by_copies(_posterior(whole, prior))
+    prior_copies = _by_copies(prior[:, None])[:, 0]
+    determined = _is_determined(probability, prior[best], options)
+    return Answers(
+        best=best,
+        determined=np.zeros_like(determined) if given.half_called else determined,
+        status=_status(copies, exact, prior_copies, options),
+        probability=probability,
+        carrier_probability=copies[1] + copies[2],
+    )
+
+
+def _posterior(given: Likelihoods, prior: Floats) -> Floats:
+    """Return the posterior, shape (10, n)."""
+    weights = _weights(given, prior)
+    weights /= _sum(weights)
+    return weights
+
+
+def _sum(rows: Sequence[Floats] | Floats) -> Floats:
+    total = np.zeros_like(rows[0])
+    for row in rows:
+        total += row
+    return total
+
+
+def _by_copies(rows: Floats) -> Floats:
+    """Sum rows by copies of e4, shape (3, n)."""
+    counts = e4_copies()
+    return np.stack([_sum([rows[i] for i, n in enumerate(counts) if n == copies]) for copies in range(3)])
+
+
+def _is_determined(posterior: Floats, prior: Floats | float, options: CallOptions) -> Flags:
+    against = (1 - posterior) * prior
+    enough = posterior * (1 - prior) >= threshold("min_bayes_factor") * against
+    return np.asarray((posterior >= options.min_probability) & enough)
+
+
+def _status(copies: Floats, exact: Floats, prior: Floats, options: CallOptions) -> Whole:
+    found = np.full(copies.shape[1], STATUSES.index(E4Status.INDETERMINATE))
+    carrier = _is_determined(copies[1] + copies[2], prior[1] + prior[2], options)
+    found[carrier] = STATUSES.index(E4Status.CARRIER)
+    for status, count in reversed(E4_COPIES.items()):
+        found[_is_determined(exact[count], prior[count], options)] = STATUSES.index(status)
+    return found
+
+
+def differs_elsewhere(given: Likelihoods, found: Answers, options: CallOptions) -> Flags:
+    """Say for each sample whether diplotype or status would differ under another population that ships.
+
+    Samples whose answer no population can change are found by bounds; the others are computed in full.
+    """
+    count = len(found.best)
+    if options.population == FLAT:
+        return np.zeros(count, dtype=bool)
+    names = [item.name for item in populations() if item.name != options.population]
+    result = np.zeros(count, dtype=bool)
+    rows = np.flatnonzero(~_same_everywhere(given, found, names, options))
+    for name in names:
+        if not len(rows):
+            break
+        different = _differs(given.part(rows), found.part(rows), replace(options, population=name))
+        result[rows[different]] = True
+        rows = rows[~different]
+    return result
+
+
+def _differs(given: Likelihoods, found: Answers, options: CallOptions) -> Flags:
+    other = answers(given, options)
+    return np.asarray(
+        (other.determined != found.determined)
+        | (other.determined & (other.best != found.best))
+        | (other.status != found.status)
+    )
+
+
+def _same_everywhere(given: Likelihoods, found: Answers, names: Sequence[str], options: CallOptions) -> Flags:
+    """Say where the diplotype, and so the status, is surely the same under every population.
+
+    The most probable diplotype has at least its least prior, all others together at most their greatest.
+    """
+    if given.half_called:
+        return np.zeros(len(found.best), dtype=bool)
+    priors = np.array([diplotype_prior(name) for name in (*names, options.population)])
+    least, most = priors.min(axis=0), priors.max(axis=0)
+    columns = np.arange(len(found.best))
+    low = _weights(given, least)[found.best, columns]
+    high = _weights(given, most)
+    high[found.best, columns] = 0
+    others = _sum(high)
+    bound = options.min_probability + _CLEARLY * (1 - options.min_probability)
+    by_copies = np.array([priors[:, [n == c for n in e4_copies()]].sum(axis=1).max() for c in range(3)])
+    greatest = np.maximum(most[found.best], by_copies[np.array(e4_copies())[found.best]])
+    odds = np.maximum(
+        bound / (1 - bound),
+        (1 + _CLEARLY) * threshold("min_bayes_factor") * greatest / np.maximum(1 - greatest, _CLEARLY),
+    )
+    return np.asarray(found.determined & (low >= odds * others))
+
+
+def _weights(given: Likelihoods, prior: Floats) -> Floats:
+    """Return prior x likelihoods x phase, shape (10, n)."""
+    count = max(given.first.shape[1], given.second.shape[1])
+    weights = np.empty((len(prior), count))
+    for index in range(len(prior)):
+        one, two = copies_at(0)[index], copies_at(1)[index]
+        np.multiply(prior[index] * given.first[one], given.second[two], out=weights[index])
+        weights[index] *= _phase_factor(index, given.phase)
+    return weights
+
+
+def _phase_factor(index: int, phase: PhaseEvidence | None) -> float:
+    if phase is None or (copies_at(0)[index], copies_at(1)[index]) != (1, 1):
+        return 0.5
+    return 1 - phase.error if diplotype_name(diplotypes()[index]) == phase.diplotype else phase.error

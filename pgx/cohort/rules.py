@@ -1,0 +1,52 @@
+"""The limits of reference/cohort.toml."""
+
+from __future__ import annotations
+
+import functools
+
+from pgx.reference import Facts, Provenance, load
+
+
+class Alarms(Facts, frozen=True, kw_only=True):
+    """From when an alarm is raised; the file says what each number means."""
+
+    min_samples: int
+    frequency_z: float
+    hardy_weinberg_p: float
+    batch_missing_share: float
+    other_missing_share: float
+    batch_min_samples: int
+    absent_share: float
+    rare_excess: float
+
+
+class Page(Facts, frozen=True, kw_only=True):
+    """What fits on the page, and the lower edges of bins."""
+
+    max_strata: int
+    max_listed: int
+    max_table: int
+    depth_bins: tuple[float, ...]
+    quality_bins: tuple[float, ...]
+    probability_bins: tuple[float, ...]
+
+
+class _CohortFile(Facts, frozen=True, kw_only=True):
+    provenance: Provenance
+    alarms: Alarms
+    page: Page
+
+
+@functools.cache
+def _file() -> _CohortFile:
+    return load("cohort.toml", _CohortFile)
+
+
+def alarm_limits() -> Alarms:
+    """Return from when alarms are raised."""
+    return _file().alarms
+
+
+def page_limits() -> Page:
+    """Return what fits on the page."""
+    return _file().page

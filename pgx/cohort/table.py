@@ -1,0 +1,192 @@
+"""The facts of a sample for tables and summary, and the tables themselves: text and Parquet, in input order.
+
+A fact row is a list: the cells of `pgx.render.tsv` and, behind them, what only the summary needs. Both tables
+hold numbers as the text prints them (ten digits), so that the order of a sum never shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import cast
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pgx.cohort import arrow
+from pgx.cohort.files import replacing
+from pgx.render.tsv import COLUMNS, row, safe_cell
+from pgx.report import Run, SampleReport
+
+#: Facts behind the columns of the table: state, depth and quality of each site, the most probable
+#: diplotype, and why something is not determined.
+EXTRA = ("state_1", "state_2", "depth_1", "depth_2", "quality_1", "quality_2", "best", "reasons")
+FACTS = (*COLUMNS, *EXTRA)
+_FLOATS = frozenset({"diplotype_probability", "e4_carrier_probability", "quality_1", "quality_2"})
+_WHOLE = frozenset({"depth_1", "depth_2"})
+_CHUNK = 1 << 17
+_CODED = pa.dictionary(pa.int32(), pa.string())
+_PLAIN = frozenset({"sample"})
+
+
+def fact_type(name: str) -> pa.DataType:
+    """Return the Arrow type of a fact."""
+    if name in _FLOATS:
+        return pa.float64()
+    if name == "e4_copies":
+        return pa.int8()
+    if name in _WHOLE:
+        return pa.int32()
+    return pa.string() if name in _PLAIN else _CODED
+
+
+FACT_SCHEMA = pa.schema([(name, fact_type(name)) for name in FACTS])
+
+
+def facts_of(run: Run, report: SampleReport) -> list[object]:
+    """Return the facts of one sample, in the order of `FACTS`; None is empty."""
+    first, second = report.sites
+    copies = report.genotype.e4_copies_posterior
+    cells: list[object] = list(row(run, report))
+    cells[5:7] = report.genotype.diplotype, report.genotype.diplotype_probability
+    cells[8:10] = report.genotype.e4_copies, copies["1"] + copies["2"]
+    return [
+        *cells,
+        first.state,
+        second.state,
+        first.depth,
+        second.depth,
+        first.genotype_quality,
+        second.genotype_quality,
+        report.genotype.best_diplotype,
+        ";".join(report.genotype.not_determined_because),
+    ]
+
+
+def fact_table(rows: Sequence[Sequence[object]]) -> pa.Table:
+    """Return fact rows as a table of `FACT_SCHEMA`."""
+    columns = list(zip(*rows, strict=True)) or [()] * len(FACTS)
+    return pa.table(
+        [_array(column, fact_type(name)) for name, column in zip(FACTS, columns, strict=True)],
+        schema=FACT_SCHEMA,
+    )
+
+
+def _array(values: Sequence[object], kind: pa.DataType) -> pa.Array:
+    if pa.types.is_dictionary(kind):
+        return arrow.coded(cast("Sequence[str | None]", values))
+    if pa.types.is_string(kind):
+        return arrow.texts(cast("Sequence[str]", values)).cast(pa.string())
+    return arrow.optional_numbers(cast("Sequence[float | None]", values), kind)
+
+
+def to_bytes(table: pa.Table) -> bytes:
+    """Return a table as an Arrow stream, packed."""
+    sink = pa.BufferOutputStream()
+    options = pa.ipc.IpcWriteOptions(compression="lz4")
+    with pa.ipc.new_stream(sink, table.schema, options=options) as writer:
+        writer.write_table(table)
+    data: bytes = sink.getvalue().to_pybytes()
+    return data
+
+
+def from_bytes(data: bytes) -> pa.Table:
+    """Return the table that `to_bytes` packed."""
+    with pa.ipc.open_stream(data) as reader:
+        return reader.read_all()
+
+
+def output_schema(carried: Sequence[str]) -> pa.Schema:
+    """Return the schema of samples.parquet."""
+    fields = [(name, fact_type(name)) for name in COLUMNS]
+    return pa.schema([*fields, *((name, _CODED) for name in carried)])
+
+
+def chunked(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """Yield the same rows in pieces of equal size: how the results arrived must not show in the files."""
+    waiting: list[pa.Table] = []
+    count = 0
+    for table in tables:
+        waiting.append(table)
+        count += table.num_rows
+        while count >= _CHUNK:
+            joined = _joined(waiting)
+            yield joined.slice(0, _CHUNK)
+            waiting = [joined.slice(_CHUNK)]
+            count -= _CHUNK
+    if count:
+        yield _joined(waiting)
+
+
+def _joined(tables: Sequence[pa.Table]) -> pa.Table:
+    return pa.concat_tables(tables).unify_dictionaries().combine_chunks()
+
+
+class TableWriter:
+    """Writes samples.tsv and samples.parquet together, chunk by chunk."""
+
+    def __init__(self, tsv: Path, parquet: Path, carried: Sequence[str]) -> None:
+        self._names = (*COLUMNS, *carried)
+        self._schema = output_schema(carried)
+        self._text = tsv.open("wb")
+        self._text.write(("\t".join([*COLUMNS, *map(safe_cell, carried)]) + "\n").encode())
+        self._parquet = pq.ParquetWriter(parquet, self._schema, compression="zstd", compression_level=1)
+
+    def write(self, table: pa.Table) -> None:
+        """Add the rows of `table`, which has the columns of both files at least."""
+        wanted = table.select(list(self._names))
+        texts = [_as_text(column) for column in wanted.columns]
+        columns = [
+            _rounded(text) if pa.types.is_floating(column.type) else _recoded(column)
+            for text, column in zip(texts, wanted.columns, strict=True)
+        ]
+        self._parquet.write_table(pa.table(columns, schema=self._schema))
+        self._text.write(_lines(texts))
+
+    def close(self) -> None:
+        """Finish both files."""
+        self._parquet.close()
+        self._text.close()
+
+
+def _recoded(column: pa.ChunkedArray) -> pa.Array:
+    """Return a column with its own dictionary in order of appearance, whatever it was joined from."""
+    array = column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
+    if not pa.types.is_dictionary(array.type):
+        return array
+    codes = array.indices.dictionary_encode()
+    return pa.DictionaryArray.from_arrays(codes.indices, array.dictionary.take(codes.dictionary))
+
+
+def _rounded(text: pa.Array) -> pa.Array:
+    return pc.if_else(pc.equal(text, ""), None, text).cast(pa.float64())
+
+
+def _lines(cells: Sequence[pa.Array]) -> memoryview:
+    """Return columns of text as the lines of a table."""
+    wide = pa.large_string()
+    lines = pc.binary_join_element_wise(*cells, pa.scalar("\t", wide))
+    ended = pc.binary_join_element_wise(lines, pa.scalar("", wide), pa.scalar("\n", wide))
+    return memoryview(ended.buffers()[2])
+
+
+def _as_text(column: pa.ChunkedArray) -> pa.Array:
+    array = column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
+    if pa.types.is_floating(array.type):
+        values = array.to_pylist()
+        known = [0.0 if value is None else value for value in values]
+        texts = arrow.texts((("%.10g\n" * len(known)) % tuple(known)).split("\n")[:-1])
+        array = pc.if_else(array.is_null(), pa.scalar("", pa.large_string()), texts)
+    return pc.fill_null(array.cast(pa.large_string()), "")
+
+
+def write_failures(path: Path, failures: Iterable[tuple[str, str, str]]) -> int:
+    """Write failures.tsv (input, error, cure) and return how many there are."""
+    count = 0
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as handle:
+        handle.write("input\terror\tcure\n")
+        for cells in failures:
+            handle.write("\t".join(safe_cell(cell) for cell in cells) + "\n")
+            count += 1
+    return count

@@ -1,0 +1,224 @@
+"""What a worker does: read a batch of inputs, and hand back what is to be stored. No bad one ends another."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import traceback
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from pgx import evidence, provenance, reference
+from pgx.cohort.plan import Failure, Job, text_digest
+from pgx.cohort.state import Result, StoredSample
+from pgx.errors import PgxError
+from pgx.evidence import ContextItem, Response
+from pgx.report import SCHEMA_VERSION, Run, SampleReport
+from pgx.single import Options, Prepared, prepare
+from pgx.vcf import VcfContent, read_sites
+
+#: From how many samples on an input is read as arrays.
+ARRAYS_FROM = 200
+_INDEXES = (".csi", ".tbi")
+_SHARED = ("response", "context")
+
+
+class Batch(Struct, frozen=True, kw_only=True):
+    """Inputs that one worker reads one after the other. `verify`: also note the digest of each file."""
+
+    jobs: tuple[Job, ...]
+    verify: bool = False
+    arrays_from: int = ARRAYS_FROM
+
+
+class StoredReport(Struct, frozen=True, kw_only=True):
+    """A report without the pieces that it shares with others, and their digests."""
+
+    report: SampleReport
+    shared: tuple[str, ...]
+
+
+def work(batch: Batch) -> list[Result]:
+    """Annotate the inputs of a batch; whatever goes wrong with one is its result."""
+    return [_result_of(job, batch) for job in batch.jobs]
+
+
+def failed(job: Job, failure: Failure) -> Result:
+    """Return the result of an input that gave none."""
+    return Result(
+        key=job.key,
+        path=job.path,
+        recipe=recipe(job.options),
+        fingerprint=fingerprint(job.path),
+        failure=failure,
+    )
+
+
+def failed_by(job: Job, error: PgxError) -> Result:
+    """Return the result of an input that raised `error`."""
+    where = f"{error.where}: " if error.where and error.where != job.path else ""
+    return failed(job, Failure(input=job.path, error=where + error.what, cure=error.cure))
+
+
+def recipe(options: Options) -> str:
+    """Return the digest of all that a result depends on but the input: options, evidence, program."""
+    callable_regions = fingerprint(str(options.callable_bed)) if options.callable_bed else ""
+    return _recipe(options, evidence.load(options.evidence).digests, callable_regions)
+
+
+@functools.lru_cache(maxsize=4096)
+def _recipe(options: Options, digests: tuple[tuple[str, str], ...], callable_regions: str) -> str:
+    return text_digest(
+        msgspec.json.encode(options, enc_hook=str).decode(),
+        *(text for pair in digests for text in pair),
+        callable_regions,
+        reference.digest(),
+        provenance.program_version(),
+        SCHEMA_VERSION,
+    )
+
+
+def fingerprint(path: str) -> str:
+    """Return size and time of a file and of its index; "" of what is no file."""
+    found = []
+    for name in (path, *(path + ending for ending in _INDEXES)):
+        try:
+            state = Path(name).stat()
+        except OSError:
+            continue
+        found.append(f"{name[len(path) :]} {state.st_size} {state.st_mtime_ns}")
+    return "; ".join(found)
+
+
+def file_digest(path: str) -> str:
+    """Return the SHA-256 of a file; "" where it cannot be read."""
+    try:
+        with Path(path).open("rb") as handle:
+            return hashlib.file_digest(handle, "sha256").hexdigest()
+    except OSError:
+        return ""
+
+
+def _result_of(job: Job, batch: Batch) -> Result:
+    if job.failure is not None:
+        return failed(job, job.failure)
+    before = fingerprint(job.path)
+    try:
+        digest = file_digest(job.path) if batch.verify else ""
+        content = read_sites(job.path)
+        found = result_of_content(job, content, arrays_from=batch.arrays_from)
+        return replace(found, fingerprint=before, digest=digest)
+    except PgxError as error:
+        return failed_by(job, error)
+    except Exception as error:  # noqa: BLE001 - a bug met in one input must not lose the others
+        return failed(job, _bug(job, error))
+
+
+def _bug(job: Job, error: Exception) -> Failure:
+    """Name a bug by its place; its message might hold a genotype."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "unknown place"
+    return Failure(
+        input=job.path,
+        error=f"a bug in pgx: {type(error).__name__} at {place}",
+        cure="Run pgx annotate on this input, and report what it prints",
+    )
+
+
+def result_of_content(job: Job, content: VcfContent, *, arrays_from: int = ARRAYS_FROM) -> Result:
+    """Annotate an input that was read; a large one as arrays.
+
+    Raises
+    ------
+    PgxError
+        The input cannot be understood.
+    """
+    ready = prepare(content, job.options)
+    names = hashlib.sha256("\n".join(content.samples).encode(errors="surrogateescape")).hexdigest()
+    result = Result(
+        key=job.key,
+        path=job.path,
+        recipe=recipe(job.options),
+        fingerprint=fingerprint(job.path),
+        run=msgspec.json.encode(ready.run),
+        samples=len(ready.columns),
+        name_digest=names,
+    )
+    if len(ready.columns) >= arrays_from:
+        from pgx.cohort.biobank import annotate_arrays  # noqa: PLC0415 - small inputs need no arrays
+
+        return annotate_arrays(result, content, ready)
+    return _with_reports(result, ready)
+
+
+def _with_reports(result: Result, ready: Prepared) -> Result:
+    from pgx.cohort.table import facts_of  # noqa: PLC0415
+
+    parts: dict[str, bytes] = {}
+    rows = []
+    for column, name in ready.columns:
+        report = ready.report(column, name)
+        rows.append(
+            StoredSample(
+                name=name,
+                facts=msgspec.json.encode(facts_of(ready.run, report)),
+                report=_pack(report, parts),
+            )
+        )
+    return replace(result, rows=tuple(rows), parts=parts)
+
+
+def _pack(report: SampleReport, parts: dict[str, bytes]) -> bytes:
+    digests = []
+    for name in _SHARED:
+        data, digest = _encoded(_Same(getattr(report, name)))
+        parts[digest] = data
+        digests.append(digest)
+    bare = replace(report, response=(), context=())
+    return msgspec.json.encode(StoredReport(report=bare, shared=tuple(digests)))
+
+
+class _Same:
+    """A value that equals only itself: the statements are shared objects, and comparing them is slow."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: object) -> None:
+        self.value = value
+
+    def __hash__(self) -> int:
+        return id(self.value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.value is other.value
+
+
+@functools.lru_cache(maxsize=256)
+def _encoded(same: _Same) -> tuple[bytes, str]:
+    data = msgspec.json.encode(same.value)
+    return data, hashlib.sha256(data).hexdigest()[:32]
+
+
+def unpack(data: bytes, parts: Iterable[bytes]) -> SampleReport:
+    """Return the report that was stored, with its shared parts in the order of `shared`."""
+    stored = msgspec.json.decode(data, type=StoredReport)
+    response, context = parts
+    return replace(
+        stored.report,
+        response=msgspec.json.decode(response, type=tuple[Response, ...]),
+        context=msgspec.json.decode(context, type=tuple[ContextItem, ...]),
+    )
+
+
+def shared_parts(data: bytes) -> tuple[str, ...]:
+    """Return the digests of the parts that a stored report shares."""
+    return msgspec.json.decode(data, type=StoredReport).shared
+
+
+def decode_run(data: bytes) -> Run:
+    """Return what the samples of an input share."""
+    return msgspec.json.decode(data, type=Run)
