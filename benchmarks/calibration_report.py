@@ -75,18 +75,10 @@ def checks(results: Results) -> list[Check]:
     for kind in KINDS:
         cells = broken(results, kind)
         _, wrong, warned = _counts(_sum(group for _, group in cells), kind)
-        low = min(
-            cells, key=lambda cell: _ratio(_counts(cell[1], kind)[1], _counts(cell[1], kind)[2]), default=None
-        )
-        text = (
-            f"{len(cells)} such groups: {warned} of {wrong} wrong answers flagged ({share(warned, wrong)} %)"
-        )
-        if low is not None:
-            (population, prior, depth), group = low
-            text += (
-                f"; least in {population} under {prior} at depth {depth}:"
-                f" {_counts(group, kind)[2]} of {_counts(group, kind)[1]}"
-            )
+        text = f"{len(cells)} such groups: {warned} of {wrong} wrong flagged ({share(warned, wrong)} %)"
+        if cells:
+            depth, wrong_there, warned_there = _least_warned_depth(cells, kind)
+            text += f"; least at depth {depth}: {warned_there} of {wrong_there}"
         found.append(
             Check(
                 name=f"prior of another population: where more than 1 % are wrong, nine in ten of them carry"
@@ -108,6 +100,17 @@ def checks(results: Results) -> list[Check]:
     return found
 
 
+def _least_warned_depth(
+    cells: Sequence[tuple[tuple[str, str, int], Tally]], kind: str
+) -> tuple[int, int, int]:
+    """Return the depth at which the smallest share of the wrong answers is flagged, with both counts."""
+    by_depth: dict[int, Tally] = {}
+    for (_, _, depth), group in cells:
+        by_depth.setdefault(depth, Tally()).add(group)
+    counted = [(depth, *_counts(group, kind)[1:]) for depth, group in by_depth.items()]
+    return min(counted, key=lambda item: _ratio(item[1], item[2]))
+
+
 def _ratio(total: int, part: int) -> float:
     return part / total if total else 0.0
 
@@ -124,10 +127,12 @@ def fill_document(results: Results, outcome: Sequence[Check], plan: Plan) -> Non
         "requirements": markdown(
             ("requirement", "holds", "figures"),
             [(c.name, "yes" if c.holds else "**no**", c.figures) for c in outcome],
+            numbers=False,
         ),
         "matched": _matched_table(results),
         "reliability": _reliability_table(results.reliability),
         "crossed": _crossed_table(results, plan),
+        "unwarned": _unwarned_table(results),
         "disturbed": _disturbed_table(results),
         "diplotypes": _diplotype_table(results),
         "shallow": _shallow_table(results),
@@ -145,16 +150,19 @@ def _cells(group: Tally, kind: str) -> tuple[str, str, str]:
 
 
 def _matched_table(results: Results) -> str:
-    header = (
-        "base error, depth",
-        "people",
-        *(f"{k}: {c}" for k in KINDS for c in ("determined %", "wrong %", "bound %")),
-    )
+    columns = [f"{kind}: {c}" for kind in KINDS for c in ("determined %", "wrong %", "bound %", "flagged %")]
     rows = [
-        (f"{error:g}, {depth}", group.people, *_cells(group, "diplotype"), *_cells(group, "status"))
+        (
+            f"{error:g}, {depth}",
+            group.people,
+            *_cells(group, "diplotype"),
+            share(group.diplotype_warned, group.diplotype),
+            *_cells(group, "status"),
+            share(group.status_warned, group.status),
+        )
         for (error, depth), group in sorted(matched_sums(results).items())
     ]
-    return markdown(header, rows)
+    return markdown(("base error, depth", "people", *columns), rows)
 
 
 def _reliability_table(found: Reliability) -> str:
@@ -197,6 +205,19 @@ def _crossed_table(results: Results, plan: Plan) -> str:
         rows.append(cells)
     columns = ("wrong %", "of these flagged %", "worst group: wrong %")
     return markdown(("prior", *(f"{kind}: {column}" for kind in KINDS for column in columns)), rows)
+
+
+def _unwarned_table(results: Results) -> str:
+    """List every group in which more than 1 % are wrong and fewer than nine in ten of these are flagged."""
+    rows = []
+    for kind in KINDS:
+        for (population, prior, depth), group in sorted(broken(results, kind)):
+            determined, wrong, warned = _counts(group, kind)
+            if warned < LEAST_WARNED * wrong:
+                rows.append((f"{kind}, {population} under {prior}, depth {depth}", determined, wrong, warned))
+    if not rows:
+        return "There is none."
+    return markdown(("group", "determined", "wrong", "of these flagged"), rows)
 
 
 def _disturbed_table(results: Results) -> str:

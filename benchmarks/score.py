@@ -34,15 +34,17 @@ class Scored:
 
 @dataclass(slots=True, kw_only=True)
 class Tally:
-    """Counts over a group: determined answers, wrong ones, and wrong ones with the flag prior-dependent."""
+    """Counts over a group: determined, wrong, and how many of each carry the flag prior-dependent."""
 
     people: int = 0
     diplotype: int = 0
     diplotype_wrong: int = 0
     diplotype_wrong_warned: int = 0
+    diplotype_warned: int = 0
     status: int = 0
     status_wrong: int = 0
     status_wrong_warned: int = 0
+    status_warned: int = 0
     warned: int = 0
 
     def add(self, other: Tally) -> None:
@@ -126,8 +128,10 @@ def tally(group: Scored) -> Tally:
         diplotype=int(group.diplotype.sum()),
         diplotype_wrong=int(group.diplotype_wrong.sum()),
         diplotype_wrong_warned=int((group.diplotype_wrong & group.warned).sum()),
+        diplotype_warned=int((group.diplotype & group.warned).sum()),
         status=int(group.status.sum()),
         status_wrong=int(group.status_wrong.sum()),
         status_wrong_warned=int((group.status_wrong & group.warned).sum()),
+        status_warned=int((group.status & group.warned).sum()),
         warned=int(group.warned.sum()),
     )
