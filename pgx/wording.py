@@ -48,9 +48,12 @@ class Wording(Struct, frozen=True):
 
 @functools.cache
 def wording(language: str = DEFAULT_LANGUAGE) -> Wording:
-    """Return the sentences of `language`."""
-    file = load(f"wording/{language}.toml", _WordingFile)
-    return Wording(language=language, topics=file.topic)
+    """Return the sentences of `language`; one that it does not have is said in English."""
+    topics = load(f"wording/{language}.toml", _WordingFile).topic
+    if language != DEFAULT_LANGUAGE:
+        english = wording(DEFAULT_LANGUAGE).topics
+        topics = {name: {**english.get(name, {}), **topics.get(name, {})} for name in {**english, **topics}}
+    return Wording(language=language, topics=topics)
 
 
 def percent(probability: float) -> str:

@@ -46,12 +46,12 @@ def page(name: str, form: Form | None = None) -> Page:
 
         return Page(render=lambda run, report: html.render(run, report, form).encode(), ending=".html")
     if name == "pdf":
-        from pgx.render import pdf  # noqa: PLC0415 - typst is an extra
+        import pgx.render.pdf as pdf  # noqa: PLC0415, PLR0402 - typst is an extra
 
         pdf.check_installed()
         return Page(render=lambda run, report: pdf.render(run, report, form), ending=".pdf")
     if name == "fhir":
-        from pgx.render import fhir  # noqa: PLC0415 - text and JSON do not need its tables
+        import pgx.render.fhir as fhir  # noqa: PLC0415, PLR0402 - text and JSON do not need its tables
 
         return Page(render=fhir.render, ending=".fhir.json")
     raise UsageError(f"there is no format '{name}'", where="-f", cure="See --help")
