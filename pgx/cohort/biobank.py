@@ -114,12 +114,16 @@ def _answer_group(
         values.append(both)
         exact.append(np.array(UNINFORMATIVE)[:, None] if half else both)
     half_called = any(item.evidence is not None and item.evidence.seen is not None for item in observations)
+    unstated = any(
+        item.evidence is not None and item.evidence.kind is EvidenceKind.GT for item in observations
+    )
     given = Likelihoods(
         first=values[0],
         second=values[1],
         exact_first=exact[0],
         exact_second=exact[1],
         half_called=half_called,
+        unstated=unstated,
         phase=phase_evidence(observations),
     )
     answer = answers(given, ready.rules)
@@ -207,10 +211,12 @@ def report_of(
     FormatError
         The evidence or reference data is another one than when the cohort was run.
     """
+    # Twice: what a record says of all its samples together must not be taken for this one's.
     records = tuple(
-        replace(record, samples=(text,)) for record, text in zip(stored.content.records, texts, strict=True)
+        replace(record, samples=(text, text))
+        for record, text in zip(stored.content.records, texts, strict=True)
     )
-    content = replace(stored.content, samples=(name,), records=records)
+    content = replace(stored.content, samples=(name, ""), records=records)
     ready = prepare(content, replace(options, samples=(), digest=False))
     if ready.run.reference != stored.run.reference or ready.run.tool != stored.run.tool:
         raise FormatError(

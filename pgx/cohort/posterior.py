@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from pgx.calling import E4_COPIES, FLAT, CallOptions, E4Status, diplotype_prior, populations
 from pgx.calling.populations import copies_at, diplotype_name, diplotypes
-from pgx.calling.posterior import PhaseEvidence
+from pgx.calling.posterior import PhaseEvidence, has_rare
 from pgx.sites import counted_haplotype
 from pgx.thresholds import threshold
 
@@ -34,8 +34,9 @@ class Likelihoods(Struct, frozen=True, kw_only=True):
     ----------
     first, second, exact_first, exact_second
         Shape (3, n) or (3, 1).
-    half_called
-        Whether one allele of a site is missing: the same for all samples of the arrays.
+    half_called, unstated
+        Whether one allele of a site is missing; whether a site has no stated quality: the same for all
+        samples of the arrays.
     """
 
     first: Floats
@@ -43,6 +44,7 @@ class Likelihoods(Struct, frozen=True, kw_only=True):
     exact_first: Floats
     exact_second: Floats
     half_called: bool
+    unstated: bool
     phase: PhaseEvidence | None
 
     def part(self, rows: npt.NDArray[np.intp]) -> Likelihoods:
@@ -53,6 +55,7 @@ class Likelihoods(Struct, frozen=True, kw_only=True):
             exact_first=_part(self.exact_first, rows),
             exact_second=_part(self.exact_second, rows),
             half_called=self.half_called,
+            unstated=self.unstated,
             phase=self.phase,
         )
 
@@ -105,12 +108,15 @@ def answers(given: Likelihoods, options: CallOptions) -> Answers:
     best = rows.argmax(axis=0)
     probability = rows[best, np.arange(rows.shape[1])]
     copies = _by_copies(rows)
+    doubtful = _is_doubtful(best, given)
     exact = copies
     if given.half_called:
         whole = replace(given, first=given.exact_first, second=given.exact_second)
         exact = _by_copies(_posterior(whole, prior))
+    if doubtful.any():
+        exact = np.where(doubtful, 0.0, exact)
     prior_copies = _by_copies(prior[:, None])[:, 0]
-    determined = _is_determined(probability, prior[best], options)
+    determined = _is_determined(probability, prior[best], options) & ~doubtful
     return Answers(
         best=best,
         determined=np.zeros_like(determined) if given.half_called else determined,
@@ -118,6 +124,16 @@ def answers(given: Likelihoods, options: CallOptions) -> Answers:
         probability=probability,
         carrier_probability=copies[1] + copies[2],
     )
+
+
+def _is_doubtful(best: Whole, given: Likelihoods) -> Flags:
+    """Say where a rare haplotype rests on a quality or a phase that was assumed, not stated."""
+    phase = given.phase
+    if phase is not None and not phase.stated and has_rare(phase.diplotype):
+        return np.ones(len(best), dtype=bool)
+    if not given.unstated:
+        return np.zeros(len(best), dtype=bool)
+    return np.array([has_rare(diplotype_name(pair)) for pair in diplotypes()])[best]
 
 
 def _posterior(given: Likelihoods, prior: Floats) -> Floats:

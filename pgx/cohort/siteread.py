@@ -1,7 +1,7 @@
 """One site of an input with many samples: classes of samples that the scalar code treats alike, and arrays.
 
 The scalar code looks at some fields of a sample column only through questions with few answers (is the depth
-zero, is the quality below the limit, are all likelihoods equal). Samples with equal answers and equal other
+zero, is the quality below the limit, is the genotype far from the most likely one). Samples with equal answers and equal other
 fields are one class: the scalar code reads one of them. What it uses as numbers (PL, DP, GQ) becomes
 arrays. A column that is unusual in any way is its own class, text by text.
 """
@@ -21,6 +21,7 @@ from pgx.observe import ObserveOptions, SitePile, SiteRecord
 from pgx.observe.letters import Letter, Other, letters_of
 from pgx.observe.quality import is_imputed
 from pgx.sites import letters
+from pgx.thresholds import threshold
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
@@ -246,7 +247,7 @@ class _Fields:
 def _class_codes(keys: _Fields, phred: Codes, options: ObserveOptions) -> Codes:
     """Join all answers that the scalar code depends on into one number, numbered without gaps."""
     second = np.sort(phred, axis=0)[1] if options.min_gq > 0 and "GQ" not in keys.format else None
-    questions = [(phred == 0).all(axis=0)]
+    questions = [(phred == 0).all(axis=0), *(phred >= threshold("contradiction_phred"))]
     for key, least in (("DP", options.min_dp), ("GQ", options.min_gq)):
         values = keys.number(key)
         questions += [values == 0, values < least]
