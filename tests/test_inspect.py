@@ -252,3 +252,20 @@ def test_what_cannot_be_read_is_an_error(tmp_path, run_pgx):
     outcome = run_pgx("inspect", tmp_path / "nothing.vcf")
     assert (outcome.exit_code, outcome.stdout) == (3, "")
     assert "no such file" in outcome.stderr
+
+
+def test_on_an_assembly_of_unknown_base_no_region_is_asked_for(tmp_path):
+    found = looked(write_vcf(tmp_path / "a.vcf", records=[], assembly="T2T-CHM13"))
+    assert found.assembly.name == "T2T-CHM13"
+    assert codes(found) == ["absent-unknown-base"] * 2
+    assert {need.command for need in found.needs if not need.optional} == {None}
+
+
+def test_the_command_shows_the_record_where_it_stands(tmp_path):
+    if shutil.which("bcftools") is None:
+        pytest.skip("bcftools is not installed")
+    records = [site("rs429358", gt="0/1", offset=-7), PLAIN[1]]
+    path = write_vcf(tmp_path / "a b.vcf", records=records)
+    command = next(need.command for need in looked(path).needs if need.code == "unsupported")
+    shown = subprocess.run(command, shell=True, check=True, capture_output=True, text=True).stdout  # noqa: S602
+    assert "rs429358" in shown

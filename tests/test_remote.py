@@ -113,6 +113,9 @@ def site_folder(tmp_path_factory) -> Path:
     write_vcf(folder / "one" / "plain.vcf", records=E4)
     write_vcf(folder / "one" / "broken.vcf.gz", records=E4)
     (folder / "one" / "broken.vcf.gz.tbi").write_bytes(b"no index at all")
+    write_vcf(folder / "one" / "foreign.vcf.gz", records=E4, index="tbi")
+    write_vcf(folder / "other.vcf.gz", records=E4, index="tbi", assembly="GRCh37", contig="NC_000019.9")
+    shutil.copy(folder / "other.vcf.gz.tbi", folder / "one" / "foreign.vcf.gz.tbi")
     (folder / "one" / "empty.vcf.gz").write_bytes(b"")
     (folder / "bucket").mkdir()
     for suffix in ("", ".tbi"):
@@ -164,8 +167,12 @@ def test_an_index_in_the_working_directory_is_not_taken_for_that_of_a_url(served
     write_vcf(foreign, records=E2, index="tbi", assembly="GRCh37", contig="NC_000019.9")
     shutil.copy(f"{foreign}.tbi", elsewhere / "work" / "same.vcf.gz.tbi")
     before = left_behind(elsewhere)
+    content = read_sites(f"{base}/one/same.vcf.gz")
+    assert [name for name, _, _ in content.header.contigs] == ["chr19"], "no contig of the foreign index"
+    assert content.facts.access == "index"
     assert genotypes(f"{base}/one/same.vcf.gz") == ["1/1", "0/0"]
     assert left_behind(elsewhere) == before
+    assert Path.cwd() == elsewhere / "work"
 
 
 def test_the_answer_is_that_of_the_file_on_disk(served, site_folder, run_pgx, elsewhere):
@@ -184,8 +191,9 @@ def test_only_parts_of_a_large_file_are_asked_for(served, elsewhere, site_folder
     base, log = served
     log.write_text("")
     read_sites(f"{base}/one/same.vcf.gz")
-    requests = [line for line in log.read_text().splitlines() if "GET /one/same.vcf.gz HTTP" in line]
-    assert any('" 206 ' in line for line in requests)
+    lines = log.read_text().splitlines()
+    assert any('" 206 ' in line for line in lines if "GET /one/same.vcf.gz HTTP" in line)
+    assert sum('GET /one/same.vcf.gz.tbi HTTP/1.1" 200' in line for line in lines) == 1, "fetched once"
 
 
 @pytest.mark.parametrize("name", ["binary.bcf", "csi.vcf.gz"])
@@ -217,6 +225,7 @@ def test_a_query_stays_behind_the_name_of_the_index_and_out_of_the_report(served
         ("one/plain.vcf", NotFoundError, "no index"),
         ("one/missing.vcf.gz", NotFoundError, "no such file"),
         ("one/broken.vcf.gz", FormatError, "index beside it cannot be read"),
+        ("one/foreign.vcf.gz", FormatError, "that of another file"),
         ("one/empty.vcf.gz", FormatError, "empty"),
         ("secret/a.vcf.gz", InputError, "refuses"),
     ],
@@ -307,3 +316,13 @@ def test_a_file_on_disk_needs_no_network(monkeypatch, tmp_path):
 def test_the_builder_makes_a_file_longer_than_a_server_sends_ahead(site_folder):
     assert (site_folder / "one" / "same.vcf.gz").stat().st_size > 400_000
     assert len(vcf_text(records=E4)) < 10_000
+
+
+def test_inspecting_a_url(served, elsewhere, run_pgx):
+    base, _ = served
+    outcome = run_pgx("inspect", f"{base}/one/same.vcf.gz?signature=SECRET")
+    assert outcome.exit_code == 0, outcome.stderr
+    assert f"Index: {base}/one/same.vcf.gz.tbi" in outcome.stdout
+    assert "rs429358 at chr19:44908684: C/C (called)" in outcome.stdout
+    assert "SECRET" not in outcome.stdout
+    assert left_behind(elsewhere) == []

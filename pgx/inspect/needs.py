@@ -83,16 +83,23 @@ def _needs_of(facts: FileFacts, observations: tuple[Observation, ...]) -> Iterab
     for seen in observations:
         if seen.state not in _SITE_COMMANDS:
             continue
-        command = _SITE_COMMANDS[seen.state]
-        region = f"{shlex.quote(seen.contig or 'chr19')}:{seen.position}"
+        command, code = _SITE_COMMANDS[seen.state], seen.state.value
+        if seen.state is SiteState.ABSENT and seen.ref is None:
+            command, code = None, "absent-unknown-base"
         yield _need(
-            seen.state.value,
-            command=command.format(file=file, region=region) if command else None,
+            code,
+            command=command.format(file=file, region=_region(seen)) if command else None,
             rsid=seen.rsid,
         )
     for reason, command in _REASON_COMMANDS.items():
         if reason in reasons:
             yield _need(reason.value, command=command.format(file=file) if command else None)
+
+
+def _region(seen: Observation) -> str:
+    """Return where the record stands: an rsID may sit elsewhere than its site."""
+    contig, position = (seen.record or f"chr19\t{seen.position}").split("\t")[:2]
+    return shlex.quote(f"{contig}:{position}")
 
 
 def _reasons(observations: tuple[Observation, ...]) -> tuple[Reason, ...]:

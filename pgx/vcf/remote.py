@@ -1,13 +1,16 @@
 """Inputs behind a URL: read in ranges, with an index that is fetched into a private temporary folder.
 
 htslib itself saves a remote index in the working directory under its base name, and takes a file that
-lies there for the index of any URL with that base name. So the index is fetched here and handed over.
+lies there for the index of any URL with that base name. So the index is fetched here and handed over, and
+a URL is opened with the private folder as the working directory of the process (see `pgx.vcf.source`):
+threads of one process should not read URLs side by side.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -72,7 +75,7 @@ def check_scan_allowed(source: Source) -> None:
     """
     if source.name:
         raise FormatError(
-            "the index beside it cannot be read",
+            "the index beside it cannot be read, or is that of another file",
             where=source.name,
             cure="Index it again (tabix -p vcf), and see that it is bgzipped",
         )
@@ -110,10 +113,13 @@ def _check_ranges(address: str, name: str) -> None:
 
 def _fetch_index(address: str, stated: str, folder: Path, name: str) -> tuple[str, str]:
     """Return the local path of the index, and the name under which a report mentions it."""
+    base = Path(urlsplit(address).path).name
     if stated and not is_url(stated):
-        return stated, stated
+        local = folder / f"{base}{_suffix(stated)}"
+        shutil.copyfile(stated, local)
+        return str(local), stated
     for candidate in [stated] if stated else _index_addresses(address):
-        local = folder / Path(urlsplit(candidate).path).name
+        local = folder / f"{base}{_suffix(urlsplit(candidate).path)}"
         try:
             _download(candidate, local)
         except FileNotFoundError:
@@ -126,6 +132,10 @@ def _fetch_index(address: str, stated: str, folder: Path, name: str) -> tuple[st
         where=name,
         cure=f"Index it (bgzip, tabix -p vcf), name the index as URL{INDEX_MARK}INDEX, or download the file",
     )
+
+
+def _suffix(name: str) -> str:
+    return ".csi" if name.endswith(".csi") else ".tbi"
 
 
 def _index_addresses(address: str) -> list[str]:
