@@ -16,12 +16,11 @@ from pgx.builds import HeaderFacts, contig_names
 from pgx.errors import FormatError
 from pgx.observe import SiteRecord
 from pgx.sites import definitions, positions, rsids
+from pgx.vcf.indexed import PYSAM_ERRORS, fetch, leads_on, leads_to_first
 from pgx.vcf.plain import plain_record
 from pgx.vcf.remote import check_scan_allowed, reachable
 from pgx.vcf.source import Source, look, reading
 
-#: What pysam raises on damaged input; ValueError includes text that is not UTF-8.
-_PYSAM_ERRORS = (OSError, ValueError, TypeError, AssertionError, KeyError, OverflowError, NotImplementedError)
 _REFERENCE_KEYS = frozenset({"reference", "assembly"})
 
 
@@ -83,6 +82,7 @@ def read_sites(path: str) -> VcfContent:
         try:
             return _read(path, source)
         except _IndexMisfitError:  # as good as a stale one: the second pass reads the whole input
+            check_scan_allowed(source)
             return _read(path, replace(source, index_is_stale=True))
 
 
@@ -96,9 +96,11 @@ def _read(path: str, source: Source) -> VcfContent:
         indexed = source.usable_index is not None and handle.index is not None
         if not indexed:
             check_scan_allowed(source)
-        elif not _index_fits(handle):
+        elif not leads_to_first(handle):
             raise _IndexMisfitError
         found, unsorted = _by_index(handle, source) if indexed else _by_scan(handle, source)
+        if indexed and not found and not leads_on(handle, source):
+            raise _IndexMisfitError
         facts = InputFacts(
             path=source.name or path,
             size=source.size,
@@ -124,21 +126,6 @@ def _read(path: str, source: Source) -> VcfContent:
     )
 
 
-def _index_fits(handle: pysam.VariantFile) -> bool:
-    """Say whether the index leads to the first record; one of another file finds nothing, without error."""
-    try:
-        first = next(iter(handle), None)
-        if first is None:
-            return True
-        wanted = (first.start, first.ref, first.alts)
-        return any(
-            (record.start, record.ref, record.alts) == wanted
-            for record in handle.fetch(first.chrom, first.start, first.start + 1)
-        )
-    except _PYSAM_ERRORS:
-        return False
-
-
 def _is_wanted(name: str) -> bool:
     return name.lower() in {known.lower() for known in contig_names()}
 
@@ -155,7 +142,7 @@ def _header(header: pysam.VariantHeader, source: Source) -> tuple[str, HeaderFac
             where=source.label,
             cure="Convert it, for example with iconv -f latin1 -t utf-8",
         ) from error
-    except _PYSAM_ERRORS as error:
+    except PYSAM_ERRORS as error:
         raise FormatError("has a broken header", where=source.label, cure="Write it again") from error
 
 
@@ -184,7 +171,7 @@ def _by_index(handle: pysam.VariantFile, source: Source) -> tuple[list[SiteRecor
     for contig in filter(_is_wanted, map(str, handle.header.contigs)):
         before = 0
         for start, stop in _windows():
-            for record in _guarded(_fetch(handle, contig, start, stop), source):
+            for record in _guarded(fetch(handle, contig, start, stop), source):
                 if record.start >= before:
                     found += _relevant(record, source, wanted=True)
             before = stop
@@ -209,13 +196,6 @@ def _places() -> list[list[int]]:
     return [[definition.positions[name] for name in names] for definition in definitions()]
 
 
-def _fetch(handle: pysam.VariantFile, contig: str, start: int, stop: int) -> Iterable[pysam.VariantRecord]:
-    try:
-        return handle.fetch(contig, start, stop)
-    except ValueError:  # a contig of the header that the index does not know has no records
-        return ()
-
-
 def _by_scan(handle: pysam.VariantFile, source: Source) -> tuple[list[SiteRecord], bool]:
     """Pass over all records: those over a site, and those that carry its rsID wherever they stand."""
     wanted: dict[int, bool] = {}
@@ -229,7 +209,7 @@ def _by_scan(handle: pysam.VariantFile, source: Source) -> tuple[list[SiteRecord
             unsorted = unsorted or contig in seen_contigs
             seen_contigs.add(contig)
             if contig not in wanted:
-                wanted[contig] = _is_wanted(record.chrom)
+                wanted[contig] = _is_wanted(_contig(record, source))
         elif start < previous[1]:
             unsorted = True
         previous = (contig, start)
@@ -249,7 +229,7 @@ def _relevant(record: pysam.VariantRecord, source: Source, *, wanted: bool) -> t
         if not near and (name is None or not _identifier().search(name)):
             return ()
         plain = plain_record(record)
-    except _PYSAM_ERRORS as error:
+    except PYSAM_ERRORS as error:
         raise FormatError(
             f"the record at position {record.pos} cannot be read as text",
             where=source.label,
@@ -258,6 +238,15 @@ def _relevant(record: pysam.VariantRecord, source: Source, *, wanted: bool) -> t
     named = {token.lower() for token in plain.identifiers}
     covers = near and any(plain.position <= place <= plain.end for place in places)
     return (plain,) if covers or named & {rsid.lower() for rsid in rsids()} else ()
+
+
+def _contig(record: pysam.VariantRecord, source: Source) -> str:
+    try:
+        return str(record.chrom)
+    except UnicodeDecodeError as error:
+        raise FormatError(
+            "has a contig name that is not UTF-8 text", where=source.label, cure="Write it again"
+        ) from error
 
 
 def _reach(record: pysam.VariantRecord) -> int:
@@ -277,7 +266,7 @@ def _guarded(records: Iterable[pysam.VariantRecord], source: Source) -> Iterator
         for record in records:
             count += 1
             yield record
-    except _PYSAM_ERRORS as error:
+    except PYSAM_ERRORS as error:
         raise FormatError(
             f"the record after record {count} cannot be read: the file is damaged or truncated",
             where=source.label,

@@ -1,0 +1,64 @@
+"""Reading by index, and noticing an index that belongs to another file.
+
+Such an index raises no error: it leads to nowhere, and both sites would seem to be absent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pysam
+
+from pgx.builds import contig_names
+from pgx.vcf.source import Source
+
+#: What pysam raises on damaged input; ValueError includes text that is not UTF-8.
+PYSAM_ERRORS = (
+    OSError,
+    ValueError,
+    TypeError,
+    AssertionError,
+    KeyError,
+    OverflowError,
+    NotImplementedError,
+)
+
+
+def fetch(
+    handle: pysam.VariantFile, contig: str, start: int | None = None, stop: int | None = None
+) -> Iterable[pysam.VariantRecord]:
+    """Return the records of a region, 0-based and half-open; none where the index does not know it."""
+    try:
+        return handle.fetch(contig, start, stop)
+    except ValueError:
+        return ()
+
+
+def leads_to_first(handle: pysam.VariantFile) -> bool:
+    """Say whether the index leads to the first record of the file."""
+    try:
+        first = next(iter(handle), None)
+        if first is None:
+            return True
+        wanted = (first.start, first.ref, first.alts)
+        found = handle.fetch(first.chrom, first.start, first.start + 1)
+        return any((record.start, record.ref, record.alts) == wanted for record in found)
+    except PYSAM_ERRORS:
+        return False
+
+
+def leads_on(handle: pysam.VariantFile, source: Source) -> bool:
+    """Say whether there are records on chromosome 19 and the last contig, if the index of a VCF knows them.
+
+    The index of a BCF numbers all contigs of the header, with records or without, and tells nothing here.
+    """
+    if handle.format == "BCF":
+        return True
+    try:
+        with pysam.TabixFile(source.path, index=source.usable_index) as table:
+            names = list(table.contigs)
+        ours = {name.lower() for name in contig_names()}
+        asked = [name for name in names if name.lower() in ours] + names[-1:]
+        return all(next(iter(handle.fetch(name)), None) is not None for name in asked)
+    except PYSAM_ERRORS:
+        return False

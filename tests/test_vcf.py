@@ -1,0 +1,230 @@
+"""The door in: damaged, odd and misleading files. Nothing may crash or be misread in silence."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import os
+import random
+
+import pytest
+from vcf_builder import POSITIONS, site, vcf_text, write_vcf
+
+from pgx.errors import InputError, NotFoundError
+from pgx.single import Options, annotate
+from pgx.vcf import read_sites
+
+HET = [site("rs429358", gt="0/1:99", format="GT:GQ"), site("rs7412", gt="0/0:99", format="GT:GQ")]
+FAR = [f"chr19\t{position}\t.\tA\tG\t50\tPASS\t.\tGT\t0/1" for position in range(1_000_000, 1_400_000, 40)]
+
+
+def answers(path, **options):
+    return [
+        (sample.sample, sample.genotype.diplotype, frozenset(flag.code for flag in sample.flags))
+        for sample in annotate(str(path), Options(**options)).samples
+    ]
+
+
+def refusal(path, **options):
+    with pytest.raises(InputError) as caught:
+        list(annotate(str(path), Options(**options)).samples)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["a.vcf", "a.vcf.gz"])
+def test_line_ends_of_windows(tmp_path, name):
+    path = write_vcf(tmp_path / name, records=HET, newline="\r\n")
+    assert answers(path) == [("S1", "e3/e4", frozenset())]
+
+
+def test_no_line_end_at_the_end(tmp_path):
+    path = tmp_path / "a.vcf"
+    path.write_text(vcf_text(records=HET, neighbours=False).rstrip("\n"))
+    assert answers(path) == [("S1", "e3/e4", frozenset())]
+
+
+def test_blank_line_at_the_end(tmp_path):
+    path = tmp_path / "a.vcf"
+    path.write_text(vcf_text(records=HET, neighbours=False) + "\n")
+    assert "damaged" in refusal(path)
+
+
+def test_a_line_of_two_million_characters(tmp_path):
+    long = site("rs429358", gt="0/1:99", format="GT:GQ", info="X=" + "A" * 2_000_000)
+    path = write_vcf(tmp_path / "a.vcf", records=[long, HET[1]])
+    assert answers(path) == [("S1", "e3/e4", frozenset())]
+
+
+@pytest.mark.parametrize("where", ["##note=M\xfcller", "sample"])
+def test_a_header_that_is_not_utf8(tmp_path, where):
+    text = vcf_text(records=HET, samples=["S\xe9"] if where == "sample" else ["S1"])
+    if where != "sample":
+        text = text.replace("##commandline", f"{where}\n##commandline", 1)
+    path = tmp_path / "a.vcf"
+    path.write_bytes(text.replace("π", "pi").encode("latin1"))
+    assert "UTF-8" in refusal(path)
+
+
+def test_a_record_of_ours_that_is_not_utf8(tmp_path):
+    path = tmp_path / "a.vcf"
+    text = vcf_text(records=[site("rs429358", gt="0/1", id="rs429358;\xe9")]).replace("π", "pi")
+    path.write_bytes(text.encode("latin1"))
+    assert "position 44908684" in refusal(path)
+
+
+def test_sample_names_twice(tmp_path):
+    path = write_vcf(
+        tmp_path / "a.vcf", text=vcf_text(records=HET, samples=["A", "B"]).replace("\tA\tB\n", "\tA\tA\n")
+    )
+    assert "header" in refusal(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "part"),
+    [
+        (b"", "empty"),
+        (b"\x00" * 200, "not a VCF"),
+        (b"hello\n", "not a VCF"),
+        (b"##fileformat=VCFv4.2\n", "not a VCF"),
+        (b"PK\x03\x04 a zip", "not a VCF"),
+        (gzip.compress(b"hello\n"), "not a VCF"),
+    ],
+)
+def test_what_is_no_vcf(tmp_path, content, part):
+    path = tmp_path / "a.vcf"
+    path.write_bytes(content)
+    assert part in refusal(path)
+
+
+def test_sites_only_missing_and_folder(tmp_path):
+    assert "no samples" in refusal(write_vcf(tmp_path / "a.vcf", samples=[]))
+    with pytest.raises(NotFoundError):
+        read_sites(str(tmp_path / "none.vcf"))
+    assert "folder" in refusal(tmp_path)
+
+
+def test_too_few_columns(tmp_path):
+    text = vcf_text(records=HET, neighbours=False).replace("GT:GQ\t0/1:99", "GT:GQ")
+    path = tmp_path / "a.vcf"
+    path.write_text(text)
+    assert "cannot be read" in refusal(path)
+
+
+@pytest.mark.parametrize("compression", ["bgzip", "gzip"])
+def test_truncated(tmp_path, compression):
+    path = write_vcf(tmp_path / "a.vcf.gz", records=[*FAR, *HET], compression=compression)
+    whole = path.read_bytes()
+    for share in (0.3, 0.6, 0.95):
+        path.write_bytes(whole[: int(len(whole) * share)])
+        assert any(word in refusal(path) for word in ("truncated", "damaged"))
+
+
+def test_truncated_bcf(tmp_path):
+    path = write_vcf(tmp_path / "a.bcf", records=[*FAR, *HET])
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) * 2 // 3])
+    assert any(word in refusal(path) for word in ("truncated", "damaged"))
+
+
+@pytest.mark.parametrize("kind", ["vcf", "vcf.gz", "bcf", "gzipped bcf"])
+def test_damaged_bytes_end_in_an_answer_or_one_error(tmp_path, kind):
+    generator = random.Random(kind)  # noqa: S311
+    path = write_vcf(tmp_path / f"a.{kind.split()[-1]}", records=HET)
+    whole = path.read_bytes()
+    if kind == "gzipped bcf":
+        whole = gzip.decompress(whole)
+    for _ in range(150):
+        damaged = bytearray(whole)
+        for _ in range(generator.randint(1, 5)):
+            damaged[generator.randrange(len(damaged))] = generator.randrange(256)
+        path.write_bytes(gzip.compress(bytes(damaged)) if kind == "gzipped bcf" else bytes(damaged))
+        with contextlib.suppress(InputError):
+            answers(path)
+
+
+@pytest.mark.parametrize(("name", "index"), [("a.vcf.gz", "tbi"), ("a.vcf.gz", "csi"), ("a.bcf", "csi")])
+def test_index_is_used_and_a_stale_one_is_not(tmp_path, name, index):
+    path = write_vcf(tmp_path / name, records=HET, index=index)
+    assert read_sites(str(path)).facts.access == "index"
+    assert answers(path) == [("S1", "e3/e4", frozenset())]
+    os.utime(f"{path}.{index}", (1, 1))
+    facts = read_sites(str(path)).facts
+    assert (facts.access, facts.stale_index) == ("scan", True)
+    assert answers(path) == [("S1", "e3/e4", frozenset({"stale-index"}))]
+
+
+def test_a_fresh_index_beside_a_stale_one_is_used(tmp_path):
+    path = write_vcf(tmp_path / "a.vcf.gz", records=HET, index="tbi")
+    (tmp_path / "a.vcf.gz.csi").write_bytes(b"old")
+    os.utime(tmp_path / "a.vcf.gz.csi", (1, 1))
+    assert read_sites(str(path)).facts.access == "index"
+
+
+def test_index_of_a_file_with_other_contig_names(tmp_path):
+    path = write_vcf(tmp_path / "a.vcf.gz", records=HET)
+    other = write_vcf(tmp_path / "b.vcf.gz", records=HET, contig="19", index="tbi")
+    (tmp_path / "a.vcf.gz.tbi").write_bytes((other.parent / "b.vcf.gz.tbi").read_bytes())
+    assert answers(path) == [("S1", "e3/e4", frozenset({"stale-index"}))]
+    assert answers(path, absent_sites="reference") == [("S1", "e3/e4", frozenset({"stale-index"}))]
+
+
+def test_index_of_a_longer_file(tmp_path):
+    path = write_vcf(tmp_path / "a.vcf.gz", records=HET)
+    write_vcf(tmp_path / "b.vcf.gz", records=[*FAR, *HET], index="tbi")
+    (tmp_path / "a.vcf.gz.tbi").write_bytes((tmp_path / "b.vcf.gz.tbi").read_bytes())
+    assert answers(path) == [("S1", "e3/e4", frozenset({"stale-index"}))]
+
+
+@pytest.mark.parametrize("size", [0, 30])
+def test_damaged_index(tmp_path, size):
+    path = write_vcf(tmp_path / "a.vcf.gz", records=HET, index="tbi")
+    index = tmp_path / "a.vcf.gz.tbi"
+    index.write_bytes(index.read_bytes()[:size])
+    ((name, diplotype, _),) = answers(path)
+    assert (name, diplotype) == ("S1", "e3/e4")
+
+
+def test_index_beside_plain_gzip(tmp_path):
+    path = write_vcf(tmp_path / "a.vcf.gz", records=HET, index="tbi")
+    path.write_bytes(gzip.compress(gzip.decompress(path.read_bytes())))
+    os.utime(tmp_path / "a.vcf.gz.tbi")
+    ((_, diplotype, _),) = answers(path)
+    assert diplotype == "e3/e4"
+
+
+@pytest.mark.parametrize("index", ["", "tbi"])
+def test_two_names_of_the_chromosome(tmp_path, index):
+    """Records under both names are records of the same site, whatever stands in the header."""
+    position = POSITIONS["GRCh38"]["rs429358"]
+    second = f"19\t{position}\trs429358\tT\tC\t50\tPASS\t.\tGT:GQ\t1/1:99"
+    text = vcf_text(records=HET).replace(
+        "##contig=<ID=chr1,", "##contig=<ID=19,length=58617616>\n##contig=<ID=chr1,"
+    )
+    path = write_vcf(tmp_path / "a.vcf.gz", text=text + second + "\n", index=index)
+    ((_, diplotype, flags),) = answers(path)
+    assert diplotype is None
+    assert "conflicting-records" in flags
+
+
+@pytest.mark.parametrize("index", ["", "tbi"])
+def test_header_without_contigs(tmp_path, index):
+    path = write_vcf(tmp_path / "a.vcf.gz", records=HET, contig_lines=False, index=index)
+    assert answers(path) == [("S1", "e3/e4", frozenset())]
+
+
+def test_a_record_that_reaches_from_one_window_to_the_next_is_there_once(tmp_path):
+    start = POSITIONS["GRCh38"]["rs429358"] - 10
+    end = POSITIONS["T2T-CHM13"]["rs7412"] + 10
+    block = f"chr19\t{start}\t.\tG\t<NON_REF>\t.\t.\tEND={end}\tGT:GQ\t0/0:60"
+    path = write_vcf(tmp_path / "a.vcf.gz", records=[block], index="tbi", neighbours=False)
+    assert len(read_sites(str(path)).records) == 1
+    assert answers(path) == [("S1", "e3/e3", frozenset())]
+
+
+def test_records_are_plain_text_and_keep_their_order(tmp_path):
+    content = read_sites(str(write_vcf(tmp_path / "a.vcf", records=HET)))
+    assert [record.identifiers for record in content.records] == [("rs429358",), ("rs7412",)]
+    assert content.records[0].samples == ("0/1:99",)
+    assert content.samples == ("S1",)
+    assert content.facts.header_digest.startswith("sha256:")
