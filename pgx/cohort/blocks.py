@@ -1,7 +1,8 @@
 """Several files that hold blocks of one chromosome of the same people: their records are joined by sample.
 
 Files belong together when they list the same samples in the same order, more than one, under the same
-options, and no two of them have a record at the same site. (If two have, the samples came twice; that is not joined.)
+options, and no two of them have a record at the same site. (If two have, the samples came twice; that is
+not joined.)
 """
 
 from __future__ import annotations

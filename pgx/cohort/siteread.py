@@ -1,9 +1,9 @@
 """One site of an input with many samples: classes of samples that the scalar code treats alike, and arrays.
 
-The scalar code looks at some fields of a sample column only through questions with few answers (is the depth
-zero, is the quality below the limit, is the genotype far from the most likely one). Samples with equal answers and equal other
-fields are one class: the scalar code reads one of them. What it uses as numbers (PL, DP, GQ) becomes
-arrays. A column that is unusual in any way is its own class, text by text.
+The scalar code looks at some fields of a sample column only through questions with few answers (is the
+depth zero, is the quality below the limit, is the genotype far from the most likely one). Samples with equal
+answers and equal other fields are one class: the scalar code reads one of them. What it uses as numbers (PL,
+DP, GQ) becomes arrays. A column that is unusual in any way is its own class, text by text.
 """
 
 from __future__ import annotations
