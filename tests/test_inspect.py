@@ -12,6 +12,7 @@ import subprocess
 import pytest
 from vcf_builder import block, site, vcf_text, write_vcf
 
+from pgx.builds import EvidenceKind
 from pgx.inspect import inspect
 from pgx.observe import DETERMINED_STATES, SiteState
 from pgx.wording import wording
@@ -96,6 +97,11 @@ def test_all_evidence_for_an_assembly_is_shown(tmp_path):
     assert found.assembly.problem is None
     kinds = {clue.kind for clue in found.assembly.evidence}
     assert {"contig-length", "assembly-tag", "reference-line", "records"} <= kinds
+
+
+def test_every_kind_of_evidence_has_words():
+    for kind in EvidenceKind:
+        assert wording().has("inspect", f"clue-{kind.value}")
 
 
 def test_a_contradicted_assembly_is_said_and_not_failed(tmp_path, run_pgx):
