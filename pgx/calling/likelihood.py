@@ -8,6 +8,7 @@ from pgx.thresholds import threshold
 
 Likelihood = tuple[float, float, float]
 UNINFORMATIVE: Likelihood = (1.0, 1.0, 1.0)
+_BY_GENOTYPE = frozenset({EvidenceKind.PL, EvidenceKind.GL, EvidenceKind.GP, EvidenceKind.DS})
 _NO_KNOWLEDGE = 2 / 3  # an error probability that leaves all three genotypes equal
 
 
@@ -28,31 +29,36 @@ def genotype_likelihood(
     """
     if evidence is None:
         return UNINFORMATIVE
-    match evidence.kind:
-        case EvidenceKind.PL:
-            values = [_known(value) for value in evidence.values]
-            return _scaled(*(10 ** (-(value - min(values)) / 10) for value in values))
-        case EvidenceKind.GL:
-            values = [_known(value) for value in evidence.values]
-            return _scaled(*(10 ** (value - max(values)) for value in values))
-        case EvidenceKind.GP:
-            return _without_prior([_known(value) for value in evidence.values], marginal)
-        case EvidenceKind.DS:
-            return _without_prior(dosage_probabilities(_known(evidence.values[0])), marginal)
-        case EvidenceKind.PARTIAL:
-            return _one_allele(evidence.seen == letters()[1], allele_error_rate)
+    if evidence.kind in _BY_GENOTYPE:
+        return _from_values(evidence, marginal)
+    if evidence.kind is EvidenceKind.PARTIAL:
+        return _one_allele(evidence.seen == letters()[1], allele_error_rate)
     if evidence.copies is None:
         return UNINFORMATIVE
-    match evidence.kind:
-        case EvidenceKind.GQ:
-            return _from_quality(evidence.copies, _known(evidence.values[0]))
-        case EvidenceKind.DEPTH:
-            return _from_depth(evidence.copies, _known(evidence.values[0]))
-        case EvidenceKind.ASSUMED:
-            return _scaled(*(float(copies == evidence.copies) for copies in range(3)))
-        case _:
-            reads = _known(evidence.values[0]) if evidence.values else None
-            return _from_genotype(evidence.copies, allele_error_rate, reads)
+    return _from_reading(evidence, evidence.copies, allele_error_rate)
+
+
+def _from_values(evidence: GenotypeEvidence, marginal: Likelihood) -> Likelihood:
+    """Return the likelihood from numbers for each genotype (or their mean, DS)."""
+    values = [_known(value) for value in evidence.values]
+    if evidence.kind is EvidenceKind.PL:
+        return _scaled(*(10 ** (-(value - min(values)) / 10) for value in values))
+    if evidence.kind is EvidenceKind.GL:
+        return _scaled(*(10 ** (value - max(values)) for value in values))
+    chances = dosage_probabilities(values[0]) if evidence.kind is EvidenceKind.DS else values
+    return _without_prior(chances, marginal)
+
+
+def _from_reading(evidence: GenotypeEvidence, copies: int, error: float) -> Likelihood:
+    """Return the likelihood from a genotype and how sure it is."""
+    number = _known(evidence.values[0]) if evidence.values else None
+    if evidence.kind is EvidenceKind.ASSUMED:
+        return _scaled(*(float(other == copies) for other in range(3)))
+    if evidence.kind is EvidenceKind.GQ and number is not None:
+        return _from_quality(copies, number)
+    if evidence.kind is EvidenceKind.DEPTH and number is not None:
+        return _from_depth(copies, number)
+    return _from_genotype(copies, error, number)
 
 
 def _known(value: float | None) -> float:

@@ -95,11 +95,13 @@ def answer(data: SiteData, options: CallOptions) -> Answer:
         whole = tuple(None if item is not None and item.seen is not None else item for item in data.evidence)
         bare = _rows(SiteData(evidence=whole, phase=data.phase), options)
         exact = _copies_of(bare, [row.posterior for row in bare])
+    status = _status(posterior, exact, prior, options)
     return Answer(
-        diplotype=best.diplotype if determined else None,
+        # Two haplotypes make a number of copies: what does not determine that does not determine them.
+        diplotype=best.diplotype if determined and status in E4_COPIES else None,
         best=best.diplotype,
         probability=best.posterior,
-        status=_status(posterior, exact, prior, options),
+        status=status,
         copies=posterior,
         rows=rows,
     )

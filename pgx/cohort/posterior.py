@@ -117,10 +117,12 @@ def answers(given: Likelihoods, options: CallOptions) -> Answers:
         exact = np.where(doubtful, 0.0, exact)
     prior_copies = _by_copies(prior[:, None])[:, 0]
     determined = _is_determined(probability, prior[best], options) & ~doubtful
+    status = _status(copies, exact, prior_copies, options)
+    determined &= np.isin(status, [STATUSES.index(name) for name in E4_COPIES])
     return Answers(
         best=best,
         determined=np.zeros_like(determined) if given.half_called else determined,
-        status=_status(copies, exact, prior_copies, options),
+        status=status,
         probability=probability,
         carrier_probability=copies[1] + copies[2],
     )
