@@ -129,6 +129,10 @@ def annotate(
     name = format_for(output, format_)
     if all_records and name != Format.VCF:
         raise UsageError("only vcf has records", where="--all-records", cure="Add -f vcf, or leave it out")
+    if name == Format.VCF:
+        from pgx.vcf.write import check_readable_twice
+
+        check_readable_twice(source)
     form = make_form(name, meta=report_meta, sealed=sealed, lang=lang, handout=handout)
     result = run(
         source,

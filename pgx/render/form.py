@@ -7,6 +7,7 @@ import json
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -20,9 +21,9 @@ class PatientMeta(Facts, frozen=True, kw_only=True):
     """What the sender states of a sample; every field is optional and none is ever invented."""
 
     name: str | None = None
-    birth_date: str | datetime.date | None = None
+    birth_date: str | None = None
     specimen: str | None = None
-    specimen_date: str | datetime.date | None = None
+    specimen_date: str | None = None
     reason: str | None = None
     platform: str | None = None
     order_id: str | None = None
@@ -87,7 +88,7 @@ def read_meta(path: Path) -> dict[str, PatientMeta]:
     try:
         text = path.read_text(encoding="utf-8")
         plain = json.loads(text) if path.suffix.lower() == ".json" else tomllib.loads(text)
-        return msgspec.convert(plain, _MetaFile).sample
+        return msgspec.convert(_dates_as_text(plain), _MetaFile).sample
     except FileNotFoundError as error:
         raise NotFoundError("no such file", where=str(path), cure="Check --report-meta") from error
     except (OSError, UnicodeDecodeError) as error:
@@ -99,3 +100,10 @@ def read_meta(path: Path) -> dict[str, PatientMeta]:
         ) from error
     except ValueError as error:
         raise InputError(f"is not valid: {error}", where=str(path), cure="Give TOML or JSON") from error
+
+
+def _dates_as_text(value: Any) -> Any:
+    """Return a read file with the dates of TOML as they are written in JSON."""
+    if isinstance(value, dict):
+        return {key: _dates_as_text(item) for key, item in value.items()}
+    return value.isoformat() if isinstance(value, datetime.date) else value

@@ -55,12 +55,7 @@ def write_vcf(
     InputError, OutputError
         The input cannot be read (again), or the output cannot be written.
     """
-    if path == _STANDARD:
-        raise UsageError(
-            "vcf reads the input twice, and standard input can be read once",
-            where="-f vcf",
-            cure="Save the input as a file",
-        )
+    check_readable_twice(path)
     lines = annotated_lines(path, run, reports, all_records=all_records)
     if output == _STANDARD:
         for line in lines:
@@ -68,6 +63,22 @@ def write_vcf(
         sys.stdout.flush()
         return
     _write_file(lines, Path(output))
+
+
+def check_readable_twice(path: str) -> None:
+    """Check that an input can be read again for its records.
+
+    Raises
+    ------
+    UsageError
+        It is standard input.
+    """
+    if path == _STANDARD:
+        raise UsageError(
+            "vcf reads the input twice, and standard input can be read once",
+            where="-f vcf",
+            cure="Save the input as a file",
+        )
 
 
 def annotated_lines(

@@ -1,0 +1,365 @@
+"""What holds for all formats: the same words, the same bytes from a stored result, nothing that leaks.
+
+Golden files (tests/render/golden) hold every state in every format; `PGX_UPDATE_GOLDEN=1` writes them anew.
+Text is held whole in tests/golden. Of the others a golden file holds what differs between states: of JSON
+genotype and sites, of HTML the parts with pictures, of FHIR all but the notes (which are the claims), of PDF
+the words of its first two pages.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+from pathlib import Path
+
+import pytest
+from pypdf import PdfReader
+from render_states import SAMPLES, STATES, UNDETERMINED
+
+from pgx.render import fhir, html, json_format, pdf, text, tsv
+from pgx.render.blocks import sentences
+from pgx.render.form import Form, PatientMeta
+from pgx.render.narrative import is_withheld, narrate
+
+GOLDEN = Path(__file__).parent / "golden"
+TAG = re.compile(r"<[^>]+>")
+
+
+def words_of(page):
+    """Return the visible words of a page, without blanks."""
+    import html as entities
+
+    body = page[page.index("<body>") :]
+    body = re.sub(r"<svg.*?</svg>", "", body, flags=re.DOTALL)
+    return squeezed(entities.unescape(TAG.sub("", body)))
+
+
+def squeezed(words):
+    """Drop blanks, and hyphens with them: a PDF breaks lines after one."""
+    return re.sub(r"[\s\u00ad\u200b-]+", "", words)
+
+
+def pdf_words(data):
+    return [page.extract_text() for page in PdfReader(io.BytesIO(data)).pages]
+
+
+def stable(words):
+    words = re.sub(r"sha256:[0-9a-f]{64}", "sha256:<digest>", words)
+    return words.replace(f"{SAMPLES}/", "")
+
+
+def check_golden(name, words):
+    path = GOLDEN / name
+    if os.environ.get("PGX_UPDATE_GOLDEN"):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(words, encoding="utf-8")
+    assert path.is_file(), "no golden file; see the module's first lines"
+    assert words == path.read_text(encoding="utf-8")
+
+
+def html_core(page):
+    parts = re.findall(r'<section id="(?:result|sure|family)".*?</section>', page, flags=re.DOTALL)
+    return "\n".join(re.sub(r"(</\w+>)(?=<)", r"\1\n", part) for part in parts) + "\n"
+
+
+def json_core(run, report):
+    whole = json.loads("".join(json_format.stream(run, [report])))["samples"][0]
+    kept = {key: whole[key] for key in ("sample", "genotype", "sites", "flags", "patient", "limitations")}
+    kept["genotype"].pop("by_population")
+    kept["conclusions"] = [item["conclusion"] for item in whole["response"]]
+    return json.dumps(kept, indent=1, ensure_ascii=False) + "\n"
+
+
+def fhir_core(run, report):
+    bundle = fhir.bundle(run, report)
+    for entry in bundle["entry"]:
+        entry["resource"].pop("note", None)
+    return json.dumps(bundle, indent=1, ensure_ascii=False) + "\n"
+
+
+@pytest.mark.parametrize("state", STATES)
+class TestGolden:
+    def test_json(self, one, state):
+        check_golden(f"{state}.json", json_core(*one(state)))
+
+    def test_html(self, one, state):
+        check_golden(f"{state}.html", html_core(html.render(*one(state))))
+
+    def test_fhir(self, one, state):
+        check_golden(f"{state}.fhir.json", stable(fhir_core(*one(state))))
+
+    def test_tsv(self, one, state):
+        run, report = one(state)
+        check_golden(f"{state}.tsv", stable("".join(tsv.stream(run, [report]))))
+
+    def test_pdf(self, one, state):
+        pages = pdf_words(pdf.render(*one(state)))
+        check_golden(f"{state}.pdf.txt", stable("\n".join(pages[:2]) + "\n"))
+
+    def test_vcf(self, one, state):
+        from pgx.vcf.write import annotated_lines
+
+        run, report = one(state)
+        path = str(SAMPLES / STATES[state][0])
+        lines = "".join(annotated_lines(path, run, [report], all_records=False)).splitlines()
+        kept = [line for line in lines if "PGX_" in line or "pgx_sample" in line]
+        check_golden(f"{state}.vcf.txt", "\n".join(kept) + "\n")
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_every_sentence_stands_in_text_html_and_pdf(one, state):
+    run, report = one(state)
+    told = narrate(run, report)
+    plain = squeezed(text.render(run, report))
+    page = words_of(html.render(run, report))
+    printed = squeezed("".join(pdf_words(pdf.render(run, report))))
+    footer = squeezed(f"pgx {run.tool.version}. For genetic counsellors and physicians; not a diagnosis.")
+    printed = re.sub(footer + r"page\d+of\d+", "", printed)
+    for sentence in sentences(told):
+        wanted = squeezed(sentence)
+        if not wanted:
+            continue
+        assert wanted in page, sentence
+        pictured = sentence in {"Evidence map", "How probable each answer is"}
+        assert pictured or wanted in plain, sentence
+        assert wanted in printed, sentence
+
+
+def test_pictures_without_a_table_are_only_headings():
+    """The two titles that text leaves out are titles of pictures, whose tables text has."""
+    words = Form().words
+    assert words.say("picture", "map") == "Evidence map"
+    assert words.say("picture", "posterior") == "How probable each answer is"
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_result_is_said_at_a_glance(one, state):
+    told = narrate(*one(state))
+    result = next(part for part in told.sections if part.key == "result")
+    assert len(" ".join(block.text for block in result.blocks).split()) <= 120
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_limits_are_those_of_the_report(one, state):
+    run, report = one(state)
+    told = narrate(run, report)
+    limits = [block.text for part in told.sections if part.key == "limits" for block in part.blocks]
+    wanted = report.limitations[:4] if is_withheld(run, report) else report.limitations
+    assert limits == list(wanted)
+
+
+@pytest.mark.parametrize("state", sorted(UNDETERMINED))
+def test_undetermined_never_reads_as_non_carrier(one, state):
+    run, report = one(state)
+    assert report.genotype.e4_status == "indeterminate"
+    for words in (text.render(run, report), html.render(run, report), json.dumps(fhir.bundle(run, report))):
+        assert "not mean that the person carries no" in words
+        assert "APOE ε3/ε3: no copy" not in words
+    genotype = [
+        entry["resource"]
+        for entry in fhir.bundle(run, report)["entry"]
+        if entry["resource"].get("code", {}).get("coding", [{}])[0].get("code") == "84413-4"
+    ]
+    assert genotype[0]["valueCodeableConcept"]["coding"][0]["code"] == "LA11884-6"
+
+
+def test_assumed_letters_say_so_in_every_format(one):
+    run, report = one("assumed-reference")
+    for words in (
+        text.render(run, report),
+        html.render(run, report),
+        "".join(pdf_words(pdf.render(run, report))),
+        json.dumps(fhir.bundle(run, report)),
+        "".join(tsv.stream(run, [report])),
+    ):
+        assert "(assumed)" in words
+    assert json.loads("".join(json_format.stream(run, [report])))["samples"][0]["genotype"]["assumed"] is True
+
+
+def _anonymous(words):
+    for pattern in (
+        r"sha256[:-][\w+/=]+",
+        r"[\w./-]*\.vcf",
+        r"NA\d+|HG\d+|MADE-[A-Z-]+",
+        r"\d+ bytes",
+        r"Assembly GRCh.*",
+    ):
+        words = re.sub(pattern, "", words)
+    return words
+
+
+def test_a_withheld_page_gives_nothing_away(run_pgx, monkeypatch):
+    """Pages of minors with different results are the same but for name, file and digests, pictures too."""
+    monkeypatch.chdir(SAMPLES)
+    files = ("NA18526.e3-e4.GRCh38.vcf", "NA12878.e3-e3.GRCh38.vcf", "HG00150.e2-e4.GRCh38.vcf")
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "0")
+    pages = {_anonymous(run_pgx("annotate", file, "--age", "12", "-f", "html").stdout) for file in files}
+    assert len(pages) == 1
+    page = pages.pop()
+    assert 'aria-labelledby="chromosomes' not in page
+    assert 'aria-labelledby="posterior' not in page
+
+
+@pytest.mark.parametrize("form", ["text", "json", "jsonl", "tsv", "html", "pdf", "fhir"])
+def test_a_stored_result_gives_the_same_bytes(form, run_pgx, tmp_path, monkeypatch):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "86400")
+    source = SAMPLES / "NA18526.e3-e4.GRCh38.vcf"
+    stored_file, direct, again = tmp_path / "r.json", tmp_path / "a.out", tmp_path / "b.out"
+    assert run_pgx("annotate", source, "-o", stored_file).exit_code == 0
+    assert run_pgx("annotate", source, "-f", form, "-o", direct).exit_code == 0
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "99999")
+    assert run_pgx("report", stored_file, "-f", form, "-o", again).exit_code == 0
+    assert direct.read_bytes() == again.read_bytes()
+    assert direct.stat().st_size > 0
+
+
+def test_a_stored_result_of_lines_is_read_too(run_pgx, tmp_path, monkeypatch):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "0")
+    source = SAMPLES / "eight-people.GRCh38.vcf.gz"
+    lines = tmp_path / "r.jsonl"
+    run_pgx("annotate", source, "-o", lines)
+    assert run_pgx("report", lines, "-f", "tsv").stdout == run_pgx("annotate", source, "-f", "tsv").stdout
+    one_of_them = run_pgx("report", lines, "-s", "NA19146", "-f", "text").stdout
+    assert one_of_them == run_pgx("annotate", source, "-s", "NA19146").stdout
+    assert run_pgx("report", lines, "-s", "NOBODY").exit_code == 3
+    assert run_pgx("report", lines, "-f", "vcf").exit_code == 2
+    assert run_pgx("report", lines, "-f", "html").exit_code == 2
+
+
+def test_the_schema_is_current_and_holds(one, stored):
+    import jsonschema
+
+    from pgx.report.schema import SCHEMA_FILE, as_text, schema
+
+    assert SCHEMA_FILE.read_text(encoding="utf-8") == as_text()
+    validator = jsonschema.Draft202012Validator(schema())
+    for state in STATES:
+        whole = json.loads("".join(json_format.stream(*[one(state)[0], [one(state)[1]]])))
+        validator.validate(whole)
+        whole["samples"][0]["genotype"]["surprise"] = 1
+        assert not validator.is_valid(whole)
+
+
+def test_folder_of_pages_has_an_index(run_pgx, tmp_path):
+    source = SAMPLES / "eight-people.GRCh38.vcf.gz"
+    folder = tmp_path / "pages"
+    assert run_pgx("annotate", source, "-f", "html", "-o", f"{folder}/").exit_code == 0
+    rows = [line.split("\t") for line in (folder / "index.tsv").read_text().splitlines()[1:]]
+    assert [name for _, name in rows][:1] == ["HG00096"]
+    assert {file for file, _ in rows} == {path.name for path in folder.glob("*.html")}
+    assert len(rows) == 8
+
+
+HOSTILE = "A&B <i>\"'=../../x\u202e\u0007"
+
+
+def test_a_hostile_name_is_harmless_everywhere(one):
+    from msgspec.structs import replace
+
+    from pgx.render.filenames import file_stem
+    from pgx.render.handout import render as handout
+
+    run, report = one("heterozygous")
+    report = replace(report, sample=HOSTILE)
+    run = replace(run, input=replace(run.input, path=f"folder/{HOSTILE}.vcf"))
+    page = html.render(run, report)
+    assert "<i>" not in page
+    assert "A&amp;B &lt;i&gt;" in page
+    for words in (page, text.render(run, report), "".join(tsv.stream(run, [report]))):
+        assert "\u202e" not in words
+        assert "\u0007" not in words
+    words = "".join(pdf_words(pdf.render(run, report)))
+    assert "<i>" in words
+    assert "\u202e" not in words
+    assert "\u202e" not in fhir.render(run, report).decode()
+    for ending in (".html", ".txt", ".pdf"):
+        made = handout(run, report, Form(), ending)
+        assert b"<i>" not in made or ending == ".txt"
+    stem = file_stem(HOSTILE)
+    assert re.fullmatch(r"[A-Za-z0-9._-]+", stem)
+    assert not stem.startswith((".", "-"))
+    assert file_stem("a/b") != file_stem("a\\b")
+    assert file_stem("..").startswith("sample.")
+
+
+@pytest.mark.parametrize("name", ["=cmd()", "+1", "-1", "@x"])
+def test_a_spreadsheet_runs_no_name(one, name):
+    from msgspec.structs import replace
+
+    run, report = one("heterozygous")
+    line = "".join(tsv.stream(run, [replace(report, sample=name)])).splitlines()[1]
+    assert line.startswith("'")
+
+
+def test_stated_facts_stand_in_the_header_of_that_sample_alone(run_pgx, tmp_path):
+    facts = tmp_path / "meta.toml"
+    facts.write_text(
+        '[sample.HG00096]\nname = "Pseudonym <7>"\nbirth_date = 1950-01-31\nlaboratory = "Lab A"\n'
+    )
+    source = SAMPLES / "eight-people.GRCh38.vcf.gz"
+    result = run_pgx("annotate", source, "--report-meta", facts, "-s", "HG00096", "-s", "HG00097")
+    first, second = result.stdout.split("=" * 80)
+    assert "Pseudonym <7>" in first
+    assert "1950-01-31" in first
+    assert "did not check who this person is" in first
+    assert "Pseudonym" not in second
+    facts.write_text('[sample.HG00096]\nblood_type = "A"\n')
+    failed = run_pgx("annotate", source, "--report-meta", facts)
+    assert failed.exit_code == 3
+    assert "blood_type" in failed.stderr
+
+
+def test_sealed_hides_the_result_until_it_is_opened(one):
+    run, report = one("heterozygous")
+    page = html.render(run, report, Form(sealed=True))
+    before, _, behind = page[page.index("<body>") :].partition('<details class="seal">')
+    assert "ε3/ε4" not in before
+    assert "ε3/ε4" in behind
+    assert "<title>APOE and Cerebrolysin</title>" in page
+    cover = pdf_words(pdf.render(run, report, Form(sealed=True)))[0]
+    assert "ε3/ε4" not in cover
+    assert "sealed" in cover
+
+
+def test_sealed_hides_an_assumption_too(one):
+    page = html.render(*one("assumed-reference"), Form(sealed=True))
+    assert "ASSUMED" not in page[page.index("<body>") : page.index('class="seal"')]
+    assert "ASSUMED" in page
+
+
+def test_options_that_do_not_fit_are_refused(run_pgx, monkeypatch):
+    source = SAMPLES / "NA18526.e3-e4.GRCh38.vcf"
+    for options in (["--sealed"], ["-f", "json", "--lang", "de"], ["--lang", "xx"], ["--all-records"]):
+        assert run_pgx("annotate", source, *options).exit_code == 2, options
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    refused = run_pgx("annotate", source, "-f", "pdf")
+    assert refused.exit_code == 2
+    assert "pip install 'pgx[pdf]'" in refused.stderr
+
+
+def test_pdf_is_tagged_and_reproducible(one):
+    run, report = one("heterozygous")
+    first = pdf.render(run, report)
+    assert first == pdf.render(run, report)
+    root = PdfReader(io.BytesIO(first)).trailer["/Root"]
+    assert root["/MarkInfo"]["/Marked"]
+    assert root["/Lang"] == "en"
+
+
+def test_page_is_small_and_self_contained(one):
+    for state in STATES:
+        page = html.render(*one(state))
+        assert len(page.encode()) <= 60_000
+        assert "<script" not in page
+        assert not re.search(r'(?:src|href)="(?!#)', page)
+        assert "default-src 'none'" in page
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_meta_is_no_part_of_what_is_said(one, state):
+    """Stated facts change the head only."""
+    run, report = one(state)
+    form = Form(meta={report.sample: PatientMeta(name="X")})
+    assert narrate(run, report, form).sections == narrate(run, report).sections
