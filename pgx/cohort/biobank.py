@@ -19,14 +19,14 @@ from msgspec.structs import replace
 
 from pgx.calling.likelihood import UNINFORMATIVE, genotype_likelihood
 from pgx.calling.populations import genotype_prior
-from pgx.calling.posterior import phase_evidence
+from pgx.calling.posterior import PhaseEvidence, phase_evidence
 from pgx.cohort import arrow
 from pgx.cohort.posterior import STATUSES, Likelihoods, answers, differs_elsewhere
-from pgx.cohort.siteread import Floats, SiteArrays, chosen, compact, read_arrays
+from pgx.cohort.siteread import Floats, SiteArrays, chosen, compact, first_of, read_arrays
 from pgx.cohort.state import Result, StoredBlock
 from pgx.cohort.table import FACTS, fact_table, fact_type, facts_of, to_bytes
 from pgx.errors import FormatError
-from pgx.observe import EvidenceKind, Observation, observe
+from pgx.observe import EvidenceKind, observe
 from pgx.render.tsv import safe_cell
 from pgx.report import Run, SampleReport
 from pgx.single import Options, Prepared, prepare
@@ -72,60 +72,109 @@ def annotate_arrays(result: Result, content: VcfContent, ready: Prepared) -> Res
 
 
 def _answers(sites: Sequence[SiteArrays], columns: Sequence[int], ready: Prepared) -> _Found:
+    """Let the scalar code observe one sample of each class, and compute the posteriors of all."""
     first, second = sites
-    count = len(columns)
-    pairs = compact(first.codes * (int(second.codes.max()) + 1) + second.codes)
-    order = np.argsort(pairs, kind="stable")
-    edges = np.flatnonzero(np.diff(pairs[order], prepend=-1))
-    found = _Found(np.zeros(count, dtype=np.int64), np.full(count, np.nan), np.full(count, np.nan))
-    for group, rows in enumerate(np.split(order, edges[1:])):
-        observations = observe(ready.piles, columns[rows[0]], ready.context)
-        used = [
-            bool(site.numeric[rows[0]])
-            and seen.evidence is not None
-            and seen.evidence.kind is EvidenceKind.PL
-            for site, seen in zip(sites, observations, strict=True)
-        ]
-        found.classes[rows] = group << 8
-        if any(used):
-            _answer_group(found, rows, sites, used, observations, ready)
-    found.classes = compact(np.unique(found.classes, return_inverse=True)[1].astype(np.int64))
+    pairs = compact(first.codes * (int(second.codes.max(initial=0)) + 1) + second.codes)
+    classes = [_observe_class(row, sites, columns, ready) for row in first_of(pairs).tolist()]
+    found = _Found(pairs << 8, np.full(len(pairs), np.nan), np.full(len(pairs), np.nan))
+    kinds = list(dict.fromkeys(item.kind for item in classes if item is not None))
+    by_class = np.array([-1 if item is None else kinds.index(item.kind) for item in classes])
+    for number, kind in enumerate(kinds):
+        rows = np.flatnonzero((by_class == number)[pairs])
+        values = [_likelihoods(site, place, classes, pairs[rows], rows) for place, site in enumerate(sites)]
+        exact = values
+        if kind.half_called:
+            halves = [
+                np.array([item is not None and item.half[place] for item in classes])[pairs[rows]]
+                for place in (0, 1)
+            ]
+            exact = [np.where(half, 1.0, both) for half, both in zip(halves, values, strict=True)]
+        given = Likelihoods(
+            first=values[0],
+            second=values[1],
+            exact_first=exact[0],
+            exact_second=exact[1],
+            half_called=kind.half_called,
+            unstated=kind.unstated,
+            phase=kind.phase,
+        )
+        _answer_kind(found, rows, given, ready)
+    found.classes = compact(found.classes)
     return found
 
 
-def _answer_group(
-    found: _Found,
+class _Kind(Struct, frozen=True):
+    """What the posterior of a class depends on beside likelihoods."""
+
+    half_called: bool
+    unstated: bool
+    phase: PhaseEvidence | None
+
+
+class _Class(Struct, frozen=True):
+    """A class of samples with likelihoods in the arrays.
+
+    Attributes
+    ----------
+    constant
+        For each site the likelihoods of all samples of the class, or None where the arrays have them.
+    half
+        For each site whether only one allele is known.
+    """
+
+    kind: _Kind
+    constant: tuple[tuple[float, float, float] | None, ...]
+    half: tuple[bool, ...]
+
+
+def _observe_class(
+    row: int, sites: Sequence[SiteArrays], columns: Sequence[int], ready: Prepared
+) -> _Class | None:
+    """Observe one sample of a class; None where no likelihood of the arrays is used: all are alike then."""
+    observations = observe(ready.piles, columns[row], ready.context)
+    evidence = [seen.evidence for seen in observations]
+    used = [
+        bool(site.numeric[row]) and item is not None and item.kind is EvidenceKind.PL
+        for site, item in zip(sites, evidence, strict=True)
+    ]
+    if not any(used):
+        return None
+    half = tuple(item is not None and item.seen is not None for item in evidence)
+    rules = ready.rules
+    return _Class(
+        kind=_Kind(
+            half_called=any(half),
+            unstated=any(item is not None and item.kind is EvidenceKind.GT for item in evidence),
+            phase=phase_evidence(observations),
+        ),
+        constant=tuple(
+            None
+            if in_arrays
+            else genotype_likelihood(item, genotype_prior(rules.population, place), rules.allele_error_rate)
+            for place, (item, in_arrays) in enumerate(zip(evidence, used, strict=True))
+        ),
+        half=half,
+    )
+
+
+def _likelihoods(
+    site: SiteArrays,
+    place: int,
+    classes: Sequence[_Class | None],
+    pairs: npt.NDArray[np.int64],
     rows: Rows,
-    sites: Sequence[SiteArrays],
-    used: Sequence[bool],
-    observations: tuple[Observation, ...],
-    ready: Prepared,
-) -> None:
-    """Compute the posteriors of samples that the scalar code observes alike but for their likelihoods."""
-    values, exact = [], []
-    for index, (site, seen) in enumerate(zip(sites, observations, strict=True)):
-        if used[index]:
-            both = site.likelihoods[:, rows]
-        else:
-            marginal = genotype_prior(ready.rules.population, index)
-            error = ready.rules.allele_error_rate
-            both = np.array(genotype_likelihood(seen.evidence, marginal, error))[:, None]
-        half = seen.evidence is not None and seen.evidence.seen is not None
-        values.append(both)
-        exact.append(np.array(UNINFORMATIVE)[:, None] if half else both)
-    half_called = any(item.evidence is not None and item.evidence.seen is not None for item in observations)
-    unstated = any(
-        item.evidence is not None and item.evidence.kind is EvidenceKind.GT for item in observations
-    )
-    given = Likelihoods(
-        first=values[0],
-        second=values[1],
-        exact_first=exact[0],
-        exact_second=exact[1],
-        half_called=half_called,
-        unstated=unstated,
-        phase=phase_evidence(observations),
-    )
+) -> Floats:
+    """Return the likelihoods of some samples at one site, shape (3, n)."""
+    values = site.likelihoods[:, rows]
+    constants = [None if item is None else item.constant[place] for item in classes]
+    fixed = np.array([item is not None for item in constants])[pairs]
+    if fixed.any():
+        table = np.array([UNINFORMATIVE if item is None else item for item in constants]).T
+        values[:, fixed] = table[:, pairs[fixed]]
+    return values
+
+
+def _answer_kind(found: _Found, rows: Rows, given: Likelihoods, ready: Prepared) -> None:
     answer = answers(given, ready.rules)
     prior_dependent = differs_elsewhere(given, answer, ready.rules)
     found.probability[rows] = answer.probability
@@ -142,8 +191,10 @@ def _facts(
     ready: Prepared,
 ) -> pa.Table:
     """Return the fact table: the cells of a class from one report, the numbers from the arrays."""
-    _, first = np.unique(found.classes, return_index=True)
-    rows = [facts_of(ready.run, ready.report(columns[row], names[row])) for row in first]
+    rows = [
+        facts_of(ready.run, ready.report(columns[row], names[row]))
+        for row in first_of(found.classes).tolist()
+    ]
     classes = fact_table(rows)
     numbers = {
         "diplotype_probability": found.probability,

@@ -27,7 +27,7 @@ Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
 _NUMBER = "[0-9]{1,9}"
 _COLON, _COMMA, _ZERO = b":,0"
-_PACKED = 7
+_SHORT = 16
 #: Beyond this, 10 ** (-PL / 10) is zero in floating point.
 _PL_CAP = 3300
 _FROM_PL = np.array([10 ** (-float(value) / 10) for value in range(_PL_CAP + 1)])
@@ -75,6 +75,13 @@ def read_arrays(
     joined = texts[0] if len(texts) == 1 else ["\n".join(parts) for parts in zip(*texts, strict=True)]
     empty = _empty(count)
     return SiteArrays(_text_codes(joined, 0), empty.numeric, empty.likelihoods, empty.depth, empty.quality)
+
+
+def first_of(codes: Codes) -> npt.NDArray[np.intp]:
+    """Return where each class of `compact` codes occurs first."""
+    found = np.zeros(int(codes.max(initial=-1)) + 1, dtype=np.intp)
+    found[codes[::-1]] = np.arange(len(codes) - 1, -1, -1)
+    return found
 
 
 def chosen(record: SiteRecord, columns: Sequence[int] | None) -> Sequence[str]:
@@ -199,21 +206,21 @@ class _Fields:
         place = self.format.index(key)
         return self._starts[place], self._ends[place]
 
-    def _read(self, start: Codes, end: Codes, base: int, zero: int) -> Codes:
-        """Return fields as numbers: digits of `base`, of which `zero` is the byte that stands for 0."""
+    def _read(self, start: Codes, end: Codes) -> Codes:
+        """Return fields of digits as numbers."""
         length = end - start
         found = np.zeros(self.count, dtype=np.int64)
         last = len(self._bytes) - 1
         for place in range(int(length.max(initial=0))):
-            digit = self._bytes[np.minimum(start + place, last)].astype(np.int64) - zero
-            found = np.where(place < length, found * base + digit, found)
+            digit = self._bytes[np.minimum(start + place, last)].astype(np.int64) - _ZERO
+            found = np.where(place < length, found * 10 + digit, found)
         return found
 
     def number(self, key: str) -> Floats:
         """Return DP or GQ; NaN where the record does not have it."""
         if key not in self.format:
             return np.full(self.count, np.nan)
-        return self._read(*self._span(key), 10, _ZERO).astype(np.float64)
+        return self._read(*self._span(key)).astype(np.float64)
 
     def likelihoods(self, width: int) -> Codes:
         """Return PL, shape (width, n)."""
@@ -222,9 +229,7 @@ class _Fields:
         first = np.searchsorted(commas, start)
         inner = [commas[first + place] for place in range(width - 1)]
         starts = [start, *(comma + 1 for comma in inner)]
-        return np.stack(
-            [self._read(one, other, 10, _ZERO) for one, other in zip(starts, [*inner, end], strict=True)]
-        )
+        return np.stack([self._read(one, other) for one, other in zip(starts, [*inner, end], strict=True)])
 
     def other_codes(self) -> list[tuple[Codes, int]]:
         """Return codes of the texts of every field that is not read as a number, and how many there are."""
@@ -236,9 +241,16 @@ class _Fields:
         return found
 
     def _text_codes(self, start: Codes, end: Codes) -> Codes:
-        """Give each distinct text a code. Up to seven bytes fit into a number, with the length."""
-        if int((end - start).max(initial=0)) <= _PACKED:
-            return compact(self._read(start, end, 256, 0) * 8 + (end - start))
+        """Give each distinct text a code, byte by byte: genotypes are short."""
+        length = end - start
+        longest = int(length.max(initial=0))
+        if longest <= _SHORT:
+            found = compact(length)
+            last = len(self._bytes) - 1
+            for place in range(longest):
+                letter = self._bytes[np.minimum(start + place, last)]
+                found = compact(found * 256 + np.where(place < length, letter, 0))
+            return found
         data = self._bytes.tobytes()
         texts = [data[a:b].decode() for a, b in zip(start.tolist(), end.tolist(), strict=True)]
         return _text_codes(texts, 0)

@@ -10,12 +10,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import cast
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pgx.cohort import arrow
 from pgx.cohort.files import replacing
+from pgx.cohort.siteread import compact, first_of
 from pgx.render.tsv import COLUMNS, row, safe_cell
 from pgx.report import Run, SampleReport
 
@@ -131,18 +133,25 @@ class TableWriter:
         self._schema = output_schema(carried)
         self._text = tsv.open("wb")
         self._text.write(("\t".join([*COLUMNS, *map(safe_cell, carried)]) + "\n").encode())
-        self._parquet = pq.ParquetWriter(parquet, self._schema, compression="zstd", compression_level=1)
+        coded = [field.name for field in self._schema if pa.types.is_dictionary(field.type)]
+        self._parquet = pq.ParquetWriter(
+            parquet, self._schema, compression="zstd", compression_level=1, use_dictionary=coded
+        )
 
     def write(self, table: pa.Table) -> None:
         """Add the rows of `table`, which has the columns of both files at least."""
-        wanted = table.select(list(self._names))
-        texts = [_as_text(column) for column in wanted.columns]
-        columns = [
-            _rounded(text) if pa.types.is_floating(column.type) else _recoded(column)
-            for text, column in zip(texts, wanted.columns, strict=True)
-        ]
-        self._parquet.write_table(pa.table(columns, schema=self._schema))
-        self._text.write(_lines(texts))
+        columns = [_single(table.column(name)) for name in self._names]
+        texts = [_float_texts(each) if pa.types.is_floating(each.type) else None for each in columns]
+        self._parquet.write_table(
+            pa.table(
+                [
+                    _recoded(column) if text is None else _from_texts(text)
+                    for text, column in zip(texts, columns, strict=True)
+                ],
+                schema=self._schema,
+            )
+        )
+        self._text.write(_lines(columns, texts))
 
     def close(self) -> None:
         """Finish both files."""
@@ -150,35 +159,67 @@ class TableWriter:
         self._text.close()
 
 
-def _recoded(column: pa.ChunkedArray) -> pa.Array:
+def _single(column: pa.ChunkedArray) -> pa.Array:
+    return column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
+
+
+def _recoded(array: pa.Array) -> pa.Array:
     """Return a column with its own dictionary in order of appearance, whatever it was joined from."""
-    array = column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
     if not pa.types.is_dictionary(array.type):
         return array
     codes = array.indices.dictionary_encode()
     return pa.DictionaryArray.from_arrays(codes.indices, array.dictionary.take(codes.dictionary))
 
 
-def _rounded(text: pa.Array) -> pa.Array:
-    return pc.if_else(pc.equal(text, ""), None, text).cast(pa.float64())
+def _float_texts(array: pa.Array) -> pa.Array:
+    """Return numbers as the table prints them; probabilities are never null."""
+    values = arrow.values(array, np.float64).tolist()
+    return arrow.texts((("%.10g\n" * len(values)) % tuple(values)).split("\n")[:-1])
 
 
-def _lines(cells: Sequence[pa.Array]) -> memoryview:
-    """Return columns of text as the lines of a table."""
-    wide = pa.large_string()
-    lines = pc.binary_join_element_wise(*cells, pa.scalar("\t", wide))
-    ended = pc.binary_join_element_wise(lines, pa.scalar("", wide), pa.scalar("\n", wide))
+def _from_texts(texts: pa.Array) -> pa.Array:
+    return texts.cast(pa.string()).cast(pa.float64())
+
+
+def _lines(columns: Sequence[pa.Array], texts: Sequence[pa.Array | None]) -> memoryview:
+    """Return columns as the lines of a table.
+
+    Neighbouring columns of few values are joined first: few of their combinations occur.
+    """
+    cells: list[pa.Array] = []
+    run: list[pa.Array] = []
+    for column, text in zip(columns, texts, strict=True):
+        if text is None and not pa.types.is_string(column.type):
+            run.append(column)
+            continue
+        if run:
+            cells.append(_joined_cells(run))
+            run = []
+        cells.append(column.cast(pa.large_string()) if text is None else text)
+    if run:
+        cells.append(_joined_cells(run))
+    tab, nothing, end = arrow.texts(["\t", "", "\n"])
+    lines = pc.binary_join_element_wise(*cells, tab)
+    ended = pc.binary_join_element_wise(lines, nothing, end)
     return memoryview(ended.buffers()[2])
 
 
-def _as_text(column: pa.ChunkedArray) -> pa.Array:
-    array = column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
-    if pa.types.is_floating(array.type):
-        values = array.to_pylist()
-        known = [0.0 if value is None else value for value in values]
-        texts = arrow.texts((("%.10g\n" * len(known)) % tuple(known)).split("\n")[:-1])
-        array = pc.if_else(array.is_null(), pa.scalar("", pa.large_string()), texts)
-    return pc.fill_null(array.cast(pa.large_string()), "")
+def _joined_cells(columns: Sequence[pa.Array]) -> pa.Array:
+    """Return columns of few values as one column of text, joined by tabs; null is empty."""
+    count = len(columns[0])
+    joined = np.zeros(count, dtype=np.int64)
+    for column in columns:
+        if pa.types.is_dictionary(column.type):
+            indices = column.indices
+            values = np.where(arrow.valid(indices), arrow.values(indices, np.int32).astype(np.int64) + 1, 0)
+        else:
+            values = np.where(arrow.valid(column), arrow.values(column, np.int8).astype(np.int64) + 1, 0)
+        joined = compact(joined * (int(values.max(initial=0)) + 1) + values)
+    texts = [
+        "\t".join("" if (cell := column[row].as_py()) is None else str(cell) for column in columns)
+        for row in first_of(joined).tolist()
+    ]
+    return arrow.texts(texts).take(arrow.numbers(joined, pa.int64()))
 
 
 def write_failures(path: Path, failures: Iterable[tuple[str, str, str]]) -> int:

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from pgx.cohort import arrow
 from pgx.cohort.rules import page_limits
-from pgx.cohort.siteread import compact
+from pgx.cohort.siteread import compact, first_of
 from pgx.sites import rsids
 
 #: What a sample is counted by, before the columns that divide the cohort.
@@ -93,8 +93,8 @@ class Tally:
             indices = column.indices
             codes = np.where(arrow.valid(indices), arrow.values(indices, np.int32).astype(np.int64) + 1, 0)
             joined = compact(joined * (len(column.dictionary) + 1) + codes)
-        _, first, counts = np.unique(joined, return_index=True, return_counts=True)
-        for row, count in zip(first.tolist(), counts.tolist(), strict=True):
+        joined = compact(joined)
+        for row, count in zip(first_of(joined).tolist(), np.bincount(joined).tolist(), strict=True):
             self.profiles[tuple(column[row].as_py() or "" for column in columns)] += count
 
     def _bin(self, name: str, table: pa.Table, edges: Sequence[float]) -> None:

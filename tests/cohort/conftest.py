@@ -45,7 +45,7 @@ def write_good(path: Path, number: int) -> str:
     return diplotype
 
 
-def bad_bytes(kind: int) -> tuple[str, bytes]:
+def bad_bytes(kind: int) -> tuple[str, bytes]:  # noqa: PLR0911 - ten ways to be bad
     """Return the ending and the content of a bad file; `kind` is 0 to 9."""
     good = vcf_text(records=records("0/1", "0/0"))
     match kind:

@@ -122,7 +122,10 @@ def test_columns_of_every_kind(form, options, tmp_path):
         [site("rs7412", gt="0/1:200,0,200", format="GT:PL", id="rs429358")],
         [site("rs429358", ref="C", alt="T", gt="0/1:200,0,200", format="GT:PL"), site("rs7412")],
         [site("rs429358", ref="A", alt="G", gt="0/1:200,0,200", format="GT:PL"), site("rs7412")],
-        [site("rs429358", alt="C,<NON_REF>", gt="0/1:200,0,200,210,220,400", format="GT:PL"), block(over=["rs7412"])],
+        [
+            site("rs429358", alt="C,<NON_REF>", gt="0/1:200,0,200,210,220,400", format="GT:PL"),
+            block(over=["rs7412"]),
+        ],
         [site("rs429358", alt="G,C", gt="0/2:200,210,400,0,190,200", format="GT:PL"), site("rs7412")],
         [site("rs429358", alt="G", gt="0/0:0,90,900", format="GT:PL"), site("rs7412")],
         [site("rs429358", gt="0/1:200,0,200", format="GT:PL"), site("rs429358", gt="0/1"), site("rs7412")],
