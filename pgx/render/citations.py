@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 
 from pgx.errors import printable
@@ -28,6 +29,12 @@ class Citations:
     def lines(self) -> Iterable[Block]:
         """Return one line a source, in the order of their numbers."""
         return [
-            Block(Kind.DETAIL, f"[{number}] {printable(citation, LONG)}", quoted=True, number=number)
+            Block(Kind.DETAIL, f"[{number}] {_clean(citation)}", quoted=True, number=number)
             for citation, number in self._numbers.items()
         ]
+
+
+@functools.lru_cache(maxsize=1024)
+def _clean(citation: str) -> str:
+    """Return a reference fit for a page; the same ones come again in every report."""
+    return printable(citation, LONG)
