@@ -18,7 +18,7 @@ from pgx.render.citations import Citations
 from pgx.render.family import family_blocks
 from pgx.render.form import Form, PatientMeta
 from pgx.render.medicine import evidence_blocks, medicine_blocks
-from pgx.render.sureness import status_probability, sure_blocks
+from pgx.render.sureness import assumed_mark, status_probability, sure_blocks
 from pgx.render.technical import technical_lines
 from pgx.render.words import chance
 from pgx.report import Run, SampleReport
@@ -132,13 +132,13 @@ class _Narrator:
         if undetermined:
             yield paragraph(say("result", "nothing_known" if blind else "not_non_carrier"))
         else:
-            sure = chance(self.words, status_probability(self.report))
+            sure = chance(self.words, status_probability(self.report)) + assumed_mark(self.report, self.words)
             yield paragraph(say("glance", "sure", probability=sure))
         yield from (paragraph(self._use(response)) for response in self.report.response)
 
     def _answer(self) -> str:
         say, status = self.words.say, self.words.say("status", self.status)
-        mark = say("result", "assumed_mark") if self.genotype.assumed else ""
+        mark = assumed_mark(self.report, self.words)
         undetermined = self.status is E4Status.INDETERMINATE
         if self.genotype.diplotype is not None:
             key = "diplotype_only" if undetermined else "determined"

@@ -56,7 +56,7 @@ def _chromosome_lines(report: SampleReport, words: Wording) -> Iterable[Block]:
             letter_text(letter, assumed=assumed, words=words)
             for letter, assumed in zip(one.letters, drawn.assumed, strict=True)
         ]
-        rows.append((str(number), *cells, names_text(one.names, words, certain=drawn.certain)))
+        rows.append((str(number), *cells, names_text(one.names, report, words)))
     yield Block(Kind.TABLE, say("picture", "chromosomes"), rows=tuple(rows), name="chromosomes")
     if drawn.both_heterozygous:
         yield paragraph(say("picture", "both_ways"))
@@ -73,12 +73,18 @@ def letter_text(letter: str | None, *, assumed: bool, words: Wording) -> str:
     return letter + (words.say("result", "assumed_mark") if assumed else "")
 
 
-def names_text(names: tuple[str, ...], words: Wording, *, certain: bool) -> str:
-    """Return the haplotypes that a chromosome can be; without certainty each carries a question mark."""
+def assumed_mark(report: SampleReport, words: Wording) -> str:
+    """Return the mark that everything carries that rests on assumed letters; else nothing."""
+    return words.say("result", "assumed_mark") if report.genotype.assumed else ""
+
+
+def names_text(names: tuple[str, ...], report: SampleReport, words: Wording) -> str:
+    """Return the haplotypes that a chromosome can be; without certainty they carry a question mark."""
     if not names:
         return words.say("picture", "open_name")
     text = words.say("picture", "or").join(greek(name) for name in names)
-    return text if certain else f"{text} ?"
+    certain = report.genotype.diplotype is not None
+    return (text if certain else f"{text} ?") + assumed_mark(report, words)
 
 
 def _site_sentence(site: SiteReport, words: Wording) -> str:
@@ -96,7 +102,8 @@ def _site_sentence(site: SiteReport, words: Wording) -> str:
 
 def _probabilities(run: Run, report: SampleReport, words: Wording) -> Iterable[Block]:
     say, genotype = words.say, report.genotype
-    best = greek(genotype.best_diplotype)
+    mark = assumed_mark(report, words)
+    best = greek(genotype.best_diplotype) + mark
     sure = chance(words, genotype.diplotype_probability)
     if genotype.diplotype is not None:
         yield paragraph(say("sure", "diplotype", diplotype=best, probability=sure))
@@ -104,7 +111,7 @@ def _probabilities(run: Run, report: SampleReport, words: Wording) -> Iterable[B
         threshold = chance(words, run.parameters.min_probability)
         yield paragraph(say("sure", "best_not_enough", diplotype=best, probability=sure, threshold=threshold))
     if genotype.e4_status != E4Status.INDETERMINATE:
-        status = capitalised(say("status", genotype.e4_status))
+        status = capitalised(say("status", genotype.e4_status)) + mark
         sure = chance(words, status_probability(report))
         yield paragraph(say("sure", "status", status=status, probability=sure))
     ranked = sorted(genotype.diplotype_posterior.items(), key=lambda item: -item[1])

@@ -80,9 +80,7 @@ def _chromosomes(report: SampleReport, words: Wording) -> tuple[str, str]:
         canvas.rect((28, y - 6, 212, 12), "strand", 6)
         for x, letter, assumed in zip(_SITE_X, one.letters, drawn.assumed, strict=True):
             _letter(canvas, x, y, letter, assumed=assumed, words=words)
-        canvas.text(
-            250, y + 5, _short(names_text(one.names, words, certain=drawn.certain), one, words), "strong"
-        )
+        canvas.text(250, y + 5, _short(names_text(one.names, report, words), one, words), "strong")
     return canvas.svg(142), description
 
 
@@ -114,7 +112,7 @@ def _described(number: int, one: Chromosome, report: SampleReport, words: Wordin
         first=first,
         second_site=report.sites[1].rsid,
         second=second,
-        name=names_text(one.names, words, certain=drawn.certain),
+        name=names_text(one.names, report, words),
     )
 
 
