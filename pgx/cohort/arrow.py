@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+_NEWLINE = ord("\n")
 _NUMBERS = {
     pa.float64(): np.float64,
     pa.int64(): np.int64,
@@ -50,6 +51,18 @@ def texts(values: Sequence[str]) -> pa.Array:
     offsets = np.zeros(len(values) + 1, dtype=np.int64)
     np.cumsum(lengths, out=offsets[1:])
     return pa.Array.from_buffers(pa.large_string(), len(values), [None, _buffer(offsets), pa.py_buffer(data)])
+
+
+def split_lines(data: bytes) -> pa.Array:
+    """Return lines, each ended by a newline, as an array of texts without it."""
+    letters = np.frombuffer(data, dtype=np.uint8)
+    is_end = letters == _NEWLINE
+    ends = np.flatnonzero(is_end)
+    offsets = np.zeros(len(ends) + 1, dtype=np.int64)
+    offsets[1:] = ends - np.arange(len(ends))
+    return pa.Array.from_buffers(
+        pa.large_string(), len(ends), [None, _buffer(offsets), _buffer(letters[~is_end])]
+    )
 
 
 def coded(values: Sequence[str | None]) -> pa.DictionaryArray:

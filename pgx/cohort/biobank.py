@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 import numpy as np
@@ -26,7 +27,7 @@ from pgx.cohort.siteread import Floats, SiteArrays, chosen, compact, first_of, r
 from pgx.cohort.state import Result, StoredBlock
 from pgx.cohort.table import FACTS, fact_table, fact_type, facts_of, to_bytes
 from pgx.errors import FormatError
-from pgx.observe import EvidenceKind, observe
+from pgx.observe import EvidenceKind, SitePile, observe
 from pgx.render.tsv import safe_cell
 from pgx.report import Run, SampleReport
 from pgx.single import Options, Prepared, prepare
@@ -58,7 +59,12 @@ def annotate_arrays(result: Result, content: VcfContent, ready: Prepared) -> Res
     columns = [column for column, _ in ready.columns]
     some = None if columns == list(range(len(content.samples))) else columns
     doubted = any(pile.misplaced for pile in ready.piles)
-    sites = [read_arrays(pile, doubted, some, len(names), ready.context.options) for pile in ready.piles]
+
+    def read(pile: SitePile) -> SiteArrays:
+        return read_arrays(pile, doubted, some, len(names), ready.context.options)
+
+    with ThreadPoolExecutor(max_workers=len(ready.piles)) as both:  # Arrow and numpy let go of the lock
+        sites = list(both.map(read, ready.piles))
     found = _answers(sites, columns, ready)
     table = _facts(found, sites, columns, names, ready)
     bare = replace(

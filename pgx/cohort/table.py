@@ -7,6 +7,7 @@ hold numbers as the text prints them (ten digits), so that the order of a sum ne
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import cast
 
@@ -131,6 +132,7 @@ class TableWriter:
     def __init__(self, tsv: Path, parquet: Path, carried: Sequence[str]) -> None:
         self._names = (*COLUMNS, *carried)
         self._schema = output_schema(carried)
+        self._beside = ThreadPoolExecutor(max_workers=1)  # Arrow packs Parquet while the lines are joined
         self._text = tsv.open("wb")
         self._text.write(("\t".join([*COLUMNS, *map(safe_cell, carried)]) + "\n").encode())
         coded = [field.name for field in self._schema if pa.types.is_dictionary(field.type)]
@@ -142,19 +144,20 @@ class TableWriter:
         """Add the rows of `table`, which has the columns of both files at least."""
         columns = [_single(table.column(name)) for name in self._names]
         texts = [_float_texts(each) if pa.types.is_floating(each.type) else None for each in columns]
-        self._parquet.write_table(
-            pa.table(
-                [
-                    _recoded(column) if text is None else _from_texts(text)
-                    for text, column in zip(texts, columns, strict=True)
-                ],
-                schema=self._schema,
-            )
-        )
+        written = self._beside.submit(self._write_parquet, columns, texts)
         self._text.write(_lines(columns, texts))
+        written.result()
+
+    def _write_parquet(self, columns: Sequence[pa.Array], texts: Sequence[pa.Array | None]) -> None:
+        made = [
+            _recoded(column) if text is None else _from_texts(text)
+            for text, column in zip(texts, columns, strict=True)
+        ]
+        self._parquet.write_table(pa.table(made, schema=self._schema))
 
     def close(self) -> None:
         """Finish both files."""
+        self._beside.shutdown()
         self._parquet.close()
         self._text.close()
 
@@ -171,14 +174,16 @@ def _recoded(array: pa.Array) -> pa.Array:
     return pa.DictionaryArray.from_arrays(codes.indices, array.dictionary.take(codes.dictionary))
 
 
-def _float_texts(array: pa.Array) -> pa.Array:
-    """Return numbers as the table prints them; probabilities are never null."""
-    values = arrow.values(array, np.float64).tolist()
-    return arrow.texts((("%.10g\n" * len(values)) % tuple(values)).split("\n")[:-1])
+def _float_texts(array: pa.Array) -> pa.DictionaryArray:
+    """Return numbers as the table prints them, each different one once; probabilities are never null."""
+    different, codes = np.unique(arrow.values(array, np.float64), return_inverse=True)
+    values = different.tolist()
+    printed = arrow.split_lines((("%.10g\n" * len(values)) % tuple(values)).encode("ascii"))
+    return pa.DictionaryArray.from_arrays(arrow.numbers(codes, pa.int32()), printed)
 
 
-def _from_texts(texts: pa.Array) -> pa.Array:
-    return texts.cast(pa.string()).cast(pa.float64())
+def _from_texts(texts: pa.DictionaryArray) -> pa.Array:
+    return texts.dictionary.cast(pa.string()).cast(pa.float64()).take(texts.indices)
 
 
 def _lines(columns: Sequence[pa.Array], texts: Sequence[pa.Array | None]) -> memoryview:
@@ -195,7 +200,7 @@ def _lines(columns: Sequence[pa.Array], texts: Sequence[pa.Array | None]) -> mem
         if run:
             cells.append(_joined_cells(run))
             run = []
-        cells.append(column.cast(pa.large_string()) if text is None else text)
+        cells.append(column.cast(pa.large_string()) if text is None else text.cast(pa.large_string()))
     if run:
         cells.append(_joined_cells(run))
     tab, nothing, end = arrow.texts(["\t", "", "\n"])
