@@ -228,3 +228,9 @@ def test_records_are_plain_text_and_keep_their_order(tmp_path):
     assert content.records[0].samples == ("0/1:99",)
     assert content.samples == ("S1",)
     assert content.facts.header_digest.startswith("sha256:")
+
+
+@pytest.mark.parametrize("index", ["", "tbi"])
+def test_case_of_the_contig_name_does_not_matter(tmp_path, index):
+    text = vcf_text(records=HET).replace("chr19", "CHR19")
+    assert answers(write_vcf(tmp_path / "a.vcf.gz", text=text, index=index)) == [("S1", "e3/e4", frozenset())]

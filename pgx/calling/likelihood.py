@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from pgx.observe import EvidenceKind, GenotypeEvidence
 from pgx.sites import letters
 from pgx.thresholds import threshold
@@ -126,7 +128,8 @@ def _misread(reads: float) -> float:
     """
     error = threshold("base_error_rate")
     other = reads // 2
-    return min(1.0, float((error / 0.5) ** other * ((1 - error) / 0.5) ** (reads - other)))
+    exponent = other * math.log(error / 0.5) + (reads - other) * math.log((1 - error) / 0.5)
+    return math.exp(min(exponent, 0.0))
 
 
 def _from_depth(copies: int, reads: float) -> Likelihood:

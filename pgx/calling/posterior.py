@@ -79,7 +79,7 @@ def _phase_factor(diplotype: str, phase: PhaseEvidence | None, both_heterozygous
     return 1 - phase.error if diplotype == phase.diplotype else phase.error
 
 
-@functools.lru_cache(maxsize=65536)
+@functools.lru_cache(maxsize=8192)
 def answer(data: SiteData, options: CallOptions) -> Answer:
     """Return what `data` determines under the population of `options`."""
     rows = _rows(data, options)

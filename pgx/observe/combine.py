@@ -72,6 +72,16 @@ def _same_variant(one: Reading, other: Reading) -> bool:
     return bool(variant_keys(one.record) & variant_keys(other.record))
 
 
+def shows_other(reading: Reading, others: Sequence[Reading]) -> bool:
+    """Say whether a record shows an ALT that none of the other records is about.
+
+    On split lines the others then say "not my ALT" of a chromosome that need not be reference.
+    """
+    if any(_same_variant(reading, other) for other in others):
+        return False
+    return any(letter not in (None, reading.spelled[0]) for letter in reading.shown)
+
+
 def _agree(one: Reading, other: Reading) -> bool:
     if one.phase and other.phase and one.phase.phase_set == other.phase.phase_set:
         return one.shown == other.shown

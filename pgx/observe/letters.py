@@ -6,7 +6,8 @@ from enum import Enum
 
 from pgx.observe.model import SiteRecord
 
-_BASES = frozenset("ACGTN")
+#: With the letters for "one of several bases": such an allele is spelled, and is none of ours.
+_BASES = frozenset("ACGTNRYSWKMBDHV")
 #: Complete Genomics writes <CGA_NOCALL> where it called nothing; its genotype is then "./.".
 _UNSEEN_ALTERNATES = frozenset({"<NON_REF>", "<*>", "<CGA_NOCALL>"})
 

@@ -13,10 +13,10 @@ from pgx.observe.model import EvidenceKind, GenotypeEvidence, SiteRecord
 from pgx.thresholds import threshold
 
 _IMPUTATION_FIELDS = frozenset({"GP", "DS", "HDS"})
-_IMPUTATION_KEYS = frozenset({"IMP", "IMPUTED", "R2", "DR2", "ER2", "INFO"})
+_IMPUTATION_KEYS = frozenset({"IMP", "IMPUTED", "R2", "DR2", "ER2", "AR2", "INFO", "INFO_SCORE"})
 _IMPUTATION_MARKS = frozenset({"IMP", "IMPUTED", "DR2"})  # nothing but an imputation writes these
 _TYPED = frozenset({"TYPED", "TYPED_ONLY", "GENOTYPED"})
-_IMPUTATION_SCORES = ("DR2", "R2", "INFO")
+_IMPUTATION_SCORES = ("DR2", "R2", "INFO", "INFO_SCORE")
 _SUM_TOLERANCE = 0.05
 _PHRED_SUM_TOLERANCE = 0.2  # whole Phred numbers of three probabilities
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pgx.observe.combine import Combined, combine, deleted_copies
+from pgx.observe.combine import Combined, combine, deleted_copies, shows_other
 from pgx.observe.letters import Letter, Other, covers_with_bases
 from pgx.observe.model import Finding, Observation, ObserveOptions, SiteRecord, SiteState
 from pgx.observe.pile import SitePile
@@ -102,6 +102,9 @@ def _from_bases(
 ) -> Observation:
     """Decide from the records that spell the base; blocks can only contradict them."""
     usable = [reading for reading in bases if reading.problem is not SiteState.FILTERED] or list(bases)
+    dropped = [reading for reading in bases if reading not in usable and shows_other(reading, usable)]
+    if dropped:
+        return verdict(pile, sample, bases, _alone(dropped[0]), dropped[0].findings, state=SiteState.FILTERED)
     problems = [reading for reading in usable if reading.problem is not None]
     no_calls = [reading for reading in problems if reading.problem is SiteState.NO_CALL]
     if no_calls and len(problems) < len(usable):
