@@ -363,3 +363,28 @@ def test_meta_is_no_part_of_what_is_said(one, state):
     run, report = one(state)
     form = Form(meta={report.sample: PatientMeta(name="X")})
     assert narrate(run, report, form).sections == narrate(run, report).sections
+
+
+def test_a_hostile_name_in_a_file_is_harmless_from_end_to_end(run_pgx, tmp_path):
+    """From the VCF to every format and file name; nothing is written outside of the folder asked for."""
+    lines = (SAMPLES / "NA18526.e3-e4.GRCh38.vcf").read_text().splitlines()
+    name = "A&B <i>\"'=../../x\u202e\u0007"
+    hostile = [line.replace("NA18526", name) if line.startswith("#CHROM") else line for line in lines]
+    source = tmp_path / "in.vcf"
+    source.write_text("\n".join(hostile) + "\n", encoding="utf-8")
+    folder = tmp_path / "out"
+    for form in ("html", "pdf", "fhir"):
+        assert run_pgx("annotate", source, "-f", form, "-o", f"{folder}/").exit_code == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.vcf", "out"]
+    names = [path.name for path in folder.iterdir()]
+    assert len(names) == 4
+    assert all(re.fullmatch(r"[A-Za-z0-9._-]+", made) for made in names)
+    index = (folder / "index.tsv").read_text(encoding="utf-8")
+    assert "\u202e" not in index
+    assert "\u0007" not in index
+    for form in ("text", "json", "jsonl", "tsv", "vcf"):
+        made = run_pgx("annotate", source, "-f", form)
+        assert made.exit_code == 0
+        assert form in {"json", "jsonl", "vcf"} or "\u202e" not in made.stdout
+    stored_name = json.loads(run_pgx("annotate", source, "-f", "json").stdout)["samples"][0]["sample"]
+    assert stored_name == name
