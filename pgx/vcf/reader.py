@@ -6,6 +6,7 @@ import functools
 import hashlib
 import re
 import sys
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 
 import pysam
@@ -197,23 +198,37 @@ def _places() -> list[list[int]]:
 
 
 def _by_scan(handle: pysam.VariantFile, source: Source) -> tuple[list[SiteRecord], bool]:
-    """Pass over all records: those over a site, and those that carry its rsID wherever they stand."""
+    """Pass over all records: those over a site, and those that carry its rsID wherever they stand.
+
+    A whole genome passes through this loop, so what most records need is done here, without a call.
+    """
     wanted: dict[int, bool] = {}
     found: list[SiteRecord] = []
     unsorted = False
     seen_contigs: set[int] = set()
-    previous = (-1, -1)
-    for record in _guarded(handle, source):
-        contig, start = record.rid, record.start
-        if contig != previous[0]:
-            unsorted = unsorted or contig in seen_contigs
-            seen_contigs.add(contig)
-            if contig not in wanted:
-                wanted[contig] = _is_wanted(_contig(record, source))
-        elif start < previous[1]:
-            unsorted = True
-        previous = (contig, start)
-        found += _relevant(record, source, wanted=wanted[contig])
+    last_contig = last_start = -1
+    places = (*positions(), sys.maxsize + 1)
+    is_ours = _identifier().search
+    try:
+        for record in _guarded(handle, source):
+            contig, start = record.rid, record.start
+            if contig != last_contig:
+                unsorted = unsorted or contig in seen_contigs
+                seen_contigs.add(contig)
+                wanted.setdefault(contig, _is_wanted(record.chrom))
+                last_contig = contig
+            elif start < last_start:
+                unsorted = True
+            last_start = start
+            near = wanted[contig] and places[bisect_right(places, start)] <= _reach(record)
+            if near or ((name := record.id) is not None and is_ours(name)):
+                found += _relevant(record, source, wanted=wanted[contig])
+    except UnicodeDecodeError as error:
+        raise FormatError(
+            f"holds text that is not UTF-8, near position {last_start + 1}",
+            where=source.label,
+            cure="Convert it, for example with iconv -f latin1 -t utf-8",
+        ) from error
     return found, unsorted
 
 
@@ -222,11 +237,10 @@ def _relevant(record: pysam.VariantRecord, source: Source, *, wanted: bool) -> t
 
     `wanted` says whether it lies on chromosome 19.
     """
-    places = positions()
-    near = wanted and record.start < places[-1] and _reach(record) >= places[0]
+    places = (*positions(), sys.maxsize + 1)
     try:
-        name = record.id
-        if not near and (name is None or not _identifier().search(name)):
+        near = wanted and places[bisect_right(places, record.start)] <= _reach(record)
+        if not near and not _identifier().search(record.id or ""):
             return ()
         plain = plain_record(record)
     except PYSAM_ERRORS as error:
@@ -238,15 +252,6 @@ def _relevant(record: pysam.VariantRecord, source: Source, *, wanted: bool) -> t
     named = {token.lower() for token in plain.identifiers}
     covers = near and any(plain.position <= place <= plain.end for place in places)
     return (plain,) if covers or named & {rsid.lower() for rsid in rsids()} else ()
-
-
-def _contig(record: pysam.VariantRecord, source: Source) -> str:
-    try:
-        return str(record.chrom)
-    except UnicodeDecodeError as error:
-        raise FormatError(
-            "has a contig name that is not UTF-8 text", where=source.label, cure="Write it again"
-        ) from error
 
 
 def _reach(record: pysam.VariantRecord) -> int:
