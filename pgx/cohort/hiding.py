@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from pgx.sites import counted_haplotype
+
 Object = dict[str, Any]
 _SINGLE = ("undetermined", "failures", "rows")
 _DERIVED = ("share", "low", "high")
@@ -18,11 +20,25 @@ def hidden(summary: Object, least: int) -> Object:
     """
     found: Object = _walk(summary, least)
     found |= {name: [] for name in _SINGLE}
+    _hide_diplotypes(found, summary, least)
     found["duplicates"] = {"count": None if summary["duplicates"]["count"] else 0, "listed": []}
     found["inputs"] = {"total": _cell(summary["inputs"]["total"], least), "failed": None}
     found["samples"] = _cell(summary["samples"], least)
     found["alarms"] = [{"code": alarm["code"], "message": ""} for alarm in summary["alarms"]]
     return found
+
+
+def _hide_diplotypes(found: Object, summary: Object, least: int) -> None:
+    """Hide diplotypes by e4 copies, as statuses add them up, and haplotypes where a diplotype is hidden."""
+    rows = summary.get("diplotypes", [])
+    shown: dict[str, Object] = {}
+    for copies in range(3):
+        group = [row for row in rows if row["name"].split("/").count(counted_haplotype()) == copies]
+        shown |= {row["name"]: row for row in _group(group, least)}
+    found["diplotypes"] = [shown[row["name"]] for row in rows]
+    if any(row["count"] is None for row in found["diplotypes"]):
+        nothing = dict.fromkeys(("count", *_DERIVED))
+        found["haplotypes"] = [row | nothing for row in found["haplotypes"]]
 
 
 def _cell(count: int, least: int) -> int | None:
@@ -44,7 +60,10 @@ def _walk_object(value: Object, least: int) -> Object:
         return _group([value], least)[0]
     if "values" in value:
         return value | {"values": [_stratum(item, least) for item in value["values"]]}
-    return {key: _walk(item, least) for key, item in value.items()}
+    found = {key: _walk(item, least) for key, item in value.items()}
+    if "unstated" in value:
+        found["unstated"] = _cell(value["unstated"], least)
+    return found
 
 
 def _stratum(value: Object, least: int) -> Object:

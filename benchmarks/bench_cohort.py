@@ -1,0 +1,170 @@
+"""Measure `pgx cohort` beside `bcftools query` on the same files, in one run.
+
+    python benchmarks/bench_cohort.py                   both cases in full size
+    python benchmarks/bench_cohort.py --quick           20,000 samples and 100 files
+    python benchmarks/bench_cohort.py --rounds 5
+
+One file with 500,000 samples (GT:AD:DP:GQ:PL) as VCF.gz and as BCF, both tables written; and 2,000 indexed
+files of 44,000 records with two jobs. The two programs take turns (A B A B), so that a busy machine is busy
+for both, and the medians are compared. Exit code 1 when a requirement does not hold.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import made
+import numpy as np
+import pysam
+from tables import machine, markdown
+
+REGIONS = ",".join(f"chr19:{position}" for position in made.POSITIONS)
+QUERY = "[%SAMPLE\\t%POS\\t%GT\\t%GQ\\n]"
+MOST_TIMES = {"vcf.gz": 8.0, "bcf": 12.0, "files": 1.5}
+MOST_MEMORY = 1500.0  # MB
+_DEPTH = 30
+_ERROR = 0.005
+_FREQUENCIES = (0.15, 0.075)
+
+
+def columns(rng: np.random.Generator, count: int, frequency: float) -> list[str]:
+    """Return sample columns: reads from a depth of 30, PL from the reads, one sample in 500 without any."""
+    copies = rng.binomial(2, frequency, count)
+    depth = np.where(rng.random(count) < 0.002, 0, rng.poisson(_DEPTH, count))
+    alternate = rng.binomial(depth, np.array([_ERROR, 0.5, 1 - _ERROR])[copies])
+    shares = np.array([_ERROR, 0.5, 1 - _ERROR])
+    log = np.stack([(depth - alternate) * np.log10(1 - p) + alternate * np.log10(p) for p in shares])
+    phred = np.rint(-10 * log).astype(int)
+    phred -= phred.min(axis=0)
+    best, quality = phred.argmin(axis=0), np.minimum(99, np.sort(phred, axis=0)[1])
+    names = ("0/0", "0/1", "1/1")
+    return [
+        f"{names[b]}:{d - a},{a}:{d}:{q}:{x},{y},{z}" if d else "./.:.:.:.:."
+        for b, d, a, q, x, y, z in zip(best, depth, alternate, quality, *phred, strict=True)
+    ]
+
+
+def biobank(folder: Path, count: int) -> tuple[Path, Path]:
+    """Write one file with `count` samples as VCF.gz and as BCF, both indexed."""
+    rng = np.random.default_rng(count)
+    plain = folder / "biobank.vcf"
+    with plain.open("w", encoding="ascii") as file:
+        file.write(made.header([f"P{number:07}" for number in range(count)]))
+        for place, letters, frequency in zip(made.POSITIONS, ("T\tC", "C\tT"), _FREQUENCIES, strict=True):
+            fixed = f"chr19\t{place}\t.\t{letters}\t50\tPASS\t.\tGT:AD:DP:GQ:PL"
+            file.write("\t".join([fixed, *columns(rng, count, frequency)]) + "\n")
+    packed, binary = folder / "biobank.vcf.gz", folder / "biobank.bcf"
+    pysam.tabix_compress(str(plain), str(packed), force=True)
+    pysam.tabix_index(str(packed), preset="vcf", force=True)
+    subprocess.run(["bcftools", "view", "-Ob", "-o", str(binary), str(packed)], check=True)
+    subprocess.run(["bcftools", "index", str(binary)], check=True)
+    plain.unlink()
+    return packed, binary
+
+
+def many(folder: Path, count: int, records: int) -> Path:
+    """Write `count` indexed files of one sample: twenty different ones, copied."""
+    folder.mkdir()
+    patterns = []
+    for number in range(min(20, count)):
+        plain = made.variants(folder / f"pattern{number}.vcf", records + number)
+        packed = folder / f"f{number:05}.vcf.gz"
+        pysam.tabix_compress(str(plain), str(packed), force=True)
+        pysam.tabix_index(str(packed), preset="vcf", force=True)
+        plain.unlink()
+        patterns.append(packed)
+    for number in range(len(patterns), count):
+        source = patterns[number % len(patterns)]
+        target = folder / f"f{number:05}.vcf.gz"
+        shutil.copyfile(source, target)
+        shutil.copyfile(f"{source}.tbi", f"{target}.tbi")
+    return folder
+
+
+def seconds(command: Sequence[str] | str) -> float:
+    """Return how long a command takes on the clock; its output goes to a file that is thrown away."""
+    with tempfile.TemporaryFile() as out:
+        start = time.perf_counter()
+        subprocess.run(
+            command, stdout=out, stderr=subprocess.PIPE, check=True, shell=isinstance(command, str)
+        )
+        return time.perf_counter() - start
+
+
+def compare(ours: Callable[[], float], theirs: Callable[[], float], rounds: int) -> tuple[float, float]:
+    """Return both medians of `rounds` turns, after one turn that warms the caches."""
+    ours(), theirs()
+    pairs = [(ours(), theirs()) for _ in range(rounds)]
+    return statistics.median(one for one, _ in pairs), statistics.median(other for _, other in pairs)
+
+
+def cohort(inputs: Path, out: Path, jobs: int) -> float:
+    shutil.rmtree(out, ignore_errors=True)
+    command = [sys.executable, "-m", "pgx", "cohort", str(inputs), "-o", str(out), "--jobs", str(jobs)]
+    return seconds(command)
+
+
+def main() -> int:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    options.add_argument("--quick", action="store_true")
+    options.add_argument("--rounds", type=int, default=3)
+    asked = options.parse_args()
+    samples, files = (20_000, 100) if asked.quick else (500_000, 2_000)
+    if shutil.which("bcftools") is None:
+        print("bcftools is not installed: nothing to measure against")
+        return 0
+    rows, held = [], True
+    with tempfile.TemporaryDirectory(prefix="pgx-bench-") as name:
+        folder = Path(name)
+        for path in biobank(folder, samples):
+            ending = path.name.partition(".")[2]
+            query = ["bcftools", "query", "-f", QUERY, str(path)]
+            ours, theirs = compare(
+                lambda path=path: cohort(path, folder / "out", 1),
+                lambda query=query: seconds(query),
+                asked.rounds,
+            )
+            rows.append((f"{samples:,} samples, {ending}", ours, theirs, MOST_TIMES[ending]))
+        memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+        inputs = many(folder / "many", files, 44_000)
+        shell = (
+            f"ls {inputs}/*.vcf.gz | xargs -P2 -n1 bcftools query -r {REGIONS} -f '[%SAMPLE %POS %GT %GQ\\n]'"
+        )
+        ours, theirs = compare(
+            lambda: cohort(inputs, folder / "out", 2), lambda: seconds(shell), asked.rounds
+        )
+        rows.append(
+            (f"{files:,} indexed files of 44,000 records, two jobs", ours, theirs, MOST_TIMES["files"])
+        )
+    shown = []
+    for what, ours, theirs, most in rows:
+        holds = ours <= most * theirs
+        held &= holds or asked.quick
+        shown.append(
+            (
+                what,
+                f"{ours:.2f}",
+                f"{theirs:.2f}",
+                f"{ours / theirs:.1f}",
+                f"{most:g}",
+                "yes" if holds else "NO",
+            )
+        )
+    held &= memory <= MOST_MEMORY
+    print(machine())
+    print(markdown(["", "pgx cohort, s", "bcftools, s", "times", "at most", "holds"], shown))
+    print(f"Peak memory of the largest: {memory:.0f} MB (at most {MOST_MEMORY:.0f})")
+    return 0 if held else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,289 @@
+"""What the page says: right numbers, alarms where they belong, nothing small when it is shared."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from vcf_builder import site, write_vcf
+
+from cohort.conftest import records
+from pgx.cohort import CohortOptions, plan_inputs, run_cohort
+from pgx.cohort.hiding import hidden
+from pgx.cohort.outputs import PageOptions
+from pgx.cohort.statistics import hardy_weinberg, wilson
+from pgx.single import Options
+
+CHROMIUM = Path("/usr/bin/chromium")
+AXE = Path(__file__).resolve().parents[2] / "build" / "npm" / "node_modules" / "axe-core" / "axe.min.js"
+
+
+def exact_by_enumeration(first, het, second):
+    """Return the same P by counting, in whole numbers."""
+    total, minor = first + het + second, 2 * first + het
+    ways = {
+        h: math.factorial(total)
+        // (
+            math.factorial((minor - h) // 2)
+            * math.factorial(h)
+            * math.factorial(total - h - (minor - h) // 2)
+        )
+        * 2**h
+        for h in range(minor % 2, minor + 1, 2)
+        if (minor - h) // 2 >= 0 and total - h - (minor - h) // 2 >= 0
+    }
+    return sum(way for way in ways.values() if way <= ways[het]) / sum(ways.values())
+
+
+@pytest.mark.parametrize(
+    "counts", [(1, 8, 20), (0, 3, 40), (5, 0, 30), (10, 20, 10), (20, 8, 1), (0, 0, 7), (7, 1, 0)]
+)
+def test_hardy_weinberg_against_whole_numbers(counts):
+    assert hardy_weinberg(*counts) == pytest.approx(exact_by_enumeration(*counts), rel=1e-9)
+
+
+def test_hardy_weinberg_of_a_biobank_is_quick_and_sane():
+    assert hardy_weinberg(11250, 127500, 361250) > 0.9
+    assert hardy_weinberg(20000, 110000, 370000) < 1e-100
+
+
+def test_wilson():
+    # Newcombe 1998 (Statistics in Medicine 17:857), table I: 81/263 and 15/148
+    assert wilson(81, 263) == pytest.approx((0.2553, 0.3662), abs=5e-5)
+    assert wilson(15, 148) == pytest.approx((0.0624, 0.1605), abs=5e-5)
+    assert wilson(0, 20)[0] == 0.0
+    assert wilson(20, 20)[1] == 1.0
+    assert wilson(0, 0) == (0.0, 1.0)
+
+
+def cohort(tmp_path, people, *, page=None, options=None):
+    """Run a cohort of (pair, batch) people, a file each, and return its folder."""
+    rows = ["path\tbatch\n"]
+    for number, (pair, batch) in enumerate(people):
+        name = f"p{number:03}.vcf"
+        made = records(*pair) if None not in pair else [
+            site(rsid, gt=f"{gt}:30:90:0,90,900", format="GT:DP:GQ:PL")
+            for rsid, gt in zip(("rs429358", "rs7412"), pair, strict=True) if gt is not None
+        ]  # fmt: skip
+        write_vcf(tmp_path / name, records=made, samples=[f"P{number:03}"], neighbours=False)
+        rows.append(f"{name}\t{batch}\n")
+    (tmp_path / "m.tsv").write_text("".join(rows))
+    plan = plan_inputs([], tmp_path / "m.tsv", options or Options())
+    run_cohort(plan, tmp_path / "out", CohortOptions(jobs=1, page=page or PageOptions()))
+    return tmp_path / "out"
+
+
+def summary_of(folder):
+    return json.loads((folder / "summary.json").read_text())
+
+
+def codes(folder):
+    return [alarm["code"] for alarm in summary_of(folder)["alarms"]]
+
+
+E33, E34, E44, E23 = ("0/0", "0/0"), ("0/1", "0/0"), ("1/1", "0/0"), ("0/0", "0/1")
+USUAL = [
+    (E33, "b1"),
+    (E34, "b1"),
+    (E33, "b2"),
+    (E23, "b2"),
+    (E33, "b1"),
+    (E33, "b2"),
+    (E34, "b2"),
+    (E33, "b1"),
+]
+
+
+def test_counts_and_strata(tmp_path):
+    found = summary_of(cohort(tmp_path, USUAL))
+    assert found["samples"] == 8
+    by_name = {row["name"]: row for row in found["diplotypes"]}
+    assert [by_name[name]["count"] for name in ("e3/e3", "e3/e4", "e2/e3", "e4/e4")] == [5, 2, 1, 0]
+    assert by_name["e3/e4"]["share"] == 0.25
+    assert sum(row["expected"] for row in found["diplotypes"]) == pytest.approx(1, abs=1e-4)
+    assert [row["count"] for row in found["haplotypes"]] == [0, 1, 13, 2]
+    (stratum,) = found["strata"]
+    assert [(value["value"], value["samples"]) for value in stratum["values"]] == [("b1", 4), ("b2", 4)]
+    assert found["sites"][0]["genotypes"] == {"T/T": 6, "T/C": 2, "C/C": 0}
+    assert found["sites"][1]["genotypes"] == {"T/T": 0, "T/C": 1, "C/C": 7}
+    assert codes(tmp_path / "out") == []
+
+
+def test_assumed_letters_are_not_observed_genotypes(tmp_path):
+    folder = cohort(tmp_path, [((None, "0/0"), "a")] * 30, options=Options(absent_sites="reference"))
+    found = summary_of(folder)
+    assert sum(found["sites"][0]["genotypes"].values()) == 0
+    assert found["sites"][0]["hardy_weinberg_p"] is None
+    assert {"all_the_same", "assumed_reference"} <= set(codes(folder))
+
+
+def test_everybody_the_same_is_an_alarm(tmp_path):
+    assert "all_the_same" in codes(cohort(tmp_path, [(E33, "b")] * 25))
+
+
+def test_too_much_e4_is_an_alarm(tmp_path):
+    folder = cohort(tmp_path, [(E44, "b"), (E34, "b")] * 15)
+    assert "frequency" in codes(folder)
+    page = (folder / "index.html").read_text()
+    assert "The assembly, the strand or the population may be wrong" in page
+
+
+def test_a_site_missing_in_one_batch_is_an_alarm(tmp_path):
+    folder = cohort(tmp_path, USUAL * 2 + [((None, "0/0"), "b3")] * 6)
+    (alarm,) = [a for a in summary_of(folder)["alarms"] if a["code"] == "batch"]
+    assert "rs429358" in alarm["message"]
+    assert "batch = b3" in alarm["message"]
+
+
+def test_much_e1_is_an_alarm(tmp_path):
+    assert "rare" in codes(cohort(tmp_path, [*USUAL, (("0/1", "1/1"), "b1"), (("1/1", "0/1"), "b1")]))
+
+
+def test_hardy_weinberg_is_an_alarm(tmp_path):
+    assert "hardy_weinberg" in codes(cohort(tmp_path, [(E44, "b1")] * 15 + [(E33, "b2")] * 15))
+
+
+def test_undetermined_samples_come_with_what_settles_them(tmp_path):
+    page = (cohort(tmp_path, [*USUAL, ((None, "0/0"), "b1")]) / "index.html").read_text()
+    assert "an all-sites file, or typing of the site that could not be read" in page
+    assert "P008" in page
+
+
+def test_small_counts_and_single_samples_are_hidden(tmp_path):
+    people = USUAL * 3 + [(E44, "b1"), ((None, "0/0"), "b3")]
+    folder = cohort(tmp_path, people, page=PageOptions(min_cell=5))
+    found = summary_of(folder)
+    text = (
+        (folder / "summary.json").read_text()
+        + (folder / "index.html").read_text()
+        + (folder / "pgx_mqc.json").read_text()
+    )
+    assert not re.search(r"P0\d\d|\.vcf", text)
+    assert found["undetermined"] == found["failures"] == found["rows"] == []
+
+    def counts(value):
+        if isinstance(value, dict):
+            for key, item in value.items():
+                if key in {"count", "samples"} and isinstance(item, int):
+                    yield item
+                yield from counts(item)
+        elif isinstance(value, list):
+            for item in value:
+                yield from counts(item)
+
+    assert [count for count in counts(found) if 0 < count < 5] == []
+    assert all(n is None or n == 0 or n >= 5 for s in found["sites"] for n in s["genotypes"].values())
+    diplotypes = [row["count"] for row in found["diplotypes"]]
+    assert diplotypes.count(None) >= 2, "a single hidden count could be worked out from the total"
+
+
+def test_a_single_hidden_count_takes_a_second_with_it():
+    rows = [
+        {"name": "a", "count": 3},
+        {"name": "b", "count": 50},
+        {"name": "c", "count": 9},
+        {"name": "d", "count": 0},
+    ]
+    base = {
+        "samples": 62,
+        "inputs": {"total": 9, "failed": 1},
+        "duplicates": {"count": 0, "listed": []},
+        "alarms": [],
+    }
+    found = hidden({**base, "statuses": rows}, 5)
+    assert [row["count"] for row in found["statuses"]] == [None, 50, None, 0]
+
+
+def test_the_page_needs_nothing_from_outside(tmp_path):
+    folder = cohort(tmp_path, USUAL, page=PageOptions(sample_table=True))
+    page = (folder / "index.html").read_text()
+    assert "default-src 'none'" in page
+    assert not re.search(r"(src|href)=\"(?!#)", page)
+    assert page.count("<script>") == 1
+    plain = (cohort(tmp_path, USUAL) / "index.html").read_text()
+    assert "<script" not in plain
+    levels = [int(level) for level in re.findall(r"<h([1-6])", plain)]
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+
+
+def test_names_are_escaped(tmp_path):
+    write_vcf(tmp_path / "a.vcf", samples=["<script>alert(1)</script>"], neighbours=False)
+    plan = plan_inputs([str(tmp_path / "a.vcf")], None, Options())
+    run_cohort(plan, tmp_path / "out", CohortOptions(jobs=1, page=PageOptions(sample_table=True)))
+    page = (tmp_path / "out" / "index.html").read_text()
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert" in page
+
+
+def test_no_sample_at_all(tmp_path):
+    (tmp_path / "a.vcf").write_text("nothing")
+    plan = plan_inputs([str(tmp_path / "a.vcf")], None, Options())
+    outcome = run_cohort(plan, tmp_path / "out", CohortOptions(jobs=1))
+    assert (outcome.samples, outcome.failed) == (0, 1)
+    assert (tmp_path / "out" / "samples.tsv").read_text().count("\n") == 1
+
+
+def test_multiqc_gets_counts_only(tmp_path):
+    found = json.loads((cohort(tmp_path, USUAL) / "pgx_mqc.json").read_text())
+    assert found["data"]["cohort"]["heterozygous"] == 2
+    assert set(found) >= {"id", "section_name", "plot_type", "data"}
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if not CHROMIUM.exists():
+        pytest.skip("chromium is not installed (apt-get install chromium)")
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with sync_api.sync_playwright() as play:
+        chromium = play.chromium.launch(
+            executable_path=str(CHROMIUM), args=["--headless", "--no-sandbox", "--disable-gpu"]
+        )
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def shown(tmp_path):
+    people = [*USUAL, ((None, "0/0"), "b1"), (("0/1", "0/1"), "b2")]
+    return cohort(tmp_path, people, page=PageOptions(sample_table=True)) / "index.html"
+
+
+@pytest.mark.parametrize("width", [320, 1280])
+def test_no_sideways_scroll(browser, shown, width):
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    page.goto(shown.as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    page.close()
+
+
+def test_the_search_filters_rows_under_the_policy(browser, shown):
+    page = browser.new_page()
+    problems = []
+    page.on("console", lambda message: problems.append(message.text))
+    page.on(
+        "request", lambda request: problems.append(request.url) if request.url != shown.as_uri() else None
+    )
+    page.goto(shown.as_uri())
+    page.fill("#search", "P003")
+    assert page.locator("#table tbody tr:visible").count() == 1
+    page.fill("#search", "")
+    assert page.locator("#table tbody tr:visible").count() == 10
+    assert problems == []
+    page.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(browser, shown, scheme):
+    if not AXE.exists():
+        pytest.skip("axe-core is not in build/npm (npm install --prefix build/npm axe-core)")
+    context = browser.new_context(color_scheme=scheme, bypass_csp=True)
+    page = context.new_page()
+    page.goto(shown.as_uri())
+    page.add_script_tag(path=str(AXE))
+    found = page.evaluate("axe.run()")
+    assert [(item["id"], [node["html"] for node in item["nodes"]][:3]) for item in found["violations"]] == []
+    context.close()
