@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from pgx.render.blocks import Block, bullet
+from pgx.render.selection import undirected
 from pgx.report import SampleReport
 from pgx.wording import Wording
 
@@ -17,3 +18,5 @@ def family_blocks(report: SampleReport, words: Wording, *, withheld: bool) -> It
         if report.genotype.assumed:
             yield bullet(words.say("family", "assumed"))
     yield bullet(words.say("family", "no_duty"))
+    if drug := undirected(report, withheld=withheld):
+        yield bullet(words.say("family", "no_test", drug=drug))

@@ -9,6 +9,7 @@ from pgx.render import text
 from pgx.render.blocks import Block, Kind, Narrative, Section, paragraph
 from pgx.render.form import Form
 from pgx.render.narrative import is_withheld
+from pgx.render.selection import undirected
 from pgx.report import Run, SampleReport
 from pgx.wording import Wording
 
@@ -44,7 +45,9 @@ def handout(run: Run, report: SampleReport, form: Form) -> Narrative:
     ]
     drug = ", ".join(dict.fromkeys(response.drug for response in report.response))
     medicine = Section(
-        key="medicine", title=say(_TOPIC, "medicine", drug=drug), blocks=tuple(_medicine(report, words))
+        key="medicine",
+        title=say(_TOPIC, "medicine", drug=drug),
+        blocks=tuple(_medicine(report, words, withheld=withheld)),
     )
     sections.insert(2, medicine)
     meta = form.meta.get(report.sample)
@@ -62,13 +65,16 @@ def _found(report: SampleReport, *, withheld: bool) -> tuple[str, ...]:
     return (report.genotype.e4_status, *assumed)
 
 
-def _medicine(report: SampleReport, words: Wording) -> Iterable[Block]:
+def _medicine(report: SampleReport, words: Wording, *, withheld: bool) -> Iterable[Block]:
     said = []
     for response in report.response:
         key = response.conclusion if response.conclusion in _SAID_OF else "other"
+        if withheld:  # a conclusion depends on the result
+            key = "indeterminate-genotype"
         said.append(words.say(_TOPIC, key, drug=response.drug))
-    said = list(dict.fromkeys(said))
-    yield paragraph(" ".join([*said, words.say(_TOPIC, "not_needed"), words.say(_TOPIC, "no_change")]))
+    if drug := undirected(report, withheld=withheld):
+        said.append(words.say(_TOPIC, "not_needed", drug=drug))
+    yield paragraph(" ".join([*dict.fromkeys(said), words.say(_TOPIC, "no_change")]))
 
 
 def _html(told: Narrative, run: Run, form: Form) -> str:

@@ -9,6 +9,7 @@ from pgx.evidence.answer import StatusRow
 from pgx.render.blocks import Block, Kind, bullet, paragraph, subheading
 from pgx.render.citations import Citations
 from pgx.render.pictures import evidence_marks
+from pgx.render.selection import is_searched
 from pgx.render.words import capitalised
 from pgx.report import Run, SampleReport
 from pgx.wording import Wording
@@ -35,7 +36,8 @@ def medicine_blocks(
             yield paragraph(words.say("medicine", "withheld"))
         else:
             yield from _meaning(response, words, cite)
-        yield paragraph(words.say("medicine", "guideline", drug=response.drug))
+        if is_searched(response.drug):
+            yield paragraph(words.say("medicine", "guideline", drug=response.drug))
         if not withheld:
             yield subheading(words.say("heading", "notes"))
             yield from (bullet(note, quoted=True) for note in response.notes)
@@ -111,16 +113,15 @@ def evidence_blocks(
         if not response.by_status:
             yield paragraph(words.say("evidence", "none"))
             continue
-        yield Block(Kind.PICTURE, words.say("picture", "map"), name=f"map-{number}")
-        yield paragraph(words.say("picture", "map_text"))
-        yield _map_table(response, words, cite)
-        yield from (
-            _common_table(response, words)
-            if withheld or not response.claims
-            else _matched(response, words, cite)
-        )
+        if evidence_marks(response):
+            yield Block(Kind.PICTURE, words.say("picture", "map"), name=f"map-{number}")
+            yield paragraph(words.say("picture", "map_text"))
+            yield _map_table(response, words, cite)
+        is_general = withheld or not response.claims
+        yield from _common_table(response, words) if is_general else _matched(response, words, cite)
         yield paragraph(words.say("evidence", "certainty_note"))
-        yield paragraph(words.say("evidence", "reading"))
+        if is_searched(response.drug):
+            yield paragraph(words.say("evidence", "reading"))
 
 
 def _map_table(response: Response, words: Wording, cite: Citations) -> Block:

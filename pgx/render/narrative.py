@@ -18,6 +18,7 @@ from pgx.render.citations import Citations
 from pgx.render.family import family_blocks
 from pgx.render.form import Form, PatientMeta
 from pgx.render.medicine import evidence_blocks, medicine_blocks
+from pgx.render.selection import undirected
 from pgx.render.sureness import assumed_mark, status_probability, sure_blocks
 from pgx.render.technical import technical_lines
 from pgx.render.words import chance
@@ -111,8 +112,10 @@ class _Narrator:
         return Block(Kind.ALERT, self.words.say("result", "assumed", sites=joint.join(assumed)))
 
     def _sharing(self) -> Iterable[Block]:
-        for key in ("alzheimer", "counselling", "not_to_know", "no_need"):
+        for key in ("alzheimer", "counselling", "not_to_know"):
             yield bullet(self.words.say("share", key))
+        if drug := undirected(self.report, withheld=self.withheld):
+            yield bullet(self.words.say("share", "no_need", drug=drug))
 
     def _withheld_result(self) -> Iterable[Block]:
         yield Block(Kind.ALERT, self.words.say("result", "withheld"))

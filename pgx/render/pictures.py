@@ -16,6 +16,7 @@ from pgx.sites import counted_haplotype, haplotypes
 
 _NEGLIGIBLE = 1e-4
 _MOST_BARS = 4
+_SIDES = {"for-lower-response": -1, "for-higher-response": 1, "for-no-difference": 0}
 _COUNT = re.compile(r"\d[\d,]*")
 
 
@@ -126,14 +127,13 @@ def bars(report: SampleReport) -> tuple[Bar, ...]:
 
 
 def evidence_marks(response: Response) -> tuple[Mark, ...]:
-    """Return one mark a finding on ε4 carriers, lettered in the order of the common table."""
-    rows = [row for row in response.by_status if row.group == "carrier"]
-    sides = {"for-lower-response": -1, "for-higher-response": 1, "for-higher-risk": 1, "for-lower-risk": -1}
+    """Return one mark a finding on the response of ε4 carriers, lettered in the order of the common table."""
+    rows = [row for row in response.by_status if row.group == "carrier" and row.side in _SIDES]
     return tuple(
         Mark(
             letter=chr(ord("A") + number),
             claim_id=row.claim_id,
-            side=sides.get(row.side, 0),
+            side=_SIDES[row.side],
             people=_people(row.sample_size),
             biomarker=row.endpoint_kind == "biomarker",
             counted=row.applicable,

@@ -114,9 +114,9 @@ def test_every_sentence_stands_in_text_html_and_pdf(one, state):
     told = narrate(run, report)
     plain = squeezed(text.render(run, report))
     page = words_of(html.render(run, report))
-    printed = squeezed("".join(pdf_words(pdf.render(run, report))))
     footer = squeezed(f"pgx {run.tool.version}. For genetic counsellors and physicians; not a diagnosis.")
-    printed = re.sub(footer + r"page\d+of\d+", "", printed)
+    leaves = [squeezed(leaf) for leaf in pdf_words(pdf.render(run, report))]
+    printed = "".join(re.sub(re.escape(footer) + r"page\d+of\d+$", "", leaf) for leaf in leaves)
     for sentence in sentences(told):
         wanted = squeezed(sentence)
         if not wanted:
@@ -193,7 +193,12 @@ def _anonymous(words):
 def test_a_withheld_page_gives_nothing_away(run_pgx, monkeypatch):
     """Pages of minors with different results are the same but for name, file and digests, pictures too."""
     monkeypatch.chdir(SAMPLES)
-    files = ("NA18526.e3-e4.GRCh38.vcf", "NA12878.e3-e3.GRCh38.vcf", "HG00150.e2-e4.GRCh38.vcf")
+    files = (
+        "NA18526.e3-e4.GRCh38.vcf",
+        "NA12878.e3-e3.GRCh38.vcf",
+        "HG00150.e2-e4.GRCh38.vcf",
+        "absent-sites.GRCh38.vcf",
+    )
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "0")
     pages = {_anonymous(run_pgx("annotate", file, "--age", "12", "-f", "html").stdout) for file in files}
     assert len(pages) == 1
@@ -388,3 +393,34 @@ def test_a_hostile_name_in_a_file_is_harmless_from_end_to_end(run_pgx, tmp_path)
         assert form in {"json", "jsonl", "vcf"} or "\u202e" not in made.stdout
     stored_name = json.loads(run_pgx("annotate", source, "-f", "json").stdout)["samples"][0]["sample"]
     assert stored_name == name
+
+
+def test_a_withheld_hand_out_gives_nothing_away(one, stored):
+    from msgspec.structs import replace
+
+    from pgx.render.handout import handout
+
+    run, minor = one("minor-withheld")
+    sheets = set()
+    for state in ("non-carrier", "homozygous", "absent", "carrier-half-call"):
+        other = replace(one(state)[1], patient=minor.patient, sample="X")
+        for text_of in (
+            list(sentences(handout(run, other, Form()))),
+            list(sentences(narrate(run, other)))[:14],
+        ):
+            sheets.add((len(text_of) < 14, tuple(text_of)))
+    assert len(sheets) == 2
+
+
+def test_evidence_of_a_users_own_has_its_place_in_every_format(run_pgx, tmp_path, repository):
+    """Another drug: no map without findings on response, no words that were meant for Cerebrolysin."""
+    source = SAMPLES / "HG00136.e4-e4.GRCh37.vcf"
+    own = repository / "examples" / "evidence"
+    for ending in ("html", "pdf", "fhir.json", "tsv", "json"):
+        made = tmp_path / f"out.{ending}"
+        assert run_pgx("annotate", source, "--evidence", own, "-o", made).exit_code == 0
+    words = " ".join(run_pgx("annotate", source, "--evidence", own).stdout.split())
+    assert "Conclusion: increased risk." in words
+    assert "for the sake of Cerebrolysin." in words
+    assert "none was found for APOE and Leqembi" not in words
+    assert (tmp_path / "out.html").read_text().count('aria-labelledby="map-') == 1
