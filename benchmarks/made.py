@@ -85,6 +85,11 @@ def variants(path: Path, records: int, samples: int = 1, *, near: bool = False) 
     return path
 
 
+def panel(path: Path, records: int, samples: int) -> Path:
+    """Write a plain VCF of many samples with `records` variants around the sites."""
+    return variants(path, records, samples, near=True)
+
+
 def blocks(path: Path, records: int) -> Path:
     """Write a plain gVCF: one block beside the other over all chromosomes."""
     dice = random.Random(records)  # noqa: S311 - test data
