@@ -94,7 +94,8 @@ def _write_pages(page: Page, run: Run, samples: Iterable[SampleReport], output: 
 def _is_folder(output: str) -> bool:
     if output == STANDARD_OUTPUT:
         return False
-    return output.endswith("/") or Path(output).is_dir() or not Path(output).suffix
+    path = Path(output)
+    return output.endswith("/") or path.is_dir() or not (path.suffix or path.exists())
 
 
 def _write_folder(page: Page, run: Run, samples: Iterable[SampleReport], folder: Path) -> None:
