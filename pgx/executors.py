@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -76,7 +78,8 @@ class Processes:
 
     def submit(self, function: Callable[[ArgumentT], ResultT], argument: ArgumentT) -> Future[ResultT]:
         """Hand it to a process."""
-        return self._pool.submit(function, argument)
+        with _interrupts_left_out():  # submitting is what starts a process
+            return self._pool.submit(function, argument)
 
     def renew(self) -> None:
         """Start new processes: after one has died, the pool takes nothing more."""
@@ -86,6 +89,19 @@ class Processes:
     def close(self) -> None:
         """Stop the processes without waiting for work that has not begun."""
         self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextlib.contextmanager
+def _interrupts_left_out() -> Iterator[None]:
+    """Let processes that start here ignore Ctrl-C: the main process hears it, and stops them itself."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before if before is not None else signal.default_int_handler)
 
 
 class Dask:

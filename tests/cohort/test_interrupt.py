@@ -1,0 +1,57 @@
+"""Ctrl-C and a terminal: what a person at the keyboard sees."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from cohort.conftest import assert_same_tables
+
+
+def environment(repository):
+    return {**os.environ, "PYTHONPATH": str(repository), "TERM": "xterm", "COLUMNS": "120"}
+
+
+def test_an_interrupt_ends_quietly_and_keeps_what_is_done(many, unbroken, tmp_path, repository):
+    command = [sys.executable, "-m", "pgx", "cohort", str(many[0]), "-o", str(tmp_path), "--jobs", "2"]
+    started = subprocess.Popen(
+        command, env=environment(repository), stderr=subprocess.PIPE, start_new_session=True
+    )
+    deadline = time.monotonic() + 30
+    while not (tmp_path / "cohort.sqlite").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    time.sleep(0.2)
+    os.killpg(started.pid, signal.SIGINT)
+    _, errors = started.communicate(timeout=60)
+    assert b"Traceback" not in errors
+    assert started.returncode in {130, 5}, errors
+    done = subprocess.run(command, env=environment(repository), capture_output=True, check=False)
+    assert done.returncode == 5
+    assert_same_tables(unbroken, tmp_path)
+
+
+def test_a_terminal_sees_progress(many, tmp_path, repository):
+    pty = pytest.importorskip("pty", reason="terminals are a matter of Unix")
+    leader, follower = pty.openpty()
+    command = [sys.executable, "-m", "pgx", "cohort", str(many[0]), "-o", str(tmp_path), "--jobs", "1"]
+    started = subprocess.Popen(command, env=environment(repository), stdout=subprocess.PIPE, stderr=follower)
+    os.close(follower)
+    shown = b""
+    while True:
+        try:
+            piece = os.read(leader, 4096)
+        except OSError:
+            break
+        if not piece:
+            break
+        shown += piece
+    output, _ = started.communicate(timeout=60)
+    os.close(leader)
+    assert output == b""
+    assert b"inputs/s" in shown
+    assert b"failed" in shown
