@@ -34,7 +34,8 @@ def genotype_likelihood(
     if evidence.kind in _BY_GENOTYPE:
         return _from_values(evidence, marginal)
     if evidence.kind is EvidenceKind.PARTIAL:
-        return _one_allele(evidence.seen == letters()[1], allele_error_rate)
+        stated = [10 ** (-_known(value) / 10) for value in evidence.values]
+        return _one_allele(evidence.seen == letters()[1], min(max(allele_error_rate, *stated, 0.0), 0.5))
     if evidence.copies is None:
         return UNINFORMATIVE
     return _from_reading(evidence, evidence.copies, allele_error_rate)

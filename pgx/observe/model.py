@@ -117,7 +117,8 @@ class GenotypeEvidence(Struct, frozen=True, kw_only=True):
     values
         PL: Phred-scaled, GL: log10, GP: linear and summing to about 1, each by 0, 1, 2 copies of C;
         None for a class that the record does not speak of. DS: the expected copies of C, one value.
-        GQ: one Phred-scaled value. DEPTH: reads, one value. Otherwise empty.
+        GQ: one Phred-scaled value. DEPTH: reads, one value. PARTIAL: one Phred-scaled value, or empty.
+        Otherwise empty.
     copies
         Copies of C in the genotype as read; None where only likelihoods were given, or for PARTIAL.
     seen

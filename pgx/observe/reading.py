@@ -207,7 +207,9 @@ def _is_no_call(
     """
     if all(letter is None for letter in shown):
         return evidence is None or not (evidence.imputed or "GT" not in fields)
-    return evidence is not None and _is_empty(evidence, shown, reads)
+    if evidence is None:  # a half call, or an allele that is none of ours
+        return Other.DELETED not in shown and (reads == 0 or stated_quality(fields) == 0)
+    return _is_empty(evidence, shown, reads)
 
 
 def _is_empty(evidence: GenotypeEvidence, shown: tuple[Letter | None, ...], reads: int | None) -> bool:

@@ -133,7 +133,7 @@ def verdict(
         depth=primary.depth,
         allele_depths=allele_depths(primary.fields),
         genotype_quality=primary.quality,
-        filter=primary.filter or ("PASS" if "\tPASS\t" in primary.record.fixed else None),
+        filter=primary.filter or ("PASS" if primary.record.fixed.split("\t")[6:7] == ["PASS"] else None),
         phase_set=phase_set(primary.fields),
         record="\n".join(reading.record.line(sample) for reading in readings),
         findings=tuple(findings),
@@ -172,7 +172,11 @@ def _evidence(
     combined: Combined, state: SiteState, seen: Sequence[object], called: SiteState
 ) -> GenotypeEvidence | None:
     if state is SiteState.PARTIAL_CALL:
-        return GenotypeEvidence(kind=EvidenceKind.PARTIAL, seen=str(seen[0]))
+        primary = combined.primary
+        # Beside likelihoods GQ speaks of a whole genotype, and none was called.
+        stated = primary.quality is not None and primary.evidence is None
+        values = (primary.quality,) if stated else ()
+        return GenotypeEvidence(kind=EvidenceKind.PARTIAL, seen=str(seen[0]), values=values)
     if state is not called:
         return None
     if combined.own_evidence:
