@@ -202,8 +202,8 @@ def main() -> int:
             ["bcftools", "--version"], capture_output=True, text=True, check=True
         ).stdout.split()[1]
         line = (
-            f"`python benchmarks/bench_single.py --write` on {today()}; {machine()}, load {os.getloadavg()[0]:.1f};"
-            f" bcftools {version}."
+            f"`python benchmarks/bench_single.py --write` on {today()}; {machine()},"
+            f" load {os.getloadavg()[0]:.1f}; bcftools {version}."
             " Seconds are medians of whole processes, `least` the shortest run, CPU time of the processor,"
             " `ratio` the median of the paired ratios, MB the peak of the resident memory."
         )
