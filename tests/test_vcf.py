@@ -176,13 +176,21 @@ def test_index_of_a_longer_file(tmp_path):
     assert answers(path) == [("S1", "e3/e4", frozenset({"stale-index"}))]
 
 
-@pytest.mark.parametrize("size", [0, 30])
-def test_damaged_index(tmp_path, size):
-    path = write_vcf(tmp_path / "a.vcf.gz", records=HET, index="tbi")
-    index = tmp_path / "a.vcf.gz.tbi"
-    index.write_bytes(index.read_bytes()[:size])
-    ((name, diplotype, _),) = answers(path)
-    assert (name, diplotype) == ("S1", "e3/e4")
+@pytest.mark.parametrize("kind", ["tbi", "csi"])
+def test_damaged_index(tmp_path, kind):
+    """htslib crashes on some damaged indexes, so none of them may reach it."""
+    path = write_vcf(tmp_path / "a.vcf.gz", records=[*FAR, *HET], index=kind)
+    index = tmp_path / f"a.vcf.gz.{kind}"
+    whole = index.read_bytes()
+    generator = random.Random(kind)  # noqa: S311
+    damaged = [b"", whole[:30], whole[: len(whole) // 2], gzip.compress(b"no index")]
+    for _ in range(40):
+        flipped = bytearray(whole)
+        flipped[generator.randrange(18, len(whole) - 36)] ^= 1 + generator.randrange(255)
+        damaged.append(bytes(flipped))
+    for content in damaged:
+        index.write_bytes(content)
+        assert [diplotype for _, diplotype, _ in answers(path)] == ["e3/e4"]
 
 
 def test_index_beside_plain_gzip(tmp_path):

@@ -17,7 +17,7 @@ from pgx.builds import HeaderFacts, contig_names
 from pgx.errors import FormatError
 from pgx.observe import SiteRecord
 from pgx.sites import definitions, positions, rsids
-from pgx.vcf.indexed import PYSAM_ERRORS, fetch, leads_on, leads_to_first
+from pgx.vcf.indexed import PYSAM_ERRORS, fetch, is_whole, leads_on, leads_to_first
 from pgx.vcf.plain import plain_record
 from pgx.vcf.remote import check_scan_allowed, reachable
 from pgx.vcf.source import Source, look, reading
@@ -92,6 +92,8 @@ class _IndexMisfitError(Exception):
 
 
 def _read(path: str, source: Source) -> VcfContent:
+    if source.usable_index is not None and not is_whole(source.usable_index):
+        raise _IndexMisfitError
     with reading(source, index=source.usable_index) as handle:
         digest, header, samples, gl_is_phred = _header(handle.header, source)
         indexed = source.usable_index is not None and handle.index is not None

@@ -155,14 +155,15 @@ def reading(source: Source, *, index: str | None) -> Iterator[pysam.VariantFile]
 
 
 def _opened(source: Source, index: str | None) -> pysam.VariantFile:
-    if not _is_plain_gzip(source):
-        if index is not None:
-            # Reading the header, htslib takes an index of this base name from the working directory, whatever
-            # was handed over: for a URL let that be the folder of its own index, while it is opened.
-            with contextlib.chdir(Path(index).parent) if source.name else contextlib.nullcontext():
-                return pysam.VariantFile(source.path, index_filename=index)
+    if index is not None and not _is_plain_gzip(source):
+        # Reading the header, htslib takes an index of this base name from the working directory, whatever
+        # was handed over: for a URL let that be the folder of its own index, while it is opened.
+        with contextlib.chdir(Path(index).parent) if source.name else contextlib.nullcontext():
+            return pysam.VariantFile(source.path, index_filename=index)
+    if source.size is None:
         return pysam.VariantFile(source.path)
-    # By name, pysam asks for the position in the file, which plain gzip does not have; not so as a stream.
+    # By name, pysam takes up any index beside the file, a damaged one too, and asks for the position in the
+    # file, which plain gzip does not have. Not so as a stream.
     descriptor = os.open(source.path, os.O_RDONLY)
     try:
         return pysam.VariantFile(descriptor)
