@@ -12,6 +12,7 @@ import typer
 from pgx.cli.form import (
     Format,
     FormatOption,
+    FullOption,
     HandoutOption,
     LangOption,
     MetaOption,
@@ -110,6 +111,7 @@ def annotate(
     ] = False,
     report_meta: MetaOption = None,
     sealed: SealedOption = False,
+    full: FullOption = False,
     lang: LangOption = "en",
     handout: HandoutOption = None,
     all_records: Annotated[
@@ -133,7 +135,7 @@ def annotate(
         from pgx.vcf.write import check_readable_twice
 
         check_readable_twice(source)
-    form = make_form(name, meta=report_meta, sealed=sealed, lang=lang, handout=handout)
+    form = make_form(name, meta=report_meta, sealed=sealed, full=full, lang=lang, handout=handout)
     result = run(
         source,
         Options(

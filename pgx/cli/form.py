@@ -67,7 +67,15 @@ HandoutOption = Annotated[
 ]
 
 
-def make_form(name: str, *, meta: Path | None, sealed: bool, lang: str, handout: Path | None) -> Form:
+FullOption = Annotated[
+    bool,
+    typer.Option("--full", help="text: with tables and appendix.", rich_help_panel=_FORM),
+]
+
+
+def make_form(
+    name: str, *, meta: Path | None, sealed: bool, full: bool, lang: str, handout: Path | None
+) -> Form:
     """Return the form of a report in the format `name`, once the options fit it.
 
     Raises
@@ -80,6 +88,8 @@ def make_form(name: str, *, meta: Path | None, sealed: bool, lang: str, handout:
 
     if sealed and name not in {"html", "pdf"}:
         raise UsageError("only html and pdf can be sealed", where="--sealed", cure="Add -f html or -f pdf")
+    if full and name != "text":
+        raise UsageError(f"{name} is always full", where="--full", cure="Leave it out, or choose -f text")
     if name not in READABLE and handout is None and (lang != "en" or meta is not None):
         raise UsageError(
             f"{name} has neither a language nor a header",
@@ -92,7 +102,7 @@ def make_form(name: str, *, meta: Path | None, sealed: bool, lang: str, handout:
             where=f"--handout {handout}",
             cure=f"Use one of {', '.join(_HANDOUT_ENDINGS)}",
         )
-    return Form(language=check_language(lang), sealed=sealed, meta=read_meta(meta) if meta else {})
+    return Form(language=check_language(lang), sealed=sealed, full=full, meta=read_meta(meta) if meta else {})
 
 
 def with_handout(

@@ -11,6 +11,7 @@ import typer
 from pgx.cli.form import (
     Format,
     FormatOption,
+    FullOption,
     HandoutOption,
     LangOption,
     MetaOption,
@@ -39,6 +40,7 @@ def report(
     output: OutputOption = "-",
     report_meta: MetaOption = None,
     sealed: SealedOption = False,
+    full: FullOption = False,
     lang: LangOption = "en",
     handout: HandoutOption = None,
 ) -> None:
@@ -50,7 +52,7 @@ def report(
         raise UsageError(
             "a stored result does not hold the records of the input", where="-f vcf", cure="Use pgx annotate"
         )
-    form = make_form(name, meta=report_meta, sealed=sealed, lang=lang, handout=handout)
+    form = make_form(name, meta=report_meta, sealed=sealed, full=full, lang=lang, handout=handout)
     stored = _of_cohort(source, sample) if Path(source).is_dir() else read_result(source)
     chosen = choose(stored, tuple(sample or ()), where=source)
     write_reports(name, stored, with_handout(stored, chosen, handout, form), output, form)

@@ -7,6 +7,9 @@ from enum import Enum
 
 from msgspec import Struct
 
+#: The name of a paragraph that belongs to a picture.
+CAPTION = "caption"
+
 
 class Kind(Enum):
     """How a piece stands on the page."""
@@ -76,6 +79,11 @@ class Narrative(Struct, frozen=True, kw_only=True):
     title: str
     head: tuple[Block, ...]
     sections: tuple[Section, ...]
+
+
+def caption(text: str) -> Block:
+    """Return a paragraph that explains a picture and says nothing without it."""
+    return Block(Kind.PARAGRAPH, text, name=CAPTION)
 
 
 def paragraph(text: str, *, quoted: bool = False) -> Block:

@@ -45,12 +45,15 @@ class Form(Struct, frozen=True, kw_only=True):
         A file of reference/wording/.
     sealed
         The result stands behind a cover.
+    full
+        Text only: with the tables behind the pictures, the appendix and all references.
     meta
         Stated facts by sample name.
     """
 
     language: str = DEFAULT_LANGUAGE
     sealed: bool = False
+    full: bool = False
     meta: Mapping[str, PatientMeta] = msgspec.field(default_factory=dict)
 
     @property

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from pgx.evidence import ContextItem, MatchedClaim, Response, SourceCitation
 from pgx.evidence.answer import StatusRow
-from pgx.render.blocks import Block, Kind, bullet, paragraph, subheading
+from pgx.render.blocks import Block, Kind, bullet, caption, paragraph, subheading
 from pgx.render.citations import Citations
 from pgx.render.pictures import evidence_marks
 from pgx.render.selection import is_searched
@@ -115,7 +115,7 @@ def evidence_blocks(
             continue
         if evidence_marks(response):
             yield Block(Kind.PICTURE, words.say("picture", "map"), name=f"map-{number}")
-            yield paragraph(words.say("picture", "map_text"))
+            yield caption(words.say("picture", "map_text"))
             yield _map_table(response, words, cite)
         is_general = withheld or not response.claims
         yield from _common_table(response, words) if is_general else _matched(response, words, cite)

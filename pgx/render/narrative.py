@@ -112,10 +112,12 @@ class _Narrator:
         return Block(Kind.ALERT, self.words.say("result", "assumed", sites=joint.join(assumed)))
 
     def _sharing(self) -> Iterable[Block]:
-        for key in ("alzheimer", "counselling", "not_to_know"):
-            yield bullet(self.words.say("share", key))
-        if drug := undirected(self.report, withheld=self.withheld):
-            yield bullet(self.words.say("share", "no_need", drug=drug))
+        """Say it in two lines: what kind of information this is, and who need not know it."""
+        say = self.words.say
+        yield bullet(f"{say('share', 'alzheimer')} {say('share', 'counselling')}")
+        drug = undirected(self.report, withheld=self.withheld)
+        no_need = f" {say('share', 'no_need', drug=drug)}" if drug else ""
+        yield bullet(say("share", "not_to_know") + no_need)
 
     def _withheld_result(self) -> Iterable[Block]:
         yield Block(Kind.ALERT, self.words.say("result", "withheld"))

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from pgx.calling import E4_COPIES, E4Status
 from pgx.observe import SiteState
-from pgx.render.blocks import Block, Kind, bullet, paragraph
+from pgx.render.blocks import Block, Kind, bullet, caption, paragraph
 from pgx.render.pictures import Bar, bars, carries_counted, chromosomes
 from pgx.render.words import capitalised, chance, flag_message
 from pgx.report import Run, SampleReport, SiteReport
@@ -59,11 +59,11 @@ def _chromosome_lines(report: SampleReport, words: Wording) -> Iterable[Block]:
         rows.append((str(number), *cells, names_text(one.names, report, words)))
     yield Block(Kind.TABLE, say("picture", "chromosomes"), rows=tuple(rows), name="chromosomes")
     if drawn.both_heterozygous:
-        yield paragraph(say("picture", "both_ways"))
+        yield caption(say("picture", "both_ways"))
     elif drawn.certain:
-        yield paragraph(say("picture", "arranged"))
+        yield caption(say("picture", "arranged"))
     elif any(one.names for one in drawn.pair):
-        yield paragraph(say("picture", "as_read"))
+        yield caption(say("picture", "as_read"))
 
 
 def letter_text(letter: str | None, *, assumed: bool, words: Wording) -> str:

@@ -1,16 +1,19 @@
-"""Plain text at 80 columns."""
+"""Plain text at 80 columns: for the terminal without tables and appendix, in full on request."""
 
 from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Iterator
 
-from pgx.render.blocks import Block, Kind, Narrative, flattened
+from msgspec.structs import replace
+
+from pgx.render.blocks import CAPTION, Block, Kind, Narrative, Section, flattened, paragraph
 from pgx.render.form import Form
 from pgx.render.narrative import narrate
 from pgx.report import Run, SampleReport
 
 WIDTH = 80
+_LEFT_OUT = frozenset({"appendix", "sources"})
 _BETWEEN_SAMPLES = "\n" + "=" * WIDTH + "\n\n"
 _INDENTS = {Kind.BULLET: ("  - ", "    "), Kind.DETAIL: ("", "  "), Kind.TABLE: ("  ", "    ")}
 
@@ -23,7 +26,34 @@ def stream(run: Run, samples: Iterable[SampleReport], form: Form | None = None) 
 
 def render(run: Run, report: SampleReport, form: Form | None = None) -> str:
     """Return the report of one sample, ending with a newline."""
-    return layout(narrate(run, report, form))
+    form = form or Form()
+    narrative = narrate(run, report, form)
+    return layout(narrative if form.full else shortened(narrative, form))
+
+
+def shortened(narrative: Narrative, form: Form) -> Narrative:
+    """Return a narrative for a terminal: no tables, no appendix, only the references still cited."""
+    kept = [_without_pictures(section) for section in narrative.sections if section.key not in _LEFT_OUT]
+    cited = {mark for section in kept for block in flattened(section.blocks) for mark in block.marks}
+    sections = []
+    for section in narrative.sections:
+        if section.key == "appendix":
+            blocks: tuple[Block, ...] = (paragraph(form.words.say("form", "shortened")),)
+        elif section.key == "sources":
+            blocks = tuple(block for block in section.blocks if block.number in cited)
+        else:
+            blocks = _without_pictures(section).blocks
+        if blocks:
+            sections.append(replace(section, blocks=blocks))
+    return replace(narrative, sections=tuple(sections))
+
+
+def _without_pictures(section: Section) -> Section:
+    blocks = flattened(section.blocks)
+    return replace(
+        section,
+        blocks=tuple(block for block in blocks if block.kind is not Kind.TABLE and block.name != CAPTION),
+    )
 
 
 def layout(narrative: Narrative) -> str:

@@ -112,7 +112,7 @@ class TestGolden:
 def test_every_sentence_stands_in_text_html_and_pdf(one, state):
     run, report = one(state)
     told = narrate(run, report)
-    plain = squeezed(text.render(run, report))
+    plain = squeezed(text.render(run, report, Form(full=True)))
     page = words_of(html.render(run, report))
     footer = squeezed(f"pgx {run.tool.version}. For genetic counsellors and physicians; not a diagnosis.")
     leaves = [squeezed(leaf) for leaf in pdf_words(pdf.render(run, report))]
