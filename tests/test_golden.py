@@ -1,4 +1,4 @@
-"""Text reports word for word. `PGX_UPDATE_GOLDEN=1 pytest tests/test_golden.py` writes them anew: read the diff."""
+"""Text reports word for word. `PGX_UPDATE_GOLDEN=1 pytest tests/test_golden.py` writes them anew."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ CASES = {
 
 
 def stable(text: str) -> str:
-    """Blank out what changes with every edit of the reference data: digests, and the wrapping of their lines."""
+    """Blank out what every edit of the reference data changes: digests, and the lines that wrap them."""
     text = re.sub(r"sha256:[0-9a-f]{64}", "sha256:<digest>", text)
     return re.sub(r"Evidence files \(SHA-256.*?(?=Made )", "Evidence files <list>\n", text, flags=re.DOTALL)
 
