@@ -101,6 +101,7 @@ def letters() -> tuple[str, str]:
     return _site_file().letters
 
 
+@functools.cache
 def sites_on(assembly: Assembly) -> tuple[Site, Site]:
     """Return both sites as they lie on `assembly`, in report order."""
     first, second = (_place(definition, assembly) for definition in definitions())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 from msgspec.structs import replace
 
 from pgx.calling.model import (
@@ -13,7 +15,7 @@ from pgx.calling.model import (
     PopulationCall,
     Reason,
 )
-from pgx.calling.populations import FLAT, diplotypes, double_heterozygotes, populations
+from pgx.calling.populations import FLAT, diplotype_name, diplotypes, double_heterozygotes, populations
 from pgx.calling.posterior import Answer, SiteData, answer, has_rare, phase_evidence
 from pgx.observe import EvidenceKind, Finding, Observation, SiteState
 
@@ -73,13 +75,17 @@ def _spelled(observations: tuple[Observation, ...], data: SiteData) -> set[str]:
         return set()
     if data.phase is not None:
         return {data.phase.diplotype}
-    shown = [sorted(item.alleles or ()) for item in observations]
-    return {
-        "/".join(haplotype.name for haplotype in pair)
+    return set(_unphased_names(tuple("".join(sorted(item.alleles or ())) for item in observations)))
+
+
+@functools.cache
+def _unphased_names(shown: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the diplotypes that show these letters, sorted at each site, whatever their phase."""
+    return tuple(
+        diplotype_name(pair)
         for pair in diplotypes()
-        if [sorted(letters) for letters in zip(*(haplotype.letters for haplotype in pair), strict=True)]
-        == shown
-    }
+        if tuple("".join(sorted(two)) for two in zip(*(one.letters for one in pair), strict=True)) == shown
+    )
 
 
 def _rarity(result: Answer, observations: tuple[Observation, ...], data: SiteData) -> tuple[Finding, ...]:
