@@ -10,11 +10,11 @@ import datetime
 import functools
 import hashlib
 import re
-import tomllib
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
+import tomli
 
 from pgx.errors import ReferenceDataError
 
@@ -69,13 +69,13 @@ def read_model(path: Path, model: type[ModelT]) -> ModelT:
     """
     try:
         with path.open("rb") as handle:
-            plain = tomllib.load(handle)
+            plain = tomli.load(handle)
         return msgspec.convert(plain, model)
     except OSError as error:
         raise ReferenceDataError(
             f"cannot be read ({error.strerror})", where=str(path), cure="Check the path and its permissions"
         ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomli.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ReferenceDataError(
             f"is not valid TOML: {error}", where=str(path), cure="Correct the file"
         ) from error

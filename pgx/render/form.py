@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import datetime
 import json
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import tomli
 from msgspec import Struct
 
 from pgx.errors import InputError, NotFoundError, UsageError
@@ -90,7 +90,7 @@ def read_meta(path: Path) -> dict[str, PatientMeta]:
     """
     try:
         text = path.read_text(encoding="utf-8")
-        plain = json.loads(text) if path.suffix.lower() == ".json" else tomllib.loads(text)
+        plain = json.loads(text) if path.suffix.lower() == ".json" else tomli.loads(text)
         return msgspec.convert(_dates_as_text(plain), _MetaFile).sample
     except FileNotFoundError as error:
         raise NotFoundError("no such file", where=str(path), cure="Check --report-meta") from error
