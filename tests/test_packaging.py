@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -99,3 +100,10 @@ def test_installed_it_reads_its_own_reference_data(installed, tmp_path):
     from pgx import reference
 
     assert (release, digest) == (reference.release(), reference.digest())
+
+
+def test_the_report_of_the_readme_is_a_real_one(repository: Path) -> None:
+    readme = (repository / "README.md").read_text(encoding="utf-8")
+    shown = readme.split("<!-- report -->\n```text\n")[1].split("\n```\n<!-- /report -->")[0]
+    golden = (repository / "tests" / "golden" / "heterozygous.txt").read_text(encoding="utf-8")
+    assert golden.startswith(shown)
