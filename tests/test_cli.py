@@ -189,6 +189,81 @@ class TestOutput:
         assert json.loads(first)["created"] == "2023-11-14T22:13:20Z"
 
 
+class TestNothingIsLost:
+    """An output never takes the place of an input, an index or another output."""
+
+    @pytest.mark.parametrize("command", ["annotate", "inspect"])
+    @pytest.mark.parametrize("name", [MANY, f"{MANY}.tbi"])
+    def test_an_output_that_is_an_input(self, run_pgx, sample_vcfs, tmp_path, command, name):
+        for file in (MANY, f"{MANY}.tbi"):
+            (tmp_path / file).write_bytes((sample_vcfs / file).read_bytes())
+        before = (tmp_path / name).read_bytes()
+        message = one_line_error(
+            run_pgx(command, tmp_path / MANY, "-f", "json", "-o", tmp_path / name), exit_code=2
+        )
+        assert "would be lost" in message
+        assert (tmp_path / name).read_bytes() == before
+
+    def test_an_annotated_copy_in_place_of_the_vcf(self, run_pgx, sample_vcfs, tmp_path):
+        path = tmp_path / "own.vcf"
+        path.write_bytes((sample_vcfs / CARRIER).read_bytes())
+        one_line_error(run_pgx("annotate", path, "-o", path), exit_code=2)
+        assert path.read_bytes() == (sample_vcfs / CARRIER).read_bytes()
+
+    def test_one_name_for_two_outputs(self, run_pgx, sample_vcfs, tmp_path):
+        both = tmp_path / "x.txt"
+        one_line_error(run_pgx("annotate", sample_vcfs / CARRIER, "-o", both, "--handout", both), exit_code=2)
+        assert not both.exists()
+
+
+class TestBirthDate:
+    @pytest.mark.parametrize(("born", "withheld"), [("2018-01-31", True), ("1950-01-31", False)])
+    def test_a_stated_birth_date_counts_like_an_age(
+        self, run_pgx, sample_vcfs, tmp_path, monkeypatch, born, withheld
+    ):
+        monkeypatch.setenv("SOURCE_DATE_EPOCH", "1790000000")  # 2026
+        meta = tmp_path / "meta.toml"
+        meta.write_text(f"[sample.NA18526]\nbirth_date = {born}\n")
+        outcome = run_pgx("annotate", sample_vcfs / CARRIER, "--report-meta", meta)
+        assert ("ε3/ε4" not in outcome.stdout) is withheld
+        assert ("withheld" in outcome.stdout) is withheld
+
+    def test_what_is_no_date_is_refused(self, run_pgx, sample_vcfs, tmp_path):
+        meta = tmp_path / "meta.toml"
+        meta.write_text('[sample.NA18526]\nbirth_date = "spring 2018"\n')
+        assert "birth_date" in one_line_error(
+            run_pgx("annotate", sample_vcfs / CARRIER, "--report-meta", meta)
+        )
+
+
+class TestStoredResult:
+    @pytest.mark.parametrize(
+        ("path", "value"),
+        [
+            (("genotype", "e4_status"), "banana"),
+            (("genotype", "diplotype_posterior"), {}),
+            (("genotype", "best_diplotype"), "e5/e5"),
+            (("sites",), []),
+        ],
+    )
+    def test_a_value_that_cannot_be_is_refused(self, run_pgx, sample_vcfs, tmp_path, path, value):
+        plain = json.loads(run_pgx("annotate", sample_vcfs / CARRIER, "-f", "json").stdout)
+        place = plain["samples"][0]
+        for key in path[:-1]:
+            place = place[key]
+        place[path[-1]] = value
+        stored = tmp_path / "result.json"
+        stored.write_text(json.dumps(plain))
+        assert path[-1] in one_line_error(run_pgx("report", stored, "-f", "html"))
+
+    def test_a_result_without_samples_is_refused(self, run_pgx, sample_vcfs, tmp_path):
+        plain = json.loads(run_pgx("annotate", sample_vcfs / CARRIER, "-f", "json").stdout)
+        stored = tmp_path / "result.json"
+        stored.write_text(json.dumps(plain | {"samples": []}))
+        one_line_error(run_pgx("report", stored, "-o", tmp_path / "x.html"))
+        assert not (tmp_path / "x.html").exists()
+
+
 class TestPipes:
     def test_standard_input_of_every_packing(self, run_pgx_process, sample_vcfs, tmp_path):
         expected = None

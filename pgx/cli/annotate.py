@@ -124,7 +124,8 @@ def annotate(
     ] = False,
 ) -> None:
     """Annotate one input and report on its samples."""
-    from pgx.cli.output import format_for, write_reports
+    from pgx.cli.output import format_for, refuse_overwriting, write_reports
+    from pgx.report import mark_minors
     from pgx.single import Options
     from pgx.single import annotate as run
 
@@ -135,6 +136,7 @@ def annotate(
         from pgx.vcf.write import check_readable_twice
 
         check_readable_twice(source)
+    refuse_overwriting((source, callable_bed, report_meta), (output, handout))
     form = make_form(name, meta=report_meta, sealed=sealed, full=full, lang=lang, handout=handout)
     result = run(
         source,
@@ -159,7 +161,8 @@ def annotate(
         ),
     )
     undetermined: list[str] = []
-    reports = with_handout(result.run, _watched(result.samples, undetermined), handout, form)
+    samples = mark_minors(result.samples, form.birth_dates, created=result.run.created)
+    reports = with_handout(result.run, _watched(samples, undetermined), handout, form)
     if name == Format.VCF:
         from pgx.vcf.write import write_vcf
 

@@ -31,7 +31,7 @@ def inspect(
     """Show what a file is, what it says at each site, and what a call would need."""
     import msgspec
 
-    from pgx.cli.output import write
+    from pgx.cli.output import refuse_overwriting, write
     from pgx.inspect import as_text
     from pgx.inspect import inspect as look
 
@@ -40,4 +40,5 @@ def inspect(
         text = msgspec.json.format(msgspec.json.encode(found), indent=2).decode() + "\n"
     else:
         text = as_text(found)
+    refuse_overwriting((source,), (output,))
     write([text], output)

@@ -58,6 +58,26 @@ def format_for(output: str, asked: str | None) -> str:
     )
 
 
+def refuse_overwriting(inputs: Iterable[str | Path | None], outputs: Iterable[str | Path | None]) -> None:
+    """Refuse an output that is an input, the index of one, or another output.
+
+    Raises
+    ------
+    UsageError
+        It would be lost.
+    """
+    read = [f"{name}{suffix}" for name in inputs if name is not None for suffix in ("", ".tbi", ".csi")]
+    taken = [path for name in read if (path := Path(name)).exists()]
+    written = [Path(name) for name in outputs if name is not None and str(name) != STANDARD_OUTPUT]
+    for number, path in enumerate(written):
+        if any(path.exists() and path.samefile(other) for other in taken if not other.is_dir()):
+            raise UsageError(
+                "is an input, and would be lost", where=str(path), cure="Give another name after -o"
+            )
+        if any(path.resolve() == other.resolve() for other in written[:number]):
+            raise UsageError("is named for two outputs", where=str(path), cure="Give each its own name")
+
+
 def write_reports(name: str, run: Run, samples: Iterable[SampleReport], output: str, form: Form) -> None:
     """Write samples in the format `name` (any but vcf) to `output`: a file, "-", or a folder.
 

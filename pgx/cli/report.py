@@ -45,16 +45,19 @@ def report(
     handout: HandoutOption = None,
 ) -> None:
     """Report again from a stored result."""
-    from pgx.cli.output import format_for, write_reports
+    from pgx.cli.output import format_for, refuse_overwriting, write_reports
+    from pgx.report import mark_minors
 
     name = format_for(output, format_)
     if name == Format.VCF:
         raise UsageError(
             "a stored result does not hold the records of the input", where="-f vcf", cure="Use pgx annotate"
         )
+    refuse_overwriting((source, report_meta), (output, handout))
     form = make_form(name, meta=report_meta, sealed=sealed, full=full, lang=lang, handout=handout)
     stored = _of_cohort(source, sample) if Path(source).is_dir() else read_result(source)
     chosen = choose(stored, tuple(sample or ()), where=source)
+    chosen = tuple(mark_minors(chosen, form.birth_dates, created=stored.created))
     write_reports(name, stored, with_handout(stored, chosen, handout, form), output, form)
 
 

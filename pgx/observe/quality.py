@@ -5,6 +5,7 @@ Nothing is turned into a probability here; that is the caller's work.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from pgx.observe.genotype import local_alleles, number, numbers
@@ -141,6 +142,29 @@ def contradicts(evidence: GenotypeEvidence) -> bool:
         case EvidenceKind.DS:
             return abs(known[0] - evidence.copies) > 1
     return False
+
+
+def reads_contradict(
+    evidence: GenotypeEvidence, fields: Mapping[str, str], spelled: Sequence[Letter], counted: tuple[str, str]
+) -> bool:
+    """Say whether the reads by allele (AD) speak against the genotype, where nothing better speaks for it.
+
+    Likelihoods (PL, GL) have weighed the reads already, base by base; a genotype with a quality or without
+    one has not. The rule is that of `contradicts`, with binomial likelihoods of the reads.
+    """
+    values = numbers(fields.get("AD"))
+    if evidence.copies is None or evidence.kind not in {EvidenceKind.GT, EvidenceKind.GQ}:
+        return False
+    if len(values) != len(spelled) or any(value is None or value < 0 for value in values):
+        return False
+    reads = [
+        sum(value or 0 for value, letter in zip(values, spelled, strict=True) if letter == wanted)
+        for wanted in counted
+    ]
+    error = threshold("base_error_rate")
+    shares = (error, 0.5, 1 - error)
+    phred = [-10 * (reads[0] * math.log10(1 - share) + reads[1] * math.log10(share)) for share in shares]
+    return phred[evidence.copies] - min(phred) >= threshold("contradiction_phred")
 
 
 class _Reader:

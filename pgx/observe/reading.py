@@ -27,6 +27,7 @@ from pgx.observe.quality import (
     imputation_score,
     is_imputed,
     phred_gap,
+    reads_contradict,
     stated_quality,
 )
 from pgx.reference import Facts, Provenance, load
@@ -108,7 +109,11 @@ def read(
         problem = None if options.keep_filtered else SiteState.FILTERED
     if problem is None and _is_no_call(fields, shown, evidence, reads):
         problem = SiteState.NO_CALL
-    if problem is None and evidence is not None and contradicts(evidence):
+    if (
+        problem is None
+        and evidence is not None
+        and (contradicts(evidence) or reads_contradict(evidence, fields, spelled, letters()))
+    ):
         problem = SiteState.UNSUPPORTED
         findings.append(Finding(code="contradicting-quality", values={"rsid": site.rsid}))
     problem = problem or _low_quality(record, quality, reads, evidence, options)

@@ -12,7 +12,7 @@ import msgspec
 import tomli
 from msgspec import Struct
 
-from pgx.errors import InputError, NotFoundError, UsageError
+from pgx.errors import InputError, NotFoundError, UsageError, printable
 from pgx.reference import Facts, describe, root
 from pgx.wording import DEFAULT_LANGUAGE, Wording, wording
 
@@ -30,6 +30,11 @@ class PatientMeta(Facts, frozen=True, kw_only=True):
     laboratory: str | None = None
     requester: str | None = None
     consent: str | None = None
+
+    @property
+    def born(self) -> datetime.date | None:
+        """Return the birth date as a date; ValueError where it is none."""
+        return None if self.birth_date is None else datetime.date.fromisoformat(self.birth_date)
 
 
 class _MetaFile(Facts, frozen=True, kw_only=True):
@@ -55,6 +60,11 @@ class Form(Struct, frozen=True, kw_only=True):
     sealed: bool = False
     full: bool = False
     meta: Mapping[str, PatientMeta] = msgspec.field(default_factory=dict)
+
+    @property
+    def birth_dates(self) -> dict[str, datetime.date]:
+        """Return the stated birth dates by sample."""
+        return {name: born for name, meta in self.meta.items() if (born := meta.born) is not None}
 
     @property
     def words(self) -> Wording:
@@ -91,7 +101,7 @@ def read_meta(path: Path) -> dict[str, PatientMeta]:
     try:
         text = path.read_text(encoding="utf-8")
         plain = json.loads(text) if path.suffix.lower() == ".json" else tomli.loads(text)
-        return msgspec.convert(_dates_as_text(plain), _MetaFile).sample
+        stated = msgspec.convert(_dates_as_text(plain), _MetaFile).sample
     except FileNotFoundError as error:
         raise NotFoundError("no such file", where=str(path), cure="Check --report-meta") from error
     except (OSError, UnicodeDecodeError) as error:
@@ -103,6 +113,21 @@ def read_meta(path: Path) -> dict[str, PatientMeta]:
         ) from error
     except ValueError as error:
         raise InputError(f"is not valid: {error}", where=str(path), cure="Give TOML or JSON") from error
+    for name, meta in stated.items():
+        _check_birth_date(name, meta, path)
+    return stated
+
+
+def _check_birth_date(sample: str, meta: PatientMeta, path: Path) -> None:
+    """Refuse a birth date that is none: it decides whether a result is withheld."""
+    try:
+        _ = meta.born
+    except ValueError as error:
+        raise InputError(
+            f"sample {printable(sample)}: birth_date is no date",
+            where=str(path),
+            cure="Write it as 1950-01-31",
+        ) from error
 
 
 def _dates_as_text(value: Any) -> Any:

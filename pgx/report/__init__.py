@@ -2,6 +2,7 @@
 
 from pgx.report.appendix import appendix
 from pgx.report.assemble import assemble, general_limits
+from pgx.report.minors import mark_minors
 from pgx.report.model import (
     SCHEMA_VERSION,
     AppendixItem,
@@ -45,5 +46,6 @@ __all__ = [
     "assemble",
     "from_json",
     "general_limits",
+    "mark_minors",
     "to_dict",
 ]

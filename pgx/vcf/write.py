@@ -189,6 +189,12 @@ def _header(header: pysam.VariantHeader, run: Run, reports: Sequence[SampleRepor
     return "\n".join([*kept, *_own_lines(run, reports), fixed]) + "\n"
 
 
+def _has_no_line(report: SampleReport) -> bool:
+    """Say whether no record of the output can carry the answer: none at a site, or rsIDs in other places."""
+    misplaced = any(flag.code == "rsid-mismatch" and flag.severity == "critical" for flag in report.flags)
+    return misplaced or all(site.record is None for site in report.sites)
+
+
 def _own_lines(run: Run, reports: Sequence[SampleReport]) -> Iterator[str]:
     for name, kind, text in _FIELDS:
         yield f'##FORMAT=<ID={name},Number=1,Type={kind},Description="{text}">'
@@ -198,7 +204,7 @@ def _own_lines(run: Run, reports: Sequence[SampleReport]) -> Iterator[str]:
     yield f"##pgx_assembly={run.input.assembly}"
     yield f"##pgx_absent_sites={run.parameters.absent_sites}"
     for number, report in enumerate(reports, start=1):
-        if all(site.record is None for site in report.sites):
+        if _has_no_line(report):
             diplotype, probability, status, copies, assumed = _answers(report)
             yield (
                 f"##pgx_sample=<ID=S{number},Name={_quoted(report.sample)},Records=0,Diplotype={diplotype},"
