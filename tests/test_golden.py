@@ -76,18 +76,18 @@ def test_every_golden_file_has_a_case():
     assert {path.stem for path in GOLDEN.glob("*.txt")} == set(CASES)
 
 
-def test_a_withheld_report_gives_nothing_away(report):
+def test_a_withheld_report_gives_nothing_away(report, sample_vcfs, tmp_path):
     """A minor's report is the same whatever the result, but for the name, the file and its digests."""
+    lines = (sample_vcfs / CASES["heterozygous"][0]).read_text().splitlines(keepends=True)
+    header = [line for line in lines if line.startswith("#")]
+    empty = tmp_path / "no-records.vcf"
+    empty.write_text("".join(header))
 
     def anonymous(file):
         text = stable(report([file, "--age", "12"]))
-        text = re.sub(r"(Sample|File|Input|record).*?(?=\n\S)", "", text, flags=re.DOTALL)
-        return re.sub(r"Assembly .*?(?=\nOptions)", "", text, flags=re.DOTALL)
+        return re.sub(r"(Sample|File|Input|record).*?(?=\n\S)", "", text, flags=re.DOTALL)
 
-    texts = {
-        anonymous(file)
-        for file in ("NA18526.e3-e4.GRCh38.vcf", "NA12878.e3-e3.GRCh38.vcf", "absent-sites.GRCh38.vcf")
-    }
+    texts = {anonymous(file) for file in ("NA18526.e3-e4.GRCh38.vcf", "NA12878.e3-e3.GRCh38.vcf", empty)}
     assert len(texts) == 1
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from msgspec.structs import replace
+
 from pgx.errors import printable
 from pgx.render import text
 from pgx.render.blocks import Block, Kind, Narrative, Section, paragraph
+from pgx.render.caveats import caveats, has_answer
 from pgx.render.form import Form
 from pgx.render.narrative import is_withheld
 from pgx.render.selection import undirected
@@ -32,17 +35,22 @@ def handout(run: Run, report: SampleReport, form: Form) -> Narrative:
     words = form.words
     say = words.say
     withheld = is_withheld(run, report)
+    nothing_to_check = not withheld and not has_answer(report)
     parts: dict[str, Iterable[str]] = {
         "what": ("what_1", "what_2", "what_3"),
         "found": _found(report, withheld=withheld),
         "alzheimer": ("alzheimer_1", "alzheimer_2"),
         "family": ("family_1", "family_2"),
-        "next": ("next_1", "next_2", "next_3"),
+        "next": ("next_1", "next_3") if nothing_to_check else ("next_1", "next_2", "next_3"),
     }
     sections = [
         Section(key=key, title=say(_TOPIC, key), blocks=(paragraph(" ".join(say(_TOPIC, k) for k in keys)),))
         for key, keys in parts.items()
     ]
+    if not withheld and (told := caveats(report, words)):
+        found = next(index for index, section in enumerate(sections) if section.key == "found")
+        blocks = (*sections[found].blocks, paragraph(" ".join(told)))
+        sections[found] = replace(sections[found], blocks=blocks)
     drug = ", ".join(dict.fromkeys(response.drug for response in report.response))
     medicine = Section(
         key="medicine",

@@ -14,6 +14,7 @@ from pgx.evidence import Response
 from pgx.observe import DETERMINED_STATES, SiteState
 from pgx.render.appendix import appendix_blocks
 from pgx.render.blocks import Block, Kind, Narrative, Section, bullet, paragraph
+from pgx.render.caveats import caveats, distrusted_phase, has_answer
 from pgx.render.citations import Citations
 from pgx.render.family import family_blocks
 from pgx.render.form import Form, PatientMeta
@@ -137,9 +138,23 @@ class _Narrator:
         if undetermined:
             yield paragraph(say("result", "nothing_known" if blind else "not_non_carrier"))
         else:
-            sure = chance(self.words, status_probability(self.report)) + assumed_mark(self.report, self.words)
-            yield paragraph(say("glance", "sure", probability=sure))
+            yield paragraph(self._sureness())
+        if told := caveats(self.report, self.words):
+            yield paragraph(" ".join(told))
         yield from (paragraph(self._use(response)) for response in self.report.response)
+
+    def _sureness(self) -> str:
+        mark = assumed_mark(self.report, self.words)
+        sure = chance(self.words, status_probability(self.report)) + mark
+        if self.genotype.diplotype is None:
+            return self.words.say("glance", "sure_status", probability=sure)
+        return self.words.say(
+            "glance",
+            "sure",
+            diplotype=greek(self.genotype.diplotype),
+            diplotype_probability=chance(self.words, self.genotype.diplotype_probability) + mark,
+            probability=sure,
+        )
 
     def _answer(self) -> str:
         say, status = self.words.say, self.words.say("status", self.status)
@@ -168,6 +183,8 @@ class _Narrator:
         return line
 
     def _reason(self, reason: str) -> str:
+        if reason == "phase" and (spelled := distrusted_phase(self.report)):
+            return self.words.say("reason", "phase_distrusted", diplotype=greek(spelled))
         joint = self.words.say("result", "and")
         unused = [site for site in self.report.sites if site.basis is None]
         if reason == "half-call":
@@ -182,13 +199,22 @@ class _Narrator:
             for site in report.sites:
                 if site.state not in DETERMINED_STATES:
                     yield bullet(say("next", site.state, rsid=site.rsid))
-            for reason in self.genotype.not_determined_because:
-                if self.words.has("next", reason):
-                    yield bullet(say("next", reason))
+            yield from (bullet(say("next", key)) for key in self._causes() if self.words.has("next", key))
             if report.has_flag("imputed"):
                 yield bullet(say("next", "confirm_imputed"))
-        for key in ("counselling", "confirm"):
-            yield bullet(say("next", key))
+        yield bullet(say("next", "counselling"))
+        if self.withheld or has_answer(report):
+            yield bullet(say("next", "confirm"))
+
+    def _causes(self) -> Iterable[str]:
+        """Return what a next step can mend: reasons, and flags that call for one beside an answer too."""
+        causes = dict.fromkeys(self.genotype.not_determined_because)
+        if self.report.has_flag("ambiguous-phase"):
+            causes.setdefault("phase")
+        if self.report.has_flag("rare-haplotype"):
+            causes.setdefault("rare-haplotype")
+        distrusted = distrusted_phase(self.report) is not None
+        return ("phase_distrusted" if key == "phase" and distrusted else key for key in causes)
 
     def _limits(self) -> Iterable[Block]:
         """Say what holds for every report, and what holds for this one; the same as its `limitations`."""

@@ -95,9 +95,15 @@ def _site_sentence(site: SiteReport, words: Wording) -> str:
         return say("sure", "site_unused", rsid=site.rsid, state=say("state", site.state))
     joint = "|" if site.phased else "/"
     alleles = joint.join(site.alleles) if site.alleles else say("technical", "unknown")
-    basis = say("basis", site.basis, quality=f"{site.genotype_quality or 0:g}", depth=site.depth)
+    basis = _basis(site, site.basis, words)
     assumed = say("result", "assumed_mark") if site.state == SiteState.ASSUMED_REFERENCE else ""
     return say("sure", "site_called", rsid=site.rsid, alleles=alleles, basis=basis, assumed=assumed)
+
+
+def _basis(site: SiteReport, basis: str, words: Wording) -> str:
+    if basis == "GQ" and site.genotype_quality is None:  # QUAL stood in for it
+        return words.say("basis", "record_quality")
+    return words.say("basis", basis, quality=f"{site.genotype_quality or 0:g}", depth=site.depth)
 
 
 def _probabilities(run: Run, report: SampleReport, words: Wording) -> Iterable[Block]:

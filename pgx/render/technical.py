@@ -16,6 +16,8 @@ _NEGLIGIBLE = 1e-4
 _EXCLUDING = 0.01
 _RECORD_LIMIT = 300
 _DIGEST_DIGITS = 12
+#: Evidence on the assembly that comes from records of the two sites, and so from the genotype.
+_FROM_RECORDS = frozenset({"records", "record-letters"})
 
 
 def technical_lines(run: Run, report: SampleReport, words: Wording, *, withheld: bool) -> Iterable[Block]:
@@ -33,7 +35,7 @@ def _lines(run: Run, report: SampleReport, words: Wording, *, withheld: bool) ->
             yield words.say(
                 "technical", "flag", severity=severity, message=flag_message(flag, words), code=flag.code
             )
-    yield from _run_lines(run, words)
+    yield from _run_lines(run, words, withheld=withheld)
 
 
 def _site_lines(site: SiteReport, words: Wording) -> Iterable[str]:
@@ -85,7 +87,7 @@ def _calculation_lines(report: SampleReport, words: Wording) -> Iterable[str]:
     if report.has_flag("prior-dependent"):
         answer = (genotype.diplotype, genotype.e4_status)
         others = [
-            f"{name} {_answer(other, words)}"
+            f"{name}: {_answer(other, words)}"
             for name, other in genotype.by_population.items()
             if (other.diplotype, other.e4_status) != answer
         ]
@@ -93,15 +95,20 @@ def _calculation_lines(report: SampleReport, words: Wording) -> Iterable[str]:
 
 
 def _answer(result: PopulationResult, words: Wording) -> str:
-    name = greek(result.diplotype) if result.diplotype else result.e4_status
-    return f"{name} {chance(words, result.diplotype_probability)}"
+    return words.say(
+        "technical",
+        "population" if result.diplotype else "population_open",
+        diplotype=greek(result.diplotype or ""),
+        probability=chance(words, result.diplotype_probability),
+        status=words.say("status", result.e4_status).partition(" (")[0],
+    )
 
 
 def _listed(rows: list[CalculationRow], words: Wording) -> str:
     return ", ".join(f"{greek(row.diplotype)} {chance(words, row.posterior)}" for row in rows)
 
 
-def _run_lines(run: Run, words: Wording) -> Iterable[str]:
+def _run_lines(run: Run, words: Wording, *, withheld: bool) -> Iterable[str]:
     size = words.say("technical", "stream")
     if run.input.size is not None:
         size = words.say("technical", "bytes", count=run.input.size)
@@ -113,7 +120,11 @@ def _run_lines(run: Run, words: Wording) -> Iterable[str]:
         access=run.input.access,
         header=run.input.header_digest,
     )
-    clues = "; ".join(f"{clue.kind}: {printable(clue.detail)}" for clue in run.input.assembly_evidence)
+    clues = "; ".join(
+        f"{clue.kind}: {printable(clue.detail)}"
+        for clue in run.input.assembly_evidence
+        if not (withheld and clue.kind in _FROM_RECORDS)
+    )
     yield words.say("technical", "assembly", assembly=run.input.assembly, evidence=clues)
     yield words.say("technical", "options", options=_options(run))
     yield words.say(

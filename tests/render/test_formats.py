@@ -184,20 +184,26 @@ def _anonymous(words):
         r"[\w./-]*\.vcf",
         r"NA\d+|HG\d+|MADE-[A-Z-]+",
         r"\d+ bytes",
-        r"Assembly GRCh.*",
     ):
         words = re.sub(pattern, "", words)
     return words
 
 
-def test_a_withheld_page_gives_nothing_away(run_pgx, monkeypatch):
+def test_a_withheld_page_gives_nothing_away(run_pgx, tmp_path, monkeypatch):
     """Pages of minors with different results are the same but for name, file and digests, pictures too."""
     monkeypatch.chdir(SAMPLES)
+    empty = tmp_path / "no-records.vcf"
+    header = [
+        line
+        for line in (SAMPLES / STATES["heterozygous"][0]).read_text().splitlines(keepends=True)
+        if line.startswith("#")
+    ]
+    empty.write_text("".join(header))
     files = (
         "NA18526.e3-e4.GRCh38.vcf",
         "NA12878.e3-e3.GRCh38.vcf",
         "HG00150.e2-e4.GRCh38.vcf",
-        "absent-sites.GRCh38.vcf",
+        empty,
     )
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "0")
     pages = {_anonymous(run_pgx("annotate", file, "--age", "12", "-f", "html").stdout) for file in files}

@@ -104,6 +104,7 @@ def test_a_language_asks_for_the_same_values(language):
         "limits",
         "handout",
         "glance",
+        "caveat",
         "sure",
     )
     for topic in reports:
