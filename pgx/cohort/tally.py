@@ -45,6 +45,18 @@ class Duplicate(Struct, frozen=True, kw_only=True):
     same_genotypes: bool
 
 
+def _is_minor(flags: str | None) -> bool:
+    return "minor" in (flags or "").split(";")
+
+
+def _without_minor(row: dict[str, object]) -> dict[str, object]:
+    """Return a row of the page's sample table; of a minor only the name, the input and the flag."""
+    if not _is_minor(str(row["flags"] or "")):
+        return row
+    kept = {"sample": row["sample"], "input": row["input"], "flags": "minor"}
+    return {name: kept.get(name) for name in row}
+
+
 class Tally:
     """Counts over all samples.
 
@@ -82,7 +94,7 @@ class Tally:
         self._note_open(table, limits.max_listed)
         if len(self.rows) < self._wanted_rows:
             more = table.slice(0, self._wanted_rows - len(self.rows)).select(list(_SHOWN))
-            self.rows += more.to_pylist()
+            self.rows += [_without_minor(row) for row in more.to_pylist()]
         if self._seen is not None:
             self._note_names(table, limits.max_listed)
 
@@ -112,6 +124,8 @@ class Tally:
         stated = np.array([bool(text) for text in reasons.dictionary.to_pylist()] or [False])
         rows = np.flatnonzero(stated[arrow.values(reasons.indices, np.int32)])
         for row in rows[: limit - len(self.open)].tolist():
+            if _is_minor(table.column("flags")[row].as_py()):
+                continue
             cells = {name: table.column(name)[row].as_py() for name in Open.__struct_fields__}
             cells["reasons"] = tuple(cells["reasons"].split(";"))
             cells["diplotype_probability"] = float(f"{cells['diplotype_probability']:.10g}")

@@ -287,3 +287,18 @@ def test_axe_finds_nothing(browser, shown, scheme):
     found = page.evaluate("axe.run()")
     assert [(item["id"], [node["html"] for node in item["nodes"]][:3]) for item in found["violations"]] == []
     context.close()
+
+
+def test_the_table_of_samples_shows_nothing_of_a_minor() -> None:
+    from pgx.cohort.tally import _without_minor
+
+    row: dict[str, object] = {
+        "sample": "S1",
+        "input": "a.vcf",
+        "diplotype": "e3/e4",
+        "e4_status": "heterozygous",
+        "rs429358": "T/C",
+        "flags": "no-call;minor",
+    }
+    assert _without_minor(row) == dict.fromkeys(row) | {"sample": "S1", "input": "a.vcf", "flags": "minor"}
+    assert _without_minor(row | {"flags": "no-call"})["diplotype"] == "e3/e4"
