@@ -46,6 +46,7 @@ class _Loader:
         self.add_content(path, name, content)
 
     def add_content(self, path: Path, name: str, content: bytes) -> None:
+        """Add the items of one TOML file that has been read; errors name `path`."""
         data = _parse(path, content)
         defaults = _table(data.pop("defaults", {}), "defaults", path)
         tables = {kind: _rows(data.pop(kind, []), kind, path) for kind in _ITEM_TABLES}
@@ -67,6 +68,7 @@ class _Loader:
             self.items["origins"][claim.id] = name
 
     def add_compiled(self, copy: Compiled) -> None:
+        """Add the items of the compiled copy, which were checked when it was made."""
         self.items |= {
             "claims": {item.id: item for item in copy.claims},
             "sources": {item.key: item for item in copy.sources},
