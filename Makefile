@@ -29,7 +29,7 @@ $(STAMP): pyproject.toml constraints.txt
 	fi
 	@echo "Setting up $(VENV) with $$($(PYTHON) --version)"
 	@$(PYTHON) -m venv $(VENV)
-	@$(PIP) hatchling
+	@$(PIP) hatchling setuptools wheel # what builds pgx, and what builds a dependency that comes as source only
 	@$(PIP) --no-build-isolation --editable '.[dev]'
 	@touch $@
 
