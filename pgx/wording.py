@@ -70,6 +70,20 @@ def percent(probability: float) -> str:
     return "less than 0.01 %"
 
 
+def rounded_percent(share: float) -> str:
+    """Return a share of counted people as text, rounded: "24.3 %". Only none is 0 %, only all are 100 %."""
+    if share in {0, 1}:
+        return f"{100 * share:.0f} %"
+    value = 100 * share
+    if value < 0.001:
+        return "less than 0.001 %"
+    if value < 0.1:
+        return f"{value:.2g} %"
+    if value > 99.9:
+        return f"{min(value, 99.99):.2f} %"
+    return f"{value:.1f} %"
+
+
 def _floored(share: float, digits: int) -> str:
     """Cut rather than round, so that 98.96 does not read as the threshold of 99."""
     factor = 10**digits

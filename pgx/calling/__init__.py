@@ -16,6 +16,7 @@ from pgx.calling.populations import (
     default_population,
     diplotype_prior,
     haplotype_frequencies,
+    population_name,
     populations,
 )
 
@@ -33,6 +34,7 @@ __all__ = [
     "default_population",
     "diplotype_prior",
     "haplotype_frequencies",
+    "population_name",
     "populations",
     "rests_on_assumption",
 ]

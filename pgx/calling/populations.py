@@ -64,6 +64,13 @@ def populations() -> tuple[Population, ...]:
     return _file().population
 
 
+def population_name(asked: str | None) -> str:
+    """Return the name of a population as reference data spells it; None stands for the default."""
+    if asked is None:
+        return default_population()
+    return next((known.name for known in populations() if known.name.lower() == asked.lower()), asked)
+
+
 @functools.cache
 def haplotype_frequencies(population: str) -> tuple[float, ...]:
     """Return the frequencies of the haplotypes in the order of `pgx.sites.haplotypes`.
@@ -73,10 +80,11 @@ def haplotype_frequencies(population: str) -> tuple[float, ...]:
     UsageError
         No such population.
     """
-    if population == FLAT:
+    name = population_name(population)
+    if name == FLAT:
         return tuple(1 / len(haplotypes()) for _ in haplotypes())
     for known in populations():
-        if known.name.lower() == population.lower():
+        if known.name == name:
             frequencies = known.frequencies()
             return tuple(frequencies[haplotype.name] for haplotype in haplotypes())
     names = ", ".join([*(known.name for known in populations()), FLAT])

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pgx.cli.annotate import AbsentSites
-from pgx.errors import UsageError
+from pgx.errors import UsageError, printable
 
 if TYPE_CHECKING:
     from pgx.cohort import Outcome, PageOptions, Progress
@@ -142,7 +142,8 @@ def cohort(
         indication=indication,
         reveal_minor=reveal_minor,
     )
-    page = _page(by, sample_table=sample_table, min_cell=min_cell, population=population)
+    page = _page(by, sample_table=sample_table, min_cell=min_cell)
+    _check_reports(reports, reports_for)
     cohort_options = CohortOptions(
         engine=engine.value,
         jobs=jobs,
@@ -162,7 +163,6 @@ def cohort(
 def merge(
     folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Folders of slices.")],
     output: OutputFolder = ...,  # type: ignore[assignment]
-    population: Annotated[str | None, typer.Option(help="Whose frequencies are expected.")] = None,
     reports: ReportsOption = None,
     reports_for: ReportsForOption = None,
     by: ByOption = None,
@@ -172,21 +172,32 @@ def merge(
     """Join the slices of a cohort (pgx cohort --shard) into one folder."""
     from pgx.cohort import merge as merge_folders
 
-    page = _page(by, sample_table=sample_table, min_cell=min_cell, population=population)
+    page = _page(by, sample_table=sample_table, min_cell=min_cell)
+    _check_reports(reports, reports_for)
     outcome = merge_folders(folders, output, page)
     _finish(outcome, output, reports, reports_for)
 
 
-def _page(by: list[str] | None, *, sample_table: bool, min_cell: int, population: str | None) -> PageOptions:
+def _page(by: list[str] | None, *, sample_table: bool, min_cell: int) -> PageOptions:
     from pgx.cohort import PageOptions
 
     if sample_table and min_cell:
         raise UsageError(
             "a page for sharing lists no samples", where="--sample-table", cure="Leave it or --min-cell out"
         )
-    return PageOptions(
-        by=tuple(by or ()), sample_table=sample_table, min_cell=min_cell, population=population
-    )
+    return PageOptions(by=tuple(by or ()), sample_table=sample_table, min_cell=min_cell)
+
+
+def _check_reports(reports: ReportFormat | None, reports_for: Path | None) -> None:
+    """Refuse reports that cannot be written, before hours are spent."""
+    if reports is not None:
+        from pgx.cohort import check_reports
+
+        check_reports(reports.value, reports_for)
+    elif reports_for is not None:
+        raise UsageError(
+            "needs a format", where="--reports-for", cure="Add --reports html, pdf, json or fhir"
+        )
 
 
 def _settings(text: str) -> dict[str, str]:
@@ -206,21 +217,15 @@ def _shard(text: str) -> tuple[int, int]:
 
 
 def _finish(outcome: Outcome, folder: Path, reports: ReportFormat | None, reports_for: Path | None) -> None:
-    if reports is not None:
-        from pgx.cohort import write_reports
-
-        write_reports(folder, reports.value, reports_for)
-    elif reports_for is not None:
-        raise UsageError(
-            "needs a format", where="--reports-for", cure="Add --reports html, pdf, json or fhir"
-        )
+    """Say what became of the run, write the reports that were asked for, and end with the exit code."""
+    for path in outcome.joined:
+        typer.echo(f"joined by sample: {printable(path)}", err=True)
     if outcome.duplicated:
-        names = ", ".join(outcome.duplicates[:_LISTED])
+        names = ", ".join(map(printable, outcome.duplicates[:_LISTED]))
         more = " ..." if len(outcome.duplicates) > _LISTED else ""
         typer.echo(f"warning: {outcome.duplicated} samples came more than once: {names}{more}", err=True)
     for alarm in outcome.alarms:
-        if alarm:
-            typer.echo(f"warning: {alarm}", err=True)
+        typer.echo(f"warning: {printable(alarm, limit=1000)}", err=True)
     typer.echo(
         f"{outcome.samples} samples from {outcome.inputs} inputs in {folder}"
         f" ({outcome.kept} inputs were done before, {outcome.failed} failed)",
@@ -228,6 +233,16 @@ def _finish(outcome: Outcome, folder: Path, reports: ReportFormat | None, report
     )
     if outcome.failed:
         typer.echo(f"What failed, and what to do: {folder / 'failures.tsv'}", err=True)
+    if reports is not None:
+        from pgx.cohort import write_reports
+
+        written = write_reports(folder, reports.value, reports_for)
+        typer.echo(f"{written} reports in {folder / 'reports'}", err=True)
+    elif (folder / "reports").is_dir():
+        typer.echo(
+            f"warning: {folder / 'reports'} is from an earlier run; --reports makes it again", err=True
+        )
+    if outcome.failed:
         raise typer.Exit(_SOME_FAILED)
 
 
@@ -250,10 +265,11 @@ class _Shown:
                 MofNCompleteColumn(),
                 TextColumn("{task.fields[note]}"),
                 TimeRemainingColumn(),
+                TextColumn("{task.fields[counts]}"),
                 console=Console(stderr=True),
             )
             bar.start()
-            self._bar, self._task = bar, bar.add_task("", total=None, note="")
+            self._bar, self._task = bar, bar.add_task("", total=None, note="", counts="")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -270,7 +286,10 @@ class _Shown:
             f" {progress.kept} done before, {progress.failed} failed"
         )
         if self._bar is not None:
-            self._bar.update(self._task, total=progress.total, completed=done, note=note)  # type: ignore[attr-defined]
+            counts = ", ".join(f"{status} {count}" for status, count in sorted(progress.statuses.items()))
+            self._bar.update(  # type: ignore[attr-defined]
+                self._task, total=progress.total, completed=done, note=note, counts=counts
+            )
         elif now - self._last > _LOG_EVERY:
             self._last = now
             left = (progress.total - done) / rate if rate else 0

@@ -23,6 +23,7 @@ from pgx.cli.form import (
 from pgx.errors import FormatError, InputError, NotFoundError, SampleError, UsageError
 
 if TYPE_CHECKING:
+    from pgx.render.form import Form
     from pgx.report import Document, SampleReport
 
 _STANDARD_INPUT = "-"
@@ -35,6 +36,10 @@ def report(
     ],
     sample: Annotated[
         list[str] | None, typer.Option("-s", "--sample", help="Report this sample only; may be repeated.")
+    ] = None,
+    input_: Annotated[
+        str | None,
+        typer.Option("--input", metavar="PATH", help="Of a cohort folder: this input (see samples.tsv)."),
     ] = None,
     format_: FormatOption = None,
     output: OutputOption = "-",
@@ -55,21 +60,35 @@ def report(
         )
     refuse_overwriting((source, report_meta), (output, handout))
     form = make_form(name, meta=report_meta, sealed=sealed, full=full, lang=lang, handout=handout)
-    stored = _of_cohort(source, sample) if Path(source).is_dir() else read_result(source)
+    if Path(source).is_dir():
+        stored, form = _of_cohort(source, sample, input_, form)
+    elif input_ is not None:
+        raise UsageError("is for a cohort folder", where="--input", cure="Leave it out")
+    else:
+        stored = read_result(source)
     chosen = choose(stored, tuple(sample or ()), where=source)
     chosen = tuple(mark_minors(chosen, form.birth_dates, created=stored.created))
     write_reports(name, stored, with_handout(stored, chosen, handout, form), output, form)
 
 
-def _of_cohort(folder: str, samples: list[str] | None) -> Document:
-    """Return the report of one sample of a folder that `pgx cohort` wrote."""
+def _of_cohort(
+    folder: str, samples: list[str] | None, input_: str | None, form: Form
+) -> tuple[Document, Form]:
+    """Return the report of one sample of a folder that `pgx cohort` wrote, and the form with its header.
+
+    What --report-meta says of the sample goes before what the manifest of the cohort said.
+    """
+    from msgspec.structs import replace
+
     from pgx.cohort import one_report
     from pgx.report import Document
 
     if samples is None or len(samples) != 1:
         raise UsageError("is a folder", where=folder, cure="Name one sample of the cohort with --sample")
-    run, reports = one_report(Path(folder), samples[0])
-    return Document.of(run, tuple(reports))
+    found = one_report(Path(folder), samples[0], input_)
+    if found.meta is not None:
+        form = replace(form, meta={samples[0]: found.meta, **form.meta})
+    return Document.of(found.run, (found.report,)), form
 
 
 def read_result(source: str) -> Document:

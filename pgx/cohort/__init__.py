@@ -6,9 +6,10 @@ over a cluster gives the same bytes as one without a break.
 """
 
 from pgx.cohort.merge import merge
+from pgx.cohort.model import Failure, Job, Plan
 from pgx.cohort.outputs import Outcome, PageOptions
-from pgx.cohort.plan import Failure, Job, Plan, plan_inputs
-from pgx.cohort.reports import write_reports
+from pgx.cohort.plan import plan_inputs
+from pgx.cohort.reports import check_reports, write_reports
 from pgx.cohort.run import CohortOptions, Progress, run_cohort
 from pgx.cohort.stored import one_report
 
@@ -20,6 +21,7 @@ __all__ = [
     "PageOptions",
     "Plan",
     "Progress",
+    "check_reports",
     "merge",
     "one_report",
     "plan_inputs",

@@ -3,63 +3,116 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from pgx.calling import E4_COPIES
 from pgx.cohort.rules import alarm_limits
 from pgx.sites import counted_haplotype, rare_haplotypes
-from pgx.wording import percent, wording
+from pgx.wording import greek, rounded_percent, wording
 
 Object = Mapping[str, Any]
+_Alarm = tuple[str, str, int]  # code, sentence, on how many samples it rests
 
 
-def alarms(summary: Object, *, same_twice: int) -> list[dict[str, str]]:
+def alarms(summary: Object) -> list[dict[str, str]]:
     """Return the alarms of a summary, code and sentence each, the most telling first."""
-    found = [
+    return [{"code": code, "message": message} for code, message, _ in _all(summary)]
+
+
+def _all(summary: Object) -> list[_Alarm]:
+    return [
         *_all_the_same(summary),
         *_frequency(summary),
+        *_strata_frequency(summary),
         *_absent(summary),
         *_batches(summary),
-        *_twice(summary, same_twice),
+        *_twice(summary),
         *_rare(summary),
         *_assemblies(summary),
         *_hardy_weinberg(summary),
     ]
-    return [{"code": code, "message": message} for code, message in found]
 
 
-def _say(code: str, **values: object) -> tuple[str, str]:
-    return code, wording().say("cohort", f"alarm_{code}", **values)
+def shared_alarms(summary: Object, least: int) -> list[dict[str, str]]:
+    """Return alarms for a page that is shared: one sentence a code, without counts and names.
+
+    What rests on fewer samples than `least` is left out: that it is said would tell of them.
+    """
+    codes = dict.fromkeys(code for code, _, samples in _all(summary) if samples >= least)
+    return [{"code": code, "message": wording().say("cohort", f"shared_{code}")} for code in codes]
+
+
+def _say(code: str, *, samples: int = sys.maxsize, **values: object) -> _Alarm:
+    """Return an alarm; `samples` where it rests on so few that this must be known."""
+    return code, wording().say("cohort", f"alarm_{code}", **values), samples
 
 
 def _determined(summary: Object) -> int:
     return sum(row["count"] for row in summary["diplotypes"])
 
 
-def _all_the_same(summary: Object) -> Iterator[tuple[str, str]]:
+def _all_the_same(summary: Object) -> Iterator[_Alarm]:
     total = _determined(summary)
     commonest = max(summary["diplotypes"], key=lambda row: row["count"])
     if total >= alarm_limits().min_samples and commonest["count"] == total:
-        yield _say("all_the_same", count=total, diplotype=commonest["name"].replace("e", "ε"))
+        yield _say("all_the_same", count=total, diplotype=greek(commonest["name"]))
 
 
-def _frequency(summary: Object) -> Iterator[tuple[str, str]]:
-    row = next(item for item in summary["haplotypes"] if item["name"] == counted_haplotype())
-    chromosomes = 2 * _determined(summary)
-    if chromosomes < 2 * alarm_limits().min_samples:
-        return
-    expected = row["expected"]
-    error = math.sqrt(expected * (1 - expected) / chromosomes)
-    if abs(row["share"] - expected) > alarm_limits().frequency_z * error:
+def _frequency(summary: Object) -> Iterator[_Alarm]:
+    row = _counted(summary)
+    if _is_far(row["count"], _determined(summary), row["expected"]):
         yield _say(
             "frequency",
-            observed=percent(row["share"]),
-            expected=percent(expected),
+            observed=rounded_percent(row["share"]),
+            expected=rounded_percent(row["expected"]),
             population=summary["population"]["label"],
         )
 
 
-def _absent(summary: Object) -> Iterator[tuple[str, str]]:
+def _strata_frequency(summary: Object) -> Iterator[_Alarm]:
+    """Look at e4 in each stratum against all others, by the statuses that stand for a number of copies.
+
+    Populations differ in it by nature, so strata of the column `population` are left out.
+    """
+    for stratum in summary["strata"]:
+        if stratum["column"] == "population":
+            continue
+        copies = [_copies(value["statuses"]) for value in stratum["values"]]
+        for value, (own, people) in zip(stratum["values"], copies, strict=True):
+            rest = sum(number for _, number in copies) - people
+            others = (sum(number for number, _ in copies) - own) / (2 * rest) if rest else 0.0
+            if rest >= alarm_limits().min_samples and _is_far(own, people, others):
+                yield _say(
+                    "stratum_frequency",
+                    who=f"{stratum['column']} = {value['value'] or '-'}",
+                    observed=rounded_percent(own / (2 * people)),
+                    others=rounded_percent(others),
+                )
+
+
+def _copies(statuses: Sequence[Object]) -> tuple[int, int]:
+    """Return copies of e4 and people, of those whose number of copies is determined."""
+    counts = {row["name"]: row["count"] for row in statuses}
+    pairs = [(copies, counts.get(status, 0)) for status, copies in E4_COPIES.items()]
+    return sum(copies * number for copies, number in pairs), sum(number for _, number in pairs)
+
+
+def _counted(summary: Object) -> Object:
+    found: Object = next(item for item in summary["haplotypes"] if item["name"] == counted_haplotype())
+    return found
+
+
+def _is_far(copies: int, people: int, expected: float) -> bool:
+    """Say whether the share of a haplotype is far from what is expected, in standard errors."""
+    if people < alarm_limits().min_samples or not 0 < expected < 1:
+        return False
+    error = math.sqrt(expected * (1 - expected) / (2 * people))
+    return abs(copies / (2 * people) - expected) > alarm_limits().frequency_z * error
+
+
+def _absent(summary: Object) -> Iterator[_Alarm]:
     limits = alarm_limits()
     for site in summary["sites"]:
         states = {row["name"]: row["count"] for row in site["states"]}
@@ -67,11 +120,13 @@ def _absent(summary: Object) -> Iterator[tuple[str, str]]:
             count = states.get(state, 0)
             if summary["samples"] >= limits.min_samples and count >= limits.absent_share * summary["samples"]:
                 yield _say(
-                    state.replace("-", "_"), rsid=site["rsid"], share=percent(count / summary["samples"])
+                    state.replace("-", "_"),
+                    rsid=site["rsid"],
+                    share=rounded_percent(count / summary["samples"]),
                 )
 
 
-def _batches(summary: Object) -> Iterator[tuple[str, str]]:
+def _batches(summary: Object) -> Iterator[_Alarm]:
     limits = alarm_limits()
     for stratum in summary["strata"]:
         for value in stratum["values"]:
@@ -87,35 +142,37 @@ def _batches(summary: Object) -> Iterator[tuple[str, str]]:
                 ):
                     yield _say(
                         "batch",
+                        samples=missing,
                         rsid=site["rsid"],
                         column=stratum["column"],
                         value=value["value"] or "-",
-                        share=percent(missing / total),
-                        elsewhere=percent(elsewhere),
+                        share=rounded_percent(missing / total),
+                        elsewhere=rounded_percent(elsewhere),
                     )
 
 
-def _twice(summary: Object, same: int) -> Iterator[tuple[str, str]]:
+def _twice(summary: Object) -> Iterator[_Alarm]:
     if summary["duplicates"]["count"]:
+        same = sum(item["same_genotypes"] for item in summary["duplicates"]["listed"])
         yield _say("twice", count=summary["duplicates"]["count"], same=same)
 
 
-def _rare(summary: Object) -> Iterator[tuple[str, str]]:
+def _rare(summary: Object) -> Iterator[_Alarm]:
     """Compare samples that carry the rare-haplotype flag with what the population expects."""
     flagged = next((row["count"] for row in summary["flags"] if row["name"] == "rare-haplotype"), 0)
     expected = sum(row["expected"] for row in summary["haplotypes"] if row["name"] in rare_haplotypes())
     likely = 2 * summary["samples"] * expected
     if flagged >= 2 and flagged > alarm_limits().rare_excess * likely:
-        yield _say("rare", count=flagged, expected=f"{likely:.2g}")
+        yield _say("rare", samples=flagged, count=flagged, expected=f"{likely:.2g}")
 
 
-def _assemblies(summary: Object) -> Iterator[tuple[str, str]]:
+def _assemblies(summary: Object) -> Iterator[_Alarm]:
     if len(summary["assemblies"]) > 1:
         names = ", ".join(f"{row['name']} ({row['count']})" for row in summary["assemblies"])
         yield _say("assemblies", names=names)
 
 
-def _hardy_weinberg(summary: Object) -> Iterator[tuple[str, str]]:
+def _hardy_weinberg(summary: Object) -> Iterator[_Alarm]:
     limit = alarm_limits().hardy_weinberg_p
     whole = [(site, wording().say("cohort", "everybody")) for site in summary["sites"]]
     parts = [

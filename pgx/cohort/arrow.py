@@ -73,6 +73,13 @@ def coded(values: Sequence[str | None]) -> pa.DictionaryArray:
     return pa.DictionaryArray.from_arrays(indices, texts(list(known)).cast(pa.string()))
 
 
+def repeated(values: Sequence[str], counts: Sequence[int]) -> pa.DictionaryArray:
+    """Return each text as often as its count says, as codes and a dictionary in order of appearance."""
+    short = coded(values)
+    places = np.repeat(np.arange(len(values)), counts)
+    return short.take(numbers(places, pa.int64()))
+
+
 def values(array: pa.Array, kind: type[np.generic]) -> npt.NDArray[np.generic]:
     """Return the values of an array of numbers or booleans; nulls are whatever lies there.
 

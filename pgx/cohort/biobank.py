@@ -22,9 +22,9 @@ from pgx.calling.likelihood import UNINFORMATIVE, genotype_likelihood
 from pgx.calling.populations import genotype_prior
 from pgx.calling.posterior import PhaseEvidence, phase_evidence
 from pgx.cohort import arrow
+from pgx.cohort.model import Result, StoredBlock
 from pgx.cohort.posterior import STATUSES, Likelihoods, answers, differs_elsewhere
 from pgx.cohort.siteread import Floats, SiteArrays, chosen, compact, first_of, read_arrays
-from pgx.cohort.state import Result, StoredBlock
 from pgx.cohort.table import FACTS, fact_table, fact_type, facts_of, to_bytes
 from pgx.errors import FormatError
 from pgx.observe import EvidenceKind, SitePile, observe

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
+
 from pgx.cohort.blocks import join_blocks
+from pgx.cohort.model import Job
 from pgx.cohort.outputs import Outcome, PageOptions, finish
 from pgx.cohort.state import State
+from pgx.cohort.strata import check_columns
 from pgx.cohort.work import ARRAYS_FROM
 from pgx.errors import UsageError
 
@@ -18,11 +22,12 @@ def merge(folders: Sequence[Path], output: Path, page: PageOptions) -> Outcome:
     Raises
     ------
     UsageError
-        The folders are not slices of the same inputs, or one is missing.
+        The folders are not slices of the same inputs, one is missing, or a column cannot divide the cohort.
     OutputError
         `output` cannot be written.
     """
     rows: dict[int, tuple[object, ...]] = {}
+    jobs: list[Job] = []
     plans: set[str | None] = set()
     carried = "[]"
     size = 0
@@ -34,6 +39,7 @@ def merge(folders: Sequence[Path], output: Path, page: PageOptions) -> Outcome:
             size = int(state.meta("plan_size") or 0)
             carried = state.meta("carried") or "[]"
             rows |= {int(str(row[0])): row for row in state.plan_rows()}
+            jobs += [row.job for row in state.plan()]
     if len(plans) != 1:
         raise UsageError(
             "the folders are slices of different inputs or options",
@@ -47,6 +53,7 @@ def merge(folders: Sequence[Path], output: Path, page: PageOptions) -> Outcome:
             where=", ".join(map(str, folders)),
             cure="Give all slices, 1/N to N/N",
         )
+    check_columns(page.by, jobs, msgspec.json.decode(carried))
     with State(output) as state:
         meta = {
             "shard": "1/1",

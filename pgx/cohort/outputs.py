@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
 import pyarrow as pa
 from msgspec import Struct
 
-from pgx.cohort import arrow
+from pgx.cohort.beside import Minors, PlanCells
 from pgx.cohort.files import replacing, write_text
-from pgx.cohort.plan import Failure
+from pgx.cohort.model import Failure, Summary
 from pgx.cohort.rules import page_limits
-from pgx.cohort.state import PlannedRow, State, Summary
-from pgx.cohort.summary import summarise
-from pgx.cohort.table import (
-    TableWriter,
-    chunked,
-    fact_table,
-    from_bytes,
-    write_failures,
-)
+from pgx.cohort.state import PlannedRow, State
+from pgx.cohort.stored import Source, sources
+from pgx.cohort.strata import OF_FILES, Dividing, Planned, choose, common_folder
+from pgx.cohort.summary import Overview, summarise
+from pgx.cohort.table import TableWriter, chunked, fact_table, from_bytes, write_failures
 from pgx.cohort.tally import Tally
 from pgx.render import cohort_html
-from pgx.render.tsv import safe_cell
 
 _ROWS = 5000
 _NOT_DONE = Failure(input="", error="was not annotated yet", cure="Give the same command again")
@@ -37,17 +32,16 @@ class PageOptions(Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     by
-        Manifest columns that divide the cohort; empty for all with few enough values.
+        Columns that divide the cohort; empty for all with few enough values.
+    sample_table
+        List samples, too.
     min_cell
         Counts below it are hidden, and everything about single samples is left out; 0 for no limit.
-    population
-        The one whose frequencies are expected; None for the default.
     """
 
     by: tuple[str, ...] = ()
     sample_table: bool = False
     min_cell: int = 0
-    population: str | None = None
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
@@ -57,6 +51,8 @@ class Outcome(Struct, frozen=True, kw_only=True):
     ----------
     kept
         Inputs whose stored result still held.
+    joined
+        Sets of inputs that were joined by sample, each a text that names them.
     duplicates
         Names of samples that came more than once, the first of them.
     """
@@ -65,6 +61,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
     kept: int
     failed: int
     samples: int
+    joined: tuple[str, ...]
     duplicated: int
     duplicates: tuple[str, ...]
     alarms: tuple[str, ...]
@@ -80,17 +77,23 @@ def finish(state: State, folder: Path, page: PageOptions, *, kept: int = 0) -> O
     """
     plan = list(state.plan())
     known = state.summaries()
-    joined = msgspec.json.decode(state.meta("joined") or "{}", type=dict[str, str])
     carried = state.carried()
     failures = [item for row in plan if (item := _failure(row, known.get(row.key))) is not None]
+    failures += state.join_failures()
+    shown = list(sources(state, plan, known))
+    dividing = _dividing(plan, known, carried, page)
     tally = Tally(
-        _dividing(plan, carried, page.by),
+        dividing,
         inputs=len(plan),
         rows=page_limits().max_table if page.sample_table and not page.min_cell else 0,
     )
-    _write_tables(folder, _tables(state, plan, known, joined, carried), carried, tally)
+    _write_tables(folder, _tables(state, shown, carried, dividing), carried, tally)
     write_failures(folder / "failures.tsv", ((item.input, item.error, item.cure) for item in failures))
-    summary = summarise(tally, failures, inputs=len(plan), shard=state.meta("shard") or "1/1", page=page)
+    joined = tuple(known[source.key].path for source in shown if source.is_joined)
+    overview = Overview(
+        inputs=len(plan), failures=failures, joined=joined, shard=state.meta("shard") or "1/1"
+    )
+    summary = summarise(tally, overview, least=page.min_cell)
     write_text(folder / "summary.json", _pretty(summary))
     write_text(folder / "pgx_mqc.json", _pretty(cohort_html.multiqc(summary)))
     write_text(folder / "index.html", cohort_html.page(summary))
@@ -99,6 +102,7 @@ def finish(state: State, folder: Path, page: PageOptions, *, kept: int = 0) -> O
         kept=kept,
         failed=len(failures),
         samples=tally.samples,
+        joined=joined,
         duplicated=tally.duplicated,
         duplicates=tuple(dict.fromkeys(item.sample for item in tally.duplicates)),
         alarms=tuple(alarm["message"] for alarm in summary["alarms"]),
@@ -115,18 +119,17 @@ def _failure(row: PlannedRow, known: Summary | None) -> Failure | None:
     return known.failure
 
 
-def _dividing(plan: Sequence[PlannedRow], carried: Sequence[str], by: Sequence[str]) -> tuple[str, ...]:
-    """Return the manifest columns that divide the cohort: those asked for, else all with few values."""
-    if by:
-        return tuple(name for name in by if name in carried)
-    values: dict[str, set[str]] = {name: set() for name in carried}
-    limit = page_limits().max_strata
-    for row in plan:
-        for cells in row.job.carried.values():
-            for name, found in values.items():
-                if len(found) <= limit:
-                    found.add(cells.get(name, ""))
-    return tuple(name for name, found in values.items() if 1 < len(found) <= limit)
+def _dividing(
+    plan: Sequence[PlannedRow], known: dict[str, Summary], carried: Sequence[str], page: PageOptions
+) -> tuple[Dividing, ...]:
+    """Return the columns that divide the cohort; names of files divide no page that is shared."""
+    inputs = [
+        Planned(job=row.job, samples=result.samples, assembly=result.assembly)
+        for row in plan
+        if (result := known.get(row.key)) is not None and result.failure is None
+    ]
+    found = choose(inputs, carried, page.by)
+    return tuple(item for item in found if not (page.min_cell and item.column in OF_FILES))
 
 
 def _write_tables(folder: Path, tables: Iterator[pa.Table], carried: Sequence[str], tally: Tally) -> None:
@@ -142,44 +145,25 @@ def _write_tables(folder: Path, tables: Iterator[pa.Table], carried: Sequence[st
 
 
 def _tables(
-    state: State,
-    plan: Sequence[PlannedRow],
-    known: Mapping[str, Summary],
-    joined: Mapping[str, str],
-    carried: Sequence[str],
+    state: State, shown: Sequence[Source], carried: Sequence[str], dividing: Sequence[Dividing]
 ) -> Iterator[pa.Table]:
-    """Yield the facts of all samples with the carried columns, in order."""
+    """Yield the facts of all samples with the columns that come from the plan, in order."""
+    cells = PlanCells(
+        carried, [item.column for item in dividing], common_folder(source.job for source in shown)
+    )
     rows: list[list[object]] = []
-    extra: list[tuple[str, ...]] = []
-    shown: set[str] = set()
-    for planned in plan:
-        key = joined.get(planned.key, planned.key)
-        result = known.get(key)
-        if result is None or result.failure is not None or key in shown:
-            continue
-        if key != planned.key:
-            shown.add(key)
-        small = [msgspec.json.decode(data) for data in state.facts(key)]
+    parts: list[tuple[Source, int]] = []
+    for source in shown:
+        small = [msgspec.json.decode(data) for data in state.facts(source.key)]
         if small:
-            rows += small
-            extra += [_cells(planned, str(row[0]), carried) for row in small]
+            rows += Minors(state, source).in_rows(small)
+            parts.append((source, len(small)))
         if rows and (len(rows) >= _ROWS or not small):
-            yield _with_carried(fact_table(rows), extra, carried)
-            rows, extra = [], []
+            yield cells.beside(fact_table(rows), parts)
+            rows, parts = [], []
         if not small:
-            for data in state.block_facts(key):
-                table = from_bytes(data)
-                names = table.column("sample").to_pylist() if carried else ()
-                yield _with_carried(table, [_cells(planned, name, carried) for name in names], carried)
-    yield _with_carried(fact_table(rows), extra, carried)
-
-
-def _cells(planned: PlannedRow, name: str, carried: Sequence[str]) -> tuple[str, ...]:
-    cells = planned.job.carried.get(name) or planned.job.carried.get("") or {}
-    return tuple(safe_cell(cells.get(column, "")) for column in carried)
-
-
-def _with_carried(table: pa.Table, cells: Sequence[tuple[str, ...]], carried: Sequence[str]) -> pa.Table:
-    for index, name in enumerate(carried):
-        table = table.append_column(name, arrow.coded([row[index] for row in cells]))
-    return table
+            minors = Minors(state, source)
+            for data in state.block_facts(source.key):
+                table = minors.in_table(from_bytes(data))
+                yield cells.beside(table, [(source, table.num_rows)])
+    yield cells.beside(fact_table(rows), parts)

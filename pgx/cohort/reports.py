@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
+import csv
 from collections.abc import Callable
 from pathlib import Path
 
 from pgx.cohort.files import cannot_write, replacing, write_text
-from pgx.cohort.plan import text_digest
+from pgx.cohort.model import text_digest
 from pgx.cohort.state import State
-from pgx.cohort.stored import reports
+from pgx.cohort.stored import StoredSampleReport, reports
 from pgx.errors import NotFoundError, SampleError
 from pgx.render import json_format
 from pgx.render.filenames import file_stem
+from pgx.render.form import Form
 from pgx.render.formats import page
 from pgx.render.tsv import safe_cell
-from pgx.report import Run, SampleReport
 
 FOLDER = "reports"
+INDEX = "index.tsv"
+_LISTED = 5
 
 
 def write_reports(folder: Path, form: str, wanted_file: Path | None = None) -> int:
     """Write a report (html, pdf, json or fhir) a sample into reports/, and return how many.
+
+    Reports of an earlier run that are not made again are removed: they may say what no longer holds.
 
     Raises
     ------
@@ -36,25 +42,66 @@ def write_reports(folder: Path, form: str, wanted_file: Path | None = None) -> i
         target.mkdir(exist_ok=True)
     except OSError as error:
         raise cannot_write(target, error) from error
-    rows, seen = ["file\tsample\tinput\n"], set()
+    before = _listed(target)
+    rows: dict[str, str] = {}
+    seen = set()
     with State(folder, create=False) as state:
-        for run, report in reports(state, wanted):
-            # The input is part of the digest: a sample may come in two files.
-            name = _stem(report.sample, run.input.path) + ending
+        for item in reports(state, wanted):
+            sample, path = item.report.sample, item.run.input.path
+            name = _free_name(_stem(sample, path), ending, rows)
             with replacing(target / name) as temporary:
-                temporary.write_bytes(render(run, report))
-            rows.append(f"{name}\t{safe_cell(report.sample)}\t{safe_cell(run.input.path)}\n")
-            seen.add(report.sample)
-    write_text(target / "index.tsv", "".join(rows))
+                temporary.write_bytes(render(item))
+            rows[name] = f"{name}\t{safe_cell(sample)}\t{safe_cell(path)}\n"
+            seen.add(sample)
+    write_text(target / INDEX, "".join(["file\tsample\tinput\n", *rows.values()]))
+    for name in before - set(rows):
+        with contextlib.suppress(OSError):
+            (target / name).unlink()
     missing = sorted((wanted or frozenset()) - seen)
     if missing:
-        raise SampleError(f"no sample '{missing[0]}'", where=str(wanted_file), cure="See samples.tsv")
-    return len(rows) - 1
+        more = f" and {len(missing) - _LISTED} others" if len(missing) > _LISTED else ""
+        names = ", ".join(f"'{name}'" for name in missing[:_LISTED])
+        raise SampleError(f"no sample {names}{more}", where=str(wanted_file), cure="See samples.tsv")
+    return len(rows)
+
+
+def check_reports(form: str, wanted_file: Path | None = None) -> None:
+    """Find out early whether reports can be written.
+
+    Raises
+    ------
+    UsageError, InputError
+        What the format needs is not installed, or the file of names cannot be read.
+    """
+    _renderer(form)
+    if wanted_file is not None:
+        _names(wanted_file)
+
+
+def _listed(target: Path) -> set[str]:
+    """Return the files that the index of an earlier run lists: names in this folder and nothing else."""
+    try:
+        text = (target / INDEX).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return set()
+    rows = csv.reader(text.splitlines()[1:], delimiter="\t", quoting=csv.QUOTE_NONE)
+    return {row[0] for row in rows if row and row[0] == Path(row[0]).name and row[0] != INDEX}
 
 
 def _stem(sample: str, source: str) -> str:
+    """Return a name with a digest of sample and input: a sample may come in two files."""
     kept, _, digest = file_stem(sample).rpartition(".")
     return f"{kept}.{digest}{text_digest(source)[:6]}"
+
+
+def _free_name(stem: str, ending: str, taken: dict[str, str]) -> str:
+    """Return a name that is not taken: one input may have been annotated under several options."""
+    number = 1
+    name = stem + ending
+    while name in taken:
+        number += 1
+        name = f"{stem}.{number}{ending}"
+    return name
 
 
 def _names(path: Path) -> frozenset[str]:
@@ -67,8 +114,13 @@ def _names(path: Path) -> frozenset[str]:
     return frozenset(line.strip() for line in text.splitlines() if line.strip())
 
 
-def _renderer(form: str) -> tuple[Callable[[Run, SampleReport], bytes], str]:
-    if form == "json":
-        return lambda run, report: "".join(json_format.stream(run, [report])).encode(), ".json"
-    made = page(form)
-    return made.render, made.ending
+def _renderer(name: str) -> tuple[Callable[[StoredSampleReport], bytes], str]:
+    if name == "json":
+        return lambda item: "".join(json_format.stream(item.run, [item.report])).encode(), ".json"
+    ending = page(name).ending
+
+    def render(item: StoredSampleReport) -> bytes:
+        meta = {} if item.meta is None else {item.report.sample: item.meta}
+        return page(name, Form(meta=meta)).render(item.run, item.report)
+
+    return render, ending

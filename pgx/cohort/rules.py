@@ -24,6 +24,7 @@ class Page(Facts, frozen=True, kw_only=True):
     """What fits on the page, and the lower edges of bins."""
 
     max_strata: int
+    max_by: int
     max_listed: int
     max_table: int
     depth_bins: tuple[float, ...]

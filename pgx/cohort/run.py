@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal
 
@@ -11,9 +13,11 @@ import msgspec
 from msgspec import Struct
 
 from pgx.cohort.blocks import join_blocks
+from pgx.cohort.model import Failure, Job, Plan, Result, Summary
 from pgx.cohort.outputs import Outcome, PageOptions, finish
-from pgx.cohort.plan import Failure, Job, Plan
-from pgx.cohort.state import Result, State, Summary
+from pgx.cohort.people import whose_is_unclear
+from pgx.cohort.state import State
+from pgx.cohort.strata import check_columns
 from pgx.cohort.work import ARRAYS_FROM, Batch, failed, file_digest, fingerprint, recipe, work
 from pgx.errors import InputError, UsageError
 from pgx.executors import Dask, Engine, Processes, Serial, cpus, run_all
@@ -48,13 +52,24 @@ class CohortOptions(Struct, frozen=True, kw_only=True):
 
 
 class Progress(Struct, frozen=True, kw_only=True):
-    """How far a run is: inputs to do in all, done before, done now, of those failed; samples so far."""
+    """How far a run is.
+
+    Attributes
+    ----------
+    total, kept, done, failed
+        Inputs: in all, done before, done now, and of the latter failed.
+    samples
+        Samples so far.
+    statuses
+        Of these, by e4 status.
+    """
 
     total: int
     kept: int
-    done: int
-    failed: int
-    samples: int
+    done: int = 0
+    failed: int = 0
+    samples: int = 0
+    statuses: Mapping[str, int] = msgspec.field(default_factory=dict)
 
 
 def run_cohort(
@@ -77,9 +92,9 @@ def run_cohort(
     number, of = options.shard
     if not 1 <= number <= of:
         raise UsageError("no such slice", where=f"--shard {number}/{of}", cure="Give 1/N to N/N")
-    for job in plan.jobs:
-        if job.failure is None:
-            check_options(job.options)
+    for own in {job.options for job in plan.jobs if job.failure is None}:
+        check_options(own)
+    check_columns(options.page.by, plan.jobs, plan.carried)
     positions = range(number - 1, len(plan.jobs), of)
     with State(folder) as state:
         _check_same_shard(state, plan, number, of)
@@ -112,50 +127,85 @@ def _annotate_missing(
     tell: Callable[[Progress], None],
     engine: Engine | None,
 ) -> int:
+    """Do what no stored result answers, store it as it comes, and return how many inputs were kept."""
     known = state.summaries()
-    missing = [job for job in jobs if not _is_current(job, known.get(job.key), verify=options.verify)]
+    current = _current(jobs, known, verify=options.verify)
+    missing = [job for job in jobs if job.key not in current]
     kept = len(jobs) - len(missing)
-    counts = {"done": 0, "failed": 0, "samples": sum(known[j.key].samples for j in jobs if j.key in known)}
-
-    def progress() -> Progress:
-        return Progress(total=len(jobs), kept=kept, **counts)
-
-    tell(progress())
+    count = _Count(len(jobs), [known[job.key] for job in jobs if job.key in current])
+    tell(count.progress())
     if not missing:
         return kept
-    own = engine is None
     started = engine or _engine(options, missing)
     pending: list[Result] = []
     last = time.monotonic()
     try:
-        batches = _batches(missing, started.width, options)
-        for batch, outcome in run_all(started, work, batches):
-            results = (
-                [failed(job, _death(job, outcome)) for job in batch.jobs]
-                if isinstance(outcome, Exception)
-                else outcome
-            )
-            if isinstance(outcome, Exception) and len(batch.jobs) > 1:
-                results = _singly(started, batch)
+        for results in _results(started, missing, options):
             pending += results
-            counts["done"] += len(results)
-            counts["failed"] += sum(result.failure is not None for result in results)
-            counts["samples"] += sum(result.samples for result in results)
-            first_bad = next((result for result in results if result.failure is not None), None)
-            if time.monotonic() - last > _COMMIT_EVERY or (options.fail_fast and first_bad):
+            count.add(results)
+            bad = next((result.failure for result in results if result.failure is not None), None)
+            stop = options.fail_fast and bad is not None
+            if stop or time.monotonic() - last > _COMMIT_EVERY:
                 state.store(pending)
                 pending.clear()
                 last = time.monotonic()
-            tell(progress())
-            if options.fail_fast and first_bad is not None and first_bad.failure is not None:
-                raise InputError(
-                    first_bad.failure.error, where=first_bad.failure.input, cure=first_bad.failure.cure
-                )
+            tell(count.progress())
+            if stop and bad is not None:
+                raise InputError(bad.error, where=bad.input, cure=bad.cure)
     finally:
         state.store(pending)
-        if own:
+        if engine is None:
             started.close()
     return kept
+
+
+class _Count:
+    """How far a run is, while it goes on."""
+
+    def __init__(self, total: int, kept: Sequence[Summary]) -> None:
+        self._total, self._kept = total, len(kept)
+        self._done = self._failed = 0
+        self._samples = sum(item.samples for item in kept)
+        self._statuses: Counter[str] = Counter()
+        for item in kept:
+            self._statuses.update(item.statuses)
+
+    def add(self, results: Sequence[Result]) -> None:
+        """Count results that came."""
+        self._done += len(results)
+        for result in results:
+            self._failed += result.failure is not None
+            self._samples += result.samples
+            self._statuses.update(result.statuses)
+
+    def progress(self) -> Progress:
+        """Return the counts."""
+        return Progress(
+            total=self._total,
+            kept=self._kept,
+            done=self._done,
+            failed=self._failed,
+            samples=self._samples,
+            statuses=dict(self._statuses),
+        )
+
+
+def _results(engine: Engine, missing: Sequence[Job], options: CohortOptions) -> Iterator[list[Result]]:
+    """Yield what becomes of the inputs, some at a time, in any order."""
+    by_key = {job.key: job for job in missing}
+    for batch, outcome in run_all(engine, work, _batches(missing, engine.width, options)):
+        if not isinstance(outcome, Exception):
+            results = outcome
+        elif len(batch.jobs) > 1:
+            results = _singly(engine, batch)
+        else:
+            results = [failed(job, _death(job, outcome)) for job in batch.jobs]
+        yield [_checked(by_key[result.key], result) for result in results]
+
+
+def _checked(job: Job, result: Result) -> Result:
+    unclear = whose_is_unclear(job, result.samples)
+    return result if unclear is None else failed(job, unclear)
 
 
 def _singly(engine: Engine, batch: Batch) -> list[Result]:
@@ -176,13 +226,25 @@ def _death(job: Job, error: Exception) -> Failure:
     )
 
 
-def _is_current(job: Job, known: Summary | None, *, verify: bool) -> bool:
-    """Say whether a stored result still holds. A failure is tried again each time."""
-    if known is None or known.failure is not None or known.recipe != recipe(job.options):
-        return False
-    if known.fingerprint != fingerprint(job.path):
-        return False
-    return not verify or (known.digest != "" and known.digest == file_digest(job.path))
+def _current(jobs: Sequence[Job], known: Mapping[str, Summary], *, verify: bool) -> set[str]:
+    """Return the keys of inputs whose stored result still holds. A failure is tried again each time."""
+    current = {job.key: job for job in jobs if _is_current(job, known.get(job.key))}
+    if not verify:
+        return set(current)
+    before = {key: known[key].digest for key in current if known[key].digest}
+    with ThreadPoolExecutor(max_workers=cpus()) as pool:  # hashing lets go of the lock
+        digests = pool.map(file_digest, (current[key].path for key in before))
+        return {key for key, digest in zip(before, digests, strict=True) if digest == before[key]}
+
+
+def _is_current(job: Job, known: Summary | None) -> bool:
+    return (
+        known is not None
+        and known.failure is None
+        and known.recipe == recipe(job.options)
+        and known.fingerprint == fingerprint(job.path)
+        and whose_is_unclear(job, known.samples) is None
+    )
 
 
 def _engine(options: CohortOptions, missing: Sequence[Job]) -> Engine:
@@ -197,10 +259,11 @@ def _batches(jobs: Sequence[Job], width: int, options: CohortOptions) -> Iterato
     size = max(1, min(_BATCH_MAX, -(-len(jobs) // (width * _BATCHES_PER_WORKER))))
     small: list[Job] = []
     for job in jobs:
+        bare = msgspec.structs.replace(job, carried={}, meta={})  # no worker needs what only goes with it
         if _size(job.path) >= _BIG_FILE:
-            yield Batch(jobs=(job,), verify=options.verify, arrays_from=options.arrays_from)
+            yield Batch(jobs=(bare,), verify=options.verify, arrays_from=options.arrays_from)
             continue
-        small.append(job)
+        small.append(bare)
         if len(small) == size:
             yield Batch(jobs=tuple(small), verify=options.verify, arrays_from=options.arrays_from)
             small.clear()

@@ -19,22 +19,23 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from pgx.cohort.plan import Failure, Job, Plan
+from pgx.cohort.model import Failure, Job, Plan, Result, Summary
 from pgx.errors import FormatError, OutputError
+from pgx.render.form import PatientMeta
 from pgx.single import Options
 
 FILE_NAME = "cohort.sqlite"
-_VERSION = "1"
+_VERSION = "2"
 _SCHEMA = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE plan (
-    position INTEGER PRIMARY KEY, key TEXT NOT NULL, path TEXT NOT NULL, carried TEXT NOT NULL,
-    options TEXT NOT NULL
+    position INTEGER PRIMARY KEY, key TEXT NOT NULL, path TEXT NOT NULL, options TEXT NOT NULL,
+    carried TEXT NOT NULL, meta TEXT NOT NULL
 );
 CREATE TABLE result (
     key TEXT PRIMARY KEY, path TEXT NOT NULL, recipe TEXT NOT NULL, fingerprint TEXT NOT NULL,
     digest TEXT NOT NULL, failure TEXT NOT NULL, run BLOB NOT NULL, samples INTEGER NOT NULL,
-    name_digest TEXT NOT NULL
+    assembly TEXT NOT NULL, name_digest TEXT NOT NULL, statuses TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE sample (
     key TEXT NOT NULL, ordinal INTEGER NOT NULL, name TEXT NOT NULL,
@@ -48,65 +49,6 @@ CREATE TABLE block (
 );
 CREATE TABLE part (digest TEXT PRIMARY KEY, json BLOB NOT NULL) WITHOUT ROWID;
 """
-
-
-class StoredSample(Struct, frozen=True, kw_only=True):
-    """One sample: its facts (a JSON list) and its report (JSON, shared parts replaced by digests)."""
-
-    name: str
-    facts: bytes
-    report: bytes
-
-
-class StoredBlock(Struct, frozen=True, kw_only=True):
-    """Samples of a large input: facts as an Arrow stream, and the sample columns of its records."""
-
-    facts: bytes
-    texts: bytes
-
-
-class Result(Struct, frozen=True, kw_only=True):
-    """What became of one input.
-
-    Attributes
-    ----------
-    recipe
-        Digest of options, reference data and program.
-    fingerprint
-        Size and time of the file and of its index.
-    digest
-        SHA-256 of the file where --verify asked for it, else "".
-    run
-        JSON of what its samples share; of a large input also its records without their sample columns.
-    samples
-        How many it holds.
-    """
-
-    key: str
-    path: str
-    recipe: str
-    fingerprint: str
-    digest: str = ""
-    failure: Failure | None = None
-    run: bytes = b""
-    samples: int = 0
-    name_digest: str = ""
-    rows: tuple[StoredSample, ...] = ()
-    blocks: tuple[StoredBlock, ...] = ()
-    parts: Mapping[str, bytes] = msgspec.field(default_factory=dict)
-
-
-class Summary(Struct, frozen=True, kw_only=True):
-    """A line of the table `result`."""
-
-    key: str
-    path: str
-    recipe: str
-    fingerprint: str
-    digest: str
-    failure: Failure | None
-    samples: int
-    name_digest: str
 
 
 class PlannedRow(Struct, frozen=True, kw_only=True):
@@ -151,7 +93,7 @@ class State:
     def _open(self) -> None:
         base = self._base
         base.execute("PRAGMA locking_mode = EXCLUSIVE")
-        base.execute("PRAGMA synchronous = NORMAL")
+        base.execute("PRAGMA synchronous = FULL")  # a power cut must not tear the file
         base.execute("PRAGMA cache_size = -65536")
         base.execute("BEGIN EXCLUSIVE")
         try:
@@ -217,7 +159,7 @@ class State:
         self._run("BEGIN")
         self._run("DELETE FROM plan")
         try:
-            self._base.executemany("INSERT INTO plan VALUES (?, ?, ?, ?, ?)", rows)
+            self._base.executemany("INSERT INTO plan VALUES (?, ?, ?, ?, ?, ?)", rows)
             self._base.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", meta.items())
             self._base.execute("COMMIT")
         except sqlite3.Error as error:
@@ -230,14 +172,15 @@ class State:
 
     def plan(self) -> Iterator[PlannedRow]:
         """Yield the plan in order."""
-        for position, key, path, carried, options in self.plan_rows():
+        for position, key, path, options, carried, meta in self.plan_rows():
             yield PlannedRow(
                 position=int(str(position)),
                 key=str(key),
                 job=Job(
                     path=str(path),
-                    carried=msgspec.json.decode(str(carried)),
                     options=msgspec.json.decode(str(options), type=Options, dec_hook=lambda kind, v: kind(v)),
+                    carried=msgspec.json.decode(str(carried)),
+                    meta=msgspec.json.decode(str(meta), type=dict[str, PatientMeta]),
                 ),
             )
 
@@ -249,10 +192,23 @@ class State:
         """Return the carried columns of the manifest."""
         return tuple(msgspec.json.decode(self.meta("carried") or "[]"))
 
+    def joined(self) -> dict[str, str]:
+        """Return under which key each input was stored that was joined with others."""
+        return msgspec.json.decode(self.meta("joined") or "{}", type=dict[str, str])
+
+    def join_failures(self) -> list[Failure]:
+        """Return why inputs that belong together could not be joined."""
+        return msgspec.json.decode(self.meta("join_failures") or "[]", type=list[Failure])
+
+    def set_joined(self, joined: Mapping[str, str], failures: Sequence[Failure]) -> None:
+        """Note which inputs were joined, and which could not be."""
+        self.set_meta({"joined": _json(joined), "join_failures": _json(failures)})
+
     def summaries(self) -> dict[str, Summary]:
         """Return what is known of each input, without its samples."""
         cursor = self._run(
-            "SELECT key, path, recipe, fingerprint, digest, failure, samples, name_digest FROM result"
+            "SELECT key, path, recipe, fingerprint, digest, failure, samples, assembly, name_digest,"
+            " statuses FROM result"
         )
         return {
             row[0]: Summary(
@@ -263,7 +219,9 @@ class State:
                 digest=row[4],
                 failure=msgspec.json.decode(row[5], type=Failure | None),
                 samples=row[6],
-                name_digest=row[7],
+                assembly=row[7],
+                name_digest=row[8],
+                statuses=msgspec.json.decode(row[9]),
             )
             for row in cursor
         }
@@ -284,7 +242,7 @@ class State:
         for table in ("sample", "block"):
             base.execute(f"DELETE FROM {table} WHERE key = ?", (result.key,))  # noqa: S608 - two fixed names
         base.execute(
-            "INSERT OR REPLACE INTO result VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO result VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 result.key,
                 result.path,
@@ -294,7 +252,9 @@ class State:
                 _json(result.failure),
                 result.run,
                 result.samples,
+                result.assembly,
                 result.name_digest,
+                _json(result.statuses),
             ),
         )
         base.executemany(
@@ -317,9 +277,8 @@ class State:
 
     def facts(self, key: str) -> list[bytes]:
         """Return the facts of all samples of a small input, in order."""
-        return [
-            row[0] for row in self._run("SELECT facts FROM sample WHERE key = ? ORDER BY ordinal", (key,))
-        ]
+        query = "SELECT facts FROM sample WHERE key = ? ORDER BY ordinal"
+        return [row[0] for row in self._run(query, (key,))]
 
     def has_blocks(self, key: str) -> bool:
         """Say whether an input is stored as blocks."""
@@ -365,7 +324,7 @@ class State:
 
 def _plan_row(position: int, job: Job) -> tuple[object, ...]:
     options = msgspec.json.encode(job.options, enc_hook=str).decode()
-    return position, job.key, job.path, _json(job.carried), options
+    return position, job.key, job.path, options, _json(job.carried), _json(job.meta)
 
 
 def _json(value: object) -> str:

@@ -2,42 +2,110 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 
-from pgx.cohort.state import State
+from pgx.cohort.model import Job, Summary
+from pgx.cohort.people import born_of, meta_of
+from pgx.cohort.state import PlannedRow, State
 from pgx.cohort.work import decode_run, shared_parts, unpack
 from pgx.errors import SampleError
-from pgx.report import Run, SampleReport
+from pgx.render.form import PatientMeta
+from pgx.report import Run, SampleReport, mark_minors
 from pgx.single import Options
 
+_LISTED = 5
 
-def reports(state: State, wanted: frozenset[str] | None = None) -> Iterator[tuple[Run, SampleReport]]:
-    """Yield the reports of the cohort in order: all, or those of the samples called so."""
-    known = state.summaries()
-    joined = msgspec.json.decode(state.meta("joined") or "{}", type=dict[str, str])
-    shown: set[str] = set()
-    for planned in state.plan():
-        key = joined.get(planned.key, planned.key)
+
+class Source(Struct, frozen=True, kw_only=True):
+    """An input, or a set of inputs that were joined by sample, that has results.
+
+    Attributes
+    ----------
+    key
+        What its results are stored under.
+    path
+        As samples.tsv has it; of a joined set all that were read, with " + " between them.
+    job
+        The input; the first of a joined set.
+    """
+
+    key: str
+    path: str
+    job: Job
+    is_joined: bool
+
+
+class StoredSampleReport(Struct, frozen=True, kw_only=True):
+    """A report with what it shares with its input, and what the manifest states for its head."""
+
+    run: Run
+    report: SampleReport
+    meta: PatientMeta | None
+
+
+def sources(state: State, plan: Sequence[PlannedRow], known: Mapping[str, Summary]) -> Iterator[Source]:
+    """Yield what has results, in order; a joined set where its first input stands."""
+    joined = state.joined()
+    by_key: defaultdict[str, list[Job]] = defaultdict(list)
+    for planned in plan:
+        by_key[joined.get(planned.key, planned.key)].append(planned.job)
+    for key, jobs in by_key.items():
         result = known.get(key)
-        if result is None or result.failure is not None or key in shown:
+        if result is not None and result.failure is None:
+            yield Source(key=key, path=result.path, job=_together(jobs), is_joined=key in joined.values())
+
+
+def _together(jobs: Sequence[Job]) -> Job:
+    """Return the job of a joined set: of what the manifest says of each, the first row counts."""
+    if len(jobs) == 1:
+        return jobs[0]
+    carried: dict[str, dict[str, str]] = {}
+    meta: dict[str, PatientMeta] = {}
+    for job in reversed(jobs):
+        for name, cells in job.carried.items():
+            carried.setdefault(name, {}).update({key: cell for key, cell in cells.items() if cell})
+        meta |= job.meta
+    return replace(jobs[0], carried=carried, meta=meta)
+
+
+def run_of(state: State, source: Source) -> Run:
+    """Return what the samples of an input share."""
+    data = state.run_of(source.key)
+    if not state.has_blocks(source.key):
+        return decode_run(data)
+    from pgx.cohort.biobank import StoredInput  # noqa: PLC0415 - small inputs need no arrays
+
+    return msgspec.json.decode(data, type=StoredInput).run
+
+
+def reports(
+    state: State, wanted: frozenset[str] | None = None, source_path: str | None = None
+) -> Iterator[StoredSampleReport]:
+    """Yield the reports of the cohort in order: all, or those of the samples (and the input) called so."""
+    for source in sources(state, list(state.plan()), state.summaries()):
+        if source_path is not None and source_path not in {source.path, *source.path.split(" + ")}:
             continue
-        shown.add(key)
-        yield from _of_input(state, key, wanted)
+        for run, report in _of_input(state, source.key, wanted):
+            born = born_of(source.job, report.sample)
+            dates = {} if born is None else {report.sample: born}
+            for marked in mark_minors([report], dates, created=run.created):
+                yield StoredSampleReport(run=run, report=marked, meta=meta_of(source.job, report.sample))
 
 
 def _of_input(state: State, key: str, wanted: frozenset[str] | None) -> Iterator[tuple[Run, SampleReport]]:
     data = state.run_of(key)
-    names = [None] if wanted is None else sorted(wanted)
-    found = False
-    for name in names:
-        for _, stored in state.reports(key, name):
-            found = True
-            yield decode_run(data), unpack(stored, map(state.part, shared_parts(stored)))
-    if not found and state.has_blocks(key):
+    if state.has_blocks(key):
         yield from _of_blocks(state, key, data, wanted)
+        return
+    for name in [None] if wanted is None else sorted(wanted):
+        for _, stored in state.reports(key, name):
+            yield decode_run(data), unpack(stored, map(state.part, shared_parts(stored)))
 
 
 def _of_blocks(
@@ -63,8 +131,8 @@ def _of_blocks(
                 yield report_of(stored, options, name, [texts[place] for texts in columns])
 
 
-def one_report(folder: Path, sample: str) -> tuple[Run, list[SampleReport]]:
-    """Return the report of one sample of a cohort folder.
+def one_report(folder: Path, sample: str, source_path: str | None = None) -> StoredSampleReport:
+    """Return the report of one sample of a cohort folder; `source_path` as samples.tsv has it in `input`.
 
     Raises
     ------
@@ -72,15 +140,17 @@ def one_report(folder: Path, sample: str) -> tuple[Run, list[SampleReport]]:
         There is no such sample, or more than one input has it.
     """
     with State(folder, create=False) as state:
-        found = list(reports(state, frozenset({sample})))
+        found = list(reports(state, frozenset({sample}), source_path))
     if not found:
-        raise SampleError(f"no sample '{sample}'", where=str(folder), cure="See samples.tsv")
+        beside = "" if source_path is None else f" from '{source_path}'"
+        raise SampleError(f"no sample '{sample}'{beside}", where=str(folder), cure="See samples.tsv")
     if len(found) > 1:
-        inputs = ", ".join(run.input.path for run, _ in found[:5])
+        paths = list(dict.fromkeys(item.run.input.path for item in found))
         raise SampleError(
-            f"the sample '{sample}' is in several inputs ({inputs})",
+            f"the sample '{sample}' comes {len(found)} times ({', '.join(paths[:_LISTED])})",
             where=str(folder),
-            cure="Annotate the right one with pgx annotate",
+            cure="Name its input with --input"
+            if len(paths) > 1
+            else "Its input was run with several options: annotate it with pgx annotate",
         )
-    run, report = found[0]
-    return run, [report]
+    return found[0]

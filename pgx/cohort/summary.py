@@ -7,151 +7,139 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from msgspec import to_builtins
+from msgspec import Struct, to_builtins
 
 from pgx import provenance, reference
-from pgx.calling import E4Status, default_population, diplotype_prior, haplotype_frequencies, populations
+from pgx.calling import E4Status
 from pgx.calling.populations import diplotype_name, diplotypes
-from pgx.cohort.alarms import alarms
-from pgx.cohort.hiding import hidden
-from pgx.cohort.plan import Failure
+from pgx.cohort.alarms import alarms, shared_alarms
+from pgx.cohort.cells import Cells, Object, flat, parts, rounded
+from pgx.cohort.expected import Expected, expected_of
+from pgx.cohort.model import Failure
 from pgx.cohort.rules import page_limits
-from pgx.cohort.statistics import hardy_weinberg, wilson
-from pgx.cohort.tally import Tally
+from pgx.cohort.strata import ASSEMBLY, POPULATION, Dividing
+from pgx.cohort.tally import Tally, bin_edges
 from pgx.observe import DETERMINED_STATES
-from pgx.sites import counted_haplotype, haplotypes, letters, rsids
+from pgx.sites import haplotypes, letters, rsids
 
-if TYPE_CHECKING:
-    from pgx.cohort.outputs import PageOptions
-
-Object = dict[str, Any]
 SCHEMA_VERSION = "1.0"
-#: Name of the stratum that is everybody.
-ALL = ""
 _STATES = dict(zip(rsids(), ("state_1", "state_2"), strict=True))
+_STATUSES = [status.value for status in E4Status]
 
 
-def summarise(
-    tally: Tally, failures: Sequence[Failure], *, inputs: int, shard: str, page: PageOptions
-) -> Object:
-    """Return the summary of a cohort; see docs/cohort.md for its keys."""
-    population = page.population or default_population()
-    limit = page_limits().max_listed
-    found: Object = {
+class Overview(Struct, frozen=True, kw_only=True):
+    """What is known of a cohort beside its samples.
+
+    Attributes
+    ----------
+    joined
+        Sets of inputs that were joined by sample.
+    shard
+        "I/N".
+    """
+
+    inputs: int
+    failures: Sequence[Failure]
+    joined: Sequence[str]
+    shard: str
+
+
+def summarise(tally: Tally, overview: Overview, *, least: int = 0) -> Object:
+    """Return the summary of a cohort; see docs/cohort.md for its keys.
+
+    With `least` it is fit for sharing: no count from 1 to `least` - 1 can be seen or worked out, and nothing
+    of single samples and files is left.
+    """
+    whole = _counts(tally, overview, Cells()) | _singles(tally, overview)
+    if least < 2:
+        return whole | {"min_cell": least, "alarms": alarms(whole)}
+    shown = _counts(tally, overview, Cells(least))
+    shown["inputs"] = {"total": shown["inputs"]["total"], "failed": None, "joined": None}
+    nothing: Object = {"undetermined": [], "ambiguous": [], "failures": [], "joined": [], "rows": []}
+    repeated: Object = {"count": None if tally.duplicated else 0, "listed": []}
+    return (
+        shown | nothing | {"duplicates": repeated, "min_cell": least, "alarms": shared_alarms(whole, least)}
+    )
+
+
+def _counts(tally: Tally, overview: Overview, cells: Cells) -> Object:
+    """Return all that is made of counts."""
+    expected = expected_of(flat(tally.count(POPULATION)))
+    return {
         "schema_version": SCHEMA_VERSION,
         "tool": {"name": "pgx", "version": provenance.program_version()},
         "reference": {"release": reference.release(), "digest": reference.digest()},
-        "population": {"name": population, "label": _label(population)},
-        "shard": shard,
-        "inputs": {"total": inputs, "failed": len(failures)},
-        "samples": tally.samples,
-        "statuses": _shares(tally.count("e4_status"), [status.value for status in E4Status]),
-        "diplotypes": _diplotypes(tally, population),
-        "haplotypes": _haplotypes(tally, population),
-        "conclusions": _shares(tally.count("conclusion")),
-        "assemblies": _shares(tally.count("assembly")),
-        "flags": _flags(tally),
-        "reasons": _reasons(tally),
-        "sites": [_site(tally, rsid) for rsid in rsids()],
-        "strata": [_stratum(tally, name) for name in tally.dividing],
-        "distributions": _distributions(tally),
-        "undetermined": [to_builtins(item) for item in tally.open[:limit]],
+        "population": {"name": expected.name, "label": expected.label},
+        "shard": overview.shard,
+        "inputs": {
+            "total": cells.count(overview.inputs),
+            "failed": len(overview.failures),
+            "joined": len(overview.joined),
+        },
+        "samples": cells.count(tally.samples),
+        "statuses": cells.rows(flat(tally.count("e4_status")), _STATUSES),
+        "diplotypes": _diplotypes(tally, expected, cells),
+        "haplotypes": _haplotypes(tally, expected, cells),
+        "conclusions": cells.rows(flat(tally.count("conclusion"))),
+        "assemblies": cells.rows(flat(tally.count(ASSEMBLY))),
+        "flags": cells.rows(parts(tally.count("flags")), total=tally.samples),
+        "reasons": cells.rows(parts(tally.count("reasons")), total=tally.samples),
+        "sites": [_site(tally, rsid, cells) for rsid in rsids()],
+        "strata": [found for item in tally.dividing if (found := _strata(tally, item, cells))],
+        "distributions": _distributions(tally, cells),
+    }
+
+
+def _singles(tally: Tally, overview: Overview) -> Object:
+    """Return all that names single samples and files."""
+    limit = page_limits().max_listed
+    return {
+        "undetermined": [to_builtins(item) for item in tally.open],
+        "ambiguous": [to_builtins(item) for item in tally.ambiguous],
         "duplicates": {
             "count": tally.duplicated,
-            "listed": [to_builtins(item) for item in tally.duplicates[:limit]],
+            "listed": [to_builtins(item) for item in tally.duplicates],
         },
-        "failures": [to_builtins(item) for item in failures[:limit]],
+        "failures": [to_builtins(item) for item in overview.failures[:limit]],
+        "joined": list(overview.joined[:limit]),
         "rows": tally.rows,
-        "min_cell": page.min_cell,
-    }
-    found["alarms"] = alarms(found, same_twice=sum(item.same_genotypes for item in tally.duplicates))
-    return hidden(found, page.min_cell) if page.min_cell else found
-
-
-def _label(population: str) -> str:
-    return next((item.label for item in populations() if item.name == population), population)
-
-
-def _shares(counts: Counter[tuple[str, ...]], order: Sequence[str] = ()) -> list[Object]:
-    """Return counts with share and interval: in the order that is given, else the most frequent first."""
-    total = sum(counts.values())
-    flat = {name: number for (name,), number in counts.items()}
-    names = order or sorted(flat, key=lambda name: (-flat[name], name))
-    return [_share(name, flat.get(name, 0), total) for name in names]
-
-
-def _share(name: str, count: int, total: int) -> Object:
-    low, high = wilson(count, total)
-    return {
-        "name": name,
-        "count": count,
-        "share": _round(count / total) if total else None,
-        "low": _round(low),
-        "high": _round(high),
     }
 
 
-def _round(value: float) -> float:
-    return float(f"{value:.6g}")
-
-
-def _diplotypes(tally: Tally, population: str) -> list[Object]:
-    """Return the determined diplotypes as shares of all determined, beside what the population expects."""
-    counts = {name: number for (name,), number in tally.count("diplotype").items() if name}
-    total = sum(counts.values())
-    expected = diplotype_prior(population)
+def _diplotypes(tally: Tally, expected: Expected, cells: Cells) -> list[Object]:
+    """Return the determined diplotypes as shares of all determined, beside what is expected."""
+    counts = flat(tally.count("diplotype"))
+    del counts[""]
+    names = [diplotype_name(pair) for pair in diplotypes()]
     return [
-        {**_share(name, counts.get(name, 0), total), "expected": _round(share)}
-        for name, share in zip(map(diplotype_name, diplotypes()), expected, strict=True)
+        row | {"expected": rounded(share)}
+        for row, share in zip(cells.rows(counts, names), expected.diplotypes, strict=True)
     ]
 
 
-def _haplotypes(tally: Tally, population: str) -> list[Object]:
-    counts: Counter[str] = Counter()
-    for (diplotype,), number in tally.count("diplotype").items():
-        for name in diplotype.split("/") if diplotype else ():
-            counts[name] += number
-    total = sum(counts.values())
-    expected = haplotype_frequencies(population)
+def _haplotypes(tally: Tally, expected: Expected, cells: Cells) -> list[Object]:
+    counts = flat(tally.count("diplotype"))
+    pairs = [(counts[diplotype_name(pair)], [item.name for item in pair]) for pair in diplotypes()]
+    whole = [(number, len(names)) for number, names in pairs]
     return [
-        {**_share(item.name, counts[item.name], total), "expected": _round(share)}
-        for item, share in zip(haplotypes(), expected, strict=True)
+        cells.weighted(item.name, [(number, names.count(item.name)) for number, names in pairs], whole)
+        | {"expected": rounded(share)}
+        for item, share in zip(haplotypes(), expected.haplotypes, strict=True)
     ]
 
 
-def _flags(tally: Tally) -> list[Object]:
-    counts: Counter[tuple[str, ...]] = Counter()
-    for (text,), number in tally.count("flags").items():
-        for code in text.split(";") if text else ():
-            counts[code,] += number
-    return [
-        _share(name, number, tally.samples)
-        for (name,), number in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    ]
-
-
-def _reasons(tally: Tally) -> list[Object]:
-    counts: Counter[str] = Counter()
-    for (text,), number in tally.count("reasons").items():
-        for code in text.split(";") if text else ():
-            counts[code] += number
-    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return [_share(name, number, tally.samples) for name, number in ordered]
-
-
-def _site(tally: Tally, rsid: str) -> Object:
-    states = tally.count(_STATES[rsid])
+def _site(tally: Tally, rsid: str, cells: Cells) -> Object:
+    states = _STATES[rsid]
     return {
         "rsid": rsid,
-        "states": _shares(states),
-        **_genotypes(tally.count(rsid, _STATES[rsid])),
+        "states": cells.rows(flat(tally.count(states))),
+        **_genotypes(tally.count(rsid, states), cells),
     }
 
 
-def _genotypes(counts: Counter[tuple[str, ...]]) -> Object:
+def _genotypes(counts: Mapping[tuple[str, ...], int], cells: Cells) -> Object:
     """Return what was observed at a site: genotypes, allele frequency, Hardy-Weinberg, and what is missing.
 
     `counts` by cell and state. Letters that were assumed are not observed.
@@ -163,72 +151,60 @@ def _genotypes(counts: Counter[tuple[str, ...]]) -> Object:
         if state in DETERMINED_STATES and len(cell) == 3 and set(alleles) <= {low, high}:
             observed[alleles.count(high)] += number
     total, known = sum(counts.values()), sum(observed)
-    frequency = _share(high, observed[1] + 2 * observed[2], 2 * known)
+    names = (f"{low}/{low}", f"{low}/{high}", f"{high}/{high}")
     return {
-        "samples": total,
-        "genotypes": {
-            f"{low}/{low}": observed[0],
-            f"{low}/{high}": observed[1],
-            f"{high}/{high}": observed[2],
-        },
-        "allele": frequency,
-        "missing": _share("missing", total - known, total),
-        "hardy_weinberg_p": _round(hardy_weinberg(*observed)) if known else None,
+        "samples": cells.count(total),
+        "genotypes": {name: cells.count(number) for name, number in zip(names, observed, strict=True)},
+        "allele": cells.weighted(
+            high, list(zip(observed, (0, 1, 2), strict=True)), [(number, 2) for number in observed]
+        ),
+        "missing": cells.row("missing", total - known, total),
+        "hardy_weinberg_p": cells.hardy_weinberg(observed),
     }
 
 
-def _stratum(tally: Tally, name: str) -> Object:
-    """Return statuses and sites by the values of one dividing column."""
-    statuses = tally.count(name, "e4_status")
-    sites = {rsid: tally.count(name, rsid, _STATES[rsid]) for rsid in rsids()}
-    values = sorted({value for value, _ in statuses})
-    return {
-        "column": name,
-        "values": [
-            {
-                "value": value,
-                "samples": sum(number for (own, _), number in statuses.items() if own == value),
-                "statuses": _shares(_of(statuses, value), [status.value for status in E4Status]),
-                "sites": [{"rsid": rsid, **_genotypes(_of(counts, value))} for rsid, counts in sites.items()],
-            }
-            for value in values
-        ],
-    }
+def _strata(tally: Tally, dividing: Dividing, cells: Cells) -> Object | None:
+    """Return statuses and sites by the values of one column; None where they are all the same.
+
+    Of a stratum too small to be shown not even the name is.
+    """
+    column = dividing.column
+    by_status = tally.count(column, "e4_status")
+    by_site = {rsid: tally.count(column, rsid, _STATES[rsid]) for rsid in rsids()}
+    sizes: Counter[str] = Counter()
+    for (value, _), number in by_status.items():
+        sizes[value] += number
+    if len(sizes) < 2:
+        return None
+    found = [
+        {
+            "value": value,
+            "samples": cells.count(sizes[value]),
+            "statuses": cells.rows(flat(_of(by_status, value)), _STATUSES),
+            "sites": [
+                {"rsid": rsid, **_genotypes(_of(counts, value), cells)} for rsid, counts in by_site.items()
+            ],
+        }
+        for value in sorted(sizes)
+        if cells.count(sizes[value]) is not None
+    ]
+    return {"column": dividing.name, "values": found, "left_out": len(sizes) > len(found)}
 
 
 def _of(counts: Mapping[tuple[str, ...], int], value: str) -> Counter[tuple[str, ...]]:
-    return Counter(
-        {
-            rest: number
-            for (own, *others), number in counts.items()
-            if own == value
-            for rest in [tuple(others)]
-        }
-    )
+    return Counter({tuple(rest): number for (own, *rest), number in counts.items() if own == value})
 
 
-def _distributions(tally: Tally) -> list[Object]:
-    limits = page_limits()
-    edges = {
-        "depth_1": limits.depth_bins,
-        "depth_2": limits.depth_bins,
-        "quality_1": limits.quality_bins,
-        "quality_2": limits.quality_bins,
-        "diplotype_probability": limits.probability_bins,
-    }
+def _distributions(tally: Tally, cells: Cells) -> list[Object]:
     return [
         {
             "name": name,
             "bins": [
-                {"from": edge, "count": int(count)}
-                for edge, count in zip(bins, tally.bins.get(name, np.zeros(len(bins))), strict=True)
+                {"from": edge, "count": cells.count(int(count))}
+                for edge, count in zip(edges, tally.bins.get(name, np.zeros(len(edges))), strict=True)
             ],
-            "unstated": tally.unstated[name],
+            "unstated": cells.count(tally.unstated[name]),
         }
-        for name, bins in edges.items()
+        for name in ("depth_1", "depth_2", "quality_1", "quality_2", "diplotype_probability")
+        for edges in [bin_edges(name)]
     ]
-
-
-def e4_of(haplotype_rows: Sequence[Object]) -> Object:
-    """Return the row of the counted haplotype."""
-    return next(row for row in haplotype_rows if row["name"] == counted_haplotype())

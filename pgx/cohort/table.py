@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from pgx.cohort import arrow
 from pgx.cohort.files import replacing
 from pgx.cohort.siteread import compact, first_of
+from pgx.cohort.strata import column_of
 from pgx.render.tsv import COLUMNS, row, safe_cell
 from pgx.report import Run, SampleReport
 
@@ -48,7 +49,10 @@ FACT_SCHEMA = pa.schema([(name, fact_type(name)) for name in FACTS])
 
 
 def facts_of(run: Run, report: SampleReport) -> list[object]:
-    """Return the facts of one sample, in the order of `FACTS`; None is empty."""
+    """Return the facts of one sample, in the order of `FACTS`; None is empty.
+
+    `best` is None where no site was used: the most probable diplotype is then that of the population.
+    """
     first, second = report.sites
     copies = report.genotype.e4_copies_posterior
     cells: list[object] = list(row(run, report))
@@ -62,7 +66,7 @@ def facts_of(run: Run, report: SampleReport) -> list[object]:
         second.depth,
         first.genotype_quality,
         second.genotype_quality,
-        report.genotype.best_diplotype,
+        report.genotype.best_diplotype if any(site.basis is not None for site in report.sites) else None,
         ";".join(report.genotype.not_determined_because),
     ]
 
@@ -130,7 +134,7 @@ class TableWriter:
     """Writes samples.tsv and samples.parquet together, chunk by chunk."""
 
     def __init__(self, tsv: Path, parquet: Path, carried: Sequence[str]) -> None:
-        self._names = (*COLUMNS, *carried)
+        self._columns = (*COLUMNS, *map(column_of, carried))
         self._schema = output_schema(carried)
         self._beside = ThreadPoolExecutor(max_workers=1)  # Arrow packs Parquet while the lines are joined
         self._text = tsv.open("wb")
@@ -142,7 +146,7 @@ class TableWriter:
 
     def write(self, table: pa.Table) -> None:
         """Add the rows of `table`, which has the columns of both files at least."""
-        columns = [_single(table.column(name)) for name in self._names]
+        columns = [_single(table.column(name)) for name in self._columns]
         texts = [_float_texts(each) if pa.types.is_floating(each.type) else None for each in columns]
         written = self._beside.submit(self._write_parquet, columns, texts)
         self._text.write(_lines(columns, texts))

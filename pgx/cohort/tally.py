@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,28 +14,42 @@ from msgspec import Struct
 from pgx.cohort import arrow
 from pgx.cohort.rules import page_limits
 from pgx.cohort.siteread import compact, first_of
+from pgx.cohort.strata import POPULATION, Dividing
 from pgx.sites import rsids
 
 #: What a sample is counted by, before the columns that divide the cohort.
 PROFILE = (
-    *rsids(), "diplotype", "e4_status", "state_1", "state_2", "assembly", "conclusion", "flags", "reasons"
+    *rsids(), "diplotype", "e4_status", "state_1", "state_2", "assembly", "conclusion", "flags", "reasons",
+    POPULATION,
 )  # fmt: skip
 _SHOWN = (
-    "sample", "input", "best", "diplotype", "diplotype_probability", "e4_status", "reasons", *rsids(), "flags"
+    "sample", "input", "diplotype", "diplotype_probability", "e4_status", *rsids(), "flags"
 )  # fmt: skip
-
+_OPEN = ("sample", "input", "best", "diplotype_probability", "e4_status", "reasons", "state_1", "state_2")
+_AMBIGUOUS = "ambiguous-phase"
+_MINOR = "minor"
+_NUMBERS = ("depth_1", "depth_2", "quality_1", "quality_2", "diplotype_probability")
 _KINDS: dict[pa.DataType, type[np.generic]] = {pa.float64(): np.float64, pa.int32(): np.int32}
 
 
 class Open(Struct, frozen=True, kw_only=True):
-    """A sample whose diplotype or status is not determined."""
+    """A sample whose diplotype or status is not determined, or could be read in another way.
+
+    Attributes
+    ----------
+    best, diplotype_probability
+        The most probable diplotype; None where no site could be used, so that only a prior speaks.
+    states
+        Of both sites.
+    """
 
     sample: str
     input: str
-    best: str
-    diplotype_probability: float
+    best: str | None
+    diplotype_probability: float | None
     e4_status: str
     reasons: tuple[str, ...]
+    states: tuple[str, str]
 
 
 class Duplicate(Struct, frozen=True, kw_only=True):
@@ -46,14 +61,14 @@ class Duplicate(Struct, frozen=True, kw_only=True):
 
 
 def _is_minor(flags: str | None) -> bool:
-    return "minor" in (flags or "").split(";")
+    return _MINOR in (flags or "").split(";")
 
 
 def _without_minor(row: dict[str, object]) -> dict[str, object]:
     """Return a row of the page's sample table; of a minor only the name, the input and the flag."""
     if not _is_minor(str(row["flags"] or "")):
         return row
-    kept = {"sample": row["sample"], "input": row["input"], "flags": "minor"}
+    kept = {"sample": row["sample"], "input": row["input"], "flags": _MINOR}
     return {name: kept.get(name) for name in row}
 
 
@@ -66,18 +81,22 @@ class Tally:
         Samples by the values of `PROFILE` and the dividing columns.
     bins
         For depth and quality of each site, and for the probability: samples a bin.
+    open, ambiguous
+        Samples that are not determined; that are, but have another reading. The first of each.
     """
 
-    def __init__(self, dividing: Sequence[str], *, inputs: int, rows: int = 0) -> None:
+    def __init__(self, dividing: Sequence[Dividing], *, inputs: int, rows: int = 0) -> None:
         self.dividing = tuple(dividing)
         self.samples = 0
         self.profiles: Counter[tuple[str, ...]] = Counter()
         self.bins: dict[str, npt.NDArray[np.int64]] = {}
         self.unstated: Counter[str] = Counter()
         self.open: list[Open] = []
+        self.ambiguous: list[Open] = []
         self.duplicates: list[Duplicate] = []
         self.duplicated = 0
         self.rows: list[dict[str, object]] = []
+        self._columns = tuple(dict.fromkeys([*PROFILE, *(item.column for item in dividing)]))
         self._wanted_rows = rows
         self._seen: dict[str, tuple[str, str]] | None = {} if inputs > 1 else None
 
@@ -85,22 +104,21 @@ class Tally:
         """Count the samples of a chunk."""
         self.samples += table.num_rows
         self._profile(table)
-        limits = page_limits()
-        for name in ("depth_1", "depth_2"):
-            self._bin(name, table, limits.depth_bins)
-        for name in ("quality_1", "quality_2"):
-            self._bin(name, table, limits.quality_bins)
-        self._bin("diplotype_probability", table, limits.probability_bins)
-        self._note_open(table, limits.max_listed)
+        for name in _NUMBERS:
+            self._bin(name, table)
+        reasons = _having(table, "reasons", bool)
+        flagged = _having(table, "flags", lambda text: _AMBIGUOUS in text.split(";"))
+        self._note(self.open, table, reasons)
+        self._note(self.ambiguous, table, flagged & ~reasons)
         if len(self.rows) < self._wanted_rows:
             more = table.slice(0, self._wanted_rows - len(self.rows)).select(list(_SHOWN))
             self.rows += [_without_minor(row) for row in more.to_pylist()]
         if self._seen is not None:
-            self._note_names(table, limits.max_listed)
+            self._note_names(self._seen, table)
 
     def _profile(self, table: pa.Table) -> None:
         joined = np.zeros(table.num_rows, dtype=np.int64)
-        columns = [_single(table.column(name)) for name in (*PROFILE, *self.dividing)]
+        columns = [_single(table.column(name)) for name in self._columns]
         for column in columns:
             indices = column.indices
             codes = np.where(arrow.valid(indices), arrow.values(indices, np.int32).astype(np.int64) + 1, 0)
@@ -109,51 +127,72 @@ class Tally:
         for row, count in zip(first_of(joined).tolist(), np.bincount(joined).tolist(), strict=True):
             self.profiles[tuple(column[row].as_py() or "" for column in columns)] += count
 
-    def _bin(self, name: str, table: pa.Table, edges: Sequence[float]) -> None:
+    def _bin(self, name: str, table: pa.Table) -> None:
+        edges = bin_edges(name)
         column = _single(table.column(name))
-        known = arrow.values(column, _KINDS[column.type])[arrow.valid(column)]
-        self.unstated[name] += column.null_count
+        valid = arrow.valid(column)
+        if name == "diplotype_probability":  # without a site in use it is a prior, which tells of nobody
+            valid &= _having(table, "best", bool)
+        known = arrow.values(column, _KINDS[column.type])[valid]
+        self.unstated[name] += table.num_rows - len(known)
         places = np.searchsorted(np.array(edges), known, side="right") - 1
         counted = np.bincount(np.maximum(places, 0), minlength=len(edges))
         self.bins[name] = self.bins.get(name, np.zeros(len(edges), dtype=np.int64)) + counted
 
-    def _note_open(self, table: pa.Table, limit: int) -> None:
-        if len(self.open) >= limit:
-            return
-        reasons = _single(table.column("reasons"))
-        stated = np.array([bool(text) for text in reasons.dictionary.to_pylist()] or [False])
-        rows = np.flatnonzero(stated[arrow.values(reasons.indices, np.int32)])
-        for row in rows[: limit - len(self.open)].tolist():
-            if _is_minor(table.column("flags")[row].as_py()):
-                continue
-            cells = {name: table.column(name)[row].as_py() for name in Open.__struct_fields__}
-            cells["reasons"] = tuple(cells["reasons"].split(";"))
-            cells["diplotype_probability"] = float(f"{cells['diplotype_probability']:.10g}")
-            self.open.append(Open(**cells))
+    def _note(self, found: list[Open], table: pa.Table, rows: npt.NDArray[np.bool_]) -> None:
+        """Note samples by name up to the limit; nothing of a minor."""
+        for row in np.flatnonzero(rows).tolist():
+            if len(found) >= page_limits().max_listed:
+                return
+            if not _is_minor(table.column("flags")[row].as_py()):
+                found.append(_open({name: table.column(name)[row].as_py() for name in _OPEN}))
 
-    def _note_names(self, table: pa.Table, limit: int) -> None:
-        seen = self._seen
-        if seen is None:
-            return
+    def _note_names(self, seen: dict[str, tuple[str, str]], table: pa.Table) -> None:
         columns = [table.column(name).to_pylist() for name in ("sample", "input", *rsids())]
-        for name, source, first, second in zip(*columns, strict=True):
-            genotypes = f"{first} {second}"
-            before = seen.setdefault(name, (source, genotypes))
-            if before[0] is source and before[1] is genotypes:
+        for name, source, *genotypes in zip(*columns, strict=True):
+            before = seen.get(name)
+            if before is None:
+                seen[name] = source, " ".join(genotypes)
                 continue
             self.duplicated += 1
-            if len(self.duplicates) < limit:
+            if len(self.duplicates) < page_limits().max_listed:
+                same = before[1] == " ".join(genotypes)
                 self.duplicates.append(
-                    Duplicate(sample=name, inputs=(before[0], source), same_genotypes=before[1] == genotypes)
+                    Duplicate(sample=name, inputs=(before[0], source), same_genotypes=same)
                 )
 
     def count(self, *names: str) -> Counter[tuple[str, ...]]:
         """Return samples by the values of some columns of the profile."""
-        places = [(*PROFILE, *self.dividing).index(name) for name in names]
+        places = [self._columns.index(name) for name in names]
         found: Counter[tuple[str, ...]] = Counter()
         for profile, number in self.profiles.items():
             found[tuple(profile[place] for place in places)] += number
         return found
+
+
+def bin_edges(name: str) -> tuple[float, ...]:
+    """Return the lower edges of the bins of a number."""
+    limits = page_limits()
+    if name.startswith("depth"):
+        return limits.depth_bins
+    return limits.quality_bins if name.startswith("quality") else limits.probability_bins
+
+
+def _having(table: pa.Table, name: str, wanted: Callable[[str], bool]) -> npt.NDArray[np.bool_]:
+    """Say in which rows the text of a column is wanted; an empty one never is."""
+    column = _single(table.column(name))
+    good = np.array([bool(text) and wanted(text) for text in column.dictionary.to_pylist()] or [False])
+    indices = column.indices
+    codes = np.where(arrow.valid(indices), arrow.values(indices, np.int32), 0)
+    return np.asarray(good[codes] & arrow.valid(indices))
+
+
+def _open(cells: dict[str, Any]) -> Open:
+    probability = cells.pop("diplotype_probability")
+    states = (cells.pop("state_1"), cells.pop("state_2"))
+    reasons = tuple(part for part in (cells.pop("reasons") or "").split(";") if part)
+    known = None if cells["best"] is None else float(f"{probability:.10g}")
+    return Open(**cells, diplotype_probability=known, reasons=reasons, states=states)
 
 
 def _single(column: pa.ChunkedArray) -> pa.Array:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import traceback
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -13,8 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pgx import evidence, provenance, reference
-from pgx.cohort.plan import Failure, Job, text_digest
-from pgx.cohort.state import Result, StoredSample
+from pgx.cohort.model import Failure, Job, Result, StoredSample, text_digest
 from pgx.errors import PgxError
 from pgx.evidence import ContextItem, Response
 from pgx.report import SCHEMA_VERSION, Run, SampleReport
@@ -60,8 +60,13 @@ def failed(job: Job, failure: Failure) -> Result:
 
 def failed_by(job: Job, error: PgxError) -> Result:
     """Return the result of an input that raised `error`."""
-    where = f"{error.where}: " if error.where and error.where != job.path else ""
-    return failed(job, Failure(input=job.path, error=where + error.what, cure=error.cure))
+    return failed(job, failure_of(job.path, error))
+
+
+def failure_of(path: str, error: PgxError) -> Failure:
+    """Return the failure of an input that raised `error`."""
+    where = f"{error.where}: " if error.where and error.where != path else ""
+    return Failure(input=path, error=where + error.what, cure=error.cure)
 
 
 def recipe(options: Options) -> str:
@@ -146,6 +151,7 @@ def result_of_content(job: Job, content: VcfContent, *, arrays_from: int = ARRAY
         fingerprint=fingerprint(job.path),
         run=msgspec.json.encode(ready.run),
         samples=len(ready.columns),
+        assembly=ready.run.input.assembly,
         name_digest=names,
     )
     if len(ready.columns) >= arrays_from:
@@ -160,8 +166,10 @@ def _with_reports(result: Result, ready: Prepared) -> Result:
 
     parts: dict[str, bytes] = {}
     rows = []
+    statuses: Counter[str] = Counter()
     for column, name in ready.columns:
         report = ready.report(column, name)
+        statuses[report.genotype.e4_status] += 1
         rows.append(
             StoredSample(
                 name=name,
@@ -169,7 +177,7 @@ def _with_reports(result: Result, ready: Prepared) -> Result:
                 report=_pack(report, parts),
             )
         )
-    return replace(result, rows=tuple(rows), parts=parts)
+    return replace(result, rows=tuple(rows), parts=parts, statuses=statuses)
 
 
 def _pack(report: SampleReport, parts: dict[str, bytes]) -> bytes:

@@ -11,20 +11,25 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pgx.calling import Reason
 from pgx.render.html import TEMPLATES, environment
-from pgx.wording import greek, percent, wording
+from pgx.sites import rsids
+from pgx.wording import Wording, greek, percent, rounded_percent, wording
 
 Object = Mapping[str, Any]
-_PLOTTED = 10
+_SITE_REASONS = (Reason.SITE_UNUSED.value, Reason.HALF_CALL.value)
+_USED = frozenset({"called", "reference-block", "callable-region"})
+_BAR = 160  # pixels that the greatest share of a table takes
 
 
 def page(summary: Object) -> str:
-    """Return index.html. Plots are drawn by macros of the template, each beside its numbers."""
+    """Return index.html. Plots are drawn in the rows of the tables that hold their numbers."""
     from markupsafe import Markup  # noqa: PLC0415 - belongs to jinja2, which costs time to import
 
     style, style_hash = _asset("cohort.css")
     script, script_hash = _asset("cohort.js")
     words = wording()
+    with_script = bool(summary["rows"])
     return (
         environment()
         .get_template("cohort.html.j2")
@@ -32,19 +37,23 @@ def page(summary: Object) -> str:
             lang=words.language,
             s=summary,
             say=functools.partial(words.say, "cohort"),
-            word=functools.partial(_word, words.topics),
+            word=functools.partial(_word, words),
             greek=greek,
             style=Markup(style),  # noqa: S704 - our own file
-            script=Markup(script) if summary["rows"] else "",  # noqa: S704 - our own file
+            script=Markup(script) if with_script else "",  # noqa: S704 - our own file
             style_hash=style_hash,
-            script_hash=script_hash if summary["rows"] else "",
+            script_hash=script_hash if with_script else "",
             number=_number,
             percent=_percent,
-            total=_total,
-            cures=_cures(summary, words.topics["cohort"]),
-            status_known=_known(summary),
-            scale=_scale,
-            label=_bin_label,
+            exact=percent,
+            interval=_interval,
+            headline=_headline(summary),
+            carriers=_carriers,
+            why=functools.partial(_why, words),
+            settles=functools.partial(_settles, words),
+            bars=_bars,
+            bins=_bins,
+            bar_width=_BAR,
         )
     )
 
@@ -56,8 +65,9 @@ def _asset(name: str) -> tuple[str, str]:
     return text, f"sha256-{digest}"
 
 
-def _word(topics: Mapping[str, Mapping[str, str]], topic: str, key: str) -> str:
-    return topics.get(topic, {}).get(key, key)
+def _word(words: Wording, topic: str, key: str) -> str:
+    """Return the words for a code; a code without words stands for itself."""
+    return words.topics.get(topic, {}).get(key, key)
 
 
 def _number(count: int | None) -> str:
@@ -68,44 +78,97 @@ def _number(count: int | None) -> str:
 
 
 def _percent(share: float | None) -> str:
-    if share is None:
-        return "–"
-    return "0 %" if share == 0 else "100 %" if share == 1 else percent(share)
+    return "–" if share is None else rounded_percent(share)
 
 
-def _total(rows: Sequence[Object]) -> int | None:
-    """Return the sum of the counts of rows; None where one is hidden."""
-    counts = [row["count"] for row in rows]
-    return None if None in counts else sum(counts)
+def _interval(row: Object) -> str:
+    return "–" if row["share"] is None else f"{_percent(row['low'])} – {_percent(row['high'])}"
 
 
-def _known(summary: Object) -> Object:
-    """Return carriers and samples with a determined status, for the headline."""
-    counts = {row["name"]: row["count"] for row in summary["statuses"]}
+def _carriers(statuses: Sequence[Object]) -> Object:
+    """Return carriers among the samples with a determined status; None where a count is hidden."""
+    counts = {row["name"]: row["count"] for row in statuses}
     carriers = [counts.get(name, 0) for name in ("heterozygous", "homozygous", "carrier")]
     known = [*carriers, counts.get("non-carrier", 0)]
     if None in known:
-        return {"carriers": None, "known": None, "share": None}
+        return {"count": None, "known": None, "share": None}
+    share = sum(carriers) / sum(known) if sum(known) else None
+    return {"count": sum(carriers), "known": sum(known), "share": share}
+
+
+def _headline(summary: Object) -> Object:
+    """Return the numbers at the head of the page; None where one is hidden."""
+    counts = [row["count"] for row in summary["diplotypes"]]
+    determined = None if None in counts else sum(counts)
+    samples = summary["samples"]
+    share = min(1.0, determined / samples) if determined is not None and samples else None
     return {
-        "carriers": sum(carriers),
-        "known": sum(known),
-        "share": sum(carriers) / sum(known) if sum(known) else None,
+        "determined": determined,
+        "share": share,
+        "carriers": _carriers(summary["statuses"]),
+        "indeterminate": next(r for r in summary["statuses"] if r["name"] == "indeterminate"),
     }
 
 
-def _cures(summary: Object, words: Mapping[str, str]) -> str:
-    found = [words.get(f"cure_{row['name']}", row["name"]) for row in summary["reasons"]]
-    return "; ".join(found)
+def _why(words: Wording, sample: Object) -> str:
+    """Say why a sample is not determined: which site could not be read, or what else is the matter."""
+    found = []
+    for reason in sample["reasons"]:
+        if reason in _SITE_REASONS:
+            unread = [
+                f"{rsid}: {_word(words, 'state', state)}"
+                for rsid, state in zip(rsids(), sample["states"], strict=True)
+                if state not in _USED
+            ]
+            found += unread or [words.say("cohort_reason", reason)]
+        else:
+            found.append(words.say("cohort_reason", reason))
+    return "; ".join(dict.fromkeys(found))
 
 
-def _scale(rows: Sequence[Object], *keys: str) -> float:
-    """Return the greatest share of rows, at least one hundredth, for the length of bars."""
-    return max([row[key] or 0.0 for row in rows for key in keys] + [0.01])
+def _settles(words: Wording, reasons: Sequence[str]) -> str:
+    """Say what would settle a sample."""
+    return "; ".join(dict.fromkeys(words.say("cohort", f"cure_{reason}") for reason in reasons))
 
 
-def _bin_label(bins: Sequence[Object], index: int) -> str:
-    low = f"{bins[index]['from']:g}"
-    return f"≥ {low}" if index + 1 == len(bins) else f"{low} – {bins[index + 1]['from']:g}"
+def _bars(rows: Sequence[Object], *, expected: bool = False) -> list[Object]:
+    """Return rows with the lengths of their bars, whiskers and marks in pixels."""
+    keys = ("share", "high", "expected") if expected else ("share",)
+    top = max([row[key] or 0.0 for row in rows for key in keys if row["share"] is not None] + [0.01])
+    scale = _BAR / top
+    return [
+        dict(row)
+        | {
+            "bar": None if row["share"] is None else round(scale * row["share"], 1),
+            "reach": [round(scale * row[key], 1) for key in ("low", "high")]
+            if expected and row["share"] is not None
+            else None,
+            "mark": round(scale * min(row["expected"], top), 1) if expected else None,
+        }
+        for row in rows
+    ]
+
+
+def _bins(distribution: Object) -> list[Object]:
+    """Return the bins of a distribution as rows: label, count, share."""
+    bins = distribution["bins"]
+    total = sum(item["count"] or 0 for item in bins)
+    rows = []
+    for index, item in enumerate(bins):
+        high = bins[index + 1]["from"] if index + 1 < len(bins) else None
+        label = _bin_label(item["from"], high, whole=distribution["name"].startswith("depth"))
+        share = item["count"] / total if item["count"] is not None and total else None
+        rows.append({"name": label, "count": item["count"], "share": share})
+    return _bars(rows)
+
+
+def _bin_label(low: float, high: float | None, *, whole: bool) -> str:
+    """Return what a bin holds, from `low` to below `high`; of whole numbers the last one is named."""
+    if high is None:
+        return f"≥ {low:g}"
+    if not whole:
+        return f"{low:g} – < {high:g}"
+    return f"{low:g}" if high == low + 1 else f"{low:g} – {high - 1:g}"
 
 
 def multiqc(summary: Object) -> dict[str, Any]:
@@ -119,5 +182,5 @@ def multiqc(summary: Object) -> dict[str, Any]:
         "description": f"ε4 statuses of {_number(summary['samples'])} samples.",
         "plot_type": "table",
         "pconfig": {"id": "pgx_apoe_table", "title": "pgx: APOE ε4 status", "namespace": "pgx"},
-        "data": {"cohort": row},
+        "data": {"cohort": {name: count for name, count in row.items() if count is not None}},
     }

@@ -2,7 +2,7 @@
 
 from pgx.report.appendix import appendix
 from pgx.report.assemble import assemble, general_limits
-from pgx.report.minors import mark_minors
+from pgx.report.minors import is_minor, mark_minors
 from pgx.report.model import (
     SCHEMA_VERSION,
     AppendixItem,
@@ -46,6 +46,7 @@ __all__ = [
     "assemble",
     "from_json",
     "general_limits",
+    "is_minor",
     "mark_minors",
     "to_dict",
 ]

@@ -25,15 +25,19 @@ def mark_minors(
     created
         The time of the run as `Run.created` has it; the age is that of this day.
     """
-    today = datetime.date.fromisoformat(created[:10])
-    limit = evidence.load().rules.minor_age_years
     for report in reports:
         born = birth_dates.get(report.sample)
-        if born is None or report.patient.minor or _years(born, today) >= limit:
+        if born is None or report.patient.minor or not is_minor(born, created=created):
             yield report
             continue
         flag = Flag(code="minor", severity=severities()["minor"], message=wording().say("flag", "minor"))
         yield replace(report, flags=(flag, *report.flags), patient=replace(report.patient, minor=True))
+
+
+def is_minor(born: datetime.date, *, created: str) -> bool:
+    """Say whether somebody born on that day was under age at the time of a run (`Run.created`)."""
+    today = datetime.date.fromisoformat(created[:10])
+    return _years(born, today) < evidence.load().rules.minor_age_years
 
 
 def _years(born: datetime.date, today: datetime.date) -> int:

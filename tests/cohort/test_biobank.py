@@ -10,7 +10,7 @@ from vcf_builder import block, site, write_vcf
 
 from pgx.cohort import table
 from pgx.cohort.biobank import StoredInput, report_of, unpack_texts
-from pgx.cohort.plan import Job
+from pgx.cohort.model import Job
 from pgx.cohort.work import result_of_content
 from pgx.errors import PgxError
 from pgx.single import Options, prepare

@@ -309,10 +309,10 @@ def test_the_manifest_gives_options_and_columns(tmp_path):
     assert [row["error"] for row in rows_of(tmp_path / "out" / "failures.tsv")] == [
         "no such file", "no sample 'nobody'", "line 7 of the manifest: unknown assembly 'GRCh99'"
     ]  # fmt: skip
-    run_again = one_report(tmp_path / "out", "B")[0]
-    assert run_again.parameters.population == "EUR"
+    assert one_report(tmp_path / "out", "B").run.parameters.population == "EUR"
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
-    assert [stratum["column"] for stratum in summary["strata"]] == ["batch", "site of care"]
+    # everybody has a "site of care" of their own, so it divides nothing
+    assert [stratum["column"] for stratum in summary["strata"]] == ["batch", "population"]
 
 
 def test_a_sample_that_comes_twice_is_named(tmp_path, run_pgx):
@@ -321,8 +321,15 @@ def test_a_sample_that_comes_twice_is_named(tmp_path, run_pgx):
     outcome = run_pgx("cohort", tmp_path, "-o", tmp_path / "out")
     assert outcome.exit_code == 0
     assert "came more than once: P00001" in outcome.stderr
-    with pytest.raises(SampleError, match="several inputs"):
+    with pytest.raises(SampleError, match=r"comes 2 times .*a\.vcf.*b\.vcf.*--input"):
         one_report(tmp_path / "out", "P00001")
+    for name in ("a", "b"):
+        which = ("--sample", "P00001", "--input", tmp_path / f"{name}.vcf")
+        found = run_pgx("report", tmp_path / "out", *which, "-f", "json")
+        assert json.loads(found.stdout)["input"]["path"] == str(tmp_path / f"{name}.vcf")
+    refused = run_pgx("report", tmp_path / "out", "--sample", "P00001", "--input", "c.vcf")
+    assert refused.exit_code == 3
+    assert "no sample 'P00001' from 'c.vcf'" in refused.stderr
 
 
 def test_blocks_of_one_sample_set_are_joined(tmp_path):
@@ -339,9 +346,12 @@ def test_blocks_of_one_sample_set_are_joined(tmp_path):
         assert (outcome.samples, outcome.duplicated) == (4, 0)
     wanted, found = (rows_of(tmp_path / name / "samples.tsv") for name in ("one", "two"))
     assert [row | {"input": ""} for row in found] == [row | {"input": ""} for row in wanted]
-    assert (
-        one_report(tmp_path / "two", "S2")[1][0].genotype == one_report(tmp_path / "one", "S2")[1][0].genotype
-    )
+    both = [one_report(tmp_path / name, "S2") for name in ("one", "two")]
+    assert both[0].report.genotype == both[1].report.genotype
+    assert both[1].run.input.path == f"{tmp_path / 'block1.vcf'} + {tmp_path / 'block2.vcf'}"
+    assert outcome.joined == (both[1].run.input.path,)
+    page = (tmp_path / "two" / "index.html").read_text()
+    assert "Inputs that were joined by sample" in page
 
 
 def test_reports_again_from_what_is_stored(tmp_path, run_pgx, monkeypatch):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import tomllib
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,7 +14,6 @@ from vcf_builder import site, write_vcf
 
 from cohort.conftest import records
 from pgx.cohort import CohortOptions, plan_inputs, run_cohort
-from pgx.cohort.hiding import hidden
 from pgx.cohort.outputs import PageOptions
 from pgx.cohort.statistics import hardy_weinberg, wilson
 from pgx.single import Options
@@ -150,52 +150,130 @@ def test_hardy_weinberg_is_an_alarm(tmp_path):
 def test_undetermined_samples_come_with_what_settles_them(tmp_path):
     page = (cohort(tmp_path, [*USUAL, ((None, "0/0"), "b1")]) / "index.html").read_text()
     assert "an all-sites file, or typing of the site that could not be read" in page
-    assert "P008" in page
+    row = re.search(r'<tr><th scope="row">P008</th>.*?</tr>', page).group(0)
+    assert "rs429358: no record in the file" in row
+    assert "not determined" in row
 
 
-def test_small_counts_and_single_samples_are_hidden(tmp_path):
-    people = USUAL * 3 + [(E44, "b1"), ((None, "0/0"), "b3")]
-    folder = cohort(tmp_path, people, page=PageOptions(min_cell=5))
+def test_no_site_means_no_most_probable_diplotype(tmp_path):
+    folder = cohort(tmp_path, [*USUAL, ((None, None), "b1")])
+    (found,) = summary_of(folder)["undetermined"]
+    assert (found["best"], found["diplotype_probability"]) == (None, None)
+    assert found["states"] == ["absent", "absent"]
+    probability = summary_of(folder)["distributions"][-1]
+    assert probability["unstated"] == 1
+    assert sum(item["count"] for item in probability["bins"]) == len(USUAL)
+    row = re.search(r'<tr><th scope="row">P008</th>.*?</tr>', (folder / "index.html").read_text()).group(0)
+    assert "ε3/ε3" not in row
+    assert "%" not in row
+
+
+def test_what_has_another_reading_is_listed(tmp_path):
+    folder = cohort(tmp_path, [*USUAL, (("0/1", "0/1"), "b1")])
     found = summary_of(folder)
-    text = (
-        (folder / "summary.json").read_text()
-        + (folder / "index.html").read_text()
-        + (folder / "pgx_mqc.json").read_text()
-    )
-    assert not re.search(r"P0\d\d|\.vcf", text)
-    assert found["undetermined"] == found["failures"] == found["rows"] == []
-
-    def counts(value):
-        if isinstance(value, dict):
-            for key, item in value.items():
-                if key in {"count", "samples"} and isinstance(item, int):
-                    yield item
-                yield from counts(item)
-        elif isinstance(value, list):
-            for item in value:
-                yield from counts(item)
-
-    assert [count for count in counts(found) if 0 < count < 5] == []
-    assert all(n is None or n == 0 or n >= 5 for s in found["sites"] for n in s["genotypes"].values())
-    diplotypes = [row["count"] for row in found["diplotypes"]]
-    assert diplotypes.count(None) >= 2, "a single hidden count could be worked out from the total"
+    assert found["undetermined"] == []
+    assert [(item["sample"], item["best"]) for item in found["ambiguous"]] == [("P008", "e2/e4")]
+    assert "the letters fit another diplotype too" in (folder / "index.html").read_text()
 
 
-def test_a_single_hidden_count_takes_a_second_with_it():
-    rows = [
-        {"name": "a", "count": 3},
-        {"name": "b", "count": 50},
-        {"name": "c", "count": 9},
-        {"name": "d", "count": 0},
+def test_no_code_of_the_program_is_shown(tmp_path):
+    odd = [(None, "0/0"), ("0/1", "0/1"), (None, None)]
+    page = (cohort(tmp_path, [*USUAL, *((pair, "b1") for pair in odd)]) / "index.html").read_text()
+    text = re.sub(r"<style>.*?</style>|<[^>]+>", " ", page, flags=re.DOTALL)
+    for code in ("site-unused", "absent-site", "ambiguous-phase", "one-site-inference", "prior-dependent"):
+        assert code not in text
+    assert not re.search(r"<t[dh][^>]*>(heterozygous|homozygous|indeterminate|non-carrier)</t", page)
+
+
+def test_words_for_every_reason_flag_and_alarm():
+    from pgx.calling import Reason
+    from pgx.cohort import alarms
+    from pgx.reference import root
+    from pgx.wording import wording
+
+    topics = wording().topics
+    assert set(topics["cohort_reason"]) == {reason.value for reason in Reason}
+    assert {key for key in topics["cohort"] if key.startswith("cure_")} == {f"cure_{r.value}" for r in Reason}
+    assert set(topics["flag_name"]) == set(tomllib.loads((root() / "flags.toml").read_text())["severity"])
+    named = {key.removeprefix("alarm_") for key in topics["cohort"] if key.startswith("alarm_")}
+    assert named == {key.removeprefix("shared_") for key in topics["cohort"] if key.startswith("shared_")}
+    source = Path(alarms.__file__).read_text()
+    assert all(f'"{code}"' in source or code in {"absent", "assumed_reference"} for code in named)
+
+
+def test_shares_are_rounded_and_never_to_nothing_or_all():
+    from pgx.wording import rounded_percent
+
+    shares = {0: "0 %", 1: "100 %", 0.0004: "0.04 %", 2 / 3: "66.7 %", 0.9995: "99.95 %", 0.999999: "99.99 %"}
+    assert {share: rounded_percent(share) for share in shares} == shares
+    assert rounded_percent(1e-9) == "less than 0.001 %"
+
+
+def test_each_population_expects_its_own(tmp_path):
+    from pgx.calling import haplotype_frequencies
+
+    rows = ["path\tpopulation\n"]
+    for number in range(8):
+        write_vcf(
+            tmp_path / f"p{number}.vcf", records=records(*E33), samples=[f"P{number}"], neighbours=False
+        )
+        rows.append(f"p{number}.vcf\t{'eas' if number < 2 else 'EUR'}\n")
+    (tmp_path / "m.tsv").write_text("".join(rows))
+    run_cohort(plan_inputs([], tmp_path / "m.tsv", Options()), tmp_path / "out", CohortOptions(jobs=1))
+    found = summary_of(tmp_path / "out")
+    assert found["population"] == {"name": "mixed", "label": "East Asian; European"}
+    expected = [
+        0.25 * eas + 0.75 * eur
+        for eas, eur in zip(haplotype_frequencies("EAS"), haplotype_frequencies("EUR"), strict=True)
     ]
-    base = {
-        "samples": 62,
-        "inputs": {"total": 9, "failed": 1},
-        "duplicates": {"count": 0, "listed": []},
-        "alarms": [],
-    }
-    found = hidden({**base, "statuses": rows}, 5)
-    assert [row["count"] for row in found["statuses"]] == [None, 50, None, 0]
+    assert [row["expected"] for row in found["haplotypes"]] == pytest.approx(expected, rel=1e-5)
+    assert sum(row["expected"] for row in found["diplotypes"]) == pytest.approx(1, rel=1e-5)
+    (stratum,) = found["strata"]
+    assert [(item["value"], item["samples"]) for item in stratum["values"]] == [("EAS", 2), ("EUR", 6)]
+
+
+def test_folders_and_files_are_batches(tmp_path):
+    for number in range(6):
+        folder = tmp_path / "in" / ("run1" if number < 4 else "run2")
+        folder.mkdir(parents=True, exist_ok=True)
+        write_vcf(folder / f"{number}.vcf", records=records(*E33), samples=[f"P{number}"], neighbours=False)
+    run_cohort(plan_inputs([str(tmp_path / "in")], None, Options()), tmp_path / "a", CohortOptions(jobs=1))
+    (stratum,) = summary_of(tmp_path / "a")["strata"]
+    assert stratum["column"] == "folder"
+    assert [(item["value"], item["samples"]) for item in stratum["values"]] == [("run1", 4), ("run2", 2)]
+    for plate in ("x", "y"):
+        names = [f"{plate}{number}" for number in range(6)]
+        write_vcf(tmp_path / f"{plate}.vcf", samples=names, neighbours=False)
+    inputs = [str(tmp_path / "x.vcf"), str(tmp_path / "y.vcf")]
+    run_cohort(plan_inputs(inputs, None, Options()), tmp_path / "b", CohortOptions(jobs=1))
+    (stratum,) = summary_of(tmp_path / "b")["strata"]
+    assert stratum["column"] == "input"
+    assert [item["samples"] for item in stratum["values"]] == [6, 6]
+
+
+def test_a_column_in_which_everybody_differs_divides_nothing(tmp_path):
+    people = [(pair, f"id{number}") for number, (pair, _) in enumerate(USUAL)]
+    assert summary_of(cohort(tmp_path, people))["strata"] == []
+
+
+def test_a_batch_far_from_the_others_is_an_alarm(tmp_path):
+    people = [(E33, "b1"), (E34, "b1"), (E33, "b1")] * 10 + [(E44, "b2")] * 25
+    assert "stratum_frequency" in codes(cohort(tmp_path, people))
+
+
+def test_an_unknown_column_is_refused_before_anything_is_done(tmp_path, run_pgx):
+    cohort(tmp_path, USUAL)
+    arguments = ("cohort", "--manifest", tmp_path / "m.tsv", "-o", tmp_path / "new", "--jobs", 1)
+    refused = run_pgx(*arguments, "--by", "plate")
+    assert refused.exit_code == 2
+    columns = "batch, population, assembly, indication, folder, input"
+    assert refused.stderr == f"error: --by plate: no such column. There are: {columns}\n"
+    assert not (tmp_path / "new").exists()
+    assert run_pgx(*arguments, "--by", "batch").exit_code == 0
+    assert [item["column"] for item in summary_of(tmp_path / "new")["strata"]] == ["batch"]
+    refused = run_pgx("merge", tmp_path / "new", "-o", tmp_path / "merged", "--by", "plate")
+    assert refused.exit_code == 2
+    assert "no such column" in refused.stderr
 
 
 def test_the_page_needs_nothing_from_outside(tmp_path):

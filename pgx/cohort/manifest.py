@@ -1,0 +1,210 @@
+"""The table of `--manifest`: a row an input or a sample, with options, facts for its report, and the rest.
+
+A row that cannot be used is a failure of its own, with its line; it never costs the rows beside it.
+"""
+
+from __future__ import annotations
+
+import csv
+import functools
+import itertools
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import msgspec
+from msgspec.structs import replace
+
+from pgx.builds import AUTO, find_assembly
+from pgx.cohort.model import Failure, Job
+from pgx.errors import NotFoundError, PgxError, UsageError
+from pgx.render.form import PatientMeta
+from pgx.render.tsv import COLUMNS
+from pgx.single import Options, check_options
+
+#: Columns that choose an input and its options.
+OPTION_COLUMNS = (
+    "path", "sample", "assembly", "population", "indication", "taking", "history", "age"
+)  # fmt: skip
+#: Columns that go to the head of a report.
+REPORT_COLUMNS = PatientMeta.__struct_fields__
+#: Of these, what tells of a person or of their request: it stays out of the tables and the page.
+PERSONAL_COLUMNS = frozenset(REPORT_COLUMNS) - {"specimen", "platform", "laboratory"}
+_LISTS = ("taking", "history")
+_TABLE = "Write a tab-separated table whose first line names its columns, `path` among them"
+_CORRECT = "Correct the manifest"
+
+
+class _RowError(Exception):
+    """Why a row cannot be used."""
+
+
+def jobs_of(manifest: Path, options: Options) -> tuple[list[Job], tuple[str, ...]]:
+    """Return the inputs of a manifest in order, and the names of the columns that are carried through.
+
+    Rows of one input with the same options make one job.
+
+    Raises
+    ------
+    UsageError, InputError
+        The table as a whole cannot be read.
+    """
+    rows = _read(manifest)
+    _, columns = next(rows)
+    if "path" not in columns:
+        raise UsageError("has no column `path`", where=str(manifest), cure=_TABLE)
+    carried = tuple(name for name in columns if name not in OPTION_COLUMNS and name not in PERSONAL_COLUMNS)
+    _check_names([*columns, *carried_names(carried)], set(carried), manifest)
+    jobs: dict[object, _Growing] = {}
+    for number, cells in rows:
+        row = dict(itertools.zip_longest(columns, cells[: len(columns)], fillvalue=""))
+        path = _beside(row["path"], manifest) if row["path"] else f"{manifest}:{number}"
+        try:
+            own, stated = _own_options(row, cells[len(columns) :], options), _stated(row)
+            jobs.setdefault((path, own), _Growing(path, own)).add(row, number, carried, stated)
+        except _RowError as error:
+            failure = Failure(input=path, error=f"line {number} of the manifest: {error}", cure=_CORRECT)
+            jobs[number] = _Growing(path, options, failure)
+    return [item.job() for item in jobs.values()], carried_names(carried)
+
+
+def _check_names(names: list[str], carried: set[str], manifest: Path) -> None:
+    """Refuse two columns of one name, in the manifest or in the tables."""
+    for name in names:
+        if names.count(name) > (2 if name in carried and name not in COLUMNS else 1):
+            raise UsageError(f"names the column '{name}' twice", where=str(manifest), cure=_TABLE)
+
+
+def carried_names(columns: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the names that carried columns have in the tables: none takes the name of a column of pgx."""
+    return tuple(f"manifest_{name}" if name in COLUMNS else name for name in columns)
+
+
+class _Growing:
+    """A job whose rows are still coming in."""
+
+    def __init__(self, path: str, options: Options, failure: Failure | None = None) -> None:
+        self._path, self._options, self._failure = path, options, failure
+        self._lines: dict[str, int] = {}
+        self._carried: dict[str, Mapping[str, str]] = {}
+        self._meta: dict[str, PatientMeta] = {}
+
+    def add(
+        self, row: Mapping[str, str], number: int, carried: tuple[str, ...], stated: PatientMeta | None
+    ) -> None:
+        """Take a row in; its sample must be new."""
+        name = row.get("sample", "")
+        if name in self._lines:
+            what = f"sample '{name}' of this input" if name else "this input"
+            raise _RowError(f"line {self._lines[name]} has {what} already")
+        self._lines[name] = number
+        names = carried_names(carried)
+        self._carried[name] = dict(zip(names, (row[column] for column in carried), strict=True))
+        if stated is not None:
+            self._meta[name] = stated
+
+    def job(self) -> Job:
+        """Return the job."""
+        return Job(
+            path=self._path,
+            options=replace(self._options, samples=() if "" in self._lines else tuple(self._lines)),
+            carried=self._carried if any(self._carried.values()) else {},
+            meta=self._meta,
+            failure=self._failure,
+        )
+
+
+def _read(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Yield the header and the rows with their line numbers, cells stripped, empty lines left out.
+
+    Raises
+    ------
+    InputError, UsageError
+        It cannot be read, is not UTF-8, is empty, or has a column without a name or a name twice.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as handle:
+            reader = csv.reader(handle, delimiter="\t")
+            lines = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
+    except OSError as error:
+        raise NotFoundError(
+            f"cannot be read ({error.strerror})", where=str(path), cure="Check the path"
+        ) from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UsageError("is not a table of text in UTF-8", where=str(path), cure=_TABLE) from error
+    lines = [(number, _trimmed(cells)) for number, cells in lines if any(cells)]
+    if not lines:
+        raise UsageError("is empty", where=str(path), cure=_TABLE)
+    columns = lines[0][1]
+    if "" in columns:
+        raise UsageError(f"column {columns.index('') + 1} has no name", where=str(path), cure=_TABLE)
+    yield from lines
+
+
+def _trimmed(cells: list[str]) -> list[str]:
+    """Return cells without empty ones at the end: spreadsheets like to leave tabs there."""
+    while cells and not cells[-1]:
+        cells = cells[:-1]
+    return cells
+
+
+def _beside(path: str, manifest: Path) -> str:
+    """Return a path of the manifest: relative ones are relative to the working folder, else to the table."""
+    if "://" in path or Path(path).is_absolute() or Path(path).exists():
+        return path
+    beside = manifest.parent / path
+    return str(beside) if beside.exists() else path
+
+
+def _own_options(row: Mapping[str, str], more: list[str], options: Options) -> Options:
+    """Return the options of a row, checked."""
+    if more:
+        raise _RowError("has more cells than there are columns")
+    if not row["path"]:
+        raise _RowError("has no path")
+    changes: dict[str, object] = {
+        name: row[name] for name in ("assembly", "population", "indication") if row.get(name)
+    }
+    changes |= {
+        name: tuple(part.strip() for part in row[name].split(",") if part.strip())
+        for name in _LISTS
+        if row.get(name)
+    }
+    if row.get("age"):
+        changes["age"] = _age(row["age"])
+    own = replace(options, **changes)
+    try:
+        _check(own)
+    except PgxError as error:
+        raise _RowError(error.what) from error
+    return own
+
+
+@functools.lru_cache(maxsize=4096)
+def _check(options: Options) -> None:
+    if options.assembly != AUTO:
+        find_assembly(options.assembly)
+    check_options(options)
+
+
+def _age(text: str) -> float:
+    try:
+        age = float(text)
+    except ValueError:
+        age = math.nan
+    if not 0 <= age < 150:
+        raise _RowError("has an age that is no number of years")
+    return age
+
+
+def _stated(row: Mapping[str, str]) -> PatientMeta | None:
+    """Return what a row states for the head of a report; None for nothing."""
+    fields = {name: row[name] for name in REPORT_COLUMNS if row.get(name)}
+    if not fields:
+        return None
+    stated = msgspec.convert(fields, PatientMeta)
+    try:
+        _ = stated.born
+    except ValueError as error:
+        raise _RowError("has a birth_date that is no date; write 1950-01-31") from error
+    return stated

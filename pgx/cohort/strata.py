@@ -1,0 +1,145 @@
+"""The columns that divide a cohort on its page: those of the manifest, and a few that pgx knows itself.
+
+In the table of facts a column of the manifest is called "manifest:NAME" and one that comes from the plan
+"plan:NAME", so that no name of a user can hide one of pgx.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from msgspec import Struct
+
+from pgx.calling import population_name
+from pgx.cohort.model import Job
+from pgx.cohort.rules import alarm_limits, page_limits
+from pgx.errors import UsageError
+
+POPULATION = "plan:population"
+ASSEMBLY = "assembly"
+INPUT = "input"
+_FOLDER = "plan:folder"
+_INDICATION = "plan:indication"
+#: What divides a cohort without a manifest, by the name that --by takes.
+_OWN = {
+    "population": POPULATION,
+    "assembly": ASSEMBLY,
+    "indication": _INDICATION,
+    "folder": _FOLDER,
+    "input": INPUT,
+}
+#: Names of files and folders stay out of a page that is shared.
+OF_FILES = frozenset({_FOLDER, INPUT})
+
+
+class Dividing(Struct, frozen=True, kw_only=True):
+    """A column that divides the cohort: its name on the page, and its column in the table of facts."""
+
+    name: str
+    column: str
+
+
+class Planned(Struct, frozen=True, kw_only=True):
+    """What is known of an input apart from its samples: the cells that all of them share."""
+
+    job: Job
+    samples: int
+    assembly: str
+
+
+def column_of(name: str) -> str:
+    """Return the column in the table of facts for a column of the manifest."""
+    return f"manifest:{name}"
+
+
+def plan_cells(job: Job, root: str) -> dict[str, str]:
+    """Return the cells that come from the plan; folders are named from `root` on."""
+    return {
+        POPULATION: population_name(job.options.population),
+        _INDICATION: job.options.indication or "",
+        _FOLDER: _folder(job.path)[len(root) :].strip("/") or ".",
+    }
+
+
+def common_folder(jobs: Iterable[Job]) -> str:
+    """Return what the folders of all inputs begin with."""
+    folders = {_folder(job.path) for job in jobs}
+    try:
+        return os.path.commonpath(folders)
+    except ValueError:  # none, or absolute ones and others
+        return ""
+
+
+def _folder(path: str) -> str:
+    return path.rpartition("/")[0] if "://" in path else str(Path(path).parent)
+
+
+def check_columns(by: Sequence[str], jobs: Sequence[Job], carried: Sequence[str]) -> None:
+    """Refuse columns that cannot divide the cohort, before anything is run.
+
+    Raises
+    ------
+    UsageError
+        There is no such column, or it has too many values for a page.
+    """
+    most = page_limits().max_by
+    for name in by:
+        if name not in carried and name not in _OWN:
+            known = ", ".join(dict.fromkeys([*carried, *_OWN]))
+            raise UsageError("no such column", where=f"--by {name}", cure=f"There are: {known}")
+        count = len(_carried_values(jobs, name) if name in carried else _own_values(jobs).get(_OWN[name], ()))
+        if count > most:
+            raise UsageError(
+                f"has {count} different values, and at most {most} fit on the page",
+                where=f"--by {name}",
+                cure="Name a column with fewer values",
+            )
+
+
+def choose(inputs: Sequence[Planned], carried: Sequence[str], by: Sequence[str]) -> tuple[Dividing, ...]:
+    """Return the columns that divide the cohort: those asked for, else all with few enough values.
+
+    A column in which every sample has a value of its own divides nothing, and names people.
+    """
+    if by:
+        return tuple(Dividing(name=name, column=_column(name, carried)) for name in dict.fromkeys(by))
+    jobs = [item.job for item in inputs]
+    samples = sum(item.samples for item in inputs)
+    values = {column_of(name): _carried_values(jobs, name) for name in carried}
+    values |= _own_values(jobs) | {ASSEMBLY: {item.assembly for item in inputs if item.assembly}}
+    names = {column_of(name): name for name in carried} | {
+        column: name for name, column in _OWN.items() if name not in carried
+    }
+    least = {INPUT: alarm_limits().batch_min_samples}  # files of one sample are no batches
+    return tuple(
+        Dividing(name=name, column=column)
+        for column, name in names.items()
+        if 1 < len(values[column]) <= page_limits().max_strata
+        and samples >= least.get(column, 1) * len(values[column])
+        and len(values[column]) < samples
+    )
+
+
+def _column(name: str, carried: Sequence[str]) -> str:
+    return column_of(name) if name in carried else _OWN[name]
+
+
+def _carried_values(jobs: Iterable[Job], name: str) -> set[str]:
+    """Return the values of a manifest column, no more than one above the most that a page takes."""
+    found: set[str] = set()
+    for job in jobs:
+        for cells in job.carried.values():
+            found.add(cells.get(name, ""))
+            if len(found) > page_limits().max_by:
+                return found
+    return found
+
+
+def _own_values(jobs: Sequence[Job]) -> dict[str, set[str]]:
+    good = [job for job in jobs if job.failure is None]
+    root = common_folder(good)
+    cells = [plan_cells(job, root) for job in good]
+    found = {column: {row[column] for row in cells} for column in (POPULATION, _INDICATION, _FOLDER)}
+    return found | {INPUT: {job.path for job in good}}

@@ -1,0 +1,221 @@
+"""The manifest: options, facts for reports, columns that are carried through, and rows that cannot be used."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import pytest
+from vcf_builder import site, write_vcf
+
+from cohort.conftest import records
+from pgx.cohort import CohortOptions, one_report, plan_inputs, run_cohort
+from pgx.cohort.manifest import PERSONAL_COLUMNS, REPORT_COLUMNS, jobs_of
+from pgx.errors import NotFoundError, UsageError
+from pgx.single import Options
+
+
+def rows_of(path):
+    with path.open(encoding="utf-8", newline="") as handle:
+        return list(csv.DictReader(handle, delimiter="\t", quoting=csv.QUOTE_NONE))
+
+
+def run(tmp_path, text, inputs=(), **options):
+    (tmp_path / "m.tsv").write_text(text)
+    plan = plan_inputs([str(item) for item in inputs], tmp_path / "m.tsv", Options())
+    return run_cohort(plan, tmp_path / "out", CohortOptions(jobs=1, **options))
+
+
+@pytest.fixture
+def two(tmp_path):
+    """Return a file with the samples A (e3/e3) and B (e3/e4)."""
+    return write_vcf(
+        tmp_path / "two.vcf",
+        samples=["A", "B"],
+        records=[site("rs429358", gt=["0/0", "0/1"]), site("rs7412")],
+        neighbours=False,
+    )
+
+
+def test_a_bad_row_costs_no_other(tmp_path, two):
+    outcome = run(
+        tmp_path,
+        "path\tsample\tage\ttaking\tbatch\n"
+        "two.vcf\tA\t\t\tx\n"
+        "two.vcf\tB\told\t\tx\n"
+        "two.vcf\tB\t200\t\tx\n"
+        "two.vcf\tB\tnan\t\tx\n"
+        "\tB\t\t\tx\n"
+        "two.vcf\tB\t\t\tx\textra\n"
+        "two.vcf\tB\t70\t\tx\n",
+    )
+    assert [row["sample"] for row in rows_of(tmp_path / "out" / "samples.tsv")] == ["A", "B"]
+    assert outcome.failed == 5
+    failures = rows_of(tmp_path / "out" / "failures.tsv")
+    age = "has an age that is no number of years"
+    assert [row["error"].removeprefix("line ") for row in failures] == [
+        f"3 of the manifest: {age}",
+        f"4 of the manifest: {age}",
+        f"5 of the manifest: {age}",
+        "6 of the manifest: has no path",
+        "7 of the manifest: has more cells than there are columns",
+    ]
+    assert failures[3]["input"].endswith("m.tsv:6")
+    assert all(row["cure"] for row in failures)
+
+
+def test_a_row_that_comes_again_is_named(tmp_path, two):
+    run(tmp_path, "path\tsample\tbatch\ntwo.vcf\tA\tx\ntwo.vcf\tB\tx\ntwo.vcf\tA\ty\n")
+    assert [row["batch"] for row in rows_of(tmp_path / "out" / "samples.tsv")] == ["x", "x"]
+    (failure,) = rows_of(tmp_path / "out" / "failures.tsv")
+    assert failure["error"] == "line 4 of the manifest: line 2 has sample 'A' of this input already"
+
+
+def test_of_an_input_that_is_named_twice_the_manifest_says_more(tmp_path, two):
+    other = write_vcf(tmp_path / "other.vcf", samples=["C"], neighbours=False)
+    outcome = run(tmp_path, "path\tbatch\ntwo.vcf\tb1\n", inputs=[two, other, tmp_path / "." / "other.vcf"])
+    assert (outcome.samples, outcome.duplicated) == (3, 0)
+    found = [(row["sample"], row["batch"]) for row in rows_of(tmp_path / "out" / "samples.tsv")]
+    assert found == [("C", ""), ("A", "b1"), ("B", "b1")]
+
+
+def test_a_part_of_an_input_does_not_stand_for_it(tmp_path, two):
+    outcome = run(tmp_path, "path\tsample\ntwo.vcf\tA\n", inputs=[two])
+    assert (outcome.samples, outcome.duplicates) == (3, ("A",))
+
+
+def test_a_column_with_a_name_of_pgx_is_carried_under_another(tmp_path, two):
+    text = "path\tdiplotype\tflags\treasons\tbest\tstate_1\ninput\ntwo.vcf\te9/e9\tf\tr\tb\ts\n"
+    run(tmp_path, text.replace("\ninput", "\tinput") + "")
+    row = rows_of(tmp_path / "out" / "samples.tsv")[0]
+    assert row["diplotype"] == "e3/e3"
+    assert row["manifest_diplotype"] == "e9/e9"
+    assert row["manifest_flags"] == "f"
+    assert (row["reasons"], row["best"], row["state_1"]) == ("r", "b", "s")
+    assert row["input"].endswith("two.vcf")
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("", "is empty"),
+        ("sample\tbatch\nA\tb\n", "no column `path`"),
+        ("path\tx\tx\n", "names the column 'x' twice"),
+        ("path\tflags\tmanifest_flags\n", "names the column 'manifest_flags' twice"),
+        ("path\t\tx\na\tb\tc\n", "column 2 has no name"),
+        ("path\tname\tname\n", "names the column 'name' twice"),
+    ],
+)
+def test_a_table_that_cannot_be_read_is_refused(text, error, tmp_path):
+    (tmp_path / "m.tsv").write_text(text)
+    with pytest.raises(UsageError, match=error):
+        jobs_of(tmp_path / "m.tsv", Options())
+
+
+def test_no_table_at_all(tmp_path):
+    with pytest.raises(NotFoundError):
+        jobs_of(tmp_path / "m.tsv", Options())
+    (tmp_path / "m.tsv").write_bytes(b"path\n\xff\xfe\n")
+    with pytest.raises(UsageError, match="UTF-8"):
+        jobs_of(tmp_path / "m.tsv", Options())
+
+
+def test_tables_of_spreadsheets(tmp_path, two):
+    """A mark at the start, empty cells and lines at the end, blanks around names."""
+    text = "\ufeffpath\t batch \t\t\n\n two.vcf\tb1\t\t\n\t\t\t\n"
+    assert run(tmp_path, text).failed == 0
+    assert [row["batch"] for row in rows_of(tmp_path / "out" / "samples.tsv")] == ["b1", "b1"]
+
+
+REPORTED = (
+    "path\tsample\tname\tbirth_date\tplatform\tlaboratory\n"
+    "two.vcf\tA\tAnn Smith\t1950-02-03\tWGS 30x\tLab 1\n"
+    "two.vcf\tB\tBen <b>Jones</b>\t2015-06-07\tarray\tLab 2\n"
+)
+
+
+def test_facts_for_reports(tmp_path, two, run_pgx, monkeypatch):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1796000000")  # 2026
+    (tmp_path / "m.tsv").write_text(REPORTED)
+    out = tmp_path / "out"
+    done = run_pgx("cohort", "--manifest", tmp_path / "m.tsv", "-o", out, "--reports", "html", "--jobs", 1)
+    assert done.exit_code == 0, done.stderr
+    pages = {
+        row["sample"]: (out / "reports" / row["file"]).read_text()
+        for row in rows_of(out / "reports/index.tsv")
+    }
+    assert "Ann Smith" in pages["A"]
+    assert "WGS 30x" in pages["A"]
+    assert "Ben &lt;b&gt;Jones&lt;/b&gt;" in pages["B"]
+    assert "Ann" not in pages["B"]
+    again = run_pgx("report", out, "--sample", "A", "-f", "html", "-o", tmp_path / "a.html")
+    assert again.exit_code == 0
+    assert (tmp_path / "a.html").read_text() == pages["A"]
+    (tmp_path / "meta.toml").write_text('[sample.A]\nname = "A. Smith"\n')
+    text = run_pgx("report", out, "--sample", "A", "--report-meta", tmp_path / "meta.toml").stdout
+    assert "A. Smith" in text
+    assert "Ann" not in text
+
+
+def test_a_birth_date_withholds_the_result_of_a_minor(tmp_path, two, monkeypatch, run_pgx):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1796000000")  # 2026
+    from pgx.cohort import PageOptions
+
+    run(tmp_path, REPORTED, page=PageOptions(sample_table=True))
+    rows = {row["sample"]: row for row in rows_of(tmp_path / "out" / "samples.tsv")}
+    assert "minor" in rows["B"]["flags"].split(";")
+    assert "minor" not in rows["A"]["flags"]
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    by_name = {row["sample"]: row for row in summary["rows"]}
+    assert by_name["B"]["diplotype"] is None
+    assert by_name["A"]["diplotype"] == "e3/e3"
+    assert one_report(tmp_path / "out", "B").report.patient.minor
+    text = run_pgx("report", tmp_path / "out", "--sample", "B").stdout
+    assert "withheld" in text
+    assert "ε3/ε4" not in text
+
+
+def test_the_birth_date_of_a_minor_in_a_large_file(tmp_path, monkeypatch):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1796000000")  # 2026
+    names = [f"S{number}" for number in range(30)]
+    write_vcf(tmp_path / "big.vcf", samples=names, records=records("0/1", "0/0"), neighbours=False)
+    rows = [f"big.vcf\t{name}\t{'2015-01-01' if name == 'S7' else ''}\t{name[-1]}\n" for name in names]
+    run(tmp_path, "path\tsample\tbirth_date\tbatch\n" + "".join(rows), arrays_from=10)
+    found = rows_of(tmp_path / "out" / "samples.tsv")
+    assert [row["sample"] for row in found if "minor" in row["flags"]] == ["S7"]
+    assert [row["batch"] for row in found] == [name[-1] for name in names]
+    assert one_report(tmp_path / "out", "S7").report.patient.minor
+    assert not one_report(tmp_path / "out", "S8").report.patient.minor
+
+
+def test_facts_of_one_person_are_not_put_on_several(tmp_path, two):
+    for text, kept in (
+        ("path\tname\ntwo.vcf\tAnn\n", 0),
+        ("path\tbirth_date\ntwo.vcf\t2015-01-01\n", 0),
+        ("path\tplatform\ntwo.vcf\tWGS\n", 2),
+    ):
+        assert run(tmp_path, text).samples == kept
+    run(tmp_path, "path\tname\ntwo.vcf\tAnn\n")  # what was done without a name is not kept for it
+    (failure,) = rows_of(tmp_path / "out" / "failures.tsv")
+    assert failure["error"] == "holds 2 samples, and its row in the manifest has a name without a sample"
+
+
+def test_what_tells_of_a_person_stays_out_of_tables_and_page(tmp_path, two):
+    values = {name: f"secret {name}" for name in PERSONAL_COLUMNS} | {"birth_date": "1950-02-03"}
+    values |= {"specimen_date": "2026-01-02"}
+    rest = [name for name in REPORT_COLUMNS if name not in PERSONAL_COLUMNS]
+    names = [*PERSONAL_COLUMNS, *rest]
+    cells = [*(values[name] for name in PERSONAL_COLUMNS), *rest]
+    run(tmp_path, "\t".join(["path", "sample", *names]) + "\n" + "\t".join(["two.vcf", "A", *cells]) + "\n")
+    for name in ("samples.tsv", "summary.json", "index.html", "failures.tsv"):
+        text = (tmp_path / "out" / name).read_text()
+        assert "secret" not in text
+        assert "1950-02-03" not in text
+    assert list(rows_of(tmp_path / "out" / "samples.tsv")[0])[-3:] == rest
+
+
+def test_a_birth_date_that_is_none_is_a_failure(tmp_path, two):
+    run(tmp_path, "path\tsample\tbirth_date\ntwo.vcf\tA\t3.2.1950\ntwo.vcf\tB\t1950-02-03\n")
+    assert [row["sample"] for row in rows_of(tmp_path / "out" / "samples.tsv")] == ["B"]
+    (failure,) = rows_of(tmp_path / "out" / "failures.tsv")
+    assert failure["error"] == "line 2 of the manifest: has a birth_date that is no date; write 1950-01-31"

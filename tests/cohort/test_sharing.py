@@ -1,0 +1,114 @@
+"""A page for sharing: no small count can be seen or worked out, and nothing of single samples is left."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cohort.test_page import E33, E34, E44, USUAL, cohort, summary_of
+from pgx.cohort.cells import Cells
+from pgx.cohort.outputs import PageOptions
+from pgx.single import Options
+
+SHARED = PageOptions(min_cell=5)
+FILES = ("summary.json", "index.html", "pgx_mqc.json")
+
+
+def texts(folder):
+    return {name: (folder / name).read_text() for name in FILES}
+
+
+def counts(value):
+    """Yield every count of a summary."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if key in {"count", "samples", "unstated", "total", "failed", "joined"} and isinstance(item, int):
+                yield item
+            elif key == "genotypes":
+                yield from (number for number in item.values() if number is not None)
+            else:
+                yield from counts(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from counts(item)
+
+
+def test_small_counts_and_single_samples_are_left_out(tmp_path):
+    people = USUAL * 3 + [(E44, "b1"), ((None, "0/0"), "rare clinic")]
+    folder = cohort(tmp_path, people, page=SHARED)
+    found = summary_of(folder)
+    for text in texts(folder).values():
+        assert not re.search(r"P0\d\d|\.vcf|rare clinic", text)
+    for key in ("undetermined", "ambiguous", "failures", "joined", "rows"):
+        assert found[key] == []
+    shown = list(counts(found))
+    assert len(shown) > 50
+    assert [number for number in shown if number % 5] == []
+    (stratum,) = found["strata"]
+    assert [item["value"] for item in stratum["values"]] == ["b1", "b2"]
+    assert stratum["left_out"]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ([(E44, "b1")], [(E44, "b1")] * 2),
+        ([(E44, "b1"), (E44, "b2"), (E44, "b2")], [(E44, "b1"), (E44, "b1"), (E44, "b2")]),
+        ([((None, "0/0"), "b1")], [((None, "0/0"), "b1")] * 2),
+        ([(("0/1", "1/1"), "b1")], [(("0/1", "1/1"), "b1")] * 2),
+    ],
+    ids=["homozygous", "homozygous in a batch", "unread", "rare"],
+)
+def test_cohorts_that_differ_in_small_counts_look_the_same(one, other, tmp_path):
+    """Nobody can tell from the files whether one or two people are the exception."""
+    usual = [(E33, "b1"), (E33, "b2")] * 20 + [(E34, "b1"), (E34, "b2")] * 10
+    found = []
+    for name, more in (("one", one), ("other", other)):
+        (tmp_path / name).mkdir()
+        found.append(texts(cohort(tmp_path / name, [*usual, *more], page=SHARED)))
+    assert found[0] == found[1]
+
+
+def test_an_alarm_is_told_without_numbers(tmp_path):
+    people = [((None, "0/0"), "a"), (E33, "b")] * 30
+    folder = cohort(tmp_path, people, options=Options(absent_sites="reference"), page=SHARED)
+    alarms = summary_of(folder)["alarms"]
+    assert {"all_the_same", "assumed_reference"} <= {alarm["code"] for alarm in alarms}
+    for alarm in alarms:
+        assert alarm["message"] in (folder / "index.html").read_text()
+        assert not re.search(r"\d{2}|rs\d", alarm["message"])
+
+
+@given(st.integers(0, 10**6), st.integers(2, 50))
+def test_a_count_is_hidden_or_rounded(number, least):
+    shown = Cells(least).count(number)
+    if 0 < number < least:
+        assert shown is None
+    else:
+        assert shown % least == 0
+        assert abs(shown - number) <= least / 2 or shown == least
+        assert (shown == 0) == (number == 0)
+
+
+@given(st.lists(st.integers(0, 300), min_size=3, max_size=3))
+def test_nothing_is_hidden_without_a_limit(numbers):
+    cells = Cells()
+    assert [cells.count(number) for number in numbers] == numbers
+    rows = cells.rows(dict(zip("abc", numbers, strict=True)))
+    assert [row["count"] for row in rows] == sorted(numbers, reverse=True)
+
+
+def test_shares_come_from_the_rounded_counts():
+    row = Cells(5).row("a", 52, 103)
+    assert (row["count"], row["share"]) == (50, pytest.approx(50 / 105, rel=1e-5))
+    assert Cells(5).row("a", 3, 103) == {"name": "a", "count": None, "share": None, "low": None, "high": None}
+    assert Cells(5).hardy_weinberg((52, 20, 3)) is None
+    assert Cells(5).hardy_weinberg((52, 21, 8)) == Cells().hardy_weinberg((50, 20, 10))
+
+
+def test_a_page_for_sharing_lists_nobody(tmp_path, run_pgx):
+    refused = run_pgx("cohort", tmp_path, "-o", tmp_path / "out", "--min-cell", 5, "--sample-table")
+    assert refused.exit_code == 2
