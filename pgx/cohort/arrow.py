@@ -73,6 +73,14 @@ def coded(values: Sequence[str | None]) -> pa.DictionaryArray:
     return pa.DictionaryArray.from_arrays(indices, texts(list(known)).cast(pa.string()))
 
 
+def counts(array: pa.DictionaryArray) -> dict[str, int]:
+    """Return how often each text of a column without nulls occurs."""
+    found = np.bincount(values(array.indices, np.int32), minlength=len(array.dictionary))
+    return {
+        name: int(count) for name, count in zip(array.dictionary.to_pylist(), found, strict=True) if count
+    }
+
+
 def repeated(values: Sequence[str], counts: Sequence[int]) -> pa.DictionaryArray:
     """Return each text as often as its count says, as codes and a dictionary in order of appearance."""
     short = coded(values)

@@ -73,6 +73,7 @@ def annotate_arrays(result: Result, content: VcfContent, ready: Prepared) -> Res
     return replace(
         result,
         run=msgspec.json.encode(StoredInput(run=ready.run, content=bare)),
+        statuses=arrow.counts(table.column("e4_status").combine_chunks()),
         blocks=tuple(_blocks(table, content, names, some)),
     )
 

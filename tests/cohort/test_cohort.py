@@ -354,6 +354,81 @@ def test_blocks_of_one_sample_set_are_joined(tmp_path):
     assert "Inputs that were joined by sample" in page
 
 
+@pytest.fixture
+def two_blocks(tmp_path):
+    """Return two files that each have one site of the same four people."""
+    layout = {"samples": [f"S{number}" for number in range(4)], "neighbours": False}
+    return [
+        write_vcf(tmp_path / f"{rsid}.vcf", records=[site(rsid, gt="0/1:60", format="GT:GQ")], **layout)
+        for rsid in ("rs429358", "rs7412")
+    ]
+
+
+def test_blocks_are_joined_again_when_the_program_or_its_data_changed(two_blocks, tmp_path, monkeypatch):
+    from pgx import provenance
+    from pgx.cohort import work
+    from pgx.cohort.state import State
+
+    out = tmp_path / "out"
+    run(two_blocks, out)
+    with State(out) as state:
+        before = {item.recipe for item in state.summaries().values()}
+    monkeypatch.setattr(provenance, "program_version", lambda: "999")
+    work._recipe.cache_clear()
+    assert run(two_blocks, out).kept == 0
+    work._recipe.cache_clear()
+    with State(out) as state:
+        after = [item.recipe for item in state.summaries().values()]
+    assert len(after) == 3
+    assert not before & set(after)
+    assert one_report(out, "S1").run.tool.version == "999"
+
+
+def test_blocks_that_do_not_fit_are_a_failure_and_no_row_is_lost(two_blocks, tmp_path, monkeypatch):
+    from pgx.cohort import blocks
+    from pgx.errors import FormatError
+
+    def refuse(path):
+        raise FormatError("is damaged", where=path, cure="Fetch it again")
+
+    monkeypatch.setattr(blocks, "read_sites", refuse)
+    outcome = run(two_blocks, tmp_path / "out")
+    assert (outcome.samples, outcome.failed, outcome.joined) == (8, 1, ())
+    (failure,) = rows_of(tmp_path / "out" / "failures.tsv")
+    assert failure["input"] == " + ".join(map(str, two_blocks))
+    assert "blocks of the same samples do not fit" in failure["error"]
+    monkeypatch.undo()
+    assert run(two_blocks, tmp_path / "out").samples == 4
+
+
+def test_the_same_people_on_two_assemblies_are_no_blocks(tmp_path):
+    layout = {"samples": ["A", "B"], "neighbours": False}
+    old = write_vcf(
+        tmp_path / "old.vcf", records=[site("rs429358")], assembly="GRCh37", contig="19", **layout
+    )
+    new = write_vcf(tmp_path / "new.vcf", records=[site("rs7412")], **layout)
+    outcome = run([old, new], tmp_path / "out")
+    assert (outcome.samples, outcome.joined) == (4, ())
+    assert outcome.duplicates == ("A", "B")
+
+
+def test_progress_counts_statuses_of_what_is_done_and_of_what_was(tmp_path):
+    for number in range(10):
+        write_good(tmp_path / f"f{number}.vcf", number)
+    (tmp_path / "bad.vcf").write_text("nothing")
+    many_people = [f"S{number}" for number in range(20)]
+    write_vcf(tmp_path / "many.vcf", samples=many_people, records=records("0/1", "0/0"))
+    wanted = {"non-carrier": 6, "heterozygous": 22, "homozygous": 2}
+    for _ in range(2):
+        told = []
+        plan = plan_inputs([str(tmp_path)], None, Options())
+        options = CohortOptions(jobs=1, arrays_from=15)
+        run_cohort(plan, tmp_path / "out", options, tell=told.append)
+        assert told[-1].statuses == wanted
+        assert (told[-1].samples, told[-1].failed) == (30, 1)
+    assert told[-1].kept == 11
+
+
 def test_reports_again_from_what_is_stored(tmp_path, run_pgx, monkeypatch):
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "0")
     names = [f"S{number}" for number in range(250)]
@@ -391,6 +466,28 @@ def test_reports_for_some(tmp_path, run_pgx):
         assert document["samples"][0]["sample"] == row["sample"]
     assert run_pgx(*arguments).exit_code == 0
     assert len(rows_of(tmp_path / "out" / "reports" / "index.tsv")) == 4
+    (tmp_path / "out" / "reports" / "of the user.txt").write_text("stays")
+    (tmp_path / "f0.vcf").unlink()
+    assert run_pgx(*arguments).exit_code == 0
+    left = {path.name for path in (tmp_path / "out" / "reports").iterdir()}
+    index = {row["file"] for row in rows_of(tmp_path / "out" / "reports" / "index.tsv")}
+    assert len(index) == 3
+    assert left == index | {"index.tsv", "of the user.txt"}, "a report of a sample that is gone would mislead"
+    assert "is from an earlier run" in run_pgx(*arguments[:-2]).stderr
+
+
+def test_reports_that_cannot_be_made_are_refused_before_the_run(tmp_path, run_pgx):
+    write_good(tmp_path / "a.vcf", 0)
+    arguments = ("cohort", tmp_path / "a.vcf", "-o", tmp_path / "out")
+    wrong = run_pgx(*arguments, "--reports", "html", "--reports-for", tmp_path / "nowhere.txt")
+    assert wrong.exit_code == 3
+    assert run_pgx(*arguments, "--reports-for", tmp_path / "nowhere.txt").exit_code == 2
+    assert not (tmp_path / "out").exists()
+    (tmp_path / "names.txt").write_text("P00000\nnobody\n")
+    some = run_pgx(*arguments, "--reports", "json", "--reports-for", tmp_path / "names.txt")
+    assert some.exit_code == 3
+    assert "no sample 'nobody'" in some.stderr
+    assert len(rows_of(tmp_path / "out" / "reports" / "index.tsv")) == 1
 
 
 def test_a_damaged_state_file_is_named(tmp_path):

@@ -1,4 +1,4 @@
-"""The manifest: options, facts for reports, columns that are carried through, and rows that cannot be used."""
+"""The manifest: options, facts for reports, columns that are carried through, rows that cannot be used."""
 
 from __future__ import annotations
 
