@@ -44,6 +44,7 @@ def page(summary: Object) -> str:
             style_hash=style_hash,
             script_hash=script_hash if with_script else "",
             number=_number,
+            least=_least,
             percent=_percent,
             exact=percent,
             interval=_interval,
@@ -52,6 +53,7 @@ def page(summary: Object) -> str:
             why=functools.partial(_why, words),
             settles=functools.partial(_settles, words),
             bars=_bars,
+            listed_row=functools.partial(_listed_row, words),
             bins=_bins,
             bar_width=_BAR,
         )
@@ -77,6 +79,12 @@ def _number(count: int | None) -> str:
     return f"{count:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
 
 
+def _least(found: Object) -> str:
+    """Return a sum as text; where hidden counts are missing in it, it says so."""
+    text = _number(found["count"])
+    return wording().say("cohort", "about", count=text) if found["is_least"] else text
+
+
 def _percent(share: float | None) -> str:
     return "–" if share is None else rounded_percent(share)
 
@@ -85,26 +93,28 @@ def _interval(row: Object) -> str:
     return "–" if row["share"] is None else f"{_percent(row['low'])} – {_percent(row['high'])}"
 
 
+def _sum(counts: Sequence[int | None]) -> Object:
+    """Return a sum of counts, and whether hidden ones are missing in it."""
+    return {"count": sum(count or 0 for count in counts), "is_least": None in counts}
+
+
 def _carriers(statuses: Sequence[Object]) -> Object:
-    """Return carriers among the samples with a determined status; None where a count is hidden."""
+    """Return carriers, and their share of the samples with a determined status where none is hidden."""
     counts = {row["name"]: row["count"] for row in statuses}
-    carriers = [counts.get(name, 0) for name in ("heterozygous", "homozygous", "carrier")]
-    known = [*carriers, counts.get("non-carrier", 0)]
-    if None in known:
-        return {"count": None, "known": None, "share": None}
-    share = sum(carriers) / sum(known) if sum(known) else None
-    return {"count": sum(carriers), "known": sum(known), "share": share}
+    carriers = _sum([counts.get(name, 0) for name in ("heterozygous", "homozygous", "carrier")])
+    known = _sum([carriers["count"], counts.get("non-carrier", 0)])
+    whole = known["count"] if not (carriers["is_least"] or known["is_least"]) else 0
+    return {**carriers, "share": carriers["count"] / whole if whole else None}
 
 
 def _headline(summary: Object) -> Object:
-    """Return the numbers at the head of the page; None where one is hidden."""
-    counts = [row["count"] for row in summary["diplotypes"]]
-    determined = None if None in counts else sum(counts)
+    """Return the numbers at the head of the page."""
+    determined = _sum([row["count"] for row in summary["diplotypes"]])
     samples = summary["samples"]
-    share = min(1.0, determined / samples) if determined is not None and samples else None
+    share = determined["count"] / samples if samples and not determined["is_least"] else None
     return {
         "determined": determined,
-        "share": share,
+        "share": None if share is None else min(1.0, share),
         "carriers": _carriers(summary["statuses"]),
         "indeterminate": next(r for r in summary["statuses"] if r["name"] == "indeterminate"),
     }
@@ -129,6 +139,21 @@ def _why(words: Wording, sample: Object) -> str:
 def _settles(words: Wording, reasons: Sequence[str]) -> str:
     """Say what would settle a sample."""
     return "; ".join(dict.fromkeys(words.say("cohort", f"cure_{reason}") for reason in reasons))
+
+
+def _listed_row(words: Wording, row: Object) -> list[str]:
+    """Return the cells of a sample in the table of all; of a minor only name, input and flag are there."""
+    status, flags, diplotype = row["e4_status"], row["flags"] or "", row["diplotype"]
+    nothing = words.say("cohort", "short_indeterminate" if status else "withheld")
+    return [
+        str(row["sample"]),
+        greek(diplotype) if diplotype else nothing,
+        percent(row["diplotype_probability"]) if diplotype else "",
+        words.say("cohort", f"short_{status}") if status else nothing,
+        *(_word(words, "state", row[rsid] or "") for rsid in rsids()),
+        "; ".join(_word(words, "flag_name", code) for code in flags.split(";") if code),
+        str(row["input"]),
+    ]
 
 
 def _bars(rows: Sequence[Object], *, expected: bool = False) -> list[Object]:
