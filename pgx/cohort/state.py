@@ -12,6 +12,7 @@ A report is kept without the pieces that it shares with others (the statements o
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -60,7 +61,9 @@ class PlannedRow(Struct, frozen=True, kw_only=True):
 
 
 class State:
-    """The open state of a cohort folder. Only one process holds it at a time.
+    """The open state of a cohort folder: one run holds it at a time; several may read one that is at rest.
+
+    `create` False: only to read what is there.
 
     Raises
     ------
@@ -77,7 +80,12 @@ class State:
         try:
             if create:
                 folder.mkdir(parents=True, exist_ok=True)
-            self._base = sqlite3.connect(self.path, timeout=0.5, isolation_level=None)
+                self._base = sqlite3.connect(self.path, timeout=0.5, isolation_level=None)
+            else:
+                # "rw" undoes what a killed run left half done; where nothing can be written there is nothing
+                mode = "rw" if os.access(folder, os.W_OK) else "ro"
+                address = f"{self.path.resolve().as_uri()}?mode={mode}"
+                self._base = sqlite3.connect(address, timeout=5, isolation_level=None, uri=True)
         except OSError as error:
             raise OutputError(
                 f"cannot be written ({error.strerror})", where=str(folder), cure="Check its permissions"
@@ -85,12 +93,14 @@ class State:
         except sqlite3.Error as error:
             raise self._error(error) from error
         try:
-            self._open()
+            if create:
+                self._take()
+            self._check_version()
         except sqlite3.Error as error:
             self._base.close()
             raise self._error(error) from error
 
-    def _open(self) -> None:
+    def _take(self) -> None:
         base = self._base
         base.execute("PRAGMA locking_mode = EXCLUSIVE")
         base.execute("PRAGMA synchronous = FULL")  # a power cut must not tear the file
@@ -102,11 +112,13 @@ class State:
                 for statement in _SCHEMA.split(";"):
                     base.execute(statement)
                 base.execute("INSERT INTO meta VALUES ('version', ?)", (_VERSION,))
-            version = self.meta("version")
         finally:
             base.execute("COMMIT")
-        if version != _VERSION:
-            base.close()
+
+    def _check_version(self) -> None:
+        row = self._base.execute("SELECT value FROM meta WHERE name = 'version'").fetchone()
+        if row != (_VERSION,):
+            self._base.close()
             raise FormatError(
                 "was written by another version of pgx", where=str(self.path), cure="Give another folder"
             )
@@ -117,7 +129,7 @@ class State:
             what, cure = "another run works in this folder", "Wait for it, or give another folder"
         elif "full" in text or "disk I/O" in text:
             what, cure = "the disk is full", "Make room and give the same command again: it goes on from here"
-        elif "not a database" in text or "malformed" in text:
+        elif "not a database" in text or "malformed" in text or "no such table" in text:
             what, cure = f"is damaged ({text})", "Remove it, or give another folder"
         else:
             what, cure = f"cannot be written ({text})", "Check the folder and its permissions"

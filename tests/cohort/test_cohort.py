@@ -231,6 +231,79 @@ def test_two_runs_in_one_folder(tmp_path, run_pgx):
     assert run_pgx("cohort", path, "-o", tmp_path / "out").exit_code == 0
 
 
+def test_several_may_read_a_cohort_at_rest(unbroken, run_pgx, tmp_path):
+    from pgx.cohort.state import State
+
+    with State(unbroken, create=False), State(unbroken, create=False):
+        assert run_pgx("report", unbroken, "--sample", "P00003", "-f", "tsv").exit_code == 0
+        assert one_report(unbroken, "P00004").report.sample == "P00004"
+    (tmp_path / "cohort.sqlite").write_bytes(b"")
+    refused = run_pgx("report", tmp_path, "--sample", "P00003")
+    assert refused.exit_code == 3
+    assert "is damaged" in refused.stderr
+
+
+def test_a_run_keeps_readers_out(tmp_path, run_pgx):
+    write_good(tmp_path / "a.vcf", 0)
+    run([tmp_path / "a.vcf"], tmp_path / "out")
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(tmp_path / "out")], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    try:
+        assert holder.stdout.readline() == b"held\n"
+        refused = run_pgx("report", tmp_path / "out", "--sample", "P00000")
+    finally:
+        holder.communicate()
+    assert refused.exit_code == 3
+    assert "another run works in this folder" in refused.stderr
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """Return a function that makes a disk of so many kilobytes, read-only or not."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+
+    def mount(*options):
+        done = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", ",".join(options), "tmpfs", folder],
+            capture_output=True,
+            check=False,
+        )
+        if done.returncode:
+            pytest.skip("a disk can be mounted by root only")
+        return folder
+
+    yield mount
+    subprocess.run(["umount", folder], capture_output=True, check=False)
+
+
+def test_a_disk_that_fills_up(many, unbroken, small_disk, repository):
+    folder = small_disk("size=400k") / "out"
+    full = command(repository, "cohort", many[0], "-o", folder, "--jobs", 1)
+    _, errors = full.communicate(timeout=60)
+    assert full.returncode == 3
+    assert errors.decode().count("\n") == 1
+    assert "the disk is full. Make room and give the same command again" in errors.decode()
+    assert not (folder / "samples.tsv").exists()
+    subprocess.run(["mount", "-o", "remount,size=100m", folder.parent], check=True)
+    done = command(repository, "cohort", many[0], "-o", folder, "--jobs", 1)
+    done.communicate(timeout=60)
+    assert done.returncode == 5
+    assert_same_tables(unbroken, folder)
+
+
+def test_a_disk_that_is_read_only(small_disk, tmp_path, run_pgx):
+    write_good(tmp_path / "a.vcf", 0)
+    folder = small_disk("ro")
+    for out in (folder, folder / "out"):
+        outcome = run_pgx("cohort", tmp_path / "a.vcf", "-o", out, "--jobs", 1)
+        assert outcome.exit_code == 3
+        assert outcome.stderr.startswith(f"error: {out}")
+        assert outcome.stderr.count("\n") == 1
+        assert "permissions" in outcome.stderr
+
+
 def test_a_folder_that_cannot_be_written(tmp_path, run_pgx):
     path = tmp_path / "a.vcf"
     write_vcf(path, records=records("0/1", "0/0"))
