@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-import time
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,13 +12,12 @@ from pgx.cli.annotate import AbsentSites
 from pgx.errors import UsageError, printable
 
 if TYPE_CHECKING:
-    from pgx.cohort import Outcome, PageOptions, Progress
+    from pgx.cohort import Outcome, PageOptions
 
 _SOME_FAILED = 5
 _RESULT = "Options that change the result"
 _WHERE = "Where it runs"
 _PAGE = "What it shows"
-_LOG_EVERY = 10.0  # seconds
 _LISTED = 10
 
 
@@ -155,7 +152,9 @@ def cohort(
         page=page,
     )
     plan = plan_inputs(inputs or [], manifest, options)
-    with _Shown() as shown:
+    from pgx.cli.progress import Shown
+
+    with Shown() as shown:
         outcome = run_cohort(plan, output, cohort_options, tell=shown.tell)
     _finish(outcome, output, reports, reports_for)
 
@@ -224,8 +223,9 @@ def _finish(outcome: Outcome, folder: Path, reports: ReportFormat | None, report
         names = ", ".join(map(printable, outcome.duplicates[:_LISTED]))
         more = " ..." if len(outcome.duplicates) > _LISTED else ""
         typer.echo(f"warning: {outcome.duplicated} samples came more than once: {names}{more}", err=True)
-    for alarm in outcome.alarms:
-        typer.echo(f"warning: {printable(alarm, limit=1000)}", err=True)
+    for messages in outcome.alarms.values():
+        more = f" ({len(messages) - 1} more like it in index.html)" if len(messages) > 1 else ""
+        typer.echo(f"warning: {printable(messages[0], limit=1000)}{more}", err=True)
     typer.echo(
         f"{outcome.samples} samples from {outcome.inputs} inputs in {folder}"
         f" ({outcome.kept} inputs were done before, {outcome.failed} failed)",
@@ -244,53 +244,3 @@ def _finish(outcome: Outcome, folder: Path, reports: ReportFormat | None, report
         )
     if outcome.failed:
         raise typer.Exit(_SOME_FAILED)
-
-
-class _Shown:
-    """Progress on stderr: a bar on a terminal, a line now and then elsewhere."""
-
-    def __init__(self) -> None:
-        self._start = self._last = time.monotonic()
-        self._bar: object = None
-        self._task: object = None
-
-    def __enter__(self) -> _Shown:
-        if sys.stderr.isatty():
-            from rich.console import Console
-            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-            from rich.progress import Progress as Bar
-
-            bar = Bar(
-                BarColumn(),
-                MofNCompleteColumn(),
-                TextColumn("{task.fields[note]}"),
-                TimeRemainingColumn(),
-                TextColumn("{task.fields[counts]}"),
-                console=Console(stderr=True),
-            )
-            bar.start()
-            self._bar, self._task = bar, bar.add_task("", total=None, note="", counts="")
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._bar is not None:
-            self._bar.stop()  # type: ignore[attr-defined]
-
-    def tell(self, progress: Progress) -> None:
-        """Show how far the run is."""
-        now = time.monotonic()
-        done = progress.kept + progress.done
-        rate = progress.done / max(now - self._start, 1e-9)
-        note = (
-            f"{rate:.0f} inputs/s, {progress.samples} samples,"
-            f" {progress.kept} done before, {progress.failed} failed"
-        )
-        if self._bar is not None:
-            counts = ", ".join(f"{status} {count}" for status, count in sorted(progress.statuses.items()))
-            self._bar.update(  # type: ignore[attr-defined]
-                self._task, total=progress.total, completed=done, note=note, counts=counts
-            )
-        elif now - self._last > _LOG_EVERY:
-            self._last = now
-            left = (progress.total - done) / rate if rate else 0
-            typer.echo(f"{done} of {progress.total} inputs, {note}, about {left:.0f} s left", err=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -55,6 +55,8 @@ class Outcome(Struct, frozen=True, kw_only=True):
         Sets of inputs that were joined by sample, each a text that names them.
     duplicates
         Names of samples that came more than once, the first of them.
+    alarms
+        Sentences by code.
     """
 
     inputs: int
@@ -64,7 +66,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
     joined: tuple[str, ...]
     duplicated: int
     duplicates: tuple[str, ...]
-    alarms: tuple[str, ...]
+    alarms: Mapping[str, Sequence[str]]
 
 
 def finish(state: State, folder: Path, page: PageOptions, *, kept: int = 0) -> Outcome:
@@ -105,8 +107,15 @@ def finish(state: State, folder: Path, page: PageOptions, *, kept: int = 0) -> O
         joined=joined,
         duplicated=tally.duplicated,
         duplicates=tuple(dict.fromkeys(item.sample for item in tally.duplicates)),
-        alarms=tuple(alarm["message"] for alarm in summary["alarms"]),
+        alarms=_by_code(summary["alarms"]),
     )
+
+
+def _by_code(alarms: Sequence[Mapping[str, str]]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for alarm in alarms:
+        found.setdefault(alarm["code"], []).append(alarm["message"])
+    return found
 
 
 def _pretty(value: object) -> str:

@@ -55,3 +55,18 @@ def test_a_terminal_sees_progress(many, tmp_path, repository):
     assert output == b""
     assert b"inputs/s" in shown
     assert b"failed" in shown
+    assert b"heterozygous" in shown, "statuses are counted while the run goes on"
+
+
+def test_a_log_counts_no_statuses(many, tmp_path, capsys, monkeypatch):
+    """A log is kept, and the counts of a small cohort tell of people."""
+    from pgx.cli import progress
+    from pgx.cohort import Progress
+
+    monkeypatch.setattr(progress, "_LOG_EVERY", 0.0)
+    with progress.Shown() as shown:
+        shown.tell(Progress(total=9, kept=1, done=2, failed=1, samples=5, statuses={"homozygous": 5}))
+    line = capsys.readouterr().err
+    assert line.startswith("3 of 9 inputs, ")
+    assert "5 samples, 1 done before, 1 failed, about" in line
+    assert "homozygous" not in line
