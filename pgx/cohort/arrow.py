@@ -73,6 +73,22 @@ def coded(values: Sequence[str | None]) -> pa.DictionaryArray:
     return pa.DictionaryArray.from_arrays(indices, texts(list(known)).cast(pa.string()))
 
 
+def codes(values: npt.NDArray[np.int64] | npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
+    """Give each different number a code, in order of appearance."""
+    array = pa.Array.from_buffers(pa.int64(), len(values), [None, _buffer(values)])
+    return _indices(array)
+
+
+def line_codes(line: bytes, edges: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Give each different text between two edges a code, in order of appearance."""
+    data = [None, _buffer(edges), pa.py_buffer(line)]
+    return _indices(pa.Array.from_buffers(pa.large_binary(), len(edges) - 1, data))
+
+
+def _indices(array: pa.Array) -> npt.NDArray[np.int64]:
+    return values(array.dictionary_encode().indices, np.int32).astype(np.int64)
+
+
 def values(array: pa.Array, kind: type[np.generic]) -> npt.NDArray[np.generic]:
     """Return the values of an array of numbers or booleans; nulls are whatever lies there.
 

@@ -22,8 +22,9 @@ from pgx.calling.likelihood import UNINFORMATIVE, genotype_likelihood
 from pgx.calling.populations import genotype_prior
 from pgx.calling.posterior import PhaseEvidence, phase_evidence
 from pgx.cohort import arrow
+from pgx.cohort.fields import between
 from pgx.cohort.posterior import STATUSES, Likelihoods, answers, differs_elsewhere
-from pgx.cohort.siteread import Floats, SiteArrays, chosen, compact, first_of, read_arrays
+from pgx.cohort.siteread import Floats, SiteArrays, columns_of, compact, first_of, read_arrays
 from pgx.cohort.state import Result, StoredBlock
 from pgx.cohort.table import FACTS, fact_table, fact_type, facts_of, to_bytes
 from pgx.errors import FormatError
@@ -237,11 +238,13 @@ def _cells(names: Sequence[str]) -> Sequence[str]:
 def _blocks(
     table: pa.Table, content: VcfContent, names: Sequence[str], some: Sequence[int] | None
 ) -> list[StoredBlock]:
-    texts = [names, *(chosen(record, some) for record in content.records)]
+    lines = [columns_of(record, some) for record in content.records]
     blocks = []
     for start in range(0, len(names), _BLOCK):
-        joined = "\0".join("\n".join(text[start : start + _BLOCK]) for text in texts)
-        data = joined.encode("utf-8", errors="surrogateescape")
+        stop = min(start + _BLOCK, len(names))
+        texts = ["\n".join(names[start:stop]).encode(errors="surrogateescape")]
+        texts += [between(line, start, stop).replace(b"\t", b"\n") for line in lines]
+        data = b"\0".join(texts)
         packed = pa.compress(data, codec="zstd", asbytes=True)
         blocks.append(
             StoredBlock(

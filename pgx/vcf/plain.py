@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pysam
 
 from pgx.observe import SiteRecord
+from pgx.vcf.columns import Columns
+
+_FIXED = 9
+#: From how many samples on the columns are kept as one line.
+_LINE_FROM = 10_000
 
 
 def plain_record(record: pysam.VariantRecord) -> SiteRecord:
     """Copy a record into plain text. htslib prints the columns; what it read is not interpreted twice."""
-    columns = str(record).rstrip("\n").split("\t")
-    fixed, samples = columns[:9], tuple(columns[9:])
+    columns = str(record).rstrip("\n").split("\t", _FIXED)
+    fixed, samples = columns[:_FIXED], _samples(columns)
     reference, alternates = fixed[3], fixed[4]
     form = tuple(fixed[8].split(":")) if len(fixed) > 8 else ()
     position = record.pos
@@ -33,7 +38,17 @@ def plain_record(record: pysam.VariantRecord) -> SiteRecord:
     )
 
 
-def _longest(form: tuple[str, ...], samples: tuple[str, ...]) -> int:
+def _samples(columns: Sequence[str]) -> Sequence[str]:
+    """Return the sample columns of a record that is split into its fixed columns and the rest."""
+    if len(columns) <= _FIXED:
+        return ()
+    rest = columns[_FIXED]
+    if rest.count("\t") + 1 >= _LINE_FROM:
+        return Columns("\t".join(columns[:_FIXED]), rest)
+    return tuple(rest.split("\t"))
+
+
+def _longest(form: tuple[str, ...], samples: Sequence[str]) -> int:
     """Return the largest FORMAT/LEN of a reference block (VCF 4.5), 0 without one."""
     if "LEN" not in form:
         return 0

@@ -8,7 +8,7 @@ import pytest
 import truth_tables
 from vcf_builder import block, site, write_vcf
 
-from pgx.cohort import table
+from pgx.cohort import siteread, table
 from pgx.cohort.biobank import StoredInput, report_of, unpack_texts
 from pgx.cohort.plan import Job
 from pgx.cohort.work import result_of_content
@@ -190,3 +190,15 @@ def test_the_samples_that_are_asked_for(tmp_path):
     options = Options(samples=("S40", "S3", "S1"))
     assert_same(path, options)
     assert [row[0] for row in facts(path, options, 1)] == ["S40", "S3", "S1"]
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_the_size_of_a_piece_does_not_show(form, monkeypatch, tmp_path):
+    rng = random.Random(form)  # noqa: S311 - no secret
+    records = [
+        site(rsid, gt=[random_column(rng, form.split(":")) for _ in range(100)], format=form)
+        for rsid in ("rs429358", "rs7412")
+    ]
+    path = write_vcf(tmp_path / "a.vcf", records=records, samples=[f"S{number}" for number in range(100)])
+    monkeypatch.setattr(siteread, "_PIECE", 7)
+    assert_same(path, Options(min_gq=3))
