@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-_NEWLINE = ord("\n")
+NEWLINE = ord("\n")
 _NUMBERS = {
     pa.float64(): np.float64,
     pa.int64(): np.int64,
@@ -56,7 +56,7 @@ def texts(values: Sequence[str]) -> pa.Array:
 def split_lines(data: bytes) -> pa.Array:
     """Return lines, each ended by a newline, as an array of texts without it."""
     letters = np.frombuffer(data, dtype=np.uint8)
-    is_end = letters == _NEWLINE
+    is_end = letters == NEWLINE
     ends = np.flatnonzero(is_end)
     offsets = np.zeros(len(ends) + 1, dtype=np.int64)
     offsets[1:] = ends - np.arange(len(ends))

@@ -18,7 +18,7 @@ from pgx.cohort import arrow
 from pgx.cohort.fields import Fields, between, edges_of
 from pgx.observe import ObserveOptions, SitePile, SiteRecord
 from pgx.observe.letters import Letter, Other, letters_of
-from pgx.observe.quality import is_imputed
+from pgx.observe.quality import is_from_imputation
 from pgx.sites import letters
 from pgx.thresholds import threshold
 from pgx.vcf import Columns
@@ -45,11 +45,13 @@ class SiteArrays(Struct, frozen=True):
     codes
         The class of each sample.
     numeric
-        Whether the likelihoods of a sample are in `likelihoods`, shape (n,).
+        Whether PL and what depends on it were read as numbers, shape (n,).
     likelihoods
         Shape (3, n), scaled to a maximum of 1; 1 where not numeric.
     depth, quality
         As stated; NaN where not numeric or not stated.
+    chances
+        Probabilities that contain a prior, see `posterior.SiteLikelihoods`.
     """
 
     codes: Codes
@@ -57,6 +59,7 @@ class SiteArrays(Struct, frozen=True):
     likelihoods: Floats
     depth: Floats
     quality: Floats
+    chances: Floats | None = None
 
 
 def read_arrays(
@@ -115,7 +118,7 @@ def _is_plain(record: SiteRecord) -> bool:
         and "PL" in keys
         and not keys & _OVERRULING
         and not ("AD" in keys and "DP" not in keys)
-        and not is_imputed(record)
+        and not is_from_imputation(record)
         and len(keys) == len(record.format)
     )
 

@@ -160,7 +160,7 @@ def _with_reports(result: Result, ready: Prepared) -> Result:
 
     parts: dict[str, bytes] = {}
     rows = []
-    for column, name in ready.columns:
+    for column, name in zip(ready.columns, ready.names, strict=True):
         report = ready.report(column, name)
         rows.append(
             StoredSample(
