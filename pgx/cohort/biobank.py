@@ -18,12 +18,20 @@ import pyarrow as pa
 from msgspec import Struct
 from msgspec.structs import replace
 
+from pgx.calling import CallOptions
 from pgx.calling.posterior import PhaseEvidence, phase_evidence
 from pgx.cohort import arrow
 from pgx.cohort.fields import between
-from pgx.cohort.posterior import STATUSES, Likelihoods, SiteLikelihoods, answers, differs_elsewhere
+from pgx.cohort.posterior import (
+    STATUSES,
+    Likelihoods,
+    SiteLikelihoods,
+    answers,
+    differs_elsewhere,
+    same_everywhere,
+)
 from pgx.cohort.settle import settle
-from pgx.cohort.siteread import Floats, SiteArrays, columns_of, compact, first_of, read_arrays
+from pgx.cohort.siteread import Floats, SiteArrays, columns_of, compact, first_of, joined_codes, read_arrays
 from pgx.cohort.state import Result, StoredBlock
 from pgx.cohort.table import FACTS, fact_table, fact_type, facts_of, to_bytes
 from pgx.errors import FormatError
@@ -81,11 +89,9 @@ def annotate_arrays(result: Result, content: VcfContent, ready: Prepared) -> Res
 
     with ThreadPoolExecutor(max_workers=_THREADS) as pool:
         sites = list(pool.map(read, range(len(ready.piles))))
-        found, waiting = _answers(pool, sites, ready)
+        found, begun = _begin_answers(pool, sites, ready)
         texts = _packed_texts(pool, content, ready.names, some)
-        for piece in waiting:
-            piece.result()
-        found.classes = compact(found.classes)
+        _finish_answers(pool, found, begun)
         facts = _packed_facts(pool, found, sites, ready)
         blocks = tuple(
             StoredBlock(facts=one.result(), texts=other.result())
@@ -97,24 +103,34 @@ def annotate_arrays(result: Result, content: VcfContent, ready: Prepared) -> Res
     return replace(result, run=msgspec.json.encode(StoredInput(run=ready.run, content=bare)), blocks=blocks)
 
 
-def _answers(
+def _begin_answers(
     pool: ThreadPoolExecutor, sites: Sequence[SiteArrays], ready: Prepared
-) -> tuple[_Found, list[Future[None]]]:
-    """Begin to compute what all samples are; when the pieces are done, all is found."""
-    first, second = sites
-    pairs = compact(first.codes * (int(second.codes.max(initial=0)) + 1) + second.codes)
+) -> tuple[_Found, _Begun]:
+    """Begin to compute what all samples are."""
+    pairs = joined_codes([site.codes for site in sites])
     kinds = [_kind(ready.columns[row], ready) for row in first_of(pairs).tolist()]
     different = list(dict.fromkeys(kinds))
     by_class = np.array([different.index(kind) for kind in kinds])[pairs]
     found = _Found(pairs * _ANSWERS, np.empty(len(pairs)), np.empty(len(pairs)))
-    waiting = []
+    begun = []
     for number, kind in enumerate(different):
-        rows = np.flatnonzero(by_class == number)
-        waiting += [
-            pool.submit(_answer_piece, found, rows[start : start + _PIECE], kind, sites, ready)
-            for start in range(0, len(rows), _PIECE)
-        ]
-    return found, waiting
+        work = _Posteriors(sites, kind, ready.rules, found)
+        pieces = _pieces(np.flatnonzero(by_class == number))
+        begun.append((work, [pool.submit(work.answer, rows) for rows in pieces]))
+    return found, begun
+
+
+def _finish_answers(pool: ThreadPoolExecutor, found: _Found, begun: _Begun) -> None:
+    """Compare populations where that is not settled by bounds, and number the classes."""
+    for work, pieces in begun:
+        rows = np.concatenate([piece.result() for piece in pieces])
+        for _ in pool.map(work.compare, _pieces(rows)):
+            pass
+    found.classes = compact(found.classes)
+
+
+def _pieces(rows: Rows) -> list[Rows]:
+    return [rows[start : start + _PIECE] for start in range(0, len(rows), _PIECE)]
 
 
 def _kind(column: int, ready: Prepared) -> _Kind:
@@ -127,23 +143,41 @@ def _kind(column: int, ready: Prepared) -> _Kind:
     )
 
 
-def _answer_piece(
-    found: _Found, rows: Rows, kind: _Kind, sites: Sequence[SiteArrays], ready: Prepared
-) -> None:
-    given = Likelihoods(
-        sites=tuple(
-            SiteLikelihoods(values=site.likelihoods, chances=site.chances, half=half).part(rows)
-            for site, half in zip(sites, kind.half, strict=True)
-        ),
-        unstated=kind.unstated,
-        phase=kind.phase,
-    )
-    answer = answers(given, ready.rules)
-    prior_dependent = differs_elsewhere(given, answer, ready.rules)
-    found.probability[rows] = answer.probability
-    found.carrier[rows] = answer.carrier_probability
-    which = ((answer.best * len(STATUSES) + answer.status) * 2 + answer.determined) * 2 + prior_dependent
-    found.classes[rows] += which
+class _Posteriors(Struct, frozen=True):
+    """The posteriors of the samples of one kind; pieces of them may be computed side by side."""
+
+    sites: Sequence[SiteArrays]
+    kind: _Kind
+    rules: CallOptions
+    found: _Found
+
+    def _given(self, rows: Rows) -> Likelihoods:
+        return Likelihoods(
+            sites=tuple(
+                SiteLikelihoods(values=site.likelihoods, chances=site.chances, half=half).part(rows)
+                for site, half in zip(self.sites, self.kind.half, strict=True)
+            ),
+            unstated=self.kind.unstated,
+            phase=self.kind.phase,
+        )
+
+    def answer(self, rows: Rows) -> Rows:
+        """Note what these samples are; return those of them that another population might change."""
+        given = self._given(rows)
+        answer = answers(given, self.rules)
+        self.found.probability[rows] = answer.probability
+        self.found.carrier[rows] = answer.carrier_probability
+        which = (answer.best * len(STATUSES) + answer.status) * 2 + answer.determined
+        self.found.classes[rows] += which * 2
+        return rows[~same_everywhere(given, answer, self.rules)]
+
+    def compare(self, rows: Rows) -> None:
+        """Note which of these samples another population does change."""
+        given = self._given(rows)
+        self.found.classes[rows] += differs_elsewhere(given, answers(given, self.rules), self.rules)
+
+
+_Begun = list[tuple[_Posteriors, list[Future[Rows]]]]
 
 
 def _packed_facts(

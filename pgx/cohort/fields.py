@@ -35,10 +35,11 @@ _STEPS = tuple(
 
 
 def edges_of(columns: Columns) -> Places:
-    """Return where columns start in their line, shape (n + 1,); the tab that ends one is before the next."""
+    """Return where columns start in their line, shape (n + 1,); one byte stands between two."""
     if columns.edges is None:
-        samples = np.frombuffer(columns.line, dtype=np.uint8)[columns.first - 1 :]
-        columns.edges = (np.flatnonzero(samples == _TAB) + columns.first).data
+        line, first = columns.line, columns.first
+        tabs = np.flatnonzero(np.frombuffer(line, dtype=np.uint8)[first:] == _TAB)
+        columns.edges = np.concatenate([[first], tabs + (first + 1), [len(line)]]).data
     return np.frombuffer(columns.edges, dtype=np.intp)
 
 
@@ -66,8 +67,11 @@ class Fields:
         letters = np.frombuffer(self._line, dtype=np.uint8)
         self._words = np.ndarray((len(letters) - _WIDTH + 1,), dtype="<u8", buffer=letters, strides=(1,))
         near = letters[first - 1 : last]
-        marks = np.flatnonzero((near == _TAB) | (near == _COLON) | (near == _COMMA))
+        is_mark = (near == _TAB) | (near == _COLON) | (near == _COMMA)
+        is_mark[-1] = True  # behind the last column of a line there is no tab
+        marks = np.flatnonzero(is_mark)
         kinds = near[marks]
+        kinds[-1] = _TAB
         self._marks = marks + (first - 1)
         self.rows, self._borders = self._shape(kinds, len(piece))
         self._keep(self._fitting(sizes))
@@ -110,18 +114,14 @@ class Fields:
         before = self._around(key)[0] + place
         end = self._marks[before + 1]
         length = end - self._marks[before] - 1
-        words = self._word(end, length, _ZEROS, at_end=True)
+        # Zeros take the place of what is before the number; of no number, and of long ones, no matter what.
+        shift = (-8 * length & 63).view(np.uint64)
+        words = ((self._words[end - _WIDTH] ^ _ZEROS) >> shift) << shift
         valid &= (length > 0) & (length <= _WIDTH) & ((((words + _ABOVE_NINE) | words) & _HIGHEST) == 0)
         for factor, bits, kept in _STEPS:
             words = (words * factor + (words >> bits)) & kept
-        return words.view(np.int64)
-
-    def _word(self, end: Places, length: Places, flip: np.uint64, *, at_end: bool) -> Words:
-        """Return the last eight bytes before `end`, of which only `length` are kept; the others are zero."""
-        # Half and half: a shift by all 64 bits is undefined.
-        half = ((_WIDTH - np.clip(length, 0, _WIDTH)) * (_WIDTH // 2)).astype(np.uint64)
-        words = ((self._words[np.maximum(end - _WIDTH, 0)] ^ flip) >> half) >> half
-        return (words << half) << half if at_end else words
+        numbers: Whole = words.view(np.int64)
+        return numbers
 
     def numbers(self, key: str) -> list[Whole]:
         """Return the numbers of a field, one array of shape (n,) for each."""
@@ -132,8 +132,15 @@ class Fields:
         before, behind = self._around(key)
         end = self._marks[behind]
         length = end - self._marks[before] - 1
-        parts = range(0, int(length.max(initial=0)), _WIDTH)
-        return [self._word(end - part, length - part, np.uint64(0), at_end=False) for part in parts]
+        return [
+            self._word(end - part, length - part) for part in range(0, int(length.max(initial=0)), _WIDTH)
+        ]
+
+    def _word(self, end: Places, length: Places) -> Words:
+        """Return the last `length` of the eight bytes before `end`, with zeros behind; none if negative."""
+        # Half and half: a shift by all 64 bits is undefined.
+        half = (4 * (_WIDTH - np.clip(length, 0, _WIDTH))).view(np.uint64)
+        return (self._words[np.maximum(end - _WIDTH, 0)] >> half) >> half
 
     def text(self, key: str, place: int) -> bytes:
         """Return a field of the column `rows[place]`."""

@@ -50,8 +50,8 @@ class SiteLikelihoods(Struct, frozen=True, kw_only=True):
     def part(self, rows: Places) -> SiteLikelihoods:
         """Return the same for some samples only."""
         return SiteLikelihoods(
-            values=self.values[:, rows],
-            chances=None if self.chances is None else self.chances[:, rows],
+            values=self.values.take(rows, axis=1),
+            chances=None if self.chances is None else self.chances.take(rows, axis=1),
             half=self.half,
         )
 
@@ -213,23 +213,22 @@ def _status(copies: Floats, exact: Floats, prior: Floats, options: CallOptions) 
 
 
 def differs_elsewhere(given: Likelihoods, found: Answers, options: CallOptions) -> Flags:
-    """Say for each sample whether diplotype or status would differ under another population that ships.
-
-    Samples whose answer no population can change are found by bounds; the others are computed in full.
-    """
-    count = len(found.best)
-    if options.population == FLAT:
-        return np.zeros(count, dtype=bool)
-    names = [item.name for item in populations() if item.name != options.population]
-    result = np.zeros(count, dtype=bool)
-    rows = np.flatnonzero(~_same_everywhere(given, found, names, options))
-    for name in names:
+    """Say for each sample whether diplotype or status would differ under another population that ships."""
+    result = np.zeros(len(found.best), dtype=bool)
+    rows = np.arange(len(found.best))
+    for name in _others(options):
         if not len(rows):
             break
         different = _differs(given.part(rows), found.part(rows), replace(options, population=name))
         result[rows[different]] = True
         rows = rows[~different]
     return result
+
+
+def _others(options: CallOptions) -> list[str]:
+    if options.population == FLAT:
+        return []
+    return [item.name for item in populations() if item.name != options.population]
 
 
 def _differs(given: Likelihoods, found: Answers, options: CallOptions) -> Flags:
@@ -241,12 +240,15 @@ def _differs(given: Likelihoods, found: Answers, options: CallOptions) -> Flags:
     )
 
 
-def _same_everywhere(given: Likelihoods, found: Answers, names: Sequence[str], options: CallOptions) -> Flags:
-    """Say where the diplotype, and so the status, is surely the same under every population.
+def same_everywhere(given: Likelihoods, found: Answers, options: CallOptions) -> Flags:
+    """Say where diplotype and status are surely the same under every population, by bounds.
 
     The most probable diplotype has at least its least prior, all others together at most their greatest.
-    Likelihoods that depend on the population, and half genotypes, are left to the full computation.
+    Likelihoods that depend on the population, and half genotypes, are left to `differs_elsewhere`.
     """
+    names = _others(options)
+    if not names:
+        return np.ones(len(found.best), dtype=bool)
     if given.half_called or any(site.chances is not None for site in given.sites):
         return np.zeros(len(found.best), dtype=bool)
     likelihoods = given.under(options.population)

@@ -27,6 +27,8 @@ Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
 #: Samples that are read at a time: what is worked on stays in the cache of the processor.
 _PIECE = 1 << 15
+#: Numbers without gaps are looked for before there are more.
+_MANY_CODES = 1 << 16
 #: Beyond this, 10 ** (-PL / 10) is zero in floating point.
 _PL_CAP = 3300
 _FROM_PL = np.array([10 ** (-float(value) / 10) for value in range(_PL_CAP + 1)])
@@ -78,9 +80,7 @@ def read_arrays(
         if places is not None:
             return _plain(records[0], lines[0], places, options)
     result = _empty(count)
-    for line in lines:
-        codes = arrow.line_codes(line.line, edges_of(line))
-        result.codes[:] = compact(result.codes * (int(codes.max(initial=0)) + 1) + codes)
+    result.codes[:] = joined_codes([arrow.line_codes(line.line, edges_of(line)) for line in lines])
     return result
 
 
@@ -96,7 +96,7 @@ def columns_of(record: SiteRecord, columns: Sequence[int] | None) -> Columns:
     samples = record.samples
     if columns is not None:
         samples = [samples[column] for column in columns]
-    return samples if isinstance(samples, Columns) else Columns(record.fixed, "\t".join(samples))
+    return samples if isinstance(samples, Columns) else Columns.of(record.fixed, samples)
 
 
 def _empty(count: int) -> SiteArrays:
@@ -129,6 +129,19 @@ def compact(codes: Codes) -> Codes:
         present = np.bincount(codes) > 0
         return np.asarray((np.cumsum(present) - 1)[codes])
     return np.unique(codes, return_inverse=True)[1].astype(np.int64)
+
+
+def joined_codes(parts: Sequence[Codes]) -> Codes:
+    """Return the classes of samples that are alike in all parts, numbered from 0 without gaps."""
+    joined, size = parts[0], int(parts[0].max(initial=0)) + 1
+    for codes in parts[1:]:
+        width = int(codes.max(initial=0)) + 1
+        if size * width > _MANY_CODES:
+            joined = compact(joined)
+            size = int(joined.max(initial=0)) + 1
+        joined = joined * width + codes
+        size *= width
+    return compact(joined)
 
 
 def _classes(spelled: Sequence[Letter]) -> list[list[int]] | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import overload
 
+_SURROGATES = "surrogateescape"
+
 
 class Columns(Sequence[str]):
     """Sample columns of which a text is made only when it is looked at.
@@ -12,7 +14,7 @@ class Columns(Sequence[str]):
     Attributes
     ----------
     line
-        UTF-8: the fixed columns, then the sample columns, each ended by a tab.
+        UTF-8: the fixed columns, then the sample columns, separated by tabs, and one byte more.
     first
         Where the first sample column starts in `line`.
     edges
@@ -22,14 +24,20 @@ class Columns(Sequence[str]):
 
     __slots__ = ("_count", "_texts", "edges", "first", "line")
 
-    def __init__(self, fixed: str, samples: str) -> None:
-        """Keep at least one sample column; `samples` is all of them, joined by tabs."""
-        before = f"{fixed}\t".encode(errors="surrogateescape")
-        self.line = b"%b%b\t" % (before, samples.encode(errors="surrogateescape"))
-        self.first = len(before)
+    def __init__(self, line: bytes, first: int, count: int) -> None:
+        """Keep a line with `count` sample columns, at least one."""
+        self.line = line
+        self.first = first
         self.edges: memoryview | None = None
-        self._count = samples.count("\t") + 1
+        self._count = count
         self._texts: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, fixed: str, samples: Sequence[str]) -> Columns:
+        """Join columns to a line."""
+        line = "\t".join([fixed, *samples]) + "\n"
+        first = len(fixed.encode(errors=_SURROGATES)) + 1
+        return cls(line.encode(errors=_SURROGATES), first, len(samples))
 
     def __len__(self) -> int:
         return self._count
@@ -46,10 +54,10 @@ class Columns(Sequence[str]):
             return self._split()[place]
         number = range(self._count)[place]
         text = self.line[self.edges[number] : self.edges[number + 1] - 1]
-        return text.decode(errors="surrogateescape")
+        return text.decode(errors=_SURROGATES)
 
     def _split(self) -> tuple[str, ...]:
         if not self._texts:
-            text = self.line[self.first : -1].decode(errors="surrogateescape")
+            text = self.line[self.first : -1].decode(errors=_SURROGATES)
             self._texts = tuple(text.split("\t"))
         return self._texts

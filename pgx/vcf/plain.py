@@ -17,8 +17,7 @@ _LINE_FROM = 10_000
 
 def plain_record(record: pysam.VariantRecord) -> SiteRecord:
     """Copy a record into plain text. htslib prints the columns; what it read is not interpreted twice."""
-    columns = str(record).rstrip("\n").split("\t", _FIXED)
-    fixed, samples = columns[:_FIXED], _samples(columns)
+    fixed, samples = _split(str(record), len(record.samples))
     reference, alternates = fixed[3], fixed[4]
     form = tuple(fixed[8].split(":")) if len(fixed) > 8 else ()
     position = record.pos
@@ -38,14 +37,15 @@ def plain_record(record: pysam.VariantRecord) -> SiteRecord:
     )
 
 
-def _samples(columns: Sequence[str]) -> Sequence[str]:
-    """Return the sample columns of a record that is split into its fixed columns and the rest."""
-    if len(columns) <= _FIXED:
-        return ()
-    rest = columns[_FIXED]
-    if rest.count("\t") + 1 >= _LINE_FROM:
-        return Columns("\t".join(columns[:_FIXED]), rest)
-    return tuple(rest.split("\t"))
+def _split(text: str, count: int) -> tuple[list[str], Sequence[str]]:
+    """Return the fixed columns of a line, and its `count` sample columns."""
+    if count < _LINE_FROM:
+        columns = text.rstrip("\n").split("\t")
+        return columns[:_FIXED], tuple(columns[_FIXED:])
+    line, first = text.encode(), 0
+    for _ in range(_FIXED):
+        first = line.index(b"\t", first) + 1
+    return line[: first - 1].decode().split("\t"), Columns(line, first, count)
 
 
 def _longest(form: tuple[str, ...], samples: Sequence[str]) -> int:

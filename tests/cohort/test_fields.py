@@ -34,7 +34,7 @@ def random_text(rng):
 def test_fields_are_what_a_regular_expression_finds(piece):
     rng = random.Random(3)  # noqa: S311 - no secret
     texts = [random_text(rng) for _ in range(400)]
-    fields = Fields(Columns(FIXED, "\t".join(texts)), FORM, piece, SIZES)
+    fields = Fields(Columns.of(FIXED, texts), FORM, piece, SIZES)
     found = [(place, match) for place, text in enumerate(texts[piece.start : piece.stop])
              if (match := USUAL.fullmatch(text))]  # fmt: skip
     assert fields.rows.tolist() == [place for place, _ in found]
@@ -51,7 +51,7 @@ def test_fields_are_what_a_regular_expression_finds(piece):
 def test_columns_are_a_sequence_of_texts():
     texts = ("0/1:3", "", "é:1", "./.")
     for find in (len, edges_of):  # without the edges and with them
-        columns = Columns(FIXED, "\t".join(texts))
+        columns = Columns.of(FIXED, texts)
         find(columns)
         assert [columns[place] for place in range(-4, 4)] == [*texts, *texts]
         assert (len(columns), columns[1:3], tuple(columns)) == (4, texts[1:3], texts)
