@@ -11,15 +11,42 @@ import msgspec
 import numpy as np
 from msgspec.structs import replace
 
-from pgx.calling.likelihood import UNINFORMATIVE, genotype_likelihood, imputed_probabilities
+from pgx.calling import CallOptions
+from pgx.calling.likelihood import genotype_likelihood, imputed_probabilities
 from pgx.calling.populations import genotype_prior
-from pgx.cohort.siteread import Floats, SiteArrays, compact, first_of
-from pgx.observe import EvidenceKind, GenotypeEvidence, Observation, observe
+from pgx.cohort.siteread import Codes, Floats, SiteArrays, compact, first_of
+from pgx.observe import EvidenceKind, Observation, observe
 from pgx.single import Prepared
 
 _CONTAINS_PRIOR = frozenset({EvidenceKind.GP, EvidenceKind.DS})
-_NAN = float("nan")
-_NO_CHANCES = (_NAN, _NAN, _NAN)
+
+
+class _Classes:
+    """What the scalar code says of each class of a site, in arrays: there may be as many as samples."""
+
+    def __init__(self, count: int) -> None:
+        self.merged = np.zeros(count, dtype=np.int64)
+        self.by_class = np.zeros(count, dtype=bool)
+        self.likelihoods = np.ones((3, count))
+        self.chances = np.full((3, count), np.nan)
+        self.depth = np.full(count, np.nan)
+        self.quality = np.full(count, np.nan)
+        self._known: dict[bytes, int] = {}
+
+    def note(self, number: int, seen: Observation, place: int, rules: CallOptions, *, numeric: bool) -> None:
+        """Take down an observation; `numeric`: PL was read as numbers, if it is PL that counts."""
+        evidence = seen.evidence
+        self.merged[number] = self._known.setdefault(_without_numbers(seen), len(self._known))
+        self.by_class[number] = not (numeric and evidence is not None and evidence.kind is EvidenceKind.PL)
+        self.depth[number] = np.nan if seen.depth is None else seen.depth
+        self.quality[number] = np.nan if seen.genotype_quality is None else seen.genotype_quality
+        if evidence is None:
+            return
+        if evidence.kind in _CONTAINS_PRIOR:
+            self.chances[:, number] = imputed_probabilities(evidence)
+        else:
+            marginal = genotype_prior(rules.population, place)
+            self.likelihoods[:, number] = genotype_likelihood(evidence, marginal, rules.allele_error_rate)
 
 
 def settle(site: SiteArrays, place: int, columns: Sequence[int], ready: Prepared) -> SiteArrays:
@@ -31,27 +58,21 @@ def settle(site: SiteArrays, place: int, columns: Sequence[int], ready: Prepared
         With codes of what was observed, and with all that is known of likelihoods, depth and quality.
     """
     firsts = first_of(site.codes).tolist()
-    seen = [_observed(columns[row], place, ready) for row in firsts]
-    evidence = [item.evidence for item in seen]
-    known: dict[bytes, int] = {}
-    merged = np.array([known.setdefault(_without_numbers(item), len(known)) for item in seen], dtype=np.int64)
-    from_text = np.array(
-        [
-            not (site.numeric[row] and item is not None and item.kind is EvidenceKind.PL)
-            for row, item in zip(firsts, evidence, strict=True)
-        ]
+    classes = _Classes(len(firsts))
+    for number, row in enumerate(firsts):
+        seen = _observed(columns[row], place, ready)
+        classes.note(number, seen, place, ready.rules, numeric=bool(site.numeric[row]))
+    rows = np.flatnonzero(classes.by_class[site.codes])
+    for values, own in zip(site.likelihoods, classes.likelihoods, strict=True):
+        values[rows] = own[site.codes[rows]]
+    _fill(site.depth, classes.depth, site.codes)
+    _fill(site.quality, classes.quality, site.codes)
+    has_chances = not np.isnan(classes.chances).all()
+    return replace(
+        site,
+        codes=compact(classes.merged[site.codes]),
+        chances=classes.chances[:, site.codes] if has_chances else None,
     )
-    rows = np.flatnonzero(from_text[site.codes])
-    own = site.codes[rows]
-    likelihoods = np.array([_likelihood(item, place, ready) for item in evidence])
-    for copies in range(3):
-        site.likelihoods[copies][rows] = likelihoods[own, copies]
-    _fill(site.depth, site, [item.depth for item in seen])
-    _fill(site.quality, site, [item.genotype_quality for item in seen])
-    chances = None
-    if any(item is not None and item.kind in _CONTAINS_PRIOR for item in evidence):
-        chances = np.array([_chances(item) for item in evidence]).T[:, site.codes]
-    return replace(site, codes=compact(merged[site.codes]), chances=chances)
 
 
 def _observed(column: int, place: int, ready: Prepared) -> Observation:
@@ -74,22 +95,7 @@ def _without_numbers(seen: Observation) -> bytes:
     return msgspec.msgpack.encode(bare)
 
 
-def _likelihood(evidence: GenotypeEvidence | None, place: int, ready: Prepared) -> tuple[float, float, float]:
-    """Return the likelihood of a class; of one with a prior in it, see `_chances`."""
-    if evidence is None or evidence.kind in _CONTAINS_PRIOR:
-        return UNINFORMATIVE
-    rules = ready.rules
-    return genotype_likelihood(evidence, genotype_prior(rules.population, place), rules.allele_error_rate)
-
-
-def _chances(evidence: GenotypeEvidence | None) -> Sequence[float]:
-    if evidence is None or evidence.kind not in _CONTAINS_PRIOR:
-        return _NO_CHANCES
-    return imputed_probabilities(evidence)
-
-
-def _fill(values: Floats, site: SiteArrays, stated: Sequence[float | None]) -> None:
+def _fill(values: Floats, by_class: Floats, codes: Codes) -> None:
     """Put in what each class states where the numbers were not read from the columns."""
-    by_class = np.array([_NAN if value is None else value for value in stated], dtype=np.float64)
     rows = np.flatnonzero(np.isnan(values))
-    values[rows] = by_class[site.codes[rows]]
+    values[rows] = by_class[codes[rows]]

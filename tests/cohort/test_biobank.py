@@ -92,6 +92,9 @@ FORMATS = [
     "GT:AD:DP:GQ:PL:FT",
     "GT:PL:PS:PQ",
     "GT:AD:PL",
+    "GT:DS:GP",
+    "GT:PL:GP",
+    "GT:AD:DP:GQ",
 ]
 OPTIONS = [
     Options(),
@@ -190,6 +193,22 @@ def test_the_samples_that_are_asked_for(tmp_path):
     options = Options(samples=("S40", "S3", "S1"))
     assert_same(path, options)
     assert [row[0] for row in facts(path, options, 1)] == ["S40", "S3", "S1"]
+
+
+@pytest.mark.parametrize("info", [".", "DR2=0.9;IMP", "R2=0.9;TYPED"])
+@pytest.mark.parametrize("options", OPTIONS, ids=range(len(OPTIONS)))
+def test_probabilities_beside_likelihoods(options, info, tmp_path):
+    rng = random.Random(f"{info} {OPTIONS.index(options)}")  # noqa: S311 - no secret
+    names = [f"S{number}" for number in range(300)]
+    chances = ["0.9,0.1,0", "0.5,0.5,0", "0.02,0.9,0.08", "0,0.06,0.94", "0.55,0.4,0.05", "."]
+    one = [f"{rng.choice(['0/0', '0/1', '1/1'])}:{rng.choice(chances)}" for _ in names]
+    other = [f"0/1:{rng.choice([3, 20, 60])},0,{rng.choice([5, 25, 90])}" for _ in names]
+    records = [
+        site("rs429358", gt=one, format="GT:GP", info=info),
+        site("rs7412", gt=other, format="GT:PL"),
+    ]
+    path = write_vcf(tmp_path / "a.vcf", records=records, samples=names)
+    assert_same(path, options)
 
 
 @pytest.mark.parametrize("form", FORMATS)
