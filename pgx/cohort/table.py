@@ -218,20 +218,25 @@ def _lines(columns: Sequence[pa.Array], texts: Sequence[pa.Array | None]) -> mem
 
 def _joined_cells(columns: Sequence[pa.Array], end: str = "") -> pa.Array:
     """Return columns of few values as one column of text, joined by tabs; null is empty."""
-    joined = joined_codes([_codes(column) for column in columns])
-    texts = [
-        "\t".join("" if (cell := column[row].as_py()) is None else str(cell) for column in columns) + end
-        for row in first_of(joined).tolist()
+    codes, texts = zip(*map(_codes_and_texts, columns), strict=True)
+    joined = joined_codes(codes)
+    rows = first_of(joined)
+    chosen = [code[rows].tolist() for code in codes]
+    lines = [
+        "\t".join(cells[place] for cells, place in zip(texts, places, strict=True)) + end
+        for places in zip(*chosen, strict=True)
     ]
-    return arrow.texts(texts).take(arrow.numbers(joined, pa.int64()))
+    return arrow.texts(lines).take(arrow.numbers(joined.astype(np.int32), pa.int32()))
 
 
-def _codes(column: pa.Array) -> Codes:
-    """Return a number for each value of a column of few values; 0 is null."""
+def _codes_and_texts(column: pa.Array) -> tuple[Codes, list[str]]:
+    """Return a number for each value of a column of few values, 0 for null, and the text of each number."""
     is_coded = pa.types.is_dictionary(column.type)
     indices = column.indices if is_coded else column
     codes = arrow.values(indices, np.int32 if is_coded else np.int8).astype(np.int64) + 1
-    return np.where(arrow.valid(indices), codes, 0) if indices.null_count else codes
+    codes = np.where(arrow.valid(indices), codes, 0) if indices.null_count else codes
+    known = column.dictionary.to_pylist() if is_coded else map(str, range(int(codes.max(initial=0))))
+    return codes, ["", *known]
 
 
 def write_failures(path: Path, failures: Iterable[tuple[str, str, str]]) -> int:
