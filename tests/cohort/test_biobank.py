@@ -221,3 +221,9 @@ def test_the_size_of_a_piece_does_not_show(form, monkeypatch, tmp_path):
     path = write_vcf(tmp_path / "a.vcf", records=records, samples=[f"S{number}" for number in range(100)])
     monkeypatch.setattr(siteread, "_PIECE", 7)
     assert_same(path, Options(min_gq=3))
+
+
+@pytest.mark.parametrize("name", ["=1+1", "-", "@", "x" * 1200, "é", "a b", "\x7f"])
+def test_names_are_safe_cells_on_both_roads(name, tmp_path):
+    path = write_vcf(tmp_path / "a.vcf", records=[site("rs429358", gt=["0/1", "0/0"])], samples=["A", name])
+    assert_same(path, Options())
