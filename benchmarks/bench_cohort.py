@@ -125,10 +125,10 @@ def differing(path: Path, out: Path, count: int) -> int:
     ready = prepare(read_sites(str(path)), Options())
     with (out / "samples.tsv").open(encoding="utf-8") as file:
         found = file.read().splitlines()[1:]
-    size = min(count, len(ready.columns))
-    drawn = random.Random(count).sample(ready.columns, size)  # noqa: S311 - no secret
+    drawn = random.Random(count).sample(range(len(found)), min(count, len(found)))  # noqa: S311 - no secret
+    single = (ready.report(ready.columns[place], ready.names[place]) for place in drawn)
     return sum(
-        found[column] != "\t".join(row(ready.run, ready.report(column, name))) for column, name in drawn
+        found[place] != "\t".join(row(ready.run, report)) for place, report in zip(drawn, single, strict=True)
     )
 
 

@@ -80,7 +80,7 @@ class Prepared(Struct, frozen=True, kw_only=True):
 
     Attributes
     ----------
-    columns
+    columns, names
         The 0-based column and the name of each sample to report, in order.
     piles
         The records at each site, in report order.
@@ -91,7 +91,8 @@ class Prepared(Struct, frozen=True, kw_only=True):
     """
 
     run: Run
-    columns: tuple[tuple[int, str], ...]
+    columns: Sequence[int]
+    names: Sequence[str]
     piles: tuple[SitePile, ...]
     context: ReadContext
     rules: CallOptions
@@ -128,7 +129,7 @@ def annotate(path: str, options: Options) -> Annotation:
     """
     check_options(options)
     ready = prepare(read_sites(path), options)
-    return Annotation(run=ready.run, samples=(ready.report(*column) for column in ready.columns))
+    return Annotation(run=ready.run, samples=map(ready.report, ready.columns, ready.names))
 
 
 def check_options(options: Options) -> None:
@@ -165,7 +166,8 @@ def prepare(content: VcfContent, options: Options) -> Prepared:
     )
     return Prepared(
         run=_run(content, decision, parameters, base, digest=options.digest),
-        columns=tuple(columns),
+        columns=columns,
+        names=[content.samples[column] for column in columns] if options.samples else content.samples,
         piles=tuple(pile_up(content.records, site, content.contigs) for site in sites_on(decision.assembly)),
         context=ReadContext(
             options=_observe_options(content, decision, options), gl_is_phred=content.gl_is_phred
@@ -218,10 +220,10 @@ def _check(holds: bool, option: str, cure: str) -> None:
         raise UsageError("the value is out of range", where=option, cure=cure)
 
 
-def _columns(content: VcfContent, wanted: Sequence[str]) -> list[tuple[int, str]]:
-    """Return the 0-based column and name of each sample to report."""
+def _columns(content: VcfContent, wanted: Sequence[str]) -> Sequence[int]:
+    """Return the 0-based column of each sample to report."""
     if not wanted:
-        return list(enumerate(content.samples))
+        return range(len(content.samples))
     column = {name: index for index, name in enumerate(content.samples)}
     unknown = [name for name in wanted if name not in column]
     if unknown:
@@ -229,7 +231,7 @@ def _columns(content: VcfContent, wanted: Sequence[str]) -> list[tuple[int, str]
         raise SampleError(
             f"no sample '{unknown[0]}'", where=content.facts.path, cure=f"The file has: {shown}"
         )
-    return [(column[name], name) for name in dict.fromkeys(wanted)]
+    return [column[name] for name in dict.fromkeys(wanted)]
 
 
 def _run(

@@ -48,8 +48,7 @@ def _from_values(evidence: GenotypeEvidence, marginal: Likelihood) -> Likelihood
         return _scaled(*(10 ** (-(value - min(values)) / 10) for value in values))
     if evidence.kind is EvidenceKind.GL:
         return _scaled(*(10 ** (value - max(values)) for value in values))
-    chances = dosage_probabilities(values[0]) if evidence.kind is EvidenceKind.DS else values
-    return _without_prior(chances, marginal)
+    return _without_prior(imputed_probabilities(evidence), marginal)
 
 
 def _from_reading(evidence: GenotypeEvidence, copies: int, error: float) -> Likelihood:
@@ -74,6 +73,12 @@ def _scaled(*values: float) -> Likelihood:
     top = max(values)
     zero, one, two = (value / top for value in values)
     return zero, one, two
+
+
+def imputed_probabilities(evidence: GenotypeEvidence) -> list[float]:
+    """Return the probabilities of 0, 1 and 2 copies that GP or DS state: they contain a prior."""
+    values = [_known(value) for value in evidence.values]
+    return dosage_probabilities(values[0]) if evidence.kind is EvidenceKind.DS else values
 
 
 def dosage_probabilities(dose: float) -> list[float]:

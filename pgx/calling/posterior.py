@@ -130,7 +130,7 @@ def _rows(data: SiteData, options: CallOptions) -> tuple[DiplotypeRow, ...]:
         for site, evidence in enumerate(data.evidence)
     ]
     priors = diplotype_prior(options.population)
-    names = [diplotype_name(pair) for pair in diplotypes()]
+    names = _names()
     products = []
     for index, name in enumerate(names):
         copies = copies_at(0)[index], copies_at(1)[index]
@@ -151,11 +151,22 @@ def _rows(data: SiteData, options: CallOptions) -> tuple[DiplotypeRow, ...]:
     )
 
 
+@functools.cache
+def _names() -> tuple[str, ...]:
+    """Return the names of all diplotypes."""
+    return tuple(diplotype_name(pair) for pair in diplotypes())
+
+
+@functools.cache
+def _e4_copies(diplotype: str) -> int:
+    return diplotype.split("/").count(counted_haplotype())
+
+
 def _copies_of(rows: tuple[DiplotypeRow, ...], weights: list[float]) -> tuple[float, float, float]:
     """Sum weights by copies of e4."""
     totals = [0.0, 0.0, 0.0]
     for row, weight in zip(rows, weights, strict=True):
-        totals[row.diplotype.split("/").count(counted_haplotype())] += weight
+        totals[_e4_copies(row.diplotype)] += weight
     return totals[0], totals[1], totals[2]
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-_NEWLINE = ord("\n")
+NEWLINE = ord("\n")
 _NUMBERS = {
     pa.float64(): np.float64,
     pa.int64(): np.int64,
@@ -56,7 +56,7 @@ def texts(values: Sequence[str]) -> pa.Array:
 def split_lines(data: bytes) -> pa.Array:
     """Return lines, each ended by a newline, as an array of texts without it."""
     letters = np.frombuffer(data, dtype=np.uint8)
-    is_end = letters == _NEWLINE
+    is_end = letters == NEWLINE
     ends = np.flatnonzero(is_end)
     offsets = np.zeros(len(ends) + 1, dtype=np.int64)
     offsets[1:] = ends - np.arange(len(ends))
@@ -73,19 +73,27 @@ def coded(values: Sequence[str | None]) -> pa.DictionaryArray:
     return pa.DictionaryArray.from_arrays(indices, texts(list(known)).cast(pa.string()))
 
 
-def counts(array: pa.DictionaryArray) -> dict[str, int]:
-    """Return how often each text of a column without nulls occurs."""
-    found = np.bincount(values(array.indices, np.int32), minlength=len(array.dictionary))
-    return {
-        name: int(count) for name, count in zip(array.dictionary.to_pylist(), found, strict=True) if count
-    }
-
-
 def repeated(values: Sequence[str], counts: Sequence[int]) -> pa.DictionaryArray:
     """Return each text as often as its count says, as codes and a dictionary in order of appearance."""
     short = coded(values)
     places = np.repeat(np.arange(len(values)), counts)
     return short.take(numbers(places, pa.int64()))
+
+
+def codes(values: npt.NDArray[np.int64] | npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
+    """Give each different number a code, in order of appearance."""
+    array = pa.Array.from_buffers(pa.int64(), len(values), [None, _buffer(values)])
+    return _indices(array)
+
+
+def line_codes(line: bytes, edges: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Give each different text between two edges a code, in order of appearance."""
+    data = [None, _buffer(edges), pa.py_buffer(line)]
+    return _indices(pa.Array.from_buffers(pa.large_binary(), len(edges) - 1, data))
+
+
+def _indices(array: pa.Array) -> npt.NDArray[np.int64]:
+    return values(array.dictionary_encode().indices, np.int32).astype(np.int64)
 
 
 def values(array: pa.Array, kind: type[np.generic]) -> npt.NDArray[np.generic]:

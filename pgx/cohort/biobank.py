@@ -1,15 +1,16 @@
 """An input with very many samples: all of them at once, as arrays.
 
-Samples are put into classes (`siteread`); the posterior is computed for all (`posterior`); samples of one
-class with one answer have the same cells, so the scalar code writes those once, for one sample of them. A
-full report is made on demand, by the scalar code, from the sample's columns as they stand in the file.
+Samples are put into classes, site by site (`siteread`, `settle`); the posterior is computed for all
+(`posterior`); samples of one class with one answer have the same cells, so the scalar code writes those once,
+for one sample of them. A full report is made on demand, by the scalar code, from the sample's columns as they
+stand in the file. Arrow and numpy let go of Python's lock, so that pieces are worked on side by side.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import msgspec
 import numpy as np
@@ -18,23 +19,38 @@ import pyarrow as pa
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pgx.calling.likelihood import UNINFORMATIVE, genotype_likelihood
-from pgx.calling.populations import genotype_prior
+from pgx.calling import CallOptions
 from pgx.calling.posterior import PhaseEvidence, phase_evidence
 from pgx.cohort import arrow
+from pgx.cohort.fields import between
 from pgx.cohort.model import Result, StoredBlock
-from pgx.cohort.posterior import STATUSES, Likelihoods, answers, differs_elsewhere
-from pgx.cohort.siteread import Floats, SiteArrays, chosen, compact, first_of, read_arrays
+from pgx.cohort.posterior import (
+    STATUSES,
+    Likelihoods,
+    SiteLikelihoods,
+    answers,
+    differs_elsewhere,
+    same_everywhere,
+)
+from pgx.cohort.settle import settle
+from pgx.cohort.siteread import Floats, SiteArrays, columns_of, compact, first_of, joined_codes, read_arrays
 from pgx.cohort.table import FACTS, fact_table, fact_type, facts_of, to_bytes
 from pgx.errors import FormatError
-from pgx.observe import EvidenceKind, SitePile, observe
+from pgx.observe import EvidenceKind, observe
 from pgx.render.tsv import safe_cell
 from pgx.report import Run, SampleReport
 from pgx.single import Options, Prepared, prepare
 from pgx.vcf import VcfContent
 
 _BLOCK = 50_000
-_FORMULA = re.compile("^[=+@-]", re.MULTILINE)
+#: Samples whose posteriors are computed at a time: the arrays stay in the cache of the processor.
+_PIECE = 1 << 14
+#: More than the answers of one class can be.
+_ANSWERS = 1 << 8
+_LONGEST_NAME = 1000
+_THREADS = 2
+_FIRST_PRINTABLE, _DELETE = b" \x7f"
+_FORMULA = list(b"=+-@")
 Rows = npt.NDArray[np.intp]
 
 
@@ -53,156 +69,148 @@ class _Found(Struct):
     carrier: Floats
 
 
+class _Kind(Struct, frozen=True):
+    """What the posterior of a class depends on beside likelihoods; `half`: for each site, see posterior."""
+
+    half: tuple[bool, ...]
+    unstated: bool
+    phase: PhaseEvidence | None
+
+
 def annotate_arrays(result: Result, content: VcfContent, ready: Prepared) -> Result:
     """Return `result` with the facts and columns of all samples."""
-    names = [name for _, name in ready.columns]
-    columns = [column for column, _ in ready.columns]
-    some = None if columns == list(range(len(content.samples))) else columns
-    doubted = any(pile.misplaced for pile in ready.piles)
+    columns = ready.columns
+    some = None if isinstance(columns, range) else columns
 
-    def read(pile: SitePile) -> SiteArrays:
-        return read_arrays(pile, doubted, some, len(names), ready.context.options)
+    def read(place: int) -> SiteArrays:
+        pile = ready.piles[place]
+        doubted = any(other.misplaced for other in ready.piles)
+        found = read_arrays(pile, doubted, some, len(columns), ready.context.options)
+        return settle(found, place, columns, ready)
 
-    with ThreadPoolExecutor(max_workers=len(ready.piles)) as both:  # Arrow and numpy let go of the lock
-        sites = list(both.map(read, ready.piles))
-    found = _answers(sites, columns, ready)
-    table = _facts(found, sites, columns, names, ready)
+    with ThreadPoolExecutor(max_workers=_THREADS) as pool:
+        sites = list(pool.map(read, range(len(ready.piles))))
+        found, begun = _begin_answers(pool, sites, ready)
+        texts = _packed_texts(pool, content, ready.names, some)
+        _finish_answers(pool, found, begun)
+        classes = _facts_of_classes(found, ready)
+        facts = _packed_facts(pool, found, sites, ready, classes)
+        blocks = tuple(
+            StoredBlock(facts=one.result(), texts=other.result())
+            for one, other in zip(facts, texts, strict=True)
+        )
     bare = replace(
         content, samples=(), records=tuple(replace(record, samples=()) for record in content.records)
     )
     return replace(
         result,
         run=msgspec.json.encode(StoredInput(run=ready.run, content=bare)),
-        statuses=arrow.counts(table.column("e4_status").combine_chunks()),
-        blocks=tuple(_blocks(table, content, names, some)),
+        statuses=_statuses(found, classes),
+        blocks=blocks,
     )
 
 
-def _answers(sites: Sequence[SiteArrays], columns: Sequence[int], ready: Prepared) -> _Found:
-    """Let the scalar code observe one sample of each class, and compute the posteriors of all."""
-    first, second = sites
-    pairs = compact(first.codes * (int(second.codes.max(initial=0)) + 1) + second.codes)
-    classes = [_observe_class(row, sites, columns, ready) for row in first_of(pairs).tolist()]
-    found = _Found(pairs << 8, np.full(len(pairs), np.nan), np.full(len(pairs), np.nan))
-    kinds = list(dict.fromkeys(item.kind for item in classes if item is not None))
-    by_class = np.array([-1 if item is None else kinds.index(item.kind) for item in classes])
-    for number, kind in enumerate(kinds):
-        rows = np.flatnonzero((by_class == number)[pairs])
-        values = [_likelihoods(site, place, classes, pairs[rows], rows) for place, site in enumerate(sites)]
-        exact = values
-        if kind.half_called:
-            halves = [
-                np.array([item is not None and item.half[place] for item in classes])[pairs[rows]]
-                for place in (0, 1)
-            ]
-            exact = [np.where(half, 1.0, both) for half, both in zip(halves, values, strict=True)]
-        given = Likelihoods(
-            first=values[0],
-            second=values[1],
-            exact_first=exact[0],
-            exact_second=exact[1],
-            half_called=kind.half_called,
-            unstated=kind.unstated,
-            phase=kind.phase,
-        )
-        _answer_kind(found, rows, given, ready)
+def _begin_answers(
+    pool: ThreadPoolExecutor, sites: Sequence[SiteArrays], ready: Prepared
+) -> tuple[_Found, _Begun]:
+    """Begin to compute what all samples are."""
+    pairs = joined_codes([site.codes for site in sites])
+    kinds = [_kind(ready.columns[row], ready) for row in first_of(pairs).tolist()]
+    different = list(dict.fromkeys(kinds))
+    by_class = np.array([different.index(kind) for kind in kinds])[pairs]
+    found = _Found(pairs * _ANSWERS, np.empty(len(pairs)), np.empty(len(pairs)))
+    begun = []
+    for number, kind in enumerate(different):
+        work = _Posteriors(sites, kind, ready.rules, found)
+        pieces = _pieces(np.flatnonzero(by_class == number))
+        begun.append((work, [pool.submit(work.answer, rows) for rows in pieces]))
+    return found, begun
+
+
+def _finish_answers(pool: ThreadPoolExecutor, found: _Found, begun: _Begun) -> None:
+    """Compare populations where that is not settled by bounds, and number the classes."""
+    for work, pieces in begun:
+        rows = np.concatenate([piece.result() for piece in pieces])
+        for _ in pool.map(work.compare, _pieces(rows)):
+            pass
     found.classes = compact(found.classes)
-    return found
 
 
-class _Kind(Struct, frozen=True):
-    """What the posterior of a class depends on beside likelihoods."""
-
-    half_called: bool
-    unstated: bool
-    phase: PhaseEvidence | None
+def _pieces(rows: Rows) -> list[Rows]:
+    return [rows[start : start + _PIECE] for start in range(0, len(rows), _PIECE)]
 
 
-class _Class(Struct, frozen=True):
-    """A class of samples with likelihoods in the arrays.
-
-    Attributes
-    ----------
-    constant
-        For each site the likelihoods of all samples of the class, or None where the arrays have them.
-    half
-        For each site whether only one allele is known.
-    """
-
-    kind: _Kind
-    constant: tuple[tuple[float, float, float] | None, ...]
-    half: tuple[bool, ...]
-
-
-def _observe_class(
-    row: int, sites: Sequence[SiteArrays], columns: Sequence[int], ready: Prepared
-) -> _Class | None:
-    """Observe one sample of a class; None where no likelihood of the arrays is used: all are alike then."""
-    observations = observe(ready.piles, columns[row], ready.context)
+def _kind(column: int, ready: Prepared) -> _Kind:
+    observations = observe(ready.piles, column, ready.context)
     evidence = [seen.evidence for seen in observations]
-    used = [
-        bool(site.numeric[row]) and item is not None and item.kind is EvidenceKind.PL
-        for site, item in zip(sites, evidence, strict=True)
-    ]
-    if not any(used):
-        return None
-    half = tuple(item is not None and item.seen is not None for item in evidence)
-    rules = ready.rules
-    return _Class(
-        kind=_Kind(
-            half_called=any(half),
-            unstated=any(item is not None and item.kind is EvidenceKind.GT for item in evidence),
-            phase=phase_evidence(observations),
-        ),
-        constant=tuple(
-            None
-            if in_arrays
-            else genotype_likelihood(item, genotype_prior(rules.population, place), rules.allele_error_rate)
-            for place, (item, in_arrays) in enumerate(zip(evidence, used, strict=True))
-        ),
-        half=half,
+    return _Kind(
+        half=tuple(item is not None and item.seen is not None for item in evidence),
+        unstated=any(item is not None and item.kind is EvidenceKind.GT for item in evidence),
+        phase=phase_evidence(observations),
     )
 
 
-def _likelihoods(
-    site: SiteArrays,
-    place: int,
-    classes: Sequence[_Class | None],
-    pairs: npt.NDArray[np.int64],
-    rows: Rows,
-) -> Floats:
-    """Return the likelihoods of some samples at one site, shape (3, n)."""
-    values = site.likelihoods[:, rows]
-    constants = [None if item is None else item.constant[place] for item in classes]
-    fixed = np.array([item is not None for item in constants])[pairs]
-    if fixed.any():
-        table = np.array([UNINFORMATIVE if item is None else item for item in constants]).T
-        values[:, fixed] = table[:, pairs[fixed]]
-    return values
+class _Posteriors(Struct, frozen=True):
+    """The posteriors of the samples of one kind; pieces of them may be computed side by side."""
+
+    sites: Sequence[SiteArrays]
+    kind: _Kind
+    rules: CallOptions
+    found: _Found
+
+    def _given(self, rows: Rows) -> Likelihoods:
+        return Likelihoods(
+            sites=tuple(
+                SiteLikelihoods(values=site.likelihoods, chances=site.chances, half=half).part(rows)
+                for site, half in zip(self.sites, self.kind.half, strict=True)
+            ),
+            unstated=self.kind.unstated,
+            phase=self.kind.phase,
+        )
+
+    def answer(self, rows: Rows) -> Rows:
+        """Note what these samples are; return those of them that another population might change."""
+        given = self._given(rows)
+        answer = answers(given, self.rules)
+        self.found.probability[rows] = answer.probability
+        self.found.carrier[rows] = answer.carrier_probability
+        which = (answer.best * len(STATUSES) + answer.status) * 2 + answer.determined
+        self.found.classes[rows] += which * 2
+        return rows[~same_everywhere(given, answer, self.rules)]
+
+    def compare(self, rows: Rows) -> None:
+        """Note which of these samples another population does change."""
+        given = self._given(rows)
+        self.found.classes[rows] += differs_elsewhere(given, answers(given, self.rules), self.rules)
 
 
-def _answer_kind(found: _Found, rows: Rows, given: Likelihoods, ready: Prepared) -> None:
-    answer = answers(given, ready.rules)
-    prior_dependent = differs_elsewhere(given, answer, ready.rules)
-    found.probability[rows] = answer.probability
-    found.carrier[rows] = answer.carrier_probability
-    kind = ((answer.best * len(STATUSES) + answer.status) * 2 + answer.determined) * 2 + prior_dependent
-    found.classes[rows] += kind
+_Begun = list[tuple[_Posteriors, list[Future[Rows]]]]
 
 
-def _facts(
+def _facts_of_classes(found: _Found, ready: Prepared) -> pa.Table:
+    """Return the facts of one sample of each class."""
+    rows = first_of(found.classes).tolist()
+    reports = (ready.report(ready.columns[row], ready.names[row]) for row in rows)
+    return fact_table([facts_of(ready.run, report) for report in reports])
+
+
+def _statuses(found: _Found, classes: pa.Table) -> Counter[str]:
+    """Return samples by e4 status."""
+    counts: Counter[str] = Counter()
+    sizes = np.bincount(found.classes, minlength=classes.num_rows).tolist()
+    for status, size in zip(classes.column("e4_status").to_pylist(), sizes, strict=True):
+        counts[status] += size
+    return counts
+
+
+def _packed_facts(
+    pool: ThreadPoolExecutor,
     found: _Found,
     sites: Sequence[SiteArrays],
-    columns: Sequence[int],
-    names: Sequence[str],
     ready: Prepared,
-) -> pa.Table:
-    """Return the fact table: the cells of a class from one report, the numbers from the arrays."""
-    rows = [
-        facts_of(ready.run, ready.report(columns[row], names[row]))
-        for row in first_of(found.classes).tolist()
-    ]
-    classes = fact_table(rows)
+    classes: pa.Table,
+) -> list[Future[bytes]]:
+    """Begin to pack the facts of each block: the cells of a class from one report, numbers from arrays."""
     numbers = {
         "diplotype_probability": found.probability,
         "e4_carrier_probability": found.carrier,
@@ -211,45 +219,57 @@ def _facts(
         "quality_1": sites[0].quality,
         "quality_2": sites[1].quality,
     }
-    places = arrow.numbers(found.classes, pa.int64())
-    filled = []
-    for name in FACTS:
-        column = classes.column(name)
-        if name == "sample":
-            filled.append(arrow.texts(_cells(names)).cast(pa.string()))
-        elif name in numbers:
-            by_class = np.array([row[FACTS.index(name)] for row in rows], dtype=np.float64)
-            own = numbers[name]
-            if np.isnan(own).any():
-                own = np.where(np.isnan(own), by_class[found.classes], own)
-            filled.append(arrow.numbers(own, fact_type(name)))
-        else:
-            filled.append(column.combine_chunks().take(places))
-    return pa.table(filled, names=list(FACTS))
+
+    def packed(start: int, stop: int) -> bytes:
+        places = arrow.numbers(found.classes[start:stop], pa.int64())
+        filled = []
+        for name in FACTS:
+            if name == "sample":
+                filled.append(_cells(ready.names[start:stop]).cast(pa.string()))
+            elif name in numbers:
+                filled.append(arrow.numbers(numbers[name][start:stop], fact_type(name)))
+            else:
+                filled.append(classes.column(name).combine_chunks().take(places))
+        return to_bytes(pa.table(filled, names=list(FACTS)))
+
+    return _by_block(pool, packed, len(ready.names))
 
 
-def _cells(names: Sequence[str]) -> Sequence[str]:
-    joined = "".join(names)
-    if joined.isascii() and joined.isprintable() and not _FORMULA.search("\n".join(names)):
-        return names
-    return [safe_cell(name) for name in names]
+def _cells(names: Sequence[str]) -> pa.Array:
+    """Return sample names as cells of the table; most are cells as they are."""
+    data = "\n".join([*names, ""]).encode(errors="surrogateescape")
+    letters = np.frombuffer(data, dtype=np.uint8)
+    ends = np.flatnonzero(letters == arrow.NEWLINE)
+    starts = np.concatenate([[0], ends[:-1] + 1])
+    usual = (
+        len(ends) == len(names)
+        and data.isascii()
+        and not ((letters < _FIRST_PRINTABLE) & (letters != arrow.NEWLINE)).any()
+        and not (letters == _DELETE).any()
+        and not np.isin(letters[starts], _FORMULA).any()
+        and (ends - starts).max(initial=0) <= _LONGEST_NAME
+    )
+    return arrow.split_lines(data) if usual else arrow.texts([safe_cell(name) for name in names])
 
 
-def _blocks(
-    table: pa.Table, content: VcfContent, names: Sequence[str], some: Sequence[int] | None
-) -> list[StoredBlock]:
-    texts = [names, *(chosen(record, some) for record in content.records)]
-    blocks = []
-    for start in range(0, len(names), _BLOCK):
-        joined = "\0".join("\n".join(text[start : start + _BLOCK]) for text in texts)
-        data = joined.encode("utf-8", errors="surrogateescape")
-        packed = pa.compress(data, codec="zstd", asbytes=True)
-        blocks.append(
-            StoredBlock(
-                facts=to_bytes(table.slice(start, _BLOCK)), texts=len(data).to_bytes(8, "little") + packed
-            )
-        )
-    return blocks
+def _packed_texts(
+    pool: ThreadPoolExecutor, content: VcfContent, names: Sequence[str], some: Sequence[int] | None
+) -> list[Future[bytes]]:
+    """Begin to pack the names and the columns of each block."""
+    lines = [columns_of(record, some) for record in content.records]
+
+    def joined(start: int, stop: int) -> bytes:
+        texts = ["\n".join(names[start:stop]).encode(errors="surrogateescape")]
+        texts += [between(line, start, stop).replace(b"\t", b"\n") for line in lines]
+        data = b"\0".join(texts)
+        packed: bytes = pa.compress(data, codec="zstd", asbytes=True)
+        return len(data).to_bytes(8, "little") + packed
+
+    return _by_block(pool, joined, len(names))
+
+
+def _by_block(pool: ThreadPoolExecutor, work: Callable[[int, int], bytes], count: int) -> list[Future[bytes]]:
+    return [pool.submit(work, start, min(start + _BLOCK, count)) for start in range(0, count, _BLOCK)]
 
 
 def unpack_texts(data: bytes) -> list[list[str]]:

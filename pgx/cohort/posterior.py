@@ -6,6 +6,7 @@ every product and sum is that of the scalar code, which is the oracle of this mo
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,7 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pgx.calling import E4_COPIES, FLAT, CallOptions, E4Status, diplotype_prior, populations
-from pgx.calling.populations import copies_at, diplotype_name, diplotypes
+from pgx.calling.populations import copies_at, diplotype_name, diplotypes, genotype_prior
 from pgx.calling.posterior import PhaseEvidence, has_rare
 from pgx.sites import counted_haplotype
 from pgx.thresholds import threshold
@@ -22,46 +23,71 @@ from pgx.thresholds import threshold
 Floats = npt.NDArray[np.float64]
 Whole = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
+Places = npt.NDArray[np.intp]
 
 STATUSES = tuple(E4Status)
 _CLEARLY = 1e-6  # relative room that rounding cannot fill
 
 
-class Likelihoods(Struct, frozen=True, kw_only=True):
-    """The likelihoods of both sites, and both without the site of which only half a genotype is known.
+class SiteLikelihoods(Struct, frozen=True, kw_only=True):
+    """The likelihoods of one site.
 
     Attributes
     ----------
-    first, second, exact_first, exact_second
-        Shape (3, n) or (3, 1).
-    half_called, unstated
-        Whether one allele of a site is missing; whether a site has no stated quality: the same for all
-        samples of the arrays.
+    values
+        Shape (3, n), scaled to a maximum of 1.
+    chances
+        Probabilities (GP, DS) from which the population's own is still to be taken out, shape (3, n); NaN
+        where `values` holds. None where it holds for all.
+    half
+        Whether only half a genotype is known: the same for all samples of the arrays.
     """
 
-    first: Floats
-    second: Floats
-    exact_first: Floats
-    exact_second: Floats
-    half_called: bool
+    values: Floats
+    chances: Floats | None = None
+    half: bool = False
+
+    def part(self, rows: Places) -> SiteLikelihoods:
+        """Return the same for some samples only."""
+        return SiteLikelihoods(
+            values=self.values.take(rows, axis=1),
+            chances=None if self.chances is None else self.chances.take(rows, axis=1),
+            half=self.half,
+        )
+
+    def under(self, marginal: tuple[float, float, float]) -> Floats:
+        """Return likelihoods where the genotypes have these frequencies, as `pgx.calling.likelihood` does."""
+        if self.chances is None:
+            return self.values
+        shares = np.maximum(self.chances, threshold("posterior_floor")) / np.array(marginal)[:, None]
+        return np.where(np.isnan(self.chances), self.values, shares / shares.max(axis=0))
+
+
+class Likelihoods(Struct, frozen=True, kw_only=True):
+    """The likelihoods of both sites, and what else a posterior depends on.
+
+    Attributes
+    ----------
+    unstated
+        Whether a site has no stated quality: the same for all samples of the arrays.
+    """
+
+    sites: tuple[SiteLikelihoods, ...]
     unstated: bool
     phase: PhaseEvidence | None
 
-    def part(self, rows: npt.NDArray[np.intp]) -> Likelihoods:
+    @property
+    def half_called(self) -> bool:
+        """Say whether half a genotype is missing somewhere."""
+        return any(site.half for site in self.sites)
+
+    def part(self, rows: Places) -> Likelihoods:
         """Return the same for some samples only."""
-        return Likelihoods(
-            first=_part(self.first, rows),
-            second=_part(self.second, rows),
-            exact_first=_part(self.exact_first, rows),
-            exact_second=_part(self.exact_second, rows),
-            half_called=self.half_called,
-            unstated=self.unstated,
-            phase=self.phase,
-        )
+        return replace(self, sites=tuple(site.part(rows) for site in self.sites))
 
-
-def _part(values: Floats, rows: npt.NDArray[np.intp]) -> Floats:
-    return values if values.shape[1] == 1 else values[:, rows]
+    def under(self, population: str) -> list[Floats]:
+        """Return the likelihoods of each site in a population."""
+        return [site.under(genotype_prior(population, place)) for place, site in enumerate(self.sites)]
 
 
 class Answers(Struct, frozen=True):
@@ -85,7 +111,7 @@ class Answers(Struct, frozen=True):
     probability: Floats
     carrier_probability: Floats
 
-    def part(self, rows: npt.NDArray[np.intp]) -> Answers:
+    def part(self, rows: Places) -> Answers:
         """Return the same for some samples only."""
         return Answers(
             self.best[rows],
@@ -96,6 +122,7 @@ class Answers(Struct, frozen=True):
         )
 
 
+@functools.cache
 def e4_copies() -> tuple[int, ...]:
     """Return the copies of e4 of each diplotype."""
     return tuple(diplotype_name(pair).split("/").count(counted_haplotype()) for pair in diplotypes())
@@ -104,21 +131,24 @@ def e4_copies() -> tuple[int, ...]:
 def answers(given: Likelihoods, options: CallOptions) -> Answers:
     """Return what each sample's likelihoods determine under the population of `options`."""
     prior = np.array(diplotype_prior(options.population))
-    rows = _posterior(given, prior)
-    best = rows.argmax(axis=0)
-    probability = rows[best, np.arange(rows.shape[1])]
+    likelihoods = given.under(options.population)
+    rows = _posterior(likelihoods, prior, given.phase)
+    best, probability = _greatest(rows)
     copies = _by_copies(rows)
     doubtful = _is_doubtful(best, given)
     exact = copies
     if given.half_called:
-        whole = replace(given, first=given.exact_first, second=given.exact_second)
-        exact = _by_copies(_posterior(whole, prior))
+        whole = [
+            np.ones_like(values) if site.half else values
+            for site, values in zip(given.sites, likelihoods, strict=True)
+        ]
+        exact = _by_copies(_posterior(whole, prior, given.phase))
     if doubtful.any():
         exact = np.where(doubtful, 0.0, exact)
     prior_copies = _by_copies(prior[:, None])[:, 0]
     determined = _is_determined(probability, prior[best], options) & ~doubtful
     status = _status(copies, exact, prior_copies, options)
-    determined &= np.isin(status, [STATUSES.index(name) for name in E4_COPIES])
+    determined &= np.array([name in E4_COPIES for name in STATUSES])[status]
     return Answers(
         best=best,
         determined=np.zeros_like(determined) if given.half_called else determined,
@@ -138,11 +168,20 @@ def _is_doubtful(best: Whole, given: Likelihoods) -> Flags:
     return np.array([has_rare(diplotype_name(pair)) for pair in diplotypes()])[best]
 
 
-def _posterior(given: Likelihoods, prior: Floats) -> Floats:
+def _posterior(likelihoods: Sequence[Floats], prior: Floats, phase: PhaseEvidence | None) -> Floats:
     """Return the posterior, shape (10, n)."""
-    weights = _weights(given, prior)
+    weights = _weights(likelihoods, prior, phase)
     weights /= _sum(weights)
     return weights
+
+
+def _greatest(rows: Floats) -> tuple[Whole, Floats]:
+    """Return which row has the greatest value, the first of several, and that value."""
+    best, greatest = np.zeros(rows.shape[1], dtype=np.int64), rows[0].copy()
+    for index in range(1, len(rows)):
+        np.putmask(best, rows[index] > greatest, index)
+        np.maximum(greatest, rows[index], out=greatest)
+    return best, greatest
 
 
 def _sum(rows: Sequence[Floats] | Floats) -> Floats:
@@ -174,23 +213,22 @@ def _status(copies: Floats, exact: Floats, prior: Floats, options: CallOptions) 
 
 
 def differs_elsewhere(given: Likelihoods, found: Answers, options: CallOptions) -> Flags:
-    """Say for each sample whether diplotype or status would differ under another population that ships.
-
-    Samples whose answer no population can change are found by bounds; the others are computed in full.
-    """
-    count = len(found.best)
-    if options.population == FLAT:
-        return np.zeros(count, dtype=bool)
-    names = [item.name for item in populations() if item.name != options.population]
-    result = np.zeros(count, dtype=bool)
-    rows = np.flatnonzero(~_same_everywhere(given, found, names, options))
-    for name in names:
+    """Say for each sample whether diplotype or status would differ under another population that ships."""
+    result = np.zeros(len(found.best), dtype=bool)
+    rows = np.arange(len(found.best))
+    for name in _others(options):
         if not len(rows):
             break
         different = _differs(given.part(rows), found.part(rows), replace(options, population=name))
         result[rows[different]] = True
         rows = rows[~different]
     return result
+
+
+def _others(options: CallOptions) -> list[str]:
+    if options.population == FLAT:
+        return []
+    return [item.name for item in populations() if item.name != options.population]
 
 
 def _differs(given: Likelihoods, found: Answers, options: CallOptions) -> Flags:
@@ -202,18 +240,23 @@ def _differs(given: Likelihoods, found: Answers, options: CallOptions) -> Flags:
     )
 
 
-def _same_everywhere(given: Likelihoods, found: Answers, names: Sequence[str], options: CallOptions) -> Flags:
-    """Say where the diplotype, and so the status, is surely the same under every population.
+def same_everywhere(given: Likelihoods, found: Answers, options: CallOptions) -> Flags:
+    """Say where diplotype and status are surely the same under every population, by bounds.
 
     The most probable diplotype has at least its least prior, all others together at most their greatest.
+    Likelihoods that depend on the population, and half genotypes, are left to `differs_elsewhere`.
     """
-    if given.half_called:
+    names = _others(options)
+    if not names:
+        return np.ones(len(found.best), dtype=bool)
+    if given.half_called or any(site.chances is not None for site in given.sites):
         return np.zeros(len(found.best), dtype=bool)
+    likelihoods = given.under(options.population)
     priors = np.array([diplotype_prior(name) for name in (*names, options.population)])
     least, most = priors.min(axis=0), priors.max(axis=0)
     columns = np.arange(len(found.best))
-    low = _weights(given, least)[found.best, columns]
-    high = _weights(given, most)
+    low = _weights(likelihoods, least, given.phase)[found.best, columns]
+    high = _weights(likelihoods, most, given.phase)
     high[found.best, columns] = 0
     others = _sum(high)
     bound = options.min_probability + _CLEARLY * (1 - options.min_probability)
@@ -226,14 +269,14 @@ def _same_everywhere(given: Likelihoods, found: Answers, names: Sequence[str], o
     return np.asarray(found.determined & (low >= odds * others))
 
 
-def _weights(given: Likelihoods, prior: Floats) -> Floats:
+def _weights(likelihoods: Sequence[Floats], prior: Floats, phase: PhaseEvidence | None) -> Floats:
     """Return prior x likelihoods x phase, shape (10, n)."""
-    count = max(given.first.shape[1], given.second.shape[1])
-    weights = np.empty((len(prior), count))
+    first, second = likelihoods
+    weights = np.empty((len(prior), first.shape[1]))
     for index in range(len(prior)):
         one, two = copies_at(0)[index], copies_at(1)[index]
-        np.multiply(prior[index] * given.first[one], given.second[two], out=weights[index])
-        weights[index] *= _phase_factor(index, given.phase)
+        np.multiply(prior[index] * first[one], second[two], out=weights[index])
+        weights[index] *= _phase_factor(index, phase)
     return weights
 
 

@@ -12,27 +12,29 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.compute as pc
 from msgspec import Struct
 
 from pgx.cohort import arrow
+from pgx.cohort.fields import Fields, between, edges_of
 from pgx.observe import ObserveOptions, SitePile, SiteRecord
 from pgx.observe.letters import Letter, Other, letters_of
-from pgx.observe.quality import is_imputed
+from pgx.observe.quality import is_from_imputation
 from pgx.sites import letters
 from pgx.thresholds import threshold
+from pgx.vcf import Columns
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
-_NUMBER = "[0-9]{1,9}"
-_COLON, _COMMA, _ZERO = b":,0"
-_SHORT = 16
+#: Samples that are read at a time: what is worked on stays in the cache of the processor.
+_PIECE = 1 << 15
+#: Numbers without gaps are looked for before there are more.
+_MANY_CODES = 1 << 16
 #: Beyond this, 10 ** (-PL / 10) is zero in floating point.
 _PL_CAP = 3300
 _FROM_PL = np.array([10 ** (-float(value) / 10) for value in range(_PL_CAP + 1)])
+_NUMBERS = ("DP", "GQ")
 #: AD is for show where DP is stated.
-_IGNORED = frozenset({"AD"})
+_NO_TEXT = frozenset({"AD", "PL", *_NUMBERS})
 #: Fields that take precedence over PL or GQ, or change what PL is about.
 _OVERRULING = frozenset({"GQX", "LGT", "LPL", "LAA", "LEN"})
 
@@ -45,11 +47,13 @@ class SiteArrays(Struct, frozen=True):
     codes
         The class of each sample.
     numeric
-        Whether the likelihoods of a sample are in `likelihoods`, shape (n,).
+        Whether PL and what depends on it were read as numbers, shape (n,).
     likelihoods
         Shape (3, n), scaled to a maximum of 1; 1 where not numeric.
     depth, quality
         As stated; NaN where not numeric or not stated.
+    chances
+        Probabilities that contain a prior, see `posterior.SiteLikelihoods`.
     """
 
     codes: Codes
@@ -57,6 +61,7 @@ class SiteArrays(Struct, frozen=True):
     likelihoods: Floats
     depth: Floats
     quality: Floats
+    chances: Floats | None = None
 
 
 def read_arrays(
@@ -69,12 +74,14 @@ def read_arrays(
     records = (*pile.bases, *pile.blocks, *pile.lengths)
     if doubted or pile.faults or not records:
         return _empty(count)
-    texts = [chosen(record, columns) for record in records]
+    lines = [columns_of(record, columns) for record in records]
     if len(records) == 1 and pile.bases and _is_plain(records[0]):
-        return _plain(records[0], pile.site.position, texts[0], options)
-    joined = texts[0] if len(texts) == 1 else ["\n".join(parts) for parts in zip(*texts, strict=True)]
-    empty = _empty(count)
-    return SiteArrays(_text_codes(joined, 0), empty.numeric, empty.likelihoods, empty.depth, empty.quality)
+        places = _classes(letters_of(records[0], pile.site.position))
+        if places is not None:
+            return _plain(records[0], lines[0], places, options)
+    result = _empty(count)
+    result.codes[:] = joined_codes([arrow.line_codes(line.line, edges_of(line)) for line in lines])
+    return result
 
 
 def first_of(codes: Codes) -> npt.NDArray[np.intp]:
@@ -84,9 +91,12 @@ def first_of(codes: Codes) -> npt.NDArray[np.intp]:
     return found
 
 
-def chosen(record: SiteRecord, columns: Sequence[int] | None) -> Sequence[str]:
-    """Return the sample columns of a record: all, or these 0-based ones."""
-    return record.samples if columns is None else [record.samples[column] for column in columns]
+def columns_of(record: SiteRecord, columns: Sequence[int] | None) -> Columns:
+    """Return the sample columns of a record in one line: all, or these 0-based ones."""
+    samples = record.samples
+    if columns is not None:
+        samples = [samples[column] for column in columns]
+    return samples if isinstance(samples, Columns) else Columns.of(record.fixed, samples)
 
 
 def _empty(count: int) -> SiteArrays:
@@ -108,16 +118,9 @@ def _is_plain(record: SiteRecord) -> bool:
         and "PL" in keys
         and not keys & _OVERRULING
         and not ("AD" in keys and "DP" not in keys)
-        and not is_imputed(record)
+        and not is_from_imputation(record)
         and len(keys) == len(record.format)
     )
-
-
-def _text_codes(texts: Sequence[str], first: int) -> Codes:
-    """Give each distinct text a code, from `first` on."""
-    numbers: dict[str, int] = {}
-    found = [numbers.setdefault(text, first + len(numbers)) for text in texts]
-    return np.array(found, dtype=np.int64)
 
 
 def compact(codes: Codes) -> Codes:
@@ -126,6 +129,19 @@ def compact(codes: Codes) -> Codes:
         present = np.bincount(codes) > 0
         return np.asarray((np.cumsum(present) - 1)[codes])
     return np.unique(codes, return_inverse=True)[1].astype(np.int64)
+
+
+def joined_codes(parts: Sequence[Codes]) -> Codes:
+    """Return the classes of samples that are alike in all parts, numbered from 0 without gaps."""
+    joined, size = parts[0], int(parts[0].max(initial=0)) + 1
+    for codes in parts[1:]:
+        width = int(codes.max(initial=0)) + 1
+        if size * width > _MANY_CODES:
+            joined = compact(joined)
+            size = int(joined.max(initial=0)) + 1
+        joined = joined * width + codes
+        size *= width
+    return compact(joined)
 
 
 def _classes(spelled: Sequence[Letter]) -> list[list[int]] | None:
@@ -147,128 +163,82 @@ def _classes(spelled: Sequence[Letter]) -> list[list[int]] | None:
     return places if all(places) else None
 
 
-def _plain(record: SiteRecord, position: int, texts: Sequence[str], options: ObserveOptions) -> SiteArrays:
-    count = len(texts)
-    places = _classes(letters_of(record, position))
-    raw = arrow.texts(texts)
-    result = _empty(count)
-    codes = result.codes
-    if places is None:
-        codes[:] = _text_codes(texts, 0)
-        return result
+def _plain(
+    record: SiteRecord, columns: Columns, places: Sequence[Sequence[int]], options: ObserveOptions
+) -> SiteArrays:
+    """Read the only record of a site piece by piece; `places`: see `_classes`."""
+    result = _empty(len(columns))
     alleles = len(record.alternates) + 1
-    likelihoods = alleles * (alleles + 1) // 2
-    usual = pc.match_substring_regex(raw, _pattern(record, likelihoods))
-    is_usual = arrow.values(usual, np.bool_)
-    rows = np.flatnonzero(is_usual)
-    top = 0
-    if len(rows):
-        given = raw if len(rows) == count else raw.filter(usual)
-        keys = _Fields(record, given)
-        values = keys.likelihoods(likelihoods)
-        phred = np.stack([values[place].min(axis=0) for place in places])
-        phred -= phred.min(axis=0)
-        codes[rows] = _class_codes(keys, phred, options)
-        top = int(codes[rows].max()) + 1
+    sizes = {key: 1 for key in _NUMBERS if key in record.format}
+    sizes["PL"] = alleles * (alleles + 1) // 2
+    known: dict[_Key, int] = {}
+    for start in range(0, len(columns), _PIECE):
+        piece = range(start, min(start + _PIECE, len(columns)))
+        fields = Fields(columns, record.format, piece, sizes)
+        phred = _by_copies(fields.numbers("PL"), places)
+        rows = fields.rows + start
         result.numeric[rows] = True
-        result.likelihoods[:, rows] = _FROM_PL[np.minimum(phred, _PL_CAP)]
-        result.depth[rows] = keys.number("DP")
-        result.quality[rows] = keys.number("GQ")
-    odd = np.flatnonzero(np.logical_not(is_usual))
-    codes[odd] = _text_codes([texts[row] for row in odd.tolist()], top)
+        for copies in range(3):
+            result.likelihoods[copies][rows] = _FROM_PL[np.minimum(phred[copies], _PL_CAP)]
+        for key, values in zip(_NUMBERS, (result.depth, result.quality), strict=True):
+            if key in sizes:
+                values[rows] = fields.numbers(key)[0]
+        codes, keys = _usual_classes(record.format, fields, phred, options)
+        result.codes[rows] = _numbered(keys, known)[codes]
+        odd = np.flatnonzero(~result.numeric[piece.start : piece.stop]) + start
+        result.codes[odd] = _numbered([between(columns, row, row + 1) for row in odd.tolist()], known)
     return result
 
 
-def _pattern(record: SiteRecord, likelihoods: int) -> str:
-    numbers = {"DP": _NUMBER, "GQ": _NUMBER, "PL": ",".join([_NUMBER] * likelihoods)}
-    return "^" + ":".join(numbers.get(key, "[^:]*") for key in record.format) + "$"
+#: What tells a class from others: the text of a column, or the texts of some fields and answers.
+_Key = bytes | tuple[int | bytes, ...]
 
 
-class _Fields:
-    """The FORMAT fields of usual sample columns, read where they stand in one buffer of bytes.
-
-    Every column has all fields, so the k-th colon of a column ends its k-th field.
-    """
-
-    def __init__(self, record: SiteRecord, texts: pa.Array) -> None:
-        self.format = record.format
-        self.count = len(texts)
-        self._bytes = np.frombuffer(texts.buffers()[2], dtype=np.uint8)
-        offsets = np.frombuffer(texts.buffers()[1], dtype=np.int64)[
-            texts.offset : texts.offset + self.count + 1
-        ]
-        first, last = offsets[0], offsets[-1]
-        colons = (np.flatnonzero(self._bytes[first:last] == _COLON) + first).reshape(self.count, -1)
-        self._starts = [offsets[:-1], *(colons[:, i] + 1 for i in range(colons.shape[1]))]
-        self._ends = [*(colons[:, i] for i in range(colons.shape[1])), offsets[1:]]
-
-    def _span(self, key: str) -> tuple[Codes, Codes]:
-        place = self.format.index(key)
-        return self._starts[place], self._ends[place]
-
-    def _read(self, start: Codes, end: Codes) -> Codes:
-        """Return fields of digits as numbers."""
-        length = end - start
-        found = np.zeros(self.count, dtype=np.int64)
-        last = len(self._bytes) - 1
-        for place in range(int(length.max(initial=0))):
-            digit = self._bytes[np.minimum(start + place, last)].astype(np.int64) - _ZERO
-            found = np.where(place < length, found * 10 + digit, found)
-        return found
-
-    def number(self, key: str) -> Floats:
-        """Return DP or GQ; NaN where the record does not have it."""
-        if key not in self.format:
-            return np.full(self.count, np.nan)
-        return self._read(*self._span(key)).astype(np.float64)
-
-    def likelihoods(self, width: int) -> Codes:
-        """Return PL, shape (width, n)."""
-        start, end = self._span("PL")
-        commas = np.flatnonzero(self._bytes == _COMMA)
-        first = np.searchsorted(commas, start)
-        inner = [commas[first + place] for place in range(width - 1)]
-        starts = [start, *(comma + 1 for comma in inner)]
-        return np.stack([self._read(one, other) for one, other in zip(starts, [*inner, end], strict=True)])
-
-    def other_codes(self) -> list[tuple[Codes, int]]:
-        """Return codes of the texts of every field that is not read as a number, and how many there are."""
-        found = []
-        for key in self.format:
-            if key not in {"DP", "GQ", "PL", *_IGNORED}:
-                codes = self._text_codes(*self._span(key))
-                found.append((codes, int(codes.max(initial=0)) + 1))
-        return found
-
-    def _text_codes(self, start: Codes, end: Codes) -> Codes:
-        """Give each distinct text a code, byte by byte: genotypes are short."""
-        length = end - start
-        longest = int(length.max(initial=0))
-        if longest <= _SHORT:
-            found = compact(length)
-            last = len(self._bytes) - 1
-            for place in range(longest):
-                letter = self._bytes[np.minimum(start + place, last)]
-                found = compact(found * 256 + np.where(place < length, letter, 0))
-            return found
-        data = self._bytes.tobytes()
-        texts = [data[a:b].decode() for a, b in zip(start.tolist(), end.tolist(), strict=True)]
-        return _text_codes(texts, 0)
+def _numbered(keys: Sequence[_Key], known: dict[_Key, int]) -> Codes:
+    """Return the number of each class; a new one gets the next."""
+    return np.array([known.setdefault(key, len(known)) for key in keys], dtype=np.int64)
 
 
-def _class_codes(keys: _Fields, phred: Codes, options: ObserveOptions) -> Codes:
-    """Join all answers that the scalar code depends on into one number, numbered without gaps."""
-    second = np.sort(phred, axis=0)[1] if options.min_gq > 0 and "GQ" not in keys.format else None
-    questions = [(phred == 0).all(axis=0), *(phred >= threshold("contradiction_phred"))]
-    for key, least in (("DP", options.min_dp), ("GQ", options.min_gq)):
-        values = keys.number(key)
-        questions += [values == 0, values < least]
-    if second is not None:
-        questions.append(second < options.min_gq)
-    joined = np.zeros(keys.count, dtype=np.int64)
-    for codes, width in keys.other_codes():
-        joined = compact(joined * width + codes)
+def _by_copies(values: Sequence[Codes], places: Sequence[Sequence[int]]) -> list[Codes]:
+    """Return PL by copies of the counted letter, the least of the three being 0."""
+    phred = [np.minimum.reduce([values[place] for place in group]) for group in places]
+    least = np.minimum.reduce(phred)
+    return [one - least for one in phred]
+
+
+def _usual_classes(
+    form: Sequence[str], fields: Fields, phred: Sequence[Codes], options: ObserveOptions
+) -> tuple[Codes, list[_Key]]:
+    """Return the class of each sample of a piece, and what tells these classes from others."""
+    answers = _answers(fields, form, phred, options)
+    codes = answers
+    texts = [key for key in form if key not in _NO_TEXT]
+    for key in texts:
+        for words in fields.words(key):
+            found = arrow.codes(words)
+            codes = arrow.codes(codes * (int(found.max(initial=0)) + 1) + found)
+    codes = compact(codes)
+    keys: list[_Key] = [
+        (int(answers[row]), *(fields.text(key, row) for key in texts)) for row in first_of(codes).tolist()
+    ]
+    return codes, keys
+
+
+def _answers(fields: Fields, form: Sequence[str], phred: Sequence[Codes], options: ObserveOptions) -> Codes:
+    """Return all answers that the scalar code depends on, a bit each."""
+    limit = threshold("contradiction_phred")
+    questions = [phred[0] + phred[1] + phred[2] == 0, *(one >= limit for one in phred)]
+    for key, least in zip(_NUMBERS, (options.min_dp, options.min_gq), strict=True):
+        if key in form:
+            values = fields.numbers(key)[0]
+            questions += [values == 0, values < least]
+    if options.min_gq > 0 and "GQ" not in form:
+        questions.append(_middle(phred) < options.min_gq)
+    joined = np.zeros(len(fields.rows), dtype=np.int64)
     for answer in questions:
-        if answer.any():
-            joined = joined * 2 + answer
-    return compact(joined)
+        joined = joined * 2 + answer
+    return joined
+
+
+def _middle(phred: Sequence[Codes]) -> Codes:
+    return np.asarray(np.sort(np.stack(phred), axis=0)[1])

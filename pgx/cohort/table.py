@@ -7,7 +7,7 @@ hold numbers as the text prints them (ten digits), so that the order of a sum ne
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import cast
 
@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from pgx.cohort import arrow
 from pgx.cohort.files import replacing
-from pgx.cohort.siteread import compact, first_of
+from pgx.cohort.siteread import Codes, first_of, joined_codes
 from pgx.cohort.strata import column_of
 from pgx.render.tsv import COLUMNS, row, safe_cell
 from pgx.report import Run, SampleReport
@@ -131,12 +131,13 @@ def _joined(tables: Sequence[pa.Table]) -> pa.Table:
 
 
 class TableWriter:
-    """Writes samples.tsv and samples.parquet together, chunk by chunk."""
+    """Writes samples.tsv and samples.parquet, chunk by chunk, each beside the other and the caller's work."""
 
     def __init__(self, tsv: Path, parquet: Path, carried: Sequence[str]) -> None:
         self._columns = (*COLUMNS, *map(column_of, carried))
         self._schema = output_schema(carried)
-        self._beside = ThreadPoolExecutor(max_workers=1)  # Arrow packs Parquet while the lines are joined
+        self._beside = ThreadPoolExecutor(max_workers=2)
+        self._pending: list[Future[None]] = []
         self._text = tsv.open("wb")
         self._text.write(("\t".join([*COLUMNS, *map(safe_cell, carried)]) + "\n").encode())
         coded = [field.name for field in self._schema if pa.types.is_dictionary(field.type)]
@@ -148,9 +149,19 @@ class TableWriter:
         """Add the rows of `table`, which has the columns of both files at least."""
         columns = [_single(table.column(name)) for name in self._columns]
         texts = [_float_texts(each) if pa.types.is_floating(each.type) else None for each in columns]
-        written = self._beside.submit(self._write_parquet, columns, texts)
+        self._wait()
+        self._pending = [
+            self._beside.submit(write, columns, texts) for write in (self._write_parquet, self._write_text)
+        ]
+
+    def _wait(self) -> None:
+        """Wait until the chunk before is written; raise what went wrong with it."""
+        pending, self._pending = self._pending, []
+        for written in pending:
+            written.result()
+
+    def _write_text(self, columns: Sequence[pa.Array], texts: Sequence[pa.Array | None]) -> None:
         self._text.write(_lines(columns, texts))
-        written.result()
 
     def _write_parquet(self, columns: Sequence[pa.Array], texts: Sequence[pa.Array | None]) -> None:
         made = [
@@ -161,9 +172,8 @@ class TableWriter:
 
     def close(self) -> None:
         """Finish both files."""
-        self._beside.shutdown()
-        self._parquet.close()
-        self._text.close()
+        with self._text, self._parquet, self._beside:
+            self._wait()
 
 
 def _single(column: pa.ChunkedArray) -> pa.Array:
@@ -180,10 +190,10 @@ def _recoded(array: pa.Array) -> pa.Array:
 
 def _float_texts(array: pa.Array) -> pa.DictionaryArray:
     """Return numbers as the table prints them, each different one once; probabilities are never null."""
-    different, codes = np.unique(arrow.values(array, np.float64), return_inverse=True)
-    values = different.tolist()
+    coded = array.dictionary_encode()
+    values = arrow.values(coded.dictionary, np.float64).tolist()
     printed = arrow.split_lines((("%.10g\n" * len(values)) % tuple(values)).encode("ascii"))
-    return pa.DictionaryArray.from_arrays(arrow.numbers(codes, pa.int32()), printed)
+    return pa.DictionaryArray.from_arrays(coded.indices, printed)
 
 
 def _from_texts(texts: pa.DictionaryArray) -> pa.Array:
@@ -191,7 +201,7 @@ def _from_texts(texts: pa.DictionaryArray) -> pa.Array:
 
 
 def _lines(columns: Sequence[pa.Array], texts: Sequence[pa.Array | None]) -> memoryview:
-    """Return columns as the lines of a table.
+    """Return columns as the lines of a table; the last column is one of few values.
 
     Neighbouring columns of few values are joined first: few of their combinations occur.
     """
@@ -205,30 +215,32 @@ def _lines(columns: Sequence[pa.Array], texts: Sequence[pa.Array | None]) -> mem
             cells.append(_joined_cells(run))
             run = []
         cells.append(column.cast(pa.large_string()) if text is None else text.cast(pa.large_string()))
-    if run:
-        cells.append(_joined_cells(run))
-    tab, nothing, end = arrow.texts(["\t", "", "\n"])
-    lines = pc.binary_join_element_wise(*cells, tab)
-    ended = pc.binary_join_element_wise(lines, nothing, end)
-    return memoryview(ended.buffers()[2])
+    cells.append(_joined_cells(run, end="\n"))
+    lines = pc.binary_join_element_wise(*cells, arrow.texts(["\t"])[0])
+    return memoryview(lines.buffers()[2])
 
 
-def _joined_cells(columns: Sequence[pa.Array]) -> pa.Array:
+def _joined_cells(columns: Sequence[pa.Array], end: str = "") -> pa.Array:
     """Return columns of few values as one column of text, joined by tabs; null is empty."""
-    count = len(columns[0])
-    joined = np.zeros(count, dtype=np.int64)
-    for column in columns:
-        if pa.types.is_dictionary(column.type):
-            indices = column.indices
-            values = np.where(arrow.valid(indices), arrow.values(indices, np.int32).astype(np.int64) + 1, 0)
-        else:
-            values = np.where(arrow.valid(column), arrow.values(column, np.int8).astype(np.int64) + 1, 0)
-        joined = compact(joined * (int(values.max(initial=0)) + 1) + values)
-    texts = [
-        "\t".join("" if (cell := column[row].as_py()) is None else str(cell) for column in columns)
-        for row in first_of(joined).tolist()
+    codes, texts = zip(*map(_codes_and_texts, columns), strict=True)
+    joined = joined_codes(codes)
+    rows = first_of(joined)
+    chosen = [code[rows].tolist() for code in codes]
+    lines = [
+        "\t".join(cells[place] for cells, place in zip(texts, places, strict=True)) + end
+        for places in zip(*chosen, strict=True)
     ]
-    return arrow.texts(texts).take(arrow.numbers(joined, pa.int64()))
+    return arrow.texts(lines).take(arrow.numbers(joined.astype(np.int32), pa.int32()))
+
+
+def _codes_and_texts(column: pa.Array) -> tuple[Codes, list[str]]:
+    """Return a number for each value of a column of few values, 0 for null, and the text of each number."""
+    is_coded = pa.types.is_dictionary(column.type)
+    indices = column.indices if is_coded else column
+    codes = arrow.values(indices, np.int32 if is_coded else np.int8).astype(np.int64) + 1
+    codes = np.where(arrow.valid(indices), codes, 0) if indices.null_count else codes
+    known = column.dictionary.to_pylist() if is_coded else map(str, range(int(codes.max(initial=0))))
+    return codes, ["", *known]
 
 
 def write_failures(path: Path, failures: Iterable[tuple[str, str, str]]) -> int:

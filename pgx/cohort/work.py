@@ -167,7 +167,7 @@ def _with_reports(result: Result, ready: Prepared) -> Result:
     parts: dict[str, bytes] = {}
     rows = []
     statuses: Counter[str] = Counter()
-    for column, name in ready.columns:
+    for column, name in zip(ready.columns, ready.names, strict=True):
         report = ready.report(column, name)
         statuses[report.genotype.e4_status] += 1
         rows.append(

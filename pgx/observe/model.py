@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
 import msgspec
@@ -46,7 +46,7 @@ class SiteRecord(Struct, frozen=True, kw_only=True):
     filters: tuple[str, ...]
     info: Mapping[str, str]
     format: tuple[str, ...]
-    samples: tuple[str, ...]
+    samples: Sequence[str]
     fixed: str
 
     def fields(self, sample: int) -> dict[str, str]:

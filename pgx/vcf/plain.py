@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pysam
 
 from pgx.observe import SiteRecord
+from pgx.vcf.columns import Columns
+
+_FIXED = 9
+#: From how many samples on the columns are kept as one line.
+_LINE_FROM = 10_000
 
 
 def plain_record(record: pysam.VariantRecord) -> SiteRecord:
     """Copy a record into plain text. htslib prints the columns; what it read is not interpreted twice."""
-    columns = str(record).rstrip("\n").split("\t")
-    fixed, samples = columns[:9], tuple(columns[9:])
+    fixed, samples = _split(str(record), len(record.samples))
     reference, alternates = fixed[3], fixed[4]
     form = tuple(fixed[8].split(":")) if len(fixed) > 8 else ()
     position = record.pos
@@ -33,7 +37,18 @@ def plain_record(record: pysam.VariantRecord) -> SiteRecord:
     )
 
 
-def _longest(form: tuple[str, ...], samples: tuple[str, ...]) -> int:
+def _split(text: str, count: int) -> tuple[list[str], Sequence[str]]:
+    """Return the fixed columns of a line, and its `count` sample columns."""
+    if count < _LINE_FROM:
+        columns = text.rstrip("\n").split("\t")
+        return columns[:_FIXED], tuple(columns[_FIXED:])
+    line, first = text.encode(), 0
+    for _ in range(_FIXED):
+        first = line.index(b"\t", first) + 1
+    return line[: first - 1].decode().split("\t"), Columns(line, first, count)
+
+
+def _longest(form: tuple[str, ...], samples: Sequence[str]) -> int:
     """Return the largest FORMAT/LEN of a reference block (VCF 4.5), 0 without one."""
     if "LEN" not in form:
         return 0

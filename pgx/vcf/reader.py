@@ -136,9 +136,10 @@ def _is_wanted(name: str) -> bool:
 def _header(header: pysam.VariantHeader, source: Source) -> tuple[str, HeaderFacts, tuple[str, ...], bool]:
     """Return digest, facts on the assembly, sample names, and whether GL is declared as an integer."""
     try:
-        digest = hashlib.sha256(str(header).encode()).hexdigest()
+        text = str(header)
+        digest = hashlib.sha256(text.encode()).hexdigest()
         phred = "GL" in header.formats and header.formats["GL"].type == "Integer"
-        return f"sha256:{digest}", _header_facts(header), tuple(header.samples), phred
+        return f"sha256:{digest}", _header_facts(header), _sample_names(text), phred
     except UnicodeDecodeError as error:
         raise FormatError(
             "has a header that is not UTF-8 text",
@@ -147,6 +148,11 @@ def _header(header: pysam.VariantHeader, source: Source) -> tuple[str, HeaderFac
         ) from error
     except PYSAM_ERRORS as error:
         raise FormatError("has a broken header", where=source.label, cure="Write it again") from error
+
+
+def _sample_names(header: str) -> tuple[str, ...]:
+    """Return the names in the last line of a header; pysam makes them one by one, in twice the time."""
+    return tuple(header.rstrip("\n").rpartition("\n")[2].split("\t")[9:])
 
 
 def _header_facts(header: pysam.VariantHeader) -> HeaderFacts:

@@ -8,7 +8,7 @@ import pytest
 import truth_tables
 from vcf_builder import block, site, write_vcf
 
-from pgx.cohort import table
+from pgx.cohort import siteread, table
 from pgx.cohort.biobank import StoredInput, report_of, unpack_texts
 from pgx.cohort.model import Job
 from pgx.cohort.work import result_of_content
@@ -92,6 +92,9 @@ FORMATS = [
     "GT:AD:DP:GQ:PL:FT",
     "GT:PL:PS:PQ",
     "GT:AD:PL",
+    "GT:DS:GP",
+    "GT:PL:GP",
+    "GT:AD:DP:GQ",
 ]
 OPTIONS = [
     Options(),
@@ -190,3 +193,37 @@ def test_the_samples_that_are_asked_for(tmp_path):
     options = Options(samples=("S40", "S3", "S1"))
     assert_same(path, options)
     assert [row[0] for row in facts(path, options, 1)] == ["S40", "S3", "S1"]
+
+
+@pytest.mark.parametrize("info", [".", "DR2=0.9;IMP", "R2=0.9;TYPED"])
+@pytest.mark.parametrize("options", OPTIONS, ids=range(len(OPTIONS)))
+def test_probabilities_beside_likelihoods(options, info, tmp_path):
+    rng = random.Random(f"{info} {OPTIONS.index(options)}")  # noqa: S311 - no secret
+    names = [f"S{number}" for number in range(300)]
+    chances = ["0.9,0.1,0", "0.5,0.5,0", "0.02,0.9,0.08", "0,0.06,0.94", "0.55,0.4,0.05", "."]
+    one = [f"{rng.choice(['0/0', '0/1', '1/1'])}:{rng.choice(chances)}" for _ in names]
+    other = [f"0/1:{rng.choice([3, 20, 60])},0,{rng.choice([5, 25, 90])}" for _ in names]
+    records = [
+        site("rs429358", gt=one, format="GT:GP", info=info),
+        site("rs7412", gt=other, format="GT:PL"),
+    ]
+    path = write_vcf(tmp_path / "a.vcf", records=records, samples=names)
+    assert_same(path, options)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_the_size_of_a_piece_does_not_show(form, monkeypatch, tmp_path):
+    rng = random.Random(form)  # noqa: S311 - no secret
+    records = [
+        site(rsid, gt=[random_column(rng, form.split(":")) for _ in range(100)], format=form)
+        for rsid in ("rs429358", "rs7412")
+    ]
+    path = write_vcf(tmp_path / "a.vcf", records=records, samples=[f"S{number}" for number in range(100)])
+    monkeypatch.setattr(siteread, "_PIECE", 7)
+    assert_same(path, Options(min_gq=3))
+
+
+@pytest.mark.parametrize("name", ["=1+1", "-", "@", "x" * 1200, "é", "a b", "\x7f"])
+def test_names_are_safe_cells_on_both_roads(name, tmp_path):
+    path = write_vcf(tmp_path / "a.vcf", records=[site("rs429358", gt=["0/1", "0/0"])], samples=["A", name])
+    assert_same(path, Options())
