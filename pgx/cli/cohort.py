@@ -195,6 +195,12 @@ def _settings(text: str) -> dict[str, str]:
         raise UsageError(
             "is not KEY=VALUE,...", where=f"--slurm {text}", cure="E.g. queue=short,cores=4,jobs=10"
         )
+    names = [key.strip() for key, _, _ in pairs]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise UsageError(
+            "is given twice", where=f"--slurm {twice}", cure="Separate the items of a list by semicolons"
+        )
     return {key.strip(): value.strip() for key, _, value in pairs}
 
 
@@ -270,7 +276,10 @@ class _Shown:
             f" {progress.kept} done before, {progress.failed} failed"
         )
         if self._bar is not None:
+            note = progress.waiting or note
             self._bar.update(self._task, total=progress.total, completed=done, note=note)  # type: ignore[attr-defined]
+        elif progress.waiting:
+            typer.echo(progress.waiting, err=True)
         elif now - self._last > _LOG_EVERY:
             self._last = now
             left = (progress.total - done) / rate if rate else 0

@@ -16,7 +16,7 @@ from pgx.cohort.plan import Failure, Job, Plan
 from pgx.cohort.state import Result, State, Summary
 from pgx.cohort.work import ARRAYS_FROM, Batch, failed, file_digest, fingerprint, recipe, work
 from pgx.errors import InputError, UsageError
-from pgx.executors import Dask, Engine, Processes, Serial, cpus, run_all
+from pgx.executors import Dask, Engine, Processes, Serial, Slurm, cpus, read_settings, run_all, run_alone
 from pgx.single import check_options
 
 _BATCH_MAX = 200
@@ -48,13 +48,17 @@ class CohortOptions(Struct, frozen=True, kw_only=True):
 
 
 class Progress(Struct, frozen=True, kw_only=True):
-    """How far a run is: inputs to do in all, done before, done now, of those failed; samples so far."""
+    """How far a run is: inputs to do in all, done before, done now, of those failed; samples so far.
+
+    `waiting` is a line on what is awaited while no worker is there.
+    """
 
     total: int
     kept: int
     done: int
     failed: int
     samples: int
+    waiting: str = ""
 
 
 def run_cohort(
@@ -77,6 +81,7 @@ def run_cohort(
     number, of = options.shard
     if not 1 <= number <= of:
         raise UsageError("no such slice", where=f"--shard {number}/{of}", cure="Give 1/N to N/N")
+    _check_engine(options)
     for job in plan.jobs:
         if job.failure is None:
             check_options(job.options)
@@ -117,8 +122,11 @@ def _annotate_missing(
     kept = len(jobs) - len(missing)
     counts = {"done": 0, "failed": 0, "samples": sum(known[j.key].samples for j in jobs if j.key in known)}
 
-    def progress() -> Progress:
-        return Progress(total=len(jobs), kept=kept, **counts)
+    def progress(waiting: str = "") -> Progress:
+        return Progress(total=len(jobs), kept=kept, waiting=waiting, **counts)
+
+    def tell_waiting(line: str) -> None:
+        tell(progress(line))
 
     tell(progress())
     if not missing:
@@ -128,15 +136,15 @@ def _annotate_missing(
     pending: list[Result] = []
     last = time.monotonic()
     try:
-        batches = _batches(missing, started.width, options)
-        for batch, outcome in run_all(started, work, batches):
+        batches = _batches(missing, started, options)
+        for batch, outcome in run_all(started, work, batches, tell=tell_waiting):
             results = (
                 [failed(job, _death(job, outcome)) for job in batch.jobs]
                 if isinstance(outcome, Exception)
                 else outcome
             )
             if isinstance(outcome, Exception) and len(batch.jobs) > 1:
-                results = _singly(started, batch)
+                results = _singly(started, batch, tell_waiting)
             pending += results
             counts["done"] += len(results)
             counts["failed"] += sum(result.failure is not None for result in results)
@@ -158,13 +166,12 @@ def _annotate_missing(
     return kept
 
 
-def _singly(engine: Engine, batch: Batch) -> list[Result]:
+def _singly(engine: Engine, batch: Batch, tell: Callable[[str], None]) -> list[Result]:
     """Do a batch whose worker died input by input, so that only the culprit fails."""
     results: list[Result] = []
     for job in batch.jobs:
-        alone = msgspec.structs.replace(batch, jobs=(job,))
-        for _, outcome in run_all(engine, work, [alone]):
-            results += [failed(job, _death(job, outcome))] if isinstance(outcome, Exception) else outcome
+        outcome = run_alone(engine, work, msgspec.structs.replace(batch, jobs=(job,)), tell=tell)
+        results += [failed(job, _death(job, outcome))] if isinstance(outcome, Exception) else outcome
     return results
 
 
@@ -185,16 +192,34 @@ def _is_current(job: Job, known: Summary | None, *, verify: bool) -> bool:
     return not verify or (known.digest != "" and known.digest == file_digest(job.path))
 
 
+def _check_engine(options: CohortOptions) -> None:
+    """Refuse what cannot work before anything is written."""
+    if options.slurm is None:
+        return
+    if options.scheduler or options.jobs is not None:
+        other = "--scheduler" if options.scheduler else "--jobs"
+        raise UsageError(
+            f"says something else than {other}", where="--slurm", cure="Give one; jobs=N is how many jobs"
+        )
+    read_settings(options.slurm)
+
+
 def _engine(options: CohortOptions, missing: Sequence[Job]) -> Engine:
-    if options.engine == "dask" or options.scheduler or options.slurm:
-        return Dask(jobs=options.jobs, scheduler=options.scheduler, slurm=options.slurm)
+    if options.slurm is not None:
+        return Slurm(options.slurm)
+    if options.engine == "dask" or options.scheduler:
+        return Dask(jobs=options.jobs, scheduler=options.scheduler)
     jobs = min(options.jobs or cpus(), len(missing))
     return Serial() if jobs <= 1 else Processes(jobs)
 
 
-def _batches(jobs: Sequence[Job], width: int, options: CohortOptions) -> Iterator[Batch]:
+def _batches(jobs: Sequence[Job], engine: Engine, options: CohortOptions) -> Iterator[Batch]:
     """Cut the inputs into batches: few enough to cost little, many enough to keep every worker busy."""
-    size = max(1, min(_BATCH_MAX, -(-len(jobs) // (width * _BATCHES_PER_WORKER))))
+
+    def fitting() -> int:  # anew for each batch: workers may join later
+        return max(1, min(_BATCH_MAX, -(-len(jobs) // (engine.width * _BATCHES_PER_WORKER))))
+
+    size = fitting()
     small: list[Job] = []
     for job in jobs:
         if _size(job.path) >= _BIG_FILE:
@@ -204,6 +229,7 @@ def _batches(jobs: Sequence[Job], width: int, options: CohortOptions) -> Iterato
         if len(small) == size:
             yield Batch(jobs=tuple(small), verify=options.verify, arrays_from=options.arrays_from)
             small.clear()
+            size = fitting()
     if small:
         yield Batch(jobs=tuple(small), verify=options.verify, arrays_from=options.arrays_from)
 
