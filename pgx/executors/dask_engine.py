@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import pkgutil
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -66,6 +67,7 @@ class Dask:
         self._speak = Pace(5, 600)
         #: Pieces of work that are done.
         self._done = 0
+        self._probes: dict[str, Any] = {}
         try:
             self._client: Any = Client(target, timeout="30s", set_as_default=False)
         except (OSError, ValueError) as error:
@@ -92,12 +94,40 @@ class Dask:
         """Hand it to the cluster, which starts it again elsewhere if its worker dies."""
         future: Future[ResultT] = Future()
         try:
-            remote = self._client.submit(function, argument, pure=False)
+            probe = self._probe(function.__module__)
         except Exception as error:  # noqa: BLE001 - of many kinds where the client has been closed
             future.set_exception(self._lost(error))
         else:
-            remote.add_done_callback(lambda done: self._hand_over(done, future))
+            probe.add_done_callback(lambda done: self._send(done, function, argument, future))
         return future
+
+    def _probe(self, module: str) -> Any:
+        """Return the import of `module` by some worker.
+
+        A worker that is sent what it cannot import closes, and takes its job along. So only what a worker
+        was seen to import is sent.
+        """
+        if module not in self._probes:
+            name = f"{module}:__name__"
+            self._probes[module] = self._client.submit(pkgutil.resolve_name, name, pure=False)
+        return self._probes[module]
+
+    def _send(
+        self,
+        probe: Any,
+        function: Callable[[ArgumentT], ResultT],
+        argument: ArgumentT,
+        future: Future[ResultT],
+    ) -> None:
+        try:
+            probe.result()
+            remote = self._client.submit(function, argument, pure=False)
+        except ImportError as error:
+            future.set_exception(self._without_program(error))
+        except BaseException as error:  # noqa: BLE001 - a future that never ends would be worse
+            future.set_exception(self._lost(error))
+        else:
+            remote.add_done_callback(lambda done: self._hand_over(done, future))
 
     def _hand_over(self, remote: Any, future: Future[ResultT]) -> None:
         from distributed import KilledWorker  # noqa: PLC0415
@@ -107,16 +137,15 @@ class Dask:
             self._done += 1
         except KilledWorker as error:
             future.set_exception(WorkerDiedError(str(error)))
-        except ImportError as error:
-            future.set_exception(
-                InputError(
-                    f"a worker cannot run this program: {error}",
-                    where=self._where,
-                    cure="Install the same version of pgx for the Python of the workers",
-                )
-            )
-        except BaseException as error:  # noqa: BLE001 - a future that never ends would be worse
+        except BaseException as error:  # noqa: BLE001 - as above
             future.set_exception(self._lost(error) if remote.cancelled() else error)
+
+    def _without_program(self, error: ImportError) -> InputError:
+        return InputError(
+            f"a worker cannot run this program: {error}",
+            where=self._where,
+            cure="Install the same version of pgx for the Python of the workers",
+        )
 
     def _lost(self, error: BaseException) -> InputError:
         return InputError(

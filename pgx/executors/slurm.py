@@ -16,7 +16,7 @@ from pgx.errors import InputError, UsageError
 from pgx.executors.dask_engine import SILENT, Dask, Pace
 from pgx.executors.engine import ATTEMPTS
 from pgx.executors.local import interrupts_left_out
-from pgx.executors.slurm_settings import SlurmSettings, read_settings
+from pgx.executors.slurm_settings import SlurmSettings, configured, read_settings
 
 #: States of a job from which no worker comes any more.
 _ENDED = {
@@ -66,7 +66,7 @@ class Slurm(Dask):
             return SLURMCluster(
                 job_cls=_job_class(self._refused),
                 silence_logs=SILENT,
-                scheduler_options={"dashboard": False, "allowed_failures": ATTEMPTS - 1},
+                scheduler_options=_scheduler_options(),
                 **keywords,
             )
         except (OSError, RuntimeError, TypeError, ValueError) as error:
@@ -159,7 +159,8 @@ class Slurm(Dask):
         folder = self._logs or self._settings.keywords.get("log_directory")
         for path in Path(folder).glob(f"*-{job}.err") if folder else ():
             with contextlib.suppress(OSError):
-                return _last_line(path.read_text(encoding="utf-8", errors="replace"))
+                lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+                return _last_line("\n".join(line for line in lines if " - INFO - " not in line))
         return ""
 
     def _waiting(self, states: Mapping[str, tuple[str, str]]) -> str:
@@ -211,6 +212,12 @@ def _job_class(refused: list[str]) -> Any:
             return await SLURMJob._call(cmd, start_new_session=True, **keywords)
 
     return Job
+
+
+def _scheduler_options() -> dict[str, Any]:
+    """Return what the user's Dask configuration says of the scheduler, and no page for everybody to see."""
+    own = {"dashboard": False, "dashboard_address": "127.0.0.1:0", "allowed_failures": ATTEMPTS - 1}
+    return own | (configured("scheduler-options") or {})
 
 
 def _refusal(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import shutil
+import signal
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -73,13 +74,13 @@ def read_settings(settings: Mapping[str, str]) -> SlurmSettings:
         name = _RENAMED.get(key, key)
         given[name] = _value(name, text)
     jobs = given.pop("jobs", 1)
-    own_logs = _configured("log-directory", given.get("log_directory")) is None
+    own_logs = configured("log-directory", given.get("log_directory")) is None
     keywords = given | {
-        "cores": _configured("cores", given.get("cores")) or 1,
-        "memory": _configured("memory", given.get("memory")) or "4GB",
+        "cores": configured("cores", given.get("cores")) or 1,
+        "memory": configured("memory", given.get("memory")) or "4GB",
     }
     # Python uses one core, and threads of one process may not read side by side.
-    processes = _configured("processes", given.get("processes")) or keywords["cores"]
+    processes = configured("processes", given.get("processes")) or keywords["cores"]
     keywords |= {"processes": processes} | _surroundings(given)
     _check(keywords)
     return SlurmSettings(jobs=jobs, processes=processes, keywords=keywords, own_logs=own_logs)
@@ -93,10 +94,13 @@ def _check_installed() -> None:
             where="--slurm",
             cure="Run on a machine from which jobs are submitted, or leave --slurm out",
         )
+    interrupt = signal.getsignal(signal.SIGINT)
     try:
         import dask_jobqueue  # noqa: F401, PLC0415
     except ImportError as error:
         raise UsageError("dask-jobqueue is not installed", where="--slurm", cure=INSTALL) from error
+    if signal.getsignal(signal.SIGINT) is not interrupt:  # its import makes Ctrl-C a quiet success
+        signal.signal(signal.SIGINT, interrupt)
 
 
 def _value(name: str, text: str) -> Any:
@@ -118,7 +122,7 @@ def _wrong(what: str, why: str, cure: str) -> UsageError:
     return UsageError(why, where=f"--slurm {what}", cure=cure)
 
 
-def _configured(name: str, given: Any = None) -> Any:
+def configured(name: str, given: Any = None) -> Any:
     """Return what is given, or what the user's Dask configuration says of it (section jobqueue.slurm)."""
     import dask  # noqa: PLC0415
     import dask_jobqueue  # noqa: F401, PLC0415 - brings its own configuration
@@ -130,14 +134,14 @@ def _surroundings(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return what makes a worker find this program, and leave nothing behind."""
     before: list[str] = []
     found: dict[str, Any] = {"job_name": given.get("job_name", "pgx")}
-    if _configured("python", given.get("python")) is None:
+    if configured("python", given.get("python")) is None:
         found["python"] = shlex.quote(sys.executable)
         before += _path_of_the_source()
-    if _configured("local-directory", given.get("local_directory")) is None:
+    if configured("local-directory", given.get("local_directory")) is None:
         found["local_directory"] = '"$PGX_SCRATCH"'
         before += _SCRATCH
-    prologue = _configured("job-script-prologue", given.get("job_script_prologue")) or []
-    arguments = _configured("worker-extra-args", given.get("worker_extra_args")) or []
+    prologue = configured("job-script-prologue", given.get("job_script_prologue")) or []
+    arguments = configured("worker-extra-args", given.get("worker_extra_args")) or []
     return found | {
         "job_script_prologue": [*before, *prologue],
         "worker_extra_args": ["--no-dashboard", *arguments, "--nthreads", "1"],
@@ -172,7 +176,7 @@ def _check(keywords: Mapping[str, Any]) -> None:
 def _check_interface(interface: str | None) -> None:
     from distributed.utils import get_ip_interface  # noqa: PLC0415
 
-    elsewhere = {"host", "interface"} & set(_configured("scheduler-options") or {})
+    elsewhere = {"host", "interface"} & set(configured("scheduler-options") or {})
     if interface is not None and not elsewhere:
         _refusing(get_ip_interface, interface, what=f"interface={interface}", cure="ip address lists them")
 

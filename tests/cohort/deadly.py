@@ -1,9 +1,10 @@
-"""Work that kills its worker, for the test of executors."""
+"""Work that kills its worker, or takes long, for the tests of executors."""
 
 from __future__ import annotations
 
 import os
 import signal
+import time
 
 POISON = 4
 
@@ -13,3 +14,9 @@ def work(number: int) -> int:
     if number == POISON:
         os.kill(os.getpid(), signal.SIGKILL)
     return number**2
+
+
+def slow(number: int) -> tuple[int, str]:
+    """Return the square, after a while, and the SLURM job in which it was computed."""
+    time.sleep(0.3)
+    return number**2, os.environ.get("SLURM_JOB_ID", "")
