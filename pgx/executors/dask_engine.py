@@ -50,6 +50,7 @@ class Dask:
         except ImportError as error:
             raise UsageError("Dask is not installed", where="--engine dask", cure=INSTALL) from error
         self._cluster: Any = None
+        self._client: Any = None
         if scheduler is None:
             self._cluster = LocalCluster(
                 n_workers=jobs or cpus(),
@@ -69,7 +70,7 @@ class Dask:
         self._done = 0
         self._probes: dict[str, Any] = {}
         try:
-            self._client: Any = Client(target, timeout="30s", set_as_default=False)
+            self._client = Client(target, timeout="30s", set_as_default=False)
         except (OSError, ValueError) as error:
             raise UsageError(
                 "no Dask scheduler answers", where=self._where, cure="Check the address"
@@ -165,7 +166,7 @@ class Dask:
 
     def close(self) -> None:
         """Leave the cluster, and stop it where it is ours."""
-        with contextlib.suppress(OSError, TimeoutError):
-            self._client.close()
-        if self._cluster is not None:
-            self._cluster.close(timeout=_CLOSE_WITHIN)
+        for one in (self._client, self._cluster):
+            if one is not None:
+                with contextlib.suppress(OSError, TimeoutError):
+                    one.close(timeout=_CLOSE_WITHIN)

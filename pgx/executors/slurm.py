@@ -178,13 +178,17 @@ class Slurm(Dask):
     def close(self) -> None:
         """Cancel the jobs, and remove their logs."""
         with interrupts_left_out():
-            if self._client is not None:
-                with contextlib.suppress(OSError, TimeoutError):
-                    self._client.close()
             if self._cluster is not None:
-                self._cluster.close(timeout=_ANSWER_WITHIN)
+                self._cancel_all()  # first of all: Dask would ask each worker, and one may not answer
+            super().close()
             if self._logs is not None:
                 shutil.rmtree(self._logs, ignore_errors=True)
+
+    def _cancel_all(self) -> None:
+        jobs = [str(job.job_id) for job in list(self._cluster.workers.values()) if job.job_id]
+        if jobs:
+            with contextlib.suppress(OSError, subprocess.SubprocessError):
+                _ask("scancel", *jobs)
 
 
 def _job_class(refused: list[str]) -> Any:
@@ -240,12 +244,15 @@ def _folder_for_logs() -> Path | None:
 
 def _states() -> dict[str, tuple[str, str]]:
     """Return state and reason of each job of this user that SLURM still knows."""
-    command = ["squeue", "--noheader", "--states=all", f"--user={os.getuid()}", "--format=%i|%T|%r"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_ANSWER_WITHIN)  # noqa: S603
+    done = _ask("squeue", "--noheader", "--states=all", f"--user={os.getuid()}", "--format=%i|%T|%r")
     if done.returncode:
         raise OSError(done.stderr)
     rows = [line.split("|", 2) for line in done.stdout.splitlines() if line.count("|") >= 2]
     return {job: (state, "" if reason == "None" else reason) for job, state, reason in rows}
+
+
+def _ask(*command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=_ANSWER_WITHIN)  # noqa: S603
 
 
 def _last_line(text: str) -> str:

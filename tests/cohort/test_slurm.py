@@ -95,21 +95,20 @@ def test_a_job_that_is_cancelled_in_the_middle_loses_nothing(slurm, many, unbrok
     killed = []
     try:
         engine.client.wait_for_workers(2, timeout=60)
-        where = engine.client.run(lambda: (os.environ["SLURM_JOB_ID"], os.getpid()))
 
         def tell(progress):
             if progress.done and not killed:
-                job, pid = next(iter(where.values()))
-                killed.append(job)
-                os.kill(pid, signal.SIGSTOP)  # what it holds now, it does not finish
-                slurm.cancel("--signal=KILL", "--full", job)
+                killed.append(next(iter(slurm.queue())))
+                slurm.cancel(*killed)
+                wait_for(lambda: len(engine.client.nthreads()) == 1, "the worker lives on")
 
         plan = plan_inputs([str(many[0])], None, Options())
         run_cohort(plan, tmp_path / "out", CohortOptions(), tell=tell, engine=engine)
     finally:
         engine.close()
     assert killed
-    assert slurm.known()[killed[0]]["JobState"] != "COMPLETED"
+    slurm.wait_until_empty()
+    assert slurm.known()[killed[0]]["JobState"] == "CANCELLED"
     assert_same_tables(unbroken, tmp_path / "out")
 
 
@@ -131,15 +130,46 @@ def test_all_jobs_lost_in_the_middle_are_replaced(slurm):
     assert found == {number: number**2 for number in range(16)}
 
 
-def test_a_worker_that_comes_late_gets_work(slurm):
+def test_only_the_input_that_kills_its_worker_fails(slurm, many, tmp_path):
+    class Deadly:
+        """Does what a batch with a deadly input would do."""
+
+        def __init__(self, engine):
+            self.engine = engine
+
+        def __getattr__(self, name):
+            return getattr(self.engine, name)
+
+        def submit(self, function, argument):
+            return self.engine.submit(deadly.annotate_or_die, argument)
+
+    (tmp_path / "in").mkdir()
+    good = sorted(many[0].glob("f*.vcf"))[:39]
+    for path in good:
+        os.link(path, tmp_path / "in" / path.name)
+    os.link(many[0] / "f00039.vcf", tmp_path / "in" / "f00020-poison.vcf")
+    engine = Slurm({**SETTINGS, "jobs": "2"})
+    try:
+        plan = plan_inputs([str(tmp_path / "in")], None, Options())
+        outcome = run_cohort(plan, tmp_path / "out", CohortOptions(), engine=Deadly(engine))
+    finally:
+        engine.close()
+    assert (outcome.samples, outcome.failed) == (39, 1)
+    failure = (tmp_path / "out" / "failures.tsv").read_text().splitlines()[1]
+    assert "f00020-poison.vcf\tthe worker died over it" in failure
+
+
+def test_a_worker_that_comes_late_gets_work(slurm, tmp_path):
     late = "sleep $((2 * (SLURM_JOB_ID % 2)))"
-    engine = Slurm({**SETTINGS, "jobs": "2", "job_script_prologue": late})
+    logs = tmp_path / "logs"
+    engine = Slurm({**SETTINGS, "jobs": "2", "job_script_prologue": late, "log_directory": str(logs)})
     try:
         assert engine.width == 2
         found = dict(run_all(engine, deadly.slow, range(20)))
         assert len({job for _, job in found.values()}) == 2
     finally:
         engine.close()
+    assert len(list(logs.glob("pgx-*.err"))) == 2, "logs are kept where they were asked for"
 
 
 def test_a_worker_without_the_program_is_named(slurm, monkeypatch):
