@@ -69,6 +69,7 @@ class Dask:
         #: Pieces of work that are done.
         self._done = 0
         self._probes: dict[str, Any] = {}
+        self._proven: set[str] = set()
         try:
             self._client = Client(target, timeout="30s", set_as_default=False)
         except (OSError, ValueError) as error:
@@ -94,12 +95,16 @@ class Dask:
     def submit(self, function: Callable[[ArgumentT], ResultT], argument: ArgumentT) -> Future[ResultT]:
         """Hand it to the cluster, which starts it again elsewhere if its worker dies."""
         future: Future[ResultT] = Future()
+        module = function.__module__
+        if module in self._proven:
+            self._send(function, argument, future)
+            return future
         try:
-            probe = self._probe(function.__module__)
+            probe = self._probe(module)
         except Exception as error:  # noqa: BLE001 - of many kinds where the client has been closed
             future.set_exception(self._lost(error))
         else:
-            probe.add_done_callback(lambda done: self._send(done, function, argument, future))
+            probe.add_done_callback(lambda done: self._send_if_proven(done, function, argument, future))
         return future
 
     def _probe(self, module: str) -> Any:
@@ -108,24 +113,39 @@ class Dask:
         A worker that is sent what it cannot import closes, and takes its job along. So only what a worker
         was seen to import is sent.
         """
-        if module not in self._probes:
+        probe = self._probes.get(module)  # once: another thread removes it
+        if probe is None:
             name = f"{module}:__name__"
-            self._probes[module] = self._client.submit(pkgutil.resolve_name, name, pure=False)
-        return self._probes[module]
+            probe = self._probes[module] = self._client.submit(pkgutil.resolve_name, name, pure=False)
+        return probe
 
-    def _send(
+    def _send_if_proven(
         self,
         probe: Any,
         function: Callable[[ArgumentT], ResultT],
         argument: ArgumentT,
         future: Future[ResultT],
     ) -> None:
+        from distributed import KilledWorker  # noqa: PLC0415
+
         try:
-            probe.result()
-            remote = self._client.submit(function, argument, pure=False)
+            self._proven.add(probe.result())
         except ImportError as error:
             future.set_exception(self._without_program(error))
+        except KilledWorker as error:
+            future.set_exception(WorkerDiedError(str(error)))
         except BaseException as error:  # noqa: BLE001 - a future that never ends would be worse
+            future.set_exception(self._lost(error))
+        else:
+            self._send(function, argument, future)
+        self._probes.pop(function.__module__, None)  # kept, it would be done again when its worker dies
+
+    def _send(
+        self, function: Callable[[ArgumentT], ResultT], argument: ArgumentT, future: Future[ResultT]
+    ) -> None:
+        try:
+            remote = self._client.submit(function, argument, pure=False)
+        except Exception as error:  # noqa: BLE001 - as above
             future.set_exception(self._lost(error))
         else:
             remote.add_done_callback(lambda done: self._hand_over(done, future))

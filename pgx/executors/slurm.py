@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 from collections import Counter
 from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,12 @@ class Slurm(Dask):
         self._cluster, self._client = None, None
         #: What sbatch said where it refused a job.
         self._refused: list[str] = []
+        # squeue may take long where SLURM is busy: asked beside the work, and not too often.
         self._look = Pace(2, 30)
+        self._asker = ThreadPoolExecutor(1)
+        self._answer: Future[dict[str, tuple[str, str]]] | None = None
+        self._seen: dict[str, tuple[str, str]] = {}
+        self._silence = ""
         self._joined = False
         self._replaced, self._done_then = 0, 0
         try:
@@ -58,10 +64,8 @@ class Slurm(Dask):
             if self._logs is not None:
                 keywords["log_directory"] = str(self._logs)
             else:
-                keywords["job_extra_directives"] = [
-                    *keywords.get("job_extra_directives", ()),
-                    "-o /dev/null",
-                ]
+                directives = configured("job-extra-directives", keywords.get("job_extra_directives")) or []
+                keywords["job_extra_directives"] = [*directives, "-o /dev/null"]
         try:
             return SLURMCluster(
                 job_cls=_job_class(self._refused),
@@ -91,15 +95,17 @@ class Slurm(Dask):
             self._look.reset()
             self._speak.reset()
             return ""
-        looks, speaks = self._look.due(), not workers and self._speak.due()
-        if not (looks or speaks):
-            return ""
-        try:
-            states = _states()
-        except (OSError, subprocess.SubprocessError) as error:
-            return f"squeue does not answer: {_last_line(str(error))}" if speaks else ""
-        self._replace(self._ended(states, workers), states, workers)
-        return self._waiting(states) if speaks else ""
+        if self._answer is None and self._look.due():
+            self._answer = self._asker.submit(_states)
+        if self._answer is not None and self._answer.done():
+            answer, self._answer = self._answer, None
+            try:
+                self._seen, self._silence = answer.result(), ""
+            except (OSError, subprocess.SubprocessError) as error:
+                self._silence = f"squeue does not answer: {_last_line(str(error))}"
+            else:
+                self._replace(self._ended(self._seen, workers), self._seen, workers)
+        return self._waiting() if not workers and self._speak.due() else ""
 
     def _ended(self, states: Mapping[str, tuple[str, str]], workers: set[str]) -> list[str]:
         """Return the names of jobs that have ended."""
@@ -163,17 +169,17 @@ class Slurm(Dask):
                 return _last_line("\n".join(line for line in lines if " - INFO - " not in line))
         return ""
 
-    def _waiting(self, states: Mapping[str, tuple[str, str]]) -> str:
-        jobs = [
-            states[str(job.job_id)] for job in self._cluster.workers.values() if str(job.job_id) in states
-        ]
+    def _waiting(self) -> str:
+        """Return a line on what is awaited, as it was when SLURM was asked last."""
+        who = "no worker is left" if self._joined else "no worker has started yet"
+        if self._silence:
+            return f"{who}; {self._silence}"
+        jobs = [self._seen.get(str(job.job_id), ("submitted", "")) for job in self._cluster.workers.values()]
         counts = Counter(
             f"{state.lower()} ({reason})" if state == "PENDING" and reason else state.lower()
             for state, reason in jobs
         )
-        told = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
-        who = "no worker is left" if self._joined else "no worker has started yet"
-        return f"{who}; SLURM jobs: {told or 'none'}"
+        return f"{who}; SLURM jobs: {', '.join(f'{count} {kind}' for kind, count in sorted(counts.items()))}"
 
     def close(self) -> None:
         """Cancel the jobs, and remove their logs."""
@@ -181,6 +187,7 @@ class Slurm(Dask):
             if self._cluster is not None:
                 self._cancel_all()  # first of all: Dask would ask each worker, and one may not answer
             super().close()
+            self._asker.shutdown(wait=False)
             if self._logs is not None:
                 shutil.rmtree(self._logs, ignore_errors=True)
 

@@ -16,7 +16,7 @@ POISON = 4
 def work(number: int) -> int:
     """Return the square, or die."""
     if number == POISON:
-        os.kill(os.getpid(), signal.SIGKILL)
+        _die()
     return number**2
 
 
@@ -29,5 +29,10 @@ def slow(number: int) -> tuple[int, str]:
 def annotate_or_die(batch: Batch) -> list[Result]:
     """Annotate a batch, or die where an input is named so."""
     if any("poison" in job.path for job in batch.jobs):
-        os.kill(os.getpid(), signal.SIGKILL)
+        _die()
     return annotate(batch)
+
+
+def _die() -> None:
+    time.sleep(0.2)  # until the worker has been given its next piece, too
+    os.kill(os.getpid(), signal.SIGKILL)
