@@ -44,6 +44,8 @@ class Pace:
 class Dask:
     """Workers of a Dask cluster: one of our own on this host, or one at an address."""
 
+    _closing = False
+
     def __init__(self, *, jobs: int | None = None, scheduler: str | None = None) -> None:
         try:
             from distributed import LocalCluster  # noqa: PLC0415
@@ -129,7 +131,7 @@ class Dask:
         from distributed import KilledWorker  # noqa: PLC0415
 
         try:
-            self._proven.add(probe.result())
+            self._proven.add(self._result_of(probe))
         except ImportError as error:
             future.set_exception(self._without_program(error))
         except KilledWorker as error:
@@ -154,12 +156,26 @@ class Dask:
         from distributed import KilledWorker  # noqa: PLC0415
 
         try:
-            future.set_result(remote.result())
+            future.set_result(self._result_of(remote))
             self._done += 1
         except KilledWorker as error:
             future.set_exception(WorkerDiedError(str(error)))
         except BaseException as error:  # noqa: BLE001 - as above
             future.set_exception(self._lost(error) if remote.cancelled() else error)
+
+    def _result_of(self, remote: Any) -> Any:
+        """Return the result of a piece, unless nobody wants it any more.
+
+        It lies on a worker. Where that is gone for good, Dask would wait for it, and Python for this thread.
+        """
+        patience = 2.0
+        while True:
+            try:
+                return remote.result(timeout=patience)
+            except TimeoutError:
+                if self._closing or remote.status == "error":
+                    raise
+                patience *= 2
 
     def _without_program(self, error: ImportError) -> InputError:
         return InputError(
@@ -186,6 +202,7 @@ class Dask:
 
     def close(self) -> None:
         """Leave the cluster, and stop it where it is ours."""
+        self._closing = True
         for one in (self._client, self._cluster):
             if one is not None:
                 with contextlib.suppress(OSError, TimeoutError):

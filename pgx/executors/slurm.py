@@ -183,6 +183,7 @@ class Slurm(Dask):
 
     def close(self) -> None:
         """Cancel the jobs, and remove their logs."""
+        self._closing = True
         with interrupts_left_out():
             if self._cluster is not None:
                 self._cancel_all()  # first of all: Dask would ask each worker, and one may not answer

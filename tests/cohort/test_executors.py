@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import signal
 import sys
+import threading
+import time
+from concurrent.futures import Future
 
 import pytest
 
@@ -49,6 +52,34 @@ def test_dask_names_only_the_culprit():
         engine.close()
     assert isinstance(found.pop(deadly.POISON), WorkerDiedError)
     assert found == {1: 1, 2: 4, 3: 9}
+
+
+def test_a_result_that_never_comes_does_not_keep_a_closed_engine_alive():
+    class Lost:
+        """A piece that is done, whose result was on a worker that is gone."""
+
+        status = "finished"
+        asked = threading.Event()
+
+        def cancelled(self):
+            return False
+
+        def result(self, timeout=3600):
+            self.asked.set()
+            time.sleep(min(timeout, 0.1))
+            raise TimeoutError if timeout < 3600 else AssertionError("would wait for ever")
+
+    pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
+    engine = Dask(jobs=1)
+    future = Future()
+    waiting = threading.Thread(target=engine._hand_over, args=(Lost(), future))
+    waiting.start()
+    assert Lost.asked.wait(10)
+    assert not future.done()
+    engine.close()
+    waiting.join(10)
+    assert not waiting.is_alive()
+    assert isinstance(future.exception(0), TimeoutError)
 
 
 def test_batches_get_smaller_when_workers_join_late(many, unbroken, tmp_path):

@@ -47,17 +47,29 @@ def slurm(one_slurm, tmp_path, monkeypatch, repository):
     one_slurm.wait_until_empty()
 
 
-def pgx_cohort(folder, out, **settings):
-    """Start the command line as a terminal does: in a process group of its own."""
-    text = ",".join(f"{key}={value}" for key, value in {**SETTINGS, **settings}.items())
-    return subprocess.Popen(
-        [sys.executable, "-m", "pgx", "cohort", str(folder), "-o", str(out), "--slurm", text],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+@pytest.fixture
+def pgx_cohort(slurm):
+    """Return a function that starts the command line in a process group of its own, as a terminal does."""
+    started = []
+
+    def start(folder, out, **settings):
+        text = ",".join(f"{key}={value}" for key, value in {**SETTINGS, **settings}.items())
+        process = subprocess.Popen(
+            [sys.executable, "-m", "pgx", "cohort", str(folder), "-o", str(out), "--slurm", text],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        if process.poll() is None:  # the test has failed; what it says is shown then
+            os.killpg(process.pid, signal.SIGABRT)
+        sys.stdout.writelines(process.communicate())
 
 
 def left_behind(tmp_path):
@@ -74,7 +86,7 @@ def one_error(process):
     return process.returncode, errors
 
 
-def test_jobs_give_the_same_tables_and_leave_nothing(slurm, many, unbroken, tmp_path):
+def test_jobs_give_the_same_tables_and_leave_nothing(slurm, pgx_cohort, many, unbroken, tmp_path):
     before = set(slurm.known())
     started = pgx_cohort(many[0], tmp_path / "out", jobs=2)
     output, errors = started.communicate(timeout=60)
@@ -189,7 +201,7 @@ def test_a_worker_without_the_program_is_named(slurm, monkeypatch):
         ({"memory": "900GB"}, "Memory specification can not be satisfied"),
     ],
 )
-def test_what_sbatch_refuses_is_one_line(slurm, many, tmp_path, settings, words):
+def test_what_sbatch_refuses_is_one_line(slurm, pgx_cohort, many, tmp_path, settings, words):
     code, line = one_error(pgx_cohort(many[0], tmp_path / "out", **settings))
     assert code == 2
     assert f"sbatch refuses: {words}" in line
@@ -198,7 +210,7 @@ def test_what_sbatch_refuses_is_one_line(slurm, many, tmp_path, settings, words)
     assert left_behind(tmp_path) == []
 
 
-def test_a_job_that_ends_at_once_is_told_with_its_last_line(slurm, many, tmp_path):
+def test_a_job_that_ends_at_once_is_told_with_its_last_line(slurm, pgx_cohort, many, tmp_path):
     code, line = one_error(pgx_cohort(many[0], tmp_path / "out", jobs=2, python="/no/python"))
     assert code == 3
     assert "ended before a worker could start (FAILED)" in line
@@ -206,7 +218,7 @@ def test_a_job_that_ends_at_once_is_told_with_its_last_line(slurm, many, tmp_pat
     assert left_behind(tmp_path) == []
 
 
-def test_jobs_cancelled_in_the_queue_end_the_run(slurm, many, tmp_path):
+def test_jobs_cancelled_in_the_queue_end_the_run(slurm, pgx_cohort, many, tmp_path):
     started = pgx_cohort(many[0], tmp_path / "out", queue="down", jobs=2)
     wait_for(lambda: len(slurm.queue()) == 2 or started.poll() is not None, "no jobs in the queue")
     slurm.cancel(*slurm.queue())
@@ -215,7 +227,7 @@ def test_jobs_cancelled_in_the_queue_end_the_run(slurm, many, tmp_path):
     assert "SLURM jobs ended before a worker could start (CANCELLED)" in line
 
 
-def test_jobs_that_wait_are_told_and_cancelled_by_ctrl_c(slurm, many, tmp_path):
+def test_jobs_that_wait_are_told_and_cancelled_by_ctrl_c(slurm, pgx_cohort, many, tmp_path):
     started = pgx_cohort(many[0], tmp_path / "out", queue="down", jobs=2)
     watch = threading.Timer(60, started.kill)
     watch.start()
@@ -230,7 +242,7 @@ def test_jobs_that_wait_are_told_and_cancelled_by_ctrl_c(slurm, many, tmp_path):
     slurm.wait_until_empty()
 
 
-def test_ctrl_c_while_jobs_work_keeps_what_is_done(slurm, many, tmp_path):
+def test_ctrl_c_while_jobs_work_keeps_what_is_done(slurm, pgx_cohort, many, tmp_path):
     (tmp_path / "more").mkdir()
     good = sorted(many[0].glob("f*"))
     for number in range(4000):
