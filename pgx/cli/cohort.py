@@ -205,6 +205,12 @@ def _settings(text: str) -> dict[str, str]:
         raise UsageError(
             "is not KEY=VALUE,...", where=f"--slurm {text}", cure="E.g. queue=short,cores=4,jobs=10"
         )
+    names = [key.strip() for key, _, _ in pairs]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise UsageError(
+            "is given twice", where=f"--slurm {twice}", cure="Separate the items of a list by semicolons"
+        )
     return {key.strip(): value.strip() for key, _, value in pairs}
 
 

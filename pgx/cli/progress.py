@@ -45,6 +45,8 @@ class Shown:
         rate = progress.done / max(now - self._start, 1e-9)
         if self._terminal is not None:
             self._terminal.show(progress, rate)
+        elif progress.waiting:
+            typer.echo(progress.waiting, err=True)
         elif now - self._last > _LOG_EVERY:
             self._last = now
             left = (progress.total - done) / rate if rate else 0
@@ -80,7 +82,7 @@ class _Terminal:
         from rich.text import Text
 
         self._bar.update(self._task, total=progress.total, completed=progress.kept + progress.done)
-        lines = [Text(_note(progress, rate)), Text(_counts(progress.statuses))]
+        lines = [Text(progress.waiting or _note(progress, rate)), Text(_counts(progress.statuses))]
         self._live.update(Group(self._bar, *lines))
 
     def stop(self) -> None:

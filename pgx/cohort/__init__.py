@@ -7,10 +7,12 @@ over a cluster gives the same bytes as one without a break.
 
 from pgx.cohort.merge import merge
 from pgx.cohort.model import Failure, Job, Plan
-from pgx.cohort.outputs import Outcome, PageOptions
+from pgx.cohort.options import CohortOptions, PageOptions
+from pgx.cohort.outputs import Outcome
 from pgx.cohort.plan import plan_inputs
+from pgx.cohort.progress import Progress
 from pgx.cohort.reports import check_reports, write_reports
-from pgx.cohort.run import CohortOptions, Progress, run_cohort
+from pgx.cohort.run import run_cohort
 from pgx.cohort.stored import one_report
 
 __all__ = [

@@ -9,7 +9,8 @@ import msgspec
 
 from pgx.cohort.blocks import join_blocks
 from pgx.cohort.model import Job
-from pgx.cohort.outputs import Outcome, PageOptions, finish
+from pgx.cohort.options import PageOptions
+from pgx.cohort.outputs import Outcome, finish
 from pgx.cohort.state import State
 from pgx.cohort.strata import check_columns
 from pgx.cohort.work import ARRAYS_FROM

@@ -13,6 +13,7 @@ from msgspec import Struct
 from pgx.cohort.beside import Minors, PlanCells
 from pgx.cohort.files import replacing, write_text
 from pgx.cohort.model import Failure, Summary
+from pgx.cohort.options import PageOptions
 from pgx.cohort.rules import page_limits
 from pgx.cohort.state import PlannedRow, State
 from pgx.cohort.stored import Source, sources
@@ -24,24 +25,6 @@ from pgx.render import cohort_html
 
 _ROWS = 5000
 _NOT_DONE = Failure(input="", error="was not annotated yet", cure="Give the same command again")
-
-
-class PageOptions(Struct, frozen=True, kw_only=True):
-    """What the page shows; nothing here changes the tables.
-
-    Attributes
-    ----------
-    by
-        Columns that divide the cohort; empty for all with few enough values.
-    sample_table
-        List samples, too.
-    min_cell
-        Counts below it are hidden, and everything about single samples is left out; 0 for no limit.
-    """
-
-    by: tuple[str, ...] = ()
-    sample_table: bool = False
-    min_cell: int = 0
 
 
 class Outcome(Struct, frozen=True, kw_only=True):

@@ -1,9 +1,14 @@
-"""Work that kills its worker, for the test of executors."""
+"""Work that kills its worker, or takes long, for the tests of executors."""
 
 from __future__ import annotations
 
 import os
 import signal
+import time
+
+from pgx.cohort.state import Result
+from pgx.cohort.work import Batch
+from pgx.cohort.work import work as annotate
 
 POISON = 4
 
@@ -11,5 +16,23 @@ POISON = 4
 def work(number: int) -> int:
     """Return the square, or die."""
     if number == POISON:
-        os.kill(os.getpid(), signal.SIGKILL)
+        _die()
     return number**2
+
+
+def slow(number: int) -> tuple[int, str]:
+    """Return the square, after a while, and the SLURM job in which it was computed."""
+    time.sleep(0.3)
+    return number**2, os.environ.get("SLURM_JOB_ID", "")
+
+
+def annotate_or_die(batch: Batch) -> list[Result]:
+    """Annotate a batch, or die where an input is named so."""
+    if any("poison" in job.path for job in batch.jobs):
+        _die()
+    return annotate(batch)
+
+
+def _die() -> None:
+    time.sleep(0.2)  # until the worker has been given its next piece, too
+    os.kill(os.getpid(), signal.SIGKILL)

@@ -18,7 +18,7 @@ from vcf_builder import block, site, write_vcf
 
 from cohort.conftest import BAD, FILES, TABLES, assert_same_tables, records, write_good
 from pgx.cohort import CohortOptions, merge, one_report, plan_inputs, run_cohort
-from pgx.cohort.outputs import PageOptions
+from pgx.cohort.options import PageOptions
 from pgx.errors import InputError, OutputError, SampleError, UsageError
 from pgx.single import Options
 

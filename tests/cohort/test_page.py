@@ -14,7 +14,7 @@ from vcf_builder import site, write_vcf
 
 from cohort.conftest import records
 from pgx.cohort import CohortOptions, plan_inputs, run_cohort
-from pgx.cohort.outputs import PageOptions
+from pgx.cohort.options import PageOptions
 from pgx.cohort.statistics import hardy_weinberg, wilson
 from pgx.single import Options
 

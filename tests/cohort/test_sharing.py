@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from cohort.test_page import E33, E34, E44, USUAL, cohort, summary_of
 from pgx.cohort.cells import Cells
-from pgx.cohort.outputs import PageOptions
+from pgx.cohort.options import PageOptions
 from pgx.single import Options
 
 SHARED = PageOptions(min_cell=5)

@@ -1,0 +1,209 @@
+"""Workers of a Dask cluster: one of our own on this host, or one at an address."""
+
+from __future__ import annotations
+
+import contextlib
+import pkgutil
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
+from pgx.errors import InputError, UsageError
+from pgx.executors.engine import ATTEMPTS, ArgumentT, ResultT, WorkerDiedError
+from pgx.executors.local import cpus
+
+INSTALL = "Install the extra: pip install 'pgx[cluster]'"
+#: Errors alone are no news: each comes back as the outcome of a piece of work.
+SILENT = 50
+_CLOSE_WITHIN = 30.0  # seconds
+
+
+class Pace:
+    """Say when something is due: first after `first` seconds, then after twice as long, up to `longest`."""
+
+    def __init__(self, first: float, longest: float) -> None:
+        self._first, self._longest = first, longest
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin again."""
+        self._step = self._first
+        self._next = time.monotonic() + self._first
+
+    def due(self) -> bool:
+        """Say whether it is time, and if so set the next time."""
+        now = time.monotonic()
+        if now < self._next:
+            return False
+        self._step = min(2 * self._step, self._longest)
+        self._next = now + self._step
+        return True
+
+
+class Dask:
+    """Workers of a Dask cluster: one of our own on this host, or one at an address."""
+
+    _closing = False
+
+    def __init__(self, *, jobs: int | None = None, scheduler: str | None = None) -> None:
+        try:
+            from distributed import LocalCluster  # noqa: PLC0415
+        except ImportError as error:
+            raise UsageError("Dask is not installed", where="--engine dask", cure=INSTALL) from error
+        self._cluster: Any = None
+        self._client: Any = None
+        if scheduler is None:
+            self._cluster = LocalCluster(
+                n_workers=jobs or cpus(),
+                threads_per_worker=1,
+                dashboard_address=None,
+                silence_logs=SILENT,
+                scheduler_kwargs={"allowed_failures": ATTEMPTS - 1},
+            )
+        self._join(scheduler or self._cluster)
+
+    def _join(self, target: Any) -> None:
+        from distributed import Client  # noqa: PLC0415
+
+        self._where = target if isinstance(target, str) else "the Dask cluster"
+        self._speak = Pace(5, 600)
+        #: Pieces of work that are done.
+        self._done = 0
+        self._probes: dict[str, Any] = {}
+        self._proven: set[str] = set()
+        try:
+            self._client = Client(target, timeout="30s", set_as_default=False)
+        except (OSError, ValueError) as error:
+            raise UsageError(
+                "no Dask scheduler answers", where=self._where, cure="Check the address"
+            ) from error
+
+    @property
+    def client(self) -> Any:
+        """Return the client of `distributed`."""
+        return self._client
+
+    @property
+    def width(self) -> int:
+        """Return the threads of all workers, at least one."""
+        return max(1, self._threads())
+
+    def _threads(self) -> int:
+        with contextlib.suppress(OSError, ValueError):  # while the scheduler is out of reach
+            return sum(int(threads) for threads in self._client.nthreads().values())
+        return 0
+
+    def submit(self, function: Callable[[ArgumentT], ResultT], argument: ArgumentT) -> Future[ResultT]:
+        """Hand it to the cluster, which starts it again elsewhere if its worker dies."""
+        future: Future[ResultT] = Future()
+        module = function.__module__
+        if module in self._proven:
+            self._send(function, argument, future)
+            return future
+        try:
+            probe = self._probe(module)
+        except Exception as error:  # noqa: BLE001 - of many kinds where the client has been closed
+            future.set_exception(self._lost(error))
+        else:
+            probe.add_done_callback(lambda done: self._send_if_proven(done, function, argument, future))
+        return future
+
+    def _probe(self, module: str) -> Any:
+        """Return the import of `module` by some worker.
+
+        A worker that is sent what it cannot import closes, and takes its job along. So only what a worker
+        was seen to import is sent.
+        """
+        probe = self._probes.get(module)  # once: another thread removes it
+        if probe is None:
+            name = f"{module}:__name__"
+            probe = self._probes[module] = self._client.submit(pkgutil.resolve_name, name, pure=False)
+        return probe
+
+    def _send_if_proven(
+        self,
+        probe: Any,
+        function: Callable[[ArgumentT], ResultT],
+        argument: ArgumentT,
+        future: Future[ResultT],
+    ) -> None:
+        from distributed import KilledWorker  # noqa: PLC0415
+
+        try:
+            self._proven.add(self._result_of(probe))
+        except ImportError as error:
+            future.set_exception(self._without_program(error))
+        except KilledWorker as error:
+            future.set_exception(WorkerDiedError(str(error)))
+        except BaseException as error:  # noqa: BLE001 - a future that never ends would be worse
+            future.set_exception(self._lost(error))
+        else:
+            self._send(function, argument, future)
+        self._probes.pop(function.__module__, None)  # kept, it would be done again when its worker dies
+
+    def _send(
+        self, function: Callable[[ArgumentT], ResultT], argument: ArgumentT, future: Future[ResultT]
+    ) -> None:
+        try:
+            remote = self._client.submit(function, argument, pure=False)
+        except Exception as error:  # noqa: BLE001 - as above
+            future.set_exception(self._lost(error))
+        else:
+            remote.add_done_callback(lambda done: self._hand_over(done, future))
+
+    def _hand_over(self, remote: Any, future: Future[ResultT]) -> None:
+        from distributed import KilledWorker  # noqa: PLC0415
+
+        try:
+            future.set_result(self._result_of(remote))
+            self._done += 1
+        except KilledWorker as error:
+            future.set_exception(WorkerDiedError(str(error)))
+        except BaseException as error:  # noqa: BLE001 - as above
+            future.set_exception(self._lost(error) if remote.cancelled() else error)
+
+    def _result_of(self, remote: Any) -> Any:
+        """Return the result of a piece, unless nobody wants it any more.
+
+        It lies on a worker. Where that is gone for good, Dask would wait for it, and Python for this thread.
+        """
+        patience = 2.0
+        while True:
+            try:
+                return remote.result(timeout=patience)
+            except TimeoutError:
+                if self._closing or remote.status == "error":
+                    raise
+                patience *= 2
+
+    def _without_program(self, error: ImportError) -> InputError:
+        return InputError(
+            f"a worker cannot run this program: {error}",
+            where=self._where,
+            cure="Install the same version of pgx for the Python of the workers",
+        )
+
+    def _lost(self, error: BaseException) -> InputError:
+        return InputError(
+            f"the Dask scheduler is lost ({type(error).__name__})",
+            where=self._where,
+            cure="What was done is kept; give the same command again",
+        )
+
+    def attend(self) -> str:
+        """Say that no worker is there, now and then while that is so."""
+        if not self._speak.due() or self._threads():
+            return ""
+        return f"{self._where}: there is no worker; the work waits for one"
+
+    def renew(self) -> None:
+        """Do nothing: the cluster replaces its own workers."""
+
+    def close(self) -> None:
+        """Leave the cluster, and stop it where it is ours."""
+        self._closing = True
+        for one in (self._client, self._cluster):
+            if one is not None:
+                with contextlib.suppress(OSError, TimeoutError):
+                    one.close(timeout=_CLOSE_WITHIN)

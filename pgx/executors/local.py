@@ -1,0 +1,88 @@
+"""The engines of this host: this process, or processes beside it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from multiprocessing import get_context
+
+from pgx.executors.engine import ArgumentT, ResultT
+
+
+class Serial:
+    """Do everything here, one after the other."""
+
+    width = 1
+
+    def submit(self, function: Callable[[ArgumentT], ResultT], argument: ArgumentT) -> Future[ResultT]:
+        """Do it now."""
+        future: Future[ResultT] = Future()
+        try:
+            future.set_result(function(argument))
+        except Exception as error:  # noqa: BLE001 - a future hands on whatever the work raised
+            future.set_exception(error)
+        return future
+
+    def attend(self) -> str:
+        """Return "": nothing is ever awaited."""
+        return ""
+
+    def renew(self) -> None:
+        """Nothing can die but this process."""
+
+    def close(self) -> None:
+        """Nothing is left running."""
+
+
+class Processes:
+    """Processes of this host, started afresh (spawn), so that no lock or handle is inherited."""
+
+    def __init__(self, jobs: int) -> None:
+        self.width = jobs
+        self._pool: Executor = self._start()
+
+    def _start(self) -> Executor:
+        return ProcessPoolExecutor(max_workers=self.width, mp_context=get_context("spawn"))
+
+    def submit(self, function: Callable[[ArgumentT], ResultT], argument: ArgumentT) -> Future[ResultT]:
+        """Hand it to a process."""
+        with interrupts_left_out():  # submitting is what starts a process
+            return self._pool.submit(function, argument)
+
+    def attend(self) -> str:
+        """Return "": processes start at once, and the pool tells of their death."""
+        return ""
+
+    def renew(self) -> None:
+        """Start new processes: after one has died, the pool takes nothing more."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._pool = self._start()
+
+    def close(self) -> None:
+        """Stop the processes without waiting for work that has not begun."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextlib.contextmanager
+def interrupts_left_out() -> Iterator[None]:
+    """Ignore Ctrl-C here and in processes that start here: the main process hears it, and stops them."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before if before is not None else signal.default_int_handler)
+
+
+def cpus() -> int:
+    """Return the processors that this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on every system
+        return os.cpu_count() or 1
