@@ -57,9 +57,9 @@ class Dask:
             self._cluster = LocalCluster(
                 n_workers=jobs or cpus(),
                 threads_per_worker=1,
-                dashboard_address=None,
+                dashboard_address="127.0.0.1:0",  # with None it would want port 8787, page or not
                 silence_logs=SILENT,
-                scheduler_kwargs={"allowed_failures": ATTEMPTS - 1},
+                scheduler_kwargs={"dashboard": False, "allowed_failures": ATTEMPTS - 1},
             )
         self._join(scheduler or self._cluster)
 
