@@ -141,5 +141,19 @@ def read_cohort(folder: str | Path) -> pd.DataFrame:
         raise FormatError(
             "holds no finished cohort", where=str(folder), cure="Give the folder that pgx cohort wrote"
         )
+    _check_finished(Path(folder))
     frame = pd.read_parquet(path)
     return frame.astype({name: DTYPES.get(str(name), "string") for name in frame.columns})
+
+
+def _check_finished(folder: Path) -> None:
+    """Refuse tables that are older than what is stored beside them; tables alone are taken as they are."""
+    from pgx.cohort.state import State  # noqa: PLC0415
+
+    if not State.is_in(folder):
+        return
+    with State(folder, create=False) as state:
+        if not state.meta("finished", bool):
+            raise FormatError(
+                "its run is not finished", where=str(folder), cure="Give the command of the run again"
+            )

@@ -68,7 +68,8 @@ def population_name(asked: str | None) -> str:
     """Return the name of a population as reference data spells it; None stands for the default."""
     if asked is None:
         return default_population()
-    return next((known.name for known in populations() if known.name.lower() == asked.lower()), asked)
+    names = [*(known.name for known in populations()), FLAT]
+    return next((name for name in names if name.lower() == asked.lower()), asked)
 
 
 @functools.cache

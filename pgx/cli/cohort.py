@@ -96,6 +96,9 @@ def cohort(
     shard: Annotated[
         str, typer.Option(metavar="I/N", help="Do one slice; join with pgx merge.", rich_help_panel=_WHERE)
     ] = "1/1",
+    join_blocks: Annotated[
+        bool, typer.Option("--join-blocks", help="Join block files of fewer than 20 samples, too.")
+    ] = False,
     reports: ReportsOption = None,
     reports_for: ReportsForOption = None,
     by: ByOption = None,
@@ -141,12 +144,14 @@ def cohort(
     )
     page = _page(by, sample_table=sample_table, min_cell=min_cell)
     _check_reports(reports, reports_for)
+    _refuse_overwriting(output, manifest, reports_for)
     cohort_options = CohortOptions(
         engine=engine.value,
         jobs=jobs,
         scheduler=scheduler,
         slurm=_settings(slurm) if slurm is not None else None,
         shard=_shard(shard),
+        join_blocks=join_blocks,
         verify=verify,
         fail_fast=fail_fast,
         page=page,
@@ -177,12 +182,25 @@ def merge(
     _finish(outcome, output, reports, reports_for)
 
 
+def _refuse_overwriting(output: Path, *inputs: Path | None) -> None:
+    from pgx.cli.output import refuse_overwriting
+    from pgx.cohort import OUTPUTS
+
+    refuse_overwriting(inputs, [output / name for name in OUTPUTS])
+
+
 def _page(by: list[str] | None, *, sample_table: bool, min_cell: int) -> PageOptions:
     from pgx.cohort import PageOptions
 
     if sample_table and min_cell:
         raise UsageError(
             "a page for sharing lists no samples", where="--sample-table", cure="Leave it or --min-cell out"
+        )
+    if min_cell == 1 or (min_cell and {"input", "folder"} & set(by or ())):
+        raise UsageError(
+            "hides nothing" if min_cell == 1 else "a page for sharing names no files",
+            where=f"--min-cell {min_cell}",
+            cure="Give 2 or more" if min_cell == 1 else "Leave --by input and --by folder out",
         )
     return PageOptions(by=tuple(by or ()), sample_table=sample_table, min_cell=min_cell)
 
@@ -223,15 +241,22 @@ def _shard(text: str) -> tuple[int, int]:
 
 def _finish(outcome: Outcome, folder: Path, reports: ReportFormat | None, reports_for: Path | None) -> None:
     """Say what became of the run, write the reports that were asked for, and end with the exit code."""
+    from pgx.wording import wording
+
     for path in outcome.joined:
         typer.echo(f"joined by sample: {printable(path)}", err=True)
     if outcome.duplicated:
         names = ", ".join(map(printable, outcome.duplicates[:_LISTED]))
         more = " ..." if len(outcome.duplicates) > _LISTED else ""
         typer.echo(f"warning: {outcome.duplicated} samples came more than once: {names}{more}", err=True)
-    for messages in outcome.alarms.values():
-        more = f" ({len(messages) - 1} more like it in index.html)" if len(messages) > 1 else ""
-        typer.echo(f"warning: {printable(messages[0], limit=1000)}{more}", err=True)
+    for path in outcome.unasked:
+        typer.echo(
+            f"warning: {printable(path, limit=1000)} list the same samples and look like blocks of one file."
+            " If they are of the same people, give --join-blocks",
+            err=True,
+        )
+    for code in outcome.alarms:  # without the numbers of the page: a log is kept
+        typer.echo(f"warning: {wording().say('cohort', f'shared_{code}')} See index.html", err=True)
     typer.echo(
         f"{outcome.samples} samples from {outcome.inputs} inputs in {folder}"
         f" ({outcome.kept} inputs were done before, {outcome.failed} failed)",

@@ -8,7 +8,7 @@ over a cluster gives the same bytes as one without a break.
 from pgx.cohort.merge import merge
 from pgx.cohort.model import Failure, Job, Plan
 from pgx.cohort.options import CohortOptions, PageOptions
-from pgx.cohort.outputs import Outcome
+from pgx.cohort.outputs import OUTPUTS, Outcome
 from pgx.cohort.plan import plan_inputs
 from pgx.cohort.progress import Progress
 from pgx.cohort.reports import check_reports, write_reports
@@ -16,6 +16,7 @@ from pgx.cohort.run import run_cohort
 from pgx.cohort.stored import one_report
 
 __all__ = [
+    "OUTPUTS",
     "CohortOptions",
     "Failure",
     "Job",

@@ -153,7 +153,7 @@ def _batches(summary: Object) -> Iterator[_Alarm]:
 
 def _twice(summary: Object) -> Iterator[_Alarm]:
     if summary["duplicates"]["count"]:
-        same = sum(item["same_genotypes"] for item in summary["duplicates"]["listed"])
+        same = sum(bool(item["same_genotypes"]) for item in summary["duplicates"]["listed"])
         yield _say("twice", count=summary["duplicates"]["count"], same=same)
 
 

@@ -1,8 +1,9 @@
-"""What of a count is shown: all of it, or, on a page that is shared, nothing from which a small one follows.
+"""What of a count is shown: all of it, or, on a page that is shared, what tells nothing of few people.
 
-A page for sharing hides every count from 1 to N - 1 and rounds all others to multiples of N; shares,
+A page for sharing hides every count below N, zero too, and rounds all others to multiples of N; shares,
 intervals and tests are made from the rounded counts. Hiding alone would not do: totals, other tables and
-strata would give the hidden counts away by subtraction.
+strata would give hidden counts away by subtraction. Of a group of fewer than 4 N samples nothing is shown:
+so few counts leave too little room.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from msgspec import Struct
 from pgx.cohort.statistics import hardy_weinberg, wilson
 
 Object = dict[str, Any]
+_LEAST_TIMES = 4
 
 
 def rounded(value: float) -> float:
@@ -24,15 +26,28 @@ def rounded(value: float) -> float:
 
 
 class Cells(Struct, frozen=True):
-    """How counts are shown; `least` 0 or 1 shows all of them as they are."""
+    """How counts are shown.
+
+    Attributes
+    ----------
+    least
+        Counts below it are hidden; 0 for none.
+    nothing
+        Hide all of them: the group is too small for any to be shown.
+    """
 
     least: int = 0
+    nothing: bool = False
+
+    def of(self, samples: int) -> Cells:
+        """Return how counts of a group of so many samples are shown."""
+        return Cells(self.least, nothing=samples < _LEAST_TIMES * self.least)
 
     def count(self, number: int) -> int | None:
-        """Return a count as it is shown; None where it is hidden."""
-        if number == 0 or self.least < 2:
+        """Return a count as it is shown; None where it is hidden. Zero is a small count like any."""
+        if self.least == 0:
             return number
-        if number < self.least:
+        if self.nothing or number < self.least:
             return None
         return max(self.least, (number + self.least // 2) // self.least * self.least)
 
@@ -49,12 +64,15 @@ class Cells(Struct, frozen=True):
     def rows(
         self, counts: Mapping[str, int], order: Sequence[str] = (), total: int | None = None
     ) -> list[Object]:
-        """Return rows in the order that is given, else the most frequent first; `total` unless their sum."""
+        """Return rows in the order that is given, else the most frequent first and no hidden one.
+
+        `total` is the sum of the counts unless it is given.
+        """
         whole = sum(counts.values()) if total is None else total
-        names = order or sorted(counts, key=lambda name: (-counts[name], name))
-        if self.least > 1 and not order:  # among hidden counts the order would tell which is greater
-            names = sorted(names, key=lambda name: (-(self.count(counts[name]) or 0), name))
-        return [self.row(name, counts.get(name, 0), whole) for name in names]
+        shown = {name: self.count(number) for name, number in counts.items()}
+        names = order or sorted(counts, key=lambda name: (-(shown[name] or 0), name))
+        rows = [self.row(name, counts.get(name, 0), whole) for name in names]
+        return rows if order else [row for row in rows if row["count"] is not None]
 
     def weighted(self, name: str, counts: Sequence[tuple[int, int]], of: Sequence[tuple[int, int]]) -> Object:
         """Return the row of a sum of counts, each times its weight, out of another such sum.

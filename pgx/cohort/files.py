@@ -22,14 +22,57 @@ def replacing(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f".{path.name}.part")
     try:
         yield temporary
-        with temporary.open("rb+") as handle:
-            os.fsync(handle.fileno())
+        _sync(temporary)
         temporary.replace(path)
     except OSError as error:
         raise cannot_write(path, error) from error
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+class Staged:
+    """Files of a folder that take their places together at the end of a `with`, or not at all.
+
+    Raises
+    ------
+    OutputError
+        One cannot be written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._names: list[str] = []
+
+    def path(self, name: str) -> Path:
+        """Return where to write what will be called `name`."""
+        self._names.append(name)
+        return self._folder / f".{name}.part"
+
+    def __enter__(self) -> Staged:
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        pairs = [(self._folder / f".{name}.part", self._folder / name) for name in self._names]
+        try:
+            if error is None:
+                for written, _ in pairs:
+                    _sync(written)
+                for written, final in pairs:
+                    written.replace(final)
+            elif isinstance(error, OSError):
+                raise cannot_write(self._folder, error) from error
+        except OSError as failed:
+            raise cannot_write(self._folder, failed) from failed
+        finally:
+            for written, _ in pairs:
+                with contextlib.suppress(OSError):
+                    written.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb+") as handle:
+        os.fsync(handle.fileno())
 
 
 def cannot_write(path: Path, error: OSError) -> OutputError:

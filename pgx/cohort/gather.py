@@ -10,9 +10,9 @@ from pathlib import Path
 
 import msgspec
 
-from pgx.cohort.model import Failure, Job, Result, Summary
+from pgx.cohort.model import Failure, Job, Known, Result
 from pgx.cohort.options import CohortOptions
-from pgx.cohort.people import whose_is_unclear
+from pgx.cohort.people import unclear_person
 from pgx.cohort.progress import Count, Progress
 from pgx.cohort.state import State
 from pgx.cohort.work import Batch, failed, file_digest, fingerprint, recipe, work
@@ -44,7 +44,7 @@ def annotate_missing(
     PgxError
         The engine cannot go on. What was done is stored.
     """
-    known = state.summaries()
+    known = state.known()
     current = _current(jobs, known, verify=options.verify)
     missing = [job for job in jobs if job.key not in current]
     kept = len(jobs) - len(missing)
@@ -57,7 +57,7 @@ def annotate_missing(
             storing.add(results)
             count.add(results)
             tell(count.progress())
-            bad = next((result.failure for result in results if result.failure is not None), None)
+            bad = next((failure for result in results for failure in result.failures), None)
             if options.fail_fast and bad is not None:
                 raise InputError(bad.error, where=bad.input, cure=bad.cure)
     return kept
@@ -86,7 +86,7 @@ class _Storing:
             self._last = time.monotonic()
 
 
-def _current(jobs: Sequence[Job], known: Mapping[str, Summary], *, verify: bool) -> set[str]:
+def _current(jobs: Sequence[Job], known: Mapping[str, Known], *, verify: bool) -> set[str]:
     """Return the keys of inputs whose stored result still holds. A failure is tried again each time."""
     current = {job.key: job for job in jobs if _is_current(job, known.get(job.key))}
     if not verify:
@@ -97,13 +97,13 @@ def _current(jobs: Sequence[Job], known: Mapping[str, Summary], *, verify: bool)
         return {key for key, digest in zip(before, digests, strict=True) if digest == before[key]}
 
 
-def _is_current(job: Job, known: Summary | None) -> bool:
+def _is_current(job: Job, known: Known | None) -> bool:
     return (
         known is not None
         and known.failure is None
         and known.recipe == recipe(job.options)
         and known.fingerprint == fingerprint(job.path)
-        and whose_is_unclear(job, known.samples) is None
+        and unclear_person(job, known.samples) is None
     )
 
 
@@ -123,7 +123,7 @@ def _results(
 
 
 def _checked(job: Job, result: Result) -> Result:
-    unclear = whose_is_unclear(job, result.samples)
+    unclear = unclear_person(job, result.samples)
     return result if unclear is None else failed(job, unclear)
 
 

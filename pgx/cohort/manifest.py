@@ -9,6 +9,7 @@ import csv
 import functools
 import itertools
 import math
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -30,6 +31,7 @@ OPTION_COLUMNS = (
 REPORT_COLUMNS = PatientMeta.__struct_fields__
 #: Of these, what tells of a person or of their request: it stays out of the tables and the page.
 PERSONAL_COLUMNS = frozenset(REPORT_COLUMNS) - {"specimen", "platform", "laboratory"}
+STANDARD_INPUT = "-"
 _LISTS = ("taking", "history")
 _TABLE = "Write a tab-separated table whose first line names its columns, `path` among them"
 _CORRECT = "Correct the manifest"
@@ -55,22 +57,28 @@ def jobs_of(manifest: Path, options: Options) -> tuple[list[Job], tuple[str, ...
         raise UsageError("has no column `path`", where=str(manifest), cure=_TABLE)
     carried = tuple(name for name in columns if name not in OPTION_COLUMNS and name not in PERSONAL_COLUMNS)
     _check_names([*columns, *carried_names(carried)], set(carried), manifest)
-    jobs: dict[object, _Growing] = {}
+    growing: dict[tuple[str, Options], _Growing] = {}
+    found: list[_Growing | Job] = []
     for number, cells in rows:
         row = dict(itertools.zip_longest(columns, cells[: len(columns)], fillvalue=""))
         path = _beside(row["path"], manifest) if row["path"] else f"{manifest}:{number}"
         try:
             own, stated = _own_options(row, cells[len(columns) :], options), _stated(row)
-            jobs.setdefault((path, own), _Growing(path, own)).add(row, number, carried, stated)
+            key = place_of(path), own
+            if key not in growing:
+                growing[key] = _Growing(path, own)
+                found.append(growing[key])
+            growing[key].add(row, number, carried, stated)
         except _RowError as error:
             failure = Failure(input=path, error=f"line {number} of the manifest: {error}", cure=_CORRECT)
-            jobs[number] = _Growing(path, options, failure)
-    return [item.job() for item in jobs.values()], carried_names(carried)
+            samples = (row["sample"],) if row.get("sample") else ()
+            found.append(Job(path=path, options=replace(options, samples=samples), failure=failure))
+    return [item if isinstance(item, Job) else item.job() for item in found], carried_names(carried)
 
 
 def _check_names(names: list[str], carried: set[str], manifest: Path) -> None:
     """Refuse two columns of one name, in the manifest or in the tables."""
-    for name in names:
+    for name in names:  # those of the manifest, and those of the tables: a carried one is in both
         if names.count(name) > (2 if name in carried and name not in COLUMNS else 1):
             raise UsageError(f"names the column '{name}' twice", where=str(manifest), cure=_TABLE)
 
@@ -83,8 +91,8 @@ def carried_names(columns: tuple[str, ...]) -> tuple[str, ...]:
 class _Growing:
     """A job whose rows are still coming in."""
 
-    def __init__(self, path: str, options: Options, failure: Failure | None = None) -> None:
-        self._path, self._options, self._failure = path, options, failure
+    def __init__(self, path: str, options: Options) -> None:
+        self._path, self._options = path, options
         self._lines: dict[str, int] = {}
         self._carried: dict[str, Mapping[str, str]] = {}
         self._meta: dict[str, PatientMeta] = {}
@@ -108,9 +116,8 @@ class _Growing:
         return Job(
             path=self._path,
             options=replace(self._options, samples=() if "" in self._lines else tuple(self._lines)),
-            carried=self._carried if any(self._carried.values()) else {},
+            carried=self._carried,
             meta=self._meta,
-            failure=self._failure,
         )
 
 
@@ -120,18 +127,20 @@ def _read(path: Path) -> Iterator[tuple[int, list[str]]]:
     Raises
     ------
     InputError, UsageError
-        It cannot be read, is not UTF-8, is empty, or has a column without a name or a name twice.
+        It cannot be read, is not UTF-8, is empty, or has a column without a name.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as handle:
-            reader = csv.reader(handle, delimiter="\t")
-            lines = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
+            reader = csv.reader(handle, delimiter="\t", quoting=csv.QUOTE_NONE)
+            lines = [(reader.line_num, [_unquoted(cell.strip()) for cell in row]) for row in reader]
     except OSError as error:
         raise NotFoundError(
             f"cannot be read ({error.strerror})", where=str(path), cure="Check the path"
         ) from error
-    except (UnicodeDecodeError, csv.Error) as error:
+    except UnicodeDecodeError as error:
         raise UsageError("is not a table of text in UTF-8", where=str(path), cure=_TABLE) from error
+    except csv.Error as error:
+        raise UsageError(f"cannot be read as a table ({error})", where=str(path), cure=_TABLE) from error
     lines = [(number, _trimmed(cells)) for number, cells in lines if any(cells)]
     if not lines:
         raise UsageError("is empty", where=str(path), cure=_TABLE)
@@ -139,6 +148,13 @@ def _read(path: Path) -> Iterator[tuple[int, list[str]]]:
     if "" in columns:
         raise UsageError(f"column {columns.index('') + 1} has no name", where=str(path), cure=_TABLE)
     yield from lines
+
+
+def _unquoted(cell: str) -> str:
+    """Return a cell without the quotes that some programs put around text; others are letters like any."""
+    if len(cell) < 2 or not (cell.startswith('"') and cell.endswith('"')):
+        return cell
+    return cell[1:-1].replace('""', '"').strip()
 
 
 def _trimmed(cells: list[str]) -> list[str]:
@@ -150,10 +166,23 @@ def _trimmed(cells: list[str]) -> list[str]:
 
 def _beside(path: str, manifest: Path) -> str:
     """Return a path of the manifest: relative ones are relative to the working folder, else to the table."""
-    if "://" in path or Path(path).is_absolute() or Path(path).exists():
+    if "://" in path or Path(path).is_absolute() or exists(path):
         return path
-    beside = manifest.parent / path
-    return str(beside) if beside.exists() else path
+    beside = str(manifest.parent / path)
+    return beside if exists(beside) else path
+
+
+def exists(path: str, *, file: bool = False) -> bool:
+    """Say whether there is such a file or, unless `file`, such a folder. A name that cannot be is none."""
+    try:
+        return Path(path).is_file() or (not file and Path(path).is_dir())
+    except (OSError, ValueError):
+        return False
+
+
+def place_of(path: str) -> str:
+    """Return what is the same for two spellings of a path. Links stay: each is an input of its own."""
+    return path if "://" in path else os.path.abspath(path)  # noqa: PTH100 - resolve() would follow links
 
 
 def _own_options(row: Mapping[str, str], more: list[str], options: Options) -> Options:
@@ -162,6 +191,8 @@ def _own_options(row: Mapping[str, str], more: list[str], options: Options) -> O
         raise _RowError("has more cells than there are columns")
     if not row["path"]:
         raise _RowError("has no path")
+    if row["path"] == STANDARD_INPUT:
+        raise _RowError("names standard input, which a cohort cannot read")
     changes: dict[str, object] = {
         name: row[name] for name in ("assembly", "population", "indication") if row.get(name)
     }
@@ -174,14 +205,21 @@ def _own_options(row: Mapping[str, str], more: list[str], options: Options) -> O
         changes["age"] = _age(row["age"])
     own = replace(options, **changes)
     try:
-        _check(own)
+        check(own)
     except PgxError as error:
         raise _RowError(error.what) from error
     return own
 
 
 @functools.lru_cache(maxsize=4096)
-def _check(options: Options) -> None:
+def check(options: Options) -> None:
+    """Check options before anything is read.
+
+    Raises
+    ------
+    UsageError, ReferenceDataError
+        A value that cannot be, an unknown name, or evidence that is invalid.
+    """
     if options.assembly != AUTO:
         find_assembly(options.assembly)
     check_options(options)

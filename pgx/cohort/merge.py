@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import msgspec
+from msgspec.structs import replace
 
-from pgx.cohort.blocks import join_blocks
-from pgx.cohort.model import Job
+from pgx.cohort.blocks import Joining, join_blocks
+from pgx.cohort.model import Slice
 from pgx.cohort.options import PageOptions
-from pgx.cohort.outputs import Outcome, finish
-from pgx.cohort.state import State
+from pgx.cohort.outputs import Outcome, finish, refuse_foreign
+from pgx.cohort.state import PlannedRow, State
 from pgx.cohort.strata import check_columns
 from pgx.cohort.work import ARRAYS_FROM
 from pgx.errors import UsageError
+
+_SAME = "Give slices of one command line, made with the same files of options, evidence and version"
 
 
 def merge(folders: Sequence[Path], output: Path, page: PageOptions) -> Outcome:
@@ -23,47 +25,61 @@ def merge(folders: Sequence[Path], output: Path, page: PageOptions) -> Outcome:
     Raises
     ------
     UsageError
-        The folders are not slices of the same inputs, one is missing, or a column cannot divide the cohort.
+        The folders are not slices of the same inputs under the same conditions, one is missing or not done,
+        two hold the same, or a column cannot divide the cohort.
     OutputError
         `output` cannot be written.
     """
-    rows: dict[int, tuple[object, ...]] = {}
-    jobs: list[Job] = []
-    plans: set[str | None] = set()
-    carried = "[]"
-    size = 0
+    rows: dict[int, PlannedRow] = {}
+    slices: list[Slice] = []
+    carried: tuple[str, ...] = ()
     for folder in folders:
         if folder.resolve() == output.resolve():
             raise UsageError("is a slice itself", where=str(output), cure="Give another folder after -o")
         with State(folder, create=False) as state:
-            plans.add(state.meta("plan_digest"))
-            size = int(state.meta("plan_size") or 0)
-            carried = state.meta("carried") or "[]"
-            rows |= {int(str(row[0])): row for row in state.plan_rows()}
-            jobs += [row.job for row in state.plan()]
-    if len(plans) != 1:
+            slices.append(_slice_of(state, folder))
+            carried = state.meta("carried", tuple[str, ...]) or ()
+            own = {row.position: row for row in state.plan()}
+        if rows.keys() & own.keys():
+            raise UsageError("holds inputs that another slice has too", where=str(folder), cure=_SAME)
+        rows |= own
+    _check_slices(slices, rows, folders)
+    jobs = [rows[position].job for position in sorted(rows)]
+    check_columns(page.by, jobs, carried)
+    refuse_foreign(output)
+    with State(output) as state:
+        whole = replace(slices[0], number=1, of=1)
+        state.set_plan((rows[position] for position in sorted(rows)), slice=whole, carried=carried)
+        for folder in folders:
+            with State(folder, create=False) as other:
+                joining = other.meta("joining", Joining) or Joining()
+                state.take_over(other, {row.key for row in other.plan()} | set(joining.joined.values()))
+        join_blocks(state, jobs, asked=slices[0].join_blocks, arrays_from=ARRAYS_FROM)
+        return finish(state, output, page, kept=len(rows))
+
+
+def _slice_of(state: State, folder: Path) -> Slice:
+    found = state.meta("slice", Slice)
+    if found is None or not state.meta("finished", bool):
+        raise UsageError("is not done yet", where=str(folder), cure="Give the command of this slice again")
+    return found
+
+
+def _check_slices(slices: Sequence[Slice], rows: dict[int, PlannedRow], folders: Sequence[Path]) -> None:
+    where = ", ".join(map(str, folders))
+    if len({(item.plan_digest, item.plan_size) for item in slices}) != 1:
+        raise UsageError("the folders are slices of different inputs or options", where=where, cure=_SAME)
+    if len({(item.conditions, item.join_blocks) for item in slices}) != 1:
         raise UsageError(
-            "the folders are slices of different inputs or options",
-            where=", ".join(map(str, folders)),
-            cure="Give slices of one command line",
+            "the slices were made with different evidence, reference data, BED file or version of pgx",
+            where=where,
+            cure="Give the commands of the older slices again",
         )
-    missing = sorted(set(range(size)) - set(rows))
+    size = slices[0].plan_size
+    missing = size - len(rows)
     if missing:
         raise UsageError(
-            f"{len(missing)} of {size} inputs belong to slices that were not given",
-            where=", ".join(map(str, folders)),
+            f"{missing} of {size} inputs belong to slices that were not given",
+            where=where,
             cure="Give all slices, 1/N to N/N",
         )
-    check_columns(page.by, jobs, msgspec.json.decode(carried))
-    with State(output) as state:
-        meta = {
-            "shard": "1/1",
-            "plan_digest": str(plans.pop()),
-            "plan_size": str(size),
-            "carried": carried,
-        }
-        state.set_rows([rows[position] for position in sorted(rows)], meta)
-        for folder in folders:
-            state.take_over(State.file_of(folder))
-        join_blocks(state, [row.job for row in state.plan()], arrays_from=ARRAYS_FROM)
-        return finish(state, output, page, kept=len(rows))

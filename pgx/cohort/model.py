@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Mapping
 
@@ -10,6 +11,9 @@ from msgspec import Struct
 
 from pgx.render.form import PatientMeta
 from pgx.single import Options
+
+#: Stands between the paths of inputs that were joined.
+JOINT = " + "
 
 
 class Failure(Struct, frozen=True, kw_only=True):
@@ -29,6 +33,8 @@ class Job(Struct, frozen=True, kw_only=True):
         Further columns of the manifest by sample name; "" stands for every sample of the input.
     meta
         What the manifest states for the head of a report, by sample name; "" as above.
+    without
+        Samples of the input that other rows of the manifest speak for; not done here.
     failure
         Known before anything is read: there is no such file, or its row cannot be used.
     """
@@ -37,13 +43,14 @@ class Job(Struct, frozen=True, kw_only=True):
     options: Options
     carried: Mapping[str, Mapping[str, str]] = msgspec.field(default_factory=dict)
     meta: Mapping[str, PatientMeta] = msgspec.field(default_factory=dict)
+    without: tuple[str, ...] = ()
     failure: Failure | None = None
 
     @property
     def key(self) -> str:
         """Return what this input is stored under: path and options, not what only goes with them."""
         known = () if self.failure is None else (self.failure.error,)
-        return text_digest(self.path, msgspec.json.encode(self.options, enc_hook=str).decode(), *known)
+        return text_digest(self.path, options_text(self.options), *self.without, *known)
 
 
 class Plan(Struct, frozen=True, kw_only=True):
@@ -54,8 +61,9 @@ class Plan(Struct, frozen=True, kw_only=True):
 
     @property
     def digest(self) -> str:
-        """Return what tells this list of inputs from another."""
-        return text_digest(*self.carried, *(job.key for job in self.jobs))
+        """Return what tells this list of inputs, and what goes with them, from another."""
+        beside = (msgspec.json.encode((job.carried, job.meta)).decode() for job in self.jobs)
+        return text_digest(*self.carried, *(job.key for job in self.jobs), *beside)
 
 
 class StoredSample(Struct, frozen=True, kw_only=True):
@@ -73,8 +81,8 @@ class StoredBlock(Struct, frozen=True, kw_only=True):
     texts: bytes
 
 
-class Result(Struct, frozen=True, kw_only=True):
-    """What became of one input.
+class Known(Struct, frozen=True, kw_only=True):
+    """What became of one input, without its samples.
 
     Attributes
     ----------
@@ -84,14 +92,14 @@ class Result(Struct, frozen=True, kw_only=True):
         Size and time of the file and of its index.
     digest
         SHA-256 of the file where --verify asked for it, else "".
-    run
-        JSON of what its samples share; of a large input also its records without their sample columns.
+    problems
+        What of it could not be done although the input could: samples that it does not have.
     samples
-        How many it holds.
+        How many were done.
     assembly
         The one that it was read in; "" of a failure.
     name_digest
-        Of the names of all its samples, in order.
+        Of the names of all samples of the input, in order.
     statuses
         Samples by e4 status.
     """
@@ -102,29 +110,62 @@ class Result(Struct, frozen=True, kw_only=True):
     fingerprint: str
     digest: str = ""
     failure: Failure | None = None
-    run: bytes = b""
+    problems: tuple[Failure, ...] = ()
     samples: int = 0
     assembly: str = ""
     name_digest: str = ""
     statuses: Mapping[str, int] = msgspec.field(default_factory=dict)
+
+    @property
+    def failures(self) -> tuple[Failure, ...]:
+        """Return all that could not be done of the input."""
+        return self.problems if self.failure is None else (self.failure,)
+
+
+class Result(Known, frozen=True, kw_only=True):
+    """What became of one input.
+
+    Attributes
+    ----------
+    run
+        JSON of what its samples share; of a large input also its records without their sample columns.
+    rows, blocks
+        Its samples: of a small input one by one, of a large one thousands together.
+    parts
+        Pieces that many reports share, by digest.
+    """
+
+    run: bytes = b""
     rows: tuple[StoredSample, ...] = ()
     blocks: tuple[StoredBlock, ...] = ()
     parts: Mapping[str, bytes] = msgspec.field(default_factory=dict)
 
 
-class Summary(Struct, frozen=True, kw_only=True):
-    """A line of the table `result`."""
+class Slice(Struct, frozen=True, kw_only=True):
+    """Which part of which plan a folder holds.
 
-    key: str
-    path: str
-    recipe: str
-    fingerprint: str
-    digest: str
-    failure: Failure | None
-    samples: int
-    assembly: str
-    name_digest: str
-    statuses: Mapping[str, int]
+    Attributes
+    ----------
+    number, of
+        Slice `number` of `of`, 1-based.
+    conditions
+        Digest of all that results of the whole plan depend on but the inputs.
+    """
+
+    number: int
+    of: int
+    plan_digest: str
+    plan_size: int
+    conditions: str
+    join_blocks: bool
+
+
+@functools.lru_cache(maxsize=4096)
+def options_text(options: Options) -> str:
+    """Return options as text, the same for equal ones (0 and 0.0 are)."""
+    text = msgspec.json.encode(options, enc_hook=str)
+    same = msgspec.json.decode(text, type=Options, dec_hook=lambda kind, value: kind(value))
+    return msgspec.json.encode(same, enc_hook=str).decode()
 
 
 def text_digest(*texts: str) -> str:

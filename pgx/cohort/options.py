@@ -1,4 +1,4 @@
-"""How a cohort is run and shown; nothing here changes a result."""
+"""How a cohort is run and shown."""
 
 from __future__ import annotations
 
@@ -40,6 +40,8 @@ class CohortOptions(Struct, frozen=True, kw_only=True):
         Settings of SLURM jobs, see `pgx.executors.read_settings`.
     shard
         (I, N): do the I-th of N slices of the inputs, 1-based.
+    join_blocks
+        Join files of few samples, too, that look like blocks of one file.
     verify
         Compare files by their digests, too.
     arrays_from
@@ -51,6 +53,7 @@ class CohortOptions(Struct, frozen=True, kw_only=True):
     scheduler: str | None = None
     slurm: dict[str, str] | None = None
     shard: tuple[int, int] = (1, 1)
+    join_blocks: bool = False
     verify: bool = False
     fail_fast: bool = False
     arrays_from: int = ARRAYS_FROM

@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
 import pyarrow as pa
 from msgspec import Struct
+from msgspec.structs import replace
 
-from pgx.cohort.beside import Minors, PlanCells
-from pgx.cohort.files import replacing, write_text
-from pgx.cohort.model import Failure, Summary
+from pgx.cohort.beside import Part, PlanCells, flagged_rows, flagged_table, needs_names
+from pgx.cohort.blocks import Joining
+from pgx.cohort.files import Staged
+from pgx.cohort.model import Failure, Known, Slice
 from pgx.cohort.options import PageOptions
 from pgx.cohort.rules import page_limits
 from pgx.cohort.state import PlannedRow, State
-from pgx.cohort.stored import Source, sources
+from pgx.cohort.stored import Source, names_of, sources
 from pgx.cohort.strata import OF_FILES, Dividing, Planned, choose, common_folder
 from pgx.cohort.summary import Overview, summarise
 from pgx.cohort.table import TableWriter, chunked, fact_table, from_bytes, write_failures
 from pgx.cohort.tally import Tally
+from pgx.errors import UsageError
 from pgx.render import cohort_html
 
+#: What is written into the folder, beside the state and reports/.
+OUTPUTS = ("samples.tsv", "samples.parquet", "failures.tsv", "summary.json", "pgx_mqc.json", "index.html")
 _ROWS = 5000
 _NOT_DONE = Failure(input="", error="was not annotated yet", cure="Give the same command again")
 
@@ -38,8 +44,10 @@ class Outcome(Struct, frozen=True, kw_only=True):
         Sets of inputs that were joined by sample, each a text that names them.
     duplicates
         Names of samples that came more than once, the first of them.
+    unasked
+        Sets of inputs that look like blocks of one file and were not joined.
     alarms
-        Sentences by code.
+        Their codes, as in summary.json.
     """
 
     inputs: int
@@ -47,9 +55,10 @@ class Outcome(Struct, frozen=True, kw_only=True):
     failed: int
     samples: int
     joined: tuple[str, ...]
+    unasked: tuple[str, ...]
     duplicated: int
     duplicates: tuple[str, ...]
-    alarms: Mapping[str, Sequence[str]]
+    alarms: tuple[str, ...]
 
 
 def finish(state: State, folder: Path, page: PageOptions, *, kept: int = 0) -> Outcome:
@@ -61,76 +70,92 @@ def finish(state: State, folder: Path, page: PageOptions, *, kept: int = 0) -> O
         A file cannot be written; the stored results stay.
     """
     plan = list(state.plan())
-    known = state.summaries()
-    carried = state.carried()
-    failures = [item for row in plan if (item := _failure(row, known.get(row.key))) is not None]
-    failures += state.join_failures()
+    known = state.known()
+    carried = state.meta("carried", tuple[str, ...]) or ()
+    joining = state.meta("joining", Joining) or Joining()
     shown = list(sources(state, plan, known))
-    dividing = _dividing(plan, known, carried, page)
+    failures = [item for row in plan for item in _failures(row, known.get(row.key))] + [*joining.failures]
     tally = Tally(
-        dividing,
+        _dividing(plan, known, carried, page),
         inputs=len(plan),
         rows=page_limits().max_table if page.sample_table and not page.min_cell else 0,
     )
-    _write_tables(folder, _tables(state, shown, carried, dividing), carried, tally)
-    write_failures(folder / "failures.tsv", ((item.input, item.error, item.cure) for item in failures))
-    joined = tuple(known[source.key].path for source in shown if source.is_joined)
     overview = Overview(
-        inputs=len(plan), failures=failures, joined=joined, shard=state.meta("shard") or "1/1"
+        inputs=len(plan),
+        failures=failures,
+        joined=tuple(source.path for source in shown if source.is_joined),
+        shard=_slice_text(state),
     )
-    summary = summarise(tally, overview, least=page.min_cell)
-    write_text(folder / "summary.json", _pretty(summary))
-    write_text(folder / "pgx_mqc.json", _pretty(cohort_html.multiqc(summary)))
-    write_text(folder / "index.html", cohort_html.page(summary))
+    with Staged(folder) as staged:
+        _write_tables(staged, _tables(state, shown, carried, tally.dividing), carried, tally)
+        write_failures(staged.path("failures.tsv"), failures)
+        summary = summarise(tally, overview, least=page.min_cell)
+        staged.path("summary.json").write_text(_pretty(summary), encoding="utf-8")
+        staged.path("pgx_mqc.json").write_text(_pretty(cohort_html.multiqc(summary)), encoding="utf-8")
+        staged.path("index.html").write_text(cohort_html.page(summary), encoding="utf-8")
+    state.set_meta(finished=True)
+    state.keep_only({row.key for row in plan} | set(joining.joined.values()))
     return Outcome(
         inputs=len(plan),
         kept=kept,
         failed=len(failures),
         samples=tally.samples,
-        joined=joined,
+        joined=overview.joined,
+        unasked=joining.unasked,
         duplicated=tally.duplicated,
         duplicates=tuple(dict.fromkeys(item.sample for item in tally.duplicates)),
-        alarms=_by_code(summary["alarms"]),
+        alarms=tuple(dict.fromkeys(alarm["code"] for alarm in summary["alarms"])),
     )
 
 
-def _by_code(alarms: Sequence[Mapping[str, str]]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for alarm in alarms:
-        found.setdefault(alarm["code"], []).append(alarm["message"])
-    return found
+def refuse_foreign(folder: Path) -> None:
+    """Refuse to write over files of these names that are not from a cohort.
+
+    Raises
+    ------
+    UsageError
+        There are some.
+    """
+    if State.is_in(folder):
+        return
+    found = [name for name in OUTPUTS if (folder / name).exists()]
+    if found:
+        raise UsageError(
+            f"holds a file that is not of a cohort and would be lost ({found[0]})",
+            where=str(folder),
+            cure="Give another folder",
+        )
+
+
+def _slice_text(state: State) -> str:
+    found = state.meta("slice", Slice)
+    return "1/1" if found is None else f"{found.number}/{found.of}"
 
 
 def _pretty(value: object) -> str:
     return msgspec.json.format(msgspec.json.encode(value), indent=1).decode() + "\n"
 
 
-def _failure(row: PlannedRow, known: Summary | None) -> Failure | None:
-    if known is None:
-        return msgspec.structs.replace(_NOT_DONE, input=row.job.path)
-    return known.failure
+def _failures(row: PlannedRow, known: Known | None) -> tuple[Failure, ...]:
+    return (replace(_NOT_DONE, input=row.job.path),) if known is None else known.failures
 
 
 def _dividing(
-    plan: Sequence[PlannedRow], known: dict[str, Summary], carried: Sequence[str], page: PageOptions
+    plan: Sequence[PlannedRow], known: dict[str, Known], carried: Sequence[str], page: PageOptions
 ) -> tuple[Dividing, ...]:
     """Return the columns that divide the cohort; names of files divide no page that is shared."""
     inputs = [
         Planned(job=row.job, samples=result.samples, assembly=result.assembly)
         for row in plan
-        if (result := known.get(row.key)) is not None and result.failure is None
+        if (result := known.get(row.key)) is not None and result.samples
     ]
     found = choose(inputs, carried, page.by)
     return tuple(item for item in found if not (page.min_cell and item.column in OF_FILES))
 
 
-def _write_tables(folder: Path, tables: Iterator[pa.Table], carried: Sequence[str], tally: Tally) -> None:
-    tsv, parquet = folder / "samples.tsv", folder / "samples.parquet"
-    with (
-        replacing(tsv) as text,
-        replacing(parquet) as binary,
-        contextlib.closing(TableWriter(text, binary, carried)) as writer,
-    ):
+def _write_tables(staged: Staged, tables: Iterator[pa.Table], carried: Sequence[str], tally: Tally) -> None:
+    text, binary = staged.path("samples.tsv"), staged.path("samples.parquet")
+    with contextlib.closing(TableWriter(text, binary, carried)) as writer:
         for table in chunked(tables):
             tally.add(table)
             writer.write(table)
@@ -140,22 +165,28 @@ def _tables(
     state: State, shown: Sequence[Source], carried: Sequence[str], dividing: Sequence[Dividing]
 ) -> Iterator[pa.Table]:
     """Yield the facts of all samples with the columns that come from the plan, in order."""
-    cells = PlanCells(
-        carried, [item.column for item in dividing], common_folder(source.job for source in shown)
-    )
+    columns = [item.column for item in dividing]
+    cells = PlanCells(carried, columns, common_folder(source.job for source in shown))
     rows: list[list[object]] = []
-    parts: list[tuple[Source, int]] = []
+    parts: list[Part] = []
     for source in shown:
-        small = [msgspec.json.decode(data) for data in state.facts(source.key)]
+        small = state.samples(source.key)
         if small:
-            rows += Minors(state, source).in_rows(small)
-            parts.append((source, len(small)))
+            part = Part(source=source, names=[name for name, _ in small], count=len(small))
+            rows += flagged_rows([msgspec.json.decode(data) for _, data in small], part)
+            parts.append(part)
         if rows and (len(rows) >= _ROWS or not small):
             yield cells.beside(fact_table(rows), parts)
             rows, parts = [], []
         if not small:
-            minors = Minors(state, source)
-            for data in state.block_facts(source.key):
-                table = minors.in_table(from_bytes(data))
-                yield cells.beside(table, [(source, table.num_rows)])
+            yield from _tables_of_blocks(state, source, cells)
     yield cells.beside(fact_table(rows), parts)
+
+
+def _tables_of_blocks(state: State, source: Source, cells: PlanCells) -> Iterator[pa.Table]:
+    nobody: Iterator[list[str]] = itertools.repeat([])
+    names = names_of(state, source.key) if needs_names(source.job) else nobody
+    for data, own in zip(state.blocks(source.key, "facts"), names, strict=False):
+        table = from_bytes(data)
+        part = Part(source=source, names=own, count=table.num_rows)
+        yield cells.beside(flagged_table(table, part), [part])

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
 
 from pgx.cohort.manifest import PERSONAL_COLUMNS
 from pgx.cohort.model import Failure, Job
 from pgx.render.form import PatientMeta
-from pgx.render.tsv import safe_cell
 
-_EVERYBODY = ""
+#: Stands for every sample of an input in what a manifest says.
+EVERYBODY = ""
 
 
 def meta_of(job: Job, sample: str) -> PatientMeta | None:
-    """Return what the manifest states of a sample of an input."""
-    return job.meta.get(sample) or job.meta.get(_EVERYBODY)
+    """Return what the manifest states of a sample of an input: its own row goes before that of the input."""
+    return job.meta.get(sample, job.meta.get(EVERYBODY))
 
 
 def born_of(job: Job, sample: str) -> datetime.date | None:
@@ -24,14 +23,14 @@ def born_of(job: Job, sample: str) -> datetime.date | None:
     return None if meta is None else meta.born
 
 
-def births_by_cell(job: Job) -> Mapping[str, datetime.date]:
-    """Return the birth dates by the cell of the sample in samples.tsv; "" stands for every sample."""
-    return {safe_cell(name): meta.born for name, meta in job.meta.items() if meta.born is not None}
+def has_birth_dates(job: Job) -> bool:
+    """Say whether the manifest states a birth date of anybody in an input."""
+    return any(meta.birth_date is not None for meta in job.meta.values())
 
 
-def whose_is_unclear(job: Job, samples: int) -> Failure | None:
+def unclear_person(job: Job, samples: int) -> Failure | None:
     """Refuse a row that states facts of one person for an input that holds several."""
-    stated = job.meta.get(_EVERYBODY)
+    stated = job.meta.get(EVERYBODY)
     if stated is None or samples < 2:
         return None
     fields = sorted(name for name in PERSONAL_COLUMNS if getattr(stated, name) is not None)

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import glob
 import os
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from pgx.cohort.manifest import jobs_of
-from pgx.cohort.model import Failure, Job, Plan
-from pgx.errors import UsageError
-from pgx.single import Options, check_options
+from msgspec.structs import replace
 
-ENDINGS = (".vcf", ".vcf.gz", ".vcf.bgz", ".bcf")
+from pgx.cohort.manifest import STANDARD_INPUT, check, exists, jobs_of, place_of
+from pgx.cohort.model import Failure, Job, Plan
+from pgx.errors import NotFoundError, UsageError, printable
+from pgx.single import Options
+
+ENDINGS = (".vcf", ".vcf.gz", ".vcf.bgz", ".gvcf", ".gvcf.gz", ".bcf")
+_CHECK = "Check the path; files end in .vcf, .vcf.gz or .bcf"
 
 
 def plan_inputs(inputs: Sequence[str], manifest: Path | None, options: Options) -> Plan:
     """Return the plan of a cohort; the rows of the manifest come after the inputs that were named.
 
-    An input that is named twice counts once; of one that the manifest has too, the manifest says more.
+    An input that is named twice counts once. Of one that the manifest has too, the rows count: they speak for
+    the samples that they name, also where they cannot be used, or for all.
 
     Raises
     ------
@@ -27,18 +32,35 @@ def plan_inputs(inputs: Sequence[str], manifest: Path | None, options: Options) 
     """
     if not inputs and manifest is None:
         raise UsageError("no input was given", cure="Give files or folders, or --manifest")
-    check_options(options)
-    named = {_place(item): _job(item, options) for item in _spread(inputs)}
-    more, carried = ([], ()) if manifest is None else jobs_of(manifest, options)
-    for job in more:
-        if job.failure is None and not job.options.samples:
-            named.pop(_place(job.path), None)
-    return Plan(jobs=(*named.values(), *more), carried=carried)
+    check(options)
+    if options.callable_bed is not None and not exists(str(options.callable_bed)):
+        raise NotFoundError("no such file", where=str(options.callable_bed), cure="Check --callable")
+    named = list({_place(item): _job(item, options) for item in _spread(inputs)}.values())
+    rows, carried = ([], ()) if manifest is None else jobs_of(manifest, options)
+    return Plan(jobs=tuple(_apart(named, rows)), carried=carried)
+
+
+def _apart(named: Iterable[Job], rows: Sequence[Job]) -> Iterator[Job]:
+    """Yield all jobs, so that no sample of an input is done by two: a row goes before what it stands in."""
+    whole = {place_of(job.path) for job in rows if not job.options.samples}
+    spoken: defaultdict[str, dict[str, None]] = defaultdict(dict)
+    for job in rows:
+        spoken[place_of(job.path)] |= dict.fromkeys(job.options.samples)
+    for job in named:
+        if job.failure is not None:
+            yield job
+        elif place_of(job.path) not in whole:
+            yield replace(job, without=tuple(spoken[place_of(job.path)]))
+    for job in rows:
+        if job.options.samples or job.failure is not None:
+            yield job
+        else:
+            beside = [name for name in spoken[place_of(job.path)] if name not in job.carried]
+            yield replace(job, without=tuple(beside))
 
 
 def _place(found: str | Failure) -> str | Failure:
-    """Return what tells one input from another."""
-    return found if isinstance(found, Failure) or "://" in found else os.path.abspath(found)  # noqa: PTH100 - links stay
+    return found if isinstance(found, Failure) else place_of(found)
 
 
 def _job(found: str | Failure, options: Options) -> Job:
@@ -50,28 +72,51 @@ def _job(found: str | Failure, options: Options) -> Job:
 def _spread(inputs: Iterable[str]) -> Iterator[str | Failure]:
     """Yield the files behind each input; what stands for none is a failure of its own."""
     for text in inputs:
-        path = Path(text)
-        if "://" in text or path.is_file():
-            yield text
-        elif path.is_dir():
-            yield from _in_folder(path)
+        if "://" in text or exists(text, file=True):
+            yield _storable(text)
+        elif text == STANDARD_INPUT:
+            yield Failure(input=text, error="cannot be standard input", cure="Give a file")
+        elif exists(text):
+            yield from _in_folder(text)
         elif glob.has_magic(text):
             matches = sorted(glob.glob(text, recursive=True))  # noqa: PTH207 - the pattern may be absolute
             yield from _spread(matches) if matches else [_nothing(text, "matches no file")]
         else:
-            yield text  # missing: the reader says so
+            yield _storable(text)  # missing: the reader says so
 
 
-def _in_folder(folder: Path) -> Iterator[str | Failure]:
-    found = sorted(
-        str(path)
-        for path in folder.rglob("*")
-        if path.name.lower().endswith(ENDINGS) and not path.name.startswith(".") and path.is_file()
-    )
-    yield from found
-    if not found:
-        yield _nothing(str(folder), "holds no VCF or BCF")
+def _storable(path: str) -> str | Failure:
+    """Return a path, or a failure where tables in UTF-8 cannot hold its name."""
+    try:
+        path.encode("utf-8")
+    except UnicodeEncodeError:
+        return Failure(input=printable(path), error="has a name that is not UTF-8", cure="Rename it")
+    return path
+
+
+def _in_folder(folder: str) -> Iterator[str | Failure]:
+    """Yield the files below a folder, links followed; a folder that cannot be read is a failure."""
+    found: list[str] = []
+    unread: list[Failure] = []
+
+    def note(error: OSError) -> None:
+        what = f"cannot be read ({error.strerror})"
+        unread.append(Failure(input=printable(str(error.filename)), error=what, cure="Check its permissions"))
+
+    been = set()
+    for where, folders, files in os.walk(folder, followlinks=True, onerror=note):
+        real = os.path.realpath(where)
+        if real in been:  # links in a circle
+            folders.clear()
+            continue
+        been.add(real)
+        paths = (str(Path(where) / name) for name in files if not name.startswith("."))
+        found += (path for path in paths if path.lower().endswith(ENDINGS) and exists(path, file=True))
+    yield from map(_storable, sorted(found))
+    yield from unread
+    if not found and not unread:
+        yield _nothing(folder, "holds no VCF or BCF")
 
 
 def _nothing(text: str, error: str) -> Failure:
-    return Failure(input=text, error=error, cure="Check the path; files end in .vcf, .vcf.gz or .bcf")
+    return Failure(input=printable(text), error=error, cure=_CHECK)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 from msgspec import Struct
 
-from pgx.cohort.model import Result, Summary
+from pgx.cohort.model import Known, Result
 
 
 class Progress(Struct, frozen=True, kw_only=True):
@@ -38,7 +38,7 @@ class Progress(Struct, frozen=True, kw_only=True):
 class Count:
     """The counts of a run while it goes on."""
 
-    def __init__(self, total: int, kept: Sequence[Summary]) -> None:
+    def __init__(self, total: int, kept: Sequence[Known]) -> None:
         self._total, self._kept = total, len(kept)
         self._done = self._failed = 0
         self._samples = sum(item.samples for item in kept)
@@ -50,7 +50,7 @@ class Count:
         """Count results that came."""
         self._done += len(results)
         for result in results:
-            self._failed += result.failure is not None
+            self._failed += bool(result.failures)
             self._samples += result.samples
             self._statuses.update(result.statuses)
 

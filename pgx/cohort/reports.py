@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import csv
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,6 +20,8 @@ from pgx.render.tsv import safe_cell
 FOLDER = "reports"
 INDEX = "index.tsv"
 _LISTED = 5
+#: A name that `_stem` makes: what a killed run left is in no index.
+_OURS = re.compile(r"\.[0-9a-f]{16}(\.\d+)?\.(html|pdf|json|fhir\.json)$")
 
 
 def write_reports(folder: Path, form: str, wanted_file: Path | None = None) -> int:
@@ -42,7 +43,6 @@ def write_reports(folder: Path, form: str, wanted_file: Path | None = None) -> i
         target.mkdir(exist_ok=True)
     except OSError as error:
         raise cannot_write(target, error) from error
-    before = _listed(target)
     rows: dict[str, str] = {}
     seen = set()
     with State(folder, create=False) as state:
@@ -54,9 +54,9 @@ def write_reports(folder: Path, form: str, wanted_file: Path | None = None) -> i
             rows[name] = f"{name}\t{safe_cell(sample)}\t{safe_cell(path)}\n"
             seen.add(sample)
     write_text(target / INDEX, "".join(["file\tsample\tinput\n", *rows.values()]))
-    for name in before - set(rows):
-        with contextlib.suppress(OSError):
-            (target / name).unlink()
+    for left in target.iterdir():
+        if _OURS.search(left.name) and left.name not in rows:
+            left.unlink(missing_ok=True)
     missing = sorted((wanted or frozenset()) - seen)
     if missing:
         more = f" and {len(missing) - _LISTED} others" if len(missing) > _LISTED else ""
@@ -76,16 +76,6 @@ def check_reports(form: str, wanted_file: Path | None = None) -> None:
     _renderer(form)
     if wanted_file is not None:
         _names(wanted_file)
-
-
-def _listed(target: Path) -> set[str]:
-    """Return the files that the index of an earlier run lists: names in this folder and nothing else."""
-    try:
-        text = (target / INDEX).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        return set()
-    rows = csv.reader(text.splitlines()[1:], delimiter="\t", quoting=csv.QUOTE_NONE)
-    return {row[0] for row in rows if row and row[0] == Path(row[0]).name and row[0] != INDEX}
 
 
 def _stem(sample: str, source: str) -> str:

@@ -25,6 +25,7 @@ class Page(Facts, frozen=True, kw_only=True):
 
     max_strata: int
     max_by: int
+    min_group: int
     max_listed: int
     max_table: int
     depth_bins: tuple[float, ...]
@@ -32,10 +33,17 @@ class Page(Facts, frozen=True, kw_only=True):
     probability_bins: tuple[float, ...]
 
 
+class Blocks(Facts, frozen=True, kw_only=True):
+    """When files that list the same samples are taken for blocks of one file."""
+
+    min_samples: int
+
+
 class _CohortFile(Facts, frozen=True, kw_only=True):
     provenance: Provenance
     alarms: Alarms
     page: Page
+    blocks: Blocks
 
 
 @functools.cache
@@ -51,3 +59,8 @@ def alarm_limits() -> Alarms:
 def page_limits() -> Page:
     """Return what fits on the page."""
     return _file().page
+
+
+def least_to_join() -> int:
+    """Return from how many samples on the same names make the same people."""
+    return _file().blocks.min_samples

@@ -8,12 +8,13 @@ from pathlib import Path
 
 from pgx.cohort.blocks import join_blocks
 from pgx.cohort.gather import annotate_missing
-from pgx.cohort.model import Plan
+from pgx.cohort.model import Plan, Slice, text_digest
 from pgx.cohort.options import CohortOptions
-from pgx.cohort.outputs import Outcome, finish
+from pgx.cohort.outputs import Outcome, finish, refuse_foreign
 from pgx.cohort.progress import Progress
-from pgx.cohort.state import State
+from pgx.cohort.state import State, planned
 from pgx.cohort.strata import check_columns
+from pgx.cohort.work import recipe
 from pgx.errors import UsageError
 from pgx.executors import Dask, Engine, Processes, Serial, Slurm, cpus, read_settings
 from pgx.single import check_options
@@ -41,23 +42,28 @@ def run_cohort(
         With `fail_fast`: the first input that fails.
     """
     _check(plan, options)
+    refuse_foreign(folder)
     number, of = options.shard
     with State(folder) as state:
         _check_same_shard(state, plan, number, of)
-        positions = range(number - 1, len(plan.jobs), of)
-        meta = {
-            "shard": f"{number}/{of}",
-            "plan_digest": plan.digest,
-            "plan_size": str(len(plan.jobs)),
-        }
-        state.set_plan(plan, positions, meta)
-        jobs = [plan.jobs[position] for position in positions]
+        rows = list(planned(plan, range(number - 1, len(plan.jobs), of)))
+        made_with = sorted({recipe(job.options) for job in plan.jobs})
+        slice_ = Slice(
+            number=number,
+            of=of,
+            plan_digest=plan.digest,
+            plan_size=len(plan.jobs),
+            conditions=text_digest(*made_with),
+            join_blocks=options.join_blocks,
+        )
+        state.set_plan(rows, slice=slice_, carried=plan.carried)
+        jobs = [row.job for row in rows]
 
         def started(inputs: int) -> AbstractContextManager[Engine]:
             return nullcontext(engine) if engine is not None else closing(_engine(options, inputs))
 
         kept = annotate_missing(state, jobs, options, tell, started)
-        join_blocks(state, jobs, arrays_from=options.arrays_from)
+        join_blocks(state, jobs, asked=options.join_blocks, arrays_from=options.arrays_from)
         return finish(state, folder, options.page, kept=kept)
 
 
@@ -80,10 +86,12 @@ def _check(plan: Plan, options: CohortOptions) -> None:
 
 
 def _check_same_shard(state: State, plan: Plan, number: int, of: int) -> None:
-    before = state.meta("shard")
-    if before not in {None, f"{number}/{of}"} and state.meta("plan_digest") == plan.digest and of > 1:
+    before = state.meta("slice", Slice)
+    if before is None or before.plan_digest != plan.digest or of == 1:
+        return
+    if (before.number, before.of) != (number, of):
         raise UsageError(
-            f"the folder holds slice {before} of these inputs",
+            f"the folder holds slice {before.number}/{before.of} of these inputs",
             where=str(state.path.parent),
             cure="Give each slice a folder of its own, and join them with pgx merge",
         )

@@ -7,53 +7,47 @@
     block   thousands of samples of a large input: their facts as Arrow, their columns as in the file
     part    pieces that many reports share, by digest
 
-A report is kept without the pieces that it shares with others (the statements of the evidence).
+A report is kept without the pieces that it shares with others (the statements of the evidence). What a run
+no longer names is taken out and overwritten at its end.
 """
 
 from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 from msgspec import Struct
 
-from pgx.cohort.model import Failure, Job, Plan, Result, Summary
+from pgx.cohort.model import Job, Known, Plan, Result
 from pgx.errors import FormatError, OutputError
-from pgx.render.form import PatientMeta
-from pgx.single import Options
 
 FILE_NAME = "cohort.sqlite"
 _VERSION = "2"
 _SCHEMA = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE plan (
-    position INTEGER PRIMARY KEY, key TEXT NOT NULL, path TEXT NOT NULL, options TEXT NOT NULL,
-    carried TEXT NOT NULL, meta TEXT NOT NULL
-);
-CREATE TABLE result (
-    key TEXT PRIMARY KEY, path TEXT NOT NULL, recipe TEXT NOT NULL, fingerprint TEXT NOT NULL,
-    digest TEXT NOT NULL, failure TEXT NOT NULL, run BLOB NOT NULL, samples INTEGER NOT NULL,
-    assembly TEXT NOT NULL, name_digest TEXT NOT NULL, statuses TEXT NOT NULL
-) WITHOUT ROWID;
+CREATE TABLE plan (position INTEGER PRIMARY KEY, key TEXT NOT NULL, job TEXT NOT NULL);
+CREATE TABLE result (key TEXT PRIMARY KEY, known TEXT NOT NULL, run BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE sample (
     key TEXT NOT NULL, ordinal INTEGER NOT NULL, name TEXT NOT NULL,
     facts BLOB NOT NULL, report BLOB NOT NULL,
     PRIMARY KEY (key, ordinal)
 );
-CREATE INDEX sample_name ON sample (name);
 CREATE TABLE block (
     key TEXT NOT NULL, ordinal INTEGER NOT NULL, facts BLOB NOT NULL, texts BLOB NOT NULL,
     PRIMARY KEY (key, ordinal)
 );
 CREATE TABLE part (digest TEXT PRIMARY KEY, json BLOB NOT NULL) WITHOUT ROWID;
 """
+_OF_RESULTS = ("result", "sample", "block")
+_T = TypeVar("_T")
 
 
 class PlannedRow(Struct, frozen=True, kw_only=True):
-    """A line of the table `plan`."""
+    """A line of the table `plan`; `position` is the 0-based place of the input in the whole plan."""
 
     position: int
     key: str
@@ -69,41 +63,47 @@ class State:
     ------
     OutputError
         The folder cannot be written, is full, or another run works in it.
+    FormatError
+        It is no folder of a cohort, or was written by another version.
     """
 
     def __init__(self, folder: Path, *, create: bool = True) -> None:
         self.path = folder / FILE_NAME
-        if not create and not self.path.is_file():
+        if not create and not State.is_in(folder):
             raise FormatError(
                 "is no folder of a cohort", where=str(folder), cure="Give the folder that pgx cohort wrote"
             )
         try:
-            if create:
-                folder.mkdir(parents=True, exist_ok=True)
-                self._base = sqlite3.connect(self.path, timeout=0.5, isolation_level=None)
-            else:
-                # "rw" undoes what a killed run left half done; where nothing can be written there is nothing
-                mode = "rw" if os.access(folder, os.W_OK) else "ro"
-                address = f"{self.path.resolve().as_uri()}?mode={mode}"
-                self._base = sqlite3.connect(address, timeout=5, isolation_level=None, uri=True)
+            self._base = self._connected(create=create)
         except OSError as error:
             raise OutputError(
                 f"cannot be written ({error.strerror})", where=str(folder), cure="Check its permissions"
             ) from error
         except sqlite3.Error as error:
-            raise self._error(error) from error
+            raise _named(error, self.path) from error
         try:
             if create:
                 self._take()
             self._check_version()
         except sqlite3.Error as error:
             self._base.close()
-            raise self._error(error) from error
+            raise _named(error, self.path) from error
+
+    def _connected(self, *, create: bool) -> sqlite3.Connection:
+        folder = self.path.parent
+        if create:
+            folder.mkdir(parents=True, exist_ok=True)
+            return sqlite3.connect(self.path, timeout=0.5, isolation_level=None)
+        # "rw" undoes what a killed run left half done; where nothing can be written there is nothing
+        mode = "rw" if os.access(folder, os.W_OK) else "ro"
+        address = f"{self.path.resolve().as_uri()}?mode={mode}"
+        return sqlite3.connect(address, timeout=5, isolation_level=None, uri=True)
 
     def _take(self) -> None:
         base = self._base
         base.execute("PRAGMA locking_mode = EXCLUSIVE")
         base.execute("PRAGMA synchronous = FULL")  # a power cut must not tear the file
+        base.execute("PRAGMA secure_delete = ON")
         base.execute("PRAGMA cache_size = -65536")
         base.execute("BEGIN EXCLUSIVE")
         try:
@@ -116,35 +116,22 @@ class State:
             base.execute("COMMIT")
 
     def _check_version(self) -> None:
-        row = self._base.execute("SELECT value FROM meta WHERE name = 'version'").fetchone()
-        if row != (_VERSION,):
+        if self._value("version") != _VERSION:
             self._base.close()
             raise FormatError(
                 "was written by another version of pgx", where=str(self.path), cure="Give another folder"
             )
 
-    def _error(self, error: sqlite3.Error) -> OutputError:
-        text = str(error)
-        if "locked" in text:
-            what, cure = "another run works in this folder", "Wait for it, or give another folder"
-        elif "full" in text or "disk I/O" in text:
-            what, cure = "the disk is full", "Make room and give the same command again: it goes on from here"
-        elif "not a database" in text or "malformed" in text or "no such table" in text:
-            what, cure = f"is damaged ({text})", "Remove it, or give another folder"
-        else:
-            what, cure = f"cannot be written ({text})", "Check the folder and its permissions"
-        return OutputError(what, where=str(self.path), cure=cure)
-
     def _run(self, statement: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
         try:
             return self._base.execute(statement, values)
         except sqlite3.Error as error:
-            raise self._error(error) from error
+            raise _named(error, self.path) from error
 
     @staticmethod
-    def file_of(folder: Path) -> Path:
-        """Return the state file of a cohort folder."""
-        return folder / FILE_NAME
+    def is_in(folder: Path) -> bool:
+        """Say whether a folder holds a state."""
+        return (folder / FILE_NAME).is_file()
 
     def close(self) -> None:
         """Let go of the folder."""
@@ -156,87 +143,48 @@ class State:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def meta(self, name: str) -> str | None:
-        """Return the value called `name`."""
-        row = self._run("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+    def _value(self, name: str) -> str | None:
+        row = self._base.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
         return None if row is None else str(row[0])
 
-    def set_plan(self, plan: Plan, positions: Iterable[int], meta: Mapping[str, str]) -> None:
-        """Replace the plan: the jobs at these positions of `plan`."""
-        rows = [_plan_row(index, plan.jobs[index]) for index in positions]
-        self.set_rows(rows, {**meta, "carried": _json(plan.carried)})
+    def meta(self, name: str, kind: type[_T]) -> _T | None:
+        """Return the value called `name`; None where there is none."""
+        text = self._value(name)
+        return None if text is None else msgspec.json.decode(text, type=kind)
 
-    def set_rows(self, rows: Iterable[tuple[object, ...]], meta: Mapping[str, str]) -> None:
-        """Replace the plan by these rows, as `plan_rows` gives them."""
+    def set_meta(self, **values: object) -> None:
+        """Note values by name."""
+        for name, value in values.items():
+            text = msgspec.json.encode(value).decode()
+            self._run("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, text))
+
+    def set_plan(self, rows: Iterable[PlannedRow], **meta: object) -> None:
+        """Replace the plan, and note values by name, in one transaction. The tables are then out of date."""
         self._run("BEGIN")
         self._run("DELETE FROM plan")
         try:
-            self._base.executemany("INSERT INTO plan VALUES (?, ?, ?, ?, ?, ?)", rows)
-            self._base.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", meta.items())
+            self._base.executemany(
+                "INSERT INTO plan VALUES (?, ?, ?)",
+                (
+                    (row.position, row.key, msgspec.json.encode(row.job, enc_hook=str).decode())
+                    for row in rows
+                ),
+            )
+            self.set_meta(**meta, finished=False)
             self._base.execute("COMMIT")
         except sqlite3.Error as error:
-            raise self._error(error) from error
-
-    def set_meta(self, values: Mapping[str, str]) -> None:
-        """Note values by name."""
-        for item in values.items():
-            self._run("INSERT OR REPLACE INTO meta VALUES (?, ?)", item)
+            raise _named(error, self.path) from error
 
     def plan(self) -> Iterator[PlannedRow]:
         """Yield the plan in order."""
-        for position, key, path, options, carried, meta in self.plan_rows():
-            yield PlannedRow(
-                position=int(str(position)),
-                key=str(key),
-                job=Job(
-                    path=str(path),
-                    options=msgspec.json.decode(str(options), type=Options, dec_hook=lambda kind, v: kind(v)),
-                    carried=msgspec.json.decode(str(carried)),
-                    meta=msgspec.json.decode(str(meta), type=dict[str, PatientMeta]),
-                ),
-            )
+        decoder = msgspec.json.Decoder(Job, dec_hook=lambda kind, value: kind(value))
+        for position, key, job in self._run("SELECT * FROM plan ORDER BY position"):
+            yield PlannedRow(position=position, key=key, job=decoder.decode(job))
 
-    def plan_rows(self) -> list[tuple[object, ...]]:
-        """Return the plan in order as it is stored; the first value of a row is its position."""
-        return list(self._run("SELECT * FROM plan ORDER BY position"))
-
-    def carried(self) -> tuple[str, ...]:
-        """Return the carried columns of the manifest."""
-        return tuple(msgspec.json.decode(self.meta("carried") or "[]"))
-
-    def joined(self) -> dict[str, str]:
-        """Return under which key each input was stored that was joined with others."""
-        return msgspec.json.decode(self.meta("joined") or "{}", type=dict[str, str])
-
-    def join_failures(self) -> list[Failure]:
-        """Return why inputs that belong together could not be joined."""
-        return msgspec.json.decode(self.meta("join_failures") or "[]", type=list[Failure])
-
-    def set_joined(self, joined: Mapping[str, str], failures: Sequence[Failure]) -> None:
-        """Note which inputs were joined, and which could not be."""
-        self.set_meta({"joined": _json(joined), "join_failures": _json(failures)})
-
-    def summaries(self) -> dict[str, Summary]:
+    def known(self) -> dict[str, Known]:
         """Return what is known of each input, without its samples."""
-        cursor = self._run(
-            "SELECT key, path, recipe, fingerprint, digest, failure, samples, assembly, name_digest,"
-            " statuses FROM result"
-        )
-        return {
-            row[0]: Summary(
-                key=row[0],
-                path=row[1],
-                recipe=row[2],
-                fingerprint=row[3],
-                digest=row[4],
-                failure=msgspec.json.decode(row[5], type=Failure | None),
-                samples=row[6],
-                assembly=row[7],
-                name_digest=row[8],
-                statuses=msgspec.json.decode(row[9]),
-            )
-            for row in cursor
-        }
+        decoder = msgspec.json.Decoder(Known)
+        return {key: decoder.decode(text) for key, text in self._run("SELECT key, known FROM result")}
 
     def store(self, results: Iterable[Result]) -> None:
         """Write results in one transaction: after a kill each is there as a whole or not at all."""
@@ -247,28 +195,15 @@ class State:
             self._base.execute("COMMIT")
         except sqlite3.Error as error:
             self._base.rollback()
-            raise self._error(error) from error
+            raise _named(error, self.path) from error
 
     def _put(self, result: Result) -> None:
         base = self._base
-        for table in ("sample", "block"):
-            base.execute(f"DELETE FROM {table} WHERE key = ?", (result.key,))  # noqa: S608 - two fixed names
-        base.execute(
-            "INSERT OR REPLACE INTO result VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                result.key,
-                result.path,
-                result.recipe,
-                result.fingerprint,
-                result.digest,
-                _json(result.failure),
-                result.run,
-                result.samples,
-                result.assembly,
-                result.name_digest,
-                _json(result.statuses),
-            ),
-        )
+        for table in _OF_RESULTS:
+            base.execute(f"DELETE FROM {table} WHERE key = ?", (result.key,))  # noqa: S608 - three fixed names
+        known = Known(**{name: getattr(result, name) for name in Known.__struct_fields__})
+        text = msgspec.json.encode(known).decode()
+        base.execute("INSERT INTO result VALUES (?, ?, ?)", (result.key, text, result.run))
         base.executemany(
             "INSERT INTO sample VALUES (?, ?, ?, ?, ?)",
             (
@@ -282,28 +217,58 @@ class State:
         )
         base.executemany("INSERT OR IGNORE INTO part VALUES (?, ?)", result.parts.items())
 
+    def keep_only(self, keys: Iterable[str]) -> None:
+        """Take out every result but these: nothing stays of who is no longer part of the cohort."""
+        kept = set(keys)
+        gone = [(key,) for (key,) in self._run("SELECT key FROM result") if key not in kept]
+        self._run("BEGIN")
+        try:
+            for table in _OF_RESULTS:
+                self._base.executemany(f"DELETE FROM {table} WHERE key = ?", gone)  # noqa: S608 - as above
+            self._base.execute("COMMIT")
+        except sqlite3.Error as error:
+            self._base.rollback()
+            raise _named(error, self.path) from error
+
+    def take_over(self, other: State, keys: Iterable[str]) -> None:
+        """Take these results over from another state; what was here under these keys is replaced."""
+        wanted = [(key,) for key in keys]
+        try:
+            self._base.execute("ATTACH DATABASE ? AS other", (str(other.path),))
+            self._base.execute("BEGIN")
+            self._base.execute("CREATE TEMP TABLE wanted (key TEXT PRIMARY KEY)")
+            self._base.executemany("INSERT INTO wanted VALUES (?)", wanted)
+            chosen = "WHERE key IN (SELECT key FROM wanted)"
+            for table in _OF_RESULTS:
+                self._base.execute(f"DELETE FROM main.{table} {chosen}")  # noqa: S608 - as above
+                self._base.execute(
+                    f"INSERT INTO main.{table} SELECT * FROM other.{table} {chosen}"  # noqa: S608
+                )
+            self._base.execute("INSERT OR IGNORE INTO main.part SELECT * FROM other.part")
+            self._base.execute("DROP TABLE wanted")
+            self._base.execute("COMMIT")
+            self._base.execute("DETACH DATABASE other")
+        except sqlite3.Error as error:
+            raise _named(error, self.path) from error
+
     def run_of(self, key: str) -> bytes:
         """Return what the samples of an input share, as JSON."""
         row = self._run("SELECT run FROM result WHERE key = ?", (key,)).fetchone()
         return b"" if row is None else bytes(row[0])
 
-    def facts(self, key: str) -> list[bytes]:
-        """Return the facts of all samples of a small input, in order."""
-        query = "SELECT facts FROM sample WHERE key = ? ORDER BY ordinal"
-        return [row[0] for row in self._run(query, (key,))]
+    def samples(self, key: str) -> list[tuple[str, bytes]]:
+        """Return name and facts of all samples of a small input, in order."""
+        return list(self._run("SELECT name, facts FROM sample WHERE key = ? ORDER BY ordinal", (key,)))
 
     def has_blocks(self, key: str) -> bool:
         """Say whether an input is stored as blocks."""
         return self._run("SELECT 1 FROM block WHERE key = ?", (key,)).fetchone() is not None
 
-    def block_facts(self, key: str) -> Iterator[bytes]:
-        """Yield the facts of a large input, block by block."""
-        for row in self._run("SELECT facts FROM block WHERE key = ? ORDER BY ordinal", (key,)):
-            yield row[0]
-
-    def block_texts(self, key: str) -> Iterator[bytes]:
-        """Yield the sample columns of a large input, block by block."""
-        for row in self._run("SELECT texts FROM block WHERE key = ? ORDER BY ordinal", (key,)):
+    def blocks(self, key: str, what: str) -> Iterator[bytes]:
+        """Yield the `facts` or the `texts` (sample columns) of a large input, block by block."""
+        column = {"facts": "facts", "texts": "texts"}[what]
+        query = f"SELECT {column} FROM block WHERE key = ? ORDER BY ordinal"  # noqa: S608 - one of two names
+        for row in self._run(query, (key,)):
             yield row[0]
 
     def reports(self, key: str, name: str | None = None) -> Iterator[tuple[str, bytes]]:
@@ -321,23 +286,22 @@ class State:
             raise FormatError("is damaged: a part of a report is missing", where=str(self.path))
         return bytes(row[0])
 
-    def take_over(self, other: Path) -> None:
-        """Copy all results of the state file `other` into this one."""
-        try:
-            self._base.execute("ATTACH DATABASE ? AS other", (str(other),))
-            self._base.execute("BEGIN")
-            for table in ("result", "sample", "block", "part"):
-                self._base.execute(f"INSERT OR REPLACE INTO {table} SELECT * FROM other.{table}")  # noqa: S608
-            self._base.execute("COMMIT")
-            self._base.execute("DETACH DATABASE other")
-        except sqlite3.Error as error:
-            raise self._error(error) from error
+
+def planned(plan: Plan, positions: Iterable[int]) -> Iterator[PlannedRow]:
+    """Yield the rows of the jobs at these positions of a plan."""
+    for position in positions:
+        job = plan.jobs[position]
+        yield PlannedRow(position=position, key=job.key, job=job)
 
 
-def _plan_row(position: int, job: Job) -> tuple[object, ...]:
-    options = msgspec.json.encode(job.options, enc_hook=str).decode()
-    return position, job.key, job.path, options, _json(job.carried), _json(job.meta)
-
-
-def _json(value: object) -> str:
-    return msgspec.json.encode(value).decode()
+def _named(error: sqlite3.Error, path: Path) -> OutputError:
+    text = str(error)
+    if "locked" in text:
+        what, cure = "another run works in this folder", "Wait for it, or give another folder"
+    elif "full" in text or "disk I/O" in text:
+        what, cure = "the disk is full", "Make room and give the same command again: it goes on from here"
+    elif "not a database" in text or "malformed" in text or "no such table" in text:
+        what, cure = f"is damaged ({text})", "Remove it, or give another folder"
+    else:
+        what, cure = f"cannot be written ({text})", "Check the folder and its permissions"
+    return OutputError(what, where=str(path), cure=cure)

@@ -21,11 +21,15 @@ from pgx.cohort.model import Failure
 from pgx.cohort.rules import page_limits
 from pgx.cohort.strata import ASSEMBLY, POPULATION, Dividing
 from pgx.cohort.tally import Tally, bin_edges
-from pgx.observe import DETERMINED_STATES
+from pgx.errors import printable
+from pgx.observe import DETERMINED_STATES, SiteState
 from pgx.sites import haplotypes, letters, rsids
 
 SCHEMA_VERSION = "1.0"
 _STATES = dict(zip(rsids(), ("state_1", "state_2"), strict=True))
+_LONGEST = 1000
+_READ = DETERMINED_STATES - {SiteState.ASSUMED_REFERENCE}
+_OBSERVED = frozenset({SiteState.CALLED, SiteState.REFERENCE_BLOCK})
 _STATUSES = [status.value for status in E4Status]
 
 
@@ -42,23 +46,23 @@ class Overview(Struct, frozen=True, kw_only=True):
 
     inputs: int
     failures: Sequence[Failure]
-    joined: Sequence[str]
+    joined: tuple[str, ...]
     shard: str
 
 
 def summarise(tally: Tally, overview: Overview, *, least: int = 0) -> Object:
     """Return the summary of a cohort; see docs/cohort.md for its keys.
 
-    With `least` it is fit for sharing: no count from 1 to `least` - 1 can be seen or worked out, and nothing
-    of single samples and files is left.
+    With `least` it is for sharing: counts are shown as `cells` says, and nothing of single samples and files
+    is left.
     """
     whole = _counts(tally, overview, Cells()) | _singles(tally, overview)
     if least < 2:
         return whole | {"min_cell": least, "alarms": alarms(whole)}
-    shown = _counts(tally, overview, Cells(least))
+    shown = _counts(tally, overview, Cells(least).of(tally.samples))
     shown["inputs"] = {"total": shown["inputs"]["total"], "failed": None, "joined": None}
     nothing: Object = {"undetermined": [], "ambiguous": [], "failures": [], "joined": [], "rows": []}
-    repeated: Object = {"count": None if tally.duplicated else 0, "listed": []}
+    repeated: Object = {"count": None, "listed": []}
     return (
         shown | nothing | {"duplicates": repeated, "min_cell": least, "alarms": shared_alarms(whole, least)}
     )
@@ -66,7 +70,8 @@ def summarise(tally: Tally, overview: Overview, *, least: int = 0) -> Object:
 
 def _counts(tally: Tally, overview: Overview, cells: Cells) -> Object:
     """Return all that is made of counts."""
-    expected = expected_of(flat(tally.count(POPULATION)))
+    populations = {name: cells.count(number) for name, number in flat(tally.count(POPULATION)).items()}
+    expected = expected_of({name: number for name, number in populations.items() if number})
     return {
         "schema_version": SCHEMA_VERSION,
         "tool": {"name": "pgx", "version": provenance.program_version()},
@@ -102,10 +107,14 @@ def _singles(tally: Tally, overview: Overview) -> Object:
             "count": tally.duplicated,
             "listed": [to_builtins(item) for item in tally.duplicates],
         },
-        "failures": [to_builtins(item) for item in overview.failures[:limit]],
-        "joined": list(overview.joined[:limit]),
+        "failures": [_printable(to_builtins(item)) for item in overview.failures[:limit]],
+        "joined": [printable(path, _LONGEST) for path in overview.joined[:limit]],
         "rows": tally.rows,
     }
+
+
+def _printable(cells: dict[str, str]) -> dict[str, str]:
+    return {name: printable(text, _LONGEST) for name, text in cells.items()}
 
 
 def _diplotypes(tally: Tally, expected: Expected, cells: Cells) -> list[Object]:
@@ -142,15 +151,15 @@ def _site(tally: Tally, rsid: str, cells: Cells) -> Object:
 def _genotypes(counts: Mapping[tuple[str, ...], int], cells: Cells) -> Object:
     """Return what was observed at a site: genotypes, allele frequency, Hardy-Weinberg, and what is missing.
 
-    `counts` by cell and state. Letters that were assumed are not observed.
+    `counts` by cell and state. Letters that were assumed, or stated of a region, are not observed.
     """
     low, high = letters()[0], letters()[1]
     observed = [0, 0, 0]
     for (cell, state), number in counts.items():
-        alleles = cell.replace("|", "/").split("/")
-        if state in DETERMINED_STATES and len(cell) == 3 and set(alleles) <= {low, high}:
-            observed[alleles.count(high)] += number
-    total, known = sum(counts.values()), sum(observed)
+        if state in _OBSERVED:
+            observed[cell.replace("|", "/").split("/").count(high)] += number
+    total = sum(counts.values())
+    read = sum(number for (_, state), number in counts.items() if state in _READ)
     names = (f"{low}/{low}", f"{low}/{high}", f"{high}/{high}")
     return {
         "samples": cells.count(total),
@@ -158,7 +167,7 @@ def _genotypes(counts: Mapping[tuple[str, ...], int], cells: Cells) -> Object:
         "allele": cells.weighted(
             high, list(zip(observed, (0, 1, 2), strict=True)), [(number, 2) for number in observed]
         ),
-        "missing": cells.row("missing", total - known, total),
+        "missing": cells.row("missing", total - read, total),
         "hardy_weinberg_p": cells.hardy_weinberg(observed),
     }
 
@@ -166,7 +175,7 @@ def _genotypes(counts: Mapping[tuple[str, ...], int], cells: Cells) -> Object:
 def _strata(tally: Tally, dividing: Dividing, cells: Cells) -> Object | None:
     """Return statuses and sites by the values of one column; None where they are all the same.
 
-    Of a stratum too small to be shown not even the name is.
+    Of a group too small to be shown not even the name is: of one or two people it would say what they are.
     """
     column = dividing.column
     by_status = tally.count(column, "e4_status")
@@ -186,7 +195,7 @@ def _strata(tally: Tally, dividing: Dividing, cells: Cells) -> Object | None:
             ],
         }
         for value in sorted(sizes)
-        if cells.count(sizes[value]) is not None
+        if sizes[value] >= page_limits().min_group and cells.of(sizes[value]).count(sizes[value]) is not None
     ]
     return {"column": dividing.name, "values": found, "left_out": len(sizes) > len(found)}
 

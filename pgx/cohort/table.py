@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pgx.cohort import arrow
-from pgx.cohort.files import replacing
+from pgx.cohort.model import Failure
 from pgx.cohort.siteread import Codes, first_of, joined_codes
 from pgx.cohort.strata import column_of
 from pgx.render.tsv import COLUMNS, row, safe_cell
@@ -243,12 +243,9 @@ def _codes_and_texts(column: pa.Array) -> tuple[Codes, list[str]]:
     return codes, ["", *known]
 
 
-def write_failures(path: Path, failures: Iterable[tuple[str, str, str]]) -> int:
-    """Write failures.tsv (input, error, cure) and return how many there are."""
-    count = 0
-    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as handle:
+def write_failures(path: Path, failures: Iterable[Failure]) -> None:
+    """Write failures.tsv: input, error, cure."""
+    with path.open("w", encoding="utf-8", newline="") as handle:
         handle.write("input\terror\tcure\n")
-        for cells in failures:
-            handle.write("\t".join(safe_cell(cell) for cell in cells) + "\n")
-            count += 1
-    return count
+        for item in failures:
+            handle.write("\t".join(safe_cell(cell) for cell in (item.input, item.error, item.cure)) + "\n")

@@ -53,11 +53,11 @@ class Open(Struct, frozen=True, kw_only=True):
 
 
 class Duplicate(Struct, frozen=True, kw_only=True):
-    """A sample name that came again."""
+    """A sample name that came again; whether with the same genotypes is not said where one is a minor."""
 
     sample: str
     inputs: tuple[str, str]
-    same_genotypes: bool
+    same_genotypes: bool | None
 
 
 def _is_minor(flags: str | None) -> bool:
@@ -98,7 +98,7 @@ class Tally:
         self.rows: list[dict[str, object]] = []
         self._columns = tuple(dict.fromkeys([*PROFILE, *(item.column for item in dividing)]))
         self._wanted_rows = rows
-        self._seen: dict[str, tuple[str, str]] | None = {} if inputs > 1 else None
+        self._seen: dict[str, tuple[str, str | None]] | None = {} if inputs > 1 else None
 
     def add(self, table: pa.Table) -> None:
         """Count the samples of a chunk."""
@@ -147,16 +147,17 @@ class Tally:
             if not _is_minor(table.column("flags")[row].as_py()):
                 found.append(_open({name: table.column(name)[row].as_py() for name in _OPEN}))
 
-    def _note_names(self, seen: dict[str, tuple[str, str]], table: pa.Table) -> None:
-        columns = [table.column(name).to_pylist() for name in ("sample", "input", *rsids())]
-        for name, source, *genotypes in zip(*columns, strict=True):
+    def _note_names(self, seen: dict[str, tuple[str, str | None]], table: pa.Table) -> None:
+        columns = [table.column(name).to_pylist() for name in ("sample", "input", "flags", *rsids())]
+        for name, source, flags, *genotypes in zip(*columns, strict=True):
             before = seen.get(name)
+            own = None if _is_minor(flags) else " ".join(genotypes)
             if before is None:
-                seen[name] = source, " ".join(genotypes)
+                seen[name] = source, own
                 continue
             self.duplicated += 1
             if len(self.duplicates) < page_limits().max_listed:
-                same = before[1] == " ".join(genotypes)
+                same = None if own is None or before[1] is None else before[1] == own
                 self.duplicates.append(
                     Duplicate(sample=name, inputs=(before[0], source), same_genotypes=same)
                 )

@@ -14,8 +14,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pgx import evidence, provenance, reference
-from pgx.cohort.model import Failure, Job, Result, StoredSample, text_digest
-from pgx.errors import PgxError
+from pgx.cohort.model import Failure, Job, Result, StoredSample, options_text, text_digest
+from pgx.errors import PgxError, printable
 from pgx.evidence import ContextItem, Response
 from pgx.report import SCHEMA_VERSION, Run, SampleReport
 from pgx.single import Options, Prepared, prepare
@@ -58,17 +58,6 @@ def failed(job: Job, failure: Failure) -> Result:
     )
 
 
-def failed_by(job: Job, error: PgxError) -> Result:
-    """Return the result of an input that raised `error`."""
-    return failed(job, failure_of(job.path, error))
-
-
-def failure_of(path: str, error: PgxError) -> Failure:
-    """Return the failure of an input that raised `error`."""
-    where = f"{error.where}: " if error.where and error.where != path else ""
-    return Failure(input=path, error=where + error.what, cure=error.cure)
-
-
 def recipe(options: Options) -> str:
     """Return the digest of all that a result depends on but the input: options, evidence, program."""
     callable_regions = fingerprint(str(options.callable_bed)) if options.callable_bed else ""
@@ -78,7 +67,7 @@ def recipe(options: Options) -> str:
 @functools.lru_cache(maxsize=4096)
 def _recipe(options: Options, digests: tuple[tuple[str, str], ...], callable_regions: str) -> str:
     return text_digest(
-        msgspec.json.encode(options, enc_hook=str).decode(),
+        options_text(options),
         *(text for pair in digests for text in pair),
         callable_regions,
         reference.digest(),
@@ -117,10 +106,16 @@ def _result_of(job: Job, batch: Batch) -> Result:
         content = read_sites(job.path)
         found = result_of_content(job, content, arrays_from=batch.arrays_from)
         return replace(found, fingerprint=before, digest=digest)
-    except PgxError as error:
-        return failed_by(job, error)
     except Exception as error:  # noqa: BLE001 - a bug met in one input must not lose the others
-        return failed(job, _bug(job, error))
+        return failed(job, failure_by(job, error))
+
+
+def failure_by(job: Job, error: Exception) -> Failure:
+    """Return the failure of an input over which `error` was raised."""
+    if not isinstance(error, PgxError):
+        return _bug(job, error)
+    where = f"{error.where}: " if error.where and error.where != job.path else ""
+    return Failure(input=job.path, error=where + error.what, cure=error.cure)
 
 
 def _bug(job: Job, error: Exception) -> Failure:
@@ -135,30 +130,59 @@ def _bug(job: Job, error: Exception) -> Failure:
 
 
 def result_of_content(job: Job, content: VcfContent, *, arrays_from: int = ARRAYS_FROM) -> Result:
-    """Annotate an input that was read; a large one as arrays.
+    """Annotate the samples of an input that was read; many of them as arrays.
 
     Raises
     ------
     PgxError
-        The input cannot be understood.
+        The input cannot be understood, or has none of the samples that are asked for.
     """
-    ready = prepare(content, job.options)
     names = hashlib.sha256("\n".join(content.samples).encode(errors="surrogateescape")).hexdigest()
     result = Result(
         key=job.key,
         path=job.path,
         recipe=recipe(job.options),
         fingerprint=fingerprint(job.path),
+        name_digest=names,
+        problems=_missing(job, content),
+    )
+    chosen = _chosen(job, content)
+    if chosen is None:
+        return result
+    ready = prepare(content, replace(job.options, samples=chosen))
+    result = replace(
+        result,
         run=msgspec.json.encode(ready.run),
         samples=len(ready.columns),
         assembly=ready.run.input.assembly,
-        name_digest=names,
     )
     if len(ready.columns) >= arrays_from:
         from pgx.cohort.biobank import annotate_arrays  # noqa: PLC0415 - small inputs need no arrays
 
         return annotate_arrays(result, content, ready)
     return _with_reports(result, ready)
+
+
+def _chosen(job: Job, content: VcfContent) -> tuple[str, ...] | None:
+    """Return the samples to do, () for all of the input; None for no sample at all."""
+    if job.options.samples:
+        there = set(content.samples)
+        present = tuple(name for name in job.options.samples if name in there)
+        return present or None
+    if not job.without:
+        return ()
+    others = set(job.without)
+    return tuple(name for name in content.samples if name not in others) or None
+
+
+def _missing(job: Job, content: VcfContent) -> tuple[Failure, ...]:
+    """Name samples that were asked for and are not there; they cost the others nothing."""
+    there = set(content.samples)
+    return tuple(
+        Failure(input=job.path, error=f"no sample '{printable(name)}'", cure="See the header of the file")
+        for name in job.options.samples
+        if name not in there
+    )
 
 
 def _with_reports(result: Result, ready: Prepared) -> Result:

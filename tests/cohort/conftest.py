@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -107,3 +110,29 @@ def assert_same_tables(one: Path, other: Path) -> None:
     """Compare all tables byte by byte."""
     for name in TABLES:
         assert (one / name).read_bytes() == (other / name).read_bytes(), name
+
+
+def rows_of(path):
+    """Return the rows of a table of the cohort folder as dictionaries."""
+    with path.open(encoding="utf-8", newline="") as handle:
+        return list(csv.DictReader(handle, delimiter="\t", quoting=csv.QUOTE_NONE))
+
+
+def run(inputs, out, *, manifest=None, options=None, **cohort):
+    """Run a cohort in this process and return its outcome."""
+    from pgx.cohort import CohortOptions, plan_inputs, run_cohort
+    from pgx.single import Options
+
+    plan = plan_inputs([str(item) for item in inputs], manifest, options or Options())
+    return run_cohort(plan, out, CohortOptions(**{"jobs": 1, **cohort}))
+
+
+def command(repository, *arguments):
+    """Start pgx as a process of its own session."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "pgx", *map(str, arguments)],
+        env={**os.environ, "PYTHONPATH": str(repository)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )

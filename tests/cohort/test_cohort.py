@@ -2,54 +2,23 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import sqlite3
-import subprocess
-import sys
 import time
 
 import pytest
 from vcf_builder import block, site, write_vcf
 
-from cohort.conftest import BAD, FILES, TABLES, assert_same_tables, records, write_good
-from pgx.cohort import CohortOptions, merge, one_report, plan_inputs, run_cohort
+from cohort.conftest import BAD, FILES, TABLES, assert_same_tables, command, records, rows_of, run, write_good
+from pgx.cohort import CohortOptions, one_report, plan_inputs, run_cohort
 from pgx.cohort.options import PageOptions
-from pgx.errors import InputError, OutputError, SampleError, UsageError
+from pgx.errors import SampleError
 from pgx.single import Options
-
-HOLD = """
-import sys
-from pathlib import Path
-from pgx.cohort.state import State
-State(Path(sys.argv[1]))
-print('held', flush=True)
-sys.stdin.read()
-"""
-
-
-def rows_of(path):
-    with path.open(encoding="utf-8", newline="") as handle:
-        return list(csv.DictReader(handle, delimiter="\t", quoting=csv.QUOTE_NONE))
-
-
-def run(inputs, out, *, manifest=None, options=None, **cohort):
-    plan = plan_inputs([str(item) for item in inputs], manifest, options or Options())
-    return run_cohort(plan, out, CohortOptions(**{"jobs": 1, **cohort}))
-
-
-def command(repository, *arguments):
-    return subprocess.Popen(
-        [sys.executable, "-m", "pgx", *map(str, arguments)],
-        env={**os.environ, "PYTHONPATH": str(repository)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    )
 
 
 def test_every_good_file_has_its_row_and_every_bad_one_a_cure(many, tmp_path, run_pgx):
@@ -113,17 +82,6 @@ def test_a_kill_after_half_of_the_work_keeps_that_half(many, unbroken, tmp_path)
     assert_same_tables(unbroken, tmp_path)
 
 
-def test_slices_are_joined(many, unbroken, tmp_path, run_pgx):
-    shards = [tmp_path / f"shard{number}" for number in range(1, 5)]
-    for number, shard in enumerate(shards, start=1):
-        assert run_pgx("cohort", many[0], "-o", shard, "--jobs", 1, "--shard", f"{number}/4").exit_code == 5
-    assert run_pgx("merge", *shards, "-o", tmp_path / "all").exit_code == 5
-    assert_same_tables(unbroken, tmp_path / "all")
-    refused = run_pgx("merge", *shards[:3], "-o", tmp_path / "some")
-    assert refused.exit_code == 2
-    assert "slices that were not given" in refused.stderr
-
-
 def test_dask_gives_the_same_tables_even_when_a_worker_dies(many, unbroken, tmp_path):
     pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
     from pgx.executors import Dask
@@ -173,6 +131,7 @@ def test_only_what_changed_is_done_again(tmp_path):
     assert run([inputs], out).kept == 5
     assert rows_of(out / "samples.tsv")[2]["diplotype"] == "e4/e4"
     assert run([inputs], out, options=Options(min_dp=5)).kept == 0
+    assert run([inputs], out).kept == 0, "what a run no longer asks for is taken out of the state"
     os.utime(inputs / "f3.vcf", (1, 1))
     assert run([inputs], out).kept == 5
 
@@ -190,171 +149,6 @@ def test_verify_finds_a_change_that_kept_size_and_time(tmp_path):
     assert path.stat().st_size == stamp.st_size
     assert run([path], out).kept == 1
     assert run([path], out, verify=True).kept == 0
-
-
-def test_a_file_that_vanishes_is_a_failure_of_its_own(tmp_path):
-    inputs = tmp_path / "in"
-    inputs.mkdir()
-    for number in range(5):
-        write_good(inputs / f"f{number}.vcf", number)
-    plan = plan_inputs([str(inputs)], None, Options())
-    (inputs / "f3.vcf").unlink()
-    outcome = run_cohort(plan, tmp_path / "out", CohortOptions(jobs=1))
-    assert (outcome.samples, outcome.failed) == (4, 1)
-    (failure,) = rows_of(tmp_path / "out" / "failures.tsv")
-    assert failure["input"].endswith("f3.vcf")
-    assert "no such file" in failure["error"]
-
-
-def test_two_runs_in_one_folder(tmp_path, run_pgx):
-    path = tmp_path / "a.vcf"
-    write_vcf(path, records=records("0/1", "0/0"))
-    holder = subprocess.Popen(
-        [
-            sys.executable,
-            "-c",
-            HOLD,
-            str(tmp_path / "out"),
-        ],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
-    try:
-        assert holder.stdout.readline() == b"held\n"
-        outcome = run_pgx("cohort", path, "-o", tmp_path / "out")
-    finally:
-        holder.communicate()
-    assert outcome.exit_code == 3
-    assert outcome.stderr.startswith("error: ")
-    assert "another run works in this folder" in outcome.stderr
-    assert outcome.stderr.count("\n") == 1
-    assert run_pgx("cohort", path, "-o", tmp_path / "out").exit_code == 0
-
-
-def test_several_may_read_a_cohort_at_rest(unbroken, run_pgx, tmp_path):
-    from pgx.cohort.state import State
-
-    with State(unbroken, create=False), State(unbroken, create=False):
-        assert run_pgx("report", unbroken, "--sample", "P00003", "-f", "tsv").exit_code == 0
-        assert one_report(unbroken, "P00004").report.sample == "P00004"
-    (tmp_path / "cohort.sqlite").write_bytes(b"")
-    refused = run_pgx("report", tmp_path, "--sample", "P00003")
-    assert refused.exit_code == 3
-    assert "is damaged" in refused.stderr
-
-
-def test_a_run_keeps_readers_out(tmp_path, run_pgx):
-    write_good(tmp_path / "a.vcf", 0)
-    run([tmp_path / "a.vcf"], tmp_path / "out")
-    holder = subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(tmp_path / "out")], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    )
-    try:
-        assert holder.stdout.readline() == b"held\n"
-        refused = run_pgx("report", tmp_path / "out", "--sample", "P00000")
-    finally:
-        holder.communicate()
-    assert refused.exit_code == 3
-    assert "another run works in this folder" in refused.stderr
-
-
-@pytest.fixture
-def small_disk(tmp_path):
-    """Return a function that makes a disk of so many kilobytes, read-only or not."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-
-    def mount(*options):
-        done = subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", ",".join(options), "tmpfs", folder],
-            capture_output=True,
-            check=False,
-        )
-        if done.returncode:
-            pytest.skip("a disk can be mounted by root only")
-        return folder
-
-    yield mount
-    subprocess.run(["umount", folder], capture_output=True, check=False)
-
-
-def test_a_disk_that_fills_up(many, unbroken, small_disk, repository):
-    folder = small_disk("size=400k") / "out"
-    full = command(repository, "cohort", many[0], "-o", folder, "--jobs", 1)
-    _, errors = full.communicate(timeout=60)
-    assert full.returncode == 3
-    assert errors.decode().count("\n") == 1
-    assert "the disk is full. Make room and give the same command again" in errors.decode()
-    assert not (folder / "samples.tsv").exists()
-    subprocess.run(["mount", "-o", "remount,size=100m", folder.parent], check=True)
-    done = command(repository, "cohort", many[0], "-o", folder, "--jobs", 1)
-    done.communicate(timeout=60)
-    assert done.returncode == 5
-    assert_same_tables(unbroken, folder)
-
-
-def test_a_disk_that_is_read_only(small_disk, tmp_path, run_pgx):
-    write_good(tmp_path / "a.vcf", 0)
-    folder = small_disk("ro")
-    for out in (folder, folder / "out"):
-        outcome = run_pgx("cohort", tmp_path / "a.vcf", "-o", out, "--jobs", 1)
-        assert outcome.exit_code == 3
-        assert outcome.stderr.startswith(f"error: {out}")
-        assert outcome.stderr.count("\n") == 1
-        assert "permissions" in outcome.stderr
-
-
-def test_a_folder_that_cannot_be_written(tmp_path, run_pgx):
-    path = tmp_path / "a.vcf"
-    write_vcf(path, records=records("0/1", "0/0"))
-    (tmp_path / "file").write_text("in the way")
-    outcome = run_pgx("cohort", path, "-o", tmp_path / "file" / "out")
-    assert outcome.exit_code == 3
-    assert "cannot be written" in outcome.stderr
-    assert outcome.stderr.count("\n") == 1
-
-
-def test_a_full_disk_loses_nothing(many, unbroken, tmp_path, repository):
-    resource = pytest.importorskip("resource", reason="limits of file sizes are a matter of Unix")
-    limit = 300_000
-
-    def full():
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
-
-    done = subprocess.run(
-        [sys.executable, "-m", "pgx", "cohort", str(many[0]), "-o", str(tmp_path), "--jobs", "1"],
-        env={**os.environ, "PYTHONPATH": str(repository)},
-        preexec_fn=full,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 3, done.stderr
-    assert done.stderr.startswith("error: ")
-    assert done.stderr.count("\n") == 1
-    assert not (tmp_path / "samples.tsv").exists()
-    run([many[0]], tmp_path)
-    assert_same_tables(unbroken, tmp_path)
-    assert not list(tmp_path.glob(".*.part"))
-
-
-def test_fail_fast_stops_at_the_first(tmp_path):
-    write_good(tmp_path / "a.vcf", 0)
-    (tmp_path / "b.vcf").write_text("nothing")
-    with pytest.raises(InputError, match=r"b\.vcf"):
-        run([tmp_path / "a.vcf", tmp_path / "b.vcf"], tmp_path / "out", fail_fast=True)
-
-
-def test_nothing_found_is_named(tmp_path):
-    (tmp_path / "empty").mkdir()
-    write_good(tmp_path / "a.vcf", 0)
-    outcome = run([tmp_path / "empty", str(tmp_path / "*.bcf"), tmp_path / "a.vcf"], tmp_path / "out")
-    assert (outcome.samples, outcome.failed) == (1, 2)
-    errors = [row["error"] for row in rows_of(tmp_path / "out" / "failures.tsv")]
-    assert errors == ["holds no VCF or BCF", "matches no file"]
-    with pytest.raises(UsageError, match="no input"):
-        plan_inputs([], None, Options())
 
 
 def test_the_manifest_gives_options_and_columns(tmp_path):
@@ -384,8 +178,9 @@ def test_the_manifest_gives_options_and_columns(tmp_path):
     ]  # fmt: skip
     assert one_report(tmp_path / "out", "B").run.parameters.population == "EUR"
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
-    # everybody has a "site of care" of their own, so it divides nothing
+    # everybody has a "site of care" of their own, so it divides nothing; other groups are too small
     assert [stratum["column"] for stratum in summary["strata"]] == ["batch", "population"]
+    assert all(stratum["values"] == [] and stratum["left_out"] for stratum in summary["strata"])
 
 
 def test_a_sample_that_comes_twice_is_named(tmp_path, run_pgx):
@@ -405,84 +200,40 @@ def test_a_sample_that_comes_twice_is_named(tmp_path, run_pgx):
     assert "no sample 'P00001' from 'c.vcf'" in refused.stderr
 
 
-def test_blocks_of_one_sample_set_are_joined(tmp_path):
-    names = [f"S{number}" for number in range(4)]
-    first = [site("rs429358", gt=["0/0", "0/1", "1/1", "0/1"])]
-    second = [site("rs7412", gt=["0/1", "0/0", "0/0", "0/1"])]
-    layout = {"samples": names, "neighbours": False}
-    write_vcf(tmp_path / "block1.vcf", records=first, **layout)
-    write_vcf(tmp_path / "block2.vcf", records=second, **layout)
-    write_vcf(tmp_path / "whole.vcf", records=[*first, *second], **layout)
-    run([tmp_path / "whole.vcf"], tmp_path / "one")
-    for _ in range(2):  # joined once more from what is stored
-        outcome = run([tmp_path / "block1.vcf", tmp_path / "block2.vcf"], tmp_path / "two")
-        assert (outcome.samples, outcome.duplicated) == (4, 0)
-    wanted, found = (rows_of(tmp_path / name / "samples.tsv") for name in ("one", "two"))
-    assert [row | {"input": ""} for row in found] == [row | {"input": ""} for row in wanted]
-    both = [one_report(tmp_path / name, "S2") for name in ("one", "two")]
-    assert both[0].report.genotype == both[1].report.genotype
-    assert both[1].run.input.path == f"{tmp_path / 'block1.vcf'} + {tmp_path / 'block2.vcf'}"
-    assert outcome.joined == (both[1].run.input.path,)
-    page = (tmp_path / "two" / "index.html").read_text()
-    assert "Inputs that were joined by sample" in page
-
-
-@pytest.fixture
-def two_blocks(tmp_path):
-    """Return two files that each have one site of the same four people."""
-    layout = {"samples": [f"S{number}" for number in range(4)], "neighbours": False}
-    return [
-        write_vcf(tmp_path / f"{rsid}.vcf", records=[site(rsid, gt="0/1:60", format="GT:GQ")], **layout)
-        for rsid in ("rs429358", "rs7412")
-    ]
-
-
-def test_blocks_are_joined_again_when_the_program_or_its_data_changed(two_blocks, tmp_path, monkeypatch):
-    from pgx import provenance
-    from pgx.cohort import work
-    from pgx.cohort.state import State
-
+def test_who_leaves_a_cohort_leaves_its_state(tmp_path):
+    for name in ("Stays", "Leaves"):
+        write_vcf(tmp_path / f"{name}.vcf", records=records("0/1", "0/0"), samples=[f"{name}Unique"])
     out = tmp_path / "out"
-    run(two_blocks, out)
-    with State(out) as state:
-        before = {item.recipe for item in state.summaries().values()}
-    monkeypatch.setattr(provenance, "program_version", lambda: "999")
-    work._recipe.cache_clear()
-    assert run(two_blocks, out).kept == 0
-    work._recipe.cache_clear()
-    with State(out) as state:
-        after = [item.recipe for item in state.summaries().values()]
-    assert len(after) == 3
-    assert not before & set(after)
-    assert one_report(out, "S1").run.tool.version == "999"
+    run([tmp_path / "Stays.vcf", tmp_path / "Leaves.vcf"], out)
+    assert b"LeavesUnique" in (out / "cohort.sqlite").read_bytes()
+    run([tmp_path / "Stays.vcf"], out)
+    data = (out / "cohort.sqlite").read_bytes()
+    assert b"LeavesUnique" not in data
+    assert b"StaysUnique" in data
 
 
-def test_blocks_that_do_not_fit_are_a_failure_and_no_row_is_lost(two_blocks, tmp_path, monkeypatch):
-    from pgx.cohort import blocks
-    from pgx.errors import FormatError
-
-    def refuse(path):
-        raise FormatError("is damaged", where=path, cure="Fetch it again")
-
-    monkeypatch.setattr(blocks, "read_sites", refuse)
-    outcome = run(two_blocks, tmp_path / "out")
-    assert (outcome.samples, outcome.failed, outcome.joined) == (8, 1, ())
-    (failure,) = rows_of(tmp_path / "out" / "failures.tsv")
-    assert failure["input"] == " + ".join(map(str, two_blocks))
-    assert "blocks of the same samples do not fit" in failure["error"]
-    monkeypatch.undo()
-    assert run(two_blocks, tmp_path / "out").samples == 4
-
-
-def test_the_same_people_on_two_assemblies_are_no_blocks(tmp_path):
-    layout = {"samples": ["A", "B"], "neighbours": False}
-    old = write_vcf(
-        tmp_path / "old.vcf", records=[site("rs429358")], assembly="GRCh37", contig="19", **layout
+def test_a_report_of_a_large_input_is_made_with_what_its_row_was_made_with(tmp_path, run_pgx):
+    names = [f"S{number}" for number in range(210)]
+    path = write_vcf(
+        tmp_path / "a.vcf", records=[site("rs429358", gt="0/1")], samples=names, neighbours=False
     )
-    new = write_vcf(tmp_path / "new.vcf", records=[site("rs7412")], **layout)
-    outcome = run([old, new], tmp_path / "out")
-    assert (outcome.samples, outcome.joined) == (4, ())
-    assert outcome.duplicates == ("A", "B")
+    bed = tmp_path / "c.bed"
+    bed.write_text("chr19\t0\t58617616\n")
+    assert run_pgx("cohort", path, "-o", tmp_path / "out", "--callable", bed, "--jobs", 1).exit_code == 0
+    assert run_pgx("report", tmp_path / "out", "--sample", "S1", "-f", "tsv").exit_code == 0
+    bed.write_text("chr19\t0\t1\n")
+    refused = run_pgx("report", tmp_path / "out", "--sample", "S1", "-f", "tsv")
+    assert refused.exit_code == 3
+    assert "other reference data, evidence or BED file" in refused.stderr
+
+
+def test_a_log_tells_no_genotype(tmp_path, run_pgx):
+    for number in range(25):
+        path = tmp_path / f"{number}.vcf"
+        write_vcf(path, records=records("0/1", "0/0"), samples=[f"P{number}"], neighbours=False)
+    done = run_pgx("cohort", tmp_path, "-o", tmp_path / "out", "--jobs", 1)
+    assert "warning: All determined diplotypes are the same" in done.stderr
+    assert not re.search("ε[1-4]/|e[1-4]/|T/C", done.stderr)
 
 
 def test_progress_counts_statuses_of_what_is_done_and_of_what_was(tmp_path):
@@ -563,15 +314,6 @@ def test_reports_that_cannot_be_made_are_refused_before_the_run(tmp_path, run_pg
     assert len(rows_of(tmp_path / "out" / "reports" / "index.tsv")) == 1
 
 
-def test_a_damaged_state_file_is_named(tmp_path):
-    write_good(tmp_path / "a.vcf", 0)
-    out = tmp_path / "out"
-    out.mkdir()
-    (out / "cohort.sqlite").write_bytes(b"no database" * 1000)
-    with pytest.raises(OutputError, match="damaged"):
-        run([tmp_path / "a.vcf"], out)
-
-
 def test_both_tables_hold_the_same(unbroken):
     import pyarrow.parquet as pq
 
@@ -600,10 +342,3 @@ def test_the_page_options_change_nothing_else(many, unbroken, tmp_path):
     run([many[0]], tmp_path, page=PageOptions(sample_table=True))
     for name in ("samples.tsv", "samples.parquet", "failures.tsv"):
         assert (tmp_path / name).read_bytes() == (unbroken / name).read_bytes()
-
-
-def test_merge_refuses_its_own_slice(tmp_path):
-    write_good(tmp_path / "a.vcf", 0)
-    run([tmp_path / "a.vcf"], tmp_path / "out")
-    with pytest.raises(UsageError, match="slice itself"):
-        merge([tmp_path / "out"], tmp_path / "out", PageOptions())

@@ -117,7 +117,7 @@ def test_an_engine_that_cannot_go_on_ends_the_run_and_keeps_what_is_done(many, t
         run_cohort(plan, tmp_path, CohortOptions(), engine=Ends(), tell=told.append)
     assert [progress.waiting for progress in told if progress.waiting] == ["look 1", "look 2"]
     with State(tmp_path) as state:
-        assert 0 < len(state.summaries()) < FILES
+        assert 0 < len(state.known()) < FILES
 
 
 def test_without_slurm_it_is_said_what_is_missing(many, tmp_path, run_pgx_process):

@@ -80,8 +80,86 @@ def test_of_an_input_that_is_named_twice_the_manifest_says_more(tmp_path, two):
 
 
 def test_a_part_of_an_input_does_not_stand_for_it(tmp_path, two):
-    outcome = run(tmp_path, "path\tsample\ntwo.vcf\tA\n", inputs=[two])
-    assert (outcome.samples, outcome.duplicates) == (3, ("A",))
+    outcome = run(tmp_path, "path\tsample\tbatch\ntwo.vcf\tA\tx\n", inputs=[two])
+    assert (outcome.samples, outcome.duplicated) == (2, 0)
+    found = [(row["sample"], row["batch"]) for row in rows_of(tmp_path / "out" / "samples.tsv")]
+    assert found == [("B", ""), ("A", "x")]
+
+
+def test_a_row_that_cannot_be_used_still_speaks_for_its_sample(tmp_path, two):
+    """A birth date that cannot be read might be that of a minor."""
+    outcome = run(tmp_path, "path\tsample\tbirth_date\ntwo.vcf\tB\t1.2.2020\n", inputs=[two])
+    assert [row["sample"] for row in rows_of(tmp_path / "out" / "samples.tsv")] == ["A"]
+    assert outcome.failed == 1
+    assert run(tmp_path, "path\tbirth_date\n./two.vcf\t1.2.2020\n", inputs=[two]).samples == 0
+
+
+def test_a_row_of_a_sample_goes_before_the_row_of_its_input(tmp_path, two):
+    text = "path\tsample\tpopulation\n./two.vcf\t\tEUR\ntwo.vcf\tA\tAFR\n"
+    outcome = run(tmp_path, text)
+    assert (outcome.samples, outcome.duplicated) == (2, 0)
+    assert one_report(tmp_path / "out", "A").run.parameters.population == "AFR"
+    assert one_report(tmp_path / "out", "B").run.parameters.population == "EUR"
+
+
+def test_a_sample_that_is_not_there_costs_no_other(tmp_path, two):
+    outcome = run(tmp_path, "path\tsample\ntwo.vcf\tA\ntwo.vcf\tnobody\ntwo.vcf\tnor me\n")
+    assert [row["sample"] for row in rows_of(tmp_path / "out" / "samples.tsv")] == ["A"]
+    assert outcome.failed == 2
+    errors = [row["error"] for row in rows_of(tmp_path / "out" / "failures.tsv")]
+    assert errors == ["no sample 'nobody'", "no sample 'nor me'"]
+    assert run(tmp_path, "path\tsample\ntwo.vcf\tnobody\ntwo.vcf\tnor me\n").failed == 2
+
+
+def test_quotes_are_letters_but_around_a_whole_cell(tmp_path, two):
+    text = (
+        '"path"\t"sample"\tnote\tbirth_date\n'
+        'two.vcf\tA\t"5 cm lesion\t1950-02-03\n'
+        '"two.vcf"\t"B"\t"said ""no"""\t"2015-06-07"\n'
+    )
+    assert run(tmp_path, text).failed == 0
+    rows = rows_of(tmp_path / "out" / "samples.tsv")
+    assert [(row["sample"], row["note"]) for row in rows] == [("A", '"5 cm lesion'), ("B", 'said "no"')]
+    assert ["minor" in row["flags"] for row in rows] == [False, True]
+
+
+def test_standard_input_is_no_input_of_a_cohort(tmp_path, two):
+    assert run(tmp_path, "path\n-\n", inputs=["-", two]).failed == 2
+
+
+def test_options_are_checked_before_anything_is_read(tmp_path, two, run_pgx):
+    arguments = ("cohort", two, "-o", tmp_path / "new")
+    for more, code in ((("--assembly", "GRCh99"), 2), (("--callable", tmp_path / "no.bed"), 3)):
+        refused = run_pgx(*arguments, *more)
+        assert refused.exit_code == code
+        assert refused.stderr.count("\n") == 1
+        assert not (tmp_path / "new").exists()
+    assert run_pgx(*arguments, "--population", "FLAT").exit_code == 0
+
+
+def test_names_that_look_alike_in_a_table_are_different_people(tmp_path, monkeypatch):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1796000000")  # 2026
+    write_vcf(tmp_path / "a.vcf", samples=["=x", "'=x", "y"], neighbours=False)
+    cells = (("=x", "2018-01-01", "b1"), ("'=x", "1960-01-01", "b2"), ("y", "", "b3"))
+    lines = ["\t".join(("a.vcf", *row)) for row in cells]
+    text = "\n".join(["path\tsample\tbirth_date\tbatch", *lines])
+    for arrays_from in (1, 100):
+        run(tmp_path, text, arrays_from=arrays_from)
+        rows = rows_of(tmp_path / "out" / "samples.tsv")
+        assert [row["batch"] for row in rows] == ["b1", "b2", "b3"]
+        assert ["minor" in row["flags"] for row in rows] == [True, False, False]
+        (tmp_path / "out" / "cohort.sqlite").unlink()
+        for path in (tmp_path / "out").iterdir():
+            path.unlink()
+
+
+def test_table_and_report_agree_on_who_is_a_minor(tmp_path, two, monkeypatch):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1796000000")  # 2026
+    one = write_vcf(tmp_path / "one.vcf", samples=["C"], neighbours=False)
+    run(tmp_path, f"path\tsample\tbirth_date\n{one}\t\t2018-01-01\n{one}\tC\t1960-01-01\n")
+    (row,) = rows_of(tmp_path / "out" / "samples.tsv")
+    assert "minor" not in row["flags"]
+    assert not one_report(tmp_path / "out", "C").report.patient.minor
 
 
 def test_a_column_with_a_name_of_pgx_is_carried_under_another(tmp_path, two):

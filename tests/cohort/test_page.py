@@ -213,34 +213,34 @@ def test_each_population_expects_its_own(tmp_path):
     from pgx.calling import haplotype_frequencies
 
     rows = ["path\tpopulation\n"]
-    for number in range(8):
+    for number in range(12):
         write_vcf(
             tmp_path / f"p{number}.vcf", records=records(*E33), samples=[f"P{number}"], neighbours=False
         )
-        rows.append(f"p{number}.vcf\t{'eas' if number < 2 else 'EUR'}\n")
+        rows.append(f"p{number}.vcf\t{'eas' if number < 4 else 'EUR'}\n")
     (tmp_path / "m.tsv").write_text("".join(rows))
     run_cohort(plan_inputs([], tmp_path / "m.tsv", Options()), tmp_path / "out", CohortOptions(jobs=1))
     found = summary_of(tmp_path / "out")
     assert found["population"] == {"name": "mixed", "label": "East Asian; European"}
     expected = [
-        0.25 * eas + 0.75 * eur
+        (4 * eas + 8 * eur) / 12
         for eas, eur in zip(haplotype_frequencies("EAS"), haplotype_frequencies("EUR"), strict=True)
     ]
     assert [row["expected"] for row in found["haplotypes"]] == pytest.approx(expected, rel=1e-5)
     assert sum(row["expected"] for row in found["diplotypes"]) == pytest.approx(1, rel=1e-5)
     (stratum,) = found["strata"]
-    assert [(item["value"], item["samples"]) for item in stratum["values"]] == [("EAS", 2), ("EUR", 6)]
+    assert [(item["value"], item["samples"]) for item in stratum["values"]] == [("EAS", 4), ("EUR", 8)]
 
 
 def test_folders_and_files_are_batches(tmp_path):
-    for number in range(6):
+    for number in range(8):
         folder = tmp_path / "in" / ("run1" if number < 4 else "run2")
         folder.mkdir(parents=True, exist_ok=True)
         write_vcf(folder / f"{number}.vcf", records=records(*E33), samples=[f"P{number}"], neighbours=False)
     run_cohort(plan_inputs([str(tmp_path / "in")], None, Options()), tmp_path / "a", CohortOptions(jobs=1))
     (stratum,) = summary_of(tmp_path / "a")["strata"]
     assert stratum["column"] == "folder"
-    assert [(item["value"], item["samples"]) for item in stratum["values"]] == [("run1", 4), ("run2", 2)]
+    assert [(item["value"], item["samples"]) for item in stratum["values"]] == [("run1", 4), ("run2", 4)]
     for plate in ("x", "y"):
         names = [f"{plate}{number}" for number in range(6)]
         write_vcf(tmp_path / f"{plate}.vcf", samples=names, neighbours=False)

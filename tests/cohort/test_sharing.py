@@ -37,7 +37,7 @@ def counts(value):
 
 
 def test_small_counts_and_single_samples_are_left_out(tmp_path):
-    people = USUAL * 3 + [(E44, "b1"), ((None, "0/0"), "rare clinic")]
+    people = USUAL * 8 + [(E44, "b1"), ((None, "0/0"), "rare clinic")]
     folder = cohort(tmp_path, people, page=SHARED)
     found = summary_of(folder)
     for text in texts(folder).values():
@@ -45,7 +45,7 @@ def test_small_counts_and_single_samples_are_left_out(tmp_path):
     for key in ("undetermined", "ambiguous", "failures", "joined", "rows"):
         assert found[key] == []
     shown = list(counts(found))
-    assert len(shown) > 50
+    assert len(shown) > 40
     assert [number for number in shown if number % 5] == []
     (stratum,) = found["strata"]
     assert [item["value"] for item in stratum["values"]] == ["b1", "b2"]
@@ -85,12 +85,11 @@ def test_an_alarm_is_told_without_numbers(tmp_path):
 @given(st.integers(0, 10**6), st.integers(2, 50))
 def test_a_count_is_hidden_or_rounded(number, least):
     shown = Cells(least).count(number)
-    if 0 < number < least:
+    if number < least:
         assert shown is None
     else:
         assert shown % least == 0
         assert abs(shown - number) <= least / 2 or shown == least
-        assert (shown == 0) == (number == 0)
 
 
 @given(st.lists(st.integers(0, 300), min_size=3, max_size=3))
