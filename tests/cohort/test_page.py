@@ -256,6 +256,27 @@ def test_a_column_in_which_everybody_differs_divides_nothing(tmp_path):
     assert summary_of(cohort(tmp_path, people))["strata"] == []
 
 
+def test_a_region_stated_to_be_callable_is_no_observed_genotype(tmp_path):
+    (tmp_path / "c.bed").write_text("chr19\t0\t58617616\n")
+    folder = cohort(tmp_path, [((None, "0/0"), "a")] * 5, options=Options(callable_bed=tmp_path / "c.bed"))
+    site = summary_of(folder)["sites"][0]
+    assert sum(site["genotypes"].values()) == 0
+    assert site["missing"]["count"] == 0
+    assert site["hardy_weinberg_p"] is None
+
+
+def test_the_duplicates_tell_nothing_of_a_minor(tmp_path):
+    rows = ["path\tage\n"]
+    for name, age in (("a", "9"), ("b", "")):
+        write_vcf(tmp_path / f"{name}.vcf", records=records(*E34), samples=["KID"], neighbours=False)
+        rows.append(f"{name}.vcf\t{age}\n")
+    (tmp_path / "m.tsv").write_text("".join(rows))
+    run_cohort(plan_inputs([], tmp_path / "m.tsv", Options()), tmp_path / "out", CohortOptions(jobs=1))
+    (found,) = summary_of(tmp_path / "out")["duplicates"]["listed"]
+    assert found["same_genotypes"] is None
+    assert "same genotypes" not in (tmp_path / "out" / "index.html").read_text()
+
+
 def test_a_batch_far_from_the_others_is_an_alarm(tmp_path):
     people = [(E33, "b1"), (E34, "b1"), (E33, "b1")] * 10 + [(E44, "b2")] * 25
     assert "stratum_frequency" in codes(cohort(tmp_path, people))

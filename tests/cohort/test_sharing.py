@@ -7,8 +7,12 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from vcf_builder import write_vcf
 
+from cohort.conftest import records
 from cohort.test_page import E33, E34, E44, USUAL, cohort, summary_of
+from pgx.calling import haplotype_frequencies
+from pgx.cohort import CohortOptions, plan_inputs, run_cohort
 from pgx.cohort.cells import Cells
 from pgx.cohort.options import PageOptions
 from pgx.single import Options
@@ -70,6 +74,52 @@ def test_cohorts_that_differ_in_small_counts_look_the_same(one, other, tmp_path)
         (tmp_path / name).mkdir()
         found.append(texts(cohort(tmp_path / name, [*usual, *more], page=SHARED)))
     assert found[0] == found[1]
+
+
+def test_nothing_follows_from_what_is_expected(tmp_path):
+    """The mean of the frequencies of several populations would tell how many people each has."""
+    rows = ["path\tpopulation\tbatch\n"]
+    for number in range(60):
+        path = tmp_path / f"p{number}.vcf"
+        write_vcf(path, records=records(*E33), samples=[f"P{number}"], neighbours=False)
+        population = "AFR" if number < 2 else "EAS" if number == 2 else "EUR"
+        rows.append(f"{path}\t{population}\tb{number % 2}\n")
+    (tmp_path / "m.tsv").write_text("".join(rows))
+    plan = plan_inputs([], tmp_path / "m.tsv", Options())
+    run_cohort(plan, tmp_path / "out", CohortOptions(jobs=1, page=SHARED))
+    found = summary_of(tmp_path / "out")
+    assert found["population"] == {"name": "EUR", "label": "European"}
+    expected = haplotype_frequencies("EUR")
+    assert [row["expected"] for row in found["haplotypes"]] == pytest.approx(expected, rel=1e-5)
+    assert not any("African" in text or "East Asian" in text for text in texts(tmp_path / "out").values())
+
+
+def test_of_a_very_small_cohort_nothing_is_counted(tmp_path):
+    """Of 12 people the sums of what is shown would leave one solution only."""
+    people = [(E33, "b1")] * 5 + [(E34, "b1")] * 5 + [(E44, "b2"), ((None, None), "b2")]
+    folder = cohort(tmp_path, people, page=SHARED)
+    assert list(counts(summary_of(folder))) == []
+    assert "hidden" in (folder / "index.html").read_text()
+
+
+def test_groups_of_one_or_two_are_shown_nowhere(tmp_path):
+    """A folder or a column that names a person would say what that person is."""
+    people = USUAL + [(E44, "Ann Smith")] * 2
+    folder = cohort(tmp_path, people)
+    (stratum,) = summary_of(folder)["strata"]
+    assert [item["value"] for item in stratum["values"]] == ["b1", "b2"]
+    assert stratum["left_out"]
+    assert "Ann Smith" not in (folder / "index.html").read_text()
+
+
+@pytest.mark.parametrize(
+    "options", [("--min-cell", 1), ("--min-cell", 5, "--by", "input"), ("--min-cell", 5, "--by", "folder")]
+)
+def test_what_would_hide_nothing_is_refused(options, tmp_path, run_pgx):
+    write_vcf(tmp_path / "a.vcf", neighbours=False)
+    refused = run_pgx("cohort", tmp_path / "a.vcf", "-o", tmp_path / "out", *options)
+    assert refused.exit_code == 2
+    assert refused.stderr.startswith("error: --min-cell")
 
 
 def test_an_alarm_is_told_without_numbers(tmp_path):
