@@ -2,6 +2,7 @@
 
 from pgx.vcf.bed import callable_sites
 from pgx.vcf.columns import Columns
+from pgx.vcf.extent import extents
 from pgx.vcf.reader import InputFacts, VcfContent, read_sites
 
-__all__ = ["Columns", "InputFacts", "VcfContent", "callable_sites", "read_sites"]
+__all__ = ["Columns", "InputFacts", "VcfContent", "callable_sites", "extents", "read_sites"]
