@@ -9,13 +9,17 @@ pandas is imported by the functions that return a table, not by `import pgx`.
 
 from __future__ import annotations
 
+import os
+import reprlib
 from collections.abc import Iterable, Iterator
+from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from msgspec import Struct
 
-from pgx.errors import FormatError
+from pgx.errors import FormatError, UsageError
 from pgx.render.tsv import COLUMNS, site_cell
 from pgx.report import Document, Run, SampleReport
 from pgx.single import Options
@@ -35,6 +39,14 @@ DTYPES = {
     if name not in {"diplotype_probability", "e4_copies", "e4_carrier_probability"}
 }
 _PARQUET = "samples.parquet"
+_WORDS: dict[type[msgspec.inspect.Type], str] = {
+    msgspec.inspect.StrType: "text",
+    msgspec.inspect.BoolType: "True or False",
+    msgspec.inspect.IntType: "a whole number",
+    msgspec.inspect.FloatType: "a number",
+    msgspec.inspect.CustomType: "a path",  # as text or pathlib.Path
+    msgspec.inspect.NoneType: "None",
+}
 
 
 class Report(Struct, frozen=True, kw_only=True):
@@ -86,17 +98,87 @@ def annotate(path: str | Path, **options: Any) -> Iterator[Report]:
         A file, or a URL.
     **options
         What `pgx.single.Options` takes, by name: `samples`, `assembly`, `absent_sites`, `population`,
-        `min_probability` and so on, as the options of the command line.
+        `min_probability` and so on, as the options of the command line. `samples`, `taking`, `history` and
+        `evidence` take a list, a tuple, or one item alone: `samples="AB"` is the sample AB. Where a path
+        is wanted, text will do. Nothing else is converted: `min_gq="20"` is an error.
 
     Raises
     ------
     pgx.errors.PgxError
-        The input or an option is wrong; raised by the call itself, not by the iteration.
+        The input or an option is wrong (`UsageError` names the option and what it takes); raised by the
+        call itself, not by the iteration.
     TypeError
         There is no such option.
     """
-    found = _annotate(str(path), Options(**options))
+    found = _annotate(str(path), _strict_options(options))
     return (Report(run=found.run, report=report) for report in found.samples)
+
+
+def _strict_options(given: dict[str, Any]) -> Options:
+    """Return the options with the types that they must have.
+
+    Raises
+    ------
+    UsageError
+        A value is none that its option takes.
+    TypeError
+        There is no such option.
+    """
+    types = {field.name: field.type for field in msgspec.structs.fields(Options)}
+    converted: dict[str, Any] = {
+        name: _converted(name, value, types[name]) if name in types else value
+        for name, value in given.items()
+    }
+    return Options(**converted)  # which refuses names that it does not know
+
+
+def _converted(name: str, value: object, wanted: Any) -> Any:
+    """Return the `value` of the option `name` as the type `wanted`."""
+    kind = msgspec.inspect.type_info(wanted)
+    try:
+        return msgspec.convert(_built_in(value, kind), wanted, dec_hook=_path)
+    except msgspec.ValidationError as error:
+        raise UsageError(
+            f"cannot be {reprlib.repr(value)}", where=name, cure=f"Give {_in_words(kind)}"
+        ) from error
+
+
+def _built_in(value: object, kind: msgspec.inspect.Type) -> object:
+    """Return a number of numpy as one of Python, and one item alone as a tuple where several may be given.
+
+    Raises
+    ------
+    msgspec.ValidationError
+        A set: it has no order.
+    """
+    if isinstance(kind, msgspec.inspect.VarTupleType):
+        if isinstance(value, str | os.PathLike):
+            return (value,)
+        if not isinstance(value, list | tuple):
+            raise msgspec.ValidationError
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return value
+    return int(value) if isinstance(value, Integral) else float(value)
+
+
+def _path(wanted: type, value: object) -> Path:
+    """Return a path, the one type of an option that msgspec does not make itself."""
+    if wanted is not Path or not isinstance(value, str | os.PathLike) or not os.fspath(value):
+        raise TypeError
+    return Path(value)
+
+
+def _in_words(kind: msgspec.inspect.Type) -> str:
+    """Return what an option of this type takes."""
+    match kind:
+        case msgspec.inspect.VarTupleType(item_type=item):
+            return f"{_in_words(item)}, or a list of such"
+        case msgspec.inspect.LiteralType(values=values):
+            return " or ".join(map(repr, values))
+        case msgspec.inspect.UnionType(types=types):
+            return " or ".join(_in_words(part) for part in types)
+        case _:
+            return _WORDS[type(kind)]
 
 
 def to_frame(reports: Iterable[Report]) -> pd.DataFrame:

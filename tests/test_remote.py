@@ -22,7 +22,7 @@ import pytest
 from vcf_builder import site, vcf_text, write_vcf
 
 from pgx.errors import FormatError, InputError, NotFoundError
-from pgx.vcf import read_sites
+from pgx.vcf import extents, read_sites
 from pgx.vcf import remote as remote_room
 from pgx.vcf.remote import public_name
 
@@ -116,6 +116,8 @@ def site_folder(tmp_path_factory) -> Path:
     write_vcf(folder / "one" / "foreign.vcf.gz", records=E4, index="tbi")
     write_vcf(folder / "other.vcf.gz", records=E4, index="tbi", assembly="GRCh37", contig="NC_000019.9")
     shutil.copy(folder / "other.vcf.gz.tbi", folder / "one" / "foreign.vcf.gz.tbi")
+    spoiled = vcf_text(records=E4, samples=["S1", "S2", "S3"]).replace("\tS2\t", "\tS\0\t")
+    write_vcf(folder / "one" / "nul.vcf.gz", text=spoiled, index="tbi")
     (folder / "one" / "empty.vcf.gz").write_bytes(b"")
     (folder / "bucket").mkdir()
     for suffix in ("", ".tbi"):
@@ -196,6 +198,18 @@ def test_only_parts_of_a_large_file_are_asked_for(served, elsewhere, site_folder
     assert sum('GET /one/same.vcf.gz.tbi HTTP/1.1" 200' in line for line in lines) == 1, "fetched once"
 
 
+def test_where_records_stand_is_told_by_the_index(served, elsewhere, site_folder):
+    base, _ = served
+    for name in ("same.vcf.gz", "binary.bcf", "csi.vcf.gz"):
+        there = extents(f"{base}/one/{name}")
+        assert there == extents(str(site_folder / "one" / name))
+        assert there["chr19"][1] > 44_908_822
+    for name in ("foreign.vcf.gz", "broken.vcf.gz"):
+        with pytest.raises(FormatError, match="index"):
+            extents(f"{base}/one/{name}")
+    assert left_behind(elsewhere) == []
+
+
 @pytest.mark.parametrize("name", ["binary.bcf", "csi.vcf.gz"])
 def test_other_indexes(served, elsewhere, name):
     base, _ = served
@@ -226,6 +240,7 @@ def test_a_query_stays_behind_the_name_of_the_index_and_out_of_the_report(served
         ("one/missing.vcf.gz", NotFoundError, "no such file"),
         ("one/broken.vcf.gz", FormatError, "index beside it cannot be read"),
         ("one/foreign.vcf.gz", FormatError, "that of another file"),
+        ("one/nul.vcf.gz", FormatError, "NUL byte"),
         ("one/empty.vcf.gz", FormatError, "empty"),
         ("secret/a.vcf.gz", InputError, "refuses"),
     ],

@@ -8,7 +8,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 
 from pgx.executors.engine import ArgumentT, ResultT
 
@@ -46,7 +46,9 @@ class Processes:
         self._pool: Executor = self._start()
 
     def _start(self) -> Executor:
-        return ProcessPoolExecutor(max_workers=self.width, mp_context=get_context("spawn"))
+        return ProcessPoolExecutor(
+            max_workers=self.width, mp_context=get_context("spawn"), initializer=end_with_parent
+        )
 
     def submit(self, function: Callable[[ArgumentT], ResultT], argument: ArgumentT) -> Future[ResultT]:
         """Hand it to a process."""
@@ -65,6 +67,22 @@ class Processes:
     def close(self) -> None:
         """Stop the processes without waiting for work that has not begun."""
         self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+def end_with_parent() -> None:
+    """Let this process end when the one that started it does, by whatever signal.
+
+    Where that one is killed nobody tells a worker of a pool: it would wait for its next piece for ever.
+    """
+    parent = parent_process()
+    if parent is None:  # not started by multiprocessing
+        return
+
+    def wait() -> None:
+        parent.join()
+        os._exit(1)  # at once, in the middle of a piece: nobody will take the result
+
+    threading.Thread(target=wait, name="end-with-parent", daemon=True).start()
 
 
 @contextlib.contextmanager

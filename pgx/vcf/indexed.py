@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import pysam
 
 from pgx.builds import contig_names
+from pgx.errors import FormatError
 from pgx.vcf.source import Source
 
 _MAGIC = frozenset({b"TBI\1", b"CSI\1"})
@@ -48,6 +49,27 @@ def fetch(
         return handle.fetch(contig, start, stop)
     except ValueError:
         return ()
+
+
+def guarded(records: Iterable[pysam.VariantRecord], source: Source) -> Iterator[pysam.VariantRecord]:
+    """Yield records; turn what htslib raises in the middle of an input into one clear error.
+
+    Raises
+    ------
+    FormatError
+        A record cannot be read.
+    """
+    count = 0
+    try:
+        for record in records:
+            count += 1
+            yield record
+    except PYSAM_ERRORS as error:
+        raise FormatError(
+            f"the record after record {count} cannot be read: the file is damaged or truncated",
+            where=source.label,
+            cure="Check it with bcftools view, and copy or write it again",
+        ) from error
 
 
 def leads_to_first(handle: pysam.VariantFile) -> bool:

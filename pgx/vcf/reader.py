@@ -7,7 +7,6 @@ import hashlib
 import re
 import sys
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
 
 import pysam
 from msgspec import Struct
@@ -17,7 +16,7 @@ from pgx.builds import HeaderFacts, contig_names
 from pgx.errors import FormatError
 from pgx.observe import SiteRecord
 from pgx.sites import definitions, positions, rsids
-from pgx.vcf.indexed import PYSAM_ERRORS, fetch, is_whole, leads_on, leads_to_first
+from pgx.vcf.indexed import PYSAM_ERRORS, fetch, guarded, is_whole, leads_on, leads_to_first
 from pgx.vcf.plain import plain_record
 from pgx.vcf.remote import check_scan_allowed, reachable
 from pgx.vcf.source import Source, look, reading
@@ -180,7 +179,7 @@ def _by_index(handle: pysam.VariantFile, source: Source) -> tuple[list[SiteRecor
     for contig in filter(_is_wanted, map(str, handle.header.contigs)):
         before = 0
         for start, stop in _windows():
-            for record in _guarded(fetch(handle, contig, start, stop), source):
+            for record in guarded(fetch(handle, contig, start, stop), source):
                 if record.start >= before:
                     found += _relevant(record, source, wanted=True)
             before = stop
@@ -218,7 +217,7 @@ def _by_scan(handle: pysam.VariantFile, source: Source) -> tuple[list[SiteRecord
     places = (*positions(), sys.maxsize + 1)
     is_ours = _identifier().search
     try:
-        for record in _guarded(handle, source):
+        for record in guarded(handle, source):
             contig, start = record.rid, record.start
             if contig != last_contig:
                 unsorted = unsorted or contig in seen_contigs
@@ -270,18 +269,3 @@ def _reach(record: pysam.VariantRecord) -> int:
 @functools.cache
 def _identifier() -> re.Pattern[str]:
     return re.compile("|".join(re.escape(rsid) for rsid in rsids()), re.IGNORECASE)
-
-
-def _guarded(records: Iterable[pysam.VariantRecord], source: Source) -> Iterator[pysam.VariantRecord]:
-    """Yield records; turn what htslib raises in the middle of an input into one clear error."""
-    count = 0
-    try:
-        for record in records:
-            count += 1
-            yield record
-    except PYSAM_ERRORS as error:
-        raise FormatError(
-            f"the record after record {count} cannot be read: the file is damaged or truncated",
-            where=source.label,
-            cure="Check it with bcftools view, and copy or write it again",
-        ) from error

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from pgx.errors import FormatError, InputError, NotFoundError
 from pgx.provenance import moment_text
+from pgx.vcf.header import HeaderWatch, watch_file, watch_url, watched
 
 STANDARD_INPUT = "-"
 _INDEX_SUFFIXES = (".csi", ".tbi")
@@ -114,12 +115,19 @@ def open_source(source: Source, *, index: str | None) -> pysam.VariantFile:
     Raises
     ------
     FormatError
-        Not a VCF or BCF, damaged, truncated, or without samples.
+        Not a VCF or BCF, damaged, truncated, without samples, or with a NUL byte in its header.
     """
+    watch = HeaderWatch()
     try:
-        handle = _opened(source, index)
+        handle = _opened(source, index, watch)
     except (OSError, ValueError, TypeError) as error:  # TypeError: pysam wants a name for its message
+        _check_no_nul(watch, source)
         raise _opening_error(source, error) from error
+    try:
+        _check_no_nul(watch, source)
+    except FormatError:
+        _close_quietly(handle)
+        raise
     if handle.format not in {"VCF", "BCF"}:
         handle.close()
         raise FormatError(_NOT_A_VCF, where=source.label, cure=_GIVE_A_VCF)
@@ -144,9 +152,7 @@ def reading(source: Source, *, index: str | None) -> Iterator[pysam.VariantFile]
     try:
         yield handle
     except BaseException:
-        # What went wrong while reading is the message; that closing fails too says no more.
-        with contextlib.suppress(OSError, TypeError):
-            handle.close()
+        _close_quietly(handle)
         raise
     try:
         handle.close()
@@ -154,7 +160,30 @@ def reading(source: Source, *, index: str | None) -> Iterator[pysam.VariantFile]
         raise FormatError("is damaged or truncated", where=source.label, cure="Copy it again") from error
 
 
-def _opened(source: Source, index: str | None) -> pysam.VariantFile:
+def _close_quietly(handle: pysam.VariantFile) -> None:
+    """Close after an error, which is the message: that closing fails too says no more."""
+    with contextlib.suppress(OSError, TypeError):
+        handle.close()
+
+
+def _check_no_nul(watch: HeaderWatch, source: Source) -> None:
+    if watch.nul_line is not None:
+        raise FormatError(
+            f"line {watch.nul_line} of its header holds a NUL byte, and what stands behind it would be lost",
+            where=source.label,
+            cure="Take it out, for example with tr -d '\\000' on the uncompressed text",
+        )
+
+
+def _opened(source: Source, index: str | None, watch: HeaderWatch) -> pysam.VariantFile:
+    if source.path == STANDARD_INPUT:
+        return _opened_descriptor(watched(os.dup(0), watch))
+    if is_url(source.path):
+        watch_url(source.path, watch)
+    elif source.size is None:
+        return _opened_descriptor(watched(os.open(source.path, os.O_RDONLY), watch))
+    else:
+        watch_file(source.path, watch)
     if index is not None and not _is_plain_gzip(source):
         # Reading the header, htslib takes an index of this base name from the working directory, whatever
         # was handed over: for a URL let that be the folder of its own index, while it is opened.
@@ -164,7 +193,11 @@ def _opened(source: Source, index: str | None) -> pysam.VariantFile:
         return pysam.VariantFile(source.path)
     # By name, pysam takes up any index beside the file, a damaged one too, and asks for the position in the
     # file, which plain gzip does not have. Not so as a stream.
-    descriptor = os.open(source.path, os.O_RDONLY)
+    return _opened_descriptor(os.open(source.path, os.O_RDONLY))
+
+
+def _opened_descriptor(descriptor: int) -> pysam.VariantFile:
+    """Open a descriptor, of which pysam makes its own copy."""
     try:
         return pysam.VariantFile(descriptor)
     finally:

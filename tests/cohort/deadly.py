@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from pathlib import Path
 
 from pgx.cohort.state import Result
 from pgx.cohort.work import Batch
@@ -24,6 +25,16 @@ def slow(number: int) -> tuple[int, str]:
     """Return the square, after a while, and the SLURM job in which it was computed."""
     time.sleep(0.3)
     return number**2, os.environ.get("SLURM_JOB_ID", "")
+
+
+def busy(folder: Path) -> int:
+    """Leave a file named after this process in `folder`, and then compute for a minute."""
+    (folder / str(os.getpid())).touch()
+    deadline = time.monotonic() + 60
+    number = 0
+    while time.monotonic() < deadline:
+        number += 1
+    return number
 
 
 def annotate_or_die(batch: Batch) -> list[Result]:

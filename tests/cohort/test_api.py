@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from vcf_builder import write_vcf
@@ -14,7 +16,7 @@ import pgx
 from cohort.conftest import records
 from pgx.api import DTYPES
 from pgx.cohort import CohortOptions, plan_inputs, run_cohort
-from pgx.errors import FormatError, NotFoundError
+from pgx.errors import FormatError, NotFoundError, ReferenceDataError, UsageError
 from pgx.single import Options
 
 
@@ -32,6 +34,94 @@ def test_errors_come_with_the_call():
         pgx.annotate("nowhere.vcf")
     with pytest.raises(TypeError):
         pgx.annotate("nowhere.vcf", colour="red")
+
+
+@pytest.fixture
+def two_people(tmp_path):
+    """Return a file of the samples A, B and AB."""
+    return write_vcf(tmp_path / "a.vcf", records=records("0/1", "0/0"), samples=["A", "B", "AB"])
+
+
+@pytest.mark.parametrize(
+    ("given", "names"),
+    [("AB", ["AB"]), (["B", "A"], ["B", "A"]), (("AB",), ["AB"]), ([], ["A", "B", "AB"])],
+)
+def test_a_text_is_one_sample_and_a_list_is_several(two_people, given, names):
+    assert [report.sample for report in pgx.annotate(two_people, samples=given)] == names
+
+
+def test_what_is_given_reaches_the_parameters(two_people, tmp_path):
+    bed = tmp_path / "x.bed"
+    bed.write_text("chr19\t0\t58617616\n")
+    report = next(
+        pgx.annotate(
+            two_people,
+            callable_bed=str(bed),
+            taking="donepezil",
+            history=["epilepsy"],
+            min_gq=np.float64(20),
+            min_dp=np.int64(3),
+            age=71,
+        )
+    )
+    parameters = report.run.parameters
+    assert (parameters.callable, parameters.taking, parameters.history) == (
+        str(bed),
+        ("donepezil",),
+        ("epilepsy",),
+    )
+    assert (parameters.min_gq, parameters.min_dp, parameters.age) == (20.0, 3, 71.0)
+    assert report.to_dict()["parameters"]["min_dp"] == 3
+
+
+@pytest.mark.parametrize("many", [False, True])
+@pytest.mark.parametrize("kind", [str, Path])
+def test_a_folder_of_evidence_is_named_by_text_or_path(two_people, repository, kind, many):
+    folder = kind(repository / "reference" / "evidence")
+    with pytest.raises(ReferenceDataError, match="evidence"):  # each of its claims is there already
+        pgx.annotate(two_people, evidence=[folder] if many else folder)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("samples", 5, "samples: cannot be 5. Give text, or a list of such"),
+        ("samples", ["A", 5], "samples: cannot be ['A', 5]. Give text, or a list of such"),
+        ("samples", {"A", "B"}, "Give text, or a list of such"),
+        ("samples", None, "samples: cannot be None. "),
+        ("samples", b"AB", "samples: cannot be b'AB'. "),
+        ("assembly", 38, "assembly: cannot be 38. Give text"),
+        ("absent_sites", "Reference", "absent_sites: cannot be 'Reference'. Give 'reference' or 'unknown'"),
+        ("callable_bed", 5, "callable_bed: cannot be 5. Give a path or None"),
+        ("callable_bed", "", "callable_bed: cannot be ''. Give a path or None"),
+        ("callable_bed", ["x.bed"], "callable_bed: cannot be ['x.bed']. "),
+        ("keep_filtered", "no", "keep_filtered: cannot be 'no'. Give True or False"),
+        ("min_gq", "20", "min_gq: cannot be '20'. Give a number"),
+        ("min_gq", True, "min_gq: cannot be True. "),
+        ("min_gq", float("nan"), "--min-gq: the value is out of range. Give 0 or more"),
+        ("min_dp", 2.5, "min_dp: cannot be 2.5. Give a whole number"),
+        ("min_probability", "0.9", "min_probability: cannot be '0.9'. Give a number or None"),
+        ("population", 5, "population: cannot be 5. Give text or None"),
+        ("evidence", "", "evidence: cannot be ''. Give a path, or a list of such"),
+        ("evidence", [5], "evidence: cannot be [5]. "),
+        ("history", pd.DataFrame({"a": [1, 2]}), "history: cannot be "),
+        ("age", "70", "age: cannot be '70'. Give a number or None"),
+        ("age", 10**400, "age: cannot be "),
+        ("digest", 1, "digest: cannot be 1. "),
+    ],
+)
+def test_a_value_that_an_option_does_not_take_is_refused_by_the_call(two_people, option, value, words):
+    with pytest.raises(UsageError) as caught:
+        pgx.annotate(two_people, **{option: value})
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 200
+
+
+def test_every_option_can_say_what_it_takes(two_people):
+    for name in Options.__struct_fields__:
+        with pytest.raises(UsageError, match=f"^{name}: cannot be <object .*>. Give [a-zA-Z']"):
+            pgx.annotate(two_people, **{name: object()})
 
 
 def test_both_frames_are_the_same(tmp_path):
