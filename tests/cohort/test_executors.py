@@ -96,7 +96,7 @@ def test_batches_get_smaller_when_workers_join_late(many, unbroken, tmp_path):
 
     engine = Late()
     run_cohort(plan_inputs([str(many[0])], None, Options()), tmp_path, CohortOptions(), engine=engine)
-    assert engine.sizes[0] == -(-FILES // 8)
+    assert engine.sizes[0] == min(200, -(-FILES // 8)), "a batch has 200 files at most"
     assert engine.sizes[-2] == -(-FILES // 80)
     assert_same_tables(unbroken, tmp_path)
 
