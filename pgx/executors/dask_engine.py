@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import logging
 import pkgutil
 import time
 from collections.abc import Callable
@@ -41,6 +43,17 @@ class Pace:
         return True
 
 
+class _NotOfCancelled(logging.Filter):
+    """Leaves out that nobody asked what became of a piece that was cancelled: that is its meaning."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Say whether a record is news."""
+        from distributed.client import FutureCancelledError  # noqa: PLC0415
+
+        error = record.exc_info[1] if record.exc_info else None
+        return not isinstance(error, FutureCancelledError | asyncio.CancelledError)
+
+
 class Dask:
     """Workers of a Dask cluster: one of our own on this host, or one at an address."""
 
@@ -67,6 +80,9 @@ class Dask:
         from distributed import Client  # noqa: PLC0415
 
         self._where = target if isinstance(target, str) else "the Dask cluster"
+        logger = logging.getLogger("asyncio")
+        if not any(isinstance(known, _NotOfCancelled) for known in logger.filters):
+            logger.addFilter(_NotOfCancelled())
         self._speak = Pace(5, 600)
         #: Pieces of work that are done.
         self._done = 0

@@ -82,6 +82,25 @@ def test_a_result_that_never_comes_does_not_keep_a_closed_engine_alive():
     assert isinstance(future.exception(0), TimeoutError)
 
 
+def test_what_was_cancelled_is_no_news(caplog):
+    pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
+    import asyncio
+    import logging
+
+    from distributed.client import FutureCancelledError
+
+    from pgx.executors.dask_engine import _NotOfCancelled
+
+    logger = logging.getLogger("asyncio")
+    logger.addFilter(made := _NotOfCancelled())
+    try:
+        for error in (FutureCancelledError("x", "y"), asyncio.CancelledError(), ValueError("news")):
+            logger.error("Task exception was never retrieved", exc_info=error)
+    finally:
+        logger.removeFilter(made)
+    assert [record.exc_info[0] for record in caplog.records] == [ValueError]
+
+
 def test_batches_get_smaller_when_workers_join_late(many, unbroken, tmp_path):
     class Late(Serial):
         sizes: tuple[int, ...] = ()
