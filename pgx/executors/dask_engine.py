@@ -7,6 +7,7 @@ import contextlib
 import logging
 import pkgutil
 import time
+import warnings
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
@@ -186,6 +187,8 @@ class Dask:
         """
         patience = 2.0
         while True:
+            if self._closing:
+                raise asyncio.CancelledError
             try:
                 return remote.result(timeout=patience)
             except TimeoutError:
@@ -219,6 +222,8 @@ class Dask:
     def close(self) -> None:
         """Leave the cluster, and stop it where it is ours."""
         self._closing = True
+        # Whoever asks for a result at this very moment asks a loop that stops: no news either.
+        warnings.filterwarnings("ignore", message="coroutine 'Future._result' was never awaited")
         for one in (self._client, self._cluster):
             if one is not None:
                 with contextlib.suppress(OSError, TimeoutError):
