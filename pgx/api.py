@@ -235,7 +235,4 @@ def _check_finished(folder: Path) -> None:
     if not State.is_in(folder):
         return
     with State(folder, create=False) as state:
-        if not state.meta("finished", bool):
-            raise FormatError(
-                "its run is not finished", where=str(folder), cure="Give the command of the run again"
-            )
+        state.check_finished()

@@ -259,7 +259,7 @@ def _finish(outcome: Outcome, folder: Path, reports: ReportFormat | None, report
         typer.echo(f"warning: {wording().say('cohort', f'shared_{code}')} See index.html", err=True)
     typer.echo(
         f"{outcome.samples} samples from {outcome.inputs} inputs in {folder}"
-        f" ({outcome.kept} inputs were done before, {outcome.failed} failed)",
+        f" ({outcome.kept} were done before, {outcome.failed} failures)",
         err=True,
     )
     if outcome.failed:

@@ -58,7 +58,7 @@ def report(
         raise UsageError(
             "a stored result does not hold the records of the input", where="-f vcf", cure="Use pgx annotate"
         )
-    refuse_overwriting((source, report_meta), (output, handout))
+    refuse_overwriting((source, report_meta, *_files_of(source)), (output, handout))
     form = make_form(name, meta=report_meta, sealed=sealed, full=full, lang=lang, handout=handout)
     if Path(source).is_dir():
         stored, form = _of_cohort(source, sample, input_, form)
@@ -69,6 +69,15 @@ def report(
     chosen = choose(stored, tuple(sample or ()), where=source)
     chosen = tuple(mark_minors(chosen, form.birth_dates, created=stored.created))
     write_reports(name, stored, with_handout(stored, chosen, handout, form), output, form)
+
+
+def _files_of(source: str) -> list[Path]:
+    """Return the files of a cohort folder: a report must not take the place of one."""
+    if not Path(source).is_dir():
+        return []
+    from pgx.cohort import OUTPUTS, STATE
+
+    return [Path(source) / name for name in (*OUTPUTS, STATE)]
 
 
 def _of_cohort(

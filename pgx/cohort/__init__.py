@@ -13,10 +13,12 @@ from pgx.cohort.plan import plan_inputs
 from pgx.cohort.progress import Progress
 from pgx.cohort.reports import check_reports, write_reports
 from pgx.cohort.run import run_cohort
+from pgx.cohort.state import FILE_NAME as STATE
 from pgx.cohort.stored import one_report
 
 __all__ = [
     "OUTPUTS",
+    "STATE",
     "CohortOptions",
     "Failure",
     "Job",

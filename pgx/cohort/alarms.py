@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -13,12 +12,12 @@ from pgx.sites import counted_haplotype, rare_haplotypes
 from pgx.wording import greek, rounded_percent, wording
 
 Object = Mapping[str, Any]
-_Alarm = tuple[str, str, int]  # code, sentence, on how many samples it rests
+_Alarm = tuple[str, str]  # code, sentence
 
 
 def alarms(summary: Object) -> list[dict[str, str]]:
     """Return the alarms of a summary, code and sentence each, the most telling first."""
-    return [{"code": code, "message": message} for code, message, _ in _all(summary)]
+    return [{"code": code, "message": message} for code, message in _all(summary)]
 
 
 def _all(summary: Object) -> list[_Alarm]:
@@ -35,18 +34,27 @@ def _all(summary: Object) -> list[_Alarm]:
     ]
 
 
-def shared_alarms(summary: Object, least: int) -> list[dict[str, str]]:
+def shared_alarms(summary: Object) -> list[dict[str, str]]:
     """Return alarms for a page that is shared: one sentence a code, without counts and names.
 
-    What rests on fewer samples than `least` is left out: that it is said would tell of them.
+    They are raised from the counts as the page shows them, so that they tell nothing more.
     """
-    codes = dict.fromkeys(code for code, _, samples in _all(summary) if samples >= least)
+    codes = dict.fromkeys(code for code, _ in _all(_without_hidden(summary)))
     return [{"code": code, "message": wording().say("cohort", f"shared_{code}")} for code in codes]
 
 
-def _say(code: str, *, samples: int = sys.maxsize, **values: object) -> _Alarm:
-    """Return an alarm; `samples` where it rests on so few that this must be known."""
-    return code, wording().say("cohort", f"alarm_{code}", **values), samples
+def _without_hidden(value: Any) -> Any:
+    """Return a summary with 0 for what is hidden; a test that could not be made stays None."""
+    if isinstance(value, dict):
+        kept = {"hardy_weinberg_p"}
+        return {key: item if key in kept else _without_hidden(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without_hidden(item) for item in value]
+    return 0 if value is None else value
+
+
+def _say(code: str, **values: object) -> _Alarm:
+    return code, wording().say("cohort", f"alarm_{code}", **values)
 
 
 def _determined(summary: Object) -> int:
@@ -142,7 +150,6 @@ def _batches(summary: Object) -> Iterator[_Alarm]:
                 ):
                     yield _say(
                         "batch",
-                        samples=missing,
                         rsid=site["rsid"],
                         column=stratum["column"],
                         value=value["value"] or "-",
@@ -163,7 +170,7 @@ def _rare(summary: Object) -> Iterator[_Alarm]:
     expected = sum(row["expected"] for row in summary["haplotypes"] if row["name"] in rare_haplotypes())
     likely = 2 * summary["samples"] * expected
     if flagged >= 2 and flagged > alarm_limits().rare_excess * likely:
-        yield _say("rare", samples=flagged, count=flagged, expected=f"{likely:.2g}")
+        yield _say("rare", count=flagged, expected=f"{likely:.2g}")
 
 
 def _assemblies(summary: Object) -> Iterator[_Alarm]:

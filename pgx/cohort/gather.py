@@ -50,6 +50,8 @@ def annotate_missing(
     kept = len(jobs) - len(missing)
     count = Count(len(jobs), [known[job.key] for job in jobs if job.key in current])
     tell(count.progress())
+    if options.fail_fast:
+        _stop_at([failure for key in current for failure in known[key].failures])
     if not missing:
         return kept
     with start(len(missing)) as engine, _Storing(state) as storing:
@@ -57,10 +59,14 @@ def annotate_missing(
             storing.add(results)
             count.add(results)
             tell(count.progress())
-            bad = next((failure for result in results for failure in result.failures), None)
-            if options.fail_fast and bad is not None:
-                raise InputError(bad.error, where=bad.input, cure=bad.cure)
+            if options.fail_fast:
+                _stop_at([failure for result in results for failure in result.failures])
     return kept
+
+
+def _stop_at(failures: Sequence[Failure]) -> None:
+    for bad in failures:
+        raise InputError(bad.error, where=bad.input, cure=bad.cure)
 
 
 class _Storing:
@@ -173,5 +179,5 @@ def _batches(jobs: Sequence[Job], engine: Engine, options: CohortOptions) -> Ite
 def _size(path: str) -> int:
     try:
         return Path(path).stat().st_size
-    except OSError:
+    except (OSError, ValueError):
         return 0

@@ -17,7 +17,7 @@ import msgspec
 from msgspec.structs import replace
 
 from pgx.builds import AUTO, find_assembly
-from pgx.cohort.model import Failure, Job
+from pgx.cohort.model import Failure, Job, options_text
 from pgx.errors import NotFoundError, PgxError, UsageError
 from pgx.render.form import PatientMeta
 from pgx.render.tsv import COLUMNS
@@ -58,17 +58,19 @@ def jobs_of(manifest: Path, options: Options) -> tuple[list[Job], tuple[str, ...
     carried = tuple(name for name in columns if name not in OPTION_COLUMNS and name not in PERSONAL_COLUMNS)
     _check_names([*columns, *carried_names(carried)], set(carried), manifest)
     growing: dict[tuple[str, Options], _Growing] = {}
+    lines: dict[tuple[str, str], int] = {}
     found: list[_Growing | Job] = []
     for number, cells in rows:
         row = dict(itertools.zip_longest(columns, cells[: len(columns)], fillvalue=""))
         path = _beside(row["path"], manifest) if row["path"] else f"{manifest}:{number}"
         try:
             own, stated = _own_options(row, cells[len(columns) :], options), _stated(row)
+            _check_new(lines, place_of(path), row.get("sample", ""), number)
             key = place_of(path), own
             if key not in growing:
                 growing[key] = _Growing(path, own)
                 found.append(growing[key])
-            growing[key].add(row, number, carried, stated)
+            growing[key].add(row, carried, stated)
         except _RowError as error:
             failure = Failure(input=path, error=f"line {number} of the manifest: {error}", cure=_CORRECT)
             samples = (row["sample"],) if row.get("sample") else ()
@@ -88,24 +90,27 @@ def carried_names(columns: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(f"manifest_{name}" if name in COLUMNS else name for name in columns)
 
 
+def _check_new(lines: dict[tuple[str, str], int], place: str, sample: str, number: int) -> None:
+    """Refuse a sample, or all of an input, that an earlier row has."""
+    before = lines.setdefault((place, sample), number)
+    if before != number:
+        what = f"sample '{sample}' of this input" if sample else "this input"
+        raise _RowError(f"line {before} has {what} already")
+
+
 class _Growing:
     """A job whose rows are still coming in."""
 
     def __init__(self, path: str, options: Options) -> None:
         self._path, self._options = path, options
-        self._lines: dict[str, int] = {}
+        self._names: list[str] = []
         self._carried: dict[str, Mapping[str, str]] = {}
         self._meta: dict[str, PatientMeta] = {}
 
-    def add(
-        self, row: Mapping[str, str], number: int, carried: tuple[str, ...], stated: PatientMeta | None
-    ) -> None:
-        """Take a row in; its sample must be new."""
+    def add(self, row: Mapping[str, str], carried: tuple[str, ...], stated: PatientMeta | None) -> None:
+        """Take a row in."""
         name = row.get("sample", "")
-        if name in self._lines:
-            what = f"sample '{name}' of this input" if name else "this input"
-            raise _RowError(f"line {self._lines[name]} has {what} already")
-        self._lines[name] = number
+        self._names.append(name)
         names = carried_names(carried)
         self._carried[name] = dict(zip(names, (row[column] for column in carried), strict=True))
         if stated is not None:
@@ -115,7 +120,7 @@ class _Growing:
         """Return the job."""
         return Job(
             path=self._path,
-            options=replace(self._options, samples=() if "" in self._lines else tuple(self._lines)),
+            options=replace(self._options, samples=() if "" in self._names else tuple(self._names)),
             carried=self._carried,
             meta=self._meta,
         )
@@ -191,6 +196,8 @@ def _own_options(row: Mapping[str, str], more: list[str], options: Options) -> O
         raise _RowError("has more cells than there are columns")
     if not row["path"]:
         raise _RowError("has no path")
+    if "\0" in row["path"]:
+        raise _RowError("has a path with a NUL byte")
     if row["path"] == STANDARD_INPUT:
         raise _RowError("names standard input, which a cohort cannot read")
     changes: dict[str, object] = {
@@ -220,6 +227,10 @@ def check(options: Options) -> None:
     UsageError, ReferenceDataError
         A value that cannot be, an unknown name, or evidence that is invalid.
     """
+    try:
+        options_text(options)
+    except UnicodeEncodeError as error:
+        raise UsageError("an option is not text in UTF-8", cure="Give names and paths in UTF-8") from error
     if options.assembly != AUTO:
         find_assembly(options.assembly)
     check_options(options)

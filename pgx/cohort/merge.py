@@ -55,7 +55,9 @@ def merge(folders: Sequence[Path], output: Path, page: PageOptions) -> Outcome:
                 joining = other.meta("joining", Joining) or Joining()
                 state.take_over(other, {row.key for row in other.plan()} | set(joining.joined.values()))
         join_blocks(state, jobs, asked=slices[0].join_blocks, arrays_from=ARRAYS_FROM)
-        return finish(state, output, page, kept=len(rows))
+        known = state.known()
+        kept = sum(not known[row.key].failures for row in rows.values())
+        return finish(state, output, page, kept=kept)
 
 
 def _slice_of(state: State, folder: Path) -> Slice:

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from pgx.cohort.beside import Part, PlanCells, flagged_rows, flagged_table, needs_names
 from pgx.cohort.blocks import Joining
 from pgx.cohort.files import Staged
+from pgx.cohort.manifest import place_of
 from pgx.cohort.model import Failure, Known, Slice
 from pgx.cohort.options import PageOptions
 from pgx.cohort.rules import page_limits
@@ -24,7 +25,8 @@ from pgx.cohort.strata import OF_FILES, Dividing, Planned, choose, common_folder
 from pgx.cohort.summary import Overview, summarise
 from pgx.cohort.table import TableWriter, chunked, fact_table, from_bytes, write_failures
 from pgx.cohort.tally import Tally
-from pgx.errors import UsageError
+from pgx.cohort.work import shared_parts
+from pgx.errors import UsageError, printable
 from pgx.render import cohort_html
 
 #: What is written into the folder, beside the state and reports/.
@@ -38,8 +40,8 @@ class Outcome(Struct, frozen=True, kw_only=True):
 
     Attributes
     ----------
-    kept
-        Inputs whose stored result still held.
+    inputs, kept, failed
+        Inputs; pieces of work whose stored result still held; rows of failures.tsv.
     joined
         Sets of inputs that were joined by sample, each a text that names them.
     duplicates
@@ -80,8 +82,9 @@ def finish(state: State, folder: Path, page: PageOptions, *, kept: int = 0) -> O
         inputs=len(plan),
         rows=page_limits().max_table if page.sample_table and not page.min_cell else 0,
     )
+    inputs = len({place_of(row.job.path) for row in plan})
     overview = Overview(
-        inputs=len(plan),
+        inputs=inputs,
         failures=failures,
         joined=tuple(source.path for source in shown if source.is_joined),
         shard=_slice_text(state),
@@ -93,15 +96,15 @@ def finish(state: State, folder: Path, page: PageOptions, *, kept: int = 0) -> O
         staged.path("summary.json").write_text(_pretty(summary), encoding="utf-8")
         staged.path("pgx_mqc.json").write_text(_pretty(cohort_html.multiqc(summary)), encoding="utf-8")
         staged.path("index.html").write_text(cohort_html.page(summary), encoding="utf-8")
+    state.keep_only({row.key for row in plan} | set(joining.joined.values()), shared_parts)
     state.set_meta(finished=True)
-    state.keep_only({row.key for row in plan} | set(joining.joined.values()))
     return Outcome(
-        inputs=len(plan),
+        inputs=inputs,
         kept=kept,
         failed=len(failures),
         samples=tally.samples,
         joined=overview.joined,
-        unasked=joining.unasked,
+        unasked=tuple(joining.unasked),
         duplicated=tally.duplicated,
         duplicates=tuple(dict.fromkeys(item.sample for item in tally.duplicates)),
         alarms=tuple(dict.fromkeys(alarm["code"] for alarm in summary["alarms"])),
@@ -116,12 +119,16 @@ def refuse_foreign(folder: Path) -> None:
     UsageError
         There are some.
     """
+    try:
+        str(folder).encode()
+    except UnicodeEncodeError as error:
+        raise UsageError("is not UTF-8", where=printable(str(folder)), cure="Give another folder") from error
     if State.is_in(folder):
         return
-    found = [name for name in OUTPUTS if (folder / name).exists()]
+    found = [name for name in (*OUTPUTS, "reports") if (folder / name).exists()]
     if found:
         raise UsageError(
-            f"holds a file that is not of a cohort and would be lost ({found[0]})",
+            f"holds what is not of a cohort and would be lost ({found[0]})",
             where=str(folder),
             cure="Give another folder",
         )

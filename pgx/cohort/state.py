@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -107,8 +107,10 @@ class State:
         base.execute("PRAGMA cache_size = -65536")
         base.execute("BEGIN EXCLUSIVE")
         try:
-            known = base.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone()
-            if known is None:
+            tables = {name for (name,) in base.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+            if tables and "meta" not in tables:
+                raise sqlite3.DatabaseError("file is not a database of a cohort")
+            if not tables:
                 for statement in _SCHEMA.split(";"):
                     base.execute(statement)
                 base.execute("INSERT INTO meta VALUES ('version', ?)", (_VERSION,))
@@ -158,6 +160,21 @@ class State:
             text = msgspec.json.encode(value).decode()
             self._run("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, text))
 
+    def check_finished(self) -> None:
+        """Refuse a folder whose tables are older than what is stored, or whose run was broken off.
+
+        Raises
+        ------
+        FormatError
+            Its run is not finished.
+        """
+        if not self.meta("finished", bool):
+            raise FormatError(
+                "its run is not finished",
+                where=str(self.path.parent),
+                cure="Give the command of the run again",
+            )
+
     def set_plan(self, rows: Iterable[PlannedRow], **meta: object) -> None:
         """Replace the plan, and note values by name, in one transaction. The tables are then out of date."""
         self._run("BEGIN")
@@ -173,6 +190,7 @@ class State:
             self.set_meta(**meta, finished=False)
             self._base.execute("COMMIT")
         except sqlite3.Error as error:
+            self._base.rollback()
             raise _named(error, self.path) from error
 
     def plan(self) -> Iterator[PlannedRow]:
@@ -217,14 +235,22 @@ class State:
         )
         base.executemany("INSERT OR IGNORE INTO part VALUES (?, ?)", result.parts.items())
 
-    def keep_only(self, keys: Iterable[str]) -> None:
-        """Take out every result but these: nothing stays of who is no longer part of the cohort."""
+    def keep_only(self, keys: Iterable[str], parts_of: Callable[[bytes], Iterable[str]]) -> None:
+        """Take out every result but these: nothing stays of who is no longer part of the cohort.
+
+        `parts_of` names the shared parts of a stored report; one that nobody shares any more goes too.
+        """
         kept = set(keys)
         gone = [(key,) for (key,) in self._run("SELECT key FROM result") if key not in kept]
+        if not gone:
+            return
         self._run("BEGIN")
         try:
             for table in _OF_RESULTS:
                 self._base.executemany(f"DELETE FROM {table} WHERE key = ?", gone)  # noqa: S608 - as above
+            used = {part for (report,) in self._run("SELECT report FROM sample") for part in parts_of(report)}
+            parts = [(digest,) for (digest,) in self._run("SELECT digest FROM part") if digest not in used]
+            self._base.executemany("DELETE FROM part WHERE digest = ?", parts)
             self._base.execute("COMMIT")
         except sqlite3.Error as error:
             self._base.rollback()

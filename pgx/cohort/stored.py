@@ -15,7 +15,7 @@ from pgx.cohort.model import JOINT, Job, Known
 from pgx.cohort.people import born_of, has_birth_dates, meta_of
 from pgx.cohort.state import PlannedRow, State
 from pgx.cohort.work import decode_run, recipe, shared_parts, unpack
-from pgx.errors import FormatError, SampleError
+from pgx.errors import FormatError, SampleError, printable
 from pgx.render.form import PatientMeta
 from pgx.report import Run, SampleReport, mark_minors
 from pgx.single import Options
@@ -152,6 +152,15 @@ def _of_blocks(
                 yield report_of(stored, options, name, [texts[place] for texts in columns])
 
 
+def _is_text(name: str) -> bool:
+    """Say whether a name can be looked up: what is no UTF-8 is the name of no stored sample."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _check_recipe(source: Source) -> None:
     if recipe(source.job.options) != source.recipe:
         raise FormatError(
@@ -176,16 +185,20 @@ def one_report(folder: Path, sample: str, source_path: str | None = None) -> Sto
     ------
     SampleError
         There is no such sample, or more than one input has it.
+    FormatError
+        It is no folder of a cohort, or its run is not finished.
     """
+    wanted = printable(sample)
     with State(folder, create=False) as state:
-        found = list(reports(state, frozenset({sample}), source_path))
+        state.check_finished()
+        found = list(reports(state, frozenset({sample}), source_path)) if _is_text(sample) else []
     if not found:
         beside = "" if source_path is None else f" from '{source_path}'"
-        raise SampleError(f"no sample '{sample}'{beside}", where=str(folder), cure="See samples.tsv")
+        raise SampleError(f"no sample '{wanted}'{beside}", where=str(folder), cure="See samples.tsv")
     if len(found) > 1:
         paths = list(dict.fromkeys(item.run.input.path for item in found))
         raise SampleError(
-            f"the sample '{sample}' comes {len(found)} times ({', '.join(paths[:_LISTED])})",
+            f"the sample '{wanted}' comes {len(found)} times ({', '.join(paths[:_LISTED])})",
             where=str(folder),
             cure="Name its input with --input"
             if len(paths) > 1

@@ -56,16 +56,15 @@ def summarise(tally: Tally, overview: Overview, *, least: int = 0) -> Object:
     With `least` it is for sharing: counts are shown as `cells` says, and nothing of single samples and files
     is left.
     """
-    whole = _counts(tally, overview, Cells()) | _singles(tally, overview)
     if least < 2:
+        whole = _counts(tally, overview, Cells()) | _singles(tally, overview)
         return whole | {"min_cell": least, "alarms": alarms(whole)}
     shown = _counts(tally, overview, Cells(least).of(tally.samples))
     shown["inputs"] = {"total": shown["inputs"]["total"], "failed": None, "joined": None}
     nothing: Object = {"undetermined": [], "ambiguous": [], "failures": [], "joined": [], "rows": []}
     repeated: Object = {"count": None, "listed": []}
-    return (
-        shown | nothing | {"duplicates": repeated, "min_cell": least, "alarms": shared_alarms(whole, least)}
-    )
+    shown |= nothing | {"duplicates": repeated, "min_cell": least}
+    return shown | {"alarms": shared_alarms(shown)}
 
 
 def _counts(tally: Tally, overview: Overview, cells: Cells) -> Object:
@@ -185,6 +184,7 @@ def _strata(tally: Tally, dividing: Dividing, cells: Cells) -> Object | None:
         sizes[value] += number
     if len(sizes) < 2:
         return None
+    shown = _shown_groups(sizes, cells)
     found = [
         {
             "value": value,
@@ -194,10 +194,21 @@ def _strata(tally: Tally, dividing: Dividing, cells: Cells) -> Object | None:
                 {"rsid": rsid, **_genotypes(_of(counts, value), cells)} for rsid, counts in by_site.items()
             ],
         }
-        for value in sorted(sizes)
-        if sizes[value] >= page_limits().min_group and cells.of(sizes[value]).count(sizes[value]) is not None
+        for value in sorted(shown)
     ]
     return {"column": dividing.name, "values": found, "left_out": len(sizes) > len(found)}
+
+
+def _shown_groups(sizes: Mapping[str, int], cells: Cells) -> set[str]:
+    """Return the groups that are large enough to be shown; what is left out must be a group too.
+
+    Else the total less all others would be what one or two people are.
+    """
+    least = page_limits().min_group
+    by_size = sorted(sizes, key=lambda value: (sizes[value], value))
+    shown = [v for v in by_size if sizes[v] >= least and cells.of(sizes[v]).count(sizes[v]) is not None]
+    left = sum(sizes.values()) - sum(sizes[value] for value in shown)
+    return set(shown[1:] if 0 < left < least else shown)
 
 
 def _of(counts: Mapping[tuple[str, ...], int], value: str) -> Counter[tuple[str, ...]]:

@@ -82,7 +82,7 @@ def fingerprint(path: str) -> str:
     for name in (path, *(path + ending for ending in _INDEXES)):
         try:
             state = Path(name).stat()
-        except OSError:
+        except (OSError, ValueError):
             continue
         found.append(f"{name[len(path) :]} {state.st_size} {state.st_mtime_ns}")
     return "; ".join(found)
@@ -93,7 +93,7 @@ def file_digest(path: str) -> str:
     try:
         with Path(path).open("rb") as handle:
             return hashlib.file_digest(handle, "sha256").hexdigest()
-    except OSError:
+    except (OSError, ValueError):
         return ""
 
 

@@ -99,34 +99,73 @@ def test_few_samples_are_not_joined_unless_it_is_asked_for(tmp_path, run_pgx):
 
 @pytest.fixture
 def plates(tmp_path):
-    """Return a function that writes files of the same 24 names: (name, records at) each."""
+    """Return a function that writes files of the same 24 names, each with one site and a place beside it."""
+    names = [f"{row}{column:02}" for row in "AB" for column in range(1, 13)]
 
-    def write(**places):
-        layout = {"samples": [f"{row}{column:02}" for row in "AB" for column in range(1, 13)]}
-        return [
-            write_vcf(
-                tmp_path / f"{name}.vcf",
-                records=[site(rsid, gt="0/1") for rsid in rsids],
-                neighbours=near,
-                **layout,
-            )
-            for name, (rsids, near) in places.items()
-        ]
+    def write(near=False, beside=True, **places):
+        found = []
+        for name, (rsid, contig) in places.items():
+            records = []
+            if rsid is not None:
+                records = [site(rsid, gt="0/1")]
+                other = {"ref": "A", "alt": "G", "id": "."}
+                if beside and rsid == "rs429358":
+                    records.insert(0, site(rsid, offset=-100, **other))
+                elif beside:
+                    records.append(site(rsid, offset=100, **other))
+            layout = {"samples": names, "neighbours": near, "contig": contig}
+            found.append(write_vcf(tmp_path / f"{name}.vcf", records=records, **layout))
+        return found
 
     return write
 
 
 def test_many_samples_are_joined_where_their_records_lie_apart(plates, tmp_path):
-    blocks = plates(one=(["rs429358"], False), two=(["rs7412"], False))
+    blocks = plates(one=("rs429358", "chr19"), two=("rs7412", "19"))
     outcome = run(blocks, tmp_path / "out")
     assert (outcome.samples, len(outcome.joined)) == (24, 1)
+
+
+@pytest.mark.parametrize("second", [("rs7412", "19"), (None, "chr19")], ids=["other names", "empty"])
+def test_a_file_of_other_people_is_not_joined_for_its_contigs_or_for_having_nothing(second, plates, tmp_path):
+    near = second[0] is not None
+    files = plates(near=near, one=("rs429358", "chr19"), two=second)
+    outcome = run(files, tmp_path / "out", join_blocks=True)
+    assert (outcome.samples, outcome.joined) == (48, ())
+
+
+def test_records_at_one_position_are_no_region(plates, tmp_path):
+    files = plates(beside=False, one=("rs429358", "chr19"), two=("rs7412", "chr19"))
+    outcome = run(files, tmp_path / "out")
+    assert (outcome.samples, outcome.joined, len(outcome.unasked)) == (48, (), 1)
+    assert run(files, tmp_path / "out", join_blocks=True).samples == 24
+
+
+def test_a_row_for_one_block_keeps_both_apart(plates, tmp_path):
+    """Else the sample would lose what the other block says of it."""
+    files = plates(one=("rs429358", "chr19"), two=("rs7412", "chr19"))
+    (tmp_path / "m.tsv").write_text("path\tsample\tbirth_date\none.vcf\tA01\t1950-01-01\n")
+    outcome = run(files, tmp_path / "out", manifest=tmp_path / "m.tsv")
+    assert (outcome.samples, outcome.joined, outcome.duplicated) == (48, (), 24)
+
+
+def test_what_the_manifest_tells_apart_is_not_joined_by_request(two_blocks, tmp_path):
+    rows = ["path\tsample\tbirth_date"]
+    for path, born in zip(two_blocks, ("1950-01-01", "2020-01-01"), strict=True):
+        rows += [f"{path}\tS0\t{born}", f"{path}\tS1\t"]
+    (tmp_path / "m.tsv").write_text("\n".join(rows))
+    outcome = run([], tmp_path / "out", manifest=tmp_path / "m.tsv", join_blocks=True)
+    assert (outcome.samples, outcome.failed, outcome.joined) == (4, 1, ())
+    assert "says different things" in rows_of(tmp_path / "out" / "failures.tsv")[0]["error"]
+    minors = ["minor" in row["flags"] for row in rows_of(tmp_path / "out" / "samples.tsv")]
+    assert minors == [False, False, True, False]
 
 
 def test_plates_with_the_same_names_are_not_joined(plates, tmp_path, monkeypatch):
     """Files of different people have records in between each other's, wherever they have them."""
     from pgx.cohort import blocks
 
-    files = plates(one=(["rs429358"], True), two=(["rs7412"], True))
+    files = plates(near=True, one=("rs429358", "chr19"), two=("rs7412", "chr19"))
     for _ in range(2):
         outcome = run(files, tmp_path / "out")
         assert (outcome.samples, outcome.joined, outcome.duplicated) == (48, (), 24)
@@ -134,7 +173,7 @@ def test_plates_with_the_same_names_are_not_joined(plates, tmp_path, monkeypatch
 
 
 def test_a_manifest_that_tells_samples_apart_keeps_them_apart(plates, tmp_path):
-    plates(one=(["rs429358"], False), two=(["rs7412"], False))
+    plates(one=("rs429358", "chr19"), two=("rs7412", "chr19"))
     for second, joined in (("p2", 0), ("p1", 1)):
         (tmp_path / "m.tsv").write_text(f"path\tpatient\none.vcf\tp1\ntwo.vcf\t{second}\n")
         assert len(run([], tmp_path / "out", manifest=tmp_path / "m.tsv").joined) == joined
@@ -163,7 +202,7 @@ def test_a_block_that_changes_is_joined_anew_or_not_at_all(two_blocks, tmp_path,
     os.utime(two_blocks[1], (5, 5))
     outcome = run(two_blocks, out, join_blocks=True)
     assert (outcome.failed, outcome.joined) == (1, ())
-    assert "changed while the run went on" in rows_of(out / "failures.tsv")[0]["error"]
+    assert "changed since it was read" in rows_of(out / "failures.tsv")[0]["error"]
 
 
 def test_the_same_people_on_two_assemblies_are_no_blocks(tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 
@@ -178,6 +179,10 @@ def test_fail_fast_stops_at_the_first(tmp_path):
     (tmp_path / "b.vcf").write_text("nothing")
     with pytest.raises(InputError, match=r"b\.vcf"):
         run([tmp_path / "a.vcf", tmp_path / "b.vcf"], tmp_path / "out", fail_fast=True)
+    (tmp_path / "m.tsv").write_text("path\tsample\na.vcf\tP00000\na.vcf\tnobody\n")
+    for _ in range(2):  # what was kept counts like what is new
+        with pytest.raises(InputError, match="no sample 'nobody'"):
+            run([], tmp_path / "out", manifest=tmp_path / "m.tsv", fail_fast=True)
 
 
 def test_nothing_found_is_named(tmp_path):
@@ -203,6 +208,29 @@ def test_nothing_of_others_is_written_over(tmp_path, run_pgx):
     assert refused.exit_code == 2
     assert "index.html" in refused.stderr
     assert [path.name for path in (tmp_path / "site").iterdir()] == ["index.html"]
+
+
+def test_a_report_takes_the_place_of_nothing_in_its_folder(tmp_path, run_pgx):
+    write_good(tmp_path / "a.vcf", 0)
+    out = tmp_path / "out"
+    run([tmp_path / "a.vcf"], out)
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    for name in ("cohort.sqlite", "samples.tsv", "index.html"):
+        refused = run_pgx("report", out, "--sample", "P00000", "-f", "json", "-o", out / name)
+        assert refused.exit_code == 2
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+
+
+def test_a_database_of_others_is_not_used(tmp_path):
+    write_good(tmp_path / "a.vcf", 0)
+    (tmp_path / "out").mkdir()
+    with sqlite3.connect(tmp_path / "out" / "cohort.sqlite") as base:
+        base.execute("CREATE TABLE patients (name TEXT)")
+    base.close()
+    before = (tmp_path / "out" / "cohort.sqlite").read_bytes()
+    with pytest.raises(OutputError, match="not a database of a cohort"):
+        run([tmp_path / "a.vcf"], tmp_path / "out")
+    assert (tmp_path / "out" / "cohort.sqlite").read_bytes() == before
 
 
 def test_odd_names_of_files_end_no_cohort(tmp_path, run_pgx):
@@ -250,6 +278,8 @@ def test_tables_that_are_out_of_date_are_refused(tmp_path, monkeypatch):
     assert {name: (tmp_path / "out" / name).read_bytes() for name in TABLES} == before, "no mix of two runs"
     with pytest.raises(FormatError, match="not finished"):
         pgx.read_cohort(tmp_path / "out")
+    with pytest.raises(FormatError, match="not finished"):
+        one_report(tmp_path / "out", "P00000")
     monkeypatch.undo()
     run([tmp_path / "a.vcf", tmp_path / "b.vcf"], tmp_path / "out")
     assert len(pgx.read_cohort(tmp_path / "out")) == 2

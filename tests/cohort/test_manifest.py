@@ -123,6 +123,23 @@ def test_quotes_are_letters_but_around_a_whole_cell(tmp_path, two):
     assert ["minor" in row["flags"] for row in rows] == [False, True]
 
 
+def test_a_sample_stands_in_one_row_whatever_its_options(tmp_path, two):
+    """Else a minor would have a second row without an age."""
+    text = "path\tsample\tage\ntwo.vcf\tA\t3\n./two.vcf\tA\t\ntwo.vcf\t\t40\n"
+    outcome = run(tmp_path, text)
+    assert outcome.failed == 1
+    rows = rows_of(tmp_path / "out" / "samples.tsv")
+    assert [(row["sample"], "minor" in row["flags"]) for row in rows] == [("A", True), ("B", False)]
+
+
+def test_a_path_that_cannot_be(tmp_path, two, run_pgx):
+    assert run(tmp_path, "path\na\0b.vcf\ntwo.vcf\n").failed == 1
+    refused = run_pgx("cohort", two, "-o", tmp_path / "new", "--indication", "\udcff")
+    assert refused.exit_code == 2
+    assert refused.stderr.count("\n") == 1
+    assert run_pgx("report", tmp_path / "out", "--sample", "\udcff").exit_code == 3
+
+
 def test_standard_input_is_no_input_of_a_cohort(tmp_path, two):
     assert run(tmp_path, "path\n-\n", inputs=["-", two]).failed == 2
 
