@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -21,21 +19,28 @@ from pgx.cli.form import (
     make_form,
     with_handout,
 )
+from pgx.cli.result import (
+    PERSON,
+    AbsentSites,
+    AbsentSitesOption,
+    AssemblyOption,
+    CallableOption,
+    ErrorRateOption,
+    EvidenceOption,
+    IndicationOption,
+    KeepFilteredOption,
+    MinDpOption,
+    MinGqOption,
+    MinProbabilityOption,
+    PopulationOption,
+    RevealMinorOption,
+)
 from pgx.errors import UsageError
 
 if TYPE_CHECKING:
     from pgx.report import SampleReport
 
 _INDETERMINATE_UNDER_STRICT = 6
-_RESULT = "Options that change the result"
-_PERSON = "Who it is for"
-
-
-class AbsentSites(StrEnum):
-    """What a site without a record counts as."""
-
-    UNKNOWN = "unknown"
-    REFERENCE = "reference"
 
 
 def annotate(
@@ -49,66 +54,25 @@ def annotate(
     output: OutputOption = "-",
     strict: Annotated[bool, typer.Option(help="Exit 6 if a status is indeterminate.")] = False,
     digest: Annotated[bool, typer.Option(help="Record a SHA-256 of the whole input.")] = False,
-    assembly: Annotated[
-        str, typer.Option(help="auto, GRCh37, GRCh38, NCBI36 or T2T-CHM13.", rich_help_panel=_RESULT)
-    ] = "auto",
-    absent_sites: Annotated[
-        AbsentSites,
-        typer.Option(help="What a site without a record counts as.", rich_help_panel=_RESULT),
-    ] = AbsentSites.UNKNOWN,
-    callable_bed: Annotated[
-        Path | None,
-        typer.Option(
-            "--callable",
-            metavar="BED",
-            help="Regions in which a site without a record counts as reference.",
-            rich_help_panel=_RESULT,
-        ),
-    ] = None,
-    keep_filtered: Annotated[
-        bool,
-        typer.Option("--keep-filtered", help="Use records that failed a filter.", rich_help_panel=_RESULT),
-    ] = False,
-    min_gq: Annotated[
-        float, typer.Option(help="Do not use a site below this genotype quality.", rich_help_panel=_RESULT)
-    ] = 0,
-    min_dp: Annotated[
-        int, typer.Option(help="Do not use a site with fewer reads.", rich_help_panel=_RESULT)
-    ] = 0,
-    min_probability: Annotated[
-        float | None,
-        typer.Option(
-            help="From when an answer counts as determined. [default: 0.99]", rich_help_panel=_RESULT
-        ),
-    ] = None,
-    population: Annotated[
-        str | None,
-        typer.Option(help="Whose haplotype frequencies, or flat. [default: global]", rich_help_panel=_RESULT),
-    ] = None,
-    genotype_error_rate: Annotated[
-        float | None,
-        typer.Option(
-            help="Error of one allele where no quality is stated. [default: 5e-5]", rich_help_panel=_RESULT
-        ),
-    ] = None,
-    evidence: Annotated[
-        list[Path] | None,
-        typer.Option(metavar="DIR", help="A folder with further evidence.", rich_help_panel=_RESULT),
-    ] = None,
-    indication: Annotated[
-        str | None, typer.Option(help="What the drug is for, e.g. stroke.", rich_help_panel=_PERSON)
-    ] = None,
+    assembly: AssemblyOption = "auto",
+    absent_sites: AbsentSitesOption = AbsentSites.UNKNOWN,
+    callable_bed: CallableOption = None,
+    keep_filtered: KeepFilteredOption = False,
+    min_gq: MinGqOption = 0,
+    min_dp: MinDpOption = 0,
+    min_probability: MinProbabilityOption = None,
+    population: PopulationOption = None,
+    genotype_error_rate: ErrorRateOption = None,
+    evidence: EvidenceOption = None,
+    indication: IndicationOption = None,
     taking: Annotated[
-        str, typer.Option(metavar="NAMES", help="Medicines, comma-separated.", rich_help_panel=_PERSON)
+        str, typer.Option(metavar="NAMES", help="Medicines, comma-separated.", rich_help_panel=PERSON)
     ] = "",
     history: Annotated[
-        str, typer.Option(metavar="NAMES", help="Illnesses, comma-separated.", rich_help_panel=_PERSON)
+        str, typer.Option(metavar="NAMES", help="Illnesses, comma-separated.", rich_help_panel=PERSON)
     ] = "",
-    age: Annotated[float | None, typer.Option(help="In years.", rich_help_panel=_PERSON)] = None,
-    reveal_minor: Annotated[
-        bool,
-        typer.Option("--reveal-minor", help="Show a minor's result all the same.", rich_help_panel=_PERSON),
-    ] = False,
+    age: Annotated[float | None, typer.Option(help="In years.", rich_help_panel=PERSON)] = None,
+    reveal_minor: RevealMinorOption = False,
     report_meta: MetaOption = None,
     sealed: SealedOption = False,
     full: FullOption = False,

@@ -8,14 +8,27 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pgx.cli.annotate import AbsentSites
+from pgx.cli.result import (
+    AbsentSites,
+    AbsentSitesOption,
+    AssemblyOption,
+    CallableOption,
+    ErrorRateOption,
+    EvidenceOption,
+    IndicationOption,
+    KeepFilteredOption,
+    MinDpOption,
+    MinGqOption,
+    MinProbabilityOption,
+    PopulationOption,
+    RevealMinorOption,
+)
 from pgx.errors import UsageError, printable
 
 if TYPE_CHECKING:
     from pgx.cohort import Outcome, PageOptions
 
 _SOME_FAILED = 5
-_RESULT = "Options that change the result"
 _WHERE = "Where it runs"
 _PAGE = "What it shows"
 _LISTED = 10
@@ -41,7 +54,10 @@ OutputFolder = Annotated[Path, typer.Option("-o", "--output", metavar="DIR", hel
 ByOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--by", metavar="COLUMN", help="Divide the page by this manifest column.", rich_help_panel=_PAGE
+        "--by",
+        metavar="COLUMN",
+        help="Divide the page by a manifest column, or by population, assembly, folder ...",
+        rich_help_panel=_PAGE,
     ),
 ]
 SampleTableOption = Annotated[
@@ -104,22 +120,18 @@ def cohort(
     by: ByOption = None,
     sample_table: SampleTableOption = False,
     min_cell: MinCellOption = 0,
-    assembly: Annotated[str, typer.Option(help="auto, GRCh37 ...", rich_help_panel=_RESULT)] = "auto",
-    absent_sites: Annotated[
-        AbsentSites, typer.Option(help="What a site without a record counts as.", rich_help_panel=_RESULT)
-    ] = AbsentSites.UNKNOWN,
-    callable_bed: Annotated[
-        Path | None, typer.Option("--callable", metavar="BED", rich_help_panel=_RESULT)
-    ] = None,
-    keep_filtered: Annotated[bool, typer.Option("--keep-filtered", rich_help_panel=_RESULT)] = False,
-    min_gq: Annotated[float, typer.Option(rich_help_panel=_RESULT)] = 0,
-    min_dp: Annotated[int, typer.Option(rich_help_panel=_RESULT)] = 0,
-    min_probability: Annotated[float | None, typer.Option(rich_help_panel=_RESULT)] = None,
-    population: Annotated[str | None, typer.Option(rich_help_panel=_RESULT)] = None,
-    genotype_error_rate: Annotated[float | None, typer.Option(rich_help_panel=_RESULT)] = None,
-    evidence: Annotated[list[Path] | None, typer.Option(metavar="DIR", rich_help_panel=_RESULT)] = None,
-    indication: Annotated[str | None, typer.Option(rich_help_panel=_RESULT)] = None,
-    reveal_minor: Annotated[bool, typer.Option("--reveal-minor", rich_help_panel=_RESULT)] = False,
+    assembly: AssemblyOption = "auto",
+    absent_sites: AbsentSitesOption = AbsentSites.UNKNOWN,
+    callable_bed: CallableOption = None,
+    keep_filtered: KeepFilteredOption = False,
+    min_gq: MinGqOption = 0,
+    min_dp: MinDpOption = 0,
+    min_probability: MinProbabilityOption = None,
+    population: PopulationOption = None,
+    genotype_error_rate: ErrorRateOption = None,
+    evidence: EvidenceOption = None,
+    indication: IndicationOption = None,
+    reveal_minor: RevealMinorOption = False,
 ) -> None:
     """Annotate many inputs, lose none, and say what the cohort looks like.
 

@@ -44,7 +44,7 @@ def page(summary: Object) -> str:
             style_hash=style_hash,
             script_hash=script_hash if with_script else "",
             number=_number,
-            least=_least,
+            least=_sum_text,
             percent=_percent,
             exact=percent,
             interval=_interval,
@@ -79,10 +79,10 @@ def _number(count: int | None) -> str:
     return f"{count:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
 
 
-def _least(found: Object) -> str:
+def _sum_text(found: Object) -> str:
     """Return a sum as text; where hidden counts are missing in it, it says so."""
     text = _number(found["count"])
-    return wording().say("cohort", "about", count=text) if found["is_least"] else text
+    return wording().say("cohort", "about", count=text) if found["has_hidden"] else text
 
 
 def _percent(share: float | None) -> str:
@@ -95,7 +95,7 @@ def _interval(row: Object) -> str:
 
 def _sum(counts: Sequence[int | None]) -> Object:
     """Return a sum of counts, and whether hidden ones are missing in it."""
-    return {"count": sum(count or 0 for count in counts), "is_least": None in counts}
+    return {"count": sum(count or 0 for count in counts), "has_hidden": None in counts}
 
 
 def _carriers(statuses: Sequence[Object]) -> Object:
@@ -103,7 +103,7 @@ def _carriers(statuses: Sequence[Object]) -> Object:
     counts = {row["name"]: row["count"] for row in statuses}
     carriers = _sum([counts.get(name, 0) for name in ("heterozygous", "homozygous", "carrier")])
     known = _sum([carriers["count"], counts.get("non-carrier", 0)])
-    whole = known["count"] if not (carriers["is_least"] or known["is_least"]) else 0
+    whole = known["count"] if not (carriers["has_hidden"] or known["has_hidden"]) else 0
     return {**carriers, "share": carriers["count"] / whole if whole else None}
 
 
@@ -111,7 +111,7 @@ def _headline(summary: Object) -> Object:
     """Return the numbers at the head of the page."""
     determined = _sum([row["count"] for row in summary["diplotypes"]])
     samples = summary["samples"]
-    share = determined["count"] / samples if samples and not determined["is_least"] else None
+    share = determined["count"] / samples if samples and not determined["has_hidden"] else None
     return {
         "determined": determined,
         "share": None if share is None else min(1.0, share),
