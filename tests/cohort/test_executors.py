@@ -11,7 +11,7 @@ from concurrent.futures import Future
 import pytest
 
 from cohort import deadly
-from cohort.conftest import FILES, assert_same_tables
+from cohort.conftest import FILES, assert_same_tables, command
 from pgx.cohort import CohortOptions, plan_inputs, run_cohort
 from pgx.cohort.state import State
 from pgx.errors import InputError
@@ -232,3 +232,23 @@ def run_python(repository):
         subprocess.run([sys.executable, "-c", code], check=True, env=environment, timeout=60)
 
     return run
+
+
+def test_a_scheduler_that_runs_already_is_used_and_left_running(many, unbroken, tmp_path, repository):
+    distributed = pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
+    with distributed.LocalCluster(
+        n_workers=2,
+        threads_per_worker=1,
+        dashboard_address="127.0.0.1:0",
+        scheduler_kwargs={"dashboard": False},
+    ) as cluster:
+        address = cluster.scheduler_address
+        started = command(repository, "cohort", many[0], "-o", tmp_path, "--scheduler", address)
+        _, errors = started.communicate(timeout=120)
+        assert started.returncode == 5, errors
+        assert b"Traceback" not in errors
+        done = cluster.scheduler.transition_counter
+        assert done > 0, "the work was done elsewhere"
+        with distributed.Client(address, set_as_default=False) as client:
+            assert len(client.nthreads()) == 2
+    assert_same_tables(unbroken, tmp_path)
