@@ -9,14 +9,13 @@ from msgspec import Struct
 
 from pgx.cohort import arrow
 from pgx.cohort.model import Job
-from pgx.cohort.people import EVERYBODY, born_of, has_birth_dates
+from pgx.cohort.people import EVERYBODY, MINOR, born_of, has_birth_dates, is_flagged_minor
 from pgx.cohort.stored import Source
 from pgx.cohort.strata import POPULATION, column_of, plan_cells
 from pgx.render.tsv import COLUMNS, safe_cell
 from pgx.report import is_minor
 
 _FLAGS = COLUMNS.index("flags")
-_MINOR = "minor"
 
 
 class Part(Struct, frozen=True, kw_only=True):
@@ -81,6 +80,6 @@ def flagged_table(table: pa.Table, part: Part) -> pa.Table:
 
 def _flagged(source: Source, name: str, flags: str) -> str:
     born = born_of(source.job, name)
-    if born is None or not is_minor(born, created=source.created) or _MINOR in flags.split(";"):
+    if born is None or is_flagged_minor(flags) or not is_minor(born, created=source.created):
         return flags
-    return f"{_MINOR};{flags}" if flags else _MINOR
+    return f"{MINOR};{flags}" if flags else MINOR

@@ -35,7 +35,6 @@ from pgx.cohort.posterior import (
 from pgx.cohort.settle import settle
 from pgx.cohort.siteread import Floats, SiteArrays, columns_of, compact, first_of, joined_codes, read_arrays
 from pgx.cohort.table import FACTS, fact_table, fact_type, facts_of, to_bytes
-from pgx.errors import FormatError
 from pgx.observe import EvidenceKind, observe
 from pgx.render.tsv import safe_cell
 from pgx.report import Run, SampleReport
@@ -284,10 +283,7 @@ def report_of(
 ) -> tuple[Run, SampleReport]:
     """Make the report of one sample from its columns, record by record.
 
-    Raises
-    ------
-    FormatError
-        The evidence or reference data is another one than when the cohort was run.
+    It is that of the run only where all that the run was made with is the same (`work.recipe`).
     """
     # Twice: what a record says of all its samples together must not be taken for this one's.
     records = tuple(
@@ -296,10 +292,4 @@ def report_of(
     )
     content = replace(stored.content, samples=(name, ""), records=records)
     ready = prepare(content, replace(options, samples=(), digest=False))
-    if ready.run.reference != stored.run.reference or ready.run.tool != stored.run.tool:
-        raise FormatError(
-            "was made with other reference data or another version of pgx",
-            where=stored.run.input.path,
-            cure="Run pgx cohort again",
-        )
     return stored.run, ready.report(0, name)

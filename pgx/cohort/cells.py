@@ -2,8 +2,8 @@
 
 A page for sharing hides every count below N, zero too, and rounds all others to multiples of N; shares,
 intervals and tests are made from the rounded counts. Hiding alone would not do: totals, other tables and
-strata would give hidden counts away by subtraction. Of a group of fewer than 4 N samples nothing is shown:
-so few counts leave too little room.
+strata would give hidden counts away by subtraction. Of a group of few times N samples nothing is shown: so
+few counts leave too little room.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from typing import Any
 
 from msgspec import Struct
 
+from pgx.cohort.rules import least_group
 from pgx.cohort.statistics import hardy_weinberg, wilson
 
 Object = dict[str, Any]
-_LEAST_TIMES = 4
 
 
 def rounded(value: float) -> float:
@@ -41,7 +41,7 @@ class Cells(Struct, frozen=True):
 
     def of(self, samples: int) -> Cells:
         """Return how counts of a group of so many samples are shown."""
-        return Cells(self.least, nothing=samples < _LEAST_TIMES * self.least)
+        return Cells(self.least, nothing=samples < least_group(self.least))
 
     def count(self, number: int) -> int | None:
         """Return a count as it is shown; None where it is hidden. Zero is a small count like any."""

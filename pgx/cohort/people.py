@@ -10,6 +10,13 @@ from pgx.render.form import PatientMeta
 
 #: Stands for every sample of an input in what a manifest says.
 EVERYBODY = ""
+#: The flag of a minor.
+MINOR = "minor"
+
+
+def is_flagged_minor(flags: str | None) -> bool:
+    """Say whether the flags of a sample, joined by ";", have the one of a minor."""
+    return MINOR in (flags or "").split(";")
 
 
 def meta_of(job: Job, sample: str) -> PatientMeta | None:

@@ -110,6 +110,7 @@ def _in_folder(folder: str) -> Iterator[str | Failure]:
             folders.clear()
             continue
         been.add(real)
+        folders.sort()  # which of two links leads to a folder must not depend on the file system
         paths = (str(Path(where) / name) for name in files if not name.startswith("."))
         found += (path for path in paths if path.lower().endswith(ENDINGS) and exists(path, file=True))
     yield from map(_storable, sorted(found))

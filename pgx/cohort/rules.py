@@ -26,6 +26,7 @@ class Page(Facts, frozen=True, kw_only=True):
     max_strata: int
     max_by: int
     min_group: int
+    shared_group_times: int
     max_listed: int
     max_table: int
     depth_bins: tuple[float, ...]
@@ -59,6 +60,11 @@ def alarm_limits() -> Alarms:
 def page_limits() -> Page:
     """Return what fits on the page."""
     return _file().page
+
+
+def least_group(least: int) -> int:
+    """Return how many samples a group must have on a shared page that hides counts below `least`."""
+    return page_limits().shared_group_times * least
 
 
 def least_to_join() -> int:

@@ -18,7 +18,6 @@ from pgx.cohort.work import decode_run, recipe, shared_parts, unpack
 from pgx.errors import FormatError, SampleError, printable
 from pgx.render.form import PatientMeta
 from pgx.report import Run, SampleReport, mark_minors
-from pgx.single import Options
 
 _LISTED = 5
 
@@ -62,6 +61,7 @@ def sources(state: State, plan: Sequence[PlannedRow], known: Mapping[str, Known]
     by_key: defaultdict[str, list[Job]] = defaultdict(list)
     for planned in plan:
         by_key[joined.get(planned.key, planned.key)].append(planned.job)
+    keys = set(joined.values())
     for key, jobs in by_key.items():
         result = known.get(key)
         if result is not None and result.failure is None and result.samples:
@@ -69,7 +69,7 @@ def sources(state: State, plan: Sequence[PlannedRow], known: Mapping[str, Known]
                 key=key,
                 path=result.path,
                 job=_together(jobs),
-                is_joined=key in joined.values(),
+                is_joined=key in keys,
                 recipe=result.recipe,
                 created=run_of(state, key).created if any(map(has_birth_dates, jobs)) else "",
             )
@@ -134,22 +134,12 @@ def _of_blocks(
     from pgx.cohort.biobank import StoredInput, report_of, unpack_texts  # noqa: PLC0415
 
     stored = msgspec.json.decode(data, type=StoredInput)
-    parameters = stored.run.parameters
-    options = Options(
-        **{
-            name: getattr(parameters, name)
-            for name in Options.__struct_fields__
-            if name in parameters.__struct_fields__ and name != "evidence"
-        },
-        callable_bed=Path(parameters.callable) if parameters.callable else None,
-        evidence=tuple(Path(item) for item in parameters.evidence),
-    )
     for block in state.blocks(source.key, "texts"):
         names, *columns = unpack_texts(block)
         for place, name in enumerate(names):
             if wanted is None or name in wanted:
                 _check_recipe(source)
-                yield report_of(stored, options, name, [texts[place] for texts in columns])
+                yield report_of(stored, source.job.options, name, [texts[place] for texts in columns])
 
 
 def _is_text(name: str) -> bool:

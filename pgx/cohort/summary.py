@@ -18,7 +18,7 @@ from pgx.cohort.alarms import alarms, shared_alarms
 from pgx.cohort.cells import Cells, Object, flat, parts, rounded
 from pgx.cohort.expected import Expected, expected_of
 from pgx.cohort.model import Failure
-from pgx.cohort.rules import page_limits
+from pgx.cohort.rules import least_group, page_limits
 from pgx.cohort.strata import ASSEMBLY, POPULATION, Dividing
 from pgx.cohort.tally import Tally, bin_edges
 from pgx.errors import printable
@@ -58,12 +58,12 @@ def summarise(tally: Tally, overview: Overview, *, least: int = 0) -> Object:
     """
     if least < 2:
         whole = _counts(tally, overview, Cells()) | _singles(tally, overview)
-        return whole | {"min_cell": least, "alarms": alarms(whole)}
+        return whole | {"min_cell": 0, "min_group": page_limits().min_group, "alarms": alarms(whole)}
     shown = _counts(tally, overview, Cells(least).of(tally.samples))
     shown["inputs"] = {"total": shown["inputs"]["total"], "failed": None, "joined": None}
     nothing: Object = {"undetermined": [], "ambiguous": [], "failures": [], "joined": [], "rows": []}
     repeated: Object = {"count": None, "listed": []}
-    shown |= nothing | {"duplicates": repeated, "min_cell": least}
+    shown |= nothing | {"duplicates": repeated, "min_cell": least, "min_group": least_group(least)}
     return shown | {"alarms": shared_alarms(shown)}
 
 

@@ -12,6 +12,7 @@ import pyarrow as pa
 from msgspec import Struct
 
 from pgx.cohort import arrow
+from pgx.cohort.people import MINOR, is_flagged_minor
 from pgx.cohort.rules import page_limits
 from pgx.cohort.siteread import compact, first_of
 from pgx.cohort.strata import POPULATION, Dividing
@@ -27,7 +28,6 @@ _SHOWN = (
 )  # fmt: skip
 _OPEN = ("sample", "input", "best", "diplotype_probability", "e4_status", "reasons", "state_1", "state_2")
 _AMBIGUOUS = "ambiguous-phase"
-_MINOR = "minor"
 _NUMBERS = ("depth_1", "depth_2", "quality_1", "quality_2", "diplotype_probability")
 _KINDS: dict[pa.DataType, type[np.generic]] = {pa.float64(): np.float64, pa.int32(): np.int32}
 
@@ -60,15 +60,11 @@ class Duplicate(Struct, frozen=True, kw_only=True):
     same_genotypes: bool | None
 
 
-def _is_minor(flags: str | None) -> bool:
-    return _MINOR in (flags or "").split(";")
-
-
 def _without_minor(row: dict[str, object]) -> dict[str, object]:
     """Return a row of the page's sample table; of a minor only the name, the input and the flag."""
-    if not _is_minor(str(row["flags"] or "")):
+    if not is_flagged_minor(str(row["flags"] or "")):
         return row
-    kept = {"sample": row["sample"], "input": row["input"], "flags": _MINOR}
+    kept = {"sample": row["sample"], "input": row["input"], "flags": MINOR}
     return {name: kept.get(name) for name in row}
 
 
@@ -144,14 +140,14 @@ class Tally:
         for row in np.flatnonzero(rows).tolist():
             if len(found) >= page_limits().max_listed:
                 return
-            if not _is_minor(table.column("flags")[row].as_py()):
+            if not is_flagged_minor(table.column("flags")[row].as_py()):
                 found.append(_open({name: table.column(name)[row].as_py() for name in _OPEN}))
 
     def _note_names(self, seen: dict[str, tuple[str, str | None]], table: pa.Table) -> None:
         columns = [table.column(name).to_pylist() for name in ("sample", "input", "flags", *rsids())]
         for name, source, flags, *genotypes in zip(*columns, strict=True):
             before = seen.get(name)
-            own = None if _is_minor(flags) else " ".join(genotypes)
+            own = None if is_flagged_minor(flags) else " ".join(genotypes)
             if before is None:
                 seen[name] = source, own
                 continue

@@ -255,7 +255,9 @@ def test_folders_are_searched_through_links(tmp_path):
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "link").symlink_to(tmp_path / "real")
     (tmp_path / "real" / "circle").symlink_to(tmp_path / "in")
+    (tmp_path / "in" / "another").symlink_to(tmp_path / "real")  # made later, but first by name
     assert run([tmp_path / "in"], tmp_path / "out").samples == 1
+    assert rows_of(tmp_path / "out" / "samples.tsv")[0]["input"] == str(tmp_path / "in" / "another" / "a.vcf")
 
 
 def test_tables_that_are_out_of_date_are_refused(tmp_path, monkeypatch):
