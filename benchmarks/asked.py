@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from simulate import phred
 
 from pgx.calling import CallOptions, E4Status, call
+from pgx.genome.sites import definitions
 from pgx.observe import EvidenceKind, GenotypeEvidence, Observation, SiteState
-from pgx.sites import definitions
-from pgx.thresholds import threshold
+from pgx.reference import threshold
 
 Phred = tuple[int, int, int] | None
 _HARD_STATUS = {0: E4Status.NON_CARRIER, 1: E4Status.HETEROZYGOUS, 2: E4Status.HOMOZYGOUS}

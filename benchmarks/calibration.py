@@ -21,7 +21,7 @@ from asked import Asker, hard_call, phred_pair
 from score import NAMES, Reliability, Scored, Tally, names_of, score, tally
 from simulate import Conditions, Ints, draw_people, draw_reads, people_of
 
-from pgx.sites import counted_haplotype
+from pgx.genome.sites import counted_haplotype
 
 SEED = 20261123
 THRESHOLD = 0.99

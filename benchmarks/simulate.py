@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pgx.calling import haplotype_frequencies
-from pgx.sites import haplotypes, letters
+from pgx.genome.sites import haplotypes, letters
 
 Ints = NDArray[np.int64]
 _MOST_PHRED = 255
@@ -37,7 +37,7 @@ class Conditions:
 
 
 def draw_people(dice: np.random.Generator, population: str, size: int) -> Ints:
-    """Return two haplotypes a person, as indices into `pgx.sites.haplotypes`, lower first."""
+    """Return two haplotypes a person, as indices into `pgx.genome.sites.haplotypes`, lower first."""
     frequencies = np.array(haplotype_frequencies(population))
     pairs = dice.choice(len(frequencies), size=(size, 2), p=frequencies / frequencies.sum())
     return np.sort(pairs, axis=1)

@@ -11,11 +11,13 @@ from typing import Literal
 from msgspec import Struct
 
 from pgx import evidence, provenance, reference
-from pgx.builds import AUTO, AssemblyDecision, decide, header_evidence
 from pgx.calling import CallOptions, E4Status, call, default_population, haplotype_frequencies
 from pgx.errors import FormatError, SampleError, UsageError
 from pgx.evidence import ContextReport, EvidenceBase, PatientContext, Response, Subject
+from pgx.genome.assemblies import AUTO, AssemblyDecision, decide, header_evidence
+from pgx.genome.sites import sites_on
 from pgx.observe import Finding, ObserveOptions, ReadContext, SitePile, observe, pile_up, record_evidence
+from pgx.reference import threshold
 from pgx.report import (
     SCHEMA_VERSION,
     AssemblyClue,
@@ -29,8 +31,6 @@ from pgx.report import (
     appendix,
     assemble,
 )
-from pgx.sites import sites_on
-from pgx.thresholds import threshold
 from pgx.vcf import VcfContent, callable_sites, read_sites
 
 

@@ -17,6 +17,7 @@ from pgx.calling import (
 )
 from pgx.calling.likelihood import dosage_probabilities, genotype_likelihood
 from pgx.errors import UsageError
+from pgx.genome.sites import haplotypes
 from pgx.observe import (
     EvidenceKind,
     GenotypeEvidence,
@@ -25,7 +26,6 @@ from pgx.observe import (
     PhaseSource,
     SiteState,
 )
-from pgx.sites import haplotypes
 
 SITES = (("rs429358", 44908684), ("rs7412", 44908822))
 FLAT = (1 / 3, 1 / 3, 1 / 3)

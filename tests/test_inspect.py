@@ -12,7 +12,7 @@ import subprocess
 import pytest
 from vcf_builder import block, site, vcf_text, write_vcf
 
-from pgx.builds import EvidenceKind
+from pgx.genome.assemblies import EvidenceKind
 from pgx.inspect import inspect
 from pgx.observe import DETERMINED_STATES, SiteState
 from pgx.wording import wording

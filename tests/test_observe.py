@@ -6,7 +6,8 @@ import itertools
 
 import pytest
 
-from pgx.builds import find_assembly
+from pgx.genome.assemblies import find_assembly
+from pgx.genome.sites import sites_on
 from pgx.observe import EvidenceKind, ObserveOptions, ReadContext, SiteRecord, observe, pile_up
 from pgx.observe.genotype import GenotypeTextError, number, numbers, read_genotype
 from pgx.observe.letters import Other, letters_of, variant_keys
@@ -18,7 +19,6 @@ from pgx.observe.quality import (
     is_imputed,
     stated_quality,
 )
-from pgx.sites import sites_on
 
 SITE = sites_on(find_assembly("GRCh38"))[0]
 

@@ -8,14 +8,14 @@ import tomllib
 import pytest
 
 from pgx import reference
-from pgx.builds import assemblies
 from pgx.calling import FLAT, E4Status, Reason, haplotype_frequencies, populations
 from pgx.calling.model import PhaseState
 from pgx.errors import ReferenceDataError
+from pgx.genome.assemblies import assemblies
+from pgx.genome.sites import definitions, haplotypes, sites_on
 from pgx.observe import EvidenceKind, SiteState
+from pgx.reference import _ThresholdFile
 from pgx.report.assemble import severities
-from pgx.sites import definitions, haplotypes, sites_on
-from pgx.thresholds import _ThresholdFile
 from pgx.wording import percent, wording
 
 

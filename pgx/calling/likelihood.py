@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
+from pgx.genome.sites import letters
 from pgx.observe import EvidenceKind, GenotypeEvidence
-from pgx.sites import letters
-from pgx.thresholds import threshold
+from pgx.reference import threshold
 
 Likelihood = tuple[float, float, float]
 UNINFORMATIVE: Likelihood = (1.0, 1.0, 1.0)

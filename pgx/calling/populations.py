@@ -7,8 +7,8 @@ from itertools import combinations_with_replacement
 from typing import Literal
 
 from pgx.errors import UsageError
+from pgx.genome.sites import Haplotype, haplotypes, letters
 from pgx.reference import Facts, Provenance, load
-from pgx.sites import Haplotype, haplotypes, letters
 
 FLAT = "flat"
 Diplotype = tuple[Haplotype, Haplotype]
@@ -74,7 +74,7 @@ def population_name(asked: str | None) -> str:
 
 @functools.cache
 def haplotype_frequencies(population: str) -> tuple[float, ...]:
-    """Return the frequencies of the haplotypes in the order of `pgx.sites.haplotypes`.
+    """Return the frequencies of the haplotypes in the order of `pgx.genome.sites.haplotypes`.
 
     Raises
     ------

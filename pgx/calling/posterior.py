@@ -15,9 +15,9 @@ from pgx.calling.populations import (
     diplotypes,
     genotype_prior,
 )
+from pgx.genome.sites import counted_haplotype, rare_haplotypes
 from pgx.observe import EvidenceKind, GenotypeEvidence, Observation, PhaseSource
-from pgx.sites import counted_haplotype, rare_haplotypes
-from pgx.thresholds import threshold
+from pgx.reference import threshold
 
 
 class PhaseEvidence(Struct, frozen=True, kw_only=True):

@@ -15,13 +15,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pgx.builds import contig_names
 from pgx.cohort.model import JOINT, Failure, Job, Known, Result, text_digest
 from pgx.cohort.people import EVERYBODY, meta_of
 from pgx.cohort.rules import least_to_join
 from pgx.cohort.state import State
 from pgx.cohort.work import failure_by, fingerprint, recipe, result_of_content
 from pgx.errors import FormatError
+from pgx.genome.assemblies import contig_names
 from pgx.vcf import VcfContent, extents, read_sites
 
 _AT_ONCE = 200  # small results that are stored together

@@ -8,13 +8,13 @@ from msgspec import Struct
 
 from pgx.calling import diplotype_prior, haplotype_frequencies, population_name, populations
 from pgx.calling.populations import diplotypes
-from pgx.sites import haplotypes
+from pgx.genome.sites import haplotypes
 
 MIXED = "mixed"
 
 
 class Expected(Struct, frozen=True, kw_only=True):
-    """Expected shares, in the order of `pgx.calling.populations.diplotypes` and `pgx.sites.haplotypes`.
+    """Expected shares, in the order of `diplotypes()` and `haplotypes()`.
 
     Attributes
     ----------

@@ -16,9 +16,9 @@ from pathlib import Path
 import msgspec
 from msgspec.structs import replace
 
-from pgx.builds import AUTO, find_assembly
 from pgx.cohort.model import Failure, Job, options_text
 from pgx.errors import NotFoundError, PgxError, UsageError
+from pgx.genome.assemblies import AUTO, find_assembly
 from pgx.render.form import PatientMeta
 from pgx.render.tsv import COLUMNS
 from pgx.single import Options, check_options

@@ -17,8 +17,8 @@ from msgspec.structs import replace
 from pgx.calling import E4_COPIES, FLAT, CallOptions, E4Status, diplotype_prior, populations
 from pgx.calling.populations import copies_at, diplotype_name, diplotypes, genotype_prior
 from pgx.calling.posterior import PhaseEvidence, has_rare
-from pgx.sites import counted_haplotype
-from pgx.thresholds import threshold
+from pgx.genome.sites import counted_haplotype
+from pgx.reference import threshold
 
 Floats = npt.NDArray[np.float64]
 Whole = npt.NDArray[np.int64]

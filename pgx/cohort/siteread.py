@@ -16,11 +16,11 @@ from msgspec import Struct
 
 from pgx.cohort import arrow
 from pgx.cohort.fields import Fields, between, edges_of
+from pgx.genome.sites import letters
 from pgx.observe import ObserveOptions, SitePile, SiteRecord
 from pgx.observe.letters import Letter, Other, letters_of
 from pgx.observe.quality import is_from_imputation
-from pgx.sites import letters
-from pgx.thresholds import threshold
+from pgx.reference import threshold
 from pgx.vcf import Columns
 
 Floats = npt.NDArray[np.float64]

@@ -22,8 +22,8 @@ from pgx.cohort.rules import least_group, page_limits
 from pgx.cohort.strata import ASSEMBLY, POPULATION, Dividing
 from pgx.cohort.tally import Tally, bin_edges
 from pgx.errors import printable
+from pgx.genome.sites import haplotypes, letters, rsids
 from pgx.observe import DETERMINED_STATES, SiteState
-from pgx.sites import haplotypes, letters, rsids
 
 SCHEMA_VERSION = "1.0"
 _STATES = dict(zip(rsids(), ("state_1", "state_2"), strict=True))

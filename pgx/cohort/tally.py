@@ -16,7 +16,7 @@ from pgx.cohort.people import MINOR, is_flagged_minor
 from pgx.cohort.rules import page_limits
 from pgx.cohort.siteread import compact, first_of
 from pgx.cohort.strata import POPULATION, Dividing
-from pgx.sites import rsids
+from pgx.genome.sites import rsids
 
 #: What a sample is counted by, before the columns that divide the cohort.
 PROFILE = (

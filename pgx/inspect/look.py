@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pgx.builds import (
+from pgx.errors import AssemblyError, SampleError, printable
+from pgx.genome.assemblies import (
     AUTO,
     Assembly,
     AssemblyDecision,
@@ -13,7 +14,7 @@ from pgx.builds import (
     decide,
     header_evidence,
 )
-from pgx.errors import AssemblyError, SampleError, printable
+from pgx.genome.sites import sites_on
 from pgx.inspect.model import AssemblyLook, Clue, FileFacts, Inspection, SampleLook, SiteLook
 from pgx.inspect.needs import file_needs, sample_needs
 from pgx.observe import (
@@ -28,7 +29,6 @@ from pgx.observe import (
     record_evidence,
 )
 from pgx.report import SCHEMA_VERSION
-from pgx.sites import sites_on
 from pgx.vcf import VcfContent, read_sites
 from pgx.wording import wording
 

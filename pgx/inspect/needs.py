@@ -5,11 +5,11 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Sequence
 
-from pgx.builds import Assembly, assemblies
 from pgx.calling import CallOptions, E4Status, Reason, call, default_population
+from pgx.genome.assemblies import Assembly, assemblies
 from pgx.inspect.model import FileFacts, Need
 from pgx.observe import Observation, SiteState
-from pgx.thresholds import threshold
+from pgx.reference import threshold
 from pgx.wording import wording
 
 _STREAM = "-"

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
+from pgx.genome.sites import Site, letters
 from pgx.observe.letters import Letter, Other, variant_keys
 from pgx.observe.model import Finding, Phase
 from pgx.observe.reading import Reading
-from pgx.sites import Site, letters
 
 
 class Combined(Struct, frozen=True, kw_only=True):

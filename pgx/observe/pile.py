@@ -6,10 +6,10 @@ from collections.abc import Collection, Iterable, Sequence
 
 from msgspec import Struct
 
-from pgx.builds import Assembly, AssemblyEvidence, EvidenceKind, assemblies
+from pgx.genome.assemblies import Assembly, AssemblyEvidence, EvidenceKind, assemblies
+from pgx.genome.sites import Site, sites_on
 from pgx.observe.letters import covers_with_bases, is_base_change, is_block, letters_of
 from pgx.observe.model import Finding, SiteRecord
-from pgx.sites import Site, sites_on
 
 #: A record on the other strand spells exactly these two letters.
 _REVERSE_STRAND = frozenset("AG")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pgx.observe.genotype import local_alleles, number, numbers
 from pgx.observe.letters import Letter, Other
 from pgx.observe.model import EvidenceKind, GenotypeEvidence, SiteRecord
-from pgx.thresholds import threshold
+from pgx.reference import threshold
 
 _IMPUTATION_FIELDS = frozenset({"GP", "DS", "HDS"})
 _IMPUTATION_KEYS = frozenset({"IMP", "IMPUTED", "R2", "DR2", "ER2", "AR2", "INFO", "INFO_SCORE"})

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 from msgspec.structs import replace
 
+from pgx.genome.sites import Site, letters
 from pgx.observe.genotype import Genotype, GenotypeTextError, number, read_genotype
 from pgx.observe.letters import Letter, Other, covers_with_bases, is_unseen, letters_of
 from pgx.observe.model import (
@@ -30,9 +31,7 @@ from pgx.observe.quality import (
     reads_contradict,
     stated_quality,
 )
-from pgx.reference import Facts, Provenance, load
-from pgx.sites import Site, letters
-from pgx.thresholds import threshold
+from pgx.reference import Facts, Provenance, load, threshold
 
 _PASSED = frozenset({"", MISSING, "PASS"})
 

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
+from pgx.genome.sites import Site
 from pgx.observe.combine import Combined, combine, deleted_copies, shows_other
 from pgx.observe.letters import Letter, Other, covers_with_bases
 from pgx.observe.model import Finding, Observation, ObserveOptions, SiteRecord, SiteState
 from pgx.observe.pile import SitePile
 from pgx.observe.reading import Reading, read
 from pgx.observe.verdict import blank, spanning, verdict, without_record
-from pgx.sites import Site
 
 
 class ReadContext(Struct, frozen=True, kw_only=True):

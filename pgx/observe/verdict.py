@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
+from pgx.genome.sites import Site, letters
 from pgx.observe.combine import Combined
 from pgx.observe.letters import Other
 from pgx.observe.model import (
@@ -19,7 +20,6 @@ from pgx.observe.model import (
 )
 from pgx.observe.pile import SitePile
 from pgx.observe.reading import Reading, allele_depths, phase_set
-from pgx.sites import Site, letters
 
 #: The flag that a state carries, where the state alone decides on it.
 _STATE_FLAGS = {

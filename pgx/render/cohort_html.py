@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pgx.calling import Reason
+from pgx.genome.sites import rsids
 from pgx.render.html import TEMPLATES, environment
-from pgx.sites import rsids
 from pgx.wording import Wording, greek, percent, rounded_percent, wording
 
 Object = Mapping[str, Any]

@@ -12,12 +12,12 @@ import uuid
 from typing import Any
 
 from pgx.errors import printable
+from pgx.genome.sites import SiteDefinition, definitions
 from pgx.observe import SiteState
 from pgx.reference import Facts, Provenance, load
 from pgx.render.medicine import grouped
 from pgx.render.words import LONG
 from pgx.report import Run, SampleReport, SiteReport
-from pgx.sites import SiteDefinition, definitions
 from pgx.wording import Wording, greek, percent, wording
 
 Json = dict[str, Any]

@@ -10,9 +10,9 @@ import re
 from msgspec import Struct
 
 from pgx.evidence import Response
+from pgx.genome.sites import counted_haplotype, haplotypes
 from pgx.observe import SiteState
 from pgx.report import SampleReport
-from pgx.sites import counted_haplotype, haplotypes
 
 _NEGLIGIBLE = 1e-4
 _MOST_BARS = 4

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from pgx.errors import printable
+from pgx.genome.sites import rsids
 from pgx.observe import SiteState
 from pgx.report import Run, SampleReport, SiteReport
-from pgx.sites import rsids
 
 COLUMNS = (
     "sample",

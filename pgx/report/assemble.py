@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from pgx.calling import DiplotypeCall, rests_on_assumption
 from pgx.evidence import ContextReport, Response
+from pgx.genome.sites import gene
 from pgx.observe import EvidenceKind, Finding, Observation
 from pgx.reference import Facts, Provenance, load
 from pgx.report.model import (
@@ -19,7 +20,6 @@ from pgx.report.model import (
     SampleReport,
     SiteReport,
 )
-from pgx.sites import gene
 from pgx.wording import Wording, greek, percent, wording
 
 _GENERAL_LIMITS = ("two_sites", "no_diagnosis", "identity", "transfusion")

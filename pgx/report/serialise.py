@@ -9,10 +9,10 @@ import msgspec
 from pgx.calling import E4Status, Reason
 from pgx.calling.populations import diplotype_name, diplotypes
 from pgx.errors import FormatError
+from pgx.genome.sites import rsids
 from pgx.observe import EvidenceKind, SiteState
 from pgx.reference import describe
 from pgx.report.model import SCHEMA_VERSION, Document, Run, SampleReport
-from pgx.sites import rsids
 
 JsonObject = dict[str, Any]
 

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from pgx.errors import FormatError, InputError, NotFoundError
-from pgx.sites import Site
+from pgx.genome.sites import Site
 
 _GZIP_MAGIC = b"\x1f\x8b"
 

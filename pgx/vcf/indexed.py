@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator
 
 import pysam
 
-from pgx.builds import contig_names
 from pgx.errors import FormatError
+from pgx.genome.assemblies import contig_names
 from pgx.vcf.source import Source
 
 _MAGIC = frozenset({b"TBI\1", b"CSI\1"})

@@ -12,10 +12,10 @@ import pysam
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pgx.builds import HeaderFacts, contig_names
 from pgx.errors import FormatError
+from pgx.genome.assemblies import HeaderFacts, contig_names
+from pgx.genome.sites import definitions, positions, rsids
 from pgx.observe import SiteRecord
-from pgx.sites import definitions, positions, rsids
 from pgx.vcf.indexed import PYSAM_ERRORS, fetch, guarded, is_whole, leads_on, leads_to_first
 from pgx.vcf.plain import plain_record
 from pgx.vcf.remote import check_scan_allowed, reachable

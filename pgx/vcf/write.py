@@ -20,10 +20,10 @@ import pysam
 import pysam.bcftools
 import pysam.utils
 
-from pgx.builds import contig_names, find_assembly
 from pgx.errors import OutputError, UsageError, printable
+from pgx.genome.assemblies import contig_names, find_assembly
+from pgx.genome.sites import sites_on
 from pgx.report import Run, SampleReport
-from pgx.sites import sites_on
 from pgx.vcf.remote import reachable
 from pgx.vcf.source import Source, look, reading
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from vcf_builder import CONTIGS, LENGTHS, POSITIONS
 
-from pgx.builds import (
+from pgx.errors import AssemblyError, UsageError
+from pgx.genome.assemblies import (
     AssemblyEvidence,
     EvidenceKind,
     HeaderFacts,
@@ -15,8 +16,7 @@ from pgx.builds import (
     find_assembly,
     header_evidence,
 )
-from pgx.errors import AssemblyError, UsageError
-from pgx.sites import definitions, sites_on
+from pgx.genome.sites import definitions, sites_on
 
 
 def clue(kind, assembly):

@@ -6,7 +6,7 @@ import functools
 
 from msgspec import Struct
 
-from pgx.builds import Assembly, assemblies
+from pgx.genome.assemblies import Assembly, assemblies
 from pgx.reference import Facts, Provenance, load
 
 
