@@ -45,7 +45,7 @@ def check_installed() -> None:
         raise UsageError(
             "pdf needs typst, which is not installed",
             where="-f pdf",
-            cure="Install it beside pgx: pip install typst",
+            cure="Install it: pip install typst",
         )
 
 
