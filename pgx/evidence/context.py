@@ -1,6 +1,6 @@
-"""The drug's other claims for the report, and the warnings that medicines, history and age call up.
+"""The drug's other claims for the report, and the warnings that medicines, history and age trigger.
 
-By a table of names, without guessing: a name that is not in the table is listed as not recognised.
+Names are looked up in a table, never guessed: one that is not in it is listed as not recognised.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ ANY_USE = "any"
 
 
 class PatientContext(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the user says of the person: names as written, `age` in years, the use of the drug."""
+    """What the user states about the person: names as written, `age` in years, the use of the drug."""
 
     taking: tuple[str, ...] = ()
     history: tuple[str, ...] = ()
@@ -32,7 +32,7 @@ class PatientContext(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class ContextItem(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One claim on the drug, not about the genotype; `highlighted` when the patient's context calls it up."""
+    """One claim on the drug, not on the genotype; `highlighted` when the patient's context triggers it."""
 
     id: str
     topic: str
@@ -55,7 +55,7 @@ class ContextItem(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class ContextReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The items by topic and use, the warnings among them, and what has to be said with them.
+    """The items by topic and use, the warnings among them, and the sentences that go with them.
 
     Attributes
     ----------
@@ -79,7 +79,7 @@ class ContextReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 def context(base: EvidenceBase, patient: PatientContext, *, topics: Sequence[str] = ()) -> ContextReport:
-    """Return the drug's other claims, with those to the front that the patient's context calls up.
+    """Return the drug's other claims, those that the patient's context triggers first.
 
     Parameters
     ----------
@@ -126,7 +126,7 @@ def _is_minor(base: EvidenceBase, age: float | None, code: str | None) -> bool:
 
 
 def _called_up(base: EvidenceBase, patient: PatientContext) -> tuple[dict[str, str], tuple[str, ...]]:
-    """Return the reason for every claim that a name calls up, and the names that nothing knows."""
+    """Return the reason for every claim that a name triggers, and the names that are not recognised."""
     called: dict[str, str] = {}
     unknown: list[str] = []
     for kind, given in (("taking", patient.taking), ("history", patient.history)):

@@ -1,4 +1,4 @@
-"""What a curator gets wrong and a schema cannot see: one-sided conflicts, hedges that got lost, and the like.
+"""Faults of curation that a schema cannot catch: one-sided conflicts, lost hedges and the like.
 
 Every check yields problems with file, claim and key. Word lists and limits are in `tables/rules.toml`.
 """
@@ -33,7 +33,7 @@ _UNIT_AHEAD = re.compile(r"\s?%|\s?[^\W\d_]|,\s\d")
 
 
 class Problem(Struct, frozen=True, kw_only=True):
-    """Something to correct: in which file, in which claim, at which key, and what."""
+    """One fault: the file, the claim, the key, and what is wrong."""
 
     file: str
     claim: str

@@ -22,7 +22,7 @@ _ITEM_TABLES = ("claims", "sources")
 
 
 class EvidenceBase(Struct, frozen=True, kw_only=True):
-    """Everything that was loaded, in the order of the files.
+    """All evidence that was loaded, in the order of the files.
 
     Attributes
     ----------
@@ -85,7 +85,7 @@ class EvidenceBase(Struct, frozen=True, kw_only=True):
 
 
 def dangling(base: EvidenceBase) -> Iterable[tuple[Claim, str]]:
-    """Yield (claim, what is wrong) for every name in a claim that no file defines."""
+    """Yield (claim, fault) for every name in a claim that no file defines."""
     known: tuple[tuple[str, Mapping[str, object]], ...] = (
         ("drug", base.drugs),
         ("indication", base.indications),
@@ -116,7 +116,7 @@ def normalise(name: str) -> str:
 
 @dataclass(slots=True)
 class _Loader:
-    """Collects files; a repeated id, key, name or code is an error that names both files."""
+    """Collects the items of files; a repeated id, key, name or code is an error."""
 
     items: dict[str, dict[str, Any]] = field(
         default_factory=lambda: {
@@ -153,7 +153,7 @@ class _Loader:
             self.items["origins"][claim.id] = name
 
     def mirror_conflicts(self, shipped: frozenset[str]) -> None:
-        """Let a shipped claim name the user's claim that contradicts it, as if its own file did."""
+        """Make a shipped claim name the user's claim that contradicts it, as if its own file did."""
         claims: dict[str, Claim] = self.items["claims"]
         for name in [name for name in claims if name not in shipped]:
             for conflict in claims[name].conflicts_with:

@@ -1,4 +1,4 @@
-"""Pair a person's status with the claims that speak of it: pure, explainable, no probability for a person.
+"""Match a person's status to the claims that speak of it; no probability for a person follows.
 
 A claim matches directly when it speaks of a group that the person is in, and by contrast when it compares
 its group with one that the person is in. A claim on another indication is named, never counted.
@@ -81,7 +81,7 @@ class MatchedClaim(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class StatusRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One cell of the common table: what one claim says of one group, whoever the person is."""
+    """One cell of the common table: what one claim says of one group, whatever this person's status."""
 
     claim_id: str
     group: str
@@ -100,7 +100,7 @@ class StatusRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Response(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is known of one drug and indication for one status; the conclusion is from the contract's list."""
+    """What is known about one drug and indication for one status; `conclusion` is a `Conclusion`."""
 
     drug: str
     indication: str

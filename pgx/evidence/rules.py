@@ -66,7 +66,7 @@ class StatusRule(Facts, frozen=True, kw_only=True):
 
 
 class NoteRule(Facts, frozen=True, kw_only=True):
-    """When a note of the wording file is printed; an empty list means always."""
+    """When a note of the phrases is printed; an empty list means always."""
 
     key: str
     statuses: tuple[E4Status, ...] = ()
@@ -144,7 +144,7 @@ def rules() -> Rules:
 
 @functools.cache
 def phrases() -> Phrases:
-    """Return the wording; see `pgx.reference.load` for what is raised."""
+    """Return the phrases; see `pgx.reference.load` for what is raised."""
     return reference.load(PHRASES_FILE, Phrases)
 
 

@@ -171,7 +171,7 @@ class Identity(StrEnum):
 
 
 class Seen(StrEnum):
-    """What a curator had of a source when writing."""
+    """How much of a source the curator had at hand."""
 
     FULL_TEXT = "full-text"
     ABSTRACT = "abstract"
@@ -210,7 +210,7 @@ class Effect(Facts, frozen=True, kw_only=True):
 
 
 class Certainty(Facts, frozen=True, kw_only=True):
-    """A level, who judged it, and by which rule of `tables/rules.toml`."""
+    """A level, who assigned it, and by which rule of `tables/rules.toml`."""
 
     level: Level
     judged_by: Text
@@ -218,7 +218,7 @@ class Certainty(Facts, frozen=True, kw_only=True):
 
 
 class Article(Facts, frozen=True, kw_only=True):
-    """Where the article says it: section, heading, line, rows of its inventory, markers, tier."""
+    """The place in the article: section, heading, lines, rows of its inventory, markers, tier."""
 
     section: Text
     heading: str = ""
@@ -229,14 +229,14 @@ class Article(Facts, frozen=True, kw_only=True):
 
 
 class Review(Facts, frozen=True, kw_only=True):
-    """Who looked at a claim last, and when."""
+    """Who reviewed a claim last, and when."""
 
     by: Text
     on: datetime.date
 
 
 class Conflict(Facts, frozen=True, kw_only=True):
-    """Another claim that this one does not fit, and why."""
+    """Another claim that this one is at odds with, and why."""
 
     id: Slug
     kind: ConflictKind
@@ -337,7 +337,7 @@ class Population(Facts, frozen=True, kw_only=True):
 
 
 class NamedGroup(Facts, frozen=True, kw_only=True):
-    """Names that a user may write for what somebody takes or has, and the claims these bring to the front."""
+    """Names that a user may write for a medicine or a condition, and the claims that these trigger."""
 
     kind: Literal["taking", "history", "minor"]
     group: Text
