@@ -2,7 +2,7 @@
 # docker run --rm -v "$PWD:/data:ro" pgx-annotator annotate /data/sample.vcf.gz
 FROM python:3.11-slim AS build
 WORKDIR /src
-COPY pyproject.toml constraints.txt README.md LICENSE ./
+COPY pyproject.toml hatch_build.py constraints.txt README.md LICENSE ./
 COPY sample_vcfs/LICENSE.peddy sample_vcfs/
 COPY pgx pgx
 COPY reference reference

@@ -21,7 +21,7 @@ ABSENT := sample_vcfs/absent-sites.GRCh38.vcf
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
 
-$(STAMP): pyproject.toml constraints.txt
+$(STAMP): pyproject.toml constraints.txt hatch_build.py
 	@if [ -z "$(PYTHON)" ]; then \
 		echo "error: found no Python >= 3.11 with venv and ensurepip. Install one (on Debian and Ubuntu:" \
 			"python3 and python3-venv), or name it: make PYTHON=/path/to/python3.11" >&2; \
@@ -63,6 +63,7 @@ lint: $(STAMP) ## check style, format, types, the direction of imports, and the 
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pgx evidence check
+	$(BIN)/python tools/article_coverage.py
 	$(BIN)/pgx evidence check examples/evidence
 
 bench: $(STAMP) ## run what benchmarks/ measures
@@ -81,5 +82,5 @@ dist: $(STAMP) ## build the source archive and the wheel into dist/
 	@ls dist
 
 clean: ## remove the environment and everything that was built
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage reference/toml.cache
 	find . -name __pycache__ -type d -not -path './.venv*' -prune -exec rm -rf {} +
