@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pgx.errors import UsageError
+from pgx.render.registry import Format as Format  # noqa: PLC0414 - for the commands, which take it from here
 
 if TYPE_CHECKING:
     from pgx.render.form import Form
@@ -17,19 +17,6 @@ if TYPE_CHECKING:
 
 _FORM = "How it looks"
 _HANDOUT_ENDINGS = (".html", ".pdf", ".txt")
-
-
-class Format(StrEnum):
-    """Output formats."""
-
-    TEXT = "text"
-    JSON = "json"
-    JSONL = "jsonl"
-    TSV = "tsv"
-    HTML = "html"
-    PDF = "pdf"
-    FHIR = "fhir"
-    VCF = "vcf"
 
 
 FormatOption = Annotated[
@@ -74,7 +61,7 @@ FullOption = Annotated[
 
 
 def make_form(
-    name: str, *, meta: Path | None, sealed: bool, full: bool, lang: str, handout: Path | None
+    name: Format, *, meta: Path | None, sealed: bool, full: bool, lang: str, handout: Path | None
 ) -> Form:
     """Return the form of a report in the format `name`, once the options fit it.
 
@@ -84,13 +71,12 @@ def make_form(
         An option that the format cannot honour, or a language that does not ship.
     """
     from pgx.render.form import Form, check_language, read_meta
-    from pgx.render.formats import READABLE
 
-    if sealed and name not in {"html", "pdf"}:
+    if sealed and name not in {Format.HTML, Format.PDF}:
         raise UsageError("only html and pdf can be sealed", where="--sealed", cure="Add -f html or -f pdf")
-    if full and name != "text":
+    if full and name is not Format.TEXT:
         raise UsageError(f"{name} is always full", where="--full", cure="Leave it out, or choose -f text")
-    if name not in READABLE and handout is None and (lang != "en" or meta is not None):
+    if not name.is_readable and handout is None and (lang != "en" or meta is not None):
         raise UsageError(
             f"{name} has neither a language nor a header",
             where="--lang, --report-meta",
