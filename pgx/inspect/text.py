@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterable, Iterator
 
 from pgx.errors import printable
-from pgx.inspect.model import Inspection, Need, SampleLook, SiteLook
+from pgx.inspect.inspect import Inspection, Need, SampleLook, SiteLook
 from pgx.wording import wording
 
 _WIDTH = 80
