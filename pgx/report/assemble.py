@@ -10,9 +10,8 @@ from msgspec.structs import replace
 
 from pgx.calling import DiplotypeCall, GenotypeReport
 from pgx.evidence import ContextReport, EvidenceBase, Response
-from pgx.evidence.citation import cite
-from pgx.evidence.model import Claim
-from pgx.evidence.terms import Species, Topic
+from pgx.evidence.cite import cite
+from pgx.evidence.schema import Claim, Species, Topic
 from pgx.observe import EvidenceKind, Finding, Observation, SiteReport
 from pgx.reference import Facts, Provenance, load
 from pgx.report.model import AppendixItem, Flag, Parameters, PatientReport, SampleReport
