@@ -94,7 +94,7 @@ class FileFacts(Struct, frozen=True, kw_only=True):
     unsorted: bool
 
 
-class AssemblyLook(Struct, frozen=True, kw_only=True):
+class InspectedAssembly(Struct, frozen=True, kw_only=True):
     """The assembly; `name` is None where it is unknown or contradicted, and `problem` then says why."""
 
     name: str | None
@@ -102,7 +102,7 @@ class AssemblyLook(Struct, frozen=True, kw_only=True):
     evidence: tuple[AssemblyEvidence, ...]
 
 
-class SiteLook(Struct, frozen=True, kw_only=True):
+class InspectedSite(Struct, frozen=True, kw_only=True):
     """What stands at one site for one sample.
 
     Attributes
@@ -134,11 +134,11 @@ class SiteLook(Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...]
 
 
-class SampleLook(Struct, frozen=True, kw_only=True):
+class InspectedSample(Struct, frozen=True, kw_only=True):
     """The sites of one sample."""
 
     sample: str
-    sites: tuple[SiteLook, ...]
+    sites: tuple[InspectedSite, ...]
 
 
 class Need(Struct, frozen=True, kw_only=True):
@@ -168,10 +168,10 @@ class Inspection(Struct, frozen=True, kw_only=True):
 
     schema_version: str
     file: FileFacts
-    assembly: AssemblyLook
+    assembly: InspectedAssembly
     sample_count: int
     sample_names: tuple[str, ...]
-    samples: tuple[SampleLook, ...]
+    samples: tuple[InspectedSample, ...]
     needs: tuple[Need, ...]
 
 
@@ -210,7 +210,7 @@ def inspect(path: str, samples: Sequence[str] = (), assembly: str = AUTO) -> Ins
     return Inspection(
         schema_version=SCHEMA_VERSION,
         file=facts,
-        assembly=AssemblyLook(
+        assembly=InspectedAssembly(
             name=decision.assembly.name if decision else None,
             problem=problem,
             evidence=decision.evidence if decision else clues,
@@ -218,7 +218,7 @@ def inspect(path: str, samples: Sequence[str] = (), assembly: str = AUTO) -> Ins
         sample_count=len(content.samples),
         sample_names=content.samples[:SHOWN_NAMES],
         samples=tuple(
-            SampleLook(
+            InspectedSample(
                 sample=name,
                 sites=tuple(_site(item, place) for place, group in found for item in group),
             )
@@ -283,9 +283,9 @@ def _facts(content: VcfContent, at_sites: Sequence[SiteRecords]) -> FileFacts:
     )
 
 
-def _site(seen: Observation, assembly: Assembly) -> SiteLook:
+def _site(seen: Observation, assembly: Assembly) -> InspectedSite:
     lines = seen.record.split("\n") if seen.record else []
-    return SiteLook(
+    return InspectedSite(
         rsid=seen.rsid,
         assembly=assembly.name,
         contig=seen.contig or None,
