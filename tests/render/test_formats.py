@@ -244,9 +244,9 @@ def test_a_stored_result_of_lines_is_read_too(run_pgx, tmp_path, monkeypatch):
 def test_the_schema_is_current_and_holds(one, stored):
     import jsonschema
 
-    from pgx.report.schema import SCHEMA_FILE, as_text, schema
+    from pgx.report.json import SCHEMA_FILE, schema, schema_text
 
-    assert SCHEMA_FILE.read_text(encoding="utf-8") == as_text()
+    assert SCHEMA_FILE.read_text(encoding="utf-8") == schema_text()
     validator = jsonschema.Draft202012Validator(schema())
     for state in STATES:
         whole = json.loads("".join(json_document(*[one(state)[0], [one(state)[1]]])))
