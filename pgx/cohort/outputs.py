@@ -27,7 +27,7 @@ from pgx.cohort.table import TableWriter, chunked, fact_table, from_bytes, write
 from pgx.cohort.tally import Tally
 from pgx.cohort.work import shared_parts
 from pgx.errors import UsageError, printable
-from pgx.render import cohort_html
+from pgx.render import cohort_page
 
 #: What is written into the folder, beside the state and reports/.
 OUTPUTS = ("samples.tsv", "samples.parquet", "failures.tsv", "summary.json", "pgx_mqc.json", "index.html")
@@ -94,8 +94,8 @@ def finish(state: State, folder: Path, page: PageOptions, *, kept: int = 0) -> O
         write_failures(staged.path("failures.tsv"), failures)
         summary = summarise(tally, overview, least=page.min_cell)
         staged.path("summary.json").write_text(_pretty(summary), encoding="utf-8")
-        staged.path("pgx_mqc.json").write_text(_pretty(cohort_html.multiqc(summary)), encoding="utf-8")
-        staged.path("index.html").write_text(cohort_html.page(summary), encoding="utf-8")
+        staged.path("pgx_mqc.json").write_text(_pretty(cohort_page.multiqc(summary)), encoding="utf-8")
+        staged.path("index.html").write_text(cohort_page.page(summary), encoding="utf-8")
     state.keep_only({row.key for row in plan} | set(joining.joined.values()), shared_parts)
     state.set_meta(finished=True)
     return Outcome(
