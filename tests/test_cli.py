@@ -312,6 +312,6 @@ class TestPipes:
 
 def test_a_traceback_shows_no_local_variables():
     """An unforeseen error prints a traceback; values of variables (genotypes) must not be in it."""
-    from pgx.cli import app
+    from pgx.cli.main import app
 
     assert app.pretty_exceptions_show_locals is False

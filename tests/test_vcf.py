@@ -11,7 +11,8 @@ import pytest
 from vcf_builder import POSITIONS, site, vcf_text, write_vcf
 
 from pgx.errors import InputError, NotFoundError
-from pgx.single import Options, annotate
+from pgx.options import Options
+from pgx.single import annotate
 from pgx.vcf import read_sites
 
 HET = [site("rs429358", gt="0/1:99", format="GT:GQ"), site("rs7412", gt="0/0:99", format="GT:GQ")]

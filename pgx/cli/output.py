@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import sys
-import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
-from pgx.errors import OutputError, UsageError
+from pgx.errors import UsageError
+from pgx.files import STANDARD_OUTPUT, cannot_write, write
 
 if TYPE_CHECKING:
+    from pgx.cli.options import FormOptions
     from pgx.render.form import Form
     from pgx.render.formats import Page
     from pgx.report import Run, SampleReport
 
-STANDARD_OUTPUT = "-"
 #: File endings by format; the first that fits decides.
 ENDINGS = {
     ".fhir.json": "fhir",
@@ -34,9 +31,10 @@ ENDINGS = {
 }
 ONE_SAMPLE_FORMATS = frozenset({"html", "pdf", "fhir"})
 INDEX = "index.tsv"
+_HANDOUT_ENDINGS = (".html", ".pdf", ".txt")
 
 
-def format_for(output: str, asked: str | None) -> str:
+def format_for(form: FormOptions) -> str:
     """Return the format: the one asked for, else by the ending of the output, else text.
 
     Raises
@@ -44,8 +42,9 @@ def format_for(output: str, asked: str | None) -> str:
     UsageError
         The ending of the output names no format.
     """
-    if asked is not None:
-        return str(asked)
+    output = form.output
+    if form.format is not None:
+        return form.format
     if output == STANDARD_OUTPUT:
         return "text"
     for ending, name in ENDINGS.items():
@@ -126,7 +125,7 @@ def _write_folder(page: Page, run: Run, samples: Iterable[SampleReport], folder:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise _cannot_write(str(folder), error) from error
+        raise cannot_write(str(folder), error) from error
     rows = ["file\tsample\n"]
     for report in samples:
         name = file_stem(report.sample) + page.ending
@@ -135,77 +134,58 @@ def _write_folder(page: Page, run: Run, samples: Iterable[SampleReport], folder:
     write(rows, str(folder / INDEX))
 
 
-def write(chunks: Iterable[str | bytes], output: str) -> None:
-    """Write text (as UTF-8) or bytes to `output` ("-" for standard output).
-
-    A file is written beside its place under a temporary name and moved there when it is complete, so a
-    failed run leaves an earlier file as it was.
+def layout_for(name: str, form: FormOptions) -> Form:
+    """Return the layout of a report in the format `name`, once the options fit it.
 
     Raises
     ------
-    OutputError
-        The output cannot be written.
+    UsageError
+        An option that the format cannot honour, or a language that does not ship.
     """
-    if output == STANDARD_OUTPUT:
-        for chunk in chunks:
-            if isinstance(chunk, str):
-                sys.stdout.write(chunk)
-            else:
-                sys.stdout.flush()
-                sys.stdout.buffer.write(chunk)
-        sys.stdout.flush()
-        return
-    with replacing(Path(output)) as handle:
-        for chunk in chunks:
-            _put(handle, chunk.encode() if isinstance(chunk, str) else chunk, output)
+    from pgx.render.form import Form, check_language, read_meta
+    from pgx.render.formats import READABLE
 
-
-def _put(handle: BinaryIO, chunk: bytes, output: str) -> None:
-    try:
-        handle.write(chunk)
-    except OSError as error:
-        raise _cannot_write(output, error) from error
-
-
-@contextlib.contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
-    """Open a file that takes the place of `path` when the block ends well, and is gone when it does not."""
-    if path.exists() and not path.is_file():
-        # A pipe or a device is written as it is: there is nothing to put in its place.
-        if path.is_dir():
-            raise OutputError("is a folder", where=str(path), cure="Give a file name after -o")
-        with path.open("wb") as handle:
-            yield handle
-        return
-    try:
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    except OSError as error:
-        raise _cannot_write(str(path), error) from error
-    temporary = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as handle:
-            yield handle
-            try:
-                handle.flush()
-                os.fsync(handle.fileno())
-            except OSError as error:
-                raise _cannot_write(str(path), error) from error
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
-def _cannot_write(output: str, error: OSError) -> OutputError:
-    return OutputError(
-        f"cannot be written ({error.strerror})",
-        where=output,
-        cure="Check the folder, its permissions and space",
+    if form.sealed and name not in {"html", "pdf"}:
+        raise UsageError("only html and pdf can be sealed", where="--sealed", cure="Add -f html or -f pdf")
+    if form.full and name != "text":
+        raise UsageError(f"{name} is always full", where="--full", cure="Leave it out, or choose -f text")
+    plain = form.lang == "en" and form.report_meta is None
+    if name not in READABLE and form.handout is None and not plain:
+        raise UsageError(
+            f"{name} has neither a language nor a header",
+            where="--lang, --report-meta",
+            cure="Leave them out, or choose text, html or pdf",
+        )
+    if form.handout is not None and form.handout.suffix.lower() not in _HANDOUT_ENDINGS:
+        raise UsageError(
+            "the ending names no format",
+            where=f"--handout {form.handout}",
+            cure=f"Use one of {', '.join(_HANDOUT_ENDINGS)}",
+        )
+    return Form(
+        language=check_language(form.lang),
+        sealed=form.sealed,
+        full=form.full,
+        meta=read_meta(form.report_meta) if form.report_meta else {},
     )
+
+
+def with_handout(
+    run: Run, samples: Iterable[SampleReport], form: FormOptions, layout: Form
+) -> Iterable[SampleReport]:
+    """Write the hand-out of the one sample where it is asked for, and pass the samples on.
+
+    Raises
+    ------
+    UsageError
+        There are several samples.
+    """
+    if form.handout is None:
+        return samples
+    from pgx.render.handout import render
+
+    reports = list(samples)
+    if len(reports) != 1:
+        raise UsageError("a hand-out is for one person", where="--handout", cure="Name one sample with -s")
+    write([render(run, reports[0], layout, form.handout.suffix.lower())], form.handout)
+    return reports

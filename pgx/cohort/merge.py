@@ -9,12 +9,12 @@ from msgspec.structs import replace
 
 from pgx.cohort.blocks import Joining, join_blocks
 from pgx.cohort.model import Slice
-from pgx.cohort.options import PageOptions
 from pgx.cohort.outputs import Outcome, finish, refuse_foreign
 from pgx.cohort.state import PlannedRow, State
 from pgx.cohort.strata import check_columns
 from pgx.cohort.work import ARRAYS_FROM
 from pgx.errors import UsageError
+from pgx.options import PageOptions
 
 _SAME = "Give slices of one command line, made with the same files of options, evidence and version"
 

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 import msgspec
 from msgspec import Struct
 
+from pgx.options import Options
 from pgx.render.form import PatientMeta
-from pgx.single import Options
 
 #: Stands between the paths of inputs that were joined.
 JOINT = " + "

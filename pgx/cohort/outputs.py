@@ -17,7 +17,6 @@ from pgx.cohort.blocks import Joining
 from pgx.cohort.files import Staged
 from pgx.cohort.manifest import place_of
 from pgx.cohort.model import Failure, Known, Slice
-from pgx.cohort.options import PageOptions
 from pgx.cohort.rules import page_limits
 from pgx.cohort.state import PlannedRow, State
 from pgx.cohort.stored import Source, names_of, sources
@@ -27,6 +26,7 @@ from pgx.cohort.table import TableWriter, chunked, fact_table, from_bytes, write
 from pgx.cohort.tally import Tally
 from pgx.cohort.work import shared_parts
 from pgx.errors import UsageError, printable
+from pgx.options import PageOptions
 from pgx.render import cohort_html
 
 #: What is written into the folder, beside the state and reports/.

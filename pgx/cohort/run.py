@@ -9,14 +9,14 @@ from pathlib import Path
 from pgx.cohort.blocks import join_blocks
 from pgx.cohort.gather import annotate_missing
 from pgx.cohort.model import Plan, Slice, text_digest
-from pgx.cohort.options import CohortOptions
 from pgx.cohort.outputs import Outcome, finish, refuse_foreign
 from pgx.cohort.progress import Progress
 from pgx.cohort.state import State, planned
 from pgx.cohort.strata import check_columns
-from pgx.cohort.work import recipe
+from pgx.cohort.work import ARRAYS_FROM, recipe
 from pgx.errors import UsageError
 from pgx.executors import Dask, Engine, Processes, Serial, Slurm, cpus, read_settings
+from pgx.options import CohortOptions
 from pgx.single import check_options
 
 
@@ -63,7 +63,7 @@ def run_cohort(
             return nullcontext(engine) if engine is not None else closing(_engine(options, inputs))
 
         kept = annotate_missing(state, jobs, options, tell, started)
-        join_blocks(state, jobs, asked=options.join_blocks, arrays_from=options.arrays_from)
+        join_blocks(state, jobs, asked=options.join_blocks, arrays_from=options.arrays_from or ARRAYS_FROM)
         return finish(state, folder, options.page, kept=kept)
 
 

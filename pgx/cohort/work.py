@@ -17,8 +17,9 @@ from pgx import evidence, provenance, reference
 from pgx.cohort.model import Failure, Job, Result, StoredSample, options_text, text_digest
 from pgx.errors import PgxError, printable
 from pgx.evidence import ContextItem, Response
+from pgx.options import Options
 from pgx.report import SCHEMA_VERSION, Run, SampleReport
-from pgx.single import Options, Prepared, prepare
+from pgx.single import Prepared, prepare
 from pgx.vcf import VcfContent, read_sites
 
 #: From how many samples on an input is read as arrays.

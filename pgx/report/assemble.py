@@ -9,12 +9,12 @@ from pgx.calling import DiplotypeCall, rests_on_assumption
 from pgx.evidence import ContextReport, Response
 from pgx.genome.sites import gene
 from pgx.observe import EvidenceKind, Finding, Observation
+from pgx.options import Parameters
 from pgx.reference import Facts, Provenance, load
 from pgx.report.model import (
     CalculationRow,
     Flag,
     GenotypeReport,
-    Parameters,
     PatientReport,
     PopulationResult,
     SampleReport,

@@ -8,6 +8,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from pgx.evidence import ContextItem, Response, SourceCitation
+from pgx.options import Parameters
 
 SCHEMA_VERSION = "1.0"
 
@@ -54,26 +55,6 @@ class InputReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     assembly: str
     assembly_evidence: tuple[AssemblyClue, ...]
     access: str
-
-
-class Parameters(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Every option that changes a result."""
-
-    assembly: str
-    absent_sites: str
-    callable: str | None
-    keep_filtered: bool
-    min_gq: float
-    min_dp: int
-    min_probability: float
-    population: str
-    genotype_error_rate: float
-    evidence: tuple[str, ...]
-    indication: str | None
-    taking: tuple[str, ...]
-    history: tuple[str, ...]
-    age: float | None
-    reveal_minor: bool
 
 
 class PopulationResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

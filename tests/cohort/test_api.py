@@ -17,7 +17,7 @@ from cohort.conftest import records
 from pgx.api import DTYPES
 from pgx.cohort import CohortOptions, plan_inputs, run_cohort
 from pgx.errors import FormatError, NotFoundError, ReferenceDataError, UsageError
-from pgx.single import Options
+from pgx.options import Options
 
 
 def test_reports_come_one_by_one(sample_vcfs):
@@ -155,7 +155,7 @@ def test_import_pgx_stays_light():
 def test_annotate_of_one_file_needs_no_table_library(sample_vcfs):
     path = sample_vcfs / "NA12878.e3-e3.GRCh38.vcf"
     code = (
-        "import sys; from pgx.cli import app\n"
+        "import sys; from pgx.cli.main import app\n"
         f"app(['annotate', {str(path)!r}, '-f', 'tsv'], standalone_mode=False)\n"
         "print([m for m in ('pandas', 'numpy', 'pyarrow', 'dask', 'jinja2') if m in sys.modules])"
     )

@@ -16,7 +16,7 @@ from pgx.cohort import CohortOptions, plan_inputs, run_cohort
 from pgx.cohort.state import State
 from pgx.errors import InputError
 from pgx.executors import Dask, Serial, WorkerDiedError, read_settings, run_all
-from pgx.single import Options
+from pgx.options import Options
 
 HANDLER = """
 import signal

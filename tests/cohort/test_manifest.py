@@ -12,7 +12,7 @@ from cohort.conftest import records
 from pgx.cohort import CohortOptions, one_report, plan_inputs, run_cohort
 from pgx.cohort.manifest import PERSONAL_COLUMNS, REPORT_COLUMNS, jobs_of
 from pgx.errors import NotFoundError, UsageError
-from pgx.single import Options
+from pgx.options import Options
 
 
 def rows_of(path):

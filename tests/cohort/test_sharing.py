@@ -14,8 +14,7 @@ from cohort.test_page import E33, E34, E44, USUAL, cohort, summary_of
 from pgx.calling import haplotype_frequencies
 from pgx.cohort import CohortOptions, plan_inputs, run_cohort
 from pgx.cohort.cells import Cells
-from pgx.cohort.options import PageOptions
-from pgx.single import Options
+from pgx.options import Options, PageOptions
 
 SHARED = PageOptions(min_cell=5)
 FILES = ("summary.json", "index.html", "pgx_mqc.json")

@@ -18,7 +18,7 @@ from pgx.cohort import CohortOptions, plan_inputs, run_cohort
 from pgx.cohort.state import State
 from pgx.errors import InputError
 from pgx.executors import Slurm, run_all
-from pgx.single import Options
+from pgx.options import Options
 
 SETTINGS = {"queue": "debug", "cores": "1", "memory": "1GB", "walltime": "00:10:00", "interface": "lo"}
 
