@@ -125,7 +125,7 @@ def _write_folder(page: Page, run: Run, samples: Iterable[SampleReport], folder:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise cannot_write(str(folder), error) from error
+        raise cannot_write(folder, error) from error
     rows = ["file\tsample\n"]
     for report in samples:
         name = file_stem(report.sample) + page.ending
