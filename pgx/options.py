@@ -162,9 +162,7 @@ class Options(Struct, frozen=True, kw_only=True):
         Limits(above=0, below=0.5),
         Option("Error rate of an allele without a stated quality.", CALLING, "E"),
     ] = _from_reference("allele_error_rate")
-    evidence: Annotated[
-        tuple[Path, ...], Option("Folder with further evidence.", CALLING, "DIR")
-    ] = ()
+    evidence: Annotated[tuple[Path, ...], Option("Folder with further evidence.", CALLING, "DIR")] = ()
     indication: Annotated[
         str | None, Option("What the medicine is for, e.g. stroke.", PERSON, "NAME", row=True)
     ] = None
@@ -355,14 +353,14 @@ def check_limits(options: Struct) -> None:
 _AS_TEXT: dict[Any, Any] = {Path | None: str | None, tuple[Path, ...]: tuple[str, ...]}
 
 
-def _parameters() -> type[Struct]:
-    """Return the class of the options that are stated in a result, none of them with a default."""
+def parameters_of(kind: type[Struct]) -> type[Struct]:
+    """Return the class of the options that a result states: with a default only those that came later."""
     fields: list[Any] = []
-    for item in declared(Options):
+    for item in declared(kind):
         if item.option.stated:
-            kind = _AS_TEXT.get(item.type, item.type)
+            reported = _AS_TEXT.get(item.type, item.type)
             default = () if item.option.before is ALWAYS_STATED else (item.option.before,)
-            fields.append((item.key, kind, *default))
+            fields.append((item.key, reported, *default))
     return msgspec.defstruct(
         "Parameters", fields, module=__name__, frozen=True, kw_only=True, forbid_unknown_fields=True,
         namespace={"__doc__": "Every option that changes a result."},
@@ -372,7 +370,7 @@ def _parameters() -> type[Struct]:
 if TYPE_CHECKING:
     Parameters = Options
 else:
-    Parameters = _parameters()
+    Parameters = parameters_of(Options)
 
 
 def stated(options: Options) -> Parameters:

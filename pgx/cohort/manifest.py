@@ -17,7 +17,7 @@ import msgspec
 from msgspec.structs import replace
 
 from pgx.cohort.model import Failure, Job, options_text
-from pgx.errors import NotFoundError, PgxError, UsageError, printable
+from pgx.errors import NotFoundError, PgxError, UsageError
 from pgx.genome.assemblies import AUTO, find_assembly
 from pgx.options import Declared, Options, declared
 from pgx.render.form import PatientMeta
@@ -218,7 +218,7 @@ def _own_options(row: Mapping[str, str], more: list[str], options: Options) -> O
     try:
         check(own)
     except PgxError as error:
-        raise _RowError(f"{error.where.lstrip('-')}: {error.what}" if error.where else error.what) from error
+        raise _RowError(error.what) from error
     return own
 
 
@@ -228,9 +228,13 @@ def _value(item: Declared, cell: str) -> object:
         return tuple(part.strip() for part in cell.split(",") if part.strip())
     kind = next((part for part in get_args(item.type) if part is not type(None)), item.type)
     try:
-        return msgspec.convert(cell, kind, strict=False)
-    except msgspec.ValidationError as error:
-        raise _RowError(f"{item.name}: cannot be '{printable(cell, 40)}'") from error
+        value = msgspec.convert(cell, kind, strict=False)
+    except msgspec.ValidationError:
+        value = None
+    if value is None or (item.limits is not None and not item.limits.hold(value)):
+        kind_in_words = f"a number {item.limits}" if item.limits is not None else "a value that it can have"
+        raise _RowError(f"{item.name} is not {kind_in_words}")  # without the value: it may tell of a person
+    return value
 
 
 @functools.lru_cache(maxsize=4096)

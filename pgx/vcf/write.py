@@ -24,8 +24,8 @@ from pgx.files import STANDARD_OUTPUT, Staged, is_replaceable, replacing, write
 from pgx.genome.assemblies import contig_names, find_assembly
 from pgx.genome.sites import sites_on
 from pgx.report import Run, SampleReport
+from pgx.vcf.open import Source, look, reading
 from pgx.vcf.remote import reachable
-from pgx.vcf.source import Source, look, reading
 
 _PREFIX = "PGX_"
 _FIELDS = (
@@ -187,7 +187,7 @@ def _header(header: pysam.VariantHeader, run: Run, reports: Sequence[SampleRepor
 
 
 def _has_no_line(report: SampleReport) -> bool:
-    """Say whether no record of the output can carry the answer: none at a site, or rsIDs in other places."""
+    """Return whether no record of the output can carry the answer: none at a site, or misplaced rsIDs."""
     misplaced = any(flag.code == "rsid-mismatch" and flag.severity == "critical" for flag in report.flags)
     return misplaced or all(site.record is None for site in report.sites)
 
