@@ -10,6 +10,7 @@ import typer
 from pgx.cli.options import FormOptions
 from pgx.errors import UsageError
 from pgx.options import INPUT, Options
+from pgx.render.registry import Format
 
 if TYPE_CHECKING:
     from pgx.report import SampleReport
@@ -33,9 +34,9 @@ def annotate(
     from pgx.single import annotate as run
 
     name = format_for(form)
-    if form.all_records and name != "vcf":
+    if form.all_records and name is not Format.VCF:
         raise UsageError("only vcf has records", where="--all-records", cure="Add -f vcf, or leave it out")
-    if name == "vcf":
+    if name is Format.VCF:
         from pgx.vcf.write import check_readable_twice
 
         check_readable_twice(source)
@@ -45,7 +46,7 @@ def annotate(
     undetermined: list[str] = []
     samples = mark_minors(result.samples, layout.birth_dates, created=result.run.created)
     reports = with_handout(result.run, _watched(samples, undetermined), form, layout)
-    if name == "vcf":
+    if name is Format.VCF:
         from pgx.vcf.write import write_vcf
 
         write_vcf(source, result.run, tuple(reports), form.output, all_records=form.all_records)

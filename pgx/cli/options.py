@@ -5,15 +5,14 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, get_args
+from typing import Annotated, Any, NamedTuple, get_args
 
 import typer
 from msgspec import Struct
 from typer.core import TyperCommand
 
 from pgx.options import INPUT, LAYOUT, Declared, Option, check_limits, declared
-
-FormatName = Literal["text", "json", "jsonl", "tsv", "html", "pdf", "fhir", "vcf"]
+from pgx.render.registry import Format
 
 
 class Only(NamedTuple):
@@ -26,7 +25,7 @@ class FormOptions(Struct, frozen=True, kw_only=True):
     """How a report looks and where it goes: what `pgx annotate` and `pgx report` share."""
 
     format: Annotated[
-        FormatName | None,
+        Format | None,
         Option("Format; without it, the ending of -o decides, else text.", INPUT, flags=("-f", "--format")),
     ] = None
     output: Annotated[

@@ -11,6 +11,7 @@ import typer
 from pgx.cli.options import FormOptions, Only
 from pgx.errors import FormatError, InputError, NotFoundError, SampleError, UsageError
 from pgx.options import INPUT, Options
+from pgx.render.registry import Format
 
 if TYPE_CHECKING:
     from pgx.render.form import Form
@@ -41,7 +42,7 @@ def report(
     from pgx.report import mark_minors
 
     name = format_for(form)
-    if name == "vcf":
+    if name is Format.VCF:
         raise UsageError(
             "a stored result does not hold the records of the input", where="-f vcf", cure="Use pgx annotate"
         )
