@@ -105,10 +105,6 @@ def cohort(
     scheduler: Annotated[
         str | None, typer.Option(metavar="ADDRESS", help="A Dask scheduler.", rich_help_panel=_WHERE)
     ] = None,
-    slurm: Annotated[
-        str | None,
-        typer.Option(metavar="KEY=VALUE,...", help="Workers as SLURM jobs.", rich_help_panel=_WHERE),
-    ] = None,
     shard: Annotated[
         str, typer.Option(metavar="I/N", help="Do one slice; join with pgx merge.", rich_help_panel=_WHERE)
     ] = "1/1",
@@ -161,7 +157,6 @@ def cohort(
         engine=engine.value,
         jobs=jobs,
         scheduler=scheduler,
-        slurm=_settings(slurm) if slurm is not None else None,
         shard=_shard(shard),
         join_blocks=join_blocks,
         verify=verify,
@@ -227,21 +222,6 @@ def _check_reports(reports: ReportFormat | None, reports_for: Path | None) -> No
         raise UsageError(
             "needs a format", where="--reports-for", cure="Add --reports html, pdf, json or fhir"
         )
-
-
-def _settings(text: str) -> dict[str, str]:
-    pairs = [part.partition("=") for part in text.split(",") if part.strip()]
-    if not all(key.strip() and mark for key, mark, _ in pairs):
-        raise UsageError(
-            "is not KEY=VALUE,...", where=f"--slurm {text}", cure="E.g. queue=short,cores=4,jobs=10"
-        )
-    names = [key.strip() for key, _, _ in pairs]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise UsageError(
-            "is given twice", where=f"--slurm {twice}", cure="Separate the items of a list by semicolons"
-        )
-    return {key.strip(): value.strip() for key, _, value in pairs}
 
 
 def _shard(text: str) -> tuple[int, int]:

@@ -36,8 +36,6 @@ class CohortOptions(Struct, frozen=True, kw_only=True):
         Processes; None for all processors.
     scheduler
         Address of a Dask scheduler.
-    slurm
-        Settings of SLURM jobs, see `pgx.executors.read_settings`.
     shard
         (I, N): do the I-th of N slices of the inputs, 1-based.
     join_blocks
@@ -51,7 +49,6 @@ class CohortOptions(Struct, frozen=True, kw_only=True):
     engine: Literal["local", "dask"] = "local"
     jobs: int | None = None
     scheduler: str | None = None
-    slurm: dict[str, str] | None = None
     shard: tuple[int, int] = (1, 1)
     join_blocks: bool = False
     verify: bool = False

@@ -16,7 +16,7 @@ from pgx.cohort.state import State, planned
 from pgx.cohort.strata import check_columns
 from pgx.cohort.work import recipe
 from pgx.errors import UsageError
-from pgx.executors import Dask, Engine, Processes, Serial, Slurm, cpus, read_settings
+from pgx.executors import Dask, Engine, Processes, Serial, cpus
 from pgx.single import check_options
 
 
@@ -75,14 +75,6 @@ def _check(plan: Plan, options: CohortOptions) -> None:
     for own in {job.options for job in plan.jobs if job.failure is None}:
         check_options(own)
     check_columns(options.page.by, plan.jobs, plan.carried)
-    if options.slurm is None:
-        return
-    if options.scheduler or options.jobs is not None:
-        other = "--scheduler" if options.scheduler else "--jobs"
-        raise UsageError(
-            f"says something else than {other}", where="--slurm", cure="Give one; jobs=N is how many jobs"
-        )
-    read_settings(options.slurm)
 
 
 def _check_same_shard(state: State, plan: Plan, number: int, of: int) -> None:
@@ -98,8 +90,6 @@ def _check_same_shard(state: State, plan: Plan, number: int, of: int) -> None:
 
 
 def _engine(options: CohortOptions, inputs: int) -> Engine:
-    if options.slurm is not None:
-        return Slurm(options.slurm)
     if options.engine == "dask" or options.scheduler:
         return Dask(jobs=options.jobs, scheduler=options.scheduler)
     jobs = min(options.jobs or cpus(), inputs)
