@@ -108,9 +108,6 @@ def cohort(
     shard: Annotated[
         str, typer.Option(metavar="I/N", help="Do one slice; join with pgx merge.", rich_help_panel=_WHERE)
     ] = "1/1",
-    join_blocks: Annotated[
-        bool, typer.Option("--join-blocks", help="Join block files of fewer than 20 samples, too.")
-    ] = False,
     reports: ReportsOption = None,
     reports_for: ReportsForOption = None,
     by: ByOption = None,
@@ -158,7 +155,6 @@ def cohort(
         jobs=jobs,
         scheduler=scheduler,
         shard=_shard(shard),
-        join_blocks=join_blocks,
         verify=verify,
         fail_fast=fail_fast,
         page=page,
@@ -235,18 +231,16 @@ def _finish(outcome: Outcome, folder: Path, reports: ReportFormat | None, report
     """Say what became of the run, write the reports that were asked for, and end with the exit code."""
     from pgx.wording import wording
 
-    for path in outcome.joined:
-        typer.echo(f"joined by sample: {printable(path)}", err=True)
+    for path in outcome.passed_over:
+        typer.echo(
+            f"passed over: {printable(path, limit=1000)} has no record near the sites,"
+            " and another input of the same samples has",
+            err=True,
+        )
     if outcome.duplicated:
         names = ", ".join(map(printable, outcome.duplicates[:_LISTED]))
         more = " ..." if len(outcome.duplicates) > _LISTED else ""
         typer.echo(f"warning: {outcome.duplicated} samples came more than once: {names}{more}", err=True)
-    for path in outcome.unasked:
-        typer.echo(
-            f"warning: {printable(path, limit=1000)} list the same samples and look like blocks of one file."
-            " If they are of the same people, give --join-blocks",
-            err=True,
-        )
     for code in outcome.alarms:  # without the numbers of the page: a log is kept
         typer.echo(f"warning: {wording().say('cohort', f'shared_{code}')} See index.html", err=True)
     typer.echo(

@@ -38,8 +38,6 @@ class CohortOptions(Struct, frozen=True, kw_only=True):
         Address of a Dask scheduler.
     shard
         (I, N): do the I-th of N slices of the inputs, 1-based.
-    join_blocks
-        Join files of few samples, too, that look like blocks of one file.
     verify
         Compare files by their digests, too.
     arrays_from
@@ -50,7 +48,6 @@ class CohortOptions(Struct, frozen=True, kw_only=True):
     jobs: int | None = None
     scheduler: str | None = None
     shard: tuple[int, int] = (1, 1)
-    join_blocks: bool = False
     verify: bool = False
     fail_fast: bool = False
     arrays_from: int = ARRAYS_FROM

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 
-from pgx.cohort.blocks import join_blocks
 from pgx.cohort.gather import annotate_missing
 from pgx.cohort.model import Plan, Slice, text_digest
 from pgx.cohort.options import CohortOptions
@@ -54,7 +53,6 @@ def run_cohort(
             plan_digest=plan.digest,
             plan_size=len(plan.jobs),
             conditions=text_digest(*made_with),
-            join_blocks=options.join_blocks,
         )
         state.set_plan(rows, slice=slice_, carried=plan.carried)
         jobs = [row.job for row in rows]
@@ -63,7 +61,6 @@ def run_cohort(
             return nullcontext(engine) if engine is not None else closing(_engine(options, inputs))
 
         kept = annotate_missing(state, jobs, options, tell, started)
-        join_blocks(state, jobs, asked=options.join_blocks, arrays_from=options.arrays_from)
         return finish(state, folder, options.page, kept=kept)
 
 
