@@ -232,21 +232,6 @@ def _shard(text: str) -> tuple[int, int]:
     return int(number), int(of)
 
 
-def _settings(text: str) -> dict[str, str]:
-    pairs = [part.partition("=") for part in text.split(",") if part.strip()]
-    if not all(key.strip() and mark for key, mark, _ in pairs):
-        raise UsageError(
-            "is not KEY=VALUE,...", where=f"--slurm {text}", cure="E.g. queue=short,cores=4,jobs=10"
-        )
-    names = [key.strip() for key, _, _ in pairs]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise UsageError(
-            "is given twice", where=f"--slurm {twice}", cure="Separate the items of a list by semicolons"
-        )
-    return {key.strip(): value.strip() for key, _, value in pairs}
-
-
 class CohortOptions(Struct, frozen=True, kw_only=True):
     """How a cohort is run.
 
@@ -273,10 +258,6 @@ class CohortOptions(Struct, frozen=True, kw_only=True):
         tuple[int, int],
         Option("Do the I-th of N slices; join them with pgx merge.", RUN, "I/N", parse=_shard),
     ] = (1, 1)
-    slurm: Annotated[
-        dict[str, str] | None, Option("Workers as SLURM jobs.", RUN, "KEY=VALUE,...", parse=_settings)
-    ] = None
-    join_blocks: Annotated[bool, Option("Join block files of fewer than 20 samples, too.", INPUT)] = False
     arrays_from: int | None = None
     page: PageOptions = PageOptions()
 

@@ -108,18 +108,16 @@ def _finish(outcome: Outcome, folder: Path, single: ReportsOptions) -> None:
     """Report what became of the run, write the reports that were asked for, and end with the exit code."""
     from pgx.wording import wording
 
-    for path in outcome.joined:
-        typer.echo(f"joined by sample: {printable(path)}", err=True)
+    for path in outcome.passed_over:
+        typer.echo(
+            f"passed over: {printable(path, limit=1000)} has no record near the sites,"
+            " and another input of the same samples has",
+            err=True,
+        )
     if outcome.duplicated:
         names = ", ".join(map(printable, outcome.duplicates[:_LISTED]))
         more = " ..." if len(outcome.duplicates) > _LISTED else ""
         typer.echo(f"warning: {outcome.duplicated} samples came more than once: {names}{more}", err=True)
-    for path in outcome.unasked:
-        typer.echo(
-            f"warning: {printable(path, limit=1000)} list the same samples and look like blocks of one file."
-            " If they are of the same people, give --join-blocks",
-            err=True,
-        )
     for code in outcome.alarms:  # without the numbers of the page: a log is kept
         typer.echo(f"warning: {wording().say('cohort', f'shared_{code}')} See index.html", err=True)
     typer.echo(

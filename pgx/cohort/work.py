@@ -146,6 +146,7 @@ def result_of_content(job: Job, content: VcfContent, *, arrays_from: int = ARRAY
         fingerprint=fingerprint(job.path),
         name_digest=names,
         problems=_missing(job, content),
+        has_records=bool(content.records),
     )
     chosen = _chosen(job, content)
     if chosen is None:
