@@ -7,9 +7,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from pgx.options import Options
 from pgx.render import fhir, html, pdf, text, tsv
 from pgx.render.registry import json_document
-from pgx.single import Options, annotate
+from pgx.single import annotate
 
 SAMPLE = Path(__file__).resolve().parent.parent / "sample_vcfs" / "NA18526.e3-e4.GRCh38.vcf"
 ROUNDS = 40

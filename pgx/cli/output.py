@@ -12,13 +12,15 @@ from pgx.files import STANDARD_OUTPUT, cannot_write, write
 from pgx.render.registry import Format, file_stem, format_of_name
 
 if TYPE_CHECKING:
+    from pgx.cli.options import FormOptions
     from pgx.render.form import Form
     from pgx.report import Run, SampleReport
 
 INDEX = "index.tsv"
+_HANDOUT_ENDINGS = (".html", ".pdf", ".txt")
 
 
-def format_for(output: str, asked: Format | None) -> Format:
+def format_for(form: FormOptions) -> Format:
     """Return the format that is asked for, else that of the ending of the output; of standard output, text.
 
     Raises
@@ -26,9 +28,9 @@ def format_for(output: str, asked: Format | None) -> Format:
     UsageError
         The ending of the output names no format.
     """
-    if asked is not None:
-        return asked
-    return Format.TEXT if output == STANDARD_OUTPUT else format_of_name(output)
+    if form.format is not None:
+        return form.format
+    return Format.TEXT if form.output == STANDARD_OUTPUT else format_of_name(form.output)
 
 
 def refuse_overwriting(inputs: Iterable[str | Path | None], outputs: Iterable[str | Path | None]) -> None:
@@ -100,3 +102,59 @@ def _write_folder(kind: Format, run: Run, samples: Iterable[SampleReport], folde
         write([kind.one(run, report, form)], folder / name)
         rows.append(f"{name}\t{safe_cell(report.sample)}\n")
     write(rows, folder / INDEX)
+
+
+def layout_for(name: Format, form: FormOptions) -> Form:
+    """Return the layout of a report in the format `name`, once the options fit it.
+
+    Raises
+    ------
+    UsageError
+        An option that the format cannot honour, or a language that does not ship.
+    """
+    from pgx.render.form import Form, check_language, read_meta
+
+    if form.sealed and name not in {Format.HTML, Format.PDF}:
+        raise UsageError("only html and pdf can be sealed", where="--sealed", cure="Add -f html or -f pdf")
+    if form.full and name is not Format.TEXT:
+        raise UsageError(f"{name} is always full", where="--full", cure="Leave it out, or choose -f text")
+    plain = form.lang == "en" and form.report_meta is None
+    if not name.is_readable and form.handout is None and not plain:
+        raise UsageError(
+            f"{name} has neither a language nor a header",
+            where="--lang, --report-meta",
+            cure="Leave them out, or choose text, html or pdf",
+        )
+    if form.handout is not None and form.handout.suffix.lower() not in _HANDOUT_ENDINGS:
+        raise UsageError(
+            "the ending names no format",
+            where=f"--handout {form.handout}",
+            cure=f"Use one of {', '.join(_HANDOUT_ENDINGS)}",
+        )
+    return Form(
+        language=check_language(form.lang),
+        sealed=form.sealed,
+        full=form.full,
+        meta=read_meta(form.report_meta) if form.report_meta else {},
+    )
+
+
+def with_handout(
+    run: Run, samples: Iterable[SampleReport], form: FormOptions, layout: Form
+) -> Iterable[SampleReport]:
+    """Write the hand-out of the one sample where it is asked for, and pass the samples on.
+
+    Raises
+    ------
+    UsageError
+        There are several samples.
+    """
+    if form.handout is None:
+        return samples
+    from pgx.render.handout import render
+
+    reports = list(samples)
+    if len(reports) != 1:
+        raise UsageError("a hand-out is for one person", where="--handout", cure="Name one sample with -s")
+    write([render(run, reports[0], layout, form.handout.suffix.lower())], form.handout)
+    return reports
