@@ -14,6 +14,7 @@ into the probability of a genotype here, which is the caller's work.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
@@ -239,11 +240,16 @@ def phred_by_copies(evidence: GenotypeEvidence) -> tuple[float, ...] | None:
     return tuple(-10 * math.log10(value / best) if value > 0 else math.inf for value in known)
 
 
+@functools.cache
+def read_weights() -> tuple[tuple[float, float], ...]:
+    """Return by 0, 1, 2 copies how a read with either letter speaks against them, Phred-scaled."""
+    error = threshold("base_error_rate")
+    return tuple((-10 * math.log10(1 - share), -10 * math.log10(share)) for share in (error, 0.5, 1 - error))
+
+
 def reads_phred(first: float, second: float) -> tuple[float, ...]:
     """Return how far 0, 1, 2 copies are from the best, Phred-scaled, for reads with each of the letters."""
-    error = threshold("base_error_rate")
-    shares = (error, 0.5, 1 - error)
-    phred = [-10 * (first * math.log10(1 - share) + second * math.log10(share)) for share in shares]
+    phred = [first * one + second * other for one, other in read_weights()]
     return tuple(value - min(phred) for value in phred)
 
 

@@ -19,6 +19,11 @@ _REF_AND_ALT_READS = (("RD", "AD"), ("RO", "AO"), ("FRO", "FAO"))
 _ALL_AND_ALT_READS = (("NR", "NV"), ("DP", "VD"), ("DP", "DV"))
 #: The share of reads with each ALT: VarScan, DeepVariant, Illumina, Mutect2, GATK 3.
 _ALT_SHARES = ("FREQ", "VAF", "VF", "AF", "FA")
+#: Fields, beside AD, that state reads by allele.
+READ_FIELDS = frozenset(
+    {"DPR", "ADF", "ADR", "RD", *_ALT_SHARES}
+    | {key for pair in (*_REF_AND_ALT_READS, *_ALL_AND_ALT_READS) for key in pair}
+) - {"AD", "DP"}
 #: Reads of each allele, REF first; and those of no allele of the record, where it has no ALT.
 Counts = tuple[tuple[float, ...], float]
 
