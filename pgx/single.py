@@ -16,6 +16,7 @@ from pgx.evidence import ContextReport, EvidenceBase, PatientContext, Response, 
 from pgx.genome.assemblies import AssemblyDecision, decide, header_evidence
 from pgx.genome.sites import sites_on
 from pgx.observe import Finding, ReadContext, SiteRecords, observe, record_evidence, records_at
+from pgx.observe.sample_record import header_says
 from pgx.options import Options, Parameters, check_limits, stated
 from pgx.report import (
     SCHEMA_VERSION,
@@ -211,8 +212,10 @@ def _read_context(content: VcfContent, decision: AssemblyDecision, options: Opti
     return ReadContext(
         contig=(*content.contigs, *decision.assembly.contigs)[0],
         gl_is_phred=content.gl_is_phred,
+        absence_is_stated=header_says(content.header.history, "absence-stated"),
+        is_lifted=header_says(content.header.history, "lifted"),
         assume_reference=options.absent_sites == "reference",
-        callable_sites=regions,
+        callable_sites=dict.fromkeys(regions),
         keep_filtered=options.keep_filtered,
         min_gq=options.min_gq,
         min_dp=options.min_dp,
