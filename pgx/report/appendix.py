@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from pgx.evidence import EvidenceBase
 from pgx.evidence.cite import cite
-from pgx.evidence.schema import Claim, Species, Topic
+from pgx.evidence.context import appendix_kind
 from pgx.report.model import AppendixItem
 
-KINDS = ("mechanism", "composition", "animal", "related-product")
-_ANIMALS = frozenset({Species.RAT, Species.MOUSE})
+KINDS = ("mechanism", "composition", "background", "comparison", "animal", "related-product")
 
 
-def appendix(base: EvidenceBase) -> tuple[AppendixItem, ...]:
-    """Return the statements of the appendix, by kind and then in the order of the evidence."""
-    found = [(kind, claim) for claim in base.claims.values() if (kind := _kind(base, claim))]
+def appendix(base: EvidenceBase, drug: str | None = None) -> tuple[AppendixItem, ...]:
+    """Return the statements of the appendix on the drugs reported, by kind, in the order of the evidence."""
+    others = {item.name for item in base.subjects()} - {item.name for item in base.reported(drug)}
+    found = [
+        (kind, claim)
+        for claim in base.claims.values()
+        if claim.drug not in others and (kind := appendix_kind(base, claim))
+    ]
     ordered = sorted(found, key=lambda item: KINDS.index(item[0]))
     return tuple(
         AppendixItem(
@@ -26,13 +30,3 @@ def appendix(base: EvidenceBase) -> tuple[AppendixItem, ...]:
         )
         for kind, claim in ordered
     )
-
-
-def _kind(base: EvidenceBase, claim: Claim) -> str | None:
-    if claim.topic is Topic.RELATED_PRODUCT or base.drugs[claim.drug].role == "related-product":
-        return "related-product"
-    if base.drugs[claim.drug].role != "subject":
-        return None
-    if claim.species in _ANIMALS:
-        return "animal"
-    return claim.topic.value if claim.topic in {Topic.MECHANISM, Topic.COMPOSITION} else None
