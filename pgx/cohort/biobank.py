@@ -36,9 +36,10 @@ from pgx.cohort.settle import settle
 from pgx.cohort.siteread import Floats, SiteArrays, columns_of, compact, first_of, joined_codes, read_arrays
 from pgx.cohort.table import FACTS, fact_table, fact_type, facts_of, to_bytes
 from pgx.observe import EvidenceKind, observe
+from pgx.options import Options
 from pgx.render.tsv import safe_cell
 from pgx.report import Run, SampleReport
-from pgx.single import Options, Prepared, prepare
+from pgx.single import Prepared, prepare
 from pgx.vcf import VcfContent
 
 _BLOCK = 50_000
@@ -82,13 +83,13 @@ def annotate_arrays(result: Result, content: VcfContent, ready: Prepared) -> Res
     some = None if isinstance(columns, range) else columns
 
     def read(place: int) -> SiteArrays:
-        pile = ready.piles[place]
-        doubted = any(other.misplaced for other in ready.piles)
-        found = read_arrays(pile, doubted, some, len(columns), ready.context.options)
+        pile = ready.records[place]
+        doubted = any(other.misplaced for other in ready.records)
+        found = read_arrays(pile, doubted, some, len(columns), ready.context)
         return settle(found, place, columns, ready)
 
     with ThreadPoolExecutor(max_workers=_THREADS) as pool:
-        sites = list(pool.map(read, range(len(ready.piles))))
+        sites = list(pool.map(read, range(len(ready.records))))
         found, begun = _begin_answers(pool, sites, ready)
         texts = _packed_texts(pool, content, ready.names, some)
         _finish_answers(pool, found, begun)
@@ -140,7 +141,7 @@ def _pieces(rows: Rows) -> list[Rows]:
 
 
 def _kind(column: int, ready: Prepared) -> _Kind:
-    observations = observe(ready.piles, column, ready.context)
+    observations = observe(ready.records, column, ready.context)
     evidence = [seen.evidence for seen in observations]
     return _Kind(
         half=tuple(item is not None and item.seen is not None for item in evidence),
