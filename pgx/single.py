@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from pgx import evidence, provenance, reference
 from pgx.calling import CallOptions, E4Status, call, haplotype_frequencies
-from pgx.errors import FormatError, SampleError
+from pgx.errors import FormatError, SampleError, did_you_mean
 from pgx.evidence import ContextReport, EvidenceBase, PatientContext, Response, Subject
 from pgx.genome.assemblies import AssemblyDecision, decide, header_evidence
 from pgx.genome.sites import sites_on
@@ -156,9 +156,8 @@ def _columns(content: VcfContent, wanted: Sequence[str]) -> Sequence[int]:
     unknown = [name for name in wanted if name not in column]
     if unknown:
         shown = ", ".join(content.samples[:5]) + (" ..." if len(content.samples) > 5 else "")
-        raise SampleError(
-            f"no sample '{unknown[0]}'", where=content.facts.path, cure=f"The file has: {shown}"
-        )
+        cure = did_you_mean(unknown[0], content.samples) or f"The file has: {shown}"
+        raise SampleError(f"no sample '{unknown[0]}'", where=content.facts.path, cure=cure)
     return [column[name] for name in dict.fromkeys(wanted)]
 
 
