@@ -22,4 +22,4 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     """Return the names for Python users, too, before they are imported."""
-    return sorted({*globals(), *__all__})
+    return sorted(__all__)

@@ -170,6 +170,13 @@ class Options(Struct, frozen=True, kw_only=True):
         str | None,
         Option("What the medicine is for, e.g. stroke.", PERSON, "NAME", row=True, names="indications"),
     ] = None
+    drug: Annotated[
+        str | None,
+        Option(
+            "Medicine to report on: cerebrolysin (if not given), lecanemab or donanemab.",
+            PERSON, "NAME", row=True, before=None,
+        ),
+    ] = None  # fmt: skip
     taking: Annotated[
         tuple[str, ...],
         Option(

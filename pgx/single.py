@@ -16,6 +16,7 @@ from pgx.evidence import ContextReport, EvidenceBase, PatientContext, Response, 
 from pgx.genome.assemblies import AssemblyDecision, decide, header_evidence
 from pgx.genome.sites import sites_on
 from pgx.observe import Finding, ReadContext, SiteRecords, observe, record_evidence, records_at
+from pgx.observe.sample_record import header_says
 from pgx.options import Options, Parameters, check_limits, stated
 from pgx.report import (
     SCHEMA_VERSION,
@@ -100,7 +101,7 @@ def check_options(options: Options) -> None:
         A value that cannot be, an unknown name, or evidence that is invalid.
     """
     _parameters(options)
-    evidence.load(options.evidence)
+    evidence.load(options.evidence).reported(options.drug)
 
 
 def prepare(content: VcfContent, options: Options) -> Prepared:
@@ -136,8 +137,8 @@ def prepare(content: VcfContent, options: Options) -> Prepared:
             min_probability=parameters.min_probability,
             allele_error_rate=parameters.genotype_error_rate,
         ),
-        respond=functools.partial(_respond, _Loaded(base), options.indication),
-        surroundings=_surroundings(_Loaded(base), patient),
+        respond=functools.partial(_respond, _Loaded(base), options.indication, options.drug),
+        surroundings=_surroundings(_Loaded(base), patient, options.drug),
         findings=_input_findings(content),
     )
 
@@ -191,7 +192,7 @@ def _run(
             access=facts.access,
         ),
         parameters=parameters,
-        appendix=appendix(base),
+        appendix=appendix(base, parameters.drug),
     )
 
 
@@ -210,8 +211,10 @@ def _read_context(content: VcfContent, decision: AssemblyDecision, options: Opti
     return ReadContext(
         contig=(*content.contigs, *decision.assembly.contigs)[0],
         gl_is_phred=content.gl_is_phred,
+        absence_is_stated=header_says(content.header.history, "absence-stated"),
+        is_lifted=header_says(content.header.history, "lifted"),
         assume_reference=options.absent_sites == "reference",
-        callable_sites=regions,
+        callable_sites=dict.fromkeys(regions),
         keep_filtered=options.keep_filtered,
         min_gq=options.min_gq,
         min_dp=options.min_dp,
@@ -235,14 +238,15 @@ class _Loaded:
 
 @functools.lru_cache(maxsize=1024)
 def _respond(
-    loaded: _Loaded, indication: str | None, status: E4Status, diplotype: str | None
+    loaded: _Loaded, indication: str | None, drug: str | None, status: E4Status, diplotype: str | None
 ) -> tuple[Response, ...]:
-    return evidence.respond(loaded.base, Subject(status=status, diplotype=diplotype), indication=indication)
+    subject = Subject(status=status, diplotype=diplotype)
+    return evidence.respond(loaded.base, subject, indication=indication, drug=drug)
 
 
 @functools.lru_cache(maxsize=256)
-def _surroundings(loaded: _Loaded, patient: PatientContext) -> ContextReport:
-    return evidence.context(loaded.base, patient)
+def _surroundings(loaded: _Loaded, patient: PatientContext, drug: str | None) -> ContextReport:
+    return evidence.context(loaded.base, patient, drug=drug)
 
 
 def _input_findings(content: VcfContent) -> tuple[Finding, ...]:
