@@ -110,6 +110,7 @@ class Keywords(TypedDict, total=False):
     genotype_error_rate: float | None
     evidence: PathLike | Sequence[PathLike]
     indication: str | None
+    drug: str | None
     taking: str | Sequence[str]
     history: str | Sequence[str]
     age: float | None

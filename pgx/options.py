@@ -166,6 +166,13 @@ class Options(Struct, frozen=True, kw_only=True):
     indication: Annotated[
         str | None, Option("What the medicine is for, e.g. stroke.", PERSON, "NAME", row=True)
     ] = None
+    drug: Annotated[
+        str | None,
+        Option(
+            "Medicine to report on: cerebrolysin (if not given), lecanemab or donanemab.",
+            PERSON, "NAME", row=True, before=None,
+        ),
+    ] = None  # fmt: skip
     taking: Annotated[
         tuple[str, ...],
         Option(

@@ -109,7 +109,7 @@ def check_options(options: Options) -> None:
         A value that cannot be, an unknown name, or evidence that is invalid.
     """
     _parameters(options)
-    evidence.load(options.evidence)
+    evidence.load(options.evidence).reported(options.drug)
 
 
 def prepare(content: VcfContent, options: Options) -> Prepared:
@@ -147,8 +147,8 @@ def prepare(content: VcfContent, options: Options) -> Prepared:
             min_probability=parameters.min_probability,
             allele_error_rate=parameters.genotype_error_rate,
         ),
-        respond=functools.partial(_respond, _Loaded(base), options.indication),
-        surroundings=_surroundings(_Loaded(base), patient),
+        respond=functools.partial(_respond, _Loaded(base), options.indication, options.drug),
+        surroundings=_surroundings(_Loaded(base), patient, options.drug),
         findings=_input_findings(content),
     )
 
@@ -214,7 +214,7 @@ def _run(
             access=facts.access,
         ),
         parameters=parameters,
-        appendix=appendix(base),
+        appendix=appendix(base, parameters.drug),
     )
 
 
@@ -260,14 +260,15 @@ class _Loaded:
 
 @functools.lru_cache(maxsize=1024)
 def _respond(
-    loaded: _Loaded, indication: str | None, status: E4Status, diplotype: str | None
+    loaded: _Loaded, indication: str | None, drug: str | None, status: E4Status, diplotype: str | None
 ) -> tuple[Response, ...]:
-    return evidence.respond(loaded.base, Subject(status=status, diplotype=diplotype), indication=indication)
+    subject = Subject(status=status, diplotype=diplotype)
+    return evidence.respond(loaded.base, subject, indication=indication, drug=drug)
 
 
 @functools.lru_cache(maxsize=256)
-def _surroundings(loaded: _Loaded, patient: PatientContext) -> ContextReport:
-    return evidence.context(loaded.base, patient)
+def _surroundings(loaded: _Loaded, patient: PatientContext, drug: str | None) -> ContextReport:
+    return evidence.context(loaded.base, patient, drug=drug)
 
 
 def _input_findings(content: VcfContent) -> tuple[Finding, ...]:

@@ -100,7 +100,10 @@ class SampleReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class AppendixItem(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A statement for the appendix: `kind` "mechanism", "composition", "animal" or "related-product"."""
+    """A statement for the appendix.
+
+    `kind` is "mechanism", "composition", "background", "comparison", "animal" or "related-product".
+    """
 
     id: str
     kind: str
