@@ -117,7 +117,7 @@ def _is_folder(output: str) -> bool:
 def _write_folder(page: Page, run: Run, samples: Iterable[SampleReport], folder: Path) -> None:
     """Write one file a sample, and an index that says which is whose."""
     from pgx.render.filenames import file_stem
-    from pgx.render.tsv import safe_cell
+    from pgx.report.row import safe_cell
 
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -11,9 +11,9 @@ from pgx.cohort import arrow
 from pgx.cohort.model import Job
 from pgx.cohort.people import EVERYBODY, MINOR, born_of, has_birth_dates, is_flagged_minor
 from pgx.cohort.stored import Source
-from pgx.cohort.strata import POPULATION, column_of, plan_cells
-from pgx.render.tsv import COLUMNS, safe_cell
+from pgx.cohort.strata import column_of, plan_cells
 from pgx.report import is_minor
+from pgx.report.row import COLUMNS, Cell, safe_cell
 
 _FLAGS = COLUMNS.index("flags")
 
@@ -36,7 +36,7 @@ class PlanCells:
 
     def __init__(self, carried: Sequence[str], dividing: Iterable[str], root: str) -> None:
         self._carried = carried
-        self._plan = dict.fromkeys([POPULATION, *(name for name in dividing if name.startswith("plan:"))])
+        self._plan = [name for name in dividing if name.startswith("plan:")]
         self._root = root
 
     def beside(self, table: pa.Table, parts: Sequence[Part]) -> pa.Table:
@@ -61,7 +61,7 @@ class PlanCells:
         return [known.get(name, nothing) for name in part.names] or [nothing] * part.count
 
 
-def flagged_rows(rows: list[list[object]], part: Part) -> list[list[object]]:
+def flagged_rows(rows: list[list[Cell]], part: Part) -> list[list[Cell]]:
     """Return fact rows, with the flag of a minor where the birth date in the manifest makes one."""
     if has_birth_dates(part.source.job):
         for row, name in zip(rows, part.names, strict=True):

@@ -20,7 +20,7 @@ from pgx.cohort.model import Failure, Job, options_text
 from pgx.errors import NotFoundError, PgxError, UsageError
 from pgx.genome.assemblies import AUTO, find_assembly
 from pgx.render.form import PatientMeta
-from pgx.render.tsv import COLUMNS
+from pgx.report.row import COLUMNS
 from pgx.single import Options, check_options
 
 #: Columns that choose an input and its options.

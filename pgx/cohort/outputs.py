@@ -27,6 +27,7 @@ from pgx.cohort.tally import Tally
 from pgx.cohort.work import shared_parts
 from pgx.errors import UsageError, printable
 from pgx.render import cohort_html
+from pgx.report.row import Cell
 
 #: What is written into the folder, beside the state and reports/.
 OUTPUTS = ("samples.tsv", "samples.parquet", "failures.tsv", "summary.json", "pgx_mqc.json", "index.html")
@@ -168,7 +169,7 @@ def _tables(
     """Yield the facts of all samples with the columns that come from the plan, in order."""
     columns = [item.column for item in dividing]
     cells = PlanCells(carried, columns, common_folder(source.job for source in shown))
-    rows: list[list[object]] = []
+    rows: list[list[Cell]] = []
     parts: list[Part] = []
     for source in shown:
         small = state.samples(source.key)

@@ -15,7 +15,7 @@ from pgx.render import json_format
 from pgx.render.filenames import file_stem
 from pgx.render.form import Form
 from pgx.render.formats import page
-from pgx.render.tsv import safe_cell
+from pgx.report.row import safe_cell
 
 FOLDER = "reports"
 INDEX = "index.tsv"

@@ -17,7 +17,7 @@ from pgx.cohort.model import Job
 from pgx.cohort.rules import alarm_limits, page_limits
 from pgx.errors import UsageError
 
-POPULATION = "plan:population"
+POPULATION = "population"
 ASSEMBLY = "assembly"
 INPUT = "input"
 _FOLDER = "plan:folder"
