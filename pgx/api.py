@@ -209,7 +209,7 @@ def read_cohort(folder: str | Path) -> pd.DataFrame:
 
 def _check_finished(folder: Path) -> None:
     """Refuse tables that are older than what is stored beside them; tables alone are taken as they are."""
-    from pgx.cohort.state import State  # noqa: PLC0415
+    from pgx.cohort.store import State  # noqa: PLC0415
 
     if not State.is_in(folder):
         return

@@ -5,16 +5,15 @@ the page are made from it at the end, in input order. So a run that was killed, 
 over a cluster gives the same bytes as one without a break.
 """
 
+from pgx.cohort.jobs import Failure, Job, Plan
 from pgx.cohort.merge import merge
-from pgx.cohort.model import Failure, Job, Plan
 from pgx.cohort.options import CohortOptions, PageOptions
-from pgx.cohort.outputs import OUTPUTS, Outcome
 from pgx.cohort.plan import plan_inputs
-from pgx.cohort.progress import Progress
-from pgx.cohort.reports import check_reports, write_reports
-from pgx.cohort.run import run_cohort
-from pgx.cohort.state import FILE_NAME as STATE
-from pgx.cohort.stored import one_report
+from pgx.cohort.results import one_report
+from pgx.cohort.run import Progress, run_cohort
+from pgx.cohort.store import FILE_NAME as STATE
+from pgx.cohort.tables.finalise import OUTPUTS, Outcome
+from pgx.cohort.tables.reports import check_reports, write_reports
 
 __all__ = [
     "OUTPUTS",

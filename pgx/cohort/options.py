@@ -6,7 +6,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from pgx.cohort.work import ARRAYS_FROM
+from pgx.cohort.worker import ARRAYS_FROM
 
 
 class PageOptions(Struct, frozen=True, kw_only=True):

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from pgx.cohort.jobs import Failure, Job, Plan
 from pgx.cohort.manifest import STANDARD_INPUT, check, exists, jobs_of, place_of
-from pgx.cohort.model import Failure, Job, Plan
 from pgx.errors import NotFoundError, UsageError, printable
 from pgx.single import Options
 

@@ -10,9 +10,9 @@ import truth_tables
 from vcf_builder import block, site, write_vcf
 
 from pgx.cohort import siteread, table
-from pgx.cohort.biobank import StoredInput, report_of, unpack_texts
-from pgx.cohort.model import Job
-from pgx.cohort.work import result_of_content
+from pgx.cohort.biobank.arrays import StoredInput, report_of, unpack_texts
+from pgx.cohort.jobs import Job
+from pgx.cohort.worker import result_of_content
 from pgx.errors import PgxError
 from pgx.single import Options, prepare
 from pgx.vcf import read_sites

@@ -11,7 +11,7 @@ import pytest
 from cohort import deadly
 from cohort.conftest import FILES, assert_same_tables, command
 from pgx.cohort import CohortOptions, plan_inputs, run_cohort
-from pgx.cohort.state import State
+from pgx.cohort.store import State
 from pgx.errors import InputError
 from pgx.executors import Dask, Serial, WorkerDiedError, run_all
 from pgx.single import Options

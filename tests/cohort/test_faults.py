@@ -20,7 +20,7 @@ from pgx.single import Options
 HOLD = """
 import sys
 from pathlib import Path
-from pgx.cohort.state import State
+from pgx.cohort.store import State
 State(Path(sys.argv[1]))
 print('held', flush=True)
 sys.stdin.read()
@@ -67,7 +67,7 @@ def test_two_runs_in_one_folder(tmp_path, run_pgx):
 
 
 def test_several_may_read_a_cohort_at_rest(unbroken, run_pgx, tmp_path):
-    from pgx.cohort.state import State
+    from pgx.cohort.store import State
 
     with State(unbroken, create=False), State(unbroken, create=False):
         assert run_pgx("report", unbroken, "--sample", "P00003", "-f", "tsv").exit_code == 0

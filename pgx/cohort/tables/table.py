@@ -16,10 +16,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from msgspec.structs import astuple
 
-from pgx.cohort import arrow
-from pgx.cohort.model import Failure
-from pgx.cohort.siteread import Codes, first_of, joined_codes
-from pgx.cohort.strata import column_of
+from pgx.cohort.jobs import Failure
+from pgx.cohort.summary.strata import column_of
+from pgx.cohort.tables import arrow
+from pgx.cohort.tables.arrow import Codes, first_of, joined_codes
 from pgx.report import Run, SampleReport
 from pgx.report.row import COLUMNS, Cell, Row, cells_of, kinds, safe_cell
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pgx.calling import E4_COPIES
-from pgx.cohort.rules import alarm_limits
+from pgx.cohort.limits import alarm_limits
 from pgx.genome.sites import counted_haplotype, rare_haplotypes
 from pgx.wording import greek, rounded_percent, wording
 

@@ -11,11 +11,11 @@ import numpy.typing as npt
 import pyarrow as pa
 from msgspec import Struct
 
-from pgx.cohort import arrow
-from pgx.cohort.people import MINOR, is_flagged_minor
-from pgx.cohort.rules import page_limits
-from pgx.cohort.siteread import compact, first_of
-from pgx.cohort.strata import POPULATION, Dividing
+from pgx.cohort.limits import page_limits
+from pgx.cohort.manifest import MINOR, is_flagged_minor
+from pgx.cohort.summary.strata import POPULATION, Dividing
+from pgx.cohort.tables import arrow
+from pgx.cohort.tables.arrow import compact, first_of
 from pgx.genome.sites import rsids
 
 #: What a sample is counted by, before the columns that divide the cohort.

@@ -6,15 +6,12 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from pgx.cohort.files import cannot_write, replacing, write_text
-from pgx.cohort.model import text_digest
-from pgx.cohort.state import State
-from pgx.cohort.stored import StoredSampleReport, reports
+from pgx.cohort.jobs import text_digest
+from pgx.cohort.results import StoredSampleReport, reports
+from pgx.cohort.store import State
 from pgx.errors import NotFoundError, SampleError
-from pgx.render import json_format
+from pgx.files import cannot_write, replacing, write_text
 from pgx.render.filenames import file_stem
-from pgx.render.form import Form
-from pgx.render.formats import page
 from pgx.report.row import safe_cell
 
 FOLDER = "reports"
@@ -105,6 +102,10 @@ def _names(path: Path) -> frozenset[str]:
 
 
 def _renderer(name: str) -> tuple[Callable[[StoredSampleReport], bytes], str]:
+    from pgx.render import json_format  # noqa: PLC0415 - most cohorts write no reports
+    from pgx.render.form import Form  # noqa: PLC0415
+    from pgx.render.formats import page  # noqa: PLC0415
+
     if name == "json":
         return lambda item: "".join(json_format.stream(item.run, [item.report])).encode(), ".json"
     ending = page(name).ending

@@ -22,7 +22,7 @@ from typing import TypeVar
 import msgspec
 from msgspec import Struct
 
-from pgx.cohort.model import Job, Known, Plan, Result
+from pgx.cohort.jobs import Job, Known, Plan, Result
 from pgx.errors import FormatError, OutputError
 
 FILE_NAME = "cohort.sqlite"
