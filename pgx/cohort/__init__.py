@@ -1,9 +1,18 @@
 """Many inputs: plan, run, resume, gather, summarise.
 
-Results go into one SQLite file as they come (`state`), written by one process; the tables, the summary and
+Results go into one SQLite file as they come (`store`), written by one process; the tables, the summary and
 the page are made from it at the end, in input order. So a run that was killed, cut into slices or spread
 over a cluster gives the same bytes as one without a break.
 """
+
+from pgx.errors import UsageError
+
+try:
+    import pyarrow as _  # noqa: F401 - every table is made with it
+except ImportError as error:
+    raise UsageError(
+        "cohorts need pyarrow, which cannot be imported", cure="Install it: python -m pip install pyarrow"
+    ) from error
 
 from pgx.cohort.jobs import Failure, Job, Plan
 from pgx.cohort.merge import merge

@@ -14,8 +14,9 @@ import pytest
 from vcf_builder import site, write_vcf
 
 from cohort.conftest import records
-from pgx.cohort import CohortOptions, alarms, plan_inputs, run_cohort, summary
+from pgx.cohort import CohortOptions, plan_inputs, run_cohort
 from pgx.cohort.options import PageOptions
+from pgx.cohort.summary import alarms, summary
 from pgx.cohort.summary.disclosure import Cells
 from pgx.cohort.summary.statistics import hardy_weinberg, wilson
 from pgx.single import Options
