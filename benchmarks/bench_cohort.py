@@ -30,8 +30,9 @@ import pysam
 from msgspec.structs import astuple
 from tables import machine, markdown
 
+from pgx.options import Options
 from pgx.report.row import cell_text, row_of
-from pgx.single import Options, prepare
+from pgx.single import prepare
 from pgx.vcf import read_sites
 
 REGIONS = ",".join(f"chr19:{position}" for position in made.POSITIONS)

@@ -16,13 +16,13 @@ except ImportError as error:
 
 from pgx.cohort.jobs import Failure, Job, Plan
 from pgx.cohort.merge import merge
-from pgx.cohort.options import CohortOptions, PageOptions
 from pgx.cohort.plan import plan_inputs
 from pgx.cohort.results import one_report
 from pgx.cohort.run import Progress, run_cohort
 from pgx.cohort.store import FILE_NAME as STATE
 from pgx.cohort.tables.finalise import OUTPUTS, Outcome
 from pgx.cohort.tables.reports import check_reports, write_reports
+from pgx.options import CohortOptions, PageOptions
 
 __all__ = [
     "OUTPUTS",

@@ -8,11 +8,11 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from pgx.cohort.jobs import Slice
-from pgx.cohort.options import PageOptions
 from pgx.cohort.store import PlannedRow, State
 from pgx.cohort.summary.strata import check_columns
 from pgx.cohort.tables.finalise import Outcome, finish, refuse_foreign
 from pgx.errors import UsageError
+from pgx.options import PageOptions
 
 _SAME = "Give slices of one command line, made with the same files of options, evidence and version"
 

@@ -14,13 +14,13 @@ from msgspec import Struct
 
 from pgx.cohort.jobs import Failure, Job, Known, Plan, Result, Slice, text_digest
 from pgx.cohort.manifest import unclear_person
-from pgx.cohort.options import CohortOptions
 from pgx.cohort.store import State, planned
 from pgx.cohort.summary.strata import check_columns
 from pgx.cohort.tables.finalise import Outcome, finish, refuse_foreign
-from pgx.cohort.worker import Batch, failed, file_digest, fingerprint, recipe, work
+from pgx.cohort.worker import ARRAYS_FROM, Batch, failed, file_digest, fingerprint, recipe, work
 from pgx.errors import InputError, UsageError
 from pgx.executors import Engine, Processes, Serial, cpus, run_all, run_alone
+from pgx.options import CohortOptions
 from pgx.single import check_options
 
 
@@ -237,7 +237,7 @@ def _batches(jobs: Sequence[Job], engine: Engine, options: CohortOptions) -> Ite
     def batch(*some: Job) -> Batch:
         # what only goes with an input (columns of the manifest) need not travel
         bare = tuple(msgspec.structs.replace(job, carried={}, meta={}) for job in some)
-        return Batch(jobs=bare, verify=options.verify, arrays_from=options.arrays_from)
+        return Batch(jobs=bare, verify=options.verify, arrays_from=options.arrays_from or ARRAYS_FROM)
 
     def fitting() -> int:  # anew for each batch: workers may join later
         return max(1, min(_BATCH_MAX, -(-len(jobs) // (engine.width * _BATCHES_PER_WORKER))))

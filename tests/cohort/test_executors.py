@@ -15,7 +15,7 @@ from pgx.cohort.store import State
 from pgx.errors import InputError
 from pgx.executors import Serial, WorkerDiedError, run_all
 from pgx.executors.dask import Dask
-from pgx.single import Options
+from pgx.options import Options
 
 
 def test_dask_names_only_the_culprit():

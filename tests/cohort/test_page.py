@@ -15,11 +15,10 @@ from vcf_builder import site, write_vcf
 
 from cohort.conftest import records
 from pgx.cohort import CohortOptions, plan_inputs, run_cohort
-from pgx.cohort.options import PageOptions
 from pgx.cohort.summary import alarms, summary
 from pgx.cohort.summary.disclosure import Cells
 from pgx.cohort.summary.statistics import hardy_weinberg, wilson
-from pgx.single import Options
+from pgx.options import Options, PageOptions
 
 CHROMIUM = Path("/usr/bin/chromium")
 AXE = Path(__file__).resolve().parents[2] / "build" / "npm" / "node_modules" / "axe-core" / "axe.min.js"

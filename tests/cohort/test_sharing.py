@@ -13,9 +13,8 @@ from cohort.conftest import records
 from cohort.test_page import E33, E34, E44, USUAL, cohort, summary_of
 from pgx.calling import haplotype_frequencies
 from pgx.cohort import CohortOptions, plan_inputs, run_cohort
-from pgx.cohort.options import PageOptions
 from pgx.cohort.summary.disclosure import Cells
-from pgx.single import Options
+from pgx.options import Options, PageOptions
 
 SHARED = PageOptions(min_cell=5)
 FILES = ("summary.json", "index.html", "pgx_mqc.json")

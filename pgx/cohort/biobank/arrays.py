@@ -37,9 +37,10 @@ from pgx.cohort.tables import arrow
 from pgx.cohort.tables.arrow import compact, first_of, joined_codes
 from pgx.cohort.tables.table import FACTS, fact_table, fact_type, facts_of, to_bytes
 from pgx.observe import EvidenceKind, observe
+from pgx.options import Options
 from pgx.report import Run, SampleReport
 from pgx.report.row import safe_cell
-from pgx.single import Options, Prepared, prepare
+from pgx.single import Prepared, prepare
 from pgx.vcf import VcfContent
 
 _BLOCK = 50_000

@@ -15,8 +15,7 @@ from msgspec.structs import replace
 from pgx.cohort.jobs import Failure, Job, Known, Slice
 from pgx.cohort.limits import page_limits
 from pgx.cohort.manifest import EVERYBODY, MINOR, born_of, has_birth_dates, is_flagged_minor, place_of
-from pgx.cohort.options import PageOptions
-from pgx.cohort.results import Source, names_of, passed_over, sources
+from pgx.cohort.results import Source, copy_number_inputs, names_of, passed_over, sources
 from pgx.cohort.store import PlannedRow, State
 from pgx.cohort.summary.strata import (
     OF_FILES,
@@ -34,7 +33,8 @@ from pgx.cohort.tables.table import TableWriter, chunked, fact_table, from_bytes
 from pgx.cohort.worker import shared_parts
 from pgx.errors import UsageError, printable
 from pgx.files import Staged
-from pgx.render import cohort_html
+from pgx.options import PageOptions
+from pgx.render import cohort_page
 from pgx.report import is_minor
 from pgx.report.row import COLUMNS, Cell, safe_cell
 
@@ -53,6 +53,8 @@ class Outcome(Struct, frozen=True, kw_only=True):
         Inputs; pieces of work whose stored result still held; rows of failures.tsv.
     passed_over
         Inputs without any record near the sites, of people whom another input has with records.
+    copy_number
+        Inputs that hold copy numbers or ploidy; they are among those passed over in summary.json.
     duplicates
         Names of samples that came more than once, the first of them.
     alarms
@@ -64,6 +66,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
     failed: int
     samples: int
     passed_over: tuple[str, ...]
+    copy_number: tuple[str, ...]
     duplicated: int
     duplicates: tuple[str, ...]
     alarms: tuple[str, ...]
@@ -88,10 +91,12 @@ def finish(state: State, folder: Path, page: PageOptions, *, kept: int = 0) -> O
         rows=page_limits().max_table if page.sample_table and not page.min_cell else 0,
     )
     inputs = len({place_of(row.job.path) for row in plan})
+    silent = tuple(passed_over(plan, known).values())
+    copy_number = tuple(copy_number_inputs(plan, known).values())
     overview = Overview(
         inputs=inputs,
         failures=failures,
-        passed_over=tuple(passed_over(plan, known).values()),
+        passed_over=(*silent, *copy_number),
         shard=_slice_text(state),
     )
     with Staged(folder, exclusive=True) as staged:
@@ -99,8 +104,8 @@ def finish(state: State, folder: Path, page: PageOptions, *, kept: int = 0) -> O
         write_failures(staged.path("failures.tsv"), failures)
         summary = summarise(tally, overview, least=page.min_cell)
         staged.path("summary.json").write_text(_pretty(summary), encoding="utf-8")
-        staged.path("pgx_mqc.json").write_text(_pretty(cohort_html.multiqc(summary)), encoding="utf-8")
-        staged.path("index.html").write_text(cohort_html.page(summary), encoding="utf-8")
+        staged.path("pgx_mqc.json").write_text(_pretty(cohort_page.multiqc(summary)), encoding="utf-8")
+        staged.path("index.html").write_text(cohort_page.page(summary), encoding="utf-8")
     state.keep_only({row.key for row in plan}, shared_parts)
     state.set_meta(finished=True)
     return Outcome(
@@ -108,7 +113,8 @@ def finish(state: State, folder: Path, page: PageOptions, *, kept: int = 0) -> O
         kept=kept,
         failed=len(failures),
         samples=tally.samples,
-        passed_over=overview.passed_over,
+        passed_over=silent,
+        copy_number=copy_number,
         duplicated=tally.duplicated,
         duplicates=tuple(dict.fromkeys(item.sample for item in tally.duplicates)),
         alarms=tuple(dict.fromkeys(alarm["code"] for alarm in summary["alarms"])),

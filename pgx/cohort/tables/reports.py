@@ -11,7 +11,8 @@ from pgx.cohort.results import StoredSampleReport, reports
 from pgx.cohort.store import State
 from pgx.errors import NotFoundError, SampleError
 from pgx.files import cannot_write, replacing, write_text
-from pgx.render.filenames import file_stem
+from pgx.render.form import Form
+from pgx.render.registry import Format, file_stem
 from pgx.report.row import safe_cell
 
 FOLDER = "reports"
@@ -102,16 +103,11 @@ def _names(path: Path) -> frozenset[str]:
 
 
 def _renderer(name: str) -> tuple[Callable[[StoredSampleReport], bytes], str]:
-    from pgx.render import json_format  # noqa: PLC0415 - most cohorts write no reports
-    from pgx.render.form import Form  # noqa: PLC0415
-    from pgx.render.formats import page  # noqa: PLC0415
-
-    if name == "json":
-        return lambda item: "".join(json_format.stream(item.run, [item.report])).encode(), ".json"
-    ending = page(name).ending
+    form = Format(name)
+    form.check_installed()
 
     def render(item: StoredSampleReport) -> bytes:
         meta = {} if item.meta is None else {item.report.sample: item.meta}
-        return page(name, Form(meta=meta)).render(item.run, item.report)
+        return form.one(item.run, item.report, Form(meta=meta))
 
-    return render, ending
+    return render, form.endings[0]
