@@ -279,7 +279,7 @@ MINOR = "minor"
 
 
 def is_flagged_minor(flags: str | None) -> bool:
-    """Say whether the flags of a sample, joined by ";", have the one of a minor."""
+    """Return whether the flags of a sample, joined by ";", have the one of a minor."""
     return MINOR in (flags or "").split(";")
 
 
@@ -295,7 +295,7 @@ def born_of(job: Job, sample: str) -> datetime.date | None:
 
 
 def has_birth_dates(job: Job) -> bool:
-    """Say whether the manifest states a birth date of anybody in an input."""
+    """Return whether the manifest states a birth date of anybody in an input."""
     return any(meta.birth_date is not None for meta in job.meta.values())
 
 

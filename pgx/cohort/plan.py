@@ -55,8 +55,8 @@ def _apart(named: Iterable[Job], rows: Sequence[Job]) -> Iterator[Job]:
         if job.options.samples or job.failure is not None:
             yield job
         else:
-            beside = [name for name in spoken[place_of(job.path)] if name not in job.carried]
-            yield replace(job, without=tuple(beside))
+            elsewhere = [name for name in spoken[place_of(job.path)] if name not in job.carried]
+            yield replace(job, without=tuple(elsewhere))
 
 
 def _place(found: str | Failure) -> str | Failure:

@@ -151,7 +151,7 @@ def _of_blocks(
 
 
 def _is_text(name: str) -> bool:
-    """Say whether a name can be looked up: what is no UTF-8 is the name of no stored sample."""
+    """Return whether a name can be looked up: what is no UTF-8 is the name of no stored sample."""
     try:
         name.encode()
     except UnicodeEncodeError:
@@ -191,8 +191,8 @@ def one_report(folder: Path, sample: str, source_path: str | None = None) -> Sto
         state.check_finished()
         found = list(reports(state, frozenset({sample}), source_path)) if _is_text(sample) else []
     if not found:
-        beside = "" if source_path is None else f" from '{source_path}'"
-        raise SampleError(f"no sample '{wanted}'{beside}", where=str(folder), cure="See samples.tsv")
+        origin = "" if source_path is None else f" from '{source_path}'"
+        raise SampleError(f"no sample '{wanted}'{origin}", where=str(folder), cure="See samples.tsv")
     if len(found) > 1:
         paths = list(dict.fromkeys(item.run.input.path for item in found))
         raise SampleError(

@@ -173,7 +173,7 @@ class _Posteriors(Struct, frozen=True):
         )
 
     def answer(self, rows: Rows) -> Rows:
-        """Note what these samples are; return those of them that another population might change."""
+        """Record what these samples are; return those of them that another population might change."""
         given = self._given(rows)
         answer = answers(given, self.rules)
         self.found.probability[rows] = answer.probability
@@ -183,7 +183,7 @@ class _Posteriors(Struct, frozen=True):
         return rows[~same_everywhere(given, answer, self.rules)]
 
     def compare(self, rows: Rows) -> None:
-        """Note which of these samples another population does change."""
+        """Record which of these samples another population does change."""
         given = self._given(rows)
         self.found.classes[rows] += differs_elsewhere(given, answers(given, self.rules), self.rules)
 

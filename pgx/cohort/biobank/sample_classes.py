@@ -110,7 +110,7 @@ def _empty(count: int) -> SiteArrays:
 
 
 def _is_plain(record: SiteRecord) -> bool:
-    """Say whether genotypes come with PL and what else is stated is not more telling."""
+    """Return whether genotypes come with PL and what else is stated is not more telling."""
     keys = set(record.format)
     return (
         "GT" in keys
@@ -280,7 +280,7 @@ class _Classes:
         self._known: dict[bytes, int] = {}
 
     def note(self, number: int, seen: Observation, place: int, rules: CallOptions, *, numeric: bool) -> None:
-        """Take down an observation; `numeric`: PL was read as numbers, if it is PL that counts."""
+        """Record an observation; `numeric`: PL was read as numbers, if it is PL that counts."""
         evidence = seen.evidence
         self.merged[number] = self._known.setdefault(_without_numbers(seen), len(self._known))
         self.by_class[number] = not (numeric and evidence is not None and evidence.kind is EvidenceKind.PL)

@@ -113,7 +113,7 @@ def _counted(summary: Object) -> Object:
 
 
 def _is_far(copies: int, people: int, expected: float) -> bool:
-    """Say whether the share of a haplotype is far from what is expected, in standard errors."""
+    """Return whether the share of a haplotype is far from what is expected, in standard errors."""
     if people < alarm_limits().min_samples or not 0 < expected < 1:
         return False
     error = math.sqrt(expected * (1 - expected) / (2 * people))

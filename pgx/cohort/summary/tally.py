@@ -136,7 +136,7 @@ class Tally:
         self.bins[name] = self.bins.get(name, np.zeros(len(edges), dtype=np.int64)) + counted
 
     def _note(self, found: list[Open], table: pa.Table, rows: npt.NDArray[np.bool_]) -> None:
-        """Note samples by name up to the limit; nothing of a minor."""
+        """Record samples by name up to the limit; nothing of a minor."""
         for row in np.flatnonzero(rows).tolist():
             if len(found) >= page_limits().max_listed:
                 return
@@ -176,7 +176,7 @@ def bin_edges(name: str) -> tuple[float, ...]:
 
 
 def _having(table: pa.Table, name: str, wanted: Callable[[str], bool]) -> npt.NDArray[np.bool_]:
-    """Say in which rows the text of a column is wanted; an empty one never is."""
+    """Return in which rows the text of a column is wanted; an empty one never is."""
     column = _single(table.column(name))
     good = np.array([bool(text) and wanted(text) for text in column.dictionary.to_pylist()] or [False])
     indices = column.indices

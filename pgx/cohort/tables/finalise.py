@@ -193,11 +193,11 @@ def _tables(
             rows += flagged_rows([msgspec.json.decode(data) for _, data in small], part)
             parts.append(part)
         if rows and (len(rows) >= _ROWS or not small):
-            yield cells.beside(fact_table(rows), parts)
+            yield cells.added_to(fact_table(rows), parts)
             rows, parts = [], []
         if not small:
             yield from _tables_of_blocks(state, source, cells)
-    yield cells.beside(fact_table(rows), parts)
+    yield cells.added_to(fact_table(rows), parts)
 
 
 def _tables_of_blocks(state: State, source: Source, cells: PlanCells) -> Iterator[pa.Table]:
@@ -206,7 +206,7 @@ def _tables_of_blocks(state: State, source: Source, cells: PlanCells) -> Iterato
     for data, own in zip(state.blocks(source.key, "facts"), names, strict=False):
         table = from_bytes(data)
         part = Part(source=source, names=own, count=table.num_rows)
-        yield cells.beside(flagged_table(table, part), [part])
+        yield cells.added_to(flagged_table(table, part), [part])
 
 
 _FLAGS = COLUMNS.index("flags")
@@ -221,7 +221,7 @@ class Part(Struct, frozen=True, kw_only=True):
 
 
 def needs_names(job: Job) -> bool:
-    """Say whether the manifest says anything by sample of an input."""
+    """Return whether the manifest says anything by sample of an input."""
     return any(job.carried.values()) or bool(job.meta)
 
 
@@ -233,8 +233,8 @@ class PlanCells:
         self._plan = [name for name in dividing if name.startswith("plan:")]
         self._root = root
 
-    def beside(self, table: pa.Table, parts: Sequence[Part]) -> pa.Table:
-        """Return `table` with the columns beside it; `parts` are its rows, in order."""
+    def added_to(self, table: pa.Table, parts: Sequence[Part]) -> pa.Table:
+        """Return `table` with these columns added; `parts` are its rows, in order."""
         if self._carried:
             cells = [row for part in parts for row in self._cells(part)]
             for index, name in enumerate(self._carried):

@@ -64,7 +64,7 @@ def write_reports(folder: Path, form: str, wanted_file: Path | None = None) -> i
 
 
 def check_reports(form: str, wanted_file: Path | None = None) -> None:
-    """Find out early whether reports can be written.
+    """Check that reports can be written, before hours are spent.
 
     Raises
     ------

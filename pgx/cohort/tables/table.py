@@ -149,7 +149,7 @@ class TableWriter:
     def __init__(self, tsv: Path, parquet: Path, carried: Sequence[str]) -> None:
         self._columns = (*COLUMNS, *map(column_of, carried))
         self._schema = output_schema(carried)
-        self._beside = ThreadPoolExecutor(max_workers=2)
+        self._pool = ThreadPoolExecutor(max_workers=2)
         self._pending: list[Future[None]] = []
         self._text = tsv.open("wb")
         self._text.write(("\t".join([*COLUMNS, *map(safe_cell, carried)]) + "\n").encode())
@@ -164,7 +164,7 @@ class TableWriter:
         texts = [_float_texts(each) if pa.types.is_floating(each.type) else None for each in columns]
         self._wait()
         self._pending = [
-            self._beside.submit(write, columns, texts) for write in (self._write_parquet, self._write_text)
+            self._pool.submit(write, columns, texts) for write in (self._write_parquet, self._write_text)
         ]
 
     def _wait(self) -> None:
@@ -185,7 +185,7 @@ class TableWriter:
 
     def close(self) -> None:
         """Finish both files."""
-        with self._text, self._parquet, self._beside:
+        with self._text, self._parquet, self._pool:
             self._wait()
 
 
