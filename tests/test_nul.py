@@ -13,7 +13,7 @@ import pytest
 from vcf_builder import site, vcf_text, write_vcf
 
 from pgx.errors import FormatError
-from pgx.vcf import extents, header, read_sites
+from pgx.vcf import header, read_sites
 from pgx.vcf.header import HeaderWatch
 
 NAMES = [f"S{number}" for number in range(210)]

@@ -22,7 +22,7 @@ import pytest
 from vcf_builder import site, vcf_text, write_vcf
 
 from pgx.errors import FormatError, InputError, NotFoundError
-from pgx.vcf import extents, read_sites
+from pgx.vcf import read_sites
 from pgx.vcf import remote as remote_room
 from pgx.vcf.remote import public_name
 
