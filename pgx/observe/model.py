@@ -248,7 +248,7 @@ class ReadContext(Struct, frozen=True, kw_only=True):
     assume_reference
         Take a site without a record for reference (--absent-sites reference).
     callable_sites
-        rsIDs that lie in a region of --callable.
+        rsIDs that lie in a region of --callable, with the reads that it states there or None.
     min_gq, min_dp
         Phred-scaled and reads; a site below is not used.
     """
@@ -256,7 +256,7 @@ class ReadContext(Struct, frozen=True, kw_only=True):
     contig: str
     gl_is_phred: bool = False
     assume_reference: bool = False
-    callable_sites: frozenset[str] = frozenset()
+    callable_sites: Mapping[str, float | None] = msgspec.field(default_factory=dict)
     keep_filtered: bool = False
     min_gq: float = 0
     min_dp: int = 0

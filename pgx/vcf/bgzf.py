@@ -50,10 +50,10 @@ def _bgzf_pieces(raw: Raw) -> Iterator[bytes]:
     for piece in raw.pieces():
         left = left + piece if left else piece
         place, found, held = 0, [], 0
-        while block := _block_size(left, place):
+        while block := block_size(left, place):
             if place + block > len(left):
                 break
-            data = _unpacked(left[place : place + block], raw.label)
+            data = unpacked(left[place : place + block], raw.label)
             place += block
             found.append(data)
             held += len(data)
@@ -71,7 +71,7 @@ def _bgzf_pieces(raw: Raw) -> Iterator[bytes]:
         raise damaged(raw.label, "is truncated: the block that ends a bgzip file is missing")
 
 
-def _block_size(data: bytes, place: int) -> int:
+def block_size(data: bytes, place: int) -> int:
     """Return the packed size of the BGZF block at `place`; 0 where there is none, or too few bytes."""
     if data[place : place + 4] != _BGZF_MAGIC or len(data) < place + 18:
         return 0
@@ -85,7 +85,14 @@ def _block_size(data: bytes, place: int) -> int:
     return 0
 
 
-def _unpacked(block: bytes, label: str) -> bytes:
+def unpacked(block: bytes, label: str) -> bytes:
+    """Return the bytes in one block.
+
+    Raises
+    ------
+    FormatError
+        It is damaged.
+    """
     start = 12 + int.from_bytes(block[10:12], "little")
     try:
         inflater = zlib.decompressobj(-15)
@@ -143,10 +150,10 @@ class Blocks:
             packed = self.raw.at(offset, _BLOCK_MAX)
             if not packed:
                 return b"", offset
-            size = _block_size(packed, 0)
+            size = block_size(packed, 0)
             if not 0 < size <= len(packed):
                 raise damaged(self.raw.label)
             if len(self._kept) > 16:
                 self._kept.clear()
-            self._kept[offset] = _unpacked(packed[:size], self.raw.label), offset + size
+            self._kept[offset] = unpacked(packed[:size], self.raw.label), offset + size
         return self._kept[offset]

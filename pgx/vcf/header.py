@@ -44,6 +44,8 @@ class Header(Struct, frozen=True, kw_only=True):
         How many bytes, without compression, and lines it takes in the input.
     contigs
         Names of the contigs that it declares, by their number in a BCF.
+    trailing_tab
+        The line of column names ends with a tab, and so may the records.
     """
 
     kind: str
@@ -52,6 +54,7 @@ class Header(Struct, frozen=True, kw_only=True):
     size: int
     lines: int
     contigs: dict[int, str]
+    trailing_tab: bool = False
 
     @property
     def text(self) -> bytes:
@@ -138,7 +141,8 @@ def _vcf_header(
     size = min(end + 1, len(text))
     data = text[:size]
     _check_last_line(data[start:].rstrip(b"\r\n"), data[:start].count(b"\n") + 1, label, data)
-    clean = data.removeprefix(_BOM).rstrip(b"\r\n").rstrip(b"\t") + b"\n"
+    kept = data.removeprefix(_BOM).rstrip(b"\r\n")
+    clean = kept.rstrip(b"\t") + b"\n"
     names = _checked(clean, label, limits)
     header = Header(
         kind="VCF",
@@ -147,6 +151,7 @@ def _vcf_header(
         size=size,
         lines=data.count(b"\n"),
         contigs=_contigs(clean),
+        trailing_tab=kept.endswith(b"\t"),
     )
     return header, size, text
 
@@ -287,8 +292,9 @@ _TEXTS: tuple[tuple[re.Pattern[bytes], str, str], ...] = tuple(
         (rb"\s*[{\[]", "JSON", "Give the VCF; a stored result of pgx goes to pgx report"),
         (
             (
+                # a line of column names, or of a genotype, or the name of a service
                 rb"(#[^\n]*\n|\s)*[#\" ]*rsid[\", \t]"
-                rb"|(#[^\n]*\n)*[\"']?(rs|i)\d+[\"']?[\t ,][\"']?(\d+|X|Y|MT)[\"']?[\t ,][\"']?\d+[\"']?[\t ,]"
+                rb"|(#[^\n]*\n)*[\"']?(rs|i)\d+[\"']?[\t ,][\"']?(\d+|X|Y|MT)[\"']?[\t ,][\"']?\d+\b"
                 rb"|#[^\n]*(23andme|ancestrydna|myheritage|living ?dna)"
             ),
             "the text file of a consumer genotyping service",

@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import struct
 import sys
-import zlib
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
@@ -28,7 +27,7 @@ from itertools import pairwise
 from msgspec import Struct
 
 from pgx.errors import FormatError
-from pgx.vcf.bgzf import Blocks
+from pgx.vcf.bgzf import Blocks, block_size, unpacked
 from pgx.vcf.header import Header
 from pgx.vcf.scan import is_wanted
 
@@ -114,13 +113,13 @@ class Index:
         """Return where each contig starts; a number that leads out of the index is an IndexError."""
         numbers, head, linear = self.numbers, self._head, self._is_tbi
         place, starts = 0, []
-        at = head - 1
         for _ in range(count):
             starts.append(place)
             bins = numbers[place]
-            place += 1
+            place += head  # to the number of chunks of the first bin
             for _ in range(bins):
-                place += head + 4 * numbers[place + at]
+                place += head + 4 * numbers[place]
+            place += 1 - head
             if linear:
                 place += 1 + 2 * numbers[place]
         if place > len(numbers):
@@ -148,14 +147,18 @@ class Index:
 
     def chunks(self, contig: Contig) -> Iterator[tuple[int, int, int]]:
         """Yield the start and the end of each chunk, as virtual offsets, and its bin."""
-        left = _CHUNKS
+        left, numbers = _CHUNKS, self.numbers
         for number, place in contig.bins.items():
             first = place + self._head
-            left -= self.numbers[first - 1]
+            left -= numbers[first - 1]
             if left < 0:
                 raise IndexMisfitError
-            for at in range(first, first + 4 * self.numbers[first - 1], 4):
-                yield self._offset(at), self._offset(at + 2), number
+            for at in range(first, first + 4 * numbers[first - 1], 4):
+                yield (
+                    numbers[at] | numbers[at + 1] << 32,
+                    numbers[at + 2] | numbers[at + 3] << 32,
+                    number,
+                )
 
     def first_place(self, contig: Contig, start: int) -> int:
         """Return an offset before which no record reaches the 0-based `start`; 0 where the index has none."""
@@ -198,24 +201,21 @@ def unpacked_index(packed: bytes, most: int) -> bytes | None:
     Raises
     ------
     IndexMisfitError
-        It is damaged.
+        It is damaged, or not packed with bgzip.
     """
     parts: list[bytes] = []
-    left = most
+    left, place = most, 0
     try:
-        while packed:
-            inflater = zlib.decompressobj(31)
-            data = inflater.decompress(packed, left + 1)
-            left -= len(data)
-            if left < 0:
-                return None
-            if not inflater.eof:
+        while place < len(packed) and left >= 0:
+            size = block_size(packed, place)
+            if not size:
                 raise IndexMisfitError
-            parts.append(data)
-            packed = inflater.unused_data
-    except zlib.error as error:
+            parts.append(unpacked(packed[place : place + size], "index"))
+            left -= len(parts[-1])
+            place += size
+    except FormatError as error:
         raise IndexMisfitError from error
-    return b"".join(parts)
+    return b"".join(parts) if left >= 0 else None
 
 
 class Cursor:

@@ -17,7 +17,7 @@ import pysam
 from msgspec import Struct
 
 from pgx.errors import FormatError, printable
-from pgx.genome.assemblies import HeaderFacts
+from pgx.genome.assemblies import CHROMOSOMES, HeaderFacts
 from pgx.genome.sites import definitions, rsids
 from pgx.observe import SiteRecord
 from pgx.vcf.bgzf import Blocks, compression, damaged, inflated
@@ -43,7 +43,7 @@ class InputFacts(Struct, frozen=True, kw_only=True):
     access
         "index" or "scan".
     read_as_text
-        Fields with a value that is not of the type that the header declares, and the line of the first; they
+        Fields with a value that is not of the type that the header declares, and where the first stands; they
         were read as text.
     """
 
@@ -57,7 +57,7 @@ class InputFacts(Struct, frozen=True, kw_only=True):
     access: str
     stale_index: bool
     unsorted: bool
-    read_as_text: tuple[tuple[str, int], ...] = ()
+    read_as_text: tuple[tuple[str, str], ...] = ()
 
 
 class VcfContent(Struct, frozen=True, kw_only=True):
@@ -168,8 +168,7 @@ def _may_matter(line: bytes) -> bool:
         return True
     position = int(columns[1])
     place = places()[bisect_left(places(), position)]
-    start = len(columns[0]) + len(columns[1]) + 1
-    return place != sys.maxsize and may_reach(line, start, len(line), position, place)
+    return place != sys.maxsize and may_reach(line, 0, len(line), position, place)
 
 
 @contextlib.contextmanager
@@ -282,6 +281,12 @@ def _header_facts(header: pysam.VariantHeader, label: str) -> tuple[str, HeaderF
             contig = header.contigs[name]
             tags = dict(contig.header_record.items()) if contig.header_record is not None else {}
             contigs.append((name, contig.length or None, _unquoted(tags.get("assembly"))))
+        lengths = tuple(
+            (name, chromosome, header.contigs[name].length or 0)
+            for chromosome in CHROMOSOMES
+            for name in (chromosome, f"chr{chromosome}")
+            if name in header.contigs and not is_wanted(name) and header.contigs[name].length
+        )
         references = [
             _unquoted(record.value) or ""
             for record in header.records
@@ -289,7 +294,11 @@ def _header_facts(header: pysam.VariantHeader, label: str) -> tuple[str, HeaderF
         ]
     except PYSAM_ERRORS as error:
         raise FormatError("has a broken header", where=label, cure="Write it again") from error
-    return f"sha256:{digest}", HeaderFacts(contigs=tuple(contigs), references=tuple(references)), phred
+    return (
+        f"sha256:{digest}",
+        HeaderFacts(contigs=tuple(contigs), references=tuple(references), lengths=lengths),
+        phred,
+    )
 
 
 def _unquoted(value: str | None) -> str | None:

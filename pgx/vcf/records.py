@@ -7,7 +7,9 @@ import math
 import os
 import re
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import overload
 
 import pysam
@@ -17,8 +19,8 @@ from msgspec.structs import replace
 from pgx.errors import FormatError, printable
 from pgx.observe import SiteRecord
 from pgx.vcf.header import Header
-from pgx.vcf.open import COPY_AGAIN
-from pgx.vcf.scan import Row
+from pgx.vcf.open import COPY_AGAIN, Limits
+from pgx.vcf.scan import Row, Rows, whole_lines
 
 _SURROGATES = "surrogateescape"
 _FIXED = 9
@@ -102,16 +104,17 @@ class Decoder:
     header
         As pysam has it.
     relaxed
-        Fields whose values are not of the type declared, with the line of the first; htslib would refuse the
+        Fields whose values are not of the type declared, with the place of the first; htslib would refuse the
         record, so that it is made to take them for text.
     """
 
     def __init__(self, header: Header, label: str) -> None:
+        self._source = header
         self._data = header.data
         self.is_text = header.kind == "VCF"
         self._samples = header.samples
         self.label = label
-        self.relaxed: dict[str, int] = {}
+        self.relaxed: dict[str, str] = {}
         with self._open([]) as handle:
             self.header = handle.header
 
@@ -152,12 +155,51 @@ class Decoder:
                 except (*PYSAM_ERRORS, StopIteration) as error:
                     self._relax(rows[done], error)
 
+    def stream(self, pieces: Iterable[bytes], limits: Limits) -> Iterator[pysam.VariantRecord]:
+        """Yield all records of an input; `pieces` is what follows its header.
+
+        Raises
+        ------
+        FormatError
+            The input is damaged, or htslib cannot read a record.
+        """
+        rows = Rows(self._source, self.label, limits)
+        if self.is_text:
+            pieces = whole_lines(pieces, rows, lambda: "beyond the header")
+            if self._source.trailing_tab:
+                pieces = (piece.replace(b"\t\n", b"\n").replace(b"\t\r\n", b"\n") for piece in pieces)
+        faults: list[BaseException] = []
+        reading, writing = os.pipe()
+        pump = threading.Thread(target=_pump, args=(chain([self._data], pieces), writing, faults))
+        pump.start()
+        count = 0
+        try:
+            try:
+                handle = pysam.VariantFile(reading)
+            finally:
+                os.close(reading)
+            with contextlib.closing(handle):
+                for record in handle:
+                    count += 1
+                    yield record
+        except PYSAM_ERRORS as error:
+            if not faults:
+                raise FormatError(
+                    f"the record after record {count} cannot be read: the file is damaged or truncated",
+                    where=self.label,
+                    cure="Check it with bcftools view, and copy or write it again",
+                ) from error
+        finally:
+            pump.join()
+        if faults:
+            raise faults[0]
+
     def _relax(self, row: Row, error: Exception) -> None:
         """Take the field that htslib stumbles over for text from now on, or name what cannot be read."""
         fault = find_fault(self._data, row.data, self._samples) if self.is_text else None
         if fault is None:
             raise FormatError(
-                f"{'line' if self.is_text else 'record'} {row.number} cannot be read: the file is damaged",
+                f"{row.place} cannot be read: the file is damaged",
                 where=self.label,
                 cure=f"Look at it with bcftools view. {COPY_AGAIN}",
             ) from error
@@ -176,12 +218,27 @@ class Decoder:
         name = fault.field.decode(errors="replace")
         if not count or name in self.relaxed:
             raise FormatError(
-                f"line {row.number} holds {fault.held} in the field {printable(name, 40)}{fault.where}",
+                f"{row.place} holds {fault.held} in the field {printable(name, 40)}{fault.where}",
                 where=self.label,
                 cure="Correct the value, or the program that writes it",
             ) from error
-        self.relaxed[name] = row.number
+        self.relaxed[name] = row.place
         self._data = text
+
+
+def _pump(pieces: Iterable[bytes], target: int, faults: list[BaseException]) -> None:
+    """Write `pieces` to a pipe; what is wrong with them goes into `faults`."""
+    try:
+        for piece in pieces:
+            view = memoryview(piece)
+            while view:
+                view = view[os.write(target, view) :]
+    except BrokenPipeError:
+        pass  # nobody reads on
+    except Exception as error:  # noqa: BLE001 - it is raised by who reads
+        faults.append(error)
+    finally:
+        os.close(target)
 
 
 def _in_memory(parts: Sequence[bytes]) -> int:

@@ -33,9 +33,9 @@ _HELD = 4
 
 
 class Row(Struct, frozen=True, kw_only=True):
-    """A record as it stands in the input: its line (or the number of its record), 1-based, and its bytes."""
+    """A record as it stands in the input: its bytes, and where they are, for a message."""
 
-    number: int
+    place: str
     data: bytes
 
 
@@ -81,9 +81,17 @@ def _digits() -> tuple[bytes, ...]:
 
 
 class Rows:
-    """The records that are kept, in file order, within the bounds of memory."""
+    """The records that are kept, in file order, within the bounds of memory.
 
-    def __init__(self, header: Header, label: str, limits: Limits) -> None:
+    Parameters
+    ----------
+    counted
+        What the numbers count that records are kept under, "line" or "record"; "" for places in the file.
+    """
+
+    def __init__(self, header: Header, label: str, limits: Limits, counted: str = "") -> None:
+        self._counted = counted
+        self._is_text = header.kind == "VCF"
         self.most = limits.record_bytes(len(header.samples))
         self.label = label
         self.limits = limits
@@ -100,7 +108,7 @@ class Rows:
         """
         if number in self._kept:
             return
-        self.check(len(data), f"record {number}")
+        self.check(len(data), self._place(number, data))
         self._kept[number] = data
         self._bytes += len(data)
         if self._bytes > _HELD * self.most:
@@ -113,7 +121,16 @@ class Rows:
 
     def sorted(self) -> list[Row]:
         """Return what was kept."""
-        return [Row(number=number, data=self._kept[number]) for number in sorted(self._kept)]
+        return [
+            Row(place=self._place(number, data), data=data) for number, data in sorted(self._kept.items())
+        ]
+
+    def _place(self, number: int, data: bytes) -> str:
+        if self._counted:
+            return f"{self._counted} {number}"
+        if self._is_text:
+            return "the record at " + b":".join(data.split(b"\t", 2)[:2]).decode(errors="replace")
+        return f"the record at position {_BCF_RECORD.unpack_from(data)[3] + 1}"
 
 
 def may_reach(text: bytes, start: int, end: int, position: int, place: int) -> bool:
@@ -150,7 +167,7 @@ class TextScan:
     """
 
     def __init__(self, header: Header, label: str, limits: Limits) -> None:
-        self.rows = Rows(header, label, limits)
+        self.rows = Rows(header, label, limits, "line")
         self.unsorted = False
         self.names: list[str] = []
         self._tabs = _FIXED_TABS + len(header.samples)
@@ -248,7 +265,7 @@ class TextScan:
         self.rows.keep(number, line)
 
 
-def whole_lines(pieces: Iterable[bytes], rows: Rows, number: Callable[[], int]) -> Iterator[bytes]:
+def whole_lines(pieces: Iterable[bytes], rows: Rows, number: Callable[[], object]) -> Iterator[bytes]:
     """Yield pieces that end where a line does; the last line may lack its end.
 
     Raises
@@ -294,7 +311,7 @@ class BinaryScan:
     """A pass over the records of a BCF. See `TextScan`."""
 
     def __init__(self, header: Header, label: str, limits: Limits) -> None:
-        self.rows = Rows(header, label, limits)
+        self.rows = Rows(header, label, limits, "record")
         self.unsorted = False
         self.names = list(header.contigs.values())
         self._label = label
