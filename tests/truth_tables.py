@@ -15,7 +15,8 @@ from pathlib import Path
 from vcf_builder import LETTERS, POSITIONS, RSIDS, vcf_text, write_vcf
 
 from pgx.errors import PgxError
-from pgx.single import Options, annotate
+from pgx.options import Options
+from pgx.single import annotate
 
 FOLDER = Path(__file__).resolve().parent / "truth"
 _KEYS = ("at", "chrom", "id", "qual", "filter", "info", "end")
@@ -86,6 +87,9 @@ class Case:
         )
         if "contig_length" in layout:
             text = re.sub(rf"(ID={re.escape(contig)},length=)\d+", rf"\g<1>{layout['contig_length']}", text)
+        if "header" in layout:
+            line = layout["header"].replace("~", " ")
+            text = text.replace("#CHROM", f"##{line}\n#CHROM", 1)
         text = text.replace("ID=LEN,Number=.,Type=String", "ID=LEN,Number=1,Type=Integer")
         if "gl" in layout:
             text = text.replace("ID=GL,Number=G,Type=Float", f"ID=GL,Number=.,Type={layout['gl']}")

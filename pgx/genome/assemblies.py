@@ -66,7 +66,7 @@ class AssemblyEvidence(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class HeaderFacts(Struct, frozen=True, kw_only=True):
-    """What a header says about its assembly.
+    """What a header says about its assembly, and how the file came about.
 
     Attributes
     ----------
@@ -74,12 +74,18 @@ class HeaderFacts(Struct, frozen=True, kw_only=True):
         Names of chromosome 19 in the header, with length (bases) and assembly attribute where given.
     references
         Values of ##reference and ##assembly lines, as written.
+    fields
+        IDs that are declared for FORMAT.
+    history
+        Lines that declare nothing, such as the commands by which the file was made.
     lengths
         Of the other chromosomes, by name in the header and name in `CHROMOSOMES`.
     """
 
     contigs: tuple[tuple[str, int | None, str | None], ...]
     references: tuple[str, ...]
+    fields: frozenset[str] = frozenset()
+    history: tuple[str, ...] = ()
     lengths: tuple[tuple[str, str, int], ...] = ()
 
 

@@ -11,6 +11,7 @@ from pgx.calling import GenotypeReport
 from pgx.evidence import ContextItem, Response, SourceCitation
 from pgx.genome.assemblies import AssemblyEvidence
 from pgx.observe import SiteReport
+from pgx.options import Parameters
 
 SCHEMA_VERSION = "1.0"
 
@@ -38,7 +39,11 @@ class ReferenceData(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class InputReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The input: `size` in bytes (None for a stream), `access` "index" or "scan"."""
+    """The input: `size` in bytes (None for a stream), `access` "index" or "scan".
+
+    kind
+        "vcf", "gvcf", "bcf" or "copy-number"; "VCF" and "BCF" in results of version 0.1.
+    """
 
     path: str
     size: int | None
@@ -49,26 +54,6 @@ class InputReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     assembly: str
     assembly_evidence: tuple[AssemblyEvidence, ...]
     access: str
-
-
-class Parameters(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Every option that changes a result."""
-
-    assembly: str
-    absent_sites: str
-    callable: str | None
-    keep_filtered: bool
-    min_gq: float
-    min_dp: int
-    min_probability: float
-    population: str
-    genotype_error_rate: float
-    evidence: tuple[str, ...]
-    indication: str | None
-    taking: tuple[str, ...]
-    history: tuple[str, ...]
-    age: float | None
-    reveal_minor: bool
 
 
 class Flag(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -115,7 +100,10 @@ class SampleReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class AppendixItem(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A statement for the appendix: `kind` "mechanism", "composition", "animal" or "related-product"."""
+    """A statement for the appendix.
+
+    `kind` is "mechanism", "composition", "background", "comparison", "animal" or "related-product".
+    """
 
     id: str
     kind: str

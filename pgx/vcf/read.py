@@ -28,6 +28,9 @@ from pgx.vcf.records import PYSAM_ERRORS, Decoder, plain_record, with_huge_allel
 from pgx.vcf.scan import Row, Rows, identifier, is_wanted, looks_wanted, may_reach, places, scan_of
 
 _REFERENCE_KEYS = frozenset({"reference", "assembly"})
+_DECLARING = frozenset(
+    {"fileformat", "FORMAT", "INFO", "FILTER", "ALT", "contig", "SAMPLE", "PEDIGREE", "META"}
+)
 _END_BLOCK = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
 
 
@@ -292,13 +295,16 @@ def _header_facts(header: pysam.VariantHeader, label: str) -> tuple[str, HeaderF
             for record in header.records
             if record.key in _REFERENCE_KEYS and record.value
         ]
+        facts = HeaderFacts(
+            contigs=tuple(contigs),
+            references=tuple(references),
+            fields=frozenset(map(str, header.formats)),
+            history=tuple(str(record).strip() for record in header.records if record.key not in _DECLARING),
+            lengths=lengths,
+        )
     except PYSAM_ERRORS as error:
         raise FormatError("has a broken header", where=label, cure="Write it again") from error
-    return (
-        f"sha256:{digest}",
-        HeaderFacts(contigs=tuple(contigs), references=tuple(references), lengths=lengths),
-        phred,
-    )
+    return f"sha256:{digest}", facts, phred
 
 
 def _unquoted(value: str | None) -> str | None:
