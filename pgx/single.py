@@ -37,7 +37,7 @@ from pgx.report import (
     appendix,
     assemble,
 )
-from pgx.vcf import VcfContent, callable_sites, read_sites
+from pgx.vcf import VcfContent, read_sites
 
 
 class Annotation(Struct, frozen=True, kw_only=True):
@@ -228,6 +228,8 @@ def _read_context(content: VcfContent, decision: AssemblyDecision, options: Opti
     regions: Mapping[str, float | None] = {}
     if options.callable_bed is not None:
         names = {*content.contigs, *decision.assembly.contigs}
+        from pgx.vcf.bed import callable_sites  # noqa: PLC0415 - few have such a file
+
         regions = callable_sites(options.callable_bed, sites_on(decision.assembly), names)
     return ReadContext(
         contig=(*content.contigs, *decision.assembly.contigs)[0],
