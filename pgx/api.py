@@ -10,6 +10,7 @@ pandas is imported by the functions that return a table, not by `import pgx`.
 from __future__ import annotations
 
 import difflib
+import html
 import inspect
 import os
 import reprlib
@@ -20,26 +21,22 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, get_type_hint
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import astuple
 
-from pgx.errors import FormatError, UsageError
+from pgx.errors import FormatError, UsageError, printable
+from pgx.files import write
 from pgx.options import Declared, Options, declared
-from pgx.render.tsv import COLUMNS, site_cell
+from pgx.render.form import Form, check_language
+from pgx.render.registry import Format, format_of_name
 from pgx.report import Document, Run, SampleReport
+from pgx.report.row import COLUMNS, Cell, Row, cell_text, kinds, row_of
 from pgx.single import annotate as _annotate
 
 if TYPE_CHECKING:
     import pandas as pd
 
 #: The pandas type of each column; a column of a manifest that is not here is `string`.
-DTYPES = {
-    "diplotype_probability": "float64",
-    "e4_copies": "Int8",
-    "e4_carrier_probability": "float64",
-} | {
-    name: "string"
-    for name in COLUMNS
-    if name not in {"diplotype_probability", "e4_copies", "e4_carrier_probability"}
-}
+DTYPES = {name: {str: "string", float: "float64", int: "Int8"}[kind] for name, kind in kinds(Row).items()}
 _PARQUET = "samples.parquet"
 _WORDS: dict[type[msgspec.inspect.Type], str] = {
     msgspec.inspect.StrType: "text",
@@ -93,6 +90,62 @@ class Report(Struct, frozen=True, kw_only=True):
     def document(self) -> Document:
         """Return what `pgx.render` takes: the run with this sample."""
         return Document.of(self.run, (self.report,))
+
+    def to_text(self, *, full: bool = False, language: str = "en") -> str:
+        """Return the report as text; `full` has its tables and appendix, too."""
+        return self._made(Format.TEXT, Form(language=check_language(language), full=full)).decode()
+
+    def to_html(self, *, language: str = "en", sealed: bool = False) -> str:
+        """Return the report as a page of its own; `sealed` puts the result behind a cover."""
+        return self._made(Format.HTML, Form(language=check_language(language), sealed=sealed)).decode()
+
+    def to_pdf(self, *, language: str = "en", sealed: bool = False) -> bytes:
+        """Return the report as a PDF.
+
+        Raises
+        ------
+        pgx.errors.UsageError
+            What makes it (the extra `pdf`) is not installed.
+        """
+        return self._made(Format.PDF, Form(language=check_language(language), sealed=sealed))
+
+    def save(self, path: PathLike) -> None:
+        """Write the report in the format that the ending of `path` names, whole or not at all.
+
+        The endings are .txt .json .jsonl .tsv .html .pdf and .fhir.json.
+
+        Raises
+        ------
+        pgx.errors.UsageError
+            The ending names none of them.
+        pgx.errors.OutputError
+            The file cannot be written.
+        """
+        kind = format_of_name(os.fspath(path))
+        if kind is Format.VCF:
+            raise UsageError(
+                "a report does not hold the records of the input",
+                where=os.fspath(path),
+                cure="Use pgx annotate -o, or another ending",
+            )
+        write([self._made(kind, Form())], Path(path))
+
+    def _made(self, kind: Format, form: Form) -> bytes:
+        kind.check_installed()
+        return kind.one(self.run, self.report, form)
+
+    def __repr__(self) -> str:
+        """Return one short line; it holds no more than the table of samples does."""
+        shown = "withheld" if self._is_withheld else f"{self.diplotype or 'open'}, {self.e4_status}"
+        return f"<Report {printable(self.sample, 60)}: {shown}>"
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the short report."""
+        return f"<pre>{html.escape(self.to_text())}</pre>"
+
+    @property
+    def _is_withheld(self) -> bool:
+        return self.report.patient.minor and not self.run.parameters.reveal_minor
 
 
 class Keywords(TypedDict, total=False):
@@ -243,27 +296,13 @@ def to_frame(reports: Iterable[Report]) -> pd.DataFrame:
     """Return a table with a row a report: the columns of samples.tsv, with the types of `DTYPES`."""
     import pandas as pd  # noqa: PLC0415 - half a second that other functions need not pay
 
-    rows = [_cells(item) for item in reports]
+    rows = [list(map(_as_printed, astuple(row_of(item.run, item.report)))) for item in reports]
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype(DTYPES)
 
 
-def _cells(item: Report) -> list[object]:
-    genotype = item.report.genotype
-    copies = genotype.e4_copies_posterior
-    return [
-        item.sample,
-        item.run.input.path,
-        item.run.input.assembly,
-        *(site_cell(site) for site in item.report.sites),
-        genotype.diplotype,
-        float(f"{genotype.diplotype_probability:.10g}"),
-        genotype.e4_status,
-        genotype.e4_copies,
-        float(f"{copies['1'] + copies['2']:.10g}"),
-        genotype.phase,
-        ";".join(dict.fromkeys(response.conclusion for response in item.report.response)),
-        ";".join(dict.fromkeys(flag.code for flag in item.report.flags)),
-    ]
+def _as_printed(cell: Cell) -> Cell:
+    """Return a number with the digits that samples.tsv has."""
+    return float(cell_text(cell)) if isinstance(cell, float) else cell
 
 
 def read_cohort(folder: str | Path) -> pd.DataFrame:
@@ -288,7 +327,7 @@ def read_cohort(folder: str | Path) -> pd.DataFrame:
 
 def _check_finished(folder: Path) -> None:
     """Refuse tables that are older than what is stored beside them; tables alone are taken as they are."""
-    from pgx.cohort.state import State  # noqa: PLC0415
+    from pgx.cohort.store import State  # noqa: PLC0415
 
     if not State.is_in(folder):
         return

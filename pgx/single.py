@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from msgspec import Struct
 
 from pgx import evidence, provenance, reference
 from pgx.calling import CallOptions, E4Status, call, haplotype_frequencies
-from pgx.errors import FormatError, SampleError
+from pgx.errors import FormatError, SampleError, did_you_mean
 from pgx.evidence import ContextReport, EvidenceBase, PatientContext, Response, Subject
 from pgx.genome.assemblies import AssemblyDecision, assemblies, decide, header_evidence
 from pgx.genome.sites import sites_on
@@ -37,7 +37,7 @@ from pgx.report import (
     appendix,
     assemble,
 )
-from pgx.vcf import VcfContent, callable_sites, read_sites
+from pgx.vcf import VcfContent, read_sites
 
 
 class Annotation(Struct, frozen=True, kw_only=True):
@@ -177,9 +177,8 @@ def _columns(content: VcfContent, wanted: Sequence[str]) -> Sequence[int]:
     unknown = [name for name in wanted if name not in column]
     if unknown:
         shown = ", ".join(content.samples[:5]) + (" ..." if len(content.samples) > 5 else "")
-        raise SampleError(
-            f"no sample '{unknown[0]}'", where=content.facts.path, cure=f"The file has: {shown}"
-        )
+        cure = did_you_mean(unknown[0], content.samples) or f"The file has: {shown}"
+        raise SampleError(f"no sample '{unknown[0]}'", where=content.facts.path, cure=cure)
     return [column[name] for name in dict.fromkeys(wanted)]
 
 
@@ -226,9 +225,11 @@ def _file_digest(path: str) -> str:
 
 
 def _read_context(content: VcfContent, decision: AssemblyDecision, options: Options) -> ReadContext:
-    regions: frozenset[str] = frozenset()
+    regions: Mapping[str, float | None] = {}
     if options.callable_bed is not None:
         names = {*content.contigs, *decision.assembly.contigs}
+        from pgx.vcf.bed import callable_sites  # noqa: PLC0415 - few have such a file
+
         regions = callable_sites(options.callable_bed, sites_on(decision.assembly), names)
     return ReadContext(
         contig=(*content.contigs, *decision.assembly.contigs)[0],
@@ -236,7 +237,7 @@ def _read_context(content: VcfContent, decision: AssemblyDecision, options: Opti
         absence_is_stated=header_says(content.header.history, "absence-stated"),
         is_lifted=header_says(content.header.history, "lifted"),
         assume_reference=options.absent_sites == "reference",
-        callable_sites=dict.fromkeys(regions),
+        callable_sites=regions,
         keep_filtered=options.keep_filtered,
         min_gq=options.min_gq,
         min_dp=options.min_dp,
@@ -278,4 +279,8 @@ def _input_findings(content: VcfContent) -> tuple[Finding, ...]:
         found.append(Finding(code="stale-index"))
     if facts.unsorted:
         found.append(Finding(code="unsorted"))
+    found += [
+        Finding(code="malformed-field", values={"field": field, "place": place})
+        for field, place in facts.read_as_text
+    ]
     return tuple(found)

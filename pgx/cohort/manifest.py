@@ -6,7 +6,9 @@ A row that cannot be used is a failure of its own, with its line; it never costs
 from __future__ import annotations
 
 import csv
+import datetime
 import functools
+import io
 import itertools
 import os
 from collections.abc import Iterator, Mapping
@@ -16,12 +18,13 @@ from typing import get_args
 import msgspec
 from msgspec.structs import replace
 
-from pgx.cohort.model import Failure, Job, options_text
+from pgx.cohort.jobs import Failure, Job, options_text
 from pgx.errors import NotFoundError, PgxError, UsageError
+from pgx.files import read_limited
 from pgx.genome.assemblies import AUTO, find_assembly
 from pgx.options import Declared, Options, declared
 from pgx.render.form import PatientMeta
-from pgx.render.tsv import COLUMNS
+from pgx.report.row import COLUMNS
 from pgx.single import check_options
 
 #: Columns that choose an input and its options.
@@ -39,6 +42,7 @@ REPORT_COLUMNS = PatientMeta.__struct_fields__
 #: Of these, what tells of a person or of their request: it stays out of the tables and the page.
 PERSONAL_COLUMNS = frozenset(REPORT_COLUMNS) - {"specimen", "platform", "laboratory"}
 STANDARD_INPUT = "-"
+_LARGEST = 1000  # MB of a table
 _TABLE = "Write a tab-separated table whose first line names its columns, `path` among them"
 _CORRECT = "Correct the manifest"
 
@@ -148,9 +152,9 @@ def _read(path: Path) -> Iterator[tuple[int, list[str]]]:
         It cannot be read, is not UTF-8, is empty, or has a column without a name.
     """
     try:
-        with path.open(encoding="utf-8-sig", newline="") as handle:
-            reader = csv.reader(handle, delimiter="\t", quoting=csv.QUOTE_NONE)
-            lines = [(reader.line_num, [_unquoted(cell.strip()) for cell in row]) for row in reader]
+        text = read_limited(path, _LARGEST).decode("utf-8-sig")
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter="\t", quoting=csv.QUOTE_NONE)
+        lines = [(reader.line_num, [_unquoted(cell.strip()) for cell in row]) for row in reader]
     except OSError as error:
         raise NotFoundError(
             f"cannot be read ({error.strerror})", where=str(path), cure="Check the path"
@@ -266,3 +270,45 @@ def _stated(row: Mapping[str, str]) -> PatientMeta | None:
     except ValueError as error:
         raise _RowError("has a birth_date that is no date; write 1950-01-31") from error
     return stated
+
+
+#: Stands for every sample of an input in what a manifest says.
+EVERYBODY = ""
+#: The flag of a minor.
+MINOR = "minor"
+
+
+def is_flagged_minor(flags: str | None) -> bool:
+    """Return whether the flags of a sample, joined by ";", have the one of a minor."""
+    return MINOR in (flags or "").split(";")
+
+
+def meta_of(job: Job, sample: str) -> PatientMeta | None:
+    """Return what the manifest states of a sample of an input: its own row goes before that of the input."""
+    return job.meta.get(sample, job.meta.get(EVERYBODY))
+
+
+def born_of(job: Job, sample: str) -> datetime.date | None:
+    """Return the birth date that the manifest states of a sample."""
+    meta = meta_of(job, sample)
+    return None if meta is None else meta.born
+
+
+def has_birth_dates(job: Job) -> bool:
+    """Return whether the manifest states a birth date of anybody in an input."""
+    return any(meta.birth_date is not None for meta in job.meta.values())
+
+
+def unclear_person(job: Job, samples: int) -> Failure | None:
+    """Refuse a row that states facts of one person for an input that holds several."""
+    stated = job.meta.get(EVERYBODY)
+    if stated is None or samples < 2:
+        return None
+    fields = sorted(name for name in PERSONAL_COLUMNS if getattr(stated, name) is not None)
+    if not fields:
+        return None
+    return Failure(
+        input=job.path,
+        error=f"holds {samples} samples, and its row in the manifest has a {fields[0]} without a sample",
+        cure="Name the sample in the column `sample`",
+    )
