@@ -12,7 +12,7 @@ from pgx.render.blocks import Block, Kind, Narrative, Section, paragraph
 from pgx.render.form import Form
 from pgx.render.medicine import undirected
 from pgx.render.narrative import is_withheld
-from pgx.render.sureness import caveats, has_answer
+from pgx.render.sureness import caveats, has_answer, unstated_sites
 from pgx.report import Run, SampleReport
 from pgx.wording import Wording
 
@@ -70,7 +70,8 @@ def _found(report: SampleReport, *, withheld: bool) -> tuple[str, ...]:
     if withheld:
         return ("withheld",)
     assumed = ("assumed",) if report.genotype.assumed else ()
-    return (report.genotype.e4_status, *assumed)
+    unstated = ("no_quality",) if unstated_sites(report) else ()
+    return (report.genotype.e4_status, *assumed, *unstated)
 
 
 def _medicine(report: SampleReport, words: Wording, *, withheld: bool) -> Iterable[Block]:

@@ -27,8 +27,11 @@ from pgx.render.sureness import (
     caveats,
     distrusted_phase,
     has_answer,
+    rests_on_assumption,
     status_probability,
     sure_blocks,
+    unstated_sites,
+    weak_sites,
 )
 from pgx.render.technical import technical_lines
 from pgx.report import Run, SampleReport
@@ -112,8 +115,8 @@ class _Narrator:
         meta = self.form.meta.get(self.report.sample)
         if meta is not None:
             yield from self._stated(meta)
-        if self.genotype.assumed and not self.withheld and not self.form.sealed:
-            yield self._assumption()
+        if not self.withheld and not self.form.sealed:
+            yield from self._assumptions()
 
     def _stated(self, meta: PatientMeta) -> Iterable[Block]:
         say = self.words.say
@@ -124,10 +127,15 @@ class _Narrator:
                 yield Block(Kind.DETAIL, say("meta", "line", label=label, value=printable(str(value))))
         yield Block(Kind.DETAIL, say("form", "no_identity"))
 
-    def _assumption(self) -> Block:
+    def _assumptions(self) -> Iterable[Block]:
+        """Yield what was assumed: letters at the user's word, and how sure a genotype without quality is."""
         assumed = [site.rsid for site in self.report.sites if site.state == SiteState.ASSUMED_REFERENCE]
-        joint = self.words.say("result", "and")
-        return Block(Kind.ALERT, self.words.say("result", "assumed", sites=joint.join(assumed)))
+        for key, sites in (("assumed", assumed), ("no_quality", unstated_sites(self.report))):
+            if sites:
+                yield Block(Kind.ALERT, self.words.say("result", key, sites=self._joined(sites)))
+
+    def _joined(self, sites: Iterable[str]) -> str:
+        return self.words.say("result", "and").join(sites)
 
     def _sharing(self) -> Iterable[Block]:
         """Yield two lines: what kind of information this is, and who need not know it."""
@@ -143,8 +151,8 @@ class _Narrator:
     def _result(self) -> Iterable[Block]:
         """Yield the result at a glance, in few words."""
         say = self.words.say
-        if self.genotype.assumed and self.form.sealed:
-            yield self._assumption()
+        if self.form.sealed:
+            yield from self._assumptions()
         yield Block(Kind.ALERT, self._answer())
         undetermined = self.status is E4Status.INDETERMINATE
         blind = all(site.basis is None for site in self.report.sites)
@@ -162,15 +170,16 @@ class _Narrator:
         yield from (Block(Kind.ALERT, line) for line in contraindicated(self.report, self.words))
 
     def _sureness(self) -> str:
-        mark = assumed_mark(self.report, self.words)
-        sure = chance(self.words, status_probability(self.report)) + mark
+        if rests_on_assumption(self.report):
+            return self.words.say("glance", "sure_assumed")
+        sure = chance(self.words, status_probability(self.report))
         if self.genotype.diplotype is None:
             return self.words.say("glance", "sure_status", probability=sure)
         return self.words.say(
             "glance",
             "sure",
             diplotype=greek(self.genotype.diplotype),
-            diplotype_probability=chance(self.words, self.genotype.diplotype_probability) + mark,
+            diplotype_probability=chance(self.words, self.genotype.diplotype_probability),
             probability=sure,
         )
 
@@ -203,13 +212,14 @@ class _Narrator:
     def _reason(self, reason: str) -> str:
         if reason == "phase" and (spelled := distrusted_phase(self.report)):
             return self.words.say("reason", "phase_distrusted", diplotype=greek(spelled))
-        joint = self.words.say("result", "and")
+        if reason == "low-certainty":
+            return self.words.say("reason", reason, sites=self._joined(weak_sites(self.report)))
         unused = [site for site in self.report.sites if site.basis is None]
         if reason == "half-call":
             unused = [site for site in self.report.sites if site.state == SiteState.PARTIAL_CALL]
-            return self.words.say("reason", reason, sites=joint.join(site.rsid for site in unused))
+            return self.words.say("reason", reason, sites=self._joined(site.rsid for site in unused))
         listed = [f"{site.rsid} ({self.words.say('state', site.state)})" for site in unused]
-        return self.words.say("reason", reason, sites=joint.join(listed))
+        return self.words.say("reason", reason, sites=self._joined(listed))
 
     def _next(self) -> Iterable[Block]:
         say, report = self.words.say, self.report
@@ -217,7 +227,9 @@ class _Narrator:
             for site in report.sites:
                 if site.state not in DETERMINED_STATES:
                     yield bullet(say("next", site.state, rsid=site.rsid))
-            yield from (bullet(say("next", key)) for key in self._causes() if self.words.has("next", key))
+            weak = self._joined(weak_sites(report))
+            causes = [key for key in self._causes() if self.words.has("next", key)]
+            yield from (bullet(say("next", key, sites=weak)) for key in causes)
             if report.has_flag("imputed"):
                 yield bullet(say("next", "confirm_imputed"))
         if labelled := labelled_by_copies(report):
