@@ -92,54 +92,20 @@ def cited(
     return Block(Kind.BULLET, text, marks=cite.marks(sources), quoted=True)
 
 
-def medicine_blocks(
-    run: Run, report: SampleReport, words: Wording, cite: Citations, *, withheld: bool
-) -> Iterable[Block]:
-    """Yield what the result means for the medicine: the leading statement, the other side, the conclusion."""
-    yield from _warnings(run, report, words, cite)
+def medicine_blocks(report: SampleReport, words: Wording, *, withheld: bool) -> Iterable[Block]:
+    """Yield what goes with the conclusion of the summary: why it is so, and what to keep in mind."""
     for response in report.response:
         if len(report.response) > 1:
             yield subheading(f"{response.drug}, {response.indication_label}", quoted=True)
-        if withheld:
-            yield paragraph(words.say("medicine", "withheld"))
-        else:
-            yield from _meaning(response, words, cite)
-        if is_searched(response.drug):
-            yield paragraph(words.say("medicine", "guideline", drug=response.drug))
         if not withheld:
+            yield paragraph(response.conclusion_text, quoted=True)
             yield subheading(words.say("heading", "notes"))
             yield from (bullet(note, quoted=True) for note in response.notes)
-
-
-def _warnings(run: Run, report: SampleReport, words: Wording, cite: Citations) -> Iterable[Block]:
-    """Yield what the patient context brings up; nothing where none was given."""
-    given = run.parameters
-    if not (given.taking or given.history or given.age is not None or report.patient.warnings):
-        return
-    items = [item for item in report.context if item.id in report.patient.warnings]
-    if items:
-        yield subheading(words.say("heading", "warnings"))
-        yield from (item_block(item, words, cite) for item in items)
-    yield from (paragraph(note, quoted=True) for note in report.patient.notes)
 
 
 def item_block(item: ContextItem, words: Wording, cite: Citations) -> Block:
     """Return a statement on the drug that is not about the genotype."""
     return cited(item.statement, item.sources, item.certainty, words, cite)
-
-
-def _meaning(response: Response, words: Wording, cite: Citations) -> Iterable[Block]:
-    lead, against, _, _ = grouped(response)
-    for key, claims in (("lead", lead[:1]), ("against", against[:1])):
-        if claims:
-            yield subheading(words.say("medicine", key))
-            yield from (claim_block(claim, words, cite) for claim in claims)
-    if response.claims:
-        conclusion = words.say("conclusion", response.conclusion)
-        yield Block(Kind.ALERT, words.say("heading", "conclusion", conclusion=conclusion))
-    yield paragraph(response.conclusion_text, quoted=True)
-    if response.claims:
-        yield paragraph(words.say("medicine", "see_evidence"))
 
 
 def claim_block(claim: MatchedClaim, words: Wording, cite: Citations, *, details: bool = False) -> Block:
