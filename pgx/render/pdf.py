@@ -136,6 +136,8 @@ def _words(block: Block) -> dict[str, Any]:
         "marks": block.marks,
         "note": block.note,
         "number": block.number,
+        "link": block.link,
+        "linked": block.linked,
         "rows": block.rows,
         "shown": block.name not in _CAPTION_IS_SHOWN_ALREADY,
     }

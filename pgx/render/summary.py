@@ -14,7 +14,7 @@ from pgx.observe import DETERMINED_STATES, SiteState
 from pgx.render.blocks import Block, Citations, Kind, bullet, fact, paragraph
 from pgx.render.counsel import said_with_source
 from pgx.render.form import Form, PatientMeta
-from pgx.render.medicine import undirected
+from pgx.render.medicine import conclusion_words, labelled_by_copies, undirected
 from pgx.render.sureness import (
     assumed_mark,
     caveat_codes,
@@ -24,9 +24,10 @@ from pgx.render.sureness import (
     status_probability,
 )
 from pgx.report import Run, SampleReport
-from pgx.wording import Wording, chance, greek, rounded_percent
+from pgx.wording import Wording, capitalised, chance, greek, rounded_percent
 
 _CONTRAINDICATION = "contraindication"
+_WEAK = frozenset({"conflicting", "insufficient"})
 #: Stated facts that tell who this is and when, above the result; the others stand below the summary.
 _WHO = ("name", "birth_date", "specimen", "specimen_date", "laboratory")
 _TO_FILL_IN = ("reviewed_by", "signature")
@@ -86,7 +87,9 @@ class Summary:
         if self.genotype.assumed:
             assumed = [site.rsid for site in self.report.sites if site.state == SiteState.ASSUMED_REFERENCE]
             yield Block(Kind.ALERT, say("result", "assumed", sites=say("result", "and").join(assumed)))
-        yield from (Block(Kind.ALERT, item.statement, quoted=True) for item in self._named(contra=True))
+        for item in self._named(contra=True):
+            facts = {"reason": capitalised(item.reason), "statement": item.statement}
+            yield Block(Kind.ALERT, say("glance", "contraindicated", **facts), marks=self.cite.marks(item.sources))
         undetermined = self.status is E4Status.INDETERMINATE
         blind = all(site.basis is None for site in self.report.sites)
         told = [self._reason(reason) for reason in self.genotype.not_determined_because]
@@ -155,23 +158,30 @@ class Summary:
         """Yield one sentence a use, then what holds for all: three sentences where there is one use."""
         if self.withheld:
             yield paragraph(self.words.say("medicine", "withheld"))
-            return
+        else:
+            yield paragraph(" ".join(self._meaning()))
+        groups = self.report.patient.contraindications
+        if groups and not self._named(contra=True):
+            drug = ", ".join(dict.fromkeys(response.drug for response in self.report.response))
+            yield paragraph(self.words.say("medicine", "not_given", drug=drug, groups="; ".join(groups)))
+
+    def _meaning(self) -> Iterable[str]:
         told = [self._use(response) for response in self.report.response]
-        if any(response.conclusion in {"conflicting", "insufficient"} for response in self.report.response):
+        if any(response.conclusion in _WEAK for response in self.report.response):
             told.append(self.words.say("glance", "no_guide"))
         if drug := undirected(self.report):
             told.append(self.words.say("glance", "no_need", drug=drug))
-        yield paragraph(" ".join(told))
+        return told
 
     def _use(self, response: Response) -> str:
-        weak = response.conclusion in {"conflicting", "insufficient"}
-        return self.words.say(
-            "glance",
-            "medicine" if weak else "none",
-            drug=response.drug,
-            indication=response.indication_label,
-            conclusion=self.words.say("conclusion", response.conclusion),
-        )
+        known = {"drug": response.drug, "indication": response.indication_label}
+        if self.words.has("glance", response.conclusion):
+            return self.words.say("glance", response.conclusion, **known)
+        graded = self.words.has("certainty", response.certainty or "")  # labels are not
+        sure = self.words.say("certainty", response.certainty or "" if graded else "not-rated")
+        key = "medicine" if response.conclusion in _WEAK else "direction"
+        conclusion = conclusion_words(response, self.words)
+        return self.words.say("glance", key, conclusion=conclusion, certainty=sure, **known)
 
     def _named(self, *, contra: bool) -> list[ContextItem]:
         """Return what this person's history and medicines bring up: contraindications, or all else."""
@@ -198,6 +208,8 @@ class Summary:
             yield from (bullet(say("next", key)) for key in self._causes() if self.words.has("next", key))
             if report.has_flag("imputed"):
                 yield bullet(say("next", "confirm_imputed"))
+        if labelled := labelled_by_copies(report):
+            yield bullet(say("next", "anti_amyloid", drugs=say("result", "and").join(labelled)))
         none = not self.withheld and self.status is E4Status.NON_CARRIER
         yield said_with_source("counselling_none" if none else "counselling", self.words, self.cite)
         if not self.withheld and self.genotype.diplotype == "e2/e2":

@@ -39,7 +39,11 @@ class ReferenceData(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class InputReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The input: `size` in bytes (None for a stream), `access` "index" or "scan"."""
+    """The input: `size` in bytes (None for a stream), `access` "index" or "scan".
+
+    kind
+        "vcf", "gvcf", "bcf" or "copy-number"; "VCF" and "BCF" in results of version 0.1.
+    """
 
     path: str
     size: int | None
@@ -70,12 +74,15 @@ class PatientReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         Ids of the items of `context` that stand in front because of it.
     unrecognised
         Names that the tables do not know; nothing was looked up for them.
+    contraindications
+        What the drug has contraindications on, in a few words each, whoever the person is.
     """
 
     warnings: tuple[str, ...]
     unrecognised: tuple[str, ...]
     notes: tuple[str, ...]
     minor: bool
+    contraindications: tuple[str, ...] = ()
 
 
 class SampleReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
