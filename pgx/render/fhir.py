@@ -17,8 +17,9 @@ from pgx.observe import SiteState
 from pgx.reference import Facts, Provenance, load
 from pgx.render.blocks import LONG, Citations
 from pgx.render.medicine import claim_block, concluded, grouped
+from pgx.render.sureness import told_chance
 from pgx.report import Run, SampleReport, SiteReport
-from pgx.wording import Wording, greek, percent, wording
+from pgx.wording import Wording, greek, wording
 
 Json = dict[str, Any]
 
@@ -302,7 +303,7 @@ class _Maker:
     def _conclusion(self) -> list[str]:
         said = [self._status()]
         if self.genotype.diplotype is not None:
-            probability = percent(self.genotype.diplotype_probability)
+            probability = told_chance(self.words, self.genotype.diplotype_probability, self.report)
             name = greek(self.genotype.diplotype) + self.mark
             said.append(self.words.say("sure", "diplotype", diplotype=name, probability=probability))
         return [*said, self.words.say("limits", "no_diagnosis")]

@@ -11,7 +11,7 @@ from pgx.render.form import Form, PatientMeta
 from pgx.render.medicine import undirected
 from pgx.render.narrative import drugs
 from pgx.render.summary import is_withheld
-from pgx.render.sureness import caveat_codes, has_answer
+from pgx.render.sureness import caveat_codes, has_answer, unstated_sites
 from pgx.report import Run, SampleReport
 from pgx.wording import Wording
 
@@ -78,6 +78,8 @@ def _found(report: SampleReport, words: Wording, *, withheld: bool) -> Iterable[
     told = _said(words, report.genotype.e4_status)
     if report.genotype.assumed:
         told += _said(words, "assumed")
+    if unstated_sites(report):
+        told += _said(words, "no_quality")
     for code in caveat_codes(report):
         plain = words.has(_TOPIC, f"caveat_{code}")
         told.append(words.say(_TOPIC, f"caveat_{code}") if plain else words.say("caveat", code))

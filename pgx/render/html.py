@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from pgx.errors import printable
 from pgx.render.blocks import Block, Narrative
 from pgx.render.form import Form
-from pgx.render.narrative import OPEN_SECTIONS, is_withheld, narrate
+from pgx.render.narrative import OPEN_SECTIONS, narrate
+from pgx.render.summary import is_withheld
 from pgx.render.svg import draw
 from pgx.report import Run, SampleReport
 

@@ -21,10 +21,14 @@ from pgx.render.sureness import (
     caveats,
     distrusted_phase,
     has_answer,
+    rests_on_assumption,
     status_probability,
+    told_chance,
+    unstated_sites,
+    weak_sites,
 )
 from pgx.report import Run, SampleReport
-from pgx.wording import Wording, capitalised, chance, greek, rounded_percent
+from pgx.wording import Wording, capitalised, greek, rounded_percent
 
 _CONTRAINDICATION = "contraindication"
 _WEAK = frozenset({"conflicting", "insufficient"})
@@ -41,9 +45,7 @@ def is_withheld(run: Run, report: SampleReport) -> bool:
 class Summary:
     """Chooses the sentences of the summary for one sample."""
 
-    def __init__(
-        self, run: Run, report: SampleReport, form: Form, cite: Citations, *, withheld: bool
-    ) -> None:
+    def __init__(self, run: Run, report: SampleReport, form: Form, cite: Citations) -> None:
         self.run, self.report, self.form, self.cite = run, report, form, cite
         self.words: Wording = form.words
         self.genotype = report.genotype
@@ -84,12 +86,11 @@ class Summary:
         """Yield the answer, and at once what it rests on and what limits it."""
         say = self.words.say
         yield Block(Kind.ALERT, self._answer())
-        if self.genotype.assumed:
-            assumed = [site.rsid for site in self.report.sites if site.state == SiteState.ASSUMED_REFERENCE]
-            yield Block(Kind.ALERT, say("result", "assumed", sites=say("result", "and").join(assumed)))
-        for item in self._named(contra=True):
-            facts = {"reason": capitalised(item.reason), "statement": item.statement}
-            yield Block(Kind.ALERT, say("glance", "contraindicated", **facts), marks=self.cite.marks(item.sources))
+        assumed = [site.rsid for site in self.report.sites if site.state == SiteState.ASSUMED_REFERENCE]
+        for key, sites in (("assumed", assumed), ("no_quality", unstated_sites(self.report))):
+            if sites:
+                yield Block(Kind.ALERT, say("result", key, sites=self._joined(sites)))
+        yield from self._contraindicated()
         undetermined = self.status is E4Status.INDETERMINATE
         blind = all(site.basis is None for site in self.report.sites)
         told = [self._reason(reason) for reason in self.genotype.not_determined_because]
@@ -102,7 +103,25 @@ class Summary:
         if limits := caveats(self.report, self.words):
             yield paragraph(" ".join(limits))
 
+    def _contraindicated(self) -> Iterable[Block]:
+        """Yield what speaks against the drug because of something that was named, one alert a reason."""
+        by_reason: dict[str, list[ContextItem]] = {}
+        for item in self._named(contra=True):
+            by_reason.setdefault(item.reason, []).append(item)
+        for reason, items in by_reason.items():
+            statements = " ".join(item.statement for item in items)
+            text = self.words.say(
+                "glance", "contraindicated", reason=capitalised(reason), statements=statements
+            )
+            marks = self.cite.marks(source for item in items for source in item.sources)
+            yield Block(Kind.ALERT, text, marks=marks)
+
+    def _joined(self, sites: Iterable[str]) -> str:
+        return self.words.say("result", "and").join(sites)
+
     def _sureness(self) -> str:
+        if rests_on_assumption(self.report):
+            return self.words.say("glance", "sure_assumed")
         key = "sure_status" if self.genotype.diplotype is None else "sure"
         return self.words.say("glance", key, probability=self._probability())
 
@@ -141,18 +160,19 @@ class Summary:
             if self.genotype.diplotype is None
             else self.genotype.diplotype_probability
         )
-        return chance(self.words, sure) + assumed_mark(self.report, self.words)
+        return told_chance(self.words, sure, self.report)
 
     def _reason(self, reason: str) -> str:
         if reason == "phase" and (spelled := distrusted_phase(self.report)):
             return self.words.say("reason", "phase_distrusted", diplotype=greek(spelled))
-        joint = self.words.say("result", "and")
+        if reason == "low-certainty":
+            return self.words.say("reason", reason, sites=self._joined(weak_sites(self.report)))
         unused = [site for site in self.report.sites if site.basis is None]
         if reason == "half-call":
             unused = [site for site in self.report.sites if site.state == SiteState.PARTIAL_CALL]
-            return self.words.say("reason", reason, sites=joint.join(site.rsid for site in unused))
+            return self.words.say("reason", reason, sites=self._joined(site.rsid for site in unused))
         listed = [f"{site.rsid} ({self.words.say('state', site.state)})" for site in unused]
-        return self.words.say("reason", reason, sites=joint.join(listed))
+        return self.words.say("reason", reason, sites=self._joined(listed))
 
     def _medicine(self) -> Iterable[Block]:
         """Yield one sentence a use, then what holds for all: three sentences where there is one use."""
@@ -205,7 +225,9 @@ class Summary:
             for state in states:
                 named = ", ".join(site.rsid for site in report.sites if site.state == state)
                 yield bullet(say("next", state, rsid=named))
-            yield from (bullet(say("next", key)) for key in self._causes() if self.words.has("next", key))
+            causes = [key for key in self._causes() if self.words.has("next", key)]
+            weak = self._joined(weak_sites(report))
+            yield from (bullet(say("next", key, sites=weak)) for key in causes)
             if report.has_flag("imputed"):
                 yield bullet(say("next", "confirm_imputed"))
         if labelled := labelled_by_copies(report):
@@ -243,7 +265,7 @@ class Summary:
         yield fact(say("meta", "reviewed_by"), printable(self.meta.reviewed_by or say("meta", "blank")))
         yield fact(say("meta", "signature"), say("meta", "blank"))
         made = {"version": self.run.tool.version, "release": self.run.reference.release}
-        yield paragraph(f"{say('issue', 'method', **made)} {say('issue', 'research')}")
+        yield paragraph(say("issue", "method", **made))
 
     def _letters(self) -> str:
         told = []

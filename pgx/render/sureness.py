@@ -12,16 +12,25 @@ from msgspec import Struct
 from pgx.calling import E4_COPIES, E4Status
 from pgx.errors import ReferenceDataError, printable
 from pgx.genome.sites import counted_haplotype, haplotypes
-from pgx.observe import SiteState
+from pgx.observe import EvidenceKind, SiteState
 from pgx.render.blocks import LONG, Block, Kind, bullet, caption, paragraph
 from pgx.report import Flag, Run, SampleReport, SiteReport
 from pgx.wording import Wording, chance, greek
 
 _WORTH_SAYING = 1e-4
 _TOLD_ELSEWHERE = frozenset(
-    {"absent-site", "assumed-reference", "no-call", "partial-call", "low-quality", "minor"}
+    {
+        "absent-site",
+        "assumed-reference",
+        "no-call",
+        "no-genotype-quality",
+        "partial-call",
+        "low-quality",
+        "minor",
+    }
 )
 _NEGLIGIBLE = 1e-4
+_CARRIED = 0.01  # beyond it a percentage would be that of the assumption, not of the file
 _MOST_BARS = 4
 #: A likelihood, relative to the best, from which on down a diplotype counts as unlikely.
 EXCLUDING = 0.01
@@ -194,7 +203,7 @@ def sure_blocks(run: Run, report: SampleReport, words: Wording) -> Iterable[Bloc
         yield from _second_best(report, words)
     elif fitting := _fitting(report):
         yield paragraph(words.say("sure", "open", list=", ".join(map(greek, fitting))))
-    if report.genotype.assumed:
+    if rests_on_assumption(report):
         yield paragraph(words.say("sure", "conditional_assumed"))
     for flag in report.flags:
         if flag.severity != "info" and flag.code not in _TOLD_ELSEWHERE:
@@ -234,6 +243,50 @@ def letter_text(letter: str | None, *, assumed: bool, words: Wording) -> str:
 def assumed_mark(report: SampleReport, words: Wording) -> str:
     """Return the mark that everything carries that rests on assumed letters; else nothing."""
     return words.say("result", "assumed_mark") if report.genotype.assumed else ""
+
+
+def weak_sites(report: SampleReport) -> list[str]:
+    """Return the sites at which a surer genotype would settle the answer; both where none is named."""
+    named = next((flag.values.get("sites") for flag in report.flags if flag.code == "low-certainty"), None)
+    return named.split(", ") if named else [site.rsid for site in report.sites]
+
+
+def unstated_sites(report: SampleReport) -> list[str]:
+    """Return the rsIDs of the sites of whose genotype the file states no quality."""
+    if not report.has_flag("no-genotype-quality"):
+        return []
+    return [site.rsid for site in report.sites if site.basis == EvidenceKind.GT]
+
+
+def rests_on_assumption(report: SampleReport) -> bool:
+    """Return whether letters, or how sure they are, were assumed: no percentage may then stand alone."""
+    return report.genotype.assumed or any(site.basis == EvidenceKind.GT for site in report.sites)
+
+
+def told_chance(words: Wording, probability: float, report: SampleReport) -> str:
+    """Return a probability as it may be told: near 0 and 1 an assumption carries no percentage."""
+    text = chance(words, probability)
+    if not rests_on_assumption(report):
+        return text
+    if probability >= 1 - _CARRIED:
+        return words.say("sure", "as_sure")
+    if probability <= _CARRIED:
+        return words.say("sure", "as_unlikely")
+    return words.say("sure", "if_assumed", probability=text)
+
+
+def short_chance(words: Wording, probability: float, report: SampleReport) -> str:
+    """Return a probability as there is room for it beside a bar."""
+    text = chance(words, probability)
+    if not rests_on_assumption(report):
+        return text
+    if _CARRIED < probability < 1 - _CARRIED:
+        return text + words.say("result", "assumed_mark")
+    return (
+        words.say("picture", "as_assumed")
+        if probability > _CARRIED
+        else words.say("picture", "not_as_assumed")
+    )
 
 
 def names_text(names: tuple[str, ...], report: SampleReport, words: Wording) -> str:
@@ -294,7 +347,7 @@ def bar_name(bar: Bar, words: Wording) -> str:
 
 def _bar_table(run: Run, report: SampleReport, words: Wording) -> Block:
     rows = [(words.say("picture", "answer"), words.say("picture", "probability"))]
-    rows += [(bar_name(bar, words), chance(words, bar.probability)) for bar in bars(report)]
+    rows += [(bar_name(bar, words), told_chance(words, bar.probability, report)) for bar in bars(report)]
     threshold = chance(words, run.parameters.min_probability)
     caption = words.say("picture", "threshold_text", threshold=threshold)
     return Block(Kind.TABLE, caption, rows=tuple(rows), name="posterior")

@@ -8,9 +8,9 @@ from msgspec import structs
 
 from pgx.errors import printable
 from pgx.render.blocks import Block, Kind
-from pgx.render.sureness import EXCLUDING, flag_message
+from pgx.render.sureness import EXCLUDING, flag_message, told_chance
 from pgx.report import PopulationResult, Run, SampleReport, SiteReport
-from pgx.wording import Wording, chance, greek
+from pgx.wording import Wording, greek
 
 _RECORD_LIMIT = 300
 _DIGEST_DIGITS = 12
@@ -77,19 +77,19 @@ def _calculation_lines(report: SampleReport, words: Wording) -> Iterable[str]:
     if report.has_flag("prior-dependent"):
         answer = (genotype.diplotype, genotype.e4_status)
         others = [
-            f"{name}: {_answer(other, words)}"
+            f"{name}: {_answer(other, report, words)}"
             for name, other in genotype.by_population.items()
             if (other.diplotype, other.e4_status) != answer
         ]
         yield words.say("technical", "populations", list="; ".join(others))
 
 
-def _answer(result: PopulationResult, words: Wording) -> str:
+def _answer(result: PopulationResult, report: SampleReport, words: Wording) -> str:
     return words.say(
         "technical",
         "population" if result.diplotype else "population_open",
         diplotype=greek(result.diplotype or ""),
-        probability=chance(words, result.diplotype_probability),
+        probability=told_chance(words, result.diplotype_probability, report),
         status=words.say("status", result.e4_status).partition(" (")[0],
     )
 
