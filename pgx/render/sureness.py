@@ -207,7 +207,7 @@ def sure_blocks(run: Run, report: SampleReport, words: Wording) -> Iterable[Bloc
         yield paragraph(words.say("sure", "conditional_assumed"))
     for flag in report.flags:
         if flag.severity != "info" and flag.code not in _TOLD_ELSEWHERE:
-            yield bullet(flag_message(flag, words))
+            yield bullet(flag_message(flag, words, is_open=report.genotype.diplotype is None))
 
 
 def _chromosome_lines(report: SampleReport, words: Wording) -> Iterable[Block]:
@@ -353,8 +353,10 @@ def _bar_table(run: Run, report: SampleReport, words: Wording) -> Block:
     return Block(Kind.TABLE, caption, rows=tuple(rows), name="posterior")
 
 
-def flag_message(flag: Flag, words: Wording) -> str:
-    """Return what a flag says in this language; a flag stored without its values says it in English."""
+def flag_message(flag: Flag, words: Wording, *, is_open: bool) -> str:
+    """Return what a flag says; where the diplotype is open (`is_open`), without figures of a population."""
+    if is_open and words.has("flag_open", flag.code):
+        return words.say("flag_open", flag.code)
     mild = f"{flag.code}-info"
     key = mild if flag.severity == "info" and words.has("flag", mild) else flag.code
     values = {name: _readable(words, name, value) for name, value in flag.values.items()}

@@ -28,10 +28,15 @@ def _lines(run: Run, report: SampleReport, words: Wording, *, withheld: bool) ->
         for site in report.sites:
             yield from _site_lines(site, words)
         yield from _calculation_lines(report, words)
+        is_open = report.genotype.diplotype is None
         for flag in report.flags:
             severity = words.say("severity", flag.severity)
             yield words.say(
-                "technical", "flag", severity=severity, message=flag_message(flag, words), code=flag.code
+                "technical",
+                "flag",
+                severity=severity,
+                message=flag_message(flag, words, is_open=is_open),
+                code=flag.code,
             )
     yield from _run_lines(run, words, withheld=withheld)
 

@@ -51,7 +51,10 @@ def _short(narrative: Narrative, last: str) -> str:
     parts = [f"{narrative.title}\n{'=' * min(len(narrative.title), WIDTH)}\n{head}"]
     for section in narrative.sections:
         told = _joined(section.blocks, marks=False, dense=True, margin="  ")
-        parts.append(f"{_filled(section.title, '', '')}\n{told}")
+        if [block.kind for block in section.blocks] == [Kind.PARAGRAPH]:
+            parts.append(_filled(f"{section.title}: {section.blocks[0].text}", "", "  "))
+        else:
+            parts.append(f"{section.title}\n{told}")
     told = "\n\n".join([*parts, last])
     return (told if told.count("\n") < _SHORT else "\n".join([*parts, last])) + "\n"
 
