@@ -15,10 +15,11 @@ from pgx.errors import printable
 from pgx.genome.sites import SiteDefinition, definitions
 from pgx.observe import SiteState
 from pgx.reference import Facts, Provenance, load
-from pgx.render.blocks import LONG
-from pgx.render.medicine import grouped
+from pgx.render.blocks import LONG, Citations
+from pgx.render.medicine import claim_block, concluded, grouped
+from pgx.render.sureness import told_chance
 from pgx.report import Run, SampleReport, SiteReport
-from pgx.wording import Wording, greek, percent, wording
+from pgx.wording import Wording, greek, wording
 
 Json = dict[str, Any]
 
@@ -258,9 +259,14 @@ class _Maker:
                 medicine["coding"] = [_coding(_facts().substances[response.drug])]
             level = {
                 "coding": [{"system": _facts().evidence_level_system, "code": response.conclusion}],
-                "text": self.words.say("conclusion", response.conclusion),
+                "text": concluded(response, self.words),
             }
-            notes = [claim.statement for claims in grouped(response) for claim in claims]
+            uncited = Citations()
+            notes = [
+                claim_block(claim, self.words, uncited).text
+                for claims in grouped(response)
+                for claim in claims
+            ]
             made.append(
                 self._observation(
                     "therapeutic-implication",
@@ -297,7 +303,7 @@ class _Maker:
     def _conclusion(self) -> list[str]:
         said = [self._status()]
         if self.genotype.diplotype is not None:
-            probability = percent(self.genotype.diplotype_probability)
+            probability = told_chance(self.words, self.genotype.diplotype_probability, self.report)
             name = greek(self.genotype.diplotype) + self.mark
             said.append(self.words.say("sure", "diplotype", diplotype=name, probability=probability))
         return [*said, self.words.say("limits", "no_diagnosis")]

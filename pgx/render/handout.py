@@ -12,7 +12,7 @@ from pgx.render.blocks import Block, Kind, Narrative, Section, paragraph
 from pgx.render.form import Form
 from pgx.render.medicine import undirected
 from pgx.render.narrative import is_withheld
-from pgx.render.sureness import caveats, has_answer
+from pgx.render.sureness import caveats, has_answer, unstated_sites
 from pgx.report import Run, SampleReport
 from pgx.wording import Wording
 
@@ -70,7 +70,8 @@ def _found(report: SampleReport, *, withheld: bool) -> tuple[str, ...]:
     if withheld:
         return ("withheld",)
     assumed = ("assumed",) if report.genotype.assumed else ()
-    return (report.genotype.e4_status, *assumed)
+    unstated = ("no_quality",) if unstated_sites(report) else ()
+    return (report.genotype.e4_status, *assumed, *unstated)
 
 
 def _medicine(report: SampleReport, words: Wording, *, withheld: bool) -> Iterable[Block]:
@@ -80,6 +81,8 @@ def _medicine(report: SampleReport, words: Wording, *, withheld: bool) -> Iterab
         if withheld:  # a conclusion depends on the result
             key = "indeterminate-genotype"
         said.append(words.say(_TOPIC, key, drug=response.drug))
+    named = {item.drug for item in report.context if item.topic == "contraindication" and item.highlighted}
+    said += [words.say(_TOPIC, "contraindicated", drug=drug) for drug in sorted(named)]
     if drug := undirected(report, withheld=withheld):
         said.append(words.say(_TOPIC, "not_needed", drug=drug))
     yield paragraph(" ".join([*dict.fromkeys(said), words.say(_TOPIC, "no_change")]))

@@ -14,18 +14,28 @@ from pgx.evidence import Response
 from pgx.observe import DETERMINED_STATES, SiteState
 from pgx.render.blocks import Block, Citations, Kind, Narrative, Section, bullet, paragraph
 from pgx.render.form import Form, PatientMeta
-from pgx.render.medicine import appendix_blocks, evidence_blocks, medicine_blocks, undirected
+from pgx.render.medicine import (
+    appendix_blocks,
+    conclusion_words,
+    evidence_blocks,
+    labelled_by_copies,
+    medicine_blocks,
+    undirected,
+)
 from pgx.render.sureness import (
     assumed_mark,
     caveats,
     distrusted_phase,
     has_answer,
+    rests_on_assumption,
     status_probability,
     sure_blocks,
+    unstated_sites,
+    weak_sites,
 )
 from pgx.render.technical import technical_lines
 from pgx.report import Run, SampleReport
-from pgx.wording import Wording, chance, greek
+from pgx.wording import Wording, capitalised, chance, greek
 
 _GENERAL_LIMITS = ("two_sites", "no_diagnosis", "identity", "transfusion")
 _FOLDED = frozenset({"appendix", "technical"})
@@ -41,6 +51,15 @@ def narrate(run: Run, report: SampleReport, form: Form | None = None) -> Narrati
 def is_withheld(run: Run, report: SampleReport) -> bool:
     """Return whether readable formats must not show the result: a minor, and no --reveal-minor."""
     return report.patient.minor and not run.parameters.reveal_minor
+
+
+def contraindicated(report: SampleReport, words: Wording) -> Iterable[str]:
+    """Yield a line for each contraindication that something named for this person brings up."""
+    for item in report.context:
+        if item.id in report.patient.warnings and item.topic == "contraindication":
+            yield words.say(
+                "glance", "contraindicated", reason=capitalised(item.reason), statement=item.statement
+            )
 
 
 def drugs(report: SampleReport) -> str:
@@ -67,7 +86,7 @@ class _Narrator:
             "result": self._withheld_result() if withheld else self._result(),
             "medicine": medicine_blocks(self.run, self.report, words, cite, withheld=withheld),
             "sure": () if withheld else sure_blocks(self.run, self.report, words),
-            "evidence": evidence_blocks(self.report, words, cite, withheld=withheld),
+            "evidence": evidence_blocks(self.run, self.report, words, cite, withheld=withheld),
             "next": self._next(),
             "family": family_blocks(self.report, words, withheld=withheld),
             "limits": self._limits(),
@@ -96,8 +115,8 @@ class _Narrator:
         meta = self.form.meta.get(self.report.sample)
         if meta is not None:
             yield from self._stated(meta)
-        if self.genotype.assumed and not self.withheld and not self.form.sealed:
-            yield self._assumption()
+        if not self.withheld and not self.form.sealed:
+            yield from self._assumptions()
 
     def _stated(self, meta: PatientMeta) -> Iterable[Block]:
         say = self.words.say
@@ -108,10 +127,15 @@ class _Narrator:
                 yield Block(Kind.DETAIL, say("meta", "line", label=label, value=printable(str(value))))
         yield Block(Kind.DETAIL, say("form", "no_identity"))
 
-    def _assumption(self) -> Block:
+    def _assumptions(self) -> Iterable[Block]:
+        """Yield what was assumed: letters at the user's word, and how sure a genotype without quality is."""
         assumed = [site.rsid for site in self.report.sites if site.state == SiteState.ASSUMED_REFERENCE]
-        joint = self.words.say("result", "and")
-        return Block(Kind.ALERT, self.words.say("result", "assumed", sites=joint.join(assumed)))
+        for key, sites in (("assumed", assumed), ("no_quality", unstated_sites(self.report))):
+            if sites:
+                yield Block(Kind.ALERT, self.words.say("result", key, sites=self._joined(sites)))
+
+    def _joined(self, sites: Iterable[str]) -> str:
+        return self.words.say("result", "and").join(sites)
 
     def _sharing(self) -> Iterable[Block]:
         """Yield two lines: what kind of information this is, and who need not know it."""
@@ -127,8 +151,8 @@ class _Narrator:
     def _result(self) -> Iterable[Block]:
         """Yield the result at a glance, in few words."""
         say = self.words.say
-        if self.genotype.assumed and self.form.sealed:
-            yield self._assumption()
+        if self.form.sealed:
+            yield from self._assumptions()
         yield Block(Kind.ALERT, self._answer())
         undetermined = self.status is E4Status.INDETERMINATE
         blind = all(site.basis is None for site in self.report.sites)
@@ -143,17 +167,19 @@ class _Narrator:
         if told := caveats(self.report, self.words):
             yield paragraph(" ".join(told))
         yield from (paragraph(self._use(response)) for response in self.report.response)
+        yield from (Block(Kind.ALERT, line) for line in contraindicated(self.report, self.words))
 
     def _sureness(self) -> str:
-        mark = assumed_mark(self.report, self.words)
-        sure = chance(self.words, status_probability(self.report)) + mark
+        if rests_on_assumption(self.report):
+            return self.words.say("glance", "sure_assumed")
+        sure = chance(self.words, status_probability(self.report))
         if self.genotype.diplotype is None:
             return self.words.say("glance", "sure_status", probability=sure)
         return self.words.say(
             "glance",
             "sure",
             diplotype=greek(self.genotype.diplotype),
-            diplotype_probability=chance(self.words, self.genotype.diplotype_probability) + mark,
+            diplotype_probability=chance(self.words, self.genotype.diplotype_probability),
             probability=sure,
         )
 
@@ -170,29 +196,30 @@ class _Narrator:
         return say("result", "no_information" if blind else "undetermined")
 
     def _use(self, response: Response) -> str:
-        conclusion = self.words.say("conclusion", response.conclusion)
+        known = {"drug": response.drug, "indication": response.indication_label}
+        if self.words.has("glance", response.conclusion):
+            return self.words.say("glance", response.conclusion, **known)
         weak = response.conclusion in {"conflicting", "insufficient"}
-        line = self.words.say(
-            "glance",
-            "medicine" if weak else "none",
-            drug=response.drug,
-            indication=response.indication_label,
-            conclusion=conclusion,
-        )
-        if weak:
-            return f"{line} {self.words.say('glance', 'no_guide')}"
-        return line
+        conclusion = conclusion_words(response, self.words)
+        if self.words.has("certainty", response.certainty or ""):
+            sure = self.words.say("certainty", response.certainty or "")
+        else:  # labels are not graded, and results of before state no certainty
+            sure = self.words.say("certainty", "not-rated")
+        key = "medicine" if weak else "direction"
+        line = self.words.say("glance", key, conclusion=conclusion, certainty=sure, **known)
+        return f"{line} {self.words.say('glance', 'no_guide')}" if weak else line
 
     def _reason(self, reason: str) -> str:
         if reason == "phase" and (spelled := distrusted_phase(self.report)):
             return self.words.say("reason", "phase_distrusted", diplotype=greek(spelled))
-        joint = self.words.say("result", "and")
+        if reason == "low-certainty":
+            return self.words.say("reason", reason, sites=self._joined(weak_sites(self.report)))
         unused = [site for site in self.report.sites if site.basis is None]
         if reason == "half-call":
             unused = [site for site in self.report.sites if site.state == SiteState.PARTIAL_CALL]
-            return self.words.say("reason", reason, sites=joint.join(site.rsid for site in unused))
+            return self.words.say("reason", reason, sites=self._joined(site.rsid for site in unused))
         listed = [f"{site.rsid} ({self.words.say('state', site.state)})" for site in unused]
-        return self.words.say("reason", reason, sites=joint.join(listed))
+        return self.words.say("reason", reason, sites=self._joined(listed))
 
     def _next(self) -> Iterable[Block]:
         say, report = self.words.say, self.report
@@ -200,9 +227,13 @@ class _Narrator:
             for site in report.sites:
                 if site.state not in DETERMINED_STATES:
                     yield bullet(say("next", site.state, rsid=site.rsid))
-            yield from (bullet(say("next", key)) for key in self._causes() if self.words.has("next", key))
+            weak = self._joined(weak_sites(report))
+            causes = [key for key in self._causes() if self.words.has("next", key)]
+            yield from (bullet(say("next", key, sites=weak)) for key in causes)
             if report.has_flag("imputed"):
                 yield bullet(say("next", "confirm_imputed"))
+        if labelled := labelled_by_copies(report):
+            yield bullet(say("next", "anti_amyloid", drugs=say("result", "and").join(labelled)))
         yield bullet(say("next", "counselling"))
         if self.withheld or has_answer(report):
             yield bullet(say("next", "confirm"))

@@ -12,16 +12,25 @@ from msgspec import Struct
 from pgx.calling import E4_COPIES, E4Status
 from pgx.errors import ReferenceDataError, printable
 from pgx.genome.sites import counted_haplotype, haplotypes
-from pgx.observe import SiteState
+from pgx.observe import EvidenceKind, SiteState
 from pgx.render.blocks import LONG, Block, Kind, bullet, caption, paragraph
 from pgx.report import Flag, Run, SampleReport, SiteReport
 from pgx.wording import Wording, capitalised, chance, greek
 
 _WORTH_SAYING = 1e-4
 _TOLD_ELSEWHERE = frozenset(
-    {"absent-site", "assumed-reference", "no-call", "partial-call", "low-quality", "minor"}
+    {
+        "absent-site",
+        "assumed-reference",
+        "no-call",
+        "no-genotype-quality",
+        "partial-call",
+        "low-quality",
+        "minor",
+    }
 )
 _NEGLIGIBLE = 1e-4
+_CARRIED = 0.01  # beyond it a percentage would be that of the assumption, not of the file
 _MOST_BARS = 4
 _CODES = (
     "one-site-inference",
@@ -182,7 +191,7 @@ def sure_blocks(run: Run, report: SampleReport, words: Wording) -> Iterable[Bloc
         yield Block(Kind.PICTURE, words.say("picture", "posterior"), name="posterior")
         yield _bar_table(run, report, words)
         yield paragraph(words.say("sure", "conditional"))
-    if report.genotype.assumed:
+    if rests_on_assumption(report):
         yield paragraph(words.say("sure", "conditional_assumed"))
     for flag in report.flags:
         if flag.severity != "info" and flag.code not in _TOLD_ELSEWHERE:
@@ -224,6 +233,50 @@ def assumed_mark(report: SampleReport, words: Wording) -> str:
     return words.say("result", "assumed_mark") if report.genotype.assumed else ""
 
 
+def weak_sites(report: SampleReport) -> list[str]:
+    """Return the sites at which a surer genotype would settle the answer; both where none is named."""
+    named = next((flag.values.get("sites") for flag in report.flags if flag.code == "low-certainty"), None)
+    return named.split(", ") if named else [site.rsid for site in report.sites]
+
+
+def unstated_sites(report: SampleReport) -> list[str]:
+    """Return the rsIDs of the sites of whose genotype the file states no quality."""
+    if not report.has_flag("no-genotype-quality"):
+        return []
+    return [site.rsid for site in report.sites if site.basis == EvidenceKind.GT]
+
+
+def rests_on_assumption(report: SampleReport) -> bool:
+    """Return whether letters, or how sure they are, were assumed: no percentage may then stand alone."""
+    return report.genotype.assumed or any(site.basis == EvidenceKind.GT for site in report.sites)
+
+
+def told_chance(words: Wording, probability: float, report: SampleReport) -> str:
+    """Return a probability as it may be told: near 0 and 1 an assumption carries no percentage."""
+    text = chance(words, probability)
+    if not rests_on_assumption(report):
+        return text
+    if probability >= 1 - _CARRIED:
+        return words.say("sure", "as_sure")
+    if probability <= _CARRIED:
+        return words.say("sure", "as_unlikely")
+    return words.say("sure", "if_assumed", probability=text)
+
+
+def short_chance(words: Wording, probability: float, report: SampleReport) -> str:
+    """Return a probability as there is room for it beside a bar."""
+    text = chance(words, probability)
+    if not rests_on_assumption(report):
+        return text
+    if _CARRIED < probability < 1 - _CARRIED:
+        return text + words.say("result", "assumed_mark")
+    return (
+        words.say("picture", "as_assumed")
+        if probability > _CARRIED
+        else words.say("picture", "not_as_assumed")
+    )
+
+
 def names_text(names: tuple[str, ...], report: SampleReport, words: Wording) -> str:
     """Return the haplotypes that a chromosome can be; without certainty they carry a question mark."""
     if not names:
@@ -256,7 +309,7 @@ def _probabilities(run: Run, report: SampleReport, words: Wording) -> Iterable[B
     say, genotype = words.say, report.genotype
     mark = assumed_mark(report, words)
     best = greek(genotype.best_diplotype) + mark
-    sure = chance(words, genotype.diplotype_probability)
+    sure = told_chance(words, genotype.diplotype_probability, report)
     if genotype.diplotype is not None:
         yield paragraph(say("sure", "diplotype", diplotype=best, probability=sure))
     else:
@@ -264,14 +317,14 @@ def _probabilities(run: Run, report: SampleReport, words: Wording) -> Iterable[B
         yield paragraph(say("sure", "best_not_enough", diplotype=best, probability=sure, threshold=threshold))
     if genotype.e4_status != E4Status.INDETERMINATE:
         status = capitalised(say("status", genotype.e4_status)) + mark
-        sure = chance(words, status_probability(report))
+        sure = told_chance(words, status_probability(report), report)
         yield paragraph(say("sure", "status", status=status, probability=sure))
     ranked = sorted(genotype.diplotype_posterior.items(), key=lambda item: -item[1])
     name, probability = ranked[1]
     if probability >= _WORTH_SAYING:
         copies = carries_counted(name)
         status = say("status", next(status for status, count in E4_COPIES.items() if count == copies))
-        second = chance(words, probability)
+        second = told_chance(words, probability, report)
         yield paragraph(say("sure", "second", diplotype=greek(name), probability=second, status=status))
 
 
@@ -284,7 +337,7 @@ def bar_name(bar: Bar, words: Wording) -> str:
 
 def _bar_table(run: Run, report: SampleReport, words: Wording) -> Block:
     rows = [(words.say("picture", "answer"), words.say("picture", "probability"))]
-    rows += [(bar_name(bar, words), chance(words, bar.probability)) for bar in bars(report)]
+    rows += [(bar_name(bar, words), told_chance(words, bar.probability, report)) for bar in bars(report)]
     threshold = chance(words, run.parameters.min_probability)
     caption = words.say("picture", "threshold_text", threshold=threshold)
     return Block(Kind.TABLE, caption, rows=tuple(rows), name="posterior")

@@ -8,9 +8,9 @@ from msgspec import structs
 
 from pgx.errors import printable
 from pgx.render.blocks import Block, Kind
-from pgx.render.sureness import flag_message
+from pgx.render.sureness import flag_message, told_chance
 from pgx.report import CalculationRow, PopulationResult, Run, SampleReport, SiteReport
-from pgx.wording import Wording, chance, greek
+from pgx.wording import Wording, greek
 
 _NEGLIGIBLE = 1e-4
 _EXCLUDING = 0.01
@@ -71,7 +71,7 @@ def _calculation_lines(report: SampleReport, words: Wording) -> Iterable[str]:
         return
     ranked = sorted(genotype.calculation, key=lambda row: -row.posterior)
     kept = [row for row in ranked if row.posterior >= _NEGLIGIBLE]
-    yield words.say("technical", "posterior", list=_listed(kept, words))
+    yield words.say("technical", "posterior", list=_listed(kept, report, words))
     for rsid in [site.rsid for site in report.sites if site.basis is not None]:
         excluded = [row.diplotype for row in genotype.calculation if row.likelihood[rsid] <= _EXCLUDING]
         if excluded:
@@ -80,32 +80,32 @@ def _calculation_lines(report: SampleReport, words: Wording) -> Iterable[str]:
     if unlikely:
         yield words.say("technical", "excluded_by_phase", list=", ".join(map(greek, unlikely)))
     copies = {
-        name: chance(words, genotype.e4_copies_posterior[key])
+        name: told_chance(words, genotype.e4_copies_posterior[key], report)
         for name, key in (("zero", "0"), ("one", "1"), ("two", "2"))
     }
     yield words.say("technical", "copies", **copies)
     if report.has_flag("prior-dependent"):
         answer = (genotype.diplotype, genotype.e4_status)
         others = [
-            f"{name}: {_answer(other, words)}"
+            f"{name}: {_answer(other, report, words)}"
             for name, other in genotype.by_population.items()
             if (other.diplotype, other.e4_status) != answer
         ]
         yield words.say("technical", "populations", list="; ".join(others))
 
 
-def _answer(result: PopulationResult, words: Wording) -> str:
+def _answer(result: PopulationResult, report: SampleReport, words: Wording) -> str:
     return words.say(
         "technical",
         "population" if result.diplotype else "population_open",
         diplotype=greek(result.diplotype or ""),
-        probability=chance(words, result.diplotype_probability),
+        probability=told_chance(words, result.diplotype_probability, report),
         status=words.say("status", result.e4_status).partition(" (")[0],
     )
 
 
-def _listed(rows: list[CalculationRow], words: Wording) -> str:
-    return ", ".join(f"{greek(row.diplotype)} {chance(words, row.posterior)}" for row in rows)
+def _listed(rows: list[CalculationRow], report: SampleReport, words: Wording) -> str:
+    return ", ".join(f"{greek(row.diplotype)} {told_chance(words, row.posterior, report)}" for row in rows)
 
 
 def _run_lines(run: Run, words: Wording, *, withheld: bool) -> Iterable[str]:
