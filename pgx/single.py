@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from msgspec import Struct
@@ -37,7 +37,7 @@ from pgx.report import (
     appendix,
     assemble,
 )
-from pgx.vcf import VcfContent, callable_sites, read_sites
+from pgx.vcf import Bounds, VcfContent, read_sites
 
 
 class Annotation(Struct, frozen=True, kw_only=True):
@@ -96,7 +96,7 @@ def annotate(path: str, options: Options) -> Annotation:
         See the exit codes of `pgx.errors`.
     """
     check_options(options)
-    ready = prepare(read_sites(path), options)
+    ready = prepare(read_sites(path, Bounds.of(options)), options)
     return Annotation(run=ready.run, samples=map(ready.report, ready.columns, ready.names))
 
 
@@ -225,9 +225,11 @@ def _file_digest(path: str) -> str:
 
 
 def _read_context(content: VcfContent, decision: AssemblyDecision, options: Options) -> ReadContext:
-    regions: frozenset[str] = frozenset()
+    regions: Mapping[str, float | None] = {}
     if options.callable_bed is not None:
         names = {*content.contigs, *decision.assembly.contigs}
+        from pgx.vcf.bed import callable_sites  # noqa: PLC0415 - few have such a file
+
         regions = callable_sites(options.callable_bed, sites_on(decision.assembly), names)
     return ReadContext(
         contig=(*content.contigs, *decision.assembly.contigs)[0],
@@ -235,7 +237,7 @@ def _read_context(content: VcfContent, decision: AssemblyDecision, options: Opti
         absence_is_stated=header_says(content.header.history, "absence-stated"),
         is_lifted=header_says(content.header.history, "lifted"),
         assume_reference=options.absent_sites == "reference",
-        callable_sites=dict.fromkeys(regions),
+        callable_sites=regions,
         keep_filtered=options.keep_filtered,
         min_gq=options.min_gq,
         min_dp=options.min_dp,
@@ -277,4 +279,8 @@ def _input_findings(content: VcfContent) -> tuple[Finding, ...]:
         found.append(Finding(code="stale-index"))
     if facts.unsorted:
         found.append(Finding(code="unsorted"))
+    found += [
+        Finding(code="malformed-field", values={"field": field, "place": place})
+        for field, place in facts.read_as_text
+    ]
     return tuple(found)

@@ -386,10 +386,12 @@ def check_pictures(page, item):
 
 
 def check_map(page, item):
-    """Each finding on carriers stands under its side, in its order, counted or not, with its people."""
+    """Each set of data on carriers stands under its side, in its order, counted or not, with its people."""
     said = [row for row in item["response"][0]["by_status"] if row["group"] == "carrier"]
     sides = {"for-lower-response": "carriers less", "for-higher-response": "carriers more"}
     said = [row for row in said if row["side"] in {*sides, "for-no-difference"}]
+    # one mark for each set of data, not for each finding
+    said = list({tuple(row["data_sets"]): row for row in reversed(said)}.values())[::-1]
     picture = re.search(r'<svg[^>]*aria-labelledby="map-0-t.*?</svg>', page, flags=re.DOTALL)[0]
     heads = {words: float(x) for x, words in re.findall(r'<text x="([\d.]+)"[^>]*>(carriers \w+)<', picture)}
     heads["middle"] = (heads["carriers less"] + heads["carriers more"]) / 2

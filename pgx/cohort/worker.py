@@ -14,13 +14,13 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pgx import evidence, provenance, reference
-from pgx.cohort.model import Failure, Job, Result, StoredSample, options_text, text_digest
+from pgx.cohort.jobs import Failure, Job, Result, StoredSample, options_text, text_digest
 from pgx.errors import PgxError, printable
 from pgx.evidence import ContextItem, Response
 from pgx.options import Options
 from pgx.report import SCHEMA_VERSION, Run, SampleReport
 from pgx.single import Prepared, is_copy_number, prepare
-from pgx.vcf import VcfContent, read_sites
+from pgx.vcf import Bounds, VcfContent, read_sites
 
 #: From how many samples on an input is read as arrays.
 ARRAYS_FROM = 200
@@ -104,7 +104,7 @@ def _result_of(job: Job, batch: Batch) -> Result:
     before = fingerprint(job.path)
     try:
         digest = file_digest(job.path) if batch.verify else ""
-        content = read_sites(job.path)
+        content = read_sites(job.path, Bounds.of(job.options))
         found = result_of_content(job, content, arrays_from=batch.arrays_from)
         return replace(found, fingerprint=before, digest=digest)
     except Exception as error:  # noqa: BLE001 - a bug met in one input must not lose the others
@@ -160,7 +160,7 @@ def result_of_content(job: Job, content: VcfContent, *, arrays_from: int = ARRAY
         assembly=ready.run.input.assembly,
     )
     if len(ready.columns) >= arrays_from:
-        from pgx.cohort.biobank import annotate_arrays  # noqa: PLC0415 - small inputs need no arrays
+        from pgx.cohort.biobank.arrays import annotate_arrays  # noqa: PLC0415 - small inputs need no arrays
 
         return annotate_arrays(result, content, ready)
     return _with_reports(result, ready)
@@ -189,7 +189,7 @@ def _missing(job: Job, content: VcfContent) -> tuple[Failure, ...]:
 
 
 def _with_reports(result: Result, ready: Prepared) -> Result:
-    from pgx.cohort.table import facts_of  # noqa: PLC0415
+    from pgx.cohort.tables.table import facts_of  # noqa: PLC0415
 
     parts: dict[str, bytes] = {}
     rows = []
