@@ -237,7 +237,7 @@ def _read_context(content: VcfContent, decision: AssemblyDecision, options: Opti
         absence_is_stated=header_says(content.header.history, "absence-stated"),
         is_lifted=header_says(content.header.history, "lifted"),
         assume_reference=options.absent_sites == "reference",
-        callable_sites=dict.fromkeys(regions),
+        callable_sites=regions,
         keep_filtered=options.keep_filtered,
         min_gq=options.min_gq,
         min_dp=options.min_dp,

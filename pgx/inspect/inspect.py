@@ -375,7 +375,7 @@ def _sample_needs(
 
 def _needs_of(facts: FileFacts, observations: tuple[Observation, ...]) -> Iterable[Need]:
     file = _quoted(facts.path)
-    reasons = _reasons(observations)
+    reasons, sites = _open_reasons(observations)
     if facts.kind == "copy-number":
         yield _need("copy-number", command=None)
         return
@@ -392,7 +392,7 @@ def _needs_of(facts: FileFacts, observations: tuple[Observation, ...]) -> Iterab
         )
     for reason, command in _REASON_COMMANDS.items():
         if reason in reasons:
-            yield _need(reason.value, command=command.format(file=file) if command else None)
+            yield _need(reason.value, command=command.format(file=file) if command else None, sites=sites)
 
 
 def _region(seen: Observation) -> str:
@@ -401,8 +401,8 @@ def _region(seen: Observation) -> str:
     return shlex.quote(f"{contig}:{position}")
 
 
-def _reasons(observations: tuple[Observation, ...]) -> tuple[Reason, ...]:
-    """Return why a call with the usual options would leave something open; nothing else of it is kept."""
+def _open_reasons(observations: tuple[Observation, ...]) -> tuple[tuple[Reason, ...], str]:
+    """Return why a call with the usual options would leave something open, and the sites that are weak."""
     result = call(
         observations,
         CallOptions(
@@ -411,8 +411,10 @@ def _reasons(observations: tuple[Observation, ...]) -> tuple[Reason, ...]:
             allele_error_rate=threshold("allele_error_rate"),
         ),
     )
+    weak = (note.values["sites"] for note in result.findings if note.code == "low-certainty")
+    sites = next(weak, ", ".join(seen.rsid for seen in observations))
     settled = result.diplotype is not None and result.e4_status is not E4Status.INDETERMINATE
-    return () if settled else result.not_determined_because
+    return () if settled else result.not_determined_because, sites
 
 
 def _need(code: str, *, command: str | None, optional: bool = False, **values: object) -> Need:
