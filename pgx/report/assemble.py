@@ -132,7 +132,10 @@ def _limitations(
 
 def appendix(base: EvidenceBase, drug: str | None = None) -> tuple[AppendixItem, ...]:
     """Return what else is known of the drugs reported and of other products; the same for all samples."""
-    others = {item.name for item in base.subjects()} - {item.name for item in base.reported(drug)}
+    reported = base.reported(drug)
+    others = {item.name for item in base.subjects()} - {item.name for item in reported}
+    if all(item.on_request for item in reported):  # products beside the usual drug are of no concern then
+        others = set(base.drugs) - {item.name for item in reported}
     found = [
         (kind, claim)
         for claim in base.claims.values()
