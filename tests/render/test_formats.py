@@ -431,7 +431,7 @@ def test_statements_stand_in_front_or_in_the_appendix_and_in_one_of_them(run_pgx
 
 
 def _read(path):
-    from pgx.report import from_json
+    from pgx.report.json import from_json
 
     document = from_json(path.read_bytes(), where="test")
     return document, document.samples[0]
