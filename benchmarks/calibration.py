@@ -18,7 +18,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from asked import Asker, hard_call, phred_pair
-from score import NAMES, Reliability, Scored, Tally, names_of, score, tally
+from calibration_styles import STYLES, WITH_BAR, phase_errors, reply
+from score import NAMES, Reliability, Scored, Tally, names_of, score, score_rows, tally
 from simulate import Conditions, Ints, draw_people, draw_reads, people_of
 
 from pgx.genome.sites import counted_haplotype
@@ -35,6 +36,14 @@ DISTURBANCES = (
     ("contamination 2 %", {"contamination": 0.02}),
     ("contamination 5 %", {"contamination": 0.05}),
 )
+#: How the reads of a style are disturbed; the last two only where there is no bar to meet.
+STYLE_DISTURBANCES = (
+    ("none", {}),
+    ("contamination 3 %", {"contamination": 0.03}),
+    ("dropout 5 %", {"dropout": 0.05}),
+    ("allelic bias 0.4", {"bias": 0.4}),
+)
+_OPEN_ENDED = ("PL", "GT:AD:DP")
 #: Up to this mean depth few kinds of reads occur, and few answers are determined: more people cost little.
 FEW_READS = 4
 #: Thresholds that are tried, in order, at depth 4.
@@ -58,6 +67,9 @@ class Plan:
     shallow_size: int
     priors: tuple[str, ...]
     populations: tuple[str, ...]
+    style_size: int
+    style_depths: tuple[int, ...]
+    style_populations: tuple[str, ...]
 
 
 FULL = Plan(
@@ -73,6 +85,9 @@ FULL = Plan(
     shallow_size=40_000,
     priors=PRIORS,
     populations=POPULATIONS,
+    style_size=1_500,
+    style_depths=(1, 2, 4, 6, 8, 15, 30),
+    style_populations=("global", "AFR", "memory-clinic"),
 )
 QUICK = Plan(
     shallow_people=5_000,
@@ -87,12 +102,19 @@ QUICK = Plan(
     shallow_size=4_000,
     priors=("global", "AFR", "YRI", "flat"),
     populations=("global", "AFR", "YRI"),
+    style_size=60,
+    style_depths=(15,),
+    style_populations=("global",),
 )
 
 
 @dataclass(slots=True)
 class Results:
-    """All counts. `matched` by (base error, depth, population); `crossed` by (population, prior, depth)."""
+    """All counts.
+
+    `matched` by (base error, depth, population); `crossed` by (population, prior, depth);
+    `styles` by (style, disturbance, depth); `phases`: see `phase_errors`.
+    """
 
     matched: dict[tuple[float, int, str], Tally] = field(default_factory=dict)
     crossed: dict[tuple[str, str, int], Tally] = field(default_factory=dict)
@@ -100,6 +122,8 @@ class Results:
     by_diplotype: dict[tuple[str, int], Tally] = field(default_factory=dict)
     reliability: Reliability = field(default_factory=Reliability)
     shallow: list[ShallowRow] = field(default_factory=list)
+    styles: dict[tuple[str, str, int], Tally] = field(default_factory=dict)
+    phases: list[tuple[str, float, float, float, float]] = field(default_factory=list)
 
     def add(self, other: Results) -> None:
         """Take over the results of another part."""
@@ -108,10 +132,12 @@ class Results:
             (self.crossed, other.crossed),
             (self.disturbed, other.disturbed),
             (self.by_diplotype, other.by_diplotype),
+            (self.styles, other.styles),
         ):
             mine.update(theirs)
         self.reliability.join(other.reliability)
         self.shallow += other.shallow
+        self.phases += other.phases
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +157,8 @@ def run(plan: Plan, workers: int = 1) -> Results:
     jobs += [(_side_error, (error, depth)) for error in plan.side_errors for depth in plan.side_depths]
     jobs += [(_disturbance, (name, what)) for name, what in DISTURBANCES]
     jobs += [(_diplotypes, (depth,)) for depth in plan.diplotype_depths]
+    jobs += [(_style, (style,)) for style in STYLES]
+    jobs.append((_phases, ()))
     results = Results()
     if workers == 1:
         for work, arguments in jobs:
@@ -198,6 +226,29 @@ def _disturbance(plan: Plan, results: Results, name: str, what: dict[str, float]
         how = Conditions(depth=depth, error=MAIN_ERROR, **what)
         people, reads = _cell("global", plan.disturbed_size, how)
         results.disturbed[name, depth] = tally(_ask(people, reads, MAIN_ERROR, "global"))
+
+
+def _style(plan: Plan, results: Results, style: str) -> None:
+    """Write the reads as records of a style, and let pgx read them: populations under their own prior."""
+    for name, what in STYLE_DISTURBANCES:
+        if name in {"dropout 5 %", "allelic bias 0.4"} and style not in _OPEN_ENDED:
+            continue
+        if name != "none" and style not in WITH_BAR:
+            continue
+        for depth in plan.style_depths:
+            how = Conditions(depth=depth, error=MAIN_ERROR, **what)
+            size = plan.style_size * (10 if depth <= FEW_READS else 1)
+            for population in plan.style_populations:
+                people, reads = _cell(population, size, how)
+                ask = functools.partial(reply, style, population=population, min_probability=THRESHOLD)
+                counts = results.styles.setdefault((style, name, depth), Tally())
+                counts.add(tally(score_rows(people, reads, ask)))
+
+
+def _phases(plan: Plan, results: Results) -> None:
+    """Take both sites heterozygous in one phase set, and switches that nobody stated."""
+    for population in plan.style_populations:
+        results.phases += phase_errors(population, THRESHOLD)
 
 
 def _diplotypes(plan: Plan, results: Results, depth: int) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from calibration import HARD_QUALITY, MAIN_ERROR, SEED, THRESHOLD, Plan, Results
+from calibration_styles import WITH_BAR
 from score import EDGES, Reliability, Tally
 from tables import DOCS, fill, machine, markdown, percent, share, today, upper_bound
 
@@ -87,6 +88,7 @@ def checks(results: Results) -> list[Check]:
                 figures=text,
             )
         )
+    found += _style_checks(results)
     hard, best = results.shallow[0], results.shallow[-1]
     found.append(
         Check(
@@ -98,6 +100,25 @@ def checks(results: Results) -> list[Check]:
         )
     )
     return found
+
+
+def _style_checks(results: Results) -> Iterable[Check]:
+    """Yield the requirements on the styles: without a disturbance, and with a little of another person."""
+    for disturbance, kinds in (("none", KINDS), ("contamination 3 %", ("status",))):
+        for kind in kinds:
+            counted = [
+                (key, _counts(group, kind)[:2])
+                for key, group in results.styles.items()
+                if key[0] in WITH_BAR and key[1] == disturbance
+            ]
+            (style, _, depth), (determined, wrong) = max(counted, key=lambda item: _ratio(*item[1]))
+            worst = f"{style}, depth {depth}: {wrong} of {determined} ({share(wrong, determined)} %)"
+            yield Check(
+                name=f"records of {', '.join(WITH_BAR)}, disturbance {disturbance}: at most 1 % of the"
+                f" determined answers wrong at every depth ({kind})",
+                holds=all(_ratio(*counts) <= MOST_WRONG for _, counts in counted),
+                figures=f"worst: {worst}",
+            )
 
 
 def _least_warned_depth(
@@ -136,6 +157,8 @@ def fill_document(results: Results, outcome: Sequence[Check], plan: Plan) -> Non
         "disturbed": _disturbed_table(results),
         "diplotypes": _diplotype_table(results),
         "shallow": _shallow_table(results),
+        "styles": _style_table(results),
+        "phases": _phase_table(results),
     }
     for mark, text in parts.items():
         fill("calibration.md", mark, text)
@@ -247,6 +270,24 @@ def _shallow_table(results: Results) -> str:
         for row in results.shallow
     ]  # fmt: skip
     return markdown(("answers by", "status determined %", "wrong", "wrong %", "bound %"), rows)
+
+
+def _style_table(results: Results) -> str:
+    rows = [
+        (f"{style}, {disturbance}, depth {depth}", *_cells(group, "diplotype"), *_cells(group, "status"),
+         share(group.warned, group.people))
+        for (style, disturbance, depth), group in results.styles.items()
+    ]  # fmt: skip
+    columns = [f"{kind}: {c}" for kind in KINDS for c in ("determined %", "wrong %", "bound %")]
+    return markdown(("style, disturbance, depth", *columns, "with a warning %"), rows)
+
+
+def _phase_table(results: Results) -> str:
+    rows = [
+        (f"{population}, {100 * switches:g} % switched", percent(determined), percent(wrong), percent(warned))
+        for population, switches, determined, wrong, warned in results.phases
+    ]
+    return markdown(("population, switches", "diplotype determined %", "wrong %", "with a warning %"), rows)
 
 
 _SIZE, _LEFT, _TOP, _LOWEST = 420, 70, 24, -5.0
