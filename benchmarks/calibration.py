@@ -2,6 +2,7 @@
 
     python benchmarks/calibration.py           some ten minutes; fills docs/calibration.md and its picture
     python benchmarks/calibration.py --quick   seconds; prints the checks only
+    python benchmarks/calibration.py --styles  the styles of records only, and their part of the page
 
 The same seed gives the same numbers. Exit code 1 when a requirement does not hold.
 """
@@ -85,7 +86,7 @@ FULL = Plan(
     shallow_size=40_000,
     priors=PRIORS,
     populations=POPULATIONS,
-    style_size=1_500,
+    style_size=800,
     style_depths=(1, 2, 4, 6, 8, 15, 30),
     style_populations=("global", "AFR", "memory-clinic"),
 )
@@ -150,15 +151,29 @@ class ShallowRow:
     wrong: int
 
 
+_Work = tuple[Callable[..., None], tuple[object, ...]]
+
+
 def run(plan: Plan, workers: int = 1) -> Results:
     """Run all experiments of a plan, some at a time."""
-    jobs: list[tuple[Callable[..., None], tuple[object, ...]]] = [(_shallow, ())]
+    jobs: list[_Work] = [(_shallow, ())]
     jobs += [(_populations, (depth,)) for depth in sorted(plan.depths, reverse=True)]
     jobs += [(_side_error, (error, depth)) for error in plan.side_errors for depth in plan.side_depths]
     jobs += [(_disturbance, (name, what)) for name, what in DISTURBANCES]
     jobs += [(_diplotypes, (depth,)) for depth in plan.diplotype_depths]
-    jobs += [(_style, (style,)) for style in STYLES]
-    jobs.append((_phases, ()))
+    return _run_all(plan, [*jobs, *_style_jobs()], workers)
+
+
+def run_styles(plan: Plan, workers: int = 1) -> Results:
+    """Run the experiments on styles of records only."""
+    return _run_all(plan, _style_jobs(), workers)
+
+
+def _style_jobs() -> list[_Work]:
+    return [*((_style, (style,)) for style in STYLES), (_phases, ())]
+
+
+def _run_all(plan: Plan, jobs: list[_Work], workers: int) -> Results:
     results = Results()
     if workers == 1:
         for work, arguments in jobs:
@@ -292,20 +307,36 @@ def _shallow(plan: Plan, results: Results) -> None:
 
 def main() -> int:
     """Run, print, and fill the document."""
-    from calibration_report import checks, fill_document, summary  # noqa: PLC0415 - it imports this module
+    from calibration_report import (  # noqa: PLC0415 - it imports this module
+        checks,
+        fill_document,
+        fill_styles,
+        style_checks,
+        summary,
+    )
 
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--quick", action="store_true", help="a small plan; no document is written")
     parser.add_argument("--jobs", type=int, default=1, help="processes; the numbers do not depend on it")
+    parser.add_argument("--styles", action="store_true", help="the styles of records only")
     arguments = parser.parse_args()
+    if arguments.styles:
+        results = run_styles(FULL, arguments.jobs)
+        found = style_checks(results)
+        print(summary(found))
+        fill_styles(results, found)
+        return 0 if all(check.holds for check in found) else 1
     results = run(QUICK if arguments.quick else FULL, arguments.jobs)
     outcome = checks(results)
     print(summary(outcome))
+    of_styles = style_checks(results)
+    print(summary(of_styles))
     if not arguments.quick:
         fill_document(results, outcome, FULL)
-    return 0 if all(check.holds for check in outcome) else 1
+        fill_styles(results, of_styles)
+    return 0 if all(check.holds for check in (*outcome, *of_styles)) else 1
 
 
 if __name__ == "__main__":

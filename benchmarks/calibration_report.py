@@ -88,7 +88,6 @@ def checks(results: Results) -> list[Check]:
                 figures=text,
             )
         )
-    found += _style_checks(results)
     hard, best = results.shallow[0], results.shallow[-1]
     found.append(
         Check(
@@ -102,8 +101,9 @@ def checks(results: Results) -> list[Check]:
     return found
 
 
-def _style_checks(results: Results) -> Iterable[Check]:
-    """Yield the requirements on the styles: without a disturbance, and with a little of another person."""
+def style_checks(results: Results) -> list[Check]:
+    """Return the requirements on the styles: without a disturbance, and with a little of another person."""
+    found = []
     for disturbance, kinds in (("none", KINDS), ("contamination 3 %", ("status",))):
         for kind in kinds:
             counted = [
@@ -113,12 +113,35 @@ def _style_checks(results: Results) -> Iterable[Check]:
             ]
             (style, _, depth), (determined, wrong) = max(counted, key=lambda item: _ratio(*item[1]))
             worst = f"{style}, depth {depth}: {wrong} of {determined} ({share(wrong, determined)} %)"
-            yield Check(
-                name=f"records of {', '.join(WITH_BAR)}, disturbance {disturbance}: at most 1 % of the"
-                f" determined answers wrong at every depth ({kind})",
-                holds=all(_ratio(*counts) <= MOST_WRONG for _, counts in counted),
-                figures=f"worst: {worst}",
+            found.append(
+                Check(
+                    name=f"records of {', '.join(WITH_BAR)}, disturbance {disturbance}: at most 1 % of the"
+                    f" determined answers wrong at every depth ({kind})",
+                    holds=all(_ratio(*counts) <= MOST_WRONG for _, counts in counted),
+                    figures=f"worst: {worst}",
+                )
             )
+    return found
+
+
+def fill_styles(results: Results, outcome: Sequence[Check]) -> None:
+    """Write what was found of the styles of records into docs/calibration.md."""
+    parts = {
+        "styles-run": f"Made on {today()} by `python benchmarks/calibration.py --styles`; seed {SEED}.",
+        "styles-requirements": _requirements(outcome),
+        "styles": _style_table(results),
+        "phases": _phase_table(results),
+    }
+    for mark, text in parts.items():
+        fill("calibration.md", mark, text)
+
+
+def _requirements(outcome: Sequence[Check]) -> str:
+    return markdown(
+        ("requirement", "holds", "figures"),
+        [(c.name, "yes" if c.holds else "**no**", c.figures) for c in outcome],
+        numbers=False,
+    )
 
 
 def _least_warned_depth(
@@ -145,11 +168,7 @@ def fill_document(results: Results, outcome: Sequence[Check], plan: Plan) -> Non
     """Write the tables into docs/calibration.md and the picture beside it."""
     parts = {
         "run": f"Made on {today()} by `python benchmarks/calibration.py` ({machine()}; seed {SEED}).",
-        "requirements": markdown(
-            ("requirement", "holds", "figures"),
-            [(c.name, "yes" if c.holds else "**no**", c.figures) for c in outcome],
-            numbers=False,
-        ),
+        "requirements": _requirements(outcome),
         "matched": _matched_table(results),
         "reliability": _reliability_table(results.reliability),
         "crossed": _crossed_table(results, plan),
@@ -157,8 +176,6 @@ def fill_document(results: Results, outcome: Sequence[Check], plan: Plan) -> Non
         "disturbed": _disturbed_table(results),
         "diplotypes": _diplotype_table(results),
         "shallow": _shallow_table(results),
-        "styles": _style_table(results),
-        "phases": _phase_table(results),
     }
     for mark, text in parts.items():
         fill("calibration.md", mark, text)
