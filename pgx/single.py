@@ -37,7 +37,7 @@ from pgx.report import (
     appendix,
     assemble,
 )
-from pgx.vcf import VcfContent, read_sites
+from pgx.vcf import Bounds, VcfContent, read_sites
 
 
 class Annotation(Struct, frozen=True, kw_only=True):
@@ -96,7 +96,7 @@ def annotate(path: str, options: Options) -> Annotation:
         See the exit codes of `pgx.errors`.
     """
     check_options(options)
-    ready = prepare(read_sites(path), options)
+    ready = prepare(read_sites(path, Bounds.of(options)), options)
     return Annotation(run=ready.run, samples=map(ready.report, ready.columns, ready.names))
 
 

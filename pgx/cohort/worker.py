@@ -20,7 +20,7 @@ from pgx.evidence import ContextItem, Response
 from pgx.options import Options
 from pgx.report import SCHEMA_VERSION, Run, SampleReport
 from pgx.single import Prepared, is_copy_number, prepare
-from pgx.vcf import VcfContent, read_sites
+from pgx.vcf import Bounds, VcfContent, read_sites
 
 #: From how many samples on an input is read as arrays.
 ARRAYS_FROM = 200
@@ -104,7 +104,7 @@ def _result_of(job: Job, batch: Batch) -> Result:
     before = fingerprint(job.path)
     try:
         digest = file_digest(job.path) if batch.verify else ""
-        content = read_sites(job.path)
+        content = read_sites(job.path, Bounds.of(job.options))
         found = result_of_content(job, content, arrays_from=batch.arrays_from)
         return replace(found, fingerprint=before, digest=digest)
     except Exception as error:  # noqa: BLE001 - a bug met in one input must not lose the others

@@ -38,7 +38,7 @@ from pgx.observe.sample_record import header_says
 from pgx.reference import threshold
 from pgx.report import SCHEMA_VERSION
 from pgx.report.assemble import unique
-from pgx.vcf import VcfContent, read_sites
+from pgx.vcf import Bounds, VcfContent, read_sites
 from pgx.wording import wording
 
 SHOWN_SAMPLES = 3
@@ -180,7 +180,9 @@ class Inspection(Struct, frozen=True, kw_only=True):
     needs: tuple[Need, ...]
 
 
-def inspect(path: str, samples: Sequence[str] = (), assembly: str = AUTO) -> Inspection:
+def inspect(
+    path: str, samples: Sequence[str] = (), assembly: str = AUTO, bounds: Bounds | None = None
+) -> Inspection:
     """Look at the input `path` ("-" for standard input).
 
     Parameters
@@ -189,6 +191,8 @@ def inspect(path: str, samples: Sequence[str] = (), assembly: str = AUTO) -> Ins
         Whose sites to show; the first few of the file unless given.
     assembly
         A name, or "auto".
+    bounds
+        What the input may take; those of reference/ unless given.
 
     Raises
     ------
@@ -196,7 +200,7 @@ def inspect(path: str, samples: Sequence[str] = (), assembly: str = AUTO) -> Ins
         `assembly` is no assembly, the input cannot be read, or has no such sample. An unknown or
         contradicted assembly is no error here.
     """
-    content = read_sites(path)
+    content = read_sites(path, bounds)
     columns = _columns(content, samples)
     clues = (*header_evidence(content.header), *record_evidence(content.records, content.contigs))
     decision, problem = _decision(content, assembly)

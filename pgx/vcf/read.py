@@ -23,7 +23,7 @@ from pgx.observe import SiteRecord
 from pgx.vcf.bgzf import Blocks, compression, damaged, inflated
 from pgx.vcf.header import read_header
 from pgx.vcf.index import Index, IndexedRecords, IndexMisfitError, unpacked_index
-from pgx.vcf.open import Limits, Raw, Source, beyond, is_url, local_bytes, look
+from pgx.vcf.open import Bounds, Raw, Source, beyond, is_url, local_bytes, look
 from pgx.vcf.records import PYSAM_ERRORS, Decoder, plain_record, with_huge_alleles
 from pgx.vcf.scan import Row, Rows, identifier, is_wanted, looks_wanted, may_reach, places, scan_of
 
@@ -111,7 +111,7 @@ class Input:
         Returns the bytes of its index, or None.
     """
 
-    def __init__(self, source: Source, raw: Raw, limits: Limits, index: Callable[[], bytes | None]) -> None:
+    def __init__(self, source: Source, raw: Raw, limits: Bounds, index: Callable[[], bytes | None]) -> None:
         self.source = source
         self.label = source.label
         self.raw = raw
@@ -175,7 +175,7 @@ def _may_matter(line: bytes) -> bool:
 
 
 @contextlib.contextmanager
-def opened(path: str, limits: Limits | None = None) -> Iterator[Input]:
+def opened(path: str, limits: Bounds | None = None) -> Iterator[Input]:
     """Open an input, and read its header.
 
     Raises
@@ -183,7 +183,7 @@ def opened(path: str, limits: Limits | None = None) -> Iterator[Input]:
     InputError
         Missing, empty, unreadable, not a VCF or BCF, without samples, or changed while it is read.
     """
-    bounds = limits or Limits()
+    bounds = limits or Bounds()
     if is_url(path):
         from pgx.vcf.remote import remote_bytes  # noqa: PLC0415 - files on disk need no network
 
@@ -197,7 +197,7 @@ def opened(path: str, limits: Limits | None = None) -> Iterator[Input]:
         raw.check_unchanged()
 
 
-def _local_index(source: Source, limits: Limits) -> bytes | None:
+def _local_index(source: Source, limits: Bounds) -> bytes | None:
     if source.usable_index is None:
         return None
     most = limits.bytes("max_index")
@@ -211,7 +211,7 @@ def _local_index(source: Source, limits: Limits) -> bytes | None:
     return data
 
 
-def read_sites(path: str, limits: Limits | None = None) -> VcfContent:
+def read_sites(path: str, limits: Bounds | None = None) -> VcfContent:
     """Read what the input says at the sites, on every assembly.
 
     Raises

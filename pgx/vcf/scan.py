@@ -20,7 +20,7 @@ from pgx.genome.assemblies import contig_names
 from pgx.genome.sites import positions, rsids
 from pgx.vcf.bgzf import damaged
 from pgx.vcf.header import Header
-from pgx.vcf.open import COPY_AGAIN, Limits, beyond
+from pgx.vcf.open import COPY_AGAIN, Bounds, beyond
 
 _END = re.compile(rb"(?:^|;)END=(\d+)")
 _FIXED_TABS = 8  # in front of the first sample column there is one more
@@ -89,7 +89,7 @@ class Rows:
         What the numbers count that records are kept under, "line" or "record"; "" for places in the file.
     """
 
-    def __init__(self, header: Header, label: str, limits: Limits, counted: str = "") -> None:
+    def __init__(self, header: Header, label: str, limits: Bounds, counted: str = "") -> None:
         self._counted = counted
         self._is_text = header.kind == "VCF"
         self.most = limits.record_bytes(len(header.samples))
@@ -166,7 +166,7 @@ class TextScan:
         Names of chromosome 19 in the records, and what seems to be one.
     """
 
-    def __init__(self, header: Header, label: str, limits: Limits) -> None:
+    def __init__(self, header: Header, label: str, limits: Bounds) -> None:
         self.rows = Rows(header, label, limits, "line")
         self.unsorted = False
         self.names: list[str] = []
@@ -310,7 +310,7 @@ def _position(text: bytes, number: int, label: str) -> int:
 class BinaryScan:
     """A pass over the records of a BCF. See `TextScan`."""
 
-    def __init__(self, header: Header, label: str, limits: Limits) -> None:
+    def __init__(self, header: Header, label: str, limits: Bounds) -> None:
         self.rows = Rows(header, label, limits, "record")
         self.unsorted = False
         self.names = list(header.contigs.values())
@@ -376,6 +376,6 @@ def _named_places(data: bytes) -> list[int]:
     return sorted(found, reverse=True)
 
 
-def scan_of(header: Header, label: str, limits: Limits) -> TextScan | BinaryScan:
+def scan_of(header: Header, label: str, limits: Bounds) -> TextScan | BinaryScan:
     """Return the pass for an input with this header."""
     return (TextScan if header.kind == "VCF" else BinaryScan)(header, label, limits)
