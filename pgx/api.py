@@ -174,6 +174,7 @@ class Keywords(TypedDict, total=False):
     max_contigs: int
     timeout: float
     max_redirects: int
+    pseudonymise: PathLike | None
     digest: bool
 
 
