@@ -26,7 +26,7 @@ from pgx.observe import (
     record_evidence,
     records_at,
 )
-from pgx.observe.sample_record import header_says
+from pgx.observe.sample_record import header_says, without_names
 from pgx.options import Options, Parameters, check_limits, stated
 from pgx.report import (
     SCHEMA_VERSION,
@@ -136,6 +136,7 @@ def read_input(path: str, options: Options) -> VcfContent:
     return replace(
         content,
         facts=replace(facts, read_as_text=read_as_text),
+        header=replace(content.header, history=without_names(content.header.history)),
         samples=tuple(map(hide.name, content.samples)),
         records=tuple(
             replace(
