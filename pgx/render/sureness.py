@@ -15,7 +15,7 @@ from pgx.genome.sites import counted_haplotype, haplotypes
 from pgx.observe import EvidenceKind, SiteState
 from pgx.render.blocks import LONG, Block, Kind, bullet, caption, paragraph
 from pgx.report import Flag, Run, SampleReport, SiteReport
-from pgx.wording import Wording, capitalised, chance, greek
+from pgx.wording import Wording, chance, greek
 
 _WORTH_SAYING = 1e-4
 _TOLD_ELSEWHERE = frozenset(
@@ -32,6 +32,8 @@ _TOLD_ELSEWHERE = frozenset(
 _NEGLIGIBLE = 1e-4
 _CARRIED = 0.01  # beyond it a percentage would be that of the assumption, not of the file
 _MOST_BARS = 4
+#: A likelihood, relative to the best, from which on down a diplotype counts as unlikely.
+EXCLUDING = 0.01
 _CODES = (
     "one-site-inference",
     "imputed",
@@ -151,7 +153,15 @@ def has_answer(report: SampleReport) -> bool:
 
 def caveats(report: SampleReport, words: Wording) -> list[str]:
     """Return one short sentence for each caveat of the answer; none where there is no answer."""
-    return [words.say("caveat", code) for code in _caveat_codes(report)] if has_answer(report) else []
+    populations = ", ".join(_leaving_open(report))
+    return [words.say("caveat", code, populations=populations) for code in caveat_codes(report)]
+
+
+def _leaving_open(report: SampleReport) -> list[str]:
+    """Return the populations under whose haplotype frequencies the answer would be another, or none."""
+    given = (report.genotype.diplotype, report.genotype.e4_status)
+    other = report.genotype.by_population.items()
+    return [name for name, result in other if (result.diplotype, result.e4_status) != given]
 
 
 def distrusted_phase(report: SampleReport) -> str | None:
@@ -164,8 +174,9 @@ def distrusted_phase(report: SampleReport) -> str | None:
     )
 
 
-def _caveat_codes(report: SampleReport) -> Iterator[str]:
-    for code in _CODES:
+def caveat_codes(report: SampleReport) -> Iterator[str]:
+    """Yield the flags that take from the weight of an answer; none where there is no answer."""
+    for code in _CODES if has_answer(report) else ():
         used = code != "filtered-site" or any(
             site.basis is not None and site.filter not in {None, ".", "PASS"} for site in report.sites
         )
@@ -186,16 +197,17 @@ def sure_blocks(run: Run, report: SampleReport, words: Wording) -> Iterable[Bloc
     yield Block(Kind.PICTURE, words.say("picture", "chromosomes"), name="chromosomes")
     yield from _chromosome_lines(report, words)
     yield from (bullet(_site_sentence(site, words)) for site in report.sites)
-    if any(site.basis is not None for site in report.sites):
-        yield from _probabilities(run, report, words)
+    if report.genotype.diplotype is not None:
         yield Block(Kind.PICTURE, words.say("picture", "posterior"), name="posterior")
         yield _bar_table(run, report, words)
-        yield paragraph(words.say("sure", "conditional"))
+        yield from _second_best(report, words)
+    elif fitting := _fitting(report):
+        yield paragraph(words.say("sure", "open", list=", ".join(map(greek, fitting))))
     if rests_on_assumption(report):
         yield paragraph(words.say("sure", "conditional_assumed"))
     for flag in report.flags:
         if flag.severity != "info" and flag.code not in _TOLD_ELSEWHERE:
-            yield bullet(flag_message(flag, words))
+            yield bullet(flag_message(flag, words, is_open=report.genotype.diplotype is None))
 
 
 def _chromosome_lines(report: SampleReport, words: Wording) -> Iterable[Block]:
@@ -305,27 +317,25 @@ def _basis(site: SiteReport, basis: str, words: Wording) -> str:
     return words.say("basis", basis, quality=f"{site.genotype_quality or 0:g}", depth=site.depth)
 
 
-def _probabilities(run: Run, report: SampleReport, words: Wording) -> Iterable[Block]:
-    say, genotype = words.say, report.genotype
-    mark = assumed_mark(report, words)
-    best = greek(genotype.best_diplotype) + mark
-    sure = told_chance(words, genotype.diplotype_probability, report)
-    if genotype.diplotype is not None:
-        yield paragraph(say("sure", "diplotype", diplotype=best, probability=sure))
-    else:
-        threshold = chance(words, run.parameters.min_probability)
-        yield paragraph(say("sure", "best_not_enough", diplotype=best, probability=sure, threshold=threshold))
-    if genotype.e4_status != E4Status.INDETERMINATE:
-        status = capitalised(say("status", genotype.e4_status)) + mark
-        sure = told_chance(words, status_probability(report), report)
-        yield paragraph(say("sure", "status", status=status, probability=sure))
-    ranked = sorted(genotype.diplotype_posterior.items(), key=lambda item: -item[1])
+def _second_best(report: SampleReport, words: Wording) -> Iterable[Block]:
+    """Yield what the second most probable diplotype would mean, where it is worth a word."""
+    ranked = sorted(report.genotype.diplotype_posterior.items(), key=lambda item: -item[1])
     name, probability = ranked[1]
     if probability >= _WORTH_SAYING:
         copies = carries_counted(name)
-        status = say("status", next(status for status, count in E4_COPIES.items() if count == copies))
-        second = told_chance(words, probability, report)
-        yield paragraph(say("sure", "second", diplotype=greek(name), probability=second, status=status))
+        status = words.say("status", next(key for key, count in E4_COPIES.items() if count == copies))
+        yield paragraph(words.say("sure", "second", diplotype=greek(name), status=status))
+
+
+def _fitting(report: SampleReport) -> list[str]:
+    """Return the diplotypes that the letters leave possible; none where no letter was read."""
+    if all(site.basis is None and not site.seen for site in report.sites):
+        return []
+    return [
+        row.diplotype
+        for row in report.genotype.calculation
+        if row.phase_factor > EXCLUDING and all(value > EXCLUDING for value in row.likelihood.values())
+    ]
 
 
 def bar_name(bar: Bar, words: Wording) -> str:
@@ -343,8 +353,10 @@ def _bar_table(run: Run, report: SampleReport, words: Wording) -> Block:
     return Block(Kind.TABLE, caption, rows=tuple(rows), name="posterior")
 
 
-def flag_message(flag: Flag, words: Wording) -> str:
-    """Return what a flag says in this language; a flag stored without its values says it in English."""
+def flag_message(flag: Flag, words: Wording, *, is_open: bool) -> str:
+    """Return what a flag says; where the diplotype is open (`is_open`), without figures of a population."""
+    if is_open and words.has("flag_open", flag.code):
+        return words.say("flag_open", flag.code)
     mild = f"{flag.code}-info"
     key = mild if flag.severity == "info" and words.has("flag", mild) else flag.code
     values = {name: _readable(words, name, value) for name, value in flag.values.items()}
