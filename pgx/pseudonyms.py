@@ -68,21 +68,22 @@ class Pseudonyms:
 
     def record(self, line: str, samples: Collection[str]) -> str:
         """Return a record without the names that stand in its ID and in the values of its INFO."""
-
-        def hidden(token: re.Match[str]) -> str:
-            return self.identifier(token[0], samples)
-
         fields = line.split("\t")
         if len(fields) > 2:
-            fields[2] = _TOKEN.sub(hidden, fields[2])
+            fields[2] = self.words(fields[2], samples)
         if len(fields) > 7:
             entries = (entry.partition("=") for entry in fields[7].split(";"))
-            fields[7] = ";".join(key + mark + _TOKEN.sub(hidden, value) for key, mark, value in entries)
+            fields[7] = ";".join(key + mark + self.words(value, samples) for key, mark, value in entries)
         return "\t".join(fields)
 
-    def identifier(self, word: str, samples: Collection[str]) -> str:
-        """Return a word, or its pseudonym if it is the name of a sample."""
-        return self.name(word) if word in samples and not _NEVER_A_NAME.match(word) else word
+    def words(self, text: str, samples: Collection[str]) -> str:
+        """Return a text in which the words that are names of samples have their pseudonyms."""
+
+        def hidden(found: re.Match[str]) -> str:
+            word = found[0]
+            return self.name(word) if word in samples and not _NEVER_A_NAME.match(word) else word
+
+        return _TOKEN.sub(hidden, text)
 
     def report(self, report: SampleReport, samples: Collection[str]) -> SampleReport:
         """Return a report under its pseudonym; `samples` are the names that its records may hold."""

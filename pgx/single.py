@@ -142,7 +142,8 @@ def read_input(path: str, options: Options) -> VcfContent:
             replace(
                 record,
                 fixed=hide.record(record.fixed, names),
-                identifiers=tuple(hide.identifier(name, names) for name in record.identifiers),
+                identifiers=tuple(hide.words(name, names) for name in record.identifiers),
+                info={key: hide.words(value, names) for key, value in record.info.items()},
             )
             for record in content.records
         ),

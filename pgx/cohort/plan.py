@@ -7,6 +7,7 @@ import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
@@ -14,7 +15,9 @@ from pgx.cohort.jobs import Failure, Job, Plan
 from pgx.cohort.manifest import STANDARD_INPUT, check, exists, jobs_of, place_of
 from pgx.errors import NotFoundError, UsageError, printable
 from pgx.options import Options
-from pgx.pseudonyms import Pseudonyms, pseudonyms
+
+if TYPE_CHECKING:
+    from pgx.pseudonyms import Pseudonyms
 
 ENDINGS = (".vcf", ".vcf.gz", ".vcf.bgz", ".gvcf", ".gvcf.gz", ".bcf")
 _CHECK = "Check the path; files end in .vcf, .vcf.gz or .bcf"
@@ -40,6 +43,8 @@ def plan_inputs(inputs: Sequence[str], manifest: Path | None, options: Options) 
     rows, carried = ([], ()) if manifest is None else jobs_of(manifest, options)
     jobs = tuple(_apart(named, rows))
     if options.pseudonymise is not None:
+        from pgx.pseudonyms import pseudonyms  # noqa: PLC0415 - few ask for it
+
         hide = pseudonyms(options.pseudonymise)
         jobs = tuple(_hidden(job, hide) for job in jobs)
     return Plan(jobs=jobs, carried=carried)

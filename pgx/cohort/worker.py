@@ -18,7 +18,6 @@ from pgx.cohort.jobs import Failure, Job, Result, StoredSample, options_text, te
 from pgx.errors import PgxError, printable
 from pgx.evidence import ContextItem, Response
 from pgx.options import Options
-from pgx.pseudonyms import pseudonyms
 from pgx.report import SCHEMA_VERSION, Run, SampleReport
 from pgx.single import Prepared, is_copy_number, prepare, read_input
 from pgx.vcf import VcfContent
@@ -64,6 +63,8 @@ def recipe(options: Options) -> str:
     """Return the digest of all that a result depends on but the input: options, evidence, program."""
     files = fingerprint(str(options.callable_bed)) if options.callable_bed else ""
     if options.pseudonymise is not None:
+        from pgx.pseudonyms import pseudonyms  # noqa: PLC0415 - few ask for it
+
         files += pseudonyms(options.pseudonymise).digest
     return _recipe(options, evidence.load(options.evidence).digests, files)
 

@@ -101,7 +101,7 @@ def without_names(history: Iterable[str]) -> tuple[str, ...]:
                 continue
             words = found[0].split()
             tries = [words, ["x" if set(word) & set("./") else word for word in words]]
-            tries += [[*words[:1], *words[-last:]] for last in (2, 1)]
+            tries += [[*words[:1], *words[1:][-last:]] for last in (2, 1)]
             kept.append(next(text for text in map(" ".join, reversed(tries)) if pattern.search(text)))
     return tuple(kept)
 

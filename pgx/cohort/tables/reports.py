@@ -5,16 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pgx.cohort.jobs import text_digest
 from pgx.cohort.results import StoredSampleReport, reports
 from pgx.cohort.store import State
 from pgx.errors import NotFoundError, SampleError
 from pgx.files import cannot_write, replacing, write_text
-from pgx.pseudonyms import Pseudonyms
 from pgx.render.form import Form
 from pgx.render.registry import Format, file_stem
 from pgx.report.row import safe_cell
+
+if TYPE_CHECKING:
+    from pgx.pseudonyms import Pseudonyms
 
 FOLDER = "reports"
 INDEX = "index.tsv"
