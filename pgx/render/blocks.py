@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Iterable, Iterator
 from enum import Enum
 
@@ -25,6 +26,8 @@ class Kind(Enum):
     SUBHEADING = "subheading"
     ALERT = "alert"
     DETAIL = "detail"
+    FACT = "fact"
+    ROOM = "room"
     TABLE = "table"
     PICTURE = "picture"
     SIDES = "sides"
@@ -40,7 +43,7 @@ class Block(Struct, frozen=True):
     marks
         Numbers of the references that go with the text.
     note
-        A smaller second line of a bullet.
+        A smaller second line of a bullet; the label of a fact.
     quoted
         The text is stored in the report in English and is printed as it is, whatever the language.
     name
@@ -51,6 +54,8 @@ class Block(Struct, frozen=True):
         SIDES only: columns of blocks that stand side by side where there is room.
     number
         DETAIL only, in the references: the number of the reference.
+    link, linked
+        An address, and the part of the text that leads there.
     """
 
     kind: Kind
@@ -62,6 +67,8 @@ class Block(Struct, frozen=True):
     rows: tuple[tuple[str, ...], ...] = ()
     sides: tuple[tuple[Block, ...], ...] = ()
     number: int = 0
+    link: str = ""
+    linked: str = ""
 
     @property
     def full_text(self) -> str:
@@ -71,12 +78,21 @@ class Block(Struct, frozen=True):
 
 
 class Section(Struct, frozen=True, kw_only=True):
-    """A headed part of the report; `key` is stable and language-free. `folded` parts may start closed."""
+    """A headed part of the report; `key` is stable and language-free.
+
+    Attributes
+    ----------
+    folded
+        It may start closed.
+    summary
+        It belongs to the page that every readable format opens with.
+    """
 
     key: str
     title: str
     blocks: tuple[Block, ...]
     folded: bool = False
+    summary: bool = False
 
 
 class Narrative(Struct, frozen=True, kw_only=True):
@@ -100,6 +116,11 @@ def paragraph(text: str, *, quoted: bool = False) -> Block:
 def bullet(text: str, *, quoted: bool = False) -> Block:
     """Return an item of a list."""
     return Block(Kind.BULLET, text, quoted=quoted)
+
+
+def fact(label: str, value: str) -> Block:
+    """Return a labelled value; facts that follow each other stand in columns."""
+    return Block(Kind.FACT, value, note=label)
 
 
 def subheading(text: str, *, quoted: bool = False) -> Block:
@@ -153,10 +174,26 @@ class Citations:
 
     def lines(self) -> Iterable[Block]:
         """Return one line a source, in the order of their numbers."""
-        return [
-            Block(Kind.DETAIL, f"[{number}] {_clean(citation)}", quoted=True, number=number)
-            for citation, number in self._numbers.items()
-        ]
+        return [_reference(number, _clean(citation)) for citation, number in self._numbers.items()]
+
+
+#: Identifiers as a reference prints them, and the address of each.
+_IDENTIFIERS = (
+    (re.compile(r"doi:(10\.[^\s()]+[^\s().])"), "https://doi.org/{}"),
+    (re.compile(r"PMID (\d+)"), "https://pubmed.ncbi.nlm.nih.gov/{}/"),
+    (re.compile(r"(NCT\d{8})"), "https://clinicaltrials.gov/study/{}"),
+    (re.compile(r"(ISRCTN\d{8})"), "https://www.isrctn.com/{}"),
+)
+
+
+def _reference(number: int, text: str) -> Block:
+    """Return one line of the references, its first identifier linked."""
+    line = f"[{number}] {text}"
+    for pattern, address in _IDENTIFIERS:
+        if found := pattern.search(line):
+            link = address.format(found[1])
+            return Block(Kind.DETAIL, line, quoted=True, number=number, link=link, linked=found[0])
+    return Block(Kind.DETAIL, line, quoted=True, number=number)
 
 
 @functools.lru_cache(maxsize=1024)

@@ -10,7 +10,16 @@ import math
 from html import escape
 
 from pgx.render.medicine import Mark, evidence_marks
-from pgx.render.sureness import Chromosome, bar_name, bars, chromosomes, letter_text, names_text
+from pgx.render.sureness import (
+    Chromosome,
+    bar_name,
+    bars,
+    chromosomes,
+    letter_text,
+    names_text,
+    short_chance,
+    told_chance,
+)
 from pgx.report import Run, SampleReport
 from pgx.wording import Wording, chance
 
@@ -120,7 +129,10 @@ def _posterior(run: Run, report: SampleReport, words: Wording) -> tuple[str, str
     shown = bars(report)
     said = [
         words.say(
-            "picture", "posterior_text", name=bar_name(bar, words), probability=chance(words, bar.probability)
+            "picture",
+            "posterior_text",
+            name=bar_name(bar, words),
+            probability=told_chance(words, bar.probability, report),
         )
         for bar in shown
     ]
@@ -135,7 +147,7 @@ def _posterior(run: Run, report: SampleReport, words: Wording) -> tuple[str, str
         canvas.rect((_BAR_X, y, _BAR_WIDTH, 16), "track")
         if bar.probability > 0:
             canvas.rect((_BAR_X, y, max(1.0, _BAR_WIDTH * bar.probability), 16), "bar")
-        canvas.text(_BAR_X + _BAR_WIDTH + 8, y + 12, chance(words, bar.probability))
+        canvas.text(_BAR_X + _BAR_WIDTH + 8, y + 12, short_chance(words, bar.probability, report))
         y += 22
     canvas.line((x, 18), (x, y), "threshold")
     threshold = words.say("picture", "threshold", threshold=chance(words, needed))
@@ -157,7 +169,7 @@ def _map(name: str, report: SampleReport, words: Wording) -> tuple[str, str]:
         if not mark.counted and (before is None or before.counted):
             canvas.text(32, y, words.say("picture", "map_other"), "small")
             y += 22
-        row = rows[mark.claim_id]
+        row = rows[mark.claims[0]]
         size = unknown if mark.people is None else row.sample_size
         level = words.say("level", row.certainty)
         canvas.text(8, y + 5, mark.letter, "strong")
@@ -165,8 +177,9 @@ def _map(name: str, report: SampleReport, words: Wording) -> tuple[str, str]:
         canvas.line((_MAP_X[0], y - 16), (_MAP_X[0], y + 16), "threshold")
         _mark(canvas, mark, y)
         canvas.text(222, y - 2, unknown if mark.people is None else f"n {mark.people}", "small")
-        canvas.text(222, y + 12, level, "small")
-        side = words.say("side", row.side)
+        beside = f"{level}; {words.say('picture', 'map_indirect')}" if mark.indirect else level
+        canvas.text(222, y + 12, beside, "small")
+        side = words.say("side_indirect" if mark.indirect else "side", row.side)
         facts = {"letter": mark.letter, "direction": side, "size": size, "certainty": level}
         said.append(words.say("picture", "map_row", **facts))
         y += 36
@@ -178,7 +191,7 @@ def _mark(canvas: _Canvas, mark: Mark, y: float) -> None:
     x = _MAP_X[mark.side]
     size = _BIGGEST if mark.people is None else _radius(mark.people)
     kind = "mark-unknown" if mark.people is None else "mark" if mark.counted else "mark-other"
-    if mark.biomarker:
+    if mark.indirect:
         canvas.rect((x - size, y - size, 2 * size, 2 * size), kind)
     else:
         canvas.circle(x, y, size, kind)
