@@ -240,7 +240,7 @@ def _filters(record: SiteRecord, fields: Mapping[str, str], genotype: Genotype) 
     is_reference = set(genotype.indices) <= {0, None}
     names = [name for name in record.filters if not (is_reference and name.lower() in reference_filters())]
     sample_filter = fields.get("FT", MISSING)
-    if sample_filter not in _PASSED:
+    if sample_filter not in _PASSED and not (is_reference and sample_filter.lower() in reference_filters()):
         names.append(f"FT={sample_filter}")
     return ";".join(names) if names else None
 
