@@ -76,11 +76,11 @@ class EvidenceBase(Struct, frozen=True, kw_only=True):
         for drug in self.subjects():
             if normalise(name) in map(normalise, (drug.name, *drug.names)):
                 return (drug,)
-        known = ", ".join(
-            drug.name.lower() for drug in sorted(self.subjects(), key=lambda drug: drug.on_request)
-        )
+        subjects = sorted(self.subjects(), key=lambda drug: drug.on_request)
+        hint = did_you_mean(name, [word for drug in subjects for word in (drug.name.lower(), *drug.names)])
+        known = f"Use one of: {', '.join(drug.name.lower() for drug in subjects)}"
         raise UsageError(
-            f"the drug {printable(name, 60)!r} is not known", where="--drug", cure=f"Use one of: {known}"
+            f"the drug {printable(name, 60)!r} is not known", where="--drug", cure=hint or known
         )
 
     def data_sets(self, claim: Claim) -> tuple[str, ...]:
