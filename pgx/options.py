@@ -161,7 +161,7 @@ class Options(Struct, frozen=True, kw_only=True):
     keep_filtered: Annotated[bool, Option("Use records that failed a filter.", READING)] = False
     min_gq: Annotated[
         float, Limits(least=0), Option("Minimum genotype quality of a site, e.g. 20.", READING, "Q")
-    ] = 0
+    ] = 0.0
     min_dp: Annotated[int, Limits(least=0), Option("Minimum read depth of a site, e.g. 8.", READING, "N")] = 0
     min_probability: Annotated[
         float, Limits(above=0.5, below=1), Option("Minimum posterior probability for a call.", CALLING, "P")
@@ -193,7 +193,7 @@ class Options(Struct, frozen=True, kw_only=True):
     taking: Annotated[
         tuple[str, ...],
         Option(
-            "Medicines taken, e.g. donepezil,lithium.",
+            "Medicines taken, e.g. lithium,sertraline.",
             PERSON,
             "NAMES",
             commands="annotate",
