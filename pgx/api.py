@@ -83,7 +83,7 @@ class Report(Struct, frozen=True, kw_only=True):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON document of the sample: dicts, lists, text, numbers, None."""
-        from pgx.report import to_dict  # noqa: PLC0415
+        from pgx.report.json import to_dict  # noqa: PLC0415
 
         return to_dict(self.run, (self.report,))
 
@@ -168,12 +168,13 @@ class Keywords(TypedDict, total=False):
     history: str | Sequence[str]
     age: float | None
     reveal_minor: bool
-    max_header: float
-    max_record: float
-    max_index: float
-    max_contigs: int
-    timeout: float
-    max_redirects: int
+    max_header: float | None
+    max_record: float | None
+    max_index: float | None
+    max_contigs: int | None
+    timeout: float | None
+    max_redirects: int | None
+    pseudonymise: PathLike | None
     digest: bool
 
 

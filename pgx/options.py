@@ -235,6 +235,15 @@ class Options(Struct, frozen=True, kw_only=True):
     max_redirects: Annotated[
         int, Limits(least=0), Option("Most redirections that a server may send.", BOUNDS, "N", stated=False)
     ] = field(default_factory=functools.partial(_count, "max_redirects"))
+    pseudonymise: Annotated[
+        Path | None,
+        Option(
+            "Replace names of samples and files by digests made with the key in KEYFILE.",
+            INPUT,
+            "KEYFILE",
+            stated=False,
+        ),
+    ] = None
     digest: Annotated[
         bool, Option("Record a SHA-256 digest of the whole input.", INPUT, commands="annotate", stated=False)
     ] = False

@@ -6,12 +6,14 @@ import functools
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from pgx import evidence, provenance, reference
 from pgx.calling import CallOptions, E4Status, call, haplotype_frequencies
-from pgx.errors import FormatError, SampleError, did_you_mean
+from pgx.errors import FormatError, PgxError, SampleError, UsageError, did_you_mean
 from pgx.evidence import ContextReport, EvidenceBase, PatientContext, Response, Subject
 from pgx.genome.assemblies import AssemblyDecision, assemblies, decide, header_evidence
 from pgx.genome.sites import sites_on
@@ -24,7 +26,7 @@ from pgx.observe import (
     record_evidence,
     records_at,
 )
-from pgx.observe.sample_record import header_says
+from pgx.observe.sample_record import header_says, without_names
 from pgx.options import Options, Parameters, check_limits, stated
 from pgx.report import (
     SCHEMA_VERSION,
@@ -38,6 +40,9 @@ from pgx.report import (
     assemble,
 )
 from pgx.vcf import Bounds, VcfContent, read_sites
+
+if TYPE_CHECKING:
+    from pgx.pseudonyms import Pseudonyms
 
 
 class Annotation(Struct, frozen=True, kw_only=True):
@@ -96,8 +101,53 @@ def annotate(path: str, options: Options) -> Annotation:
         See the exit codes of `pgx.errors`.
     """
     check_options(options)
-    ready = prepare(read_sites(path, Bounds.of(options)), options)
+    content = read_input(path, options)
+    if options.pseudonymise is not None:
+        options = replace(options, samples=tuple(map(_hide(options).name, options.samples)))
+    ready = prepare(content, options)
     return Annotation(run=ready.run, samples=map(ready.report, ready.columns, ready.names))
+
+
+def _hide(options: Options) -> Pseudonyms:
+    from pgx.pseudonyms import pseudonyms  # noqa: PLC0415 - few ask for it
+
+    assert options.pseudonymise is not None  # noqa: S101 - the callers ask first
+    return pseudonyms(options.pseudonymise)
+
+
+def read_input(path: str, options: Options) -> VcfContent:
+    """Read the sites of an input; with --pseudonymise, names are replaced here, where they enter.
+
+    Raises
+    ------
+    InputError, UsageError
+        It cannot be read, or the key cannot.
+    """
+    if options.pseudonymise is None:
+        return read_sites(path, Bounds.of(options))
+    hide = _hide(options)
+    try:
+        content = read_sites(path, Bounds.of(options))
+    except PgxError as error:
+        raise type(error)(hide.message(error.what), where=error.where, cure=error.cure) from None
+    names = frozenset(content.samples)
+    facts = hide.facts(content.facts)
+    read_as_text = tuple((field, hide.message(place)) for field, place in facts.read_as_text)
+    return replace(
+        content,
+        facts=replace(facts, read_as_text=read_as_text),
+        header=replace(content.header, history=without_names(content.header.history)),
+        samples=tuple(map(hide.name, content.samples)),
+        records=tuple(
+            replace(
+                record,
+                fixed=hide.record(record.fixed, names),
+                identifiers=tuple(hide.words(name, names) for name in record.identifiers),
+                info={key: hide.words(value, names) for key, value in record.info.items()},
+            )
+            for record in content.records
+        ),
+    )
 
 
 def check_options(options: Options) -> None:
@@ -109,6 +159,12 @@ def check_options(options: Options) -> None:
         A value that cannot be, an unknown name, or evidence that is invalid.
     """
     _parameters(options)
+    if options.pseudonymise is not None:
+        _hide(options)
+        if options.digest:
+            raise UsageError(
+                "would tell which file it is", where="--digest", cure="Leave it or --pseudonymise out"
+            )
     evidence.load(options.evidence).reported(options.drug)
 
 
@@ -166,7 +222,8 @@ def is_copy_number(content: VcfContent) -> bool:
 def _parameters(options: Options) -> Parameters:
     check_limits(options)
     haplotype_frequencies(options.population)  # an unknown name is an error before anything is read
-    return stated(options)
+    said = stated(options)
+    return said if options.pseudonymise is None else _hide(options).parameters(said)
 
 
 def _columns(content: VcfContent, wanted: Sequence[str]) -> Sequence[int]:

@@ -274,7 +274,7 @@ class Summary:
             shown = letters if letters and site.basis is not None else self.words.say("state", site.state)
             if letters and site.state == SiteState.ASSUMED_REFERENCE:
                 shown += self.words.say("result", "assumed_mark")
-            told.append(f"{site.rsid}: {shown}")
+            told.append(f"{site.rsid} {shown}")
         return ", ".join(told)
 
     def _frequency(self) -> str:
