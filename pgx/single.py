@@ -16,11 +16,10 @@ from pgx.errors import FormatError, SampleError, UsageError
 from pgx.evidence import ContextReport, EvidenceBase, PatientContext, Response, Subject
 from pgx.genome.assemblies import AUTO, AssemblyDecision, decide, header_evidence
 from pgx.genome.sites import sites_on
-from pgx.observe import Finding, ObserveOptions, ReadContext, SitePile, observe, pile_up, record_evidence
+from pgx.observe import Finding, ReadContext, SiteRecords, observe, record_evidence, records_at
 from pgx.reference import threshold
 from pgx.report import (
     SCHEMA_VERSION,
-    AssemblyClue,
     InputReport,
     LoadedFile,
     Parameters,
@@ -82,28 +81,25 @@ class Prepared(Struct, frozen=True, kw_only=True):
     ----------
     columns, names
         The 0-based column and the name of each sample to report, in order.
-    piles
+    records
         The records at each site, in report order.
     findings
         What holds for the whole input.
-    contig
-        The name of the chromosome, for sites without a record.
     """
 
     run: Run
     columns: Sequence[int]
     names: Sequence[str]
-    piles: tuple[SitePile, ...]
+    records: tuple[SiteRecords, ...]
     context: ReadContext
     rules: CallOptions
     respond: Callable[[E4Status, str | None], tuple[Response, ...]]
     surroundings: ContextReport
     findings: tuple[Finding, ...]
-    contig: str
 
     def report(self, column: int, name: str) -> SampleReport:
         """Return the report of the sample in the 0-based `column`."""
-        observations = observe(self.piles, column, self.context)
+        observations = observe(self.records, column, self.context)
         result = call(observations, self.rules)
         return assemble(
             name,
@@ -112,7 +108,6 @@ class Prepared(Struct, frozen=True, kw_only=True):
             self.respond(result.e4_status, result.diplotype),
             self.surroundings,
             self.run.parameters,
-            contig=self.contig,
             input_findings=self.findings,
         )
 
@@ -168,10 +163,10 @@ def prepare(content: VcfContent, options: Options) -> Prepared:
         run=_run(content, decision, parameters, base, digest=options.digest),
         columns=columns,
         names=[content.samples[column] for column in columns] if options.samples else content.samples,
-        piles=tuple(pile_up(content.records, site, content.contigs) for site in sites_on(decision.assembly)),
-        context=ReadContext(
-            options=_observe_options(content, decision, options), gl_is_phred=content.gl_is_phred
+        records=tuple(
+            records_at(content.records, site, content.contigs) for site in sites_on(decision.assembly)
         ),
+        context=_read_context(content, decision, options),
         rules=CallOptions(
             population=parameters.population,
             min_probability=parameters.min_probability,
@@ -180,7 +175,6 @@ def prepare(content: VcfContent, options: Options) -> Prepared:
         respond=functools.partial(_respond, _Loaded(base), options.indication),
         surroundings=_surroundings(_Loaded(base), patient),
         findings=_input_findings(content),
-        contig=content.contigs[0] if content.contigs else decision.assembly.contigs[0],
     )
 
 
@@ -260,10 +254,7 @@ def _run(
             header_digest=facts.header_digest,
             digest=_file_digest(facts.path) if digest else None,
             assembly=decision.assembly.name,
-            assembly_evidence=tuple(
-                AssemblyClue(kind=item.kind.value, assembly=item.assembly, detail=item.detail)
-                for item in decision.evidence
-            ),
+            assembly_evidence=decision.evidence,
             access=facts.access,
         ),
         parameters=parameters,
@@ -278,12 +269,14 @@ def _file_digest(path: str) -> str:
         return f"sha256:{hashlib.file_digest(handle, 'sha256').hexdigest()}"
 
 
-def _observe_options(content: VcfContent, decision: AssemblyDecision, options: Options) -> ObserveOptions:
+def _read_context(content: VcfContent, decision: AssemblyDecision, options: Options) -> ReadContext:
     regions: frozenset[str] = frozenset()
     if options.callable_bed is not None:
         names = {*content.contigs, *decision.assembly.contigs}
         regions = callable_sites(options.callable_bed, sites_on(decision.assembly), names)
-    return ObserveOptions(
+    return ReadContext(
+        contig=(*content.contigs, *decision.assembly.contigs)[0],
+        gl_is_phred=content.gl_is_phred,
         assume_reference=options.absent_sites == "reference",
         callable_sites=regions,
         keep_filtered=options.keep_filtered,

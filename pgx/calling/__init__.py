@@ -1,40 +1,43 @@
 """Observations in, a diplotype call with its probability out."""
 
-from pgx.calling.call import call, rests_on_assumption
-from pgx.calling.model import (
-    E4_COPIES,
-    CallOptions,
-    DiplotypeCall,
-    DiplotypeRow,
-    E4Status,
-    PhaseState,
-    PopulationCall,
-    Reason,
-)
-from pgx.calling.populations import (
+from pgx.calling.call import call
+from pgx.calling.frequencies import (
     FLAT,
     default_population,
+    diplotype_names,
     diplotype_prior,
     haplotype_frequencies,
     population_name,
     populations,
 )
+from pgx.calling.model import (
+    E4_COPIES,
+    CalculationRow,
+    CallOptions,
+    DiplotypeCall,
+    E4Status,
+    GenotypeReport,
+    PhaseState,
+    PopulationResult,
+    Reason,
+)
 
 __all__ = [
     "E4_COPIES",
     "FLAT",
+    "CalculationRow",
     "CallOptions",
     "DiplotypeCall",
-    "DiplotypeRow",
     "E4Status",
+    "GenotypeReport",
     "PhaseState",
-    "PopulationCall",
+    "PopulationResult",
     "Reason",
     "call",
     "default_population",
+    "diplotype_names",
     "diplotype_prior",
     "haplotype_frequencies",
     "population_name",
     "populations",
-    "rests_on_assumption",
 ]

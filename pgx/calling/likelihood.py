@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 from pgx.genome.sites import letters
 from pgx.observe import EvidenceKind, GenotypeEvidence
@@ -10,6 +11,7 @@ from pgx.reference import threshold
 
 Likelihood = tuple[float, float, float]
 UNINFORMATIVE: Likelihood = (1.0, 1.0, 1.0)
+_POSTERIORS = frozenset({EvidenceKind.GP, EvidenceKind.DS})
 _BY_GENOTYPE = frozenset({EvidenceKind.PL, EvidenceKind.GL, EvidenceKind.GP, EvidenceKind.DS})
 _NO_KNOWLEDGE = 2 / 3  # an error probability that leaves all three genotypes equal
 
@@ -73,6 +75,11 @@ def _scaled(*values: float) -> Likelihood:
     top = max(values)
     zero, one, two = (value / top for value in values)
     return zero, one, two
+
+
+def contains_prior(evidence: Iterable[GenotypeEvidence | None]) -> bool:
+    """Return whether a likelihood depends on the population, because GP or DS are posteriors already."""
+    return any(item is not None and item.kind in _POSTERIORS for item in evidence)
 
 
 def imputed_probabilities(evidence: GenotypeEvidence) -> list[float]:

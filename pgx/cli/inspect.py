@@ -31,9 +31,10 @@ def inspect(
     """Show what a file is, what it says at each site, and what a call would need."""
     import msgspec
 
-    from pgx.cli.output import refuse_overwriting, write
-    from pgx.inspect import as_text
-    from pgx.inspect import inspect as look
+    from pgx.cli.output import refuse_overwriting
+    from pgx.files import write
+    from pgx.inspect.inspect import inspect as look
+    from pgx.inspect.text import as_text
 
     found = look(source, samples=tuple(sample or ()), assembly=assembly)
     if format_ is InspectFormat.JSON:

@@ -6,14 +6,15 @@ from pgx.observe.model import (
     Finding,
     GenotypeEvidence,
     Observation,
-    ObserveOptions,
     Phase,
     PhaseSource,
+    ReadContext,
     SiteRecord,
+    SiteRecords,
+    SiteReport,
     SiteState,
 )
-from pgx.observe.pile import SitePile, pile_up, record_evidence
-from pgx.observe.site import ReadContext, observe
+from pgx.observe.site import observe, record_evidence, records_at
 
 __all__ = [
     "DETERMINED_STATES",
@@ -21,14 +22,14 @@ __all__ = [
     "Finding",
     "GenotypeEvidence",
     "Observation",
-    "ObserveOptions",
     "Phase",
     "PhaseSource",
     "ReadContext",
-    "SitePile",
     "SiteRecord",
+    "SiteRecords",
+    "SiteReport",
     "SiteState",
     "observe",
-    "pile_up",
     "record_evidence",
+    "records_at",
 ]

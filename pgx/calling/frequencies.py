@@ -1,0 +1,145 @@
+"""Haplotype frequencies by population, and the diplotypes that they make under Hardy-Weinberg."""
+
+from __future__ import annotations
+
+import functools
+from itertools import combinations_with_replacement
+from typing import Literal
+
+from pgx.errors import UsageError
+from pgx.genome.sites import Haplotype, haplotypes, letters
+from pgx.reference import Facts, Provenance, load
+
+FLAT = "flat"
+Diplotype = tuple[Haplotype, Haplotype]
+
+
+class Stated(Facts, frozen=True, kw_only=True):
+    """A frequency with the arithmetic that gives it."""
+
+    frequency: float
+    taken_from: str
+    arithmetic: str
+
+
+class Population(Facts, frozen=True, kw_only=True):
+    """One population of reference/frequencies.toml."""
+
+    name: str
+    label: str
+    level: Literal["global", "superpopulation", "population", "sensitivity"]
+    superpopulation: str = ""
+    counts: dict[str, int]
+    e1: Stated
+    e4: Stated | None = None
+
+    def frequencies(self) -> dict[str, float]:
+        """Return haplotype frequencies, summing to 1: stated ones stay, counted ones share the rest."""
+        stated = {"e1": self.e1.frequency} | ({"e4": self.e4.frequency} if self.e4 else {})
+        counted = {name: count for name, count in self.counts.items() if name not in stated}
+        rest = 1 - sum(stated.values())
+        total = sum(counted.values())
+        shares = {name: rest * count / total for name, count in counted.items()}
+        return {name: (stated | shares)[name] for name in self.counts}
+
+
+class _FrequencyFile(Facts, frozen=True, kw_only=True):
+    default: str
+    provenance: Provenance
+    population: tuple[Population, ...]
+
+
+@functools.cache
+def _file() -> _FrequencyFile:
+    return load("frequencies.toml", _FrequencyFile)
+
+
+def default_population() -> str:
+    """Return the name of the population that is used unless another is asked for."""
+    return _file().default
+
+
+def populations() -> tuple[Population, ...]:
+    """Return every population that ships, the default first. `flat` is not one."""
+    return _file().population
+
+
+def population_name(asked: str | None) -> str:
+    """Return the name of a population as reference data spells it; None stands for the default."""
+    if asked is None:
+        return default_population()
+    names = [*(known.name for known in populations()), FLAT]
+    return next((name for name in names if name.lower() == asked.lower()), asked)
+
+
+@functools.cache
+def haplotype_frequencies(population: str) -> tuple[float, ...]:
+    """Return the frequencies of the haplotypes in the order of `pgx.genome.sites.haplotypes`.
+
+    Raises
+    ------
+    UsageError
+        No such population.
+    """
+    name = population_name(population)
+    if name == FLAT:
+        return tuple(1 / len(haplotypes()) for _ in haplotypes())
+    for known in populations():
+        if known.name == name:
+            frequencies = known.frequencies()
+            return tuple(frequencies[haplotype.name] for haplotype in haplotypes())
+    names = ", ".join([*(known.name for known in populations()), FLAT])
+    raise UsageError(f"unknown population '{population}'", where="--population", cure=f"Use one of {names}")
+
+
+@functools.cache
+def diplotypes() -> tuple[Diplotype, ...]:
+    """Return the ten diplotypes, lower number first in each."""
+    return tuple(combinations_with_replacement(haplotypes(), 2))
+
+
+def diplotype_name(diplotype: Diplotype) -> str:
+    """Return "e3/e4"."""
+    return "/".join(haplotype.name for haplotype in diplotype)
+
+
+@functools.cache
+def diplotype_names() -> tuple[str, ...]:
+    """Return the names of the ten diplotypes."""
+    return tuple(diplotype_name(pair) for pair in diplotypes())
+
+
+@functools.cache
+def copies_at(site: int) -> tuple[int, ...]:
+    """Return, for each diplotype, the copies (0 to 2) of the counted letter at site 0 or 1."""
+    counted = letters()[1]
+    return tuple(sum(haplotype.letters[site] == counted for haplotype in pair) for pair in diplotypes())
+
+
+@functools.cache
+def double_heterozygotes() -> tuple[str, ...]:
+    """Return the two diplotypes that look the same when both sites are heterozygous and unphased."""
+    return tuple(
+        diplotype_name(pair)
+        for index, pair in enumerate(diplotypes())
+        if copies_at(0)[index] == copies_at(1)[index] == 1
+    )
+
+
+@functools.cache
+def diplotype_prior(population: str) -> tuple[float, ...]:
+    """Return the Hardy-Weinberg probability of each diplotype in `population`."""
+    frequency = dict(zip((h.name for h in haplotypes()), haplotype_frequencies(population), strict=True))
+    return tuple(
+        frequency[one.name] * frequency[other.name] * (1 if one == other else 2)
+        for one, other in diplotypes()
+    )
+
+
+@functools.cache
+def genotype_prior(population: str, site: int) -> tuple[float, float, float]:
+    """Return the marginal probability of 0, 1 and 2 copies of the counted letter at a site."""
+    totals = [0.0, 0.0, 0.0]
+    for copies, prior in zip(copies_at(site), diplotype_prior(population), strict=True):
+        totals[copies] += prior
+    return totals[0], totals[1], totals[2]

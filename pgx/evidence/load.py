@@ -1,0 +1,310 @@
+"""Load the evidence: every file of `reference/evidence/`, the sources, and files of the user's own."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from pgx import reference
+from pgx.errors import ReferenceDataError, UsageError, printable
+from pgx.evidence.rules import PHRASES_FILE, RULES_FILE, Phrases, Rules, phrases, rules
+from pgx.evidence.schema import Claim, Document, Drug, EvidenceFile, Indication, NamedGroup, StudyPopulation
+
+EVIDENCE_DIR = "evidence"
+SOURCES_FILE = "sources.toml"
+_ITEM_TABLES = ("claims", "sources")
+
+
+class EvidenceBase(Struct, frozen=True, kw_only=True):
+    """All evidence that was loaded, in the order of the files.
+
+    Attributes
+    ----------
+    claims, sources, drugs, indications, populations
+        By id, key, name or code.
+    names
+        What somebody may take or have, with the claims that this brings to the front.
+    retired
+        Ids of claims that are gone; none of them may come back as another claim.
+    origins
+        The file that each claim came from, by claim id.
+    digests
+        (file name, `sha256:` and digest) of every file, for the report.
+    """
+
+    claims: Mapping[str, Claim]
+    sources: Mapping[str, Document]
+    drugs: Mapping[str, Drug]
+    indications: Mapping[str, Indication]
+    populations: Mapping[str, StudyPopulation]
+    names: tuple[NamedGroup, ...]
+    retired: frozenset[str]
+    origins: Mapping[str, str]
+    digests: tuple[tuple[str, str], ...]
+    rules: Rules
+    phrases: Phrases
+
+    @property
+    def digest(self) -> str:
+        """Return one digest over all files."""
+        return reference.sha256("".join(f"{name}\0{value}\0" for name, value in self.digests).encode())
+
+    def subjects(self) -> tuple[Drug, ...]:
+        """Return the drugs that a response by genotype is given for."""
+        return tuple(drug for drug in self.drugs.values() if drug.role == "subject")
+
+    def genotype_claims(self, drug: str) -> tuple[Claim, ...]:
+        """Return the claims on response or risk by genotype for one drug, never those on another product."""
+        topics = self.rules.genotype_topics
+        return tuple(claim for claim in self.claims.values() if claim.drug == drug and claim.topic in topics)
+
+    def indication(self, name: str) -> str:
+        """Return the code of an indication from its code or one of its names, in any case of letters.
+
+        Raises
+        ------
+        UsageError
+            The name is not in the table; the line lists the codes.
+        """
+        wanted = normalise(name)
+        for code, entry in self.indications.items():
+            if wanted in {normalise(item) for item in (code, entry.label, *entry.names)}:
+                return code
+        known = ", ".join(sorted(self.indications))
+        raise UsageError(
+            f"the indication {printable(name, 60)!r} is not known",
+            where="--indication",
+            cure=f"Use one of: {known}",
+        )
+
+
+def dangling(base: EvidenceBase) -> Iterable[tuple[Claim, str]]:
+    """Yield (claim, fault) for every name in a claim that no file defines."""
+    known: tuple[tuple[str, Mapping[str, object]], ...] = (
+        ("drug", base.drugs),
+        ("indication", base.indications),
+        ("population_code", base.populations),
+    )
+    for claim in base.claims.values():
+        for key, table in known:
+            if (name := getattr(claim, key)) not in table:
+                yield claim, f"{key}: {name!r} is not defined"
+        yield from (
+            (claim, f"sources: {key!r} is not defined") for key in claim.sources if key not in base.sources
+        )
+        linked = [("conflicts_with", item.id) for item in claim.conflicts_with]
+        linked += [("superseded_by", item) for item in claim.superseded_by]
+        yield from (
+            (claim, f"{key}: {item!r} is not defined") for key, item in linked if item not in base.claims
+        )
+        if claim.certainty.rule not in base.rules.certainty:
+            yield claim, f"certainty.rule: {claim.certainty.rule!r} is not defined"
+        if claim.article and claim.article.tier not in base.rules.tiers:
+            yield claim, f"article.tier: {claim.article.tier!r} is not defined"
+
+
+def normalise(name: str) -> str:
+    """Return a name as it is compared: case folded, one plain apostrophe, blanks for hyphens."""
+    return " ".join(name.casefold().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'").replace("-", " ").split())
+
+
+@dataclass(slots=True)
+class _Loader:
+    """Collects the items of files; a repeated id, key, name or code is an error."""
+
+    items: dict[str, dict[str, Any]] = field(
+        default_factory=lambda: {
+            kind: {} for kind in ("claims", "sources", "drugs", "indications", "populations", "origins")
+        }
+    )
+    names: list[NamedGroup] = field(default_factory=list)
+    retired: set[str] = field(default_factory=set)
+    digests: list[tuple[str, str]] = field(default_factory=list)
+
+    def add_file(self, path: Path, name: str) -> None:
+        """Add the items of one TOML file; errors name `path`."""
+        content = reference.read_bytes(path)
+        self.digests.append((name, reference.sha256(content)))
+        data = reference.parse(path, content)
+        defaults = _table(data.pop("defaults", {}), "defaults", path)
+        tables = {kind: _rows(data.pop(kind, []), kind, path) for kind in _ITEM_TABLES}
+        header = reference.convert(path, data, EvidenceFile)
+        for drug in header.drugs:
+            self._put("drugs", drug.name, drug, path)
+        for code, indication in header.indications.items():
+            self._put("indications", code, indication, path)
+        for code, population in header.populations.items():
+            self._put("populations", code, population, path)
+        self.names.extend(header.names)
+        self.retired.update(header.retired)
+        for raw in tables["sources"]:
+            document = reference.convert(path, raw, Document, label=_label("source", raw.get("key")))
+            self._put("sources", document.key, document, path)
+        for raw in tables["claims"]:
+            label = _label("claim", raw.get("id"))
+            claim = reference.convert(path, {**defaults, **raw}, Claim, label=label)
+            self._put("claims", claim.id, claim, path)
+            self.items["origins"][claim.id] = name
+
+    def mirror_conflicts(self, shipped: frozenset[str]) -> None:
+        """Make a shipped claim name the user's claim that contradicts it, as if its own file did."""
+        claims: dict[str, Claim] = self.items["claims"]
+        for name in [name for name in claims if name not in shipped]:
+            for conflict in claims[name].conflicts_with:
+                other = claims.get(conflict.id)
+                if conflict.id in shipped and other is not None:
+                    back = replace(conflict, id=name)
+                    claims[other.id] = replace(other, conflicts_with=(*other.conflicts_with, back))
+
+    def _put(self, kind: str, key: str, value: object, path: Path) -> None:
+        if key in self.items[kind]:
+            raise ReferenceDataError(
+                f"{kind}: {key!r} is defined twice",
+                where=str(path),
+                cure="Give each its own name; ids are never reused",
+            )
+        self.items[kind][key] = value
+
+    def finish(self) -> EvidenceBase:
+        return EvidenceBase(
+            **self.items,
+            names=tuple(self.names),
+            retired=frozenset(self.retired),
+            digests=tuple(self.digests),
+            rules=rules(),
+            phrases=phrases(),
+        )
+
+
+def load(extra: Sequence[Path] = ()) -> EvidenceBase:
+    """Load the evidence that ships, and further files of the user's own.
+
+    Parameters
+    ----------
+    extra
+        TOML files, or folders whose `*.toml` files are read in the order of their names.
+
+    Returns
+    -------
+    EvidenceBase
+        Kept, and given again for the same files.
+
+    Raises
+    ------
+    ReferenceDataError
+        A file cannot be read, does not fit the schema, or refers to something that no file defines.
+    """
+    paths = tuple(item for path in extra for item in files_of(path))
+    return _load_once(tuple((path, _stamp(path)) for path in paths)) if paths else _load_shipped()
+
+
+@functools.cache
+def _load_shipped() -> EvidenceBase:
+    return _load(())
+
+
+@functools.lru_cache(maxsize=8)
+def _load_once(stamped: tuple[tuple[Path, tuple[int, int]], ...]) -> EvidenceBase:
+    """Load a set of files once for all inputs of a run; a file that has changed since is another set."""
+    return _load(tuple(path for path, _ in stamped))
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise ReferenceDataError(
+            f"cannot be read ({error.strerror})", where=str(path), cure="Check the path and its permissions"
+        ) from error
+    return status.st_mtime_ns, status.st_size
+
+
+def _load(extra: tuple[Path, ...]) -> EvidenceBase:
+    loader = _Loader()
+    folder = reference.root()
+    for name in (RULES_FILE, PHRASES_FILE):
+        loader.digests.append((name, reference.sha256(reference.read_bytes(folder / name))))
+    for path in (folder / SOURCES_FILE, *sorted((folder / EVIDENCE_DIR).glob("*.toml"))):
+        loader.add_file(path, path.relative_to(folder).as_posix())
+    shipped = frozenset(loader.items["claims"])
+    for path in extra:
+        loader.add_file(path, f"{path.parent.name}/{path.name}" if path.parent.name else path.name)
+    loader.mirror_conflicts(shipped)
+    loaded = loader.finish()
+    check_references(loaded)
+    return loaded
+
+
+def files_of(path: Path) -> tuple[Path, ...]:
+    """Return the evidence files that a path of `--evidence` stands for.
+
+    Raises
+    ------
+    ReferenceDataError
+        There is no such file or folder, or the folder holds no TOML file.
+    """
+    if path.is_dir():
+        found = tuple(sorted(item for item in path.glob("*.toml") if item.is_file()))
+        if not found:
+            raise ReferenceDataError(
+                "the folder holds no .toml file", where=str(path), cure="Name a folder or file with evidence"
+            )
+        return found
+    if not path.exists():
+        raise ReferenceDataError("no such file or folder", where=str(path), cure="Check the path")
+    return (path,)
+
+
+def check_references(base: EvidenceBase) -> None:
+    """Raise on the first name that nothing defines, since matching would go wrong on it."""
+    for where, name in _undefined(base):
+        raise ReferenceDataError(
+            f"{name!r} is not defined", where=where, cure="Define it or correct the name"
+        )
+    for drug in base.subjects():
+        if drug.default_indication is None:
+            raise ReferenceDataError(
+                "default_indication is missing",
+                where=f"drug {drug.name}",
+                cure="A subject needs its usual use",
+            )
+    for claim, problem in dangling(base):
+        raise ReferenceDataError(
+            f"claim {claim.id}: {problem}", where=base.origins[claim.id], cure="Define it or correct the name"
+        )
+
+
+def _undefined(base: EvidenceBase) -> Iterator[tuple[str, str]]:
+    """Yield (where, name) for every undefined name outside the claims."""
+    uses, groups = base.indications, base.populations
+    links: list[tuple[str, Iterable[str], Mapping[str, object]]] = [
+        *((f"names {item.group}", item.claims, base.claims) for item in base.names),
+        *((f"indication {code}", item.within, uses) for code, item in uses.items()),
+        *((f"population {code}", item.within, groups) for code, item in groups.items()),
+        *((f"source {key}", item.succeeded_by, base.sources) for key, item in base.sources.items()),
+        *((f"source {key}", item.population_codes, groups) for key, item in base.sources.items()),
+        *((f"drug {key}", filter(None, [item.default_indication]), uses) for key, item in base.drugs.items()),
+    ]
+    yield from ((where, name) for where, names, table in links for name in names if name not in table)
+
+
+def _table(value: object, key: str, path: Path) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ReferenceDataError(f"{key}: must be a table", where=str(path), cure=f"Write [{key}]")
+    return value
+
+
+def _rows(value: object, key: str, path: Path) -> list[dict[str, Any]]:
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+        raise ReferenceDataError(f"{key}: must be a list of tables", where=str(path), cure=f"Write [[{key}]]")
+    return value
+
+
+def _label(kind: str, name: object) -> str:
+    return f"{kind} {name if isinstance(name, str) else 'without a name'}: "

@@ -1,0 +1,134 @@
+"""From the alleles of a record to letters at one base. REF and ALT are left behind here."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from pgx.observe.model import SiteRecord
+
+#: With the letters for "one of several bases": such an allele is spelled, and is none of ours.
+_BASES = frozenset("ACGTNRYSWKMBDHV")
+#: Complete Genomics writes <CGA_NOCALL> where it called nothing; its genotype is then "./.".
+_UNSEEN_ALTERNATES = frozenset({"<NON_REF>", "<*>", "<CGA_NOCALL>"})
+
+
+class Other(Enum):
+    """An allele that shows no single letter at the site."""
+
+    DELETED = "deleted"  # the base is missing on that chromosome
+    UNSEEN = "unseen"  # <NON_REF>, <*>: any allele that was not named
+    STRUCTURAL = "structural"  # <CNV>, <DUP>, a breakend: the letter is not stated
+    UNCLEAR = "unclear"  # a complex replacement in which the base has no counterpart
+    UNKNOWN = "unknown"  # the base of the assembly, where neither the record nor pgx knows it
+
+
+Letter = str | Other
+
+
+def is_sequence(allele: str) -> bool:
+    """Return whether an allele is spelled in bases."""
+    return bool(allele) and _BASES.issuperset(allele.upper())
+
+
+def is_unseen(allele: str) -> bool:
+    """Return whether an allele stands for "any other" in a gVCF."""
+    return allele in _UNSEEN_ALTERNATES
+
+
+def covers_with_bases(record: SiteRecord, position: int) -> bool:
+    """Return whether the REF of a record spells the base at `position` (1-based)."""
+    return record.position <= position < record.position + len(record.reference) and is_sequence(
+        record.reference
+    )
+
+
+def is_block(record: SiteRecord) -> bool:
+    """Return whether a record is a reference block of a gVCF: no real ALT, and an end of its own."""
+    return all(is_unseen(allele) for allele in record.alternates) and (
+        "END" in record.info
+        or record.end > record.position + len(record.reference) - 1
+        or "LEN" in record.format
+    )
+
+
+def letters_of(record: SiteRecord, position: int) -> tuple[Letter, ...]:
+    """Return the letter at `position` (1-based) for each allele of a record, REF first.
+
+    The record must spell the base (`covers_with_bases`).
+    """
+    offset = position - record.position
+    reference = record.reference.upper()
+    return (reference[offset], *(_letter(reference, allele, offset, record) for allele in record.alternates))
+
+
+def _letter(reference: str, allele: str, offset: int, record: SiteRecord) -> Letter:
+    if is_unseen(allele):
+        return Other.UNSEEN
+    if allele == "*":
+        return Other.DELETED
+    if not is_sequence(allele):
+        deletion = allele.upper().startswith("<DEL")
+        # The base before a symbolic deletion belongs to REF and stays.
+        if deletion:
+            return Other.DELETED if record.position + offset > record.position else reference[offset]
+        return Other.STRUCTURAL
+    alternate = allele.upper()
+    if len(alternate) == len(reference):
+        return alternate[offset]
+    return _letter_of_indel(reference, alternate, offset)
+
+
+def _letter_of_indel(reference: str, alternate: str, offset: int) -> Letter:
+    prefix = _shared(reference, alternate)
+    if offset < prefix:
+        return reference[offset]
+    suffix = _shared(reference[prefix:][::-1], alternate[prefix:][::-1])
+    if offset >= len(reference) - suffix:
+        return reference[offset]
+    return Other.DELETED if len(alternate) == prefix + suffix else Other.UNCLEAR
+
+
+def _shared(left: str, right: str) -> int:
+    """Return the length of the shared start of two sequences."""
+    count = 0
+    for one, other in zip(left, right, strict=False):
+        if one != other:
+            break
+        count += 1
+    return count
+
+
+def is_base_change(record: SiteRecord, position: int) -> bool:
+    """Return whether a record speaks of the base itself.
+
+    It does when it has no ALT, an ALT of the length of REF, "*", or an unnamed one. Records with
+    insertions and deletions only say nothing on a substitution at the same base.
+    """
+    if not record.alternates:
+        return True
+    return any(
+        is_unseen(allele) or allele == "*" or (is_sequence(allele) and len(allele) == len(record.reference))
+        for allele in record.alternates
+    ) or any(
+        letter not in (Other.STRUCTURAL, Other.DELETED, record.reference[position - record.position].upper())
+        for letter in letters_of(record, position)[1:]
+    )
+
+
+def variant_keys(record: SiteRecord) -> frozenset[tuple[int, str, str]]:
+    """Return the variants of a record in their shortest form: (1-based position, REF, ALT), upper case.
+
+    Two records that share one describe the same variant twice, however they are padded.
+    """
+    keys = set()
+    for allele in record.alternates:
+        if not is_sequence(allele):
+            keys.add((record.position, record.reference.upper(), allele))
+            continue
+        position, reference, alternate = record.position, record.reference.upper(), allele.upper()
+        suffix = _shared(reference[:0:-1], alternate[:0:-1])
+        if suffix:
+            reference, alternate = reference[:-suffix], alternate[:-suffix]
+        prefix = min(_shared(reference, alternate), len(reference) - 1, len(alternate) - 1)
+        keys.add((position + prefix, reference[prefix:], alternate[prefix:]))
+    return frozenset(keys)
