@@ -32,7 +32,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tools"))
 
 from make_neighbour_panel import Region, choose_markers, count_classes, read_region
 
-from pgx.calling.populations import copies_at, diplotype_name, diplotypes, double_heterozygotes
+from pgx.calling.frequencies import copies_at, diplotype_names, diplotypes, double_heterozygotes
 from pgx.genome.sites import definitions, haplotypes
 from pgx.neighbours import copying, panel
 from pgx.neighbours.estimate import allows, folded, lowest_fit
@@ -46,7 +46,7 @@ NOT_SCORED = frozenset({"NA19700"})
 GROUPS = ("all", "EUR", "AFR", "EAS", "SAS", "AMR")
 RANDOM = (30, 20, 15, 12, 8, 5, 3)
 BARS = {"EUR": 0.994, "AFR": 0.974, "EAS": 0.996, "SAS": 0.965, "AMR": 0.993}
-NAMES = [diplotype_name(pair) for pair in diplotypes()]
+NAMES = list(diplotype_names())
 Posterior = NDArray[np.float64]
 Masks = NDArray[np.bool_]
 

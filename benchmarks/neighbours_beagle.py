@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from pgx.calling.populations import diplotype_name, diplotypes
+from pgx.calling.frequencies import diplotype_name, diplotypes
 from pgx.genome.sites import definitions, haplotypes
 
 if TYPE_CHECKING:

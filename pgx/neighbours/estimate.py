@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from pgx.calling import DiplotypeCall
-from pgx.calling.populations import diplotype_name, diplotypes, double_heterozygotes
+from pgx.calling.frequencies import diplotype_names, diplotypes, double_heterozygotes
 from pgx.genome.sites import Haplotype, counted_haplotype, haplotypes
 from pgx.neighbours.model import NeighbourReport
 from pgx.neighbours.panel import panel, settings
@@ -28,7 +28,7 @@ class Saying(Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     posterior
-        Probability of each diplotype, in the order of `pgx.calling.populations.diplotypes`.
+        Probability of each diplotype, in the order of `pgx.calling.frequencies.diplotypes`.
     fit
         Natural logarithm of the probability of the neighbours.
     """
@@ -93,11 +93,11 @@ def opinion(
         return None
     saying = neighbours_say(genotypes)
     unlike = saying.fit < lowest_fit(count)
-    read = tuple(_is_read(seen) for seen in observations)
-    use_sites = call.diplotype is None or not all(read)
-    used = tuple(seen.rsid for seen, is_read in zip(observations, read, strict=True) if is_read and use_sites)
-    posterior = _with_sites(saying, call, read) if use_sites else saying.posterior
-    names = [diplotype_name(pair) for pair in diplotypes()]
+    used = (
+        tuple(seen.rsid for seen in observations if _is_read(seen)) if is_needed(observations, call) else ()
+    )
+    posterior = _with_sites(saying, call, used)
+    names = diplotype_names()
     best = max(range(len(names)), key=posterior.__getitem__)
     return NeighbourReport(
         panel=settings().panel,
@@ -116,17 +116,22 @@ def opinion(
     )
 
 
+def is_needed(observations: tuple[Observation, ...], call: DiplotypeCall) -> bool:
+    """Return whether a site is missing, weak or assumed, so that an estimate says something new."""
+    return call.diplotype is None or not all(_is_read(seen) for seen in observations)
+
+
 def _is_read(seen: Observation) -> bool:
     """Return whether an observation rests on data, not on an assumption."""
     return seen.evidence is not None and seen.evidence.kind is not EvidenceKind.ASSUMED
 
 
-def _with_sites(saying: Saying, call: DiplotypeCall, read: tuple[bool, ...]) -> tuple[float, ...]:
-    """Return the posterior with the likelihood of what was read at the sites, as the caller has it."""
-    weights = []
-    for chance, row in zip(saying.posterior, call.calculation, strict=True):
-        by_site = (row.likelihood_first, row.likelihood_second)
-        weights.append(chance * math.prod(one for one, is_read in zip(by_site, read, strict=True) if is_read))
+def _with_sites(saying: Saying, call: DiplotypeCall, used: tuple[str, ...]) -> tuple[float, ...]:
+    """Return the posterior with the likelihood of what was read at the sites `used`, as the caller has it."""
+    weights = [
+        chance * math.prod(row.likelihood[rsid] for rsid in used)
+        for chance, row in zip(saying.posterior, call.calculation, strict=True)
+    ]
     total = sum(weights)
     return tuple(weight / total for weight in weights) if total else saying.posterior
 

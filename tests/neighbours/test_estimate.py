@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from pgx.calling import CallOptions, call
-from pgx.calling.populations import diplotype_name, diplotypes
+from pgx.calling.frequencies import diplotype_names, diplotypes
 from pgx.genome.sites import definitions
 from pgx.neighbours import estimate
 from pgx.neighbours.estimate import allows, known, lowest_fit, neighbours_say, opinion
@@ -17,7 +17,7 @@ from pgx.neighbours.panel import markers, settings
 from pgx.observe import EvidenceKind, GenotypeEvidence, Observation, SiteState
 from tests.neighbours.made_up import people
 
-NAMES = [diplotype_name(pair) for pair in diplotypes()]
+NAMES = list(diplotype_names())
 OPTIONS = CallOptions(population="global", min_probability=0.99, allele_error_rate=5e-5)
 
 
