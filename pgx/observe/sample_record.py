@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pgx.genome.sites import Site, letters
+from pgx.genome.sites import Site
 from pgx.observe.alleles import Letter, Other, covers_with_bases, is_unseen, letters_of
 from pgx.observe.evidence_fields import (
     contradicts,
@@ -96,7 +96,12 @@ def read(record: SiteRecord, sample: int, site: Site, context: ReadContext, *, b
     evidence = None
     if problem is None:
         evidence = genotype_evidence(
-            record, fields, spelled, letters(), copies=_copies(shown), gl_is_phred=context.gl_is_phred
+            record,
+            fields,
+            spelled,
+            site.counted,
+            copies=_copies(shown, site),
+            gl_is_phred=context.gl_is_phred,
         )
         evidence = _weaker_evidence(evidence, record, fields, block=block)
     filters = _filters(record, fields, genotype)
@@ -109,7 +114,7 @@ def read(record: SiteRecord, sample: int, site: Site, context: ReadContext, *, b
     if (
         problem is None
         and evidence is not None
-        and (contradicts(evidence) or reads_contradict(evidence, fields, spelled, letters()))
+        and (contradicts(evidence) or reads_contradict(evidence, fields, spelled, site.counted))
     ):
         problem = SiteState.UNSUPPORTED
         findings.append(Finding(code="contradicting-quality", values={"rsid": site.rsid}))
@@ -160,11 +165,10 @@ def _beyond(allele: str) -> Other:
     return Other.DELETED if allele.upper().startswith("<DEL") else Other.STRUCTURAL
 
 
-def _copies(shown: tuple[Letter | None, ...]) -> int | None:
-    counted = letters()
-    if len(shown) != 2 or not all(letter in counted for letter in shown):
+def _copies(shown: tuple[Letter | None, ...], site: Site) -> int | None:
+    if len(shown) != 2 or not all(letter in site.counted for letter in shown):
         return None
-    return sum(letter == counted[1] for letter in shown)
+    return sum(letter == site.counted[1] for letter in shown)
 
 
 def _weaker_evidence(
