@@ -6,23 +6,21 @@ import functools
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Literal
 
 from msgspec import Struct
 
 from pgx import evidence, provenance, reference
-from pgx.calling import CallOptions, E4Status, call, default_population, haplotype_frequencies
-from pgx.errors import FormatError, SampleError, UsageError
+from pgx.calling import CallOptions, E4Status, call, haplotype_frequencies
+from pgx.errors import FormatError, SampleError
 from pgx.evidence import ContextReport, EvidenceBase, PatientContext, Response, Subject
-from pgx.genome.assemblies import AUTO, AssemblyDecision, decide, header_evidence
+from pgx.genome.assemblies import AssemblyDecision, decide, header_evidence
 from pgx.genome.sites import sites_on
 from pgx.observe import Finding, ReadContext, SiteRecords, observe, record_evidence, records_at
-from pgx.reference import threshold
+from pgx.options import Options, Parameters, check_limits, stated
 from pgx.report import (
     SCHEMA_VERSION,
     InputReport,
     LoadedFile,
-    Parameters,
     ReferenceData,
     Run,
     SampleReport,
@@ -31,40 +29,6 @@ from pgx.report import (
     assemble,
 )
 from pgx.vcf import VcfContent, callable_sites, read_sites
-
-
-class Options(Struct, frozen=True, kw_only=True):
-    """The options of `pgx annotate` that change a result; see docs for each.
-
-    Attributes
-    ----------
-    samples
-        Names to report, in this order; empty for all, in the order of the input.
-    min_probability
-        In (0.5, 1).
-    genotype_error_rate
-        Per allele, in (0, 0.5).
-    age
-        Years.
-    """
-
-    samples: tuple[str, ...] = ()
-    assembly: str = AUTO
-    absent_sites: Literal["unknown", "reference"] = "unknown"
-    callable_bed: Path | None = None
-    keep_filtered: bool = False
-    min_gq: float = 0
-    min_dp: int = 0
-    min_probability: float | None = None
-    population: str | None = None
-    genotype_error_rate: float | None = None
-    evidence: tuple[Path, ...] = ()
-    indication: str | None = None
-    taking: tuple[str, ...] = ()
-    history: tuple[str, ...] = ()
-    age: float | None = None
-    reveal_minor: bool = False
-    digest: bool = False
 
 
 class Annotation(Struct, frozen=True, kw_only=True):
@@ -179,39 +143,9 @@ def prepare(content: VcfContent, options: Options) -> Prepared:
 
 
 def _parameters(options: Options) -> Parameters:
-    population = options.population or default_population()
-    haplotype_frequencies(population)  # an unknown name is an error before anything is read
-    probability = threshold("min_probability") if options.min_probability is None else options.min_probability
-    error_rate = (
-        threshold("allele_error_rate") if options.genotype_error_rate is None else options.genotype_error_rate
-    )
-    _check(0.5 < probability < 1, "--min-probability", "Give a number above 0.5 and below 1")
-    _check(0 < error_rate < 0.5, "--genotype-error-rate", "Give a number above 0 and below 0.5")
-    _check(options.min_gq >= 0, "--min-gq", "Give 0 or more")
-    _check(options.min_dp >= 0, "--min-dp", "Give 0 or more")
-    _check(options.age is None or 0 <= options.age < 150, "--age", "Give the age in years")
-    return Parameters(
-        assembly=options.assembly,
-        absent_sites=options.absent_sites,
-        callable=str(options.callable_bed) if options.callable_bed else None,
-        keep_filtered=options.keep_filtered,
-        min_gq=options.min_gq,
-        min_dp=options.min_dp,
-        min_probability=probability,
-        population=population,
-        genotype_error_rate=error_rate,
-        evidence=tuple(str(folder) for folder in options.evidence),
-        indication=options.indication,
-        taking=options.taking,
-        history=options.history,
-        age=options.age,
-        reveal_minor=options.reveal_minor,
-    )
-
-
-def _check(holds: bool, option: str, cure: str) -> None:
-    if not holds:
-        raise UsageError("the value is out of range", where=option, cure=cure)
+    check_limits(options)
+    haplotype_frequencies(options.population)  # an unknown name is an error before anything is read
+    return stated(options)
 
 
 def _columns(content: VcfContent, wanted: Sequence[str]) -> Sequence[int]:

@@ -13,8 +13,9 @@ from pgx.evidence import ContextReport, EvidenceBase, Response
 from pgx.evidence.cite import cite
 from pgx.evidence.schema import Claim, Species, Topic
 from pgx.observe import EvidenceKind, Finding, Observation, SiteReport
+from pgx.options import Parameters
 from pgx.reference import Facts, Provenance, load
-from pgx.report.model import AppendixItem, Flag, Parameters, PatientReport, SampleReport
+from pgx.report.model import AppendixItem, Flag, PatientReport, SampleReport
 from pgx.wording import Wording, greek, percent, wording
 
 _APPENDIX_KINDS = ("mechanism", "composition", "animal", "related-product")

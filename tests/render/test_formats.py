@@ -18,10 +18,12 @@ import pytest
 from pypdf import PdfReader
 from render_states import SAMPLES, STATES, UNDETERMINED
 
-from pgx.render import fhir, html, json_format, pdf, text, tsv
+from pgx.errors import UsageError
+from pgx.render import fhir, html, pdf, text, tsv
 from pgx.render.blocks import sentences
 from pgx.render.form import Form, PatientMeta
 from pgx.render.narrative import is_withheld, narrate
+from pgx.render.registry import Format, file_stem, format_of_name, json_document
 
 GOLDEN = Path(__file__).parent / "golden"
 TAG = re.compile(r"<[^>]+>")
@@ -65,7 +67,7 @@ def html_core(page):
 
 
 def json_core(run, report):
-    whole = json.loads("".join(json_format.stream(run, [report])))["samples"][0]
+    whole = json.loads("".join(json_document(run, [report])))["samples"][0]
     kept = {key: whole[key] for key in ("sample", "genotype", "sites", "flags", "patient", "limitations")}
     kept["genotype"].pop("by_population")
     kept["conclusions"] = [item["conclusion"] for item in whole["response"]]
@@ -175,7 +177,7 @@ def test_assumed_letters_say_so_in_every_format(one):
         "".join(tsv.stream(run, [report])),
     ):
         assert "(assumed)" in words
-    assert json.loads("".join(json_format.stream(run, [report])))["samples"][0]["genotype"]["assumed"] is True
+    assert json.loads("".join(json_document(run, [report])))["samples"][0]["genotype"]["assumed"] is True
 
 
 def _anonymous(words):
@@ -247,7 +249,7 @@ def test_the_schema_is_current_and_holds(one, stored):
     assert SCHEMA_FILE.read_text(encoding="utf-8") == schema_text()
     validator = jsonschema.Draft202012Validator(schema())
     for state in STATES:
-        whole = json.loads("".join(json_format.stream(*[one(state)[0], [one(state)[1]]])))
+        whole = json.loads("".join(json_document(*[one(state)[0], [one(state)[1]]])))
         validator.validate(whole)
         whole["samples"][0]["genotype"]["surprise"] = 1
         assert not validator.is_valid(whole)
@@ -269,7 +271,6 @@ HOSTILE = "A&B <i>\"'=../../x\u202e\u0007"
 def test_a_hostile_name_is_harmless_everywhere(one):
     from msgspec.structs import replace
 
-    from pgx.render.filenames import file_stem
     from pgx.render.handout import render as handout
 
     run, report = one("heterozygous")
@@ -458,3 +459,31 @@ def test_evidence_of_a_users_own_has_its_place_in_every_format(run_pgx, tmp_path
     assert "for the sake of Cerebrolysin." in words
     assert "none was found for APOE and Leqembi" not in words
     assert (tmp_path / "out.html").read_text().count('aria-labelledby="map-') == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [
+        ("a.txt", "text"),
+        ("a.fhir.json", "fhir"),
+        ("a.JSON", "json"),
+        ("fhir.json", "json"),
+        ("a.jsonl", "jsonl"),
+        ("a.vcf.gz", "vcf"),
+        ("a.bcf", "vcf"),
+        ("a.tsv", "tsv"),
+        ("a.html", "html"),
+        ("a.pdf", "pdf"),
+    ],
+)
+def test_the_ending_of_a_name_asks_for_a_format(name, wanted):
+    assert format_of_name(name) is Format(wanted)
+
+
+def test_the_rows_of_the_registry_do_not_overlap():
+    endings = [ending for row in Format for ending in row.endings]
+    assert len(set(endings)) == len(endings)
+    assert [row for row in Format if row.stream is None and row.page is None] == [Format.VCF]
+    assert not [row for row in Format if row.stream is not None and row.page is not None]
+    with pytest.raises(UsageError, match=r"Give -f, or one of \.txt, .*\.bcf"):
+        format_of_name("a.doc")
