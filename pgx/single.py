@@ -6,16 +6,18 @@ import functools
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from pgx import evidence, provenance, reference
-from pgx.calling import CallOptions, E4Status, call, haplotype_frequencies
+from pgx.calling import CallOptions, DiplotypeCall, E4Status, Reason, call, haplotype_frequencies
 from pgx.errors import FormatError, SampleError
 from pgx.evidence import ContextReport, EvidenceBase, PatientContext, Response, Subject
 from pgx.genome.assemblies import AssemblyDecision, decide, header_evidence
 from pgx.genome.sites import sites_on
-from pgx.observe import Finding, ReadContext, SiteRecords, observe, record_evidence, records_at
+from pgx.neighbours.model import NeighbourReport, is_needed
+from pgx.observe import Finding, Observation, ReadContext, SiteRecords, observe, record_evidence, records_at
 from pgx.options import Options, Parameters, check_limits, stated
 from pgx.report import (
     SCHEMA_VERSION,
@@ -30,12 +32,55 @@ from pgx.report import (
 )
 from pgx.vcf import VcfContent, callable_sites, read_sites
 
+if TYPE_CHECKING:
+    from pgx.neighbours.markers import MarkerReader
+
 
 class Annotation(Struct, frozen=True, kw_only=True):
     """An annotated input: what its samples share, and an iterator over their reports in order."""
 
     run: Run
     samples: Iterator[SampleReport]
+
+
+class Around:
+    """The neighbours of all samples of an input; they are read when the first sample needs them.
+
+    Parameters
+    ----------
+    mode
+        "auto" (where a site is missing, weak or assumed) or "always".
+    """
+
+    def __init__(
+        self, content: VcfContent, assembly: str, context: ReadContext, rules: CallOptions, mode: str
+    ) -> None:
+        self._content = content
+        self._assembly = assembly
+        self._context = context
+        self._error = rules.allele_error_rate
+        self._always = mode == "always"
+
+    def say(
+        self, observations: tuple[Observation, ...], result: DiplotypeCall, column: int
+    ) -> NeighbourReport | None:
+        """Return what the neighbours say beside the call of one sample (its 0-based column)."""
+        if not (self._always or is_needed(observations, result)):
+            return None
+        if Reason.COORDINATES in result.not_determined_because or self._reader is None:
+            return None
+        from pgx.neighbours.estimate import opinion  # noqa: PLC0415 - a well-called sample does without
+
+        return opinion(self._reader.genotypes(column), observations, result)
+
+    @functools.cached_property
+    def _reader(self) -> MarkerReader | None:
+        from pgx.neighbours.markers import MarkerReader, has_positions  # noqa: PLC0415
+
+        if not has_positions(self._assembly):
+            return None
+        content = self._content
+        return MarkerReader(content.around(), content.contigs, self._assembly, self._context, self._error)
 
 
 class Prepared(Struct, frozen=True, kw_only=True):
@@ -49,6 +94,8 @@ class Prepared(Struct, frozen=True, kw_only=True):
         The records at each site, in report order.
     findings
         What holds for the whole input.
+    around
+        What the variants around the sites say; None where nobody asks, or there is no panel for the assembly.
     """
 
     run: Run
@@ -60,6 +107,7 @@ class Prepared(Struct, frozen=True, kw_only=True):
     respond: Callable[[E4Status, str | None], tuple[Response, ...]]
     surroundings: ContextReport
     findings: tuple[Finding, ...]
+    around: Around | None
 
     def report(self, column: int, name: str) -> SampleReport:
         """Return the report of the sample in the 0-based `column`."""
@@ -73,6 +121,7 @@ class Prepared(Struct, frozen=True, kw_only=True):
             self.surroundings,
             self.run.parameters,
             input_findings=self.findings,
+            neighbours=self.around.say(observations, result, column) if self.around else None,
         )
 
 
@@ -123,6 +172,12 @@ def prepare(content: VcfContent, options: Options) -> Prepared:
     patient = PatientContext(
         taking=options.taking, history=options.history, age=options.age, indication=options.indication
     )
+    context = _read_context(content, decision, options)
+    rules = CallOptions(
+        population=parameters.population,
+        min_probability=parameters.min_probability,
+        allele_error_rate=parameters.genotype_error_rate,
+    )
     return Prepared(
         run=_run(content, decision, parameters, base, digest=options.digest),
         columns=columns,
@@ -130,15 +185,20 @@ def prepare(content: VcfContent, options: Options) -> Prepared:
         records=tuple(
             records_at(content.records, site, content.contigs) for site in sites_on(decision.assembly)
         ),
-        context=_read_context(content, decision, options),
-        rules=CallOptions(
-            population=parameters.population,
-            min_probability=parameters.min_probability,
-            allele_error_rate=parameters.genotype_error_rate,
-        ),
+        context=context,
+        rules=rules,
         respond=functools.partial(_respond, _Loaded(base), options.indication),
         surroundings=_surroundings(_Loaded(base), patient),
         findings=_input_findings(content),
+        around=_around(content, decision.assembly.name, context, rules, options),
+    )
+
+
+def _around(
+    content: VcfContent, assembly: str, context: ReadContext, rules: CallOptions, options: Options
+) -> Around | None:
+    return (
+        None if options.neighbours == "off" else Around(content, assembly, context, rules, options.neighbours)
     )
 
 

@@ -11,9 +11,9 @@ from msgspec import Struct
 from pgx.calling import DiplotypeCall
 from pgx.calling.frequencies import diplotype_names, diplotypes, double_heterozygotes
 from pgx.genome.sites import Haplotype, counted_haplotype, haplotypes
-from pgx.neighbours.model import NeighbourReport
-from pgx.neighbours.panel import panel, settings
-from pgx.observe import EvidenceKind, Observation
+from pgx.neighbours.model import NeighbourReport, is_needed, is_read
+from pgx.neighbours.panel import markers, panel, settings
+from pgx.observe import Observation
 from pgx.reference import threshold
 
 #: What is known at one marker: the copies of alt, or the likelihood of 0, 1 and 2 of them, or nothing.
@@ -74,10 +74,10 @@ def folded(pairs: Sequence[Sequence[float]]) -> tuple[float, ...]:
     return tuple(found)
 
 
-def lowest_fit(markers: int) -> float:
+def lowest_fit(count: int) -> float:
     """Return the fit below which a person is unlike the panel, for a number of known markers."""
     bar = settings().lowest_fit
-    return bar.start + bar.each * markers
+    return bar.start + bar.each * count
 
 
 def opinion(
@@ -93,37 +93,30 @@ def opinion(
         return None
     saying = neighbours_say(genotypes)
     unlike = saying.fit < lowest_fit(count)
-    used = (
-        tuple(seen.rsid for seen in observations if _is_read(seen)) if is_needed(observations, call) else ()
-    )
+    used = tuple(seen.rsid for seen in observations if is_read(seen)) if is_needed(observations, call) else ()
     posterior = _with_sites(saying, call, used)
     names = diplotype_names()
     best = max(range(len(names)), key=posterior.__getitem__)
+    letters = [seen.alleles for seen in observations]
     return NeighbourReport(
         panel=settings().panel,
         mode=STRICT,
         markers_known=count,
         markers_used=count,
+        markers_panel=len(markers()),
         sites_used=used,
         fit=saying.fit,
+        lowest_fit=lowest_fit(count),
         unlike_panel=unlike,
         diplotype=None if unlike else names[best],
         diplotype_probability=None if unlike else posterior[best],
         diplotype_posterior=None if unlike else dict(zip(names, posterior, strict=True)),
         e4_copies_posterior=None if unlike else _copies(names, posterior),
-        agrees=None if unlike else allows(saying.posterior, [seen.alleles for seen in observations]),
+        neighbours_alone=dict(zip(names, saying.posterior, strict=True)) if used and not unlike else None,
+        agrees=None if unlike else allows(saying.posterior, letters),
+        read_probability=None if unlike else chance_of(saying.posterior, letters),
         phase_posterior=None if unlike else _phase(names, saying, observations),
     )
-
-
-def is_needed(observations: tuple[Observation, ...], call: DiplotypeCall) -> bool:
-    """Return whether a site is missing, weak or assumed, so that an estimate says something new."""
-    return call.diplotype is None or not all(_is_read(seen) for seen in observations)
-
-
-def _is_read(seen: Observation) -> bool:
-    """Return whether an observation rests on data, not on an assumption."""
-    return seen.evidence is not None and seen.evidence.kind is not EvidenceKind.ASSUMED
 
 
 def _with_sites(saying: Saying, call: DiplotypeCall, used: tuple[str, ...]) -> tuple[float, ...]:
@@ -148,13 +141,18 @@ def allows(posterior: Sequence[float], letters: Sequence[tuple[str, str] | None]
 
     They do not where these have become improbable *by* the neighbours: a genotype may be rare by itself.
     """
-    if all(pair is None for pair in letters):
+    chance, before = chance_of(posterior, letters), chance_of(without_neighbours(), letters)
+    if chance is None or before is None:
         return None
-    fits = [_shows(pair, letters) for pair in diplotypes()]
-    chance = sum(p for p, fit in zip(posterior, fits, strict=True) if fit)
-    before = sum(p for p, fit in zip(without_neighbours(), fits, strict=True) if fit)
     rare = settings().disagree_below.value
     return not (chance < rare and chance * threshold("min_bayes_factor") <= before)
+
+
+def chance_of(posterior: Sequence[float], letters: Sequence[tuple[str, str] | None]) -> float | None:
+    """Return the probability of the letters read at each site, None where none is known."""
+    if all(pair is None for pair in letters):
+        return None
+    return sum(p for p, pair in zip(posterior, diplotypes(), strict=True) if _shows(pair, letters))
 
 
 def _shows(pair: tuple[Haplotype, Haplotype], letters: Sequence[tuple[str, str] | None]) -> bool:

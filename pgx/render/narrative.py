@@ -60,13 +60,14 @@ class _Narrator:
         self.withheld = is_withheld(run, report)
 
     def narrative(self) -> Narrative:
-        """Return the twelve parts in the order of the report; the first is the head."""
+        """Return the parts in the order of the report; the first is the head."""
         cite, words, withheld = self.citations, self.words, self.withheld
         parts = {
             "sharing": self._sharing(),
             "result": self._withheld_result() if withheld else self._result(),
             "medicine": medicine_blocks(self.run, self.report, words, cite, withheld=withheld),
             "sure": () if withheld else sure_blocks(self.run, self.report, words),
+            "neighbours": () if withheld else self._neighbours(),
             "evidence": evidence_blocks(self.report, words, cite, withheld=withheld),
             "next": self._next(),
             "family": family_blocks(self.report, words, withheld=withheld),
@@ -140,9 +141,26 @@ class _Narrator:
             yield paragraph(say("result", "nothing_known" if blind else "not_non_carrier"))
         else:
             yield paragraph(self._sureness())
+        if text := self._neighbour_sentence():
+            yield paragraph(text)
         if told := caveats(self.report, self.words):
             yield paragraph(" ".join(told))
         yield from (paragraph(self._use(response)) for response in self.report.response)
+
+    def _neighbours(self) -> Iterable[Block]:
+        """Say what the variants around the sites suggest; few reports have it, and others do not load it."""
+        if self.report.neighbours is None:
+            return ()
+        from pgx.render.neighbours import neighbour_blocks  # noqa: PLC0415
+
+        return neighbour_blocks(self.run, self.report, self.report.neighbours, self.words)
+
+    def _neighbour_sentence(self) -> str | None:
+        if self.report.neighbours is None:
+            return None
+        from pgx.render.neighbours import neighbour_sentence  # noqa: PLC0415
+
+        return neighbour_sentence(self.report, self.report.neighbours, self.words)
 
     def _sureness(self) -> str:
         mark = assumed_mark(self.report, self.words)
