@@ -385,6 +385,32 @@ def check_pictures(page, item):
         assert [name.replace("ε", "e") for name in names] == [name for name, _ in ranked[: len(names)]]
 
 
+def check_map(page, item):
+    """Each finding on carriers stands under its side, in its order, counted or not, with its people."""
+    said = [row for row in item["response"][0]["by_status"] if row["group"] == "carrier"]
+    sides = {"for-lower-response": "carriers less", "for-higher-response": "carriers more"}
+    said = [row for row in said if row["side"] in {*sides, "for-no-difference"}]
+    picture = re.search(r'<svg[^>]*aria-labelledby="map-0-t.*?</svg>', page, flags=re.DOTALL)[0]
+    heads = {words: float(x) for x, words in re.findall(r'<text x="([\d.]+)"[^>]*>(carriers \w+)<', picture)}
+    heads["middle"] = (heads["carriers less"] + heads["carriers more"]) / 2
+    assert heads["carriers less"] < heads["middle"]
+    shape = (
+        r'<(?:rect x="([\d.]+)" y="[^"]*" width="([\d.]+)"|circle cx="([\d.]+)")[^>]*'
+        r'class="(mark[\w-]*)"'
+    )
+    marks = [
+        (float(x) + float(width) / 2, kind) if width else (float(center), kind)
+        for x, width, center, kind in re.findall(shape, picture)
+    ]
+    numbers = re.findall(r">(n \d+|size unknown)<", picture)
+    assert len(marks) == len(said) == len(numbers) > 0
+    for row, (x, kind), number in zip(said, marks, numbers, strict=True):
+        assert x == pytest.approx(heads[sides.get(row["side"], "middle")]), row["claim_id"]
+        people = re.search(r"\d[\d,]*", row["sample_size"])
+        assert number == (f"n {people[0].replace(',', '')}" if people else "size unknown")
+        assert kind == ("mark-unknown" if not people else "mark" if row["applicable"] else "mark-other")
+
+
 @pytest.mark.parametrize(("command", "sealed"), [("annotate", False), ("report", True)])
 def test_html(state, command, sealed):
     wanted = truth(state)
@@ -392,12 +418,14 @@ def test_html(state, command, sealed):
         page = path.read_text()
         check_words(state, visible(page), wanted[name], full=True)
         check_pictures(page, wanted[name])
+        check_map(page, wanted[name])
         if sealed:
             cover = visible(page[: page.index('<details class="seal"')])
             assert all(word not in squeezed(cover) for word in _STATUS_WORDS)
             assert not re.search(r"ε\d/ε\d|rs\d+:", squeezed(cover))
 
 
+@pytest.mark.slow
 def test_pdf(state):
     """Every other state is sealed, and from a stored result: reading a PDF takes seconds."""
     sealed = list(STATES).index(state.state) % 2 == 1
@@ -410,6 +438,7 @@ def test_pdf(state):
         check_words(state, "\n".join(bare), wanted[name], full=True)
 
 
+@pytest.mark.slow
 def test_handout(state):
     wanted = truth(state)
     for name in ORDER:
