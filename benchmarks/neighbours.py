@@ -11,6 +11,7 @@ same numbers. `--quick` tries one person in ten, and fills nothing.
 from __future__ import annotations
 
 import argparse
+import copy
 import csv
 import dataclasses
 import functools
@@ -43,6 +44,9 @@ THRESHOLD = 0.99
 SEED = 20261126
 #: An array and a child of this person say that the site rs7412 of the truth is wrong.
 NOT_SCORED = frozenset({"NA19700"})
+_RANDOM_SETS = 40
+#: Of the people of each fold, one in so many is asked while the numbers of the model are moved.
+_MOVED_SHARE = 3
 GROUPS = ("all", "EUR", "AFR", "EAS", "SAS", "AMR")
 RANDOM = (30, 20, 15, 12, 8, 5, 3)
 BARS = {"EUR": 0.994, "AFR": 0.974, "EAS": 0.996, "SAS": 0.965, "AMR": 0.993}
@@ -53,11 +57,14 @@ Masks = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Fold:
-    """A model from some people, and who is asked: markers and people are indices into the region."""
+    """A model from some people, and who is asked: markers and people are indices into the region.
+
+    `over` makes the model over some of the markers, by their numbers.
+    """
 
     model: copying.CopyingModel
     markers: list[int]
-    classes: NDArray[np.uint8]
+    over: Callable[[Sequence[int]], copying.CopyingModel]
     people: NDArray[np.intp]
     taught: Masks
 
@@ -91,24 +98,38 @@ class Study:
         markers = choose_markers(self.region, taught) if markers is None else markers
         classes, counts = count_classes(self.region, markers, taught)
         places = np.array([self.region.markers[number].positions["GRCh37"] for number in markers], np.intp)
-        model = copying.CopyingModel(classes, counts, places, panel.centre("GRCh37"))
-        return Fold(model, markers, classes, np.flatnonzero(people & self.asked), taught)
+        over = functools.partial(copying.restricted, classes, counts, places, panel.centre("GRCh37"))
+        chosen = np.flatnonzero(people & self.asked)
+        return Fold(over(range(len(markers))), markers, over, chosen, taught)
 
     def in_group(self, group: str) -> Masks:
         """Return who of all people belongs to a super-population, or to "all", and is asked."""
         return self.asked & ((self.region.groups == group) | (group == "all"))
 
-    def ask(self, see: Callable[[Fold, int], NDArray[np.intp]], folds: Sequence[Fold] | None = None) -> Said:
-        """Ask every person; `see` returns copies of alt at the markers of a fold, -1 where unknown."""
+    def ask(
+        self,
+        see: Callable[[Fold, int], NDArray[np.intp]],
+        folds: Sequence[Fold] | None = None,
+        *,
+        shared: bool = False,
+    ) -> Said:
+        """Ask every person; `see` returns copies of alt at the markers of a fold, -1 where unknown.
+
+        `shared`: many people know the same markers.
+        """
         size = len(self.region.names)
         said = Said(np.zeros((size, len(NAMES))), np.zeros(size), np.zeros(size, np.intp))
         by_copies = np.vstack([copying.misread(), np.ones(3)])  # the last row for -1
         for fold in folds or self.folds:
+            over = functools.lru_cache(maxsize=256)(fold.over)
             for person in fold.people:
                 seen = see(fold, person)
-                pairs, said.fit[person] = fold.model.pairs(by_copies[seen])
+                known = np.flatnonzero(seen >= 0)
+                # A model over few markers is cheap to use, and made once where many people share them.
+                model, asked = (over(tuple(known)), seen[known]) if shared else (fold.model, seen)
+                pairs, said.fit[person] = model.pairs(by_copies[asked])
                 said.posterior[person] = folded(pairs.tolist())
-                said.known[person] = (seen >= 0).sum()
+                said.known[person] = len(known)
         return said
 
     def genotypes(self, fold: Fold, person: int) -> NDArray[np.intp]:
@@ -207,12 +228,14 @@ def masks_table(study: Study, masks: Path | None) -> tuple[str, dict[str, Said]]
     told: dict[str, Said] = {}
     rng = np.random.default_rng(SEED)
     for count in RANDOM:
-        told[f"{count} random positions"] = study.ask(functools.partial(_random, study, rng, count))
+        size = panel.settings().rule.markers
+        sets = [np.sort(rng.permutation(size)[:count]) for _ in range(_RANDOM_SETS)]
+        told[f"{count} random positions"] = study.ask(functools.partial(_random, study, sets), shared=True)
     if masks is not None:
         for path in sorted(masks.glob("*.tsv")):
             with path.open(encoding="utf-8", newline="") as handle:
                 places = {int(row["GRCh37"]) for row in csv.DictReader(handle, delimiter="\t")}
-            told[path.stem.replace("_", " ")] = study.ask(functools.partial(_at, study, places))
+            told[path.stem.replace("_", " ")] = study.ask(functools.partial(_at, study, places), shared=True)
             if "exon" in path.stem:
                 told["exome, kits and off-target varied"] = study.ask(
                     functools.partial(_exome, study, rng, places)
@@ -227,9 +250,11 @@ def masks_table(study: Study, masks: Path | None) -> tuple[str, dict[str, Said]]
     return markdown(["known", "positions", "of", *HEADER], rows), told
 
 
-def _random(study: Study, rng: np.random.Generator, count: int, fold: Fold, person: int) -> NDArray[np.intp]:
-    seen = study.genotypes(fold, person)
-    seen[rng.permutation(len(seen))[count:]] = -1
+def _random(study: Study, sets: Sequence[NDArray[np.intp]], fold: Fold, person: int) -> NDArray[np.intp]:
+    """Let a person know one of the random sets of markers."""
+    seen = np.full(len(fold.markers), -1)
+    kept = sets[person % len(sets)]
+    seen[kept] = study.genotypes(fold, person)[kept]
     return seen
 
 
@@ -406,6 +431,8 @@ def sensitivity(study: Study) -> str:
     """Move the numbers of the model."""
     rows = []
     settings = panel.settings()
+    moved_study = copy.copy(study)
+    moved_study.asked = study.asked & (np.arange(len(study.asked)) % _MOVED_SHARE == 0)
     for name, values in (
         ("jump_rate", (5e-6, 1e-5, 2e-5)),
         ("allele_misread", (0.001, 0.002, 0.005)),
@@ -414,8 +441,9 @@ def sensitivity(study: Study) -> str:
         for value in values:
             moved = replace(settings, **{name: replace(getattr(settings, name), value=value)})
             copying.settings = lambda moved=moved: moved
-            again = [study.fold(fold.taught, ~fold.taught, fold.markers) for fold in study.folds]
-            rows.append([name, f"{value:g}", *score(study, study.ask(study.genotypes, again), "all").cells])
+            again = [moved_study.fold(fold.taught, ~fold.taught, fold.markers) for fold in study.folds]
+            said = moved_study.ask(study.genotypes, again)
+            rows.append([name, f"{value:g}", *score(moved_study, said, "all").cells])
     copying.settings = panel.settings
     return markdown(["number", "value", *HEADER], rows)
 

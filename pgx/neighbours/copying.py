@@ -15,7 +15,6 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from pgx.genome.sites import haplotypes
 from pgx.neighbours.panel import Panel, centre, panel, settings
 
 Floats = NDArray[np.float64]
@@ -224,14 +223,25 @@ def misread() -> Floats:
     return found
 
 
+def restricted(
+    alleles: NDArray[np.uint8],
+    counts: NDArray[np.intp],
+    positions: _Numbers,
+    middle: int,
+    known: Sequence[int],
+) -> CopyingModel:
+    """Return the model over the markers `known` (ascending) alone: classes equal on these are one class."""
+    kept, number = np.unique(alleles[:, list(known)], axis=0, return_inverse=True)
+    together = np.zeros((len(kept), counts.shape[1]), np.intp)
+    np.add.at(together, number.ravel(), counts)
+    return CopyingModel(kept, together, positions[list(known)], middle)
+
+
 @functools.lru_cache(maxsize=64)
 def shipped(known: tuple[int, ...]) -> CopyingModel:
     """Return the model of the shipped panel over the markers `known` (their numbers, ascending)."""
     source: Panel = panel()
     digits = np.frombuffer("".join(source.alleles).encode(), np.uint8) - ord("0")
-    everything = digits.reshape(len(source.alleles), -1)
-    alleles, number = np.unique(everything[:, list(known)], axis=0, return_inverse=True)
-    counts = np.zeros((len(alleles), len(haplotypes())), np.intp)
-    np.add.at(counts, number.ravel(), np.array(source.counts, np.intp))
-    places = np.array([source.markers[marker].positions["GRCh37"] for marker in known], np.intp)
-    return CopyingModel(alleles, counts, places, centre("GRCh37"))
+    alleles = digits.reshape(len(source.alleles), -1)
+    positions = np.array([marker.positions["GRCh37"] for marker in source.markers], np.intp)
+    return restricted(alleles, np.array(source.counts, np.intp), positions, centre("GRCh37"), known)

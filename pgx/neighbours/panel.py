@@ -39,6 +39,14 @@ class FitBar(Facts, frozen=True, kw_only=True):
     basis: str
 
 
+class Worth(Facts, frozen=True, kw_only=True):
+    """What an estimate was worth in cross-validation with `known` random markers."""
+
+    known: int
+    r2_e4: float
+    determined: float
+
+
 class Settings(Facts, frozen=True, kw_only=True):
     """reference/neighbours.toml; each number is explained there."""
 
@@ -56,6 +64,7 @@ class Settings(Facts, frozen=True, kw_only=True):
     disagree_below: Number
     name_from: Number
     lowest_fit: FitBar
+    worth: tuple[Worth, ...]
 
 
 class Marker(Struct, frozen=True, kw_only=True):
@@ -89,6 +98,12 @@ class Panel(Struct, frozen=True, kw_only=True):
 def settings() -> Settings:
     """Return the settings of the panel and its model."""
     return load(_SETTINGS, Settings)
+
+
+def worth(known: int) -> Worth | None:
+    """Return what an estimate from `known` markers is worth at least; None below what was measured."""
+    measured = [row for row in settings().worth if row.known <= known]
+    return max(measured, key=lambda row: row.known, default=None)
 
 
 @functools.cache

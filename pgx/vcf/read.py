@@ -8,7 +8,7 @@ import math
 import re
 import sys
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import overload
 
 import pysam
@@ -121,6 +121,8 @@ class VcfContent(Struct, frozen=True, kw_only=True):
         Records over a site of any assembly, and records that carry a site's rsID, in file order.
     gl_is_phred
         The header declares GL as an integer: Complete Genomics writes negative Phred values there.
+    around
+        Returns the records of the window around the sites on each assembly, see `pgx.neighbours`.
     """
 
     facts: InputFacts
@@ -129,6 +131,7 @@ class VcfContent(Struct, frozen=True, kw_only=True):
     contigs: tuple[str, ...]
     records: tuple[SiteRecord, ...]
     gl_is_phred: bool
+    around: Callable[[], tuple[SiteRecord, ...]] = tuple
 
 
 def read_sites(path: str) -> VcfContent:
