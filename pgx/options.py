@@ -82,6 +82,8 @@ class Option(NamedTuple):
         Commands with a default of their own, and that default.
     before
         Its value in stored results that do not state it yet.
+    names
+        What `pgx list` calls the names that it takes, for completion; "" where it takes others.
     parse
         Makes the value from the text of the command line, where the type does not say how.
     """
@@ -96,6 +98,7 @@ class Option(NamedTuple):
     stated: bool = True
     elsewhere: tuple[tuple[str, Any], ...] = ()
     before: Any = ALWAYS_STATED
+    names: str = ""
     parse: Callable[[str], Any] | None = None
 
     def is_of(self, command: str) -> bool:
@@ -157,7 +160,7 @@ class Options(Struct, frozen=True, kw_only=True):
         str,
         Option(
             "Population whose haplotype frequencies are the prior, e.g. EUR, or flat.",
-            CALLING, "NAME", row=True,
+            CALLING, "NAME", row=True, names="populations",
         ),
     ] = field(default_factory=_default_population)  # fmt: skip
     genotype_error_rate: Annotated[
@@ -177,8 +180,16 @@ class Options(Struct, frozen=True, kw_only=True):
     ] = "auto"
     evidence: Annotated[tuple[Path, ...], Option("Folder with further evidence.", CALLING, "DIR")] = ()
     indication: Annotated[
-        str | None, Option("What the medicine is for, e.g. stroke.", PERSON, "NAME", row=True)
+        str | None,
+        Option("What the medicine is for, e.g. stroke.", PERSON, "NAME", row=True, names="indications"),
     ] = None
+    drug: Annotated[
+        str | None,
+        Option(
+            "Medicine to report on: cerebrolysin (if not given), lecanemab or donanemab.",
+            PERSON, "NAME", row=True, before=None,
+        ),
+    ] = None  # fmt: skip
     taking: Annotated[
         tuple[str, ...],
         Option(
@@ -188,13 +199,14 @@ class Options(Struct, frozen=True, kw_only=True):
             commands="annotate",
             row=True,
             comma=True,
+            names="medicines",
         ),
     ] = ()
     history: Annotated[
         tuple[str, ...],
         Option(
             "Illnesses, now or before, e.g. epilepsy,stroke.",
-            PERSON, "NAMES", commands="annotate", row=True, comma=True,
+            PERSON, "NAMES", commands="annotate", row=True, comma=True, names="histories",
         ),
     ] = ()  # fmt: skip
     age: Annotated[

@@ -108,9 +108,10 @@ def parse(path: Path, content: bytes) -> dict[str, Any]:
 
     try:
         return tomli.loads(content.decode())
-    except (tomli.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # no TOML, no UTF-8, a number of thousands of digits
+        why = "it is nested too deeply" if isinstance(error, RecursionError) else error
         raise ReferenceDataError(
-            f"is not valid TOML: {error}", where=str(path), cure="Correct the file"
+            f"is not valid TOML: {why}", where=str(path), cure="Correct the file"
         ) from error
 
 
@@ -186,6 +187,10 @@ class _ThresholdFile(Facts, frozen=True, kw_only=True):
     posterior_floor: _Value
     low_imputation_quality: _Value
     contradiction_phred: _Value
+    hidden_reads: _Value
+    unseen_error_rate: _Value
+    longest_block: _Value
+    longest_lifted_block: _Value
 
 
 @functools.cache

@@ -12,12 +12,22 @@ from msgspec import Struct
 
 from pgx import evidence, provenance, reference
 from pgx.calling import CallOptions, DiplotypeCall, E4Status, Reason, call, haplotype_frequencies
-from pgx.errors import FormatError, SampleError
+from pgx.errors import FormatError, SampleError, did_you_mean
 from pgx.evidence import ContextReport, EvidenceBase, PatientContext, Response, Subject
-from pgx.genome.assemblies import AssemblyDecision, decide, header_evidence
+from pgx.genome.assemblies import AssemblyDecision, assemblies, decide, header_evidence
 from pgx.genome.sites import sites_on
 from pgx.neighbours.model import NeighbourReport, is_needed
-from pgx.observe import Finding, Observation, ReadContext, SiteRecords, observe, record_evidence, records_at
+from pgx.observe import (
+    Finding,
+    Observation,
+    ReadContext,
+    SiteRecords,
+    input_kind,
+    observe,
+    record_evidence,
+    records_at,
+)
+from pgx.observe.sample_record import header_says
 from pgx.options import Options, Parameters, check_limits, stated
 from pgx.report import (
     SCHEMA_VERSION,
@@ -149,7 +159,7 @@ def check_options(options: Options) -> None:
         A value that cannot be, an unknown name, or evidence that is invalid.
     """
     _parameters(options)
-    evidence.load(options.evidence)
+    evidence.load(options.evidence).reported(options.drug)
 
 
 def prepare(content: VcfContent, options: Options) -> Prepared:
@@ -178,17 +188,19 @@ def prepare(content: VcfContent, options: Options) -> Prepared:
         min_probability=parameters.min_probability,
         allele_error_rate=parameters.genotype_error_rate,
     )
+    records = tuple(
+        records_at(content.records, site, content.contigs) for site in sites_on(decision.assembly)
+    )
+    kind = input_kind(content.facts.kind, content.header.fields, records)
     return Prepared(
-        run=_run(content, decision, parameters, base, digest=options.digest),
+        run=_run(content, decision, parameters, base, kind=kind, digest=options.digest),
         columns=columns,
         names=[content.samples[column] for column in columns] if options.samples else content.samples,
-        records=tuple(
-            records_at(content.records, site, content.contigs) for site in sites_on(decision.assembly)
-        ),
+        records=records,
         context=context,
         rules=rules,
-        respond=functools.partial(_respond, _Loaded(base), options.indication),
-        surroundings=_surroundings(_Loaded(base), patient),
+        respond=functools.partial(_respond, _Loaded(base), options.indication, options.drug),
+        surroundings=_surroundings(_Loaded(base), patient, options.drug),
         findings=_input_findings(content),
         around=_around(content, decision.assembly.name, context, rules, options),
     )
@@ -200,6 +212,16 @@ def _around(
     return (
         None if options.neighbours == "off" else Around(content, assembly, context, rules, options.neighbours)
     )
+
+
+def is_copy_number(content: VcfContent) -> bool:
+    """Return whether an input holds copy numbers or ploidy, on whatever assembly."""
+    sites = [
+        records_at(content.records, site, content.contigs)
+        for assembly in assemblies()
+        for site in sites_on(assembly)
+    ]
+    return input_kind(content.facts.kind, content.header.fields, sites) == "copy-number"
 
 
 def _parameters(options: Options) -> Parameters:
@@ -216,9 +238,8 @@ def _columns(content: VcfContent, wanted: Sequence[str]) -> Sequence[int]:
     unknown = [name for name in wanted if name not in column]
     if unknown:
         shown = ", ".join(content.samples[:5]) + (" ..." if len(content.samples) > 5 else "")
-        raise SampleError(
-            f"no sample '{unknown[0]}'", where=content.facts.path, cure=f"The file has: {shown}"
-        )
+        cure = did_you_mean(unknown[0], content.samples) or f"The file has: {shown}"
+        raise SampleError(f"no sample '{unknown[0]}'", where=content.facts.path, cure=cure)
     return [column[name] for name in dict.fromkeys(wanted)]
 
 
@@ -228,6 +249,7 @@ def _run(
     parameters: Parameters,
     base: EvidenceBase,
     *,
+    kind: str,
     digest: bool,
 ) -> Run:
     facts = content.facts
@@ -244,7 +266,7 @@ def _run(
             path=facts.path,
             size=facts.size,
             modified=facts.modified,
-            kind=facts.kind,
+            kind=kind,
             header_digest=facts.header_digest,
             digest=_file_digest(facts.path) if digest else None,
             assembly=decision.assembly.name,
@@ -252,7 +274,7 @@ def _run(
             access=facts.access,
         ),
         parameters=parameters,
-        appendix=appendix(base),
+        appendix=appendix(base, parameters.drug),
     )
 
 
@@ -271,8 +293,10 @@ def _read_context(content: VcfContent, decision: AssemblyDecision, options: Opti
     return ReadContext(
         contig=(*content.contigs, *decision.assembly.contigs)[0],
         gl_is_phred=content.gl_is_phred,
+        absence_is_stated=header_says(content.header.history, "absence-stated"),
+        is_lifted=header_says(content.header.history, "lifted"),
         assume_reference=options.absent_sites == "reference",
-        callable_sites=regions,
+        callable_sites=dict.fromkeys(regions),
         keep_filtered=options.keep_filtered,
         min_gq=options.min_gq,
         min_dp=options.min_dp,
@@ -296,14 +320,15 @@ class _Loaded:
 
 @functools.lru_cache(maxsize=1024)
 def _respond(
-    loaded: _Loaded, indication: str | None, status: E4Status, diplotype: str | None
+    loaded: _Loaded, indication: str | None, drug: str | None, status: E4Status, diplotype: str | None
 ) -> tuple[Response, ...]:
-    return evidence.respond(loaded.base, Subject(status=status, diplotype=diplotype), indication=indication)
+    subject = Subject(status=status, diplotype=diplotype)
+    return evidence.respond(loaded.base, subject, indication=indication, drug=drug)
 
 
 @functools.lru_cache(maxsize=256)
-def _surroundings(loaded: _Loaded, patient: PatientContext) -> ContextReport:
-    return evidence.context(loaded.base, patient)
+def _surroundings(loaded: _Loaded, patient: PatientContext, drug: str | None) -> ContextReport:
+    return evidence.context(loaded.base, patient, drug=drug)
 
 
 def _input_findings(content: VcfContent) -> tuple[Finding, ...]:

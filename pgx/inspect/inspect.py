@@ -31,10 +31,12 @@ from pgx.observe import (
     SiteRecord,
     SiteRecords,
     SiteState,
+    input_kind,
     observe,
     record_evidence,
     records_at,
 )
+from pgx.observe.sample_record import header_says
 from pgx.reference import threshold
 from pgx.report import SCHEMA_VERSION
 from pgx.report.assemble import unique
@@ -71,6 +73,8 @@ class FileFacts(Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     kind
+        "vcf", "gvcf", "bcf" or "copy-number".
+    container
         "VCF" or "BCF".
     reference_blocks
         A reference block of a gVCF stands at a site.
@@ -86,6 +90,7 @@ class FileFacts(Struct, frozen=True, kw_only=True):
 
     path: str
     kind: str
+    container: str
     reference_blocks: bool
     compression: str
     size: int | None
@@ -222,7 +227,12 @@ def inspect(path: str, samples: Sequence[str] = (), assembly: str = AUTO) -> Ins
         for place in on
     ]
     facts = _facts(content, [records for _, group in at_sites for records in group])
-    context = ReadContext(contig="", gl_is_phred=content.gl_is_phred)
+    context = ReadContext(
+        contig="",
+        gl_is_phred=content.gl_is_phred,
+        absence_is_stated=header_says(content.header.history, "absence-stated"),
+        is_lifted=header_says(content.header.history, "lifted"),
+    )
     seen = [
         (name, [(place, observe(group, column, context)) for place, group in at_sites])
         for column, name in columns
@@ -317,7 +327,8 @@ def _facts(content: VcfContent, at_sites: Sequence[SiteRecords]) -> FileFacts:
     facts = content.facts
     return FileFacts(
         path=facts.path,
-        kind=facts.kind,
+        kind=input_kind(facts.kind, content.header.fields, at_sites),
+        container=facts.kind,
         reference_blocks=any(records.blocks for records in at_sites),
         compression=_COMPRESSIONS.get(facts.compression, facts.compression.lower()),
         size=facts.size,
@@ -366,8 +377,8 @@ def _file_needs(facts: FileFacts, candidates: Sequence[Assembly], *, decided: bo
             command=f"pgx annotate {file} --assembly {names[0]}",
             names=", ".join(names),
         )
-    index = "bcftools index" if facts.kind == "BCF" else "tabix -p vcf"
-    force = "bcftools index -f" if facts.kind == "BCF" else "tabix -f -p vcf"
+    index = "bcftools index" if facts.container == "BCF" else "tabix -p vcf"
+    force = "bcftools index -f" if facts.container == "BCF" else "tabix -f -p vcf"
     if facts.path == _STREAM:
         return
     if facts.unsorted:
@@ -375,7 +386,7 @@ def _file_needs(facts: FileFacts, candidates: Sequence[Assembly], *, decided: bo
     elif facts.compression == "plain":
         zipped = _quoted(f"{facts.path}.gz")
         command = f"bgzip -k {file} && {index} {zipped}"
-        yield _need("compression", optional=True, command=command if facts.kind == "VCF" else None)
+        yield _need("compression", optional=True, command=command if facts.container == "VCF" else None)
     elif facts.compression == "gzip":
         stem = facts.path.removesuffix(".gz")
         new = _quoted(f"{stem.removesuffix('.vcf')}.bgzip.vcf.gz")
@@ -407,6 +418,9 @@ def _sample_needs(
 def _needs_of(facts: FileFacts, observations: tuple[Observation, ...]) -> Iterable[Need]:
     file = _quoted(facts.path)
     reasons = _reasons(observations)
+    if facts.kind == "copy-number":
+        yield _need("copy-number", command=None)
+        return
     for seen in observations:
         if seen.state not in _SITE_COMMANDS:
             continue

@@ -229,7 +229,7 @@ class Made:
 def made(tmp_path_factory):
     from typer.testing import CliRunner
 
-    from pgx.cli import app
+    from pgx.cli.main import app
 
     done = {}
 
@@ -530,6 +530,7 @@ def test_the_tables_and_the_page_of_a_cohort(state):
         cells = {key: "" if value is None else str(value) for key, value in row.items()}
         check_row(cells, wanted[row["sample"]], state.source)
     page = (folder / "index.html").read_text()
+    check_counts(folder, page, list(wanted.values()))
     table = page[page.index('<section id="table"') :]
     shown = {}
     for line in re.findall(r"<tr><th scope=\"row\">(.*?)</tr>", table):
@@ -552,6 +553,29 @@ def test_the_tables_and_the_page_of_a_cohort(state):
         (sample,) = json.loads(path.read_text())["samples"]
         assert sample["genotype"] == wanted[sample["sample"]]["genotype"]
         assert sample["sites"] == wanted[sample["sample"]]["sites"]
+
+
+def check_counts(folder, page, found):
+    """Check the numbers at the head of the page, and those for MultiQC, against the samples."""
+    from collections import Counter
+
+    statuses = Counter(item["genotype"]["e4_status"] for item in found)
+    carriers = sum(statuses[key] for key in ("heterozygous", "homozygous", "carrier"))
+    known = len(found) - statuses["indeterminate"]
+    determined = sum(item["genotype"]["diplotype"] is not None for item in found)
+    heads = dict(re.findall(r"<dt>([^<]*)</dt><dd>([^<]*)</dd>", page))
+    shares = dict(re.findall(r'<dt>([^<]*)</dt><dd>[^<]*</dd><dd class="note">([\d.]+) %', page))
+    wanted = {"samples": len(found), "determined": determined, "carriers": carriers}
+    wanted["indeterminate"] = statuses["indeterminate"]
+    for key, count in wanted.items():
+        assert heads[WORDS.say("cohort", f"n_{key}")] == str(count), key
+    for key, part, whole in (("determined", determined, len(found)), ("carriers", carriers, known)):
+        share = shares.get(WORDS.say("cohort", f"n_{key}"))
+        assert (share is None) if not whole else float(share) == pytest.approx(100 * part / whole, abs=0.1)
+    (row,) = json.loads((folder / "pgx_mqc.json").read_text())["data"].values()
+    assert {key: row[key] for key in STATUSES} == {key: statuses[key] for key in STATUSES}
+    for number, rsid in enumerate(RSIDS):
+        assert row[f"{rsid} missing"] == sum(item["sites"][number]["alleles"] is None for item in found)
 
 
 def _coded(resource, code):
