@@ -45,7 +45,7 @@ class MarkerReader:
         context: ReadContext,
         allele_error_rate: float,
     ) -> None:
-        self._context = replace(context, assume_reference=False, callable_sites=frozenset())
+        self._context = replace(context, assume_reference=False, callable_sites={})
         self._error = allele_error_rate
         sites = [_site(marker, assembly) for marker in markers()]
         over = _sorted([record for record in records if record.contig in contigs], sites)

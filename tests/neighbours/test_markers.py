@@ -82,7 +82,7 @@ def test_never_across_builds():
 
 
 def test_a_position_without_a_record_is_unknown_whatever_is_assumed_of_the_sites():
-    absent = genotypes([], assume_reference=True, callable_sites=frozenset({"rs769449"}))
+    absent = genotypes([], assume_reference=True, callable_sites={"rs769449": 30.0})
     assert set(absent) == {None}
 
 
