@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -146,7 +146,7 @@ def annotate(path: str, options: Options) -> Annotation:
         See the exit codes of `pgx.errors`.
     """
     check_options(options)
-    ready = prepare(read_sites(path), options)
+    ready = prepare(read_sites(path, around=options.neighbours != "off"), options)
     return Annotation(run=ready.run, samples=map(ready.report, ready.columns, ready.names))
 
 
@@ -286,7 +286,7 @@ def _file_digest(path: str) -> str:
 
 
 def _read_context(content: VcfContent, decision: AssemblyDecision, options: Options) -> ReadContext:
-    regions: frozenset[str] = frozenset()
+    regions: Mapping[str, float | None] = {}
     if options.callable_bed is not None:
         names = {*content.contigs, *decision.assembly.contigs}
         regions = callable_sites(options.callable_bed, sites_on(decision.assembly), names)
@@ -338,4 +338,8 @@ def _input_findings(content: VcfContent) -> tuple[Finding, ...]:
         found.append(Finding(code="stale-index"))
     if facts.unsorted:
         found.append(Finding(code="unsorted"))
+    found += [
+        Finding(code="malformed-field", values={"field": field, "place": place})
+        for field, place in facts.read_as_text
+    ]
     return tuple(found)

@@ -217,7 +217,7 @@ def inspect(path: str, samples: Sequence[str] = (), assembly: str = AUTO) -> Ins
         `assembly` is no assembly, the input cannot be read, or has no such sample. An unknown or
         contradicted assembly is no error here.
     """
-    content = read_sites(path)
+    content = read_sites(path, around=True)
     columns = _columns(content, samples)
     clues = (*header_evidence(content.header), *record_evidence(content.records, content.contigs))
     decision, problem = _decision(content, assembly)
