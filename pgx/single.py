@@ -14,7 +14,7 @@ from pgx import evidence, provenance, reference
 from pgx.calling import CallOptions, DiplotypeCall, E4Status, Reason, call, haplotype_frequencies
 from pgx.errors import FormatError, SampleError, did_you_mean
 from pgx.evidence import ContextReport, EvidenceBase, PatientContext, Response, Subject
-from pgx.genome.assemblies import AssemblyDecision, assemblies, decide, header_evidence
+from pgx.genome.assemblies import AssemblyDecision, decide, header_evidence
 from pgx.genome.sites import sites_on
 from pgx.neighbours.model import NeighbourReport, is_needed
 from pgx.observe import (
@@ -40,7 +40,7 @@ from pgx.report import (
     appendix,
     assemble,
 )
-from pgx.vcf import VcfContent, callable_sites, read_sites
+from pgx.vcf import Neighbours, VcfContent, callable_sites, read_sites, read_with_neighbours
 
 if TYPE_CHECKING:
     from pgx.neighbours.markers import MarkerReader
@@ -58,18 +58,28 @@ class Around:
 
     Parameters
     ----------
-    mode
-        "auto" (where a site is missing, weak or assumed) or "always".
+    read
+        Returns the records around the sites.
+    always
+        Not only where a site is missing, weak or assumed.
     """
 
     def __init__(
-        self, content: VcfContent, assembly: str, context: ReadContext, rules: CallOptions, mode: str
+        self,
+        read: Neighbours,
+        contigs: Sequence[str],
+        assembly: str,
+        context: ReadContext,
+        rules: CallOptions,
+        *,
+        always: bool,
     ) -> None:
-        self._content = content
+        self._read = read
+        self._contigs = contigs
         self._assembly = assembly
         self._context = context
         self._error = rules.allele_error_rate
-        self._always = mode == "always"
+        self._always = always
 
     def say(
         self, observations: tuple[Observation, ...], result: DiplotypeCall, column: int
@@ -89,8 +99,7 @@ class Around:
 
         if not has_positions(self._assembly):
             return None
-        content = self._content
-        return MarkerReader(content.around(), content.contigs, self._assembly, self._context, self._error)
+        return MarkerReader(self._read(), self._contigs, self._assembly, self._context, self._error)
 
 
 class Prepared(Struct, frozen=True, kw_only=True):
@@ -146,8 +155,22 @@ def annotate(path: str, options: Options) -> Annotation:
         See the exit codes of `pgx.errors`.
     """
     check_options(options)
-    ready = prepare(read_sites(path, around=options.neighbours != "off"), options)
+    ready = prepare_input(path, options)
     return Annotation(run=ready.run, samples=map(ready.report, ready.columns, ready.names))
+
+
+def prepare_input(path: str, options: Options) -> Prepared:
+    """Read an input under the options and prepare it; see `prepare`.
+
+    Raises
+    ------
+    UsageError, InputError, ReferenceDataError
+        See the exit codes of `pgx.errors`.
+    """
+    if options.neighbours == "off":
+        return prepare(read_sites(path), options)
+    content, neighbours = read_with_neighbours(path)
+    return prepare(content, options, neighbours)
 
 
 def check_options(options: Options) -> None:
@@ -162,8 +185,10 @@ def check_options(options: Options) -> None:
     evidence.load(options.evidence).reported(options.drug)
 
 
-def prepare(content: VcfContent, options: Options) -> Prepared:
+def prepare(content: VcfContent, options: Options, neighbours: Neighbours | None = None) -> Prepared:
     """Decide on the assembly of an input, sort its records by site, and look up what all samples share.
+
+    `neighbours` reads the records around the sites; without it nothing is said of them.
 
     Raises
     ------
@@ -192,6 +217,10 @@ def prepare(content: VcfContent, options: Options) -> Prepared:
         records_at(content.records, site, content.contigs) for site in sites_on(decision.assembly)
     )
     kind = input_kind(content.facts.kind, content.header.fields, records)
+    around = None
+    if neighbours is not None and options.neighbours != "off":
+        names = content.contigs, decision.assembly.name
+        around = Around(neighbours, *names, context, rules, always=options.neighbours == "always")
     return Prepared(
         run=_run(content, decision, parameters, base, kind=kind, digest=options.digest),
         columns=columns,
@@ -202,26 +231,8 @@ def prepare(content: VcfContent, options: Options) -> Prepared:
         respond=functools.partial(_respond, _Loaded(base), options.indication, options.drug),
         surroundings=_surroundings(_Loaded(base), patient, options.drug),
         findings=_input_findings(content),
-        around=_around(content, decision.assembly.name, context, rules, options),
+        around=around,
     )
-
-
-def _around(
-    content: VcfContent, assembly: str, context: ReadContext, rules: CallOptions, options: Options
-) -> Around | None:
-    return (
-        None if options.neighbours == "off" else Around(content, assembly, context, rules, options.neighbours)
-    )
-
-
-def is_copy_number(content: VcfContent) -> bool:
-    """Return whether an input holds copy numbers or ploidy, on whatever assembly."""
-    sites = [
-        records_at(content.records, site, content.contigs)
-        for assembly in assemblies()
-        for site in sites_on(assembly)
-    ]
-    return input_kind(content.facts.kind, content.header.fields, sites) == "copy-number"
 
 
 def _parameters(options: Options) -> Parameters:

@@ -40,7 +40,7 @@ from pgx.observe.sample_record import header_says
 from pgx.reference import threshold
 from pgx.report import SCHEMA_VERSION
 from pgx.report.assemble import unique
-from pgx.vcf import VcfContent, read_sites
+from pgx.vcf import Neighbours, VcfContent, read_with_neighbours
 from pgx.wording import wording
 
 SHOWN_SAMPLES = 3
@@ -217,7 +217,7 @@ def inspect(path: str, samples: Sequence[str] = (), assembly: str = AUTO) -> Ins
         `assembly` is no assembly, the input cannot be read, or has no such sample. An unknown or
         contradicted assembly is no error here.
     """
-    content = read_sites(path, around=True)
+    content, neighbours = read_with_neighbours(path)
     columns = _columns(content, samples)
     clues = (*header_evidence(content.header), *record_evidence(content.records, content.contigs))
     decision, problem = _decision(content, assembly)
@@ -237,7 +237,7 @@ def inspect(path: str, samples: Sequence[str] = (), assembly: str = AUTO) -> Ins
         (name, [(place, observe(group, column, context)) for place, group in at_sites])
         for column, name in columns
     ]
-    around = _neighbours(content, decision.assembly, columns) if decision else {}
+    around = _neighbours(content, neighbours, decision.assembly, columns) if decision else {}
     decided = [(name, found[0][1]) for name, found in seen] if decision else []
     return Inspection(
         schema_version=SCHEMA_VERSION,
@@ -295,14 +295,14 @@ def _candidates(content: VcfContent, clues: Sequence[AssemblyEvidence]) -> list[
 
 
 def _neighbours(
-    content: VcfContent, assembly: Assembly, columns: Sequence[tuple[int, str]]
+    content: VcfContent, read: Neighbours, assembly: Assembly, columns: Sequence[tuple[int, str]]
 ) -> dict[str, InspectedNeighbours]:
     """Return what is known around the sites by sample; nothing on an assembly that the panel has not."""
     if not has_positions(assembly.name):
         return {}
     context = ReadContext(contig="", gl_is_phred=content.gl_is_phred)
     error = threshold("allele_error_rate")
-    reader = MarkerReader(content.around(), content.contigs, assembly.name, context, error)
+    reader = MarkerReader(read(), content.contigs, assembly.name, context, error)
     found = {}
     for column, name in columns:
         genotypes = reader.genotypes(column)

@@ -17,7 +17,7 @@ from pgx.vcf.records import PYSAM_ERRORS, Decoder, plain_record
 from pgx.vcf.scan import Row, is_wanted, may_reach
 
 #: Returns the records around the sites, in file order.
-Around = Callable[[], tuple[SiteRecord, ...]]
+Neighbours = Callable[[], tuple[SiteRecord, ...]]
 
 
 @functools.cache
@@ -28,7 +28,7 @@ def marker_places() -> tuple[int, ...]:
     return (*sorted(place for marker in markers() for place in marker.positions.values()), sys.maxsize)
 
 
-def held(header: Header, label: str, rows: Sequence[Row]) -> Around:
+def held(header: Header, label: str, rows: Sequence[Row]) -> Neighbours:
     """Return what decodes records that were kept in passing."""
     return lambda: tuple(decoded(header, label, rows))
 

@@ -20,7 +20,7 @@ from pgx.errors import FormatError, printable
 from pgx.genome.assemblies import CHROMOSOMES, HeaderFacts
 from pgx.genome.sites import definitions, rsids
 from pgx.observe import SiteRecord
-from pgx.vcf.around import Around, decoded, held
+from pgx.vcf.around import Neighbours, decoded, held
 from pgx.vcf.bgzf import Blocks, compression, damaged, inflated
 from pgx.vcf.header import read_header
 from pgx.vcf.index import Index, IndexedRecords, IndexMisfitError, unpacked_index
@@ -85,9 +85,6 @@ class VcfContent(Struct, frozen=True, kw_only=True):
         Records over a site of any assembly, and records that carry a site's rsID, in file order.
     gl_is_phred
         The header declares GL as an integer: Complete Genomics writes negative Phred values there.
-    around
-        Returns the records at the positions of the panel around the sites (`pgx.neighbours`). Nothing where
-        they were not asked for.
     """
 
     facts: InputFacts
@@ -96,7 +93,6 @@ class VcfContent(Struct, frozen=True, kw_only=True):
     contigs: tuple[str, ...]
     records: tuple[SiteRecord, ...]
     gl_is_phred: bool
-    around: Around = tuple
 
 
 class Selection(Struct, frozen=True, kw_only=True):
@@ -246,17 +242,31 @@ def _local_index(source: Source, limits: Limits) -> bytes | None:
     return data
 
 
-def read_sites(path: str, limits: Limits | None = None, *, around: bool = False) -> VcfContent:
+def read_sites(path: str, limits: Limits | None = None) -> VcfContent:
     """Read what the input says at the sites, on every assembly.
-
-    `around`: the records around the sites shall be there, too, if somebody asks for them. An index leads to
-    them only then; in a pass they are kept.
 
     Raises
     ------
     InputError
         Missing, empty, unreadable, not a VCF or BCF, truncated, without samples, or beyond a limit.
     """
+    return _read(path, limits, around=False)[0]
+
+
+def read_with_neighbours(path: str, limits: Limits | None = None) -> tuple[VcfContent, Neighbours]:
+    """Read what the input says at the sites, and return what reads the records around them, too.
+
+    An index leads to these only when somebody asks for them; in a pass they are kept.
+
+    Raises
+    ------
+    InputError
+        As of `read_sites`.
+    """
+    return _read(path, limits, around=True)
+
+
+def _read(path: str, limits: Limits | None, *, around: bool) -> tuple[VcfContent, Neighbours]:
     with opened(path, limits) as door:
         chosen = door.select(around=around)
         text = Decoder(door.header, door.label)
@@ -268,7 +278,7 @@ def read_sites(path: str, limits: Limits | None = None, *, around: bool = False)
     contigs = tuple(dict.fromkeys([*named, *filter(is_wanted, chosen.names), *shown]))
     if not contigs:
         _check_no_other_name([*door.header.contigs.values(), *chosen.names], door.label)
-    return VcfContent(
+    content = VcfContent(
         facts=InputFacts(
             path=source.name or path,
             size=source.size,
@@ -287,11 +297,11 @@ def read_sites(path: str, limits: Limits | None = None, *, around: bool = False)
         contigs=contigs,
         records=records,
         gl_is_phred=gl_is_phred,
-        around=_around(path, limits, door, chosen) if around else tuple,
     )
+    return content, _around(path, limits, door, chosen)
 
 
-def _around(path: str, limits: Limits | None, door: Input, chosen: Selection) -> Around:
+def _around(path: str, limits: Limits | None, door: Input, chosen: Selection) -> Neighbours:
     """Return what reads the records around the sites: again by index, or those kept in the pass."""
     if not chosen.by_index:
         return held(door.header, door.label, chosen.around)
