@@ -14,7 +14,7 @@ from pgx import evidence, provenance, reference
 from pgx.calling import CallOptions, DiplotypeCall, E4Status, Reason, call, haplotype_frequencies
 from pgx.errors import FormatError, SampleError, did_you_mean
 from pgx.evidence import ContextReport, EvidenceBase, PatientContext, Response, Subject
-from pgx.genome.assemblies import AssemblyDecision, decide, header_evidence
+from pgx.genome.assemblies import AssemblyDecision, assemblies, decide, header_evidence
 from pgx.genome.sites import sites_on
 from pgx.neighbours.model import NeighbourReport, is_needed
 from pgx.observe import (
@@ -40,7 +40,7 @@ from pgx.report import (
     appendix,
     assemble,
 )
-from pgx.vcf import Neighbours, VcfContent, callable_sites, read_sites, read_with_neighbours
+from pgx.vcf import Neighbours, VcfContent, read_sites, read_with_neighbours
 
 if TYPE_CHECKING:
     from pgx.neighbours.markers import MarkerReader
@@ -235,6 +235,16 @@ def prepare(content: VcfContent, options: Options, neighbours: Neighbours | None
     )
 
 
+def is_copy_number(content: VcfContent) -> bool:
+    """Return whether an input holds copy numbers or ploidy, on whatever assembly."""
+    sites = [
+        records_at(content.records, site, content.contigs)
+        for assembly in assemblies()
+        for site in sites_on(assembly)
+    ]
+    return input_kind(content.facts.kind, content.header.fields, sites) == "copy-number"
+
+
 def _parameters(options: Options) -> Parameters:
     check_limits(options)
     haplotype_frequencies(options.population)  # an unknown name is an error before anything is read
@@ -300,6 +310,8 @@ def _read_context(content: VcfContent, decision: AssemblyDecision, options: Opti
     regions: Mapping[str, float | None] = {}
     if options.callable_bed is not None:
         names = {*content.contigs, *decision.assembly.contigs}
+        from pgx.vcf.bed import callable_sites  # noqa: PLC0415 - few have such a file
+
         regions = callable_sites(options.callable_bed, sites_on(decision.assembly), names)
     return ReadContext(
         contig=(*content.contigs, *decision.assembly.contigs)[0],

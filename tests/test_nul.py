@@ -163,9 +163,9 @@ def test_a_stream_that_cannot_be_read_on_is_not_taken_for_whole(tmp_path, monkey
 def test_other_control_characters_stay_part_of_a_name(tmp_path, code):
     """A carriage return too, where it does not stand at the end of the line."""
     odd = f"S{chr(code)}3"
-    for name, compression in FILES:
+    for name, kind in FILES:
         text = TEXT.replace("\tS3\t", f"\t{odd}\t")
-        path = write_vcf(tmp_path / name, text=text, compression=compression)
+        path = write_vcf(tmp_path / name, text=text, compression=kind)
         content = read_sites(str(path))
         assert content.samples == (*NAMES[:3], odd, *NAMES[4:])
         assert [len(record.samples) for record in content.records] == [210, 210]

@@ -15,7 +15,8 @@ from pgx.genome.assemblies import find_assembly
 from pgx.genome.sites import sites_on
 from pgx.options import Options
 from pgx.single import annotate
-from pgx.vcf import callable_sites, read_sites
+from pgx.vcf import read_sites
+from pgx.vcf.bed import callable_sites
 
 HET = [site("rs429358", gt="0/1:99", format="GT:GQ"), site("rs7412", gt="0/0:99", format="GT:GQ")]
 FAR = [f"chr19\t{position}\t.\tA\tG\t50\tPASS\t.\tGT\t0/1" for position in range(1_000_000, 1_400_000, 40)]

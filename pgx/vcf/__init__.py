@@ -1,9 +1,7 @@
 """The door in: the only room that imports pysam. It hands out plain records and facts, nothing of htslib."""
 
-from pgx.vcf.around import Neighbours
-from pgx.vcf.bed import callable_sites
 from pgx.vcf.open import Limits
-from pgx.vcf.read import InputFacts, VcfContent, read_sites, read_with_neighbours
+from pgx.vcf.read import InputFacts, Neighbours, VcfContent, read_sites, read_with_neighbours
 from pgx.vcf.records import Columns
 
 __all__ = [
@@ -12,7 +10,6 @@ __all__ = [
     "Limits",
     "Neighbours",
     "VcfContent",
-    "callable_sites",
     "read_sites",
     "read_with_neighbours",
 ]

@@ -8,16 +8,13 @@ from __future__ import annotations
 import functools
 import sys
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from pgx.errors import FormatError
 from pgx.observe import SiteRecord
 from pgx.vcf.header import Header
 from pgx.vcf.records import PYSAM_ERRORS, Decoder, plain_record
 from pgx.vcf.scan import Row, is_wanted, may_reach
-
-#: Returns the records around the sites, in file order.
-Neighbours = Callable[[], tuple[SiteRecord, ...]]
 
 
 @functools.cache
@@ -26,11 +23,6 @@ def marker_places() -> tuple[int, ...]:
     from pgx.neighbours.panel import markers  # noqa: PLC0415 - most inputs are read without a panel
 
     return (*sorted(place for marker in markers() for place in marker.positions.values()), sys.maxsize)
-
-
-def held(header: Header, label: str, rows: Sequence[Row]) -> Neighbours:
-    """Return what decodes records that were kept in passing."""
-    return lambda: tuple(decoded(header, label, rows))
 
 
 def decoded(header: Header, label: str, rows: Sequence[Row]) -> Iterator[SiteRecord]:

@@ -26,7 +26,7 @@ _FIXED = (b"#CHROM", b"POS", b"ID", b"REF", b"ALT", b"QUAL", b"FILTER", b"INFO",
 _AFTER = re.compile(rb"\n(?=#[^#]|[^#\r\n])")
 _CONTIG = re.compile(rb"^##contig=<([^\n]*)", re.MULTILINE)
 _ID = re.compile(rb"(?:^|,)ID=([^,>\r]+)")
-_INDEX = re.compile(rb",IDX=(\d+)")
+_INDEX = re.compile(rb",IDX=(\d{1,18})")
 
 
 class Header(Struct, frozen=True, kw_only=True):
@@ -189,6 +189,12 @@ def _checked(text: bytes, label: str, limits: Limits) -> tuple[str, ...]:
         )
     if text.count(b"\n##contig=<") > limits.value("max_contigs"):
         raise beyond("max_contigs", "the number of contigs in its header", label, limits)
+    if b"IDX=" in text and max(map(int, _INDEX.findall(text)), default=0) > limits.value("max_contigs"):
+        raise FormatError(
+            "its header numbers a line beyond all others (IDX)",
+            where=label,
+            cure="Write it again, for example with bcftools view",
+        )
     line = text.rstrip(b"\r\n").rpartition(b"\n")[2]
     columns = line.split(b"\t")
     wrong = next((name for name, column in zip(_FIXED, columns, strict=False) if name != column), None)

@@ -20,7 +20,6 @@ from pgx.errors import FormatError, printable
 from pgx.genome.assemblies import CHROMOSOMES, HeaderFacts
 from pgx.genome.sites import definitions, rsids
 from pgx.observe import SiteRecord
-from pgx.vcf.around import Neighbours, decoded, held
 from pgx.vcf.bgzf import Blocks, compression, damaged, inflated
 from pgx.vcf.header import read_header
 from pgx.vcf.index import Index, IndexedRecords, IndexMisfitError, unpacked_index
@@ -93,6 +92,10 @@ class VcfContent(Struct, frozen=True, kw_only=True):
     contigs: tuple[str, ...]
     records: tuple[SiteRecord, ...]
     gl_is_phred: bool
+
+
+#: Returns the records at the positions of the panel around the sites, in file order.
+Neighbours = Callable[[], tuple[SiteRecord, ...]]
 
 
 class Selection(Struct, frozen=True, kw_only=True):
@@ -298,15 +301,17 @@ def _read(path: str, limits: Limits | None, *, around: bool) -> tuple[VcfContent
         records=records,
         gl_is_phred=gl_is_phred,
     )
-    return content, _around(path, limits, door, chosen)
+    return content, _neighbours(path, limits, door, chosen)
 
 
-def _around(path: str, limits: Limits | None, door: Input, chosen: Selection) -> Neighbours:
+def _neighbours(path: str, limits: Limits | None, door: Input, chosen: Selection) -> Neighbours:
     """Return what reads the records around the sites: again by index, or those kept in the pass."""
-    if not chosen.by_index:
-        return held(door.header, door.label, chosen.around)
 
     def read() -> tuple[SiteRecord, ...]:
+        from pgx.vcf.around import decoded  # noqa: PLC0415 - for most inputs nobody asks
+
+        if not chosen.by_index:
+            return tuple(decoded(door.header, door.label, chosen.around))
         with opened(path, limits) as again:
             return tuple(decoded(again.header, again.label, again.around()))
 
