@@ -87,14 +87,15 @@ class Around:
         """Return what the neighbours say beside the call of one sample (its 0-based column)."""
         if not (self._always or is_needed(observations, result)):
             return None
-        if Reason.COORDINATES in result.not_determined_because or self._reader is None:
+        if Reason.COORDINATES in result.not_determined_because or self.reader is None:
             return None
         from pgx.neighbours.estimate import opinion  # noqa: PLC0415 - a well-called sample does without
 
-        return opinion(self._reader.genotypes(column), observations, result)
+        return opinion(self.reader.genotypes(column), observations, result)
 
     @functools.cached_property
-    def _reader(self) -> MarkerReader | None:
+    def reader(self) -> MarkerReader | None:
+        """What reads the markers of any sample; None where the panel has no positions on the assembly."""
         from pgx.neighbours.markers import MarkerReader, has_positions  # noqa: PLC0415
 
         if not has_positions(self._assembly):

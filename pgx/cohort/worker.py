@@ -20,7 +20,7 @@ from pgx.evidence import ContextItem, Response
 from pgx.options import Options
 from pgx.report import SCHEMA_VERSION, Run, SampleReport
 from pgx.single import Prepared, is_copy_number, prepare
-from pgx.vcf import VcfContent, read_sites
+from pgx.vcf import Neighbours, VcfContent, read_sites, read_with_neighbours
 
 #: From how many samples on an input is read as arrays.
 ARRAYS_FROM = 200
@@ -104,11 +104,15 @@ def _result_of(job: Job, batch: Batch) -> Result:
     before = fingerprint(job.path)
     try:
         digest = file_digest(job.path) if batch.verify else ""
-        content = read_sites(job.path)
-        found = result_of_content(job, content, arrays_from=batch.arrays_from)
+        content, neighbours = _read(job)
+        found = result_of_content(job, content, neighbours, arrays_from=batch.arrays_from)
         return replace(found, fingerprint=before, digest=digest)
     except Exception as error:  # noqa: BLE001 - a bug met in one input must not lose the others
         return failed(job, failure_by(job, error))
+
+
+def _read(job: Job) -> tuple[VcfContent, Neighbours | None]:
+    return (read_sites(job.path), None) if job.options.neighbours == "off" else read_with_neighbours(job.path)
 
 
 def failure_by(job: Job, error: Exception) -> Failure:
@@ -130,7 +134,13 @@ def _bug(job: Job, error: Exception) -> Failure:
     )
 
 
-def result_of_content(job: Job, content: VcfContent, *, arrays_from: int = ARRAYS_FROM) -> Result:
+def result_of_content(
+    job: Job,
+    content: VcfContent,
+    neighbours: Neighbours | None = None,
+    *,
+    arrays_from: int = ARRAYS_FROM,
+) -> Result:
     """Annotate the samples of an input that was read; many of them as arrays.
 
     Raises
@@ -152,7 +162,7 @@ def result_of_content(job: Job, content: VcfContent, *, arrays_from: int = ARRAY
     chosen = _chosen(job, content)
     if chosen is None or result.is_copy_number:
         return result
-    ready = prepare(content, replace(job.options, samples=chosen))
+    ready = prepare(content, replace(job.options, samples=chosen), neighbours)
     result = replace(
         result,
         run=msgspec.json.encode(ready.run),

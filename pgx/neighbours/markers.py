@@ -35,6 +35,13 @@ class MarkerReader:
         of the sites.
     allele_error_rate
         For a genotype that comes without a quality.
+
+    Attributes
+    ----------
+    records
+        Those that cover a marker, in file order.
+    over
+        The records over each marker.
     """
 
     def __init__(
@@ -48,12 +55,19 @@ class MarkerReader:
         self._context = replace(context, assume_reference=False, callable_sites={})
         self._error = allele_error_rate
         sites = [_site(marker, assembly) for marker in markers()]
-        over = _sorted([record for record in records if record.contig in contigs], sites)
+        places = [site.position for site in sites]
+        self.records = tuple(
+            record
+            for record in records
+            if record.contig in contigs
+            and bisect_left(places, record.position) < bisect_right(places, record.end)
+        )
+        over = _sorted(self.records, places)
         self.is_reversed = _is_reversed(over, sites)
         if self.is_reversed:
             sites = [_reversed(site) for site in sites]
         self._at = [records_at(found, site, contigs) for found, site in zip(over, sites, strict=True)]
-        self._over = over
+        self.over = over
         self._seen: list[dict[tuple[str, ...], Known]] = [{} for _ in sites]
 
     def genotypes(self, column: int) -> tuple[Known, ...]:
@@ -62,7 +76,7 @@ class MarkerReader:
         Samples with equal texts are read once.
         """
         found: list[Known] = []
-        for records, at, seen in zip(self._over, self._at, self._seen, strict=True):
+        for records, at, seen in zip(self.over, self._at, self._seen, strict=True):
             if not records:
                 found.append(None)
                 continue
@@ -71,6 +85,10 @@ class MarkerReader:
                 seen[key] = self._read(at, column)
             found.append(seen[key])
         return tuple(found)
+
+    def read(self, number: int, column: int) -> Known:
+        """Return what one sample shows at the marker `number`, which has records."""
+        return self._read(self._at[number], column)
 
     def _read(self, at: SiteRecords, column: int) -> Known:
         (seen,) = observe((at,), column, self._context)
@@ -97,10 +115,9 @@ def _site(marker: Marker, assembly: str) -> Site:
     )
 
 
-def _sorted(records: Sequence[SiteRecord], sites: Sequence[Site]) -> list[list[SiteRecord]]:
-    """Return the records over each site; sites are in order of position."""
-    places = [site.position for site in sites]
-    over: list[list[SiteRecord]] = [[] for _ in sites]
+def _sorted(records: Sequence[SiteRecord], places: Sequence[int]) -> list[list[SiteRecord]]:
+    """Return the records over each of some ascending positions."""
+    over: list[list[SiteRecord]] = [[] for _ in places]
     for record in records:
         for number in range(bisect_left(places, record.position), bisect_right(places, record.end)):
             over[number].append(record)
