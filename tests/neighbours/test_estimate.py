@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+from made_up import people
 from msgspec.structs import replace
 
 from pgx.calling import CallOptions, call
@@ -15,7 +16,6 @@ from pgx.neighbours import estimate
 from pgx.neighbours.estimate import allows, known, lowest_fit, neighbours_say, opinion
 from pgx.neighbours.panel import markers, settings
 from pgx.observe import EvidenceKind, GenotypeEvidence, Observation, SiteState
-from tests.neighbours.made_up import people
 
 NAMES = list(diplotype_names())
 OPTIONS = CallOptions(population="global", min_probability=0.99, allele_error_rate=5e-5)
