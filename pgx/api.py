@@ -169,6 +169,12 @@ class Keywords(TypedDict, total=False):
     history: str | Sequence[str]
     age: float | None
     reveal_minor: bool
+    max_header: float
+    max_record: float
+    max_index: float
+    max_contigs: int
+    timeout: float
+    max_redirects: int
     digest: bool
 
 

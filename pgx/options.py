@@ -22,10 +22,11 @@ import msgspec
 from msgspec import Struct, field
 
 from pgx.errors import UsageError
-from pgx.reference import threshold
+from pgx.reference import limit, threshold
 
 INPUT = "Input and output"
 READING = "Reading the input"
+BOUNDS = "Bounds of what an input may take"
 CALLING = "Calling"
 PERSON = "The person"
 LAYOUT = "Layout of the report"
@@ -115,6 +116,18 @@ def _default_population() -> str:
 def _from_reference(name: str) -> float:
     value: float = field(default_factory=functools.partial(threshold, name))
     return value
+
+
+BOUND_NAMES = ("max_header", "max_record", "max_index", "max_contigs", "timeout", "max_redirects")
+
+
+def _bound(name: str) -> float:
+    value: float = field(default_factory=functools.partial(limit, name))
+    return value
+
+
+def _count(name: str) -> int:
+    return int(limit(name))
 
 
 class Options(Struct, frozen=True, kw_only=True):
@@ -215,6 +228,26 @@ class Options(Struct, frozen=True, kw_only=True):
         Option("Age in years, e.g. 71.", PERSON, "YEARS", commands="annotate", row=True),
     ] = None
     reveal_minor: Annotated[bool, Option("Show the result of a minor, too.", PERSON)] = False
+    max_header: Annotated[
+        float, Limits(above=0), Option("Largest header to read, in MB.", BOUNDS, "MB", stated=False)
+    ] = _bound("max_header")
+    max_record: Annotated[
+        float, Limits(above=0), Option("Largest record to read, in MB.", BOUNDS, "MB", stated=False)
+    ] = _bound("max_record")
+    max_index: Annotated[
+        float, Limits(above=0), Option("Largest index to read, in MB.", BOUNDS, "MB", stated=False)
+    ] = _bound("max_index")
+    max_contigs: Annotated[
+        int, Limits(least=1), Option("Most contigs of a header.", BOUNDS, "N", stated=False)
+    ] = field(default_factory=functools.partial(_count, "max_contigs"))
+    timeout: Annotated[
+        float,
+        Limits(above=0),
+        Option("Seconds in which a server must deliver something.", BOUNDS, "SECONDS", stated=False),
+    ] = _bound("timeout")
+    max_redirects: Annotated[
+        int, Limits(least=0), Option("Most redirections that a server may send.", BOUNDS, "N", stated=False)
+    ] = field(default_factory=functools.partial(_count, "max_redirects"))
     digest: Annotated[
         bool, Option("Record a SHA-256 digest of the whole input.", INPUT, commands="annotate", stated=False)
     ] = False

@@ -40,7 +40,7 @@ from pgx.report import (
     appendix,
     assemble,
 )
-from pgx.vcf import Neighbours, VcfContent, read_sites, read_with_neighbours
+from pgx.vcf import Bounds, Neighbours, VcfContent, read_sites, read_with_neighbours
 
 if TYPE_CHECKING:
     from pgx.neighbours.markers import MarkerReader
@@ -168,9 +168,10 @@ def prepare_input(path: str, options: Options) -> Prepared:
     UsageError, InputError, ReferenceDataError
         See the exit codes of `pgx.errors`.
     """
+    bounds = Bounds.of(options)
     if options.neighbours == "off":
-        return prepare(read_sites(path), options)
-    content, neighbours = read_with_neighbours(path)
+        return prepare(read_sites(path, bounds), options)
+    content, neighbours = read_with_neighbours(path, bounds)
     return prepare(content, options, neighbours)
 
 
@@ -320,7 +321,7 @@ def _read_context(content: VcfContent, decision: AssemblyDecision, options: Opti
         absence_is_stated=header_says(content.header.history, "absence-stated"),
         is_lifted=header_says(content.header.history, "lifted"),
         assume_reference=options.absent_sites == "reference",
-        callable_sites=dict.fromkeys(regions),
+        callable_sites=regions,
         keep_filtered=options.keep_filtered,
         min_gq=options.min_gq,
         min_dp=options.min_dp,

@@ -58,9 +58,17 @@ def annotate(
     samples = mark_minors(result.samples, layout.birth_dates, created=result.run.created)
     reports = with_handout(result.run, _watched(samples, undetermined), form, layout)
     if name is Format.VCF:
+        from pgx.vcf import Bounds
         from pgx.vcf.write import write_vcf
 
-        write_vcf(source, result.run, tuple(reports), form.output, all_records=form.all_records)
+        write_vcf(
+            source,
+            result.run,
+            tuple(reports),
+            form.output,
+            all_records=form.all_records,
+            bounds=Bounds.of(options),
+        )
     else:
         write_reports(name, result.run, reports, form.output, layout)
     say_written(form.output, form.handout)

@@ -8,7 +8,7 @@ import typer
 from msgspec import Struct
 
 from pgx.cli.options import Only
-from pgx.options import INPUT, Option, Options
+from pgx.options import BOUND_NAMES, INPUT, Option, Options
 
 
 class InspectOptions(Struct, frozen=True, kw_only=True):
@@ -24,7 +24,7 @@ def inspect(
     source: Annotated[
         str, typer.Argument(metavar="INPUT", help="A VCF, gVCF or BCF, a URL, or - for stdin.")
     ],
-    options: Annotated[Options, Only(("samples", "assembly"))],
+    options: Annotated[Options, Only(("samples", "assembly", *BOUND_NAMES))],
     form: InspectOptions,
 ) -> None:
     """Show what a file is, what it says at each site, and what a call would need."""
@@ -34,8 +34,9 @@ def inspect(
     from pgx.files import write
     from pgx.inspect.inspect import inspect as look
     from pgx.inspect.text import as_text
+    from pgx.vcf import Bounds
 
-    found = look(source, samples=options.samples, assembly=options.assembly)
+    found = look(source, samples=options.samples, assembly=options.assembly, bounds=Bounds.of(options))
     if form.format == "json":
         text = msgspec.json.format(msgspec.json.encode(found), indent=2).decode() + "\n"
     else:

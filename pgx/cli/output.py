@@ -150,12 +150,12 @@ def layout_for(name: Format, form: FormOptions) -> Form:
         raise UsageError("only html and pdf can be sealed", where="--sealed", cure="Add -f html or -f pdf")
     if form.full and name is not Format.TEXT:
         raise UsageError(f"{name} is always full", where="--full", cure="Leave it out, or choose -f text")
-    plain = form.lang == "en" and form.report_meta is None
+    plain = form.lang == "en" and (form.report_meta is None or name is Format.FHIR)
     if not name.is_readable and form.handout is None and not plain:
         raise UsageError(
             f"{name} has neither a language nor a header",
             where="--lang, --report-meta",
-            cure="Leave them out, or choose text, html or pdf",
+            cure="Leave them out, or choose text, html, pdf or fhir",
         )
     if form.handout is not None and form.handout.suffix.lower() not in _HANDOUT_ENDINGS:
         raise UsageError(

@@ -20,7 +20,7 @@ from pgx.evidence import ContextItem, Response
 from pgx.options import Options
 from pgx.report import SCHEMA_VERSION, Run, SampleReport
 from pgx.single import Prepared, is_copy_number, prepare
-from pgx.vcf import Neighbours, VcfContent, read_sites, read_with_neighbours
+from pgx.vcf import Bounds, Neighbours, VcfContent, read_sites, read_with_neighbours
 
 #: From how many samples on an input is read as arrays.
 ARRAYS_FROM = 200
@@ -112,7 +112,10 @@ def _result_of(job: Job, batch: Batch) -> Result:
 
 
 def _read(job: Job) -> tuple[VcfContent, Neighbours | None]:
-    return (read_sites(job.path), None) if job.options.neighbours == "off" else read_with_neighbours(job.path)
+    bounds = Bounds.of(job.options)
+    if job.options.neighbours == "off":
+        return read_sites(job.path, bounds), None
+    return read_with_neighbours(job.path, bounds)
 
 
 def failure_by(job: Job, error: Exception) -> Failure:

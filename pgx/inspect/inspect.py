@@ -40,7 +40,7 @@ from pgx.observe.sample_record import header_says
 from pgx.reference import threshold
 from pgx.report import SCHEMA_VERSION
 from pgx.report.assemble import unique
-from pgx.vcf import Neighbours, VcfContent, read_with_neighbours
+from pgx.vcf import Bounds, Neighbours, VcfContent, read_with_neighbours
 from pgx.wording import wording
 
 SHOWN_SAMPLES = 3
@@ -201,7 +201,9 @@ class Inspection(Struct, frozen=True, kw_only=True):
     needs: tuple[Need, ...]
 
 
-def inspect(path: str, samples: Sequence[str] = (), assembly: str = AUTO) -> Inspection:
+def inspect(
+    path: str, samples: Sequence[str] = (), assembly: str = AUTO, bounds: Bounds | None = None
+) -> Inspection:
     """Look at the input `path` ("-" for standard input).
 
     Parameters
@@ -210,6 +212,8 @@ def inspect(path: str, samples: Sequence[str] = (), assembly: str = AUTO) -> Ins
         Whose sites to show; the first few of the file unless given.
     assembly
         A name, or "auto".
+    bounds
+        What the input may take; those of reference/ unless given.
 
     Raises
     ------
@@ -217,7 +221,7 @@ def inspect(path: str, samples: Sequence[str] = (), assembly: str = AUTO) -> Ins
         `assembly` is no assembly, the input cannot be read, or has no such sample. An unknown or
         contradicted assembly is no error here.
     """
-    content, neighbours = read_with_neighbours(path)
+    content, neighbours = read_with_neighbours(path, bounds)
     columns = _columns(content, samples)
     clues = (*header_evidence(content.header), *record_evidence(content.records, content.contigs))
     decision, problem = _decision(content, assembly)
@@ -417,7 +421,7 @@ def _sample_needs(
 
 def _needs_of(facts: FileFacts, observations: tuple[Observation, ...]) -> Iterable[Need]:
     file = _quoted(facts.path)
-    reasons = _reasons(observations)
+    reasons, sites = _open_reasons(observations)
     if facts.kind == "copy-number":
         yield _need("copy-number", command=None)
         return
@@ -434,7 +438,7 @@ def _needs_of(facts: FileFacts, observations: tuple[Observation, ...]) -> Iterab
         )
     for reason, command in _REASON_COMMANDS.items():
         if reason in reasons:
-            yield _need(reason.value, command=command.format(file=file) if command else None)
+            yield _need(reason.value, command=command.format(file=file) if command else None, sites=sites)
 
 
 def _region(seen: Observation) -> str:
@@ -443,8 +447,8 @@ def _region(seen: Observation) -> str:
     return shlex.quote(f"{contig}:{position}")
 
 
-def _reasons(observations: tuple[Observation, ...]) -> tuple[Reason, ...]:
-    """Return why a call with the usual options would leave something open; nothing else of it is kept."""
+def _open_reasons(observations: tuple[Observation, ...]) -> tuple[tuple[Reason, ...], str]:
+    """Return why a call with the usual options would leave something open, and the sites that are weak."""
     result = call(
         observations,
         CallOptions(
@@ -453,8 +457,10 @@ def _reasons(observations: tuple[Observation, ...]) -> tuple[Reason, ...]:
             allele_error_rate=threshold("allele_error_rate"),
         ),
     )
+    weak = (note.values["sites"] for note in result.findings if note.code == "low-certainty")
+    sites = next(weak, ", ".join(seen.rsid for seen in observations))
     settled = result.diplotype is not None and result.e4_status is not E4Status.INDETERMINATE
-    return () if settled else result.not_determined_because
+    return () if settled else result.not_determined_because, sites
 
 
 def _need(code: str, *, command: str | None, optional: bool = False, **values: object) -> Need:

@@ -146,66 +146,26 @@ def _remarks(item: ContextItem | MatchedClaim, words: Wording) -> Iterable[str]:
 
 
 def medicine_blocks(
-    run: Run, report: SampleReport, words: Wording, cite: Citations, *, withheld: bool
+    report: SampleReport, words: Wording, cite: Citations, *, withheld: bool
 ) -> Iterable[Block]:
-    """Yield what the result means for the medicine: the leading statement, the other side, the conclusion."""
-    yield from _warnings(run, report, words, cite)
+    """Yield what goes with the conclusion of the summary: why it is so, and what to keep in mind."""
     for response in report.response:
         if len(report.response) > 1:
             yield subheading(f"{response.drug}, {response.indication_label}", quoted=True)
-        if withheld:
-            yield paragraph(words.say("medicine", "withheld"))
-        else:
-            yield from _meaning(response, words, cite)
         if asked := label_advice(report, response):
             yield subheading(words.say("medicine", "label_asks"))
             yield from (item_block(item, words, cite) for item in asked)
-        if report.patient.contraindications:
-            groups = "; ".join(report.patient.contraindications)
-            yield paragraph(words.say("medicine", "not_given", drug=response.drug, groups=groups))
         if not withheld:
+            if response.conclusion not in _NO_ADVICE:
+                yield paragraph(response.conclusion_text, quoted=True)
             yield subheading(words.say("heading", "notes"))
             yield from (bullet(note, quoted=True) for note in response.notes)
-
-
-def _warnings(run: Run, report: SampleReport, words: Wording, cite: Citations) -> Iterable[Block]:
-    """Yield what the patient context brings up; nothing where none was given."""
-    given = run.parameters
-    if not (given.taking or given.history or given.age is not None or report.patient.warnings):
-        return
-    items = [item for item in report.context if item.id in report.patient.warnings]
-    if items:
-        yield subheading(words.say("heading", "warnings"))
-        yield from (item_block(item, words, cite) for item in items)
-    yield from (paragraph(note, quoted=True) for note in report.patient.notes)
 
 
 def item_block(item: ContextItem, words: Wording, cite: Citations) -> Block:
     """Return a statement on the drug that is not about the genotype."""
     note = " ".join(_remarks(item, words))
     return cited(item.statement, item.sources, item.certainty, words, cite, note=note)
-
-
-def _meaning(response: Response, words: Wording, cite: Citations) -> Iterable[Block]:
-    lead, against, _, _ = grouped(response)
-    for key, claims in (("lead", _opening(lead)), ("against", against[:1])):
-        if claims:
-            yield subheading(words.say("medicine", key))
-            yield from (claim_block(claim, words, cite) for claim in claims)
-    if response.claims:
-        yield Block(Kind.ALERT, concluded(response, words))
-    yield paragraph(response.conclusion_text, quoted=True)
-    if response.claims:
-        yield paragraph(words.say("medicine", "see_evidence"))
-
-
-def _opening(lead: Sequence[MatchedClaim]) -> list[MatchedClaim]:
-    """Return the first claim with whatever else rests on the same data: one source has one framing."""
-    return [
-        claim
-        for claim in lead
-        if claim is lead[0] or (claim.data_sets and claim.data_sets == lead[0].data_sets)
-    ]
 
 
 def conclusion_words(response: Response, words: Wording) -> str:

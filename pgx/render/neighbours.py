@@ -23,20 +23,24 @@ _SUREST_PHASE = 0.999
 def neighbour_blocks(
     run: Run, report: SampleReport, found: NeighbourReport, words: Wording
 ) -> Iterable[Block]:
-    """Say what the neighbours suggest, and what it rests on."""
+    """Yield what the neighbours suggest, and what it must not be taken for."""
     say = words.say
-    yield Block(Kind.ALERT, say("neighbours", "lead"))
+    if found.agrees is not None:
+        yield from _opinion(report, found, words)
     if found.diplotype is None or found.diplotype_probability is None:
         yield paragraph(say("neighbours", "unlike", used=found.markers_used))
     elif is_estimate(report):
-        yield from _estimate(run, found, found.diplotype, found.diplotype_probability, words)
-    if found.agrees is not None:
-        yield from _opinion(report, found, words)
+        yield paragraph(_estimate(run, found, found.diplotype, found.diplotype_probability, words))
+        yield paragraph(say("neighbours", "lead"))
+
+
+def basis_blocks(found: NeighbourReport, words: Wording) -> Iterable[Block]:
+    """Yield what the estimate rests on: phase, panel, fit, and its limits."""
     if found.phase_posterior is not None:
         yield bullet(_phase(found.phase_posterior, words))
     bar = f"{found.lowest_fit:.1f}"
-    yield bullet(say("neighbours", "basis", panel=found.panel, fit=f"{found.fit:.1f}", bar=bar))
-    yield bullet(say("neighbours", "limits"))
+    yield bullet(words.say("neighbours", "basis", panel=found.panel, fit=f"{found.fit:.1f}", bar=bar))
+    yield bullet(words.say("neighbours", "limits"))
 
 
 def neighbour_sentence(report: SampleReport, found: NeighbourReport, words: Wording) -> str | None:
@@ -60,34 +64,27 @@ def is_estimate(report: SampleReport) -> bool:
     )
 
 
-def _estimate(
-    run: Run, found: NeighbourReport, diplotype: str, probability: float, words: Wording
-) -> Iterable[Block]:
+def _estimate(run: Run, found: NeighbourReport, diplotype: str, probability: float, words: Wording) -> str:
+    """Return the estimate in a few sentences; nothing is named below the limit."""
     say, least = words.say, settings().name_from.value
     counted = {"used": found.markers_used, "all": found.markers_panel}
     if probability < least:
-        yield paragraph(say("neighbours", "open", least=chance(words, least), **counted))
+        told = [say("neighbours", "open", least=chance(words, least), **counted)]
     else:
         key = "estimate_with" if found.sites_used else "estimate"
+        sure = {"diplotype": greek(diplotype), "probability": chance(words, probability)}
         sites = say("result", "and").join(found.sites_used)
-        text = say(
-            "neighbours",
-            key,
-            diplotype=greek(diplotype),
-            probability=chance(words, probability),
-            sites=sites,
-            **counted,
-        )
+        told = [say("neighbours", key, sites=sites, **sure, **counted)]
         threshold = run.parameters.min_probability
         if probability < threshold:
-            text += " " + say("neighbours", "below", threshold=chance(words, threshold))
-        yield paragraph(text)
+            told.append(say("neighbours", "below", threshold=chance(words, threshold)))
     copies = found.e4_copies_posterior or {}
     best = max(copies, key=copies.__getitem__, default="")
     if copies.get(best, 0.0) < least:
-        yield paragraph(say("neighbours", "copies_open"))
+        told.append(say("neighbours", "copies_open"))
     else:
-        yield paragraph(say("neighbours", "copies", copies=best, probability=chance(words, copies[best])))
+        told.append(say("neighbours", "copies", copies=best, probability=chance(words, copies[best])))
+    return " ".join(told)
 
 
 def _opinion(report: SampleReport, found: NeighbourReport, words: Wording) -> Iterable[Block]:

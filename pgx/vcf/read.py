@@ -23,7 +23,7 @@ from pgx.observe import SiteRecord
 from pgx.vcf.bgzf import Blocks, compression, damaged, inflated
 from pgx.vcf.header import read_header
 from pgx.vcf.index import Index, IndexedRecords, IndexMisfitError, unpacked_index
-from pgx.vcf.open import Limits, Raw, Source, beyond, is_url, local_bytes, look
+from pgx.vcf.open import Bounds, Raw, Source, beyond, is_url, local_bytes, look
 from pgx.vcf.records import PYSAM_ERRORS, Decoder, plain_record, with_huge_alleles
 from pgx.vcf.scan import (
     Row,
@@ -128,7 +128,7 @@ class Input:
         Returns the bytes of its index, or None.
     """
 
-    def __init__(self, source: Source, raw: Raw, limits: Limits, index: Callable[[], bytes | None]) -> None:
+    def __init__(self, source: Source, raw: Raw, limits: Bounds, index: Callable[[], bytes | None]) -> None:
         self.source = source
         self.label = source.label
         self.raw = raw
@@ -209,7 +209,7 @@ def _may_matter(line: bytes) -> bool:
 
 
 @contextlib.contextmanager
-def opened(path: str, limits: Limits | None = None) -> Iterator[Input]:
+def opened(path: str, limits: Bounds | None = None) -> Iterator[Input]:
     """Open an input, and read its header.
 
     Raises
@@ -217,7 +217,7 @@ def opened(path: str, limits: Limits | None = None) -> Iterator[Input]:
     InputError
         Missing, empty, unreadable, not a VCF or BCF, without samples, or changed while it is read.
     """
-    bounds = limits or Limits()
+    bounds = limits or Bounds()
     if is_url(path):
         from pgx.vcf.remote import remote_bytes  # noqa: PLC0415 - files on disk need no network
 
@@ -231,7 +231,7 @@ def opened(path: str, limits: Limits | None = None) -> Iterator[Input]:
         raw.check_unchanged()
 
 
-def _local_index(source: Source, limits: Limits) -> bytes | None:
+def _local_index(source: Source, limits: Bounds) -> bytes | None:
     if source.usable_index is None:
         return None
     most = limits.bytes("max_index")
@@ -245,7 +245,7 @@ def _local_index(source: Source, limits: Limits) -> bytes | None:
     return data
 
 
-def read_sites(path: str, limits: Limits | None = None) -> VcfContent:
+def read_sites(path: str, limits: Bounds | None = None) -> VcfContent:
     """Read what the input says at the sites, on every assembly.
 
     Raises
@@ -256,7 +256,7 @@ def read_sites(path: str, limits: Limits | None = None) -> VcfContent:
     return _read(path, limits, around=False)[0]
 
 
-def read_with_neighbours(path: str, limits: Limits | None = None) -> tuple[VcfContent, Neighbours]:
+def read_with_neighbours(path: str, limits: Bounds | None = None) -> tuple[VcfContent, Neighbours]:
     """Read what the input says at the sites, and return what reads the records around them, too.
 
     An index leads to these only when somebody asks for them; in a pass they are kept.
@@ -269,7 +269,7 @@ def read_with_neighbours(path: str, limits: Limits | None = None) -> tuple[VcfCo
     return _read(path, limits, around=True)
 
 
-def _read(path: str, limits: Limits | None, *, around: bool) -> tuple[VcfContent, Neighbours]:
+def _read(path: str, limits: Bounds | None, *, around: bool) -> tuple[VcfContent, Neighbours]:
     with opened(path, limits) as door:
         chosen = door.select(around=around)
         text = Decoder(door.header, door.label)
@@ -304,7 +304,7 @@ def _read(path: str, limits: Limits | None, *, around: bool) -> tuple[VcfContent
     return content, _neighbours(path, limits, door, chosen)
 
 
-def _neighbours(path: str, limits: Limits | None, door: Input, chosen: Selection) -> Neighbours:
+def _neighbours(path: str, limits: Bounds | None, door: Input, chosen: Selection) -> Neighbours:
     """Return what reads the records around the sites: again by index, or those kept in the pass."""
 
     def read() -> tuple[SiteRecord, ...]:

@@ -26,7 +26,7 @@ from typing import IO, Protocol, TypeVar, cast
 from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 
 from pgx.errors import FormatError, InputError, NotFoundError
-from pgx.vcf.open import Limits, Source, beyond, is_url
+from pgx.vcf.open import Bounds, Source, beyond, is_url
 
 _WEB = frozenset({"http", "https"})
 SCHEMES = frozenset({*_WEB, "s3", "s3+http", "s3+https"})
@@ -117,7 +117,7 @@ class RemoteBytes:
 
 @contextlib.contextmanager
 def remote_bytes(
-    path: str, limits: Limits
+    path: str, limits: Bounds
 ) -> Iterator[tuple[Source, RemoteBytes, Callable[[], bytes | None]]]:
     """Open what is behind a URL; yield it, and what returns its index. Nothing is written anywhere.
 
@@ -165,7 +165,7 @@ def _scheme(address: str, name: str) -> str:
 
 
 def _index(
-    address: str, stated: str, name: str, ranges: Callable[[str], Ranges], limits: Limits
+    address: str, stated: str, name: str, ranges: Callable[[str], Ranges], limits: Bounds
 ) -> tuple[bytes, str]:
     """Return the bytes of the index, and the name under which a report mentions it."""
     most = limits.bytes("max_index")
@@ -215,7 +215,7 @@ def _not_there(kind: str, name: str) -> InputError:
 class _Pace:
     """The time that a server has: something must come within `timeout` seconds, and not by the drop."""
 
-    def __init__(self, name: str, limits: Limits) -> None:
+    def __init__(self, name: str, limits: Bounds) -> None:
         self._name = name
         self.timeout = limits.value("timeout")
         self._least = limits.value("min_progress") * 1000
@@ -276,7 +276,7 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 class _Web:
     """Ranges over http or https."""
 
-    def __init__(self, url: str, name: str, limits: Limits) -> None:
+    def __init__(self, url: str, name: str, limits: Bounds) -> None:
         parts = urlsplit(url)
         user, at, host = parts.netloc.rpartition("@")
         self._url = urlunsplit((*parts._replace(netloc=host)[:4], ""))
@@ -383,7 +383,7 @@ class _Web:
 class _Signed:
     """Ranges by htslib (s3), in a process of its own: one that stalls in htslib could not be stopped here."""
 
-    def __init__(self, url: str, name: str, limits: Limits) -> None:
+    def __init__(self, url: str, name: str, limits: Bounds) -> None:
         self._name = name
         self._limits = limits
         self._process = subprocess.Popen(  # noqa: S603 - this interpreter

@@ -20,7 +20,7 @@ from pgx.genome.assemblies import contig_names
 from pgx.genome.sites import definitions, positions, rsids
 from pgx.vcf.bgzf import damaged
 from pgx.vcf.header import Header
-from pgx.vcf.open import COPY_AGAIN, Limits, beyond
+from pgx.vcf.open import COPY_AGAIN, Bounds, beyond
 
 _END = re.compile(rb"(?:^|;)END=(\d+)")
 _FIXED_TABS = 8  # in front of the first sample column there is one more
@@ -111,7 +111,7 @@ class Rows:
         What the numbers count that records are kept under, "line" or "record"; "" for places in the file.
     """
 
-    def __init__(self, header: Header, label: str, limits: Limits, counted: str = "") -> None:
+    def __init__(self, header: Header, label: str, limits: Bounds, counted: str = "") -> None:
         self._counted = counted
         self._is_text = header.kind == "VCF"
         self.most = limits.record_bytes(len(header.samples))
@@ -199,7 +199,7 @@ class TextScan:
         The records in the windows around the sites; None where nobody wants them.
     """
 
-    def __init__(self, header: Header, label: str, limits: Limits, *, around: bool) -> None:
+    def __init__(self, header: Header, label: str, limits: Bounds, *, around: bool) -> None:
         self.rows = Rows(header, label, limits, "line")
         self.around = Rows(header, label, limits, "line") if around else None
         self.unsorted = False
@@ -348,7 +348,7 @@ def _position(text: bytes, number: int, label: str) -> int:
 class BinaryScan:
     """A pass over the records of a BCF. See `TextScan`."""
 
-    def __init__(self, header: Header, label: str, limits: Limits, *, around: bool) -> None:
+    def __init__(self, header: Header, label: str, limits: Bounds, *, around: bool) -> None:
         self.rows = Rows(header, label, limits, "record")
         self.around = Rows(header, label, limits, "record") if around else None
         self.unsorted = False
@@ -417,6 +417,6 @@ def _named_places(data: bytes) -> list[int]:
     return sorted(found, reverse=True)
 
 
-def scan_of(header: Header, label: str, limits: Limits, *, around: bool = False) -> TextScan | BinaryScan:
+def scan_of(header: Header, label: str, limits: Bounds, *, around: bool = False) -> TextScan | BinaryScan:
     """Return the pass for an input with this header; `around`: keep the records around the sites, too."""
     return (TextScan if header.kind == "VCF" else BinaryScan)(header, label, limits, around=around)

@@ -24,6 +24,7 @@ from pgx.files import STANDARD_OUTPUT, Staged, is_replaceable, replacing, write
 from pgx.genome.assemblies import contig_names, find_assembly
 from pgx.genome.sites import sites_on
 from pgx.report import Run, SampleReport
+from pgx.vcf.open import Bounds
 from pgx.vcf.read import Input, opened
 from pgx.vcf.records import Decoder
 
@@ -41,7 +42,13 @@ _INDEX_NUMBER = re.compile(r",IDX=\d+")
 
 
 def write_vcf(
-    path: str, run: Run, reports: Sequence[SampleReport], output: str, *, all_records: bool = False
+    path: str,
+    run: Run,
+    reports: Sequence[SampleReport],
+    output: str,
+    *,
+    all_records: bool = False,
+    bounds: Bounds | None = None,
 ) -> None:
     """Write the records of `path` at the sites, or all of them, with the answers of `reports`.
 
@@ -55,7 +62,7 @@ def write_vcf(
         The input cannot be read (again), or the output cannot be written.
     """
     check_readable_twice(path)
-    lines = annotated_lines(path, run, reports, all_records=all_records)
+    lines = annotated_lines(path, run, reports, all_records=all_records, bounds=bounds)
     if output == STANDARD_OUTPUT or _kind(Path(output)) == ".vcf":
         write(lines, output)
     else:
@@ -79,10 +86,15 @@ def check_readable_twice(path: str) -> None:
 
 
 def annotated_lines(
-    path: str, run: Run, reports: Sequence[SampleReport], *, all_records: bool
+    path: str,
+    run: Run,
+    reports: Sequence[SampleReport],
+    *,
+    all_records: bool,
+    bounds: Bounds | None = None,
 ) -> Iterator[str]:
     """Yield the header as one piece, then a line a record, each with its newline."""
-    with opened(path) as door:
+    with opened(path, bounds) as door:
         decoder = Decoder(door.header, door.label)
         columns = {name: number for number, name in enumerate(door.header.samples)}
         chosen = [columns[report.sample] for report in reports]
