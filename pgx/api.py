@@ -83,7 +83,7 @@ class Report(Struct, frozen=True, kw_only=True):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON document of the sample: dicts, lists, text, numbers, None."""
-        from pgx.report import to_dict  # noqa: PLC0415
+        from pgx.report.json import to_dict  # noqa: PLC0415
 
         return to_dict(self.run, (self.report,))
 

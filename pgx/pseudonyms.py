@@ -130,5 +130,3 @@ def _made(key_file: Path, modified: int, size: int) -> Pseudonyms:
 def is_open_to_others(key_file: Path) -> bool:
     """Return whether others than its owner may read a key file."""
     return os.name == "posix" and bool(key_file.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH))
-
-

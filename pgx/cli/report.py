@@ -111,7 +111,8 @@ def read_result(source: str, largest: int = _LARGEST) -> Document:
     InputError
         It cannot be read, or is no result of pgx.
     """
-    from pgx.report import Document, from_json
+    from pgx.report import Document
+    from pgx.report.json import from_json
 
     data = _bytes(source, largest)
     lines = [line for line in data.splitlines() if line.strip()]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime
 import functools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 from msgspec.structs import replace
 
+from pgx import evidence
 from pgx.calling import DiplotypeCall, GenotypeReport
 from pgx.evidence import ContextReport, EvidenceBase, Response
 from pgx.evidence.cite import cite
@@ -156,7 +158,10 @@ def _limitations(
 
 def appendix(base: EvidenceBase, drug: str | None = None) -> tuple[AppendixItem, ...]:
     """Return what else is known of the drugs reported and of other products; the same for all samples."""
-    others = {item.name for item in base.subjects()} - {item.name for item in base.reported(drug)}
+    reported = base.reported(drug)
+    others = {item.name for item in base.subjects()} - {item.name for item in reported}
+    if all(item.on_request for item in reported):  # products beside the usual drug are of no concern then
+        others = set(base.drugs) - {item.name for item in reported}
     found = [
         (kind, claim)
         for claim in base.claims.values()
@@ -174,3 +179,34 @@ def appendix(base: EvidenceBase, drug: str | None = None) -> tuple[AppendixItem,
         )
         for kind, claim in ordered
     )
+
+
+def mark_minors(
+    reports: Iterable[SampleReport], birth_dates: Mapping[str, datetime.date], *, created: str
+) -> Iterator[SampleReport]:
+    """Yield reports, those of people under age marked as such.
+
+    Parameters
+    ----------
+    birth_dates
+        By sample name; a sample without one is passed on as it is.
+    created
+        The time of the run as `Run.created` has it; the age is that of this day.
+    """
+    for report in reports:
+        born = birth_dates.get(report.sample)
+        if born is None or report.patient.minor or not is_minor(born, created=created):
+            yield report
+            continue
+        flag = Flag(code="minor", severity=severities()["minor"], message=wording().say("flag", "minor"))
+        yield replace(report, flags=(flag, *report.flags), patient=replace(report.patient, minor=True))
+
+
+def is_minor(born: datetime.date, *, created: str) -> bool:
+    """Return whether somebody born on that day was under age at the time of a run (`Run.created`)."""
+    today = datetime.date.fromisoformat(created[:10])
+    return _years(born, today) < evidence.load().rules.minor_age_years
+
+
+def _years(born: datetime.date, today: datetime.date) -> int:
+    return today.year - born.year - ((today.month, today.day) < (born.month, born.day))

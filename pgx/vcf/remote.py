@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import errno
+import functools
 import http.client
 import os
 import queue
@@ -319,12 +320,11 @@ class _Web:
         url, authorization = self._url, self._authorization
         try:
             for _ in range(int(self._limits.value("max_redirects")) + 1):
-                request = urllib.request.Request(  # noqa: S310 - the scheme was checked
-                    url,
-                    headers={"User-Agent": "pgx", "Accept-Encoding": "identity", **headers, **authorization},
-                )
+                own = {"User-Agent": "pgx", "Accept-Encoding": "identity", **headers, **authorization}
+                request = urllib.request.Request(url, headers=own)  # noqa: S310 - the scheme was checked
+                ask = functools.partial(self._opener.open, request, timeout=pace.timeout)
                 try:
-                    answer = self._opener.open(request, timeout=pace.timeout)
+                    answer = _in_time(ask, pace.timeout)
                 except urllib.error.HTTPError as error:
                     if error.code not in {301, 302, 303, 307, 308}:
                         answer = self._refusal(error)
@@ -341,7 +341,7 @@ class _Web:
                 raise pace.error() from error
             raise InputError(
                 "cannot be reached, or the connection broke", where=self._name, cure=_DOWNLOAD
-            ) from (error)
+            ) from error
         raise InputError(
             f"the server redirects more than {self._limits.value('max_redirects'):g} times",
             where=self._name,
