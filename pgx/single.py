@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from pgx import evidence, provenance, reference
 from pgx.calling import CallOptions, DiplotypeCall, E4Status, Reason, call, haplotype_frequencies
-from pgx.errors import FormatError, SampleError, did_you_mean
+from pgx.errors import FormatError, SampleError, UsageError, did_you_mean
 from pgx.evidence import ContextReport, EvidenceBase, PatientContext, Response, Subject
 from pgx.genome.assemblies import AssemblyDecision, assemblies, decide, header_evidence
 from pgx.genome.sites import sites_on
@@ -95,10 +95,18 @@ class Around:
 
     @functools.cached_property
     def reader(self) -> MarkerReader | None:
-        """What reads the markers of any sample; None where the panel has no positions on the assembly."""
-        from pgx.neighbours.markers import MarkerReader, has_positions  # noqa: PLC0415
+        """What reads the markers; None where the panel has no positions on the assembly, or without numpy."""
+        from pgx.neighbours.markers import MarkerReader, can_compute, has_positions  # noqa: PLC0415
 
         if not has_positions(self._assembly):
+            return None
+        if not can_compute():
+            if self._always:
+                raise UsageError(
+                    "needs numpy, which cannot be imported",
+                    where="--neighbours always",
+                    cure="Install it: python -m pip install numpy",
+                )
             return None
         return MarkerReader(self._read(), self._contigs, self._assembly, self._context, self._error)
 

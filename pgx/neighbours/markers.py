@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Sequence
 
@@ -101,6 +102,11 @@ class MarkerReader:
 def has_positions(assembly: str) -> bool:
     """Return whether the panel has positions on an assembly."""
     return assembly in markers()[0].positions
+
+
+def can_compute() -> bool:
+    """Return whether numpy is there: an estimate needs it, and nothing else of one sample does."""
+    return importlib.util.find_spec("numpy") is not None
 
 
 def _site(marker: Marker, assembly: str) -> Site:

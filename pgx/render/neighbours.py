@@ -25,13 +25,15 @@ def neighbour_blocks(
 ) -> Iterable[Block]:
     """Yield what the neighbours suggest, and what it must not be taken for."""
     say = words.say
-    if found.agrees is not None:
+    if found.agrees is False:
         yield from _opinion(report, found, words)
     if found.diplotype is None or found.diplotype_probability is None:
         yield paragraph(say("neighbours", "unlike", used=found.markers_used))
     elif is_estimate(report):
         yield paragraph(_estimate(run, found, found.diplotype, found.diplotype_probability, words))
         yield paragraph(say("neighbours", "lead"))
+    if found.agrees:
+        yield from _opinion(report, found, words)
 
 
 def basis_blocks(found: NeighbourReport, words: Wording) -> Iterable[Block]:

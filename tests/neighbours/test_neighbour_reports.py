@@ -18,7 +18,7 @@ from pgx.neighbours.panel import markers, settings
 from pgx.vcf.around import marker_places
 from pgx.vcf.scan import is_around
 
-NAMES = [f"P{number}" for number in range(12)]
+NAMES = [f"P{number}" for number in range(40)]
 CELLS = ("0/0", "0/1", "1/1")
 COMPLEMENT = str.maketrans("ACGT", "TGCA")
 SHOWN = ("Estimated from neighbouring variants", "Order a direct test before acting on it")
@@ -26,7 +26,7 @@ SHOWN = ("Estimated from neighbouring variants", "Order a direct test before act
 
 @pytest.fixture(scope="module")
 def crowd() -> list[MadeUp]:
-    return people(len(NAMES), seed=3)
+    return people(12, seed=3)
 
 
 def site_copies(person: MadeUp) -> tuple[int, int]:
