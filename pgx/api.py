@@ -161,6 +161,7 @@ class Keywords(TypedDict, total=False):
     min_probability: float | None
     population: str | None
     genotype_error_rate: float | None
+    neighbours: Literal["auto", "always", "off"]
     evidence: PathLike | Sequence[PathLike]
     indication: str | None
     drug: str | None
