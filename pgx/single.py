@@ -6,17 +6,21 @@ import functools
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from pgx import evidence, provenance, reference
-from pgx.calling import CallOptions, E4Status, call, haplotype_frequencies
-from pgx.errors import FormatError, SampleError, did_you_mean
+from pgx.calling import CallOptions, DiplotypeCall, E4Status, Reason, call, haplotype_frequencies
+from pgx.errors import FormatError, PgxError, SampleError, UsageError, did_you_mean
 from pgx.evidence import ContextReport, EvidenceBase, PatientContext, Response, Subject
 from pgx.genome.assemblies import AssemblyDecision, assemblies, decide, header_evidence
 from pgx.genome.sites import sites_on
+from pgx.neighbours.model import NeighbourReport, is_needed
 from pgx.observe import (
     Finding,
+    Observation,
     ReadContext,
     SiteRecords,
     input_kind,
@@ -24,7 +28,7 @@ from pgx.observe import (
     record_evidence,
     records_at,
 )
-from pgx.observe.sample_record import header_says
+from pgx.observe.sample_record import header_says, without_names
 from pgx.options import Options, Parameters, check_limits, stated
 from pgx.report import (
     SCHEMA_VERSION,
@@ -37,7 +41,11 @@ from pgx.report import (
     appendix,
     assemble,
 )
-from pgx.vcf import Bounds, VcfContent, read_sites
+from pgx.vcf import Bounds, Neighbours, VcfContent, read_sites, read_with_neighbours
+
+if TYPE_CHECKING:
+    from pgx.neighbours.markers import MarkerReader
+    from pgx.pseudonyms import Pseudonyms
 
 
 class Annotation(Struct, frozen=True, kw_only=True):
@@ -45,6 +53,64 @@ class Annotation(Struct, frozen=True, kw_only=True):
 
     run: Run
     samples: Iterator[SampleReport]
+
+
+class Around:
+    """The neighbours of all samples of an input; they are read when the first sample needs them.
+
+    Parameters
+    ----------
+    read
+        Returns the records around the sites.
+    always
+        Not only where a site is missing, weak or assumed.
+    """
+
+    def __init__(
+        self,
+        read: Neighbours,
+        contigs: Sequence[str],
+        assembly: str,
+        context: ReadContext,
+        rules: CallOptions,
+        *,
+        always: bool,
+    ) -> None:
+        self._read = read
+        self._contigs = contigs
+        self._assembly = assembly
+        self._context = context
+        self._error = rules.allele_error_rate
+        self._always = always
+
+    def say(
+        self, observations: tuple[Observation, ...], result: DiplotypeCall, column: int
+    ) -> NeighbourReport | None:
+        """Return what the neighbours say beside the call of one sample (its 0-based column)."""
+        if not (self._always or is_needed(observations, result)):
+            return None
+        if Reason.COORDINATES in result.not_determined_because or self.reader is None:
+            return None
+        from pgx.neighbours.estimate import opinion  # noqa: PLC0415 - a well-called sample does without
+
+        return opinion(self.reader.genotypes(column), observations, result)
+
+    @functools.cached_property
+    def reader(self) -> MarkerReader | None:
+        """What reads the markers; None where the panel has no positions on the assembly, or without numpy."""
+        from pgx.neighbours.markers import MarkerReader, can_compute, has_positions  # noqa: PLC0415
+
+        if not has_positions(self._assembly):
+            return None
+        if not can_compute():
+            if self._always:
+                raise UsageError(
+                    "needs numpy, which cannot be imported",
+                    where="--neighbours always",
+                    cure="Install it: python -m pip install numpy",
+                )
+            return None
+        return MarkerReader(self._read(), self._contigs, self._assembly, self._context, self._error)
 
 
 class Prepared(Struct, frozen=True, kw_only=True):
@@ -58,6 +124,8 @@ class Prepared(Struct, frozen=True, kw_only=True):
         The records at each site, in report order.
     findings
         What holds for the whole input.
+    around
+        What the variants around the sites say; None where nobody asks, or there is no panel for the assembly.
     """
 
     run: Run
@@ -69,6 +137,7 @@ class Prepared(Struct, frozen=True, kw_only=True):
     respond: Callable[[E4Status, str | None], tuple[Response, ...]]
     surroundings: ContextReport
     findings: tuple[Finding, ...]
+    around: Around | None
 
     def report(self, column: int, name: str) -> SampleReport:
         """Return the report of the sample in the 0-based `column`."""
@@ -82,6 +151,7 @@ class Prepared(Struct, frozen=True, kw_only=True):
             self.surroundings,
             self.run.parameters,
             input_findings=self.findings,
+            neighbours=self.around.say(observations, result, column) if self.around else None,
         )
 
 
@@ -96,8 +166,63 @@ def annotate(path: str, options: Options) -> Annotation:
         See the exit codes of `pgx.errors`.
     """
     check_options(options)
-    ready = prepare(read_sites(path, Bounds.of(options)), options)
+    content, neighbours = read_input(path, options)
+    if options.pseudonymise is not None:
+        options = replace(options, samples=tuple(map(_hide(options).name, options.samples)))
+    ready = prepare(content, options, neighbours)
     return Annotation(run=ready.run, samples=map(ready.report, ready.columns, ready.names))
+
+
+def _hide(options: Options) -> Pseudonyms:
+    from pgx.pseudonyms import pseudonyms  # noqa: PLC0415 - few ask for it
+
+    assert options.pseudonymise is not None  # noqa: S101 - the callers ask first
+    return pseudonyms(options.pseudonymise)
+
+
+def read_input(path: str, options: Options) -> tuple[VcfContent, Neighbours | None]:
+    """Read the sites of an input, and find what reads its neighbours, where the options ask for them.
+
+    With --pseudonymise, names are replaced here, where they enter.
+
+    Raises
+    ------
+    InputError, UsageError
+        It cannot be read, or the key cannot.
+    """
+    if options.pseudonymise is None:
+        return _read(path, options)
+    hide = _hide(options)
+    try:
+        content, neighbours = _read(path, options)
+    except PgxError as error:
+        raise type(error)(hide.message(error.what), where=error.where, cure=error.cure) from None
+    names = frozenset(content.samples)
+    facts = hide.facts(content.facts)
+    read_as_text = tuple((field, hide.message(place)) for field, place in facts.read_as_text)
+    hidden = replace(
+        content,
+        facts=replace(facts, read_as_text=read_as_text),
+        header=replace(content.header, history=without_names(content.header.history)),
+        samples=tuple(map(hide.name, content.samples)),
+        records=tuple(
+            replace(
+                record,
+                fixed=hide.record(record.fixed, names),
+                identifiers=tuple(hide.words(name, names) for name in record.identifiers),
+                info={key: hide.words(value, names) for key, value in record.info.items()},
+            )
+            for record in content.records
+        ),
+    )
+    return hidden, neighbours
+
+
+def _read(path: str, options: Options) -> tuple[VcfContent, Neighbours | None]:
+    bounds = Bounds.of(options)
+    if options.neighbours == "off":
+        return read_sites(path, bounds), None
+    return read_with_neighbours(path, bounds)
 
 
 def check_options(options: Options) -> None:
@@ -109,11 +234,19 @@ def check_options(options: Options) -> None:
         A value that cannot be, an unknown name, or evidence that is invalid.
     """
     _parameters(options)
+    if options.pseudonymise is not None:
+        _hide(options)
+        if options.digest:
+            raise UsageError(
+                "would tell which file it is", where="--digest", cure="Leave it or --pseudonymise out"
+            )
     evidence.load(options.evidence).reported(options.drug)
 
 
-def prepare(content: VcfContent, options: Options) -> Prepared:
+def prepare(content: VcfContent, options: Options, neighbours: Neighbours | None = None) -> Prepared:
     """Decide on the assembly of an input, sort its records by site, and look up what all samples share.
+
+    `neighbours` reads the records around the sites; without it nothing is said of them.
 
     Raises
     ------
@@ -132,24 +265,31 @@ def prepare(content: VcfContent, options: Options) -> Prepared:
     patient = PatientContext(
         taking=options.taking, history=options.history, age=options.age, indication=options.indication
     )
+    context = _read_context(content, decision, options)
+    rules = CallOptions(
+        population=parameters.population,
+        min_probability=parameters.min_probability,
+        allele_error_rate=parameters.genotype_error_rate,
+    )
     records = tuple(
         records_at(content.records, site, content.contigs) for site in sites_on(decision.assembly)
     )
     kind = input_kind(content.facts.kind, content.header.fields, records)
+    around = None
+    if neighbours is not None and options.neighbours != "off":
+        names = content.contigs, decision.assembly.name
+        around = Around(neighbours, *names, context, rules, always=options.neighbours == "always")
     return Prepared(
         run=_run(content, decision, parameters, base, kind=kind, digest=options.digest),
         columns=columns,
         names=[content.samples[column] for column in columns] if options.samples else content.samples,
         records=records,
-        context=_read_context(content, decision, options),
-        rules=CallOptions(
-            population=parameters.population,
-            min_probability=parameters.min_probability,
-            allele_error_rate=parameters.genotype_error_rate,
-        ),
+        context=context,
+        rules=rules,
         respond=functools.partial(_respond, _Loaded(base), options.indication, options.drug),
         surroundings=_surroundings(_Loaded(base), patient, options.drug),
         findings=_input_findings(content),
+        around=around,
     )
 
 
@@ -166,7 +306,8 @@ def is_copy_number(content: VcfContent) -> bool:
 def _parameters(options: Options) -> Parameters:
     check_limits(options)
     haplotype_frequencies(options.population)  # an unknown name is an error before anything is read
-    return stated(options)
+    said = stated(options)
+    return said if options.pseudonymise is None else _hide(options).parameters(said)
 
 
 def _columns(content: VcfContent, wanted: Sequence[str]) -> Sequence[int]:

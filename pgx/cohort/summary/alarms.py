@@ -31,6 +31,7 @@ def _all(summary: Object) -> list[_Alarm]:
         *_twice(summary),
         *_rare(summary),
         *_assemblies(summary),
+        *_neighbours(summary),
         *_hardy_weinberg(summary),
     ]
 
@@ -179,6 +180,31 @@ def _batches(summary: Object) -> Iterator[_Alarm]:
                         share=rounded_percent(missing / total),
                         elsewhere=rounded_percent(elsewhere),
                     )
+
+
+def _neighbours(summary: Object) -> Iterator[_Alarm]:
+    """Tell single people from a batch: of a group, neighbours contradict many genotypes, or nearly all.
+
+    Of people who change places by chance about half happen to have what they are given, so nearly all points
+    to the letters of a whole file, and many to a plate.
+    """
+    limits = alarm_limits()
+    whole = summary["neighbours"]
+    groups = [
+        (f"{stratum['column']} = {value['value'] or '-'}", value["neighbours"])
+        for stratum in summary["strata"]
+        for value in stratum["values"]
+    ]
+    blamed = False
+    for who, found in [(wording().say("cohort", "everybody"), whole), *groups]:
+        count, asked = found["disagree"]["count"], found["asked"]
+        if asked < limits.neighbours_min_samples or count < limits.neighbours_plate_share * asked:
+            continue
+        blamed = True
+        code = "neighbours_strand" if count >= limits.neighbours_strand_share * asked else "neighbours_plate"
+        yield _say(code, who=who, count=count, asked=asked)
+    if whole["disagree"]["count"] and not blamed:
+        yield _say("neighbours_people", count=whole["disagree"]["count"], asked=whole["asked"])
 
 
 def _twice(summary: Object) -> Iterator[_Alarm]:

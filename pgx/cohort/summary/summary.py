@@ -30,6 +30,7 @@ _STATES = dict(zip(rsids(), ("state_1", "state_2"), strict=True))
 _LONGEST = 1000
 _READ = DETERMINED_STATES - {SiteState.ASSUMED_REFERENCE}
 _OBSERVED = frozenset({SiteState.CALLED, SiteState.REFERENCE_BLOCK})
+_AGREE = "neighbours_agree"
 _STATUSES = [status.value for status in E4Status]
 
 
@@ -94,6 +95,7 @@ def _counts(tally: Tally, overview: Overview, cells: Cells) -> Object:
         "flags": cells.rows(parts(tally.count("flags")), total=tally.samples),
         "reasons": cells.rows(parts(tally.count("reasons")), total=tally.samples),
         "sites": [_site(tally, rsid, cells) for rsid in rsids()],
+        "neighbours": _neighbours(tally.count(_AGREE), cells),
         "strata": [found for item in tally.dividing if (found := _strata(tally, item, cells))],
         "distributions": _distributions(tally, cells),
     }
@@ -164,6 +166,13 @@ def _site(tally: Tally, rsid: str, cells: Cells) -> Object:
     }
 
 
+def _neighbours(counts: Mapping[tuple[str, ...], int], cells: Cells) -> Object:
+    """Return how many samples the neighbouring variants were asked about, and how many they contradict."""
+    answers = flat(counts)
+    asked = answers["yes"] + answers["no"]
+    return {"asked": cells.count(asked), "disagree": cells.row("disagree", answers["no"], asked)}
+
+
 def _genotypes(counts: Mapping[tuple[str, ...], int], cells: Cells) -> Object:
     """Return what was observed at a site: genotypes, allele frequency, Hardy-Weinberg, and what is missing.
 
@@ -195,6 +204,7 @@ def _strata(tally: Tally, dividing: Dividing, cells: Cells) -> Object | None:
     """
     column = dividing.column
     by_status = tally.count(column, "e4_status")
+    by_neighbours = tally.count(column, _AGREE)
     by_site = {rsid: tally.count(column, rsid, _STATES[rsid]) for rsid in rsids()}
     sizes: Counter[str] = Counter()
     for (value, _), number in by_status.items():
@@ -210,6 +220,7 @@ def _strata(tally: Tally, dividing: Dividing, cells: Cells) -> Object | None:
             "sites": [
                 {"rsid": rsid, **_genotypes(_of(counts, value), cells)} for rsid, counts in by_site.items()
             ],
+            "neighbours": _neighbours(_of(by_neighbours, value), cells),
         }
         for value in sorted(shown)
     ]
