@@ -169,12 +169,13 @@ class Keywords(TypedDict, total=False):
     history: str | Sequence[str]
     age: float | None
     reveal_minor: bool
-    max_header: float
-    max_record: float
-    max_index: float
-    max_contigs: int
-    timeout: float
-    max_redirects: int
+    max_header: float | None
+    max_record: float | None
+    max_index: float | None
+    max_contigs: int | None
+    timeout: float | None
+    max_redirects: int | None
+    pseudonymise: PathLike | None
     digest: bool
 
 

@@ -164,7 +164,7 @@ class Options(Struct, frozen=True, kw_only=True):
     keep_filtered: Annotated[bool, Option("Use records that failed a filter.", READING)] = False
     min_gq: Annotated[
         float, Limits(least=0), Option("Minimum genotype quality of a site, e.g. 20.", READING, "Q")
-    ] = 0
+    ] = 0.0
     min_dp: Annotated[int, Limits(least=0), Option("Minimum read depth of a site, e.g. 8.", READING, "N")] = 0
     min_probability: Annotated[
         float, Limits(above=0.5, below=1), Option("Minimum posterior probability for a call.", CALLING, "P")
@@ -206,7 +206,7 @@ class Options(Struct, frozen=True, kw_only=True):
     taking: Annotated[
         tuple[str, ...],
         Option(
-            "Medicines taken, e.g. donepezil,lithium.",
+            "Medicines taken, e.g. lithium,sertraline.",
             PERSON,
             "NAMES",
             commands="annotate",
@@ -248,6 +248,15 @@ class Options(Struct, frozen=True, kw_only=True):
     max_redirects: Annotated[
         int, Limits(least=0), Option("Most redirections that a server may send.", BOUNDS, "N", stated=False)
     ] = field(default_factory=functools.partial(_count, "max_redirects"))
+    pseudonymise: Annotated[
+        Path | None,
+        Option(
+            "Replace names of samples and files by digests made with the key in KEYFILE.",
+            INPUT,
+            "KEYFILE",
+            stated=False,
+        ),
+    ] = None
     digest: Annotated[
         bool, Option("Record a SHA-256 digest of the whole input.", INPUT, commands="annotate", stated=False)
     ] = False

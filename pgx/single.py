@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from pgx import evidence, provenance, reference
 from pgx.calling import CallOptions, DiplotypeCall, E4Status, Reason, call, haplotype_frequencies
-from pgx.errors import FormatError, SampleError, UsageError, did_you_mean
+from pgx.errors import FormatError, PgxError, SampleError, UsageError, did_you_mean
 from pgx.evidence import ContextReport, EvidenceBase, PatientContext, Response, Subject
 from pgx.genome.assemblies import AssemblyDecision, assemblies, decide, header_evidence
 from pgx.genome.sites import sites_on
@@ -27,7 +28,7 @@ from pgx.observe import (
     record_evidence,
     records_at,
 )
-from pgx.observe.sample_record import header_says
+from pgx.observe.sample_record import header_says, without_names
 from pgx.options import Options, Parameters, check_limits, stated
 from pgx.report import (
     SCHEMA_VERSION,
@@ -44,6 +45,7 @@ from pgx.vcf import Bounds, Neighbours, VcfContent, read_sites, read_with_neighb
 
 if TYPE_CHECKING:
     from pgx.neighbours.markers import MarkerReader
+    from pgx.pseudonyms import Pseudonyms
 
 
 class Annotation(Struct, frozen=True, kw_only=True):
@@ -164,23 +166,63 @@ def annotate(path: str, options: Options) -> Annotation:
         See the exit codes of `pgx.errors`.
     """
     check_options(options)
-    ready = prepare_input(path, options)
+    content, neighbours = read_input(path, options)
+    if options.pseudonymise is not None:
+        options = replace(options, samples=tuple(map(_hide(options).name, options.samples)))
+    ready = prepare(content, options, neighbours)
     return Annotation(run=ready.run, samples=map(ready.report, ready.columns, ready.names))
 
 
-def prepare_input(path: str, options: Options) -> Prepared:
-    """Read an input under the options and prepare it; see `prepare`.
+def _hide(options: Options) -> Pseudonyms:
+    from pgx.pseudonyms import pseudonyms  # noqa: PLC0415 - few ask for it
+
+    assert options.pseudonymise is not None  # noqa: S101 - the callers ask first
+    return pseudonyms(options.pseudonymise)
+
+
+def read_input(path: str, options: Options) -> tuple[VcfContent, Neighbours | None]:
+    """Read the sites of an input, and find what reads its neighbours, where the options ask for them.
+
+    With --pseudonymise, names are replaced here, where they enter.
 
     Raises
     ------
-    UsageError, InputError, ReferenceDataError
-        See the exit codes of `pgx.errors`.
+    InputError, UsageError
+        It cannot be read, or the key cannot.
     """
+    if options.pseudonymise is None:
+        return _read(path, options)
+    hide = _hide(options)
+    try:
+        content, neighbours = _read(path, options)
+    except PgxError as error:
+        raise type(error)(hide.message(error.what), where=error.where, cure=error.cure) from None
+    names = frozenset(content.samples)
+    facts = hide.facts(content.facts)
+    read_as_text = tuple((field, hide.message(place)) for field, place in facts.read_as_text)
+    hidden = replace(
+        content,
+        facts=replace(facts, read_as_text=read_as_text),
+        header=replace(content.header, history=without_names(content.header.history)),
+        samples=tuple(map(hide.name, content.samples)),
+        records=tuple(
+            replace(
+                record,
+                fixed=hide.record(record.fixed, names),
+                identifiers=tuple(hide.words(name, names) for name in record.identifiers),
+                info={key: hide.words(value, names) for key, value in record.info.items()},
+            )
+            for record in content.records
+        ),
+    )
+    return hidden, neighbours
+
+
+def _read(path: str, options: Options) -> tuple[VcfContent, Neighbours | None]:
     bounds = Bounds.of(options)
     if options.neighbours == "off":
-        return prepare(read_sites(path, bounds), options)
-    content, neighbours = read_with_neighbours(path, bounds)
-    return prepare(content, options, neighbours)
+        return read_sites(path, bounds), None
+    return read_with_neighbours(path, bounds)
 
 
 def check_options(options: Options) -> None:
@@ -192,6 +234,12 @@ def check_options(options: Options) -> None:
         A value that cannot be, an unknown name, or evidence that is invalid.
     """
     _parameters(options)
+    if options.pseudonymise is not None:
+        _hide(options)
+        if options.digest:
+            raise UsageError(
+                "would tell which file it is", where="--digest", cure="Leave it or --pseudonymise out"
+            )
     evidence.load(options.evidence).reported(options.drug)
 
 
@@ -258,7 +306,8 @@ def is_copy_number(content: VcfContent) -> bool:
 def _parameters(options: Options) -> Parameters:
     check_limits(options)
     haplotype_frequencies(options.population)  # an unknown name is an error before anything is read
-    return stated(options)
+    said = stated(options)
+    return said if options.pseudonymise is None else _hide(options).parameters(said)
 
 
 def _columns(content: VcfContent, wanted: Sequence[str]) -> Sequence[int]:

@@ -65,7 +65,7 @@ def cohort(
     plan = plan_inputs(inputs or [], manifest, options)
     with Shown() as shown:
         outcome = run_cohort(plan, output, replace(how, page=page), tell=shown.tell)
-    _finish(outcome, output, single)
+    _finish(outcome, output, single, options.pseudonymise)
 
 
 def merge(
@@ -104,7 +104,7 @@ def _check(page: PageOptions, single: ReportsOptions) -> None:
         )
 
 
-def _finish(outcome: Outcome, folder: Path, single: ReportsOptions) -> None:
+def _finish(outcome: Outcome, folder: Path, single: ReportsOptions, key: Path | None = None) -> None:
     """Report what became of the run, write the reports that were asked for, and end with the exit code."""
     from pgx.wording import wording
 
@@ -135,7 +135,12 @@ def _finish(outcome: Outcome, folder: Path, single: ReportsOptions) -> None:
     if single.reports is not None:
         from pgx.cohort import write_reports
 
-        written = write_reports(folder, single.reports, single.reports_for)
+        hide = None
+        if key is not None:
+            from pgx.pseudonyms import pseudonyms
+
+            hide = pseudonyms(key)
+        written = write_reports(folder, single.reports, single.reports_for, hide=hide)
         typer.echo(f"{written} reports in {folder / 'reports'}", err=True)
     elif (folder / "reports").is_dir():
         typer.echo(

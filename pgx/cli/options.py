@@ -11,7 +11,8 @@ import typer
 from msgspec import Struct
 from typer.core import TyperCommand
 
-from pgx.options import INPUT, LAYOUT, Declared, Option, check_limits, declared
+from pgx.errors import printable
+from pgx.options import INPUT, LAYOUT, Declared, Option, Options, check_limits, declared
 from pgx.render.registry import Format
 
 
@@ -157,4 +158,13 @@ def _options(kind: type[Struct], items: list[Declared], values: Mapping[str, Any
         given[item.name] = tuple(value) if item.many else value
     made = kind(**given)
     check_limits(made)
+    if isinstance(made, Options) and made.pseudonymise is not None:
+        _warn_of_open_key(made.pseudonymise)
     return made
+
+
+def _warn_of_open_key(key: Path) -> None:
+    from pgx.pseudonyms import is_open_to_others
+
+    if is_open_to_others(key):
+        typer.echo(f"warning: others can read the key: chmod 600 {printable(str(key), 500)}", err=True)

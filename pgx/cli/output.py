@@ -17,6 +17,7 @@ from pgx.render.registry import Format, file_stem, format_of_name
 
 if TYPE_CHECKING:
     from pgx.cli.options import FormOptions
+    from pgx.options import Options
     from pgx.render.form import Form
     from pgx.report import Run, SampleReport
 
@@ -55,6 +56,22 @@ def _is_terminal(output: str) -> bool:
         return os.isatty(descriptor)
     finally:
         os.close(descriptor)
+
+
+def refuse_names(options: Options, meta: Path | None) -> None:
+    """Refuse stated facts beside pseudonyms: they say who somebody is, and are kept by the name.
+
+    Raises
+    ------
+    UsageError
+        Both were given.
+    """
+    if meta is not None and options.pseudonymise is not None:
+        raise UsageError(
+            "states who somebody is, beside --pseudonymise",
+            where="--report-meta",
+            cure="Leave one out; --age says who is a minor",
+        )
 
 
 def say_written(*outputs: str | Path | None) -> None:

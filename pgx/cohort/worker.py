@@ -19,8 +19,8 @@ from pgx.errors import PgxError, printable
 from pgx.evidence import ContextItem, Response
 from pgx.options import Options
 from pgx.report import SCHEMA_VERSION, Run, SampleReport
-from pgx.single import Prepared, is_copy_number, prepare
-from pgx.vcf import Bounds, Neighbours, VcfContent, read_sites, read_with_neighbours
+from pgx.single import Prepared, is_copy_number, prepare, read_input
+from pgx.vcf import Neighbours, VcfContent
 
 #: From how many samples on an input is read as arrays.
 ARRAYS_FROM = 200
@@ -54,23 +54,27 @@ def failed(job: Job, failure: Failure) -> Result:
         key=job.key,
         path=job.path,
         recipe=recipe(job.options),
-        fingerprint=fingerprint(job.path),
+        fingerprint=fingerprint(job.place),
         failure=failure,
     )
 
 
 def recipe(options: Options) -> str:
     """Return the digest of all that a result depends on but the input: options, evidence, program."""
-    callable_regions = fingerprint(str(options.callable_bed)) if options.callable_bed else ""
-    return _recipe(options, evidence.load(options.evidence).digests, callable_regions)
+    files = fingerprint(str(options.callable_bed)) if options.callable_bed else ""
+    if options.pseudonymise is not None:
+        from pgx.pseudonyms import pseudonyms  # noqa: PLC0415 - few ask for it
+
+        files += pseudonyms(options.pseudonymise).digest
+    return _recipe(options, evidence.load(options.evidence).digests, files)
 
 
 @functools.lru_cache(maxsize=4096)
-def _recipe(options: Options, digests: tuple[tuple[str, str], ...], callable_regions: str) -> str:
+def _recipe(options: Options, digests: tuple[tuple[str, str], ...], files: str) -> str:
     return text_digest(
         options_text(options),
         *(text for pair in digests for text in pair),
-        callable_regions,
+        files,
         reference.digest(),
         provenance.program_version(),
         SCHEMA_VERSION,
@@ -101,29 +105,23 @@ def file_digest(path: str) -> str:
 def _result_of(job: Job, batch: Batch) -> Result:
     if job.failure is not None:
         return failed(job, job.failure)
-    before = fingerprint(job.path)
+    before = fingerprint(job.place)
     try:
-        digest = file_digest(job.path) if batch.verify else ""
-        content, neighbours = _read(job)
+        digest = file_digest(job.place) if batch.verify else ""
+        content, neighbours = read_input(job.place, job.options)
         found = result_of_content(job, content, neighbours, arrays_from=batch.arrays_from)
         return replace(found, fingerprint=before, digest=digest)
     except Exception as error:  # noqa: BLE001 - a bug met in one input must not lose the others
         return failed(job, failure_by(job, error))
 
 
-def _read(job: Job) -> tuple[VcfContent, Neighbours | None]:
-    bounds = Bounds.of(job.options)
-    if job.options.neighbours == "off":
-        return read_sites(job.path, bounds), None
-    return read_with_neighbours(job.path, bounds)
-
-
 def failure_by(job: Job, error: Exception) -> Failure:
     """Return the failure of an input over which `error` was raised."""
     if not isinstance(error, PgxError):
         return _bug(job, error)
-    where = f"{error.where}: " if error.where and error.where != job.path else ""
-    return Failure(input=job.path, error=where + error.what, cure=error.cure)
+    where = f"{error.where}: " if error.where and error.where != job.place else ""
+    said, cure = (text.replace(job.place, job.path) for text in (where + error.what, error.cure))
+    return Failure(input=job.path, error=said, cure=cure)
 
 
 def _bug(job: Job, error: Exception) -> Failure:
@@ -156,7 +154,7 @@ def result_of_content(
         key=job.key,
         path=job.path,
         recipe=recipe(job.options),
-        fingerprint=fingerprint(job.path),
+        fingerprint=fingerprint(job.place),
         name_digest=names,
         problems=_missing(job, content),
         has_records=bool(content.records),

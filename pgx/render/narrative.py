@@ -61,8 +61,8 @@ def _behind(
     return {
         "sure": () if withheld else sure_blocks(run, report, words),
         "evidence": (
-            *medicine_blocks(report, words, cite, withheld=withheld),
-            *evidence_blocks(run, report, words, cite, withheld=withheld),
+            *medicine_blocks(report, words, withheld=withheld),
+            *evidence_blocks(report, words, cite, withheld=withheld),
         ),
         "around": () if withheld else _around(report, words),
         "family": family_blocks(report, words, drug=drug, withheld=withheld),

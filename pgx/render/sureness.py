@@ -46,6 +46,12 @@ _CODES = (
 )
 
 
+#: Flags that say no more than the state of a site does.
+_TOLD_BY_STATE = frozenset({"filtered-site", "low-certainty"})
+#: Flags that say the same as a reason why something is not determined.
+_REASON_OF = {"rare-haplotype": "rare-haplotype", "ambiguous-phase": "phase"}
+
+
 class Chromosome(Struct, frozen=True, kw_only=True):
     """One chromosome: a letter a site or None, and the haplotypes it can be (ASCII); none where all are."""
 
@@ -154,7 +160,16 @@ def has_answer(report: SampleReport) -> bool:
 def caveats(report: SampleReport, words: Wording) -> list[str]:
     """Return one short sentence for each caveat of the answer; none where there is no answer."""
     populations = ", ".join(_leaving_open(report))
-    return [words.say("caveat", code, populations=populations) for code in caveat_codes(report)]
+    told = [words.say("caveat", code, populations=populations) for code in caveat_codes(report)]
+    others = dict.fromkeys(flag.code for flag in report.flags if flag.severity != "info")
+    names = [
+        words.say("flag_name", code)
+        for code in others
+        if code not in {*_CODES, *_TOLD_ELSEWHERE, *_TOLD_BY_STATE} and words.has("flag_name", code)
+    ]
+    if names and has_answer(report):
+        told.append(words.say("caveat", "also", names="; ".join(names)))
+    return told
 
 
 def _leaving_open(report: SampleReport) -> list[str]:
@@ -180,7 +195,8 @@ def caveat_codes(report: SampleReport) -> Iterator[str]:
         used = code != "filtered-site" or any(
             site.basis is not None and site.filter not in {None, ".", "PASS"} for site in report.sites
         )
-        if used and report.has_flag(code):
+        told = _REASON_OF.get(code) in report.genotype.not_determined_because
+        if used and not told and report.has_flag(code):
             yield code
 
 

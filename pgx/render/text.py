@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from pgx.render.blocks import Block, Kind, Narrative, flattened
 from pgx.render.form import Form
-from pgx.render.narrative import narrate, one_line
+from pgx.render.narrative import OPEN_SECTIONS, narrate, one_line
 from pgx.report import Run, SampleReport
 
 WIDTH = 80
@@ -50,10 +50,11 @@ def _short(narrative: Narrative, last: str) -> str:
     head = _joined(narrative.head, marks=False)
     parts = [f"{narrative.title}\n{'=' * min(len(narrative.title), WIDTH)}\n{head}"]
     for section in narrative.sections:
-        told = _joined(section.blocks, marks=False, dense=True, margin="  ")
-        if [block.kind for block in section.blocks] == [Kind.PARAGRAPH]:
-            parts.append(_filled(f"{section.title}: {section.blocks[0].text}", "", "  "))
+        if section.key in OPEN_SECTIONS:
+            told = " ".join(block.text for block in section.blocks)
+            parts.append(_filled(f"{section.title}: {told}", "", "  "))
         else:
+            told = _joined(section.blocks, marks=False, dense=True, margin="  ")
             parts.append(f"{section.title}\n{told}")
     told = "\n\n".join([*parts, last])
     return (told if told.count("\n") < _SHORT else "\n".join([*parts, last])) + "\n"

@@ -365,12 +365,19 @@ def _header_facts(header: pysam.VariantHeader, label: str) -> tuple[str, HeaderF
             contigs=tuple(contigs),
             references=tuple(references),
             fields=frozenset(map(str, header.formats)),
-            history=tuple(str(record).strip() for record in header.records if record.key not in _DECLARING),
+            history=tuple(
+                line for record in header.records if _tells(record.key, line := str(record).strip())
+            ),
             lengths=lengths,
         )
     except PYSAM_ERRORS as error:
         raise FormatError("has a broken header", where=label, cure="Write it again") from error
     return f"sha256:{digest}", facts, phred
+
+
+def _tells(key: str | None, line: str) -> bool:
+    """Return whether a line of the header may tell how the file came about: Picard does so in INFO lines."""
+    return key not in _DECLARING or (key == "INFO" and "liftover" in line.lower())
 
 
 def _unquoted(value: str | None) -> str | None:

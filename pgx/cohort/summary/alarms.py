@@ -26,6 +26,7 @@ def _all(summary: Object) -> list[_Alarm]:
         *_frequency(summary),
         *_strata_frequency(summary),
         *_absent(summary),
+        *_uncertain_heterozygotes(summary),
         *_batches(summary),
         *_twice(summary),
         *_rare(summary),
@@ -133,6 +134,28 @@ def _absent(summary: Object) -> Iterator[_Alarm]:
                     rsid=site["rsid"],
                     share=rounded_percent(count / summary["samples"]),
                 )
+
+
+def _uncertain_heterozygotes(summary: Object) -> Iterator[_Alarm]:
+    """Compare who stays open for want of certainty with who is determined: dosages part them by genotype.
+
+    On a page that is shared there are no such counts.
+    """
+    for site in summary["certainty"]:
+        groups = [(site[f"{kind}_heterozygous"], site[kind]) for kind in ("open", "determined")]
+        people = sum(number for _, number in groups)
+        if people < alarm_limits().min_samples or not all(number for _, number in groups):
+            continue
+        shares = [part / number for part, number in groups]
+        pooled = sum(part for part, _ in groups) / people
+        error = math.sqrt(pooled * (1 - pooled) * sum(1 / number for _, number in groups))
+        if shares[0] - shares[1] > alarm_limits().frequency_z * error:
+            yield _say(
+                "uncertain_heterozygotes",
+                rsid=site["rsid"],
+                open=rounded_percent(shares[0]),
+                determined=rounded_percent(shares[1]),
+            )
 
 
 def _batches(summary: Object) -> Iterator[_Alarm]:

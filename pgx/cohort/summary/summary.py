@@ -12,7 +12,7 @@ import numpy as np
 from msgspec import Struct, to_builtins
 
 from pgx import provenance, reference
-from pgx.calling import E4Status
+from pgx.calling import E4Status, Reason
 from pgx.calling.frequencies import diplotype_name, diplotypes
 from pgx.cohort.jobs import Failure
 from pgx.cohort.limits import least_group, page_limits
@@ -63,7 +63,8 @@ def summarise(tally: Tally, overview: Overview, *, least: int = 0) -> Object:
     shown = _counts(tally, overview, Cells(least).of(tally.samples))
     shown["inputs"] = {"total": shown["inputs"]["total"], "failed": None, "joined": None}
     nothing: Object = {
-        name: [] for name in ("undetermined", "ambiguous", "failures", "joined", "passed_over", "rows")
+        name: []
+        for name in ("undetermined", "ambiguous", "failures", "joined", "passed_over", "rows", "certainty")
     }
     repeated: Object = {"count": None, "listed": []}
     shown |= nothing | {"duplicates": repeated, "min_cell": least, "min_group": least_group(least)}
@@ -114,7 +115,20 @@ def _singles(tally: Tally, overview: Overview) -> Object:
         "joined": [],  # of version 1.0
         "passed_over": [printable(path, _LONGEST) for path in overview.passed_over[:limit]],
         "rows": tally.rows,
+        "certainty": [_certainty(tally, rsid) for rsid in rsids()],
     }
+
+
+def _certainty(tally: Tally, rsid: str) -> Object:
+    """Return who is open for want of certainty and who is determined, and the heterozygotes of both."""
+    found = dict.fromkeys(("open", "open_heterozygous", "determined", "determined_heterozygous"), 0)
+    for (cell, diplotype, reasons), number in tally.count(rsid, "diplotype", "reasons").items():
+        kind = "open" if Reason.LOW_CERTAINTY in reasons.split(";") else "determined" if diplotype else ""
+        if kind:
+            read = cell.partition(" ")[0].replace("|", "/").split("/")
+            found[kind] += number
+            found[f"{kind}_heterozygous"] += number * (len(set(read)) == 2)
+    return {"rsid": rsid, **found}
 
 
 def _printable(cells: dict[str, str]) -> dict[str, str]:
