@@ -24,7 +24,7 @@ from pgx.evidence import ContextItem, Response
 from pgx.options import Options
 from pgx.report import SCHEMA_VERSION, Run, SampleReport
 from pgx.single import Prepared, is_copy_number, prepare, read_input
-from pgx.vcf import VcfContent, tell_progress_to
+from pgx.vcf import Neighbours, VcfContent, tell_progress_to
 
 #: From how many samples on an input is read as arrays.
 ARRAYS_FROM = 200
@@ -149,8 +149,8 @@ def _result_of(job: Job, batch: Batch) -> Result:
     before = fingerprint(job.place)
     try:
         digest = file_digest(job.place) if batch.verify else ""
-        content = read_input(job.place, job.options)
-        found = result_of_content(job, content, arrays_from=batch.arrays_from)
+        content, neighbours = read_input(job.place, job.options)
+        found = result_of_content(job, content, neighbours, arrays_from=batch.arrays_from)
         return replace(found, fingerprint=before, digest=digest)
     except Exception as error:  # noqa: BLE001 - a bug met in one input must not lose the others
         return failed(job, failure_by(job, error))
@@ -176,7 +176,13 @@ def _bug(job: Job, error: Exception) -> Failure:
     )
 
 
-def result_of_content(job: Job, content: VcfContent, *, arrays_from: int = ARRAYS_FROM) -> Result:
+def result_of_content(
+    job: Job,
+    content: VcfContent,
+    neighbours: Neighbours | None = None,
+    *,
+    arrays_from: int = ARRAYS_FROM,
+) -> Result:
     """Annotate the samples of an input that was read; many of them as arrays.
 
     Raises
@@ -198,7 +204,7 @@ def result_of_content(job: Job, content: VcfContent, *, arrays_from: int = ARRAY
     chosen = _chosen(job, content)
     if chosen is None or result.is_copy_number:
         return result
-    ready = prepare(content, replace(job.options, samples=chosen))
+    ready = prepare(content, replace(job.options, samples=chosen), neighbours)
     result = replace(
         result,
         run=msgspec.json.encode(ready.run),

@@ -22,6 +22,8 @@ from pgx.genome.assemblies import (
     header_evidence,
 )
 from pgx.genome.sites import sites_on
+from pgx.neighbours.markers import MarkerReader, has_positions
+from pgx.neighbours.panel import worth
 from pgx.observe import (
     EvidenceKind,
     Observation,
@@ -38,7 +40,7 @@ from pgx.observe.sample_record import header_says
 from pgx.reference import threshold
 from pgx.report import SCHEMA_VERSION
 from pgx.report.assemble import unique
-from pgx.vcf import Bounds, VcfContent, read_sites
+from pgx.vcf import Bounds, Neighbours, VcfContent, read_with_neighbours
 from pgx.wording import wording
 
 SHOWN_SAMPLES = 3
@@ -139,11 +141,30 @@ class InspectedSite(Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...]
 
 
+class InspectedNeighbours(Struct, frozen=True, kw_only=True):
+    """How many positions around the sites are known, and what an estimate from as many is worth.
+
+    Attributes
+    ----------
+    known, positions
+        Of this sample, and of the panel.
+    r2_e4, determined
+        Squared correlation of the estimated copies of ε4 with the true ones, and the share of people with a
+        diplotype from 0.99 on, as measured with no more positions than these; None below the least measured.
+    """
+
+    known: int
+    positions: int
+    r2_e4: float | None
+    determined: float | None
+
+
 class InspectedSample(Struct, frozen=True, kw_only=True):
-    """The sites of one sample."""
+    """The sites of one sample, and its neighbours where the assembly is decided and the panel has it."""
 
     sample: str
     sites: tuple[InspectedSite, ...]
+    neighbours: InspectedNeighbours | None = None
 
 
 class Need(Struct, frozen=True, kw_only=True):
@@ -200,7 +221,7 @@ def inspect(
         `assembly` is no assembly, the input cannot be read, or has no such sample. An unknown or
         contradicted assembly is no error here.
     """
-    content = read_sites(path, bounds)
+    content, neighbours = read_with_neighbours(path, bounds)
     columns = _columns(content, samples)
     clues = (*header_evidence(content.header), *record_evidence(content.records, content.contigs))
     decision, problem = _decision(content, assembly)
@@ -220,6 +241,7 @@ def inspect(
         (name, [(place, observe(group, column, context)) for place, group in at_sites])
         for column, name in columns
     ]
+    around = _neighbours(content, neighbours, decision.assembly, columns) if decision else {}
     decided = [(name, found[0][1]) for name, found in seen] if decision else []
     return Inspection(
         schema_version=SCHEMA_VERSION,
@@ -234,6 +256,7 @@ def inspect(
         samples=tuple(
             InspectedSample(
                 sample=name,
+                neighbours=around.get(name),
                 sites=tuple(_site(item, place) for place, group in found for item in group),
             )
             for name, found in seen
@@ -273,6 +296,29 @@ def _candidates(content: VcfContent, clues: Sequence[AssemblyEvidence]) -> list[
         for assembly in assemblies()
         if assembly.name in named or any(_covers(record, content, assembly) for record in content.records)
     ]
+
+
+def _neighbours(
+    content: VcfContent, read: Neighbours, assembly: Assembly, columns: Sequence[tuple[int, str]]
+) -> dict[str, InspectedNeighbours]:
+    """Return what is known around the sites by sample; nothing on an assembly that the panel has not."""
+    if not has_positions(assembly.name):
+        return {}
+    context = ReadContext(contig="", gl_is_phred=content.gl_is_phred)
+    error = threshold("allele_error_rate")
+    reader = MarkerReader(read(), content.contigs, assembly.name, context, error)
+    found = {}
+    for column, name in columns:
+        genotypes = reader.genotypes(column)
+        count = sum(one is not None for one in genotypes)
+        value = worth(count)
+        found[name] = InspectedNeighbours(
+            known=count,
+            positions=len(genotypes),
+            r2_e4=value.r2_e4 if value else None,
+            determined=value.determined if value else None,
+        )
+    return found
 
 
 def _covers(record: SiteRecord, content: VcfContent, assembly: Assembly) -> bool:

@@ -146,16 +146,11 @@ def _remarks(item: ContextItem | MatchedClaim, words: Wording) -> Iterable[str]:
         yield words.say("evidence", "odds", kinds=said)
 
 
-def medicine_blocks(
-    report: SampleReport, words: Wording, cite: Citations, *, withheld: bool
-) -> Iterable[Block]:
+def medicine_blocks(report: SampleReport, words: Wording, *, withheld: bool) -> Iterable[Block]:
     """Yield what goes with the conclusion of the summary: why it is so, and what to keep in mind."""
     for response in report.response:
         if len(report.response) > 1:
             yield subheading(f"{response.drug}, {response.indication_label}", quoted=True)
-        if asked := label_advice(report, response):
-            yield subheading(words.say("medicine", "label_asks"))
-            yield from (item_block(item, words, cite) for item in asked)
         if not withheld:
             if response.conclusion not in _NO_ADVICE:
                 yield paragraph(response.conclusion_text, quoted=True)
@@ -231,7 +226,7 @@ def _independent(rows: Iterable[_Row]) -> list[_Row]:
 
 
 def evidence_blocks(
-    run: Run, report: SampleReport, words: Wording, cite: Citations, *, withheld: bool
+    report: SampleReport, words: Wording, cite: Citations, *, withheld: bool
 ) -> Iterable[Block]:
     """Yield the map of the findings and its table, then the claims on both sides of the question."""
     for number, response in enumerate(report.response):
@@ -247,17 +242,20 @@ def evidence_blocks(
         is_general = withheld or not response.claims
         yield from _common_table(response, words) if is_general else _matched(response, words, cite)
         yield paragraph(words.say("evidence", "certainty_note"))
-        yield from _age(run, response, words)
+        if response.searched_on is not None:
+            yield paragraph(words.say("evidence", "searched", searched_on=response.searched_on))
 
 
-def _age(run: Run, response: Response, words: Wording) -> Iterable[Block]:
-    """Yield when the literature was searched, and that it is due again where it was at the report's date."""
-    if response.searched_on is None:
-        return
-    yield paragraph(words.say("evidence", "searched", searched_on=response.searched_on))
-    if response.next_review is not None and run.created[:10] > response.next_review:
-        dates = {"searched_on": response.searched_on, "next_review": response.next_review}
-        yield Block(Kind.ALERT, words.say("evidence", "overdue", **dates))
+def overdue(run: Run, response: Response, words: Wording) -> str:
+    """Return the line that the evidence is past its review at the date of the report, or nothing."""
+    if (
+        response.searched_on is None
+        or response.next_review is None
+        or run.created[:10] <= response.next_review
+    ):
+        return ""
+    dates = {"searched_on": response.searched_on, "next_review": response.next_review}
+    return words.say("evidence", "overdue", **dates)
 
 
 def _map_table(response: Response, words: Wording, cite: Citations) -> Block:

@@ -14,7 +14,16 @@ from pgx.observe import DETERMINED_STATES, SiteState
 from pgx.render.blocks import Block, Citations, Kind, bullet, fact, paragraph
 from pgx.render.counsel import said_with_source
 from pgx.render.form import Form, PatientMeta
-from pgx.render.medicine import conclusion_words, labelled_by_copies, undirected
+from pgx.render.medicine import (
+    claim_block,
+    conclusion_words,
+    grouped,
+    item_block,
+    label_advice,
+    labelled_by_copies,
+    overdue,
+    undirected,
+)
 from pgx.render.sureness import (
     assumed_mark,
     caveat_codes,
@@ -68,6 +77,7 @@ class Summary:
         """Return the parts in their order; all of them stand behind a seal."""
         return {
             "result": self._withheld_result() if self.withheld else self._result(),
+            "neighbours": () if self.withheld else self._neighbours(),
             "medicine": self._medicine(),
             "first": self._first(),
             "next": self._next(),
@@ -100,8 +110,25 @@ class Summary:
             else self._sureness()
         )
         yield paragraph(" ".join(told))
+        if around := self._around():
+            yield paragraph(around)
         if limits := caveats(self.report, self.words):
             yield paragraph(" ".join(limits))
+
+    def _around(self) -> str | None:
+        """Return what the variants around the sites suggest, in one sentence."""
+        if self.report.neighbours is None:
+            return None
+        from pgx.render.neighbours import neighbour_sentence  # noqa: PLC0415 - few reports have an estimate
+
+        return neighbour_sentence(self.report, self.report.neighbours, self.words)
+
+    def _neighbours(self) -> Iterable[Block]:
+        if self.report.neighbours is None:
+            return ()
+        from pgx.render.neighbours import neighbour_blocks  # noqa: PLC0415 - few reports have an estimate
+
+        return neighbour_blocks(self.run, self.report, self.report.neighbours, self.words)
 
     def _contraindicated(self) -> Iterable[Block]:
         """Yield what speaks against the drug because of something that was named, one alert a reason."""
@@ -180,10 +207,21 @@ class Summary:
             yield paragraph(self.words.say("medicine", "withheld"))
         else:
             yield paragraph(" ".join(self._meaning()))
+        for response in self.report.response:
+            if line := overdue(self.run, response, self.words):
+                yield Block(Kind.ALERT, line)
+            yield from self._labelled(response)
         groups = self.report.patient.contraindications
         if groups and not self._named(contra=True):
             drug = ", ".join(dict.fromkeys(response.drug for response in self.report.response))
             yield paragraph(self.words.say("medicine", "not_given", drug=drug, groups="; ".join(groups)))
+
+    def _labelled(self, response: Response) -> Iterable[Block]:
+        """Yield the figures of a drug whose label uses the number of copies, and what the label asks for."""
+        asked = label_advice(self.report, response)
+        if asked and not self.withheld:
+            yield from (claim_block(claim, self.words, self.cite) for claim in grouped(response)[0][:1])
+        yield from (item_block(item, self.words, self.cite) for item in asked)
 
     def _meaning(self) -> Iterable[str]:
         told = [self._use(response) for response in self.report.response]
@@ -197,8 +235,8 @@ class Summary:
         known = {"drug": response.drug, "indication": response.indication_label}
         if self.words.has("glance", response.conclusion):
             return self.words.say("glance", response.conclusion, **known)
-        graded = self.words.has("certainty", response.certainty or "")  # labels are not
-        sure = self.words.say("certainty", response.certainty or "" if graded else "not-rated")
+        level = response.certainty or "not-stated"  # by results of before
+        sure = self.words.say("certainty", level)
         key = "medicine" if response.conclusion in _WEAK else "direction"
         conclusion = conclusion_words(response, self.words)
         return self.words.say("glance", key, conclusion=conclusion, certainty=sure, **known)
