@@ -318,6 +318,11 @@ class CohortOptions(Struct, frozen=True, kw_only=True):
         Limits(least=1),
         Option("Processes to use (all processors if not given).", RUN, "N", ("-j", "--jobs")),
     ] = None
+    stall: Annotated[
+        float,
+        Limits(above=0),
+        Option("Seconds without a new byte after which the reading of an input is given up.", RUN, "SECONDS"),
+    ] = _bound("stall")
     scheduler: Annotated[
         str | None, Option("Dask scheduler to use, e.g. tcp://10.0.0.1:8786.", RUN, "ADDRESS")
     ] = None
