@@ -60,7 +60,7 @@ class Report(Struct, frozen=True, kw_only=True):
     run
         Input, options, versions.
     report
-        Everything that is said of the sample; see `pgx.report.SampleReport`.
+        The report itself; see `pgx.report.SampleReport`.
     """
 
     run: Run
@@ -161,6 +161,7 @@ class Keywords(TypedDict, total=False):
     min_probability: float | None
     population: str | None
     genotype_error_rate: float | None
+    neighbours: Literal["auto", "always", "off"]
     evidence: PathLike | Sequence[PathLike]
     indication: str | None
     drug: str | None

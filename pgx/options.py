@@ -16,7 +16,7 @@ import functools
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 from msgspec import Struct, field
@@ -34,10 +34,10 @@ RUN = "Where the work is done"
 PAGE = "Cohort page and reports"
 
 #: Of an option that stored results have always stated.
-ALWAYS_STATED: Any = msgspec.NODEFAULT
+ALWAYS_STATED: Any = ...
 
 
-class Limits(NamedTuple):
+class Limits(Struct, frozen=True):
     """What a number must be; NaN is within no limits."""
 
     above: float | None = None
@@ -58,7 +58,7 @@ class Limits(NamedTuple):
         return " and ".join(f"{word} {limit:g}" for word, limit in said if limit is not None)
 
 
-class Option(NamedTuple):
+class Option(Struct, frozen=True):
     """What is known of an option beside its name, type and default.
 
     Attributes
@@ -79,6 +79,8 @@ class Option(NamedTuple):
         Whether the command line takes several values as one text with commas, not as a repeated option.
     stated
         Whether the JSON states it among `parameters`: an option that changes a result.
+    elsewhere
+        Commands with a default of their own, and that default.
     before
         Its value in stored results that do not state it yet.
     names
@@ -95,6 +97,7 @@ class Option(NamedTuple):
     row: bool = False
     comma: bool = False
     stated: bool = True
+    elsewhere: tuple[tuple[str, Any], ...] = ()
     before: Any = ALWAYS_STATED
     names: str = ""
     parse: Callable[[str], Any] | None = None
@@ -161,7 +164,7 @@ class Options(Struct, frozen=True, kw_only=True):
     keep_filtered: Annotated[bool, Option("Use records that failed a filter.", READING)] = False
     min_gq: Annotated[
         float, Limits(least=0), Option("Minimum genotype quality of a site, e.g. 20.", READING, "Q")
-    ] = 0
+    ] = 0.0
     min_dp: Annotated[int, Limits(least=0), Option("Minimum read depth of a site, e.g. 8.", READING, "N")] = 0
     min_probability: Annotated[
         float, Limits(above=0.5, below=1), Option("Minimum posterior probability for a call.", CALLING, "P")
@@ -178,6 +181,16 @@ class Options(Struct, frozen=True, kw_only=True):
         Limits(above=0, below=0.5),
         Option("Error rate of an allele without a stated quality.", CALLING, "E"),
     ] = _from_reference("allele_error_rate")
+    neighbours: Annotated[
+        Literal["auto", "always", "off"],
+        Option(
+            "What the variants around the sites say: where a site is missing, always, or never.",
+            CALLING,
+            commands="annotate cohort",
+            elsewhere=(("cohort", "off"),),
+            before="off",
+        ),
+    ] = "auto"
     evidence: Annotated[tuple[Path, ...], Option("Folder with further evidence.", CALLING, "DIR")] = ()
     indication: Annotated[
         str | None,
@@ -193,7 +206,7 @@ class Options(Struct, frozen=True, kw_only=True):
     taking: Annotated[
         tuple[str, ...],
         Option(
-            "Medicines taken, e.g. donepezil,lithium.",
+            "Medicines taken, e.g. lithium,sertraline.",
             PERSON,
             "NAMES",
             commands="annotate",
@@ -305,6 +318,11 @@ class CohortOptions(Struct, frozen=True, kw_only=True):
         Limits(least=1),
         Option("Processes to use (all processors if not given).", RUN, "N", ("-j", "--jobs")),
     ] = None
+    stall: Annotated[
+        float,
+        Limits(above=0),
+        Option("Seconds without a new byte after which the reading of an input is given up.", RUN, "SECONDS"),
+    ] = _bound("stall")
     scheduler: Annotated[
         str | None, Option("Dask scheduler to use, e.g. tcp://10.0.0.1:8786.", RUN, "ADDRESS")
     ] = None
@@ -316,7 +334,7 @@ class CohortOptions(Struct, frozen=True, kw_only=True):
     page: PageOptions = PageOptions()
 
 
-class Declared(NamedTuple):
+class Declared(Struct, frozen=True):
     """An option as the makers of command lines, keywords and columns need it.
 
     Attributes

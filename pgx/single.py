@@ -12,13 +12,15 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pgx import evidence, provenance, reference
-from pgx.calling import CallOptions, E4Status, call, haplotype_frequencies
-from pgx.errors import FormatError, PgxError, SampleError, UsageError, did_you_mean
+from pgx.calling import CallOptions, DiplotypeCall, E4Status, Reason, call, haplotype_frequencies
+from pgx.errors import FormatError, InputError, PgxError, SampleError, UsageError, did_you_mean
 from pgx.evidence import ContextReport, EvidenceBase, PatientContext, Response, Subject
 from pgx.genome.assemblies import AssemblyDecision, assemblies, decide, header_evidence
 from pgx.genome.sites import sites_on
+from pgx.neighbours.model import NeighbourReport, is_needed
 from pgx.observe import (
     Finding,
+    Observation,
     ReadContext,
     SiteRecords,
     input_kind,
@@ -39,9 +41,10 @@ from pgx.report import (
     appendix,
     assemble,
 )
-from pgx.vcf import Bounds, VcfContent, read_sites
+from pgx.vcf import Bounds, Neighbours, VcfContent, read_sites, read_with_neighbours
 
 if TYPE_CHECKING:
+    from pgx.neighbours.markers import MarkerReader
     from pgx.pseudonyms import Pseudonyms
 
 
@@ -50,6 +53,70 @@ class Annotation(Struct, frozen=True, kw_only=True):
 
     run: Run
     samples: Iterator[SampleReport]
+
+
+class Around:
+    """The neighbours of all samples of an input; they are read when the first sample needs them.
+
+    Parameters
+    ----------
+    read
+        Returns the records around the sites.
+    always
+        Not only where a site is missing, weak or assumed.
+    """
+
+    def __init__(
+        self,
+        read: Neighbours,
+        contigs: Sequence[str],
+        assembly: str,
+        context: ReadContext,
+        rules: CallOptions,
+        *,
+        always: bool,
+    ) -> None:
+        self._read = read
+        self._contigs = contigs
+        self._assembly = assembly
+        self._context = context
+        self._error = rules.allele_error_rate
+        self._always = always
+
+    def say(
+        self, observations: tuple[Observation, ...], result: DiplotypeCall, column: int
+    ) -> NeighbourReport | None:
+        """Return what the neighbours say beside the call of one sample (its 0-based column)."""
+        if not (self._always or is_needed(observations, result)):
+            return None
+        if Reason.COORDINATES in result.not_determined_because or self.reader is None:
+            return None
+        from pgx.neighbours.estimate import opinion  # noqa: PLC0415 - a well-called sample does without
+
+        return opinion(self.reader.genotypes(column), observations, result)
+
+    @functools.cached_property
+    def reader(self) -> MarkerReader | None:
+        """What reads the markers; None where the panel has no positions on the assembly, or without numpy."""
+        from pgx.neighbours.markers import MarkerReader, can_compute, has_positions  # noqa: PLC0415
+
+        if not has_positions(self._assembly):
+            return None
+        if not can_compute():
+            if self._always:
+                raise UsageError(
+                    "needs numpy, which cannot be imported",
+                    where="--neighbours always",
+                    cure="Install it: python -m pip install numpy",
+                )
+            return None
+        try:
+            records = self._read()
+        except InputError:  # the sites have been read; what lies around them must not end the report
+            if self._always:
+                raise
+            return None
+        return MarkerReader(records, self._contigs, self._assembly, self._context, self._error)
 
 
 class Prepared(Struct, frozen=True, kw_only=True):
@@ -63,6 +130,8 @@ class Prepared(Struct, frozen=True, kw_only=True):
         The records at each site, in report order.
     findings
         What holds for the whole input.
+    around
+        What the variants around the sites say; None where nobody asks, or there is no panel for the assembly.
     """
 
     run: Run
@@ -74,6 +143,7 @@ class Prepared(Struct, frozen=True, kw_only=True):
     respond: Callable[[E4Status, str | None], tuple[Response, ...]]
     surroundings: ContextReport
     findings: tuple[Finding, ...]
+    around: Around | None
 
     def report(self, column: int, name: str) -> SampleReport:
         """Return the report of the sample in the 0-based `column`."""
@@ -87,6 +157,7 @@ class Prepared(Struct, frozen=True, kw_only=True):
             self.surroundings,
             self.run.parameters,
             input_findings=self.findings,
+            neighbours=self.around.say(observations, result, column) if self.around else None,
         )
 
 
@@ -101,10 +172,10 @@ def annotate(path: str, options: Options) -> Annotation:
         See the exit codes of `pgx.errors`.
     """
     check_options(options)
-    content = read_input(path, options)
+    content, neighbours = read_input(path, options)
     if options.pseudonymise is not None:
         options = replace(options, samples=tuple(map(_hide(options).name, options.samples)))
-    ready = prepare(content, options)
+    ready = prepare(content, options, neighbours)
     return Annotation(run=ready.run, samples=map(ready.report, ready.columns, ready.names))
 
 
@@ -115,8 +186,10 @@ def _hide(options: Options) -> Pseudonyms:
     return pseudonyms(options.pseudonymise)
 
 
-def read_input(path: str, options: Options) -> VcfContent:
-    """Read the sites of an input; with --pseudonymise, names are replaced here, where they enter.
+def read_input(path: str, options: Options) -> tuple[VcfContent, Neighbours | None]:
+    """Read the sites of an input, and find what reads its neighbours, where the options ask for them.
+
+    With --pseudonymise, names are replaced here, where they enter.
 
     Raises
     ------
@@ -124,16 +197,16 @@ def read_input(path: str, options: Options) -> VcfContent:
         It cannot be read, or the key cannot.
     """
     if options.pseudonymise is None:
-        return read_sites(path, Bounds.of(options))
+        return _read(path, options)
     hide = _hide(options)
     try:
-        content = read_sites(path, Bounds.of(options))
+        content, neighbours = _read(path, options)
     except PgxError as error:
         raise type(error)(hide.message(error.what), where=error.where, cure=error.cure) from None
     names = frozenset(content.samples)
     facts = hide.facts(content.facts)
     read_as_text = tuple((field, hide.message(place)) for field, place in facts.read_as_text)
-    return replace(
+    hidden = replace(
         content,
         facts=replace(facts, read_as_text=read_as_text),
         header=replace(content.header, history=without_names(content.header.history)),
@@ -148,6 +221,14 @@ def read_input(path: str, options: Options) -> VcfContent:
             for record in content.records
         ),
     )
+    return hidden, neighbours
+
+
+def _read(path: str, options: Options) -> tuple[VcfContent, Neighbours | None]:
+    bounds = Bounds.of(options)
+    if options.neighbours == "off":
+        return read_sites(path, bounds), None
+    return read_with_neighbours(path, bounds)
 
 
 def check_options(options: Options) -> None:
@@ -168,8 +249,10 @@ def check_options(options: Options) -> None:
     evidence.load(options.evidence).reported(options.drug)
 
 
-def prepare(content: VcfContent, options: Options) -> Prepared:
+def prepare(content: VcfContent, options: Options, neighbours: Neighbours | None = None) -> Prepared:
     """Decide on the assembly of an input, sort its records by site, and look up what all samples share.
+
+    `neighbours` reads the records around the sites; without it nothing is said of them.
 
     Raises
     ------
@@ -188,24 +271,31 @@ def prepare(content: VcfContent, options: Options) -> Prepared:
     patient = PatientContext(
         taking=options.taking, history=options.history, age=options.age, indication=options.indication
     )
+    context = _read_context(content, decision, options)
+    rules = CallOptions(
+        population=parameters.population,
+        min_probability=parameters.min_probability,
+        allele_error_rate=parameters.genotype_error_rate,
+    )
     records = tuple(
         records_at(content.records, site, content.contigs) for site in sites_on(decision.assembly)
     )
     kind = input_kind(content.facts.kind, content.header.fields, records)
+    around = None
+    if neighbours is not None and options.neighbours != "off":
+        names = content.contigs, decision.assembly.name
+        around = Around(neighbours, *names, context, rules, always=options.neighbours == "always")
     return Prepared(
         run=_run(content, decision, parameters, base, kind=kind, digest=options.digest),
         columns=columns,
         names=[content.samples[column] for column in columns] if options.samples else content.samples,
         records=records,
-        context=_read_context(content, decision, options),
-        rules=CallOptions(
-            population=parameters.population,
-            min_probability=parameters.min_probability,
-            allele_error_rate=parameters.genotype_error_rate,
-        ),
+        context=context,
+        rules=rules,
         respond=functools.partial(_respond, _Loaded(base), options.indication, options.drug),
         surroundings=_surroundings(_Loaded(base), patient, options.drug),
         findings=_input_findings(content),
+        around=around,
     )
 
 

@@ -43,7 +43,7 @@ class FormOptions(Struct, frozen=True, kw_only=True):
     ] = None
     sealed: Annotated[bool, Option("Put the result behind a cover (html, pdf).", LAYOUT)] = False
     full: Annotated[bool, Option("Print tables and appendix, too (text).", LAYOUT)] = False
-    lang: Annotated[str, Option("Language of text, html and pdf: en or de.", LAYOUT, "LANG")] = "en"
+    lang: Annotated[str, Option("Language of text, html and pdf, e.g. en.", LAYOUT, "LANG")] = "en"
     handout: Annotated[
         Path | None, Option("Also write one page for the patient (.html, .pdf or .txt).", LAYOUT, "FILE")
     ] = None
@@ -91,7 +91,7 @@ def command(name: str, function: Callable[..., None]) -> Callable[..., None]:
             if more:
                 items = [item for item in items if item.name in more[0].names]
             groups[parameter.name] = kind, items
-            parameters += map(_parameter, items)
+            parameters += (_parameter(item, name) for item in items)
         else:
             parameters.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
 
@@ -107,10 +107,11 @@ def command(name: str, function: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-def _parameter(item: Declared) -> inspect.Parameter:
+def _parameter(item: Declared, command_name: str) -> inspect.Parameter:
     """Return an option as typer wants it: a parameter with a default and an annotation."""
     option = item.option
-    kind, default, words = item.type, item.default, option.help
+    kind, words = item.type, option.help
+    default = dict(option.elsewhere).get(command_name, item.default)
     if option.comma or option.parse is not None:
         kind, default = str | None, None
     elif item.many:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import faulthandler
 import functools
 import hashlib
+import os
+import time
 import traceback
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -20,7 +24,7 @@ from pgx.evidence import ContextItem, Response
 from pgx.options import Options
 from pgx.report import SCHEMA_VERSION, Run, SampleReport
 from pgx.single import Prepared, is_copy_number, prepare, read_input
-from pgx.vcf import VcfContent
+from pgx.vcf import Neighbours, VcfContent, tell_progress_to
 
 #: From how many samples on an input is read as arrays.
 ARRAYS_FROM = 200
@@ -29,11 +33,20 @@ _SHARED = ("response", "context")
 
 
 class Batch(Struct, frozen=True, kw_only=True):
-    """Inputs that one worker reads one after the other. `verify`: also note the digest of each file."""
+    """Inputs that one worker reads one after the other.
+
+    Attributes
+    ----------
+    verify
+        Also note the digest of each file.
+    stall
+        Seconds without a new byte of an input after which its worker ends.
+    """
 
     jobs: tuple[Job, ...]
     verify: bool = False
     arrays_from: int = ARRAYS_FROM
+    stall: float = 0
 
 
 class StoredReport(Struct, frozen=True, kw_only=True):
@@ -45,7 +58,35 @@ class StoredReport(Struct, frozen=True, kw_only=True):
 
 def work(batch: Batch) -> list[Result]:
     """Annotate the inputs of a batch; whatever goes wrong with one is its result."""
-    return [_result_of(job, batch) for job in batch.jobs]
+    with _ends_when_it_stalls(batch.stall):
+        return [_result_of(job, batch) for job in batch.jobs]
+
+
+@contextlib.contextmanager
+def _ends_when_it_stalls(seconds: float) -> Iterator[None]:
+    """End this process where no byte of an input comes for so long; 0 for never.
+
+    The clock is one of faulthandler: it runs on where a library of C never returns.
+    """
+    if not seconds:
+        yield
+        return
+    last = 0.0
+    with Path(os.devnull).open("w") as nowhere:
+
+        def came() -> None:
+            nonlocal last
+            now = time.monotonic()
+            if now - last > seconds / 10:
+                last = now
+                faulthandler.dump_traceback_later(seconds, exit=True, file=nowhere)
+
+        came()
+        with tell_progress_to(came):
+            try:
+                yield
+            finally:
+                faulthandler.cancel_dump_traceback_later()
 
 
 def failed(job: Job, failure: Failure) -> Result:
@@ -108,8 +149,8 @@ def _result_of(job: Job, batch: Batch) -> Result:
     before = fingerprint(job.place)
     try:
         digest = file_digest(job.place) if batch.verify else ""
-        content = read_input(job.place, job.options)
-        found = result_of_content(job, content, arrays_from=batch.arrays_from)
+        content, neighbours = read_input(job.place, job.options)
+        found = result_of_content(job, content, neighbours, arrays_from=batch.arrays_from)
         return replace(found, fingerprint=before, digest=digest)
     except Exception as error:  # noqa: BLE001 - a bug met in one input must not lose the others
         return failed(job, failure_by(job, error))
@@ -135,7 +176,13 @@ def _bug(job: Job, error: Exception) -> Failure:
     )
 
 
-def result_of_content(job: Job, content: VcfContent, *, arrays_from: int = ARRAYS_FROM) -> Result:
+def result_of_content(
+    job: Job,
+    content: VcfContent,
+    neighbours: Neighbours | None = None,
+    *,
+    arrays_from: int = ARRAYS_FROM,
+) -> Result:
     """Annotate the samples of an input that was read; many of them as arrays.
 
     Raises
@@ -157,7 +204,7 @@ def result_of_content(job: Job, content: VcfContent, *, arrays_from: int = ARRAY
     chosen = _chosen(job, content)
     if chosen is None or result.is_copy_number:
         return result
-    ready = prepare(content, replace(job.options, samples=chosen))
+    ready = prepare(content, replace(job.options, samples=chosen), neighbours)
     result = replace(
         result,
         run=msgspec.json.encode(ready.run),

@@ -79,9 +79,7 @@ class EvidenceBase(Struct, frozen=True, kw_only=True):
         subjects = sorted(self.subjects(), key=lambda drug: drug.on_request)
         hint = did_you_mean(name, [word for drug in subjects for word in (drug.name.lower(), *drug.names)])
         known = f"Use one of: {', '.join(drug.name.lower() for drug in subjects)}"
-        raise UsageError(
-            f"the drug {printable(name, 60)!r} is not known", where="--drug", cure=hint or known
-        )
+        raise UsageError(f"the drug {printable(name, 60)!r} is not known", where="--drug", cure=hint or known)
 
     def data_sets(self, claim: Claim) -> tuple[str, ...]:
         """Return the independent data sets that a claim rests on."""

@@ -6,7 +6,8 @@ import textwrap
 from collections.abc import Iterable, Iterator
 
 from pgx.errors import printable
-from pgx.inspect.inspect import InspectedSample, InspectedSite, Inspection, Need
+from pgx.inspect.inspect import InspectedNeighbours, InspectedSample, InspectedSite, Inspection
+from pgx.inspect.needs import Need
 from pgx.wording import wording
 
 _WIDTH = 80
@@ -92,12 +93,22 @@ def _sites(sample: InspectedSample, *, several: bool) -> Iterator[str]:
     yield printable(sample.sample, _WIDTH)
     if not sample.sites:
         yield _wrapped(_say("no-sites"), indent="  ")
+    if sample.neighbours is not None:
+        yield _wrapped(_neighbours_line(sample.neighbours), indent="  ", hang="    ")
     for site in sample.sites:
         yield _wrapped(_site_line(site, several=several), indent="  ", hang="    ")
         for record in site.records:
             yield _wrapped(_say("record", record=record), indent="    ")
         for note in site.notes:
             yield _wrapped(printable(note, 400), indent="    ")
+
+
+def _neighbours_line(around: InspectedNeighbours) -> str:
+    counted = _say("neighbours", known=around.known, positions=around.positions)
+    if around.r2_e4 is None or around.determined is None:
+        return f"{counted} {_say('neighbours-few' if around.known else 'neighbours-none')}"
+    worth = _say("neighbours-worth", r2=f"{around.r2_e4:.2f}", determined=f"{100 * around.determined:.0f}")
+    return f"{counted} {worth}"
 
 
 def _site_line(site: InspectedSite, *, several: bool) -> str:

@@ -172,14 +172,13 @@ class FieldReader:
             yield self._made(EvidenceKind.GQ, (quality,))
 
     def _reads(self) -> Iterator[GenotypeEvidence]:
-        """Yield reads by allele, and their number; of a block QUAL where it states no reads."""
+        """Yield reads by allele, else their number; of a block QUAL, where it states neither reads nor GQ."""
         by_letter = [] if self._block else self.reads_by_letter()[:1]
-        yield from by_letter
-        limit = self._reads_limit()
-        if limit and not by_letter:
-            yield from limit
-        elif not by_letter and self._block and self._copies != 1 and (self._own_quality() or 0) > 0:
-            yield self._made(EvidenceKind.GQ, (self._own_quality(),))
+        found = [*by_letter] or [*self._reads_limit()]
+        yield from found
+        quality = self._own_quality() or 0.0
+        if not found and self._block and self._copies != 1 and quality > 0:
+            yield from () if any(self._qualities()) else (self._made(EvidenceKind.GQ, (quality,)),)
 
     def _reads_limit(self) -> tuple[GenotypeEvidence, ...]:
         reads = depth(self._record, self._fields, block=self._block)
@@ -327,8 +326,11 @@ class _LikelihoodFields:
         return self._sorted(EvidenceKind.GP, known, self._letters, sum)
 
     def dosage(self) -> tuple[EvidenceKind, tuple[float | None, ...]] | None:
-        """Return DS as the expected copies of the counted letter."""
+        """Return DS, or the sum of HDS, as the expected copies of the counted letter."""
         values = numbers(self._fields.get("DS"))
+        by_haplotype = numbers(self._fields.get("HDS"))
+        if not values and len(by_haplotype) == 2 and None not in by_haplotype:
+            values = (sum(value or 0.0 for value in by_haplotype),)
         if not values or len(values) != len(self._letters) - 1:
             return None
         if any(value is None or not 0 <= value <= 2 for value in values):

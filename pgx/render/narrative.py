@@ -64,12 +64,22 @@ def _behind(
             *medicine_blocks(report, words, withheld=withheld),
             *evidence_blocks(report, words, cite, withheld=withheld),
         ),
+        "around": () if withheld else _around(report, words),
         "family": family_blocks(report, words, drug=drug, withheld=withheld),
         "talk": talk_blocks(report, words, cite, withheld=withheld),
         "limits": _limits(run, report, words, withheld=withheld),
         "appendix": appendix_blocks(run, report, words, cite),
         "technical": technical_lines(run, report, words, withheld=withheld),
     }
+
+
+def _around(report: SampleReport, words: Wording) -> Iterable[Block]:
+    """Return what an estimate from the neighbours rests on; reports without one do not load it."""
+    if report.neighbours is None:
+        return ()
+    from pgx.render.neighbours import basis_blocks  # noqa: PLC0415
+
+    return basis_blocks(report.neighbours, words)
 
 
 def _section(

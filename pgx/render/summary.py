@@ -77,6 +77,7 @@ class Summary:
         """Return the parts in their order; all of them stand behind a seal."""
         return {
             "result": self._withheld_result() if self.withheld else self._result(),
+            "neighbours": () if self.withheld else self._neighbours(),
             "medicine": self._medicine(),
             "first": self._first(),
             "next": self._next(),
@@ -109,8 +110,25 @@ class Summary:
             else self._sureness()
         )
         yield paragraph(" ".join(told))
+        if around := self._around():
+            yield paragraph(around)
         if limits := caveats(self.report, self.words):
             yield paragraph(" ".join(limits))
+
+    def _around(self) -> str | None:
+        """Return what the variants around the sites suggest, in one sentence."""
+        if self.report.neighbours is None:
+            return None
+        from pgx.render.neighbours import neighbour_sentence  # noqa: PLC0415 - few reports have an estimate
+
+        return neighbour_sentence(self.report, self.report.neighbours, self.words)
+
+    def _neighbours(self) -> Iterable[Block]:
+        if self.report.neighbours is None:
+            return ()
+        from pgx.render.neighbours import neighbour_blocks  # noqa: PLC0415 - few reports have an estimate
+
+        return neighbour_blocks(self.run, self.report, self.report.neighbours, self.words)
 
     def _contraindicated(self) -> Iterable[Block]:
         """Yield what speaks against the drug because of something that was named, one alert a reason."""

@@ -14,6 +14,7 @@ from pgx.calling import DiplotypeCall, GenotypeReport
 from pgx.evidence import ContextReport, EvidenceBase, Response
 from pgx.evidence.cite import cite
 from pgx.evidence.context import appendix_kind
+from pgx.neighbours.model import NeighbourReport, is_needed
 from pgx.observe import EvidenceKind, Finding, Observation, SiteReport
 from pgx.options import Parameters
 from pgx.reference import Facts, Provenance, load
@@ -45,6 +46,7 @@ def assemble(
     parameters: Parameters,
     *,
     input_findings: Sequence[Finding] = (),
+    neighbours: NeighbourReport | None = None,
 ) -> SampleReport:
     """Build the report of one sample.
 
@@ -52,6 +54,8 @@ def assemble(
     """
     words = wording()
     findings = [*(note for seen in observations for note in seen.findings), *call.findings, *input_findings]
+    if neighbours is not None:
+        findings += _neighbour_findings(neighbours, observations, call)
     if context.minor:
         findings.append(Finding(code="minor"))
     return SampleReport(
@@ -69,7 +73,27 @@ def assemble(
             contraindications=context.contraindications,
         ),
         limitations=_limitations(observations, call, parameters, words),
+        neighbours=neighbours,
     )
+
+
+def _neighbour_findings(
+    found: NeighbourReport, observations: tuple[Observation, ...], call: DiplotypeCall
+) -> list[Finding]:
+    """Return what the neighbours give reason to tell; what they expect is in the values, for machines."""
+    values = {
+        "markers": str(found.markers_used),
+        "expected": found.diplotype or "",
+        "expected_probability": str(found.diplotype_probability or 0.0),
+    }
+    findings = []
+    if found.diplotype is not None and is_needed(observations, call):
+        findings.append(Finding(code="neighbours-estimate", values=values))
+    if found.agrees is False:
+        sites = [seen.rsid for seen in observations if seen.alleles is not None]
+        more = {"rsid": ", ".join(sites), "read_probability": str(found.read_probability or 0.0)}
+        findings.append(Finding(code="neighbours-disagree", values=values | more))
+    return findings
 
 
 def _site(seen: Observation, words: Wording) -> SiteReport:

@@ -404,12 +404,13 @@ def check_pictures(page, item):
 
 
 def check_map(page, item):
-    """Each set of data on carriers stands under its side, in its order, counted or not, with its people."""
-    said = [row for row in item["response"][0]["by_status"] if row["group"] == "carrier"]
+    """Each set of data has one mark: under its side, in its order, counted or not, with its people."""
     sides = {"for-lower-response": "carriers less", "for-higher-response": "carriers more"}
-    said = [row for row in said if row["side"] in {*sides, "for-no-difference"}]
-    # one mark for each set of data, not for each finding
-    said = list({tuple(row["data_sets"]): row for row in reversed(said)}.values())[::-1]
+    sets = {}
+    for row in item["response"][0]["by_status"]:
+        if row["group"] == "carrier" and row["side"] in {*sides, "for-no-difference"}:
+            own = (*(row["data_sets"] or [row["claim_id"]]), row["side"], row["applicable"], row["indirect"])
+            sets.setdefault(own, []).append(row)
     picture = re.search(r'<svg[^>]*aria-labelledby="map-0-t.*?</svg>', page, flags=re.DOTALL)[0]
     heads = {words: float(x) for x, words in re.findall(r'<text x="([\d.]+)"[^>]*>(carriers \w+)<', picture)}
     heads["middle"] = (heads["carriers less"] + heads["carriers more"]) / 2
@@ -419,16 +420,18 @@ def check_map(page, item):
         r'class="(mark[\w-]*)"'
     )
     marks = [
-        (float(x) + float(width) / 2, kind) if width else (float(center), kind)
+        (float(x) + float(width) / 2, kind, True) if width else (float(center), kind, False)
         for x, width, center, kind in re.findall(shape, picture)
     ]
     numbers = re.findall(r">(n \d+|size unknown)<", picture)
-    assert len(marks) == len(said) == len(numbers) > 0
-    for row, (x, kind), number in zip(said, marks, numbers, strict=True):
-        assert x == pytest.approx(heads[sides.get(row["side"], "middle")]), row["claim_id"]
-        people = re.search(r"\d[\d,]*", row["sample_size"])
-        assert number == (f"n {people[0].replace(',', '')}" if people else "size unknown")
-        assert kind == ("mark-unknown" if not people else "mark" if row["applicable"] else "mark-other")
+    assert len(marks) == len(sets) == len(numbers) > 0
+    for rows, (x, kind, is_square), number in zip(sets.values(), marks, numbers, strict=True):
+        assert x == pytest.approx(heads[sides.get(rows[0]["side"], "middle")]), rows[0]["claim_id"]
+        stated = [re.search(r"\d[\d,]*", row["sample_size"]) for row in rows]
+        people = [int(found[0].replace(",", "")) for found in stated if found]
+        assert number == (f"n {max(people)}" if people else "size unknown")
+        assert kind == ("mark-unknown" if not people else "mark" if rows[0]["applicable"] else "mark-other")
+        assert is_square is rows[0]["indirect"]
 
 
 @pytest.mark.parametrize(("command", "sealed"), [("annotate", False), ("report", True)])
