@@ -85,6 +85,8 @@ def fhir_core(run, report):
     bundle = fhir.bundle(run, report)
     for entry in bundle["entry"]:
         entry["resource"].pop("note", None)
+        for page in entry["resource"].get("presentedForm", ()):
+            page["data"] = "<the HTML report>"
     return json.dumps(bundle, indent=1, ensure_ascii=False) + "\n"
 
 
