@@ -43,6 +43,7 @@ _CODES = (
     "prior-dependent",
     "rare-haplotype",
     "contradicting-quality",
+    "neighbours-disagree",
 )
 
 

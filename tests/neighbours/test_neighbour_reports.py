@@ -204,7 +204,9 @@ def test_swapped_people_are_found_by_a_second_opinion(run_pgx, tmp_path, crowd):
     assert sum(alarm and not other for alarm, other in zip(alarms, others, strict=True)) == 0
     assert sum(other and not alarm for alarm, other in zip(alarms, others, strict=True)) <= 1
     text = run_pgx("annotate", path, "--neighbours", "always", "-s", NAMES[others.index(True)]).stdout
-    assert "contradict what was read at rs429358 and rs7412" in " ".join(text.split())
+    part = shown_part(text, SHOWN[0])
+    assert "Second opinion: the neighbouring positions give what was read at rs429358 and rs7412" in part
+    assert "the sample may be mixed up" in shown_part(text, "Result at a glance")
     severity = {flag["code"]: flag["severity"] for one in found for flag in one["flags"]}
     assert severity["neighbours-disagree"] == "warning"
 
@@ -225,12 +227,14 @@ def test_readable_formats_say_it_under_their_own_heading(run_pgx, tmp_path, with
 
 
 def shown_part(text: str, title: str) -> str:
-    """Return one section of a text report, on one line."""
+    """Return one section of a text report, short (its lines are indented) or full, on one line."""
     lines = text.splitlines()
-    start = lines.index(title)
-    rest = lines[start + 2 :]
-    stop = next((n for n, line in enumerate(rest) if line.startswith("---")), len(rest) + 1) - 1
-    return " ".join(" ".join(rest[:stop]).split())
+    rest = lines[lines.index(title) + 1 :]
+    if rest[0].startswith("---"):
+        ends = (n - 1 for n, line in enumerate(rest[1:], start=1) if line.startswith("---"))
+    else:
+        ends = (n for n, line in enumerate(rest) if line and not line.startswith(" "))
+    return " ".join(" ".join(rest[: next(ends, len(rest))]).split())
 
 
 def test_no_readable_format_names_a_diplotype_below_the_limit(run_pgx, tmp_path, crowd):
