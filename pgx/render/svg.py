@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from html import escape
 
-from pgx.render.medicine import Mark, evidence_marks
+from pgx.render.medicine import Mark, evidence_marks, side_words
 from pgx.render.sureness import (
     Chromosome,
     bar_name,
@@ -180,7 +180,7 @@ def _map(name: str, report: SampleReport, words: Wording) -> tuple[str, str]:
         beside += [words.say("picture", "map_indirect")] if mark.indirect else []
         for line, text in enumerate(beside):
             canvas.text(222, y - 2 + 14 * line, text, "small")
-        side = words.say("side_indirect" if mark.indirect else "side", row.side)
+        side = side_words(row, words)
         facts = {"letter": mark.letter, "direction": side, "size": size, "certainty": level}
         said.append(words.say("picture", "map_row", **facts))
         y += 22 + 14 * (len(beside) - 1)
