@@ -1,8 +1,7 @@
 """FHIR R4: a Bundle by the profiles of HL7 Genomics Reporting 3.0.0. Codes are in reference/fhir.toml.
 
-Identifiers are digests of sample, input and role: the same report has the same ones. There is no
-medication recommendation, and nobody is made up: patient, specimen, order and laboratory are there where
-the sender states them (--report-meta); else the subject is the name that the VCF gives.
+Identifiers are digests of sample, input and role. There is no medication recommendation, and nobody is made
+up: patient, specimen, order and laboratory are there where the sender states them (--report-meta).
 """
 
 from __future__ import annotations
@@ -377,11 +376,8 @@ class _Maker:
 
     def diagnostic_report(self, results: list[Json]) -> Json:
         """Return the report that holds the observations together; its status is preliminary."""
-        told = self._conclusion()
-        is_open = self.genotype.diplotype is None
-        for flag in self.report.flags:
-            if flag.severity != "info":
-                told.append(flag_message(flag, self.words, is_open=is_open))
+        is_open, flags = self.genotype.diplotype is None, self.report.flags
+        told = [flag_message(flag, self.words, is_open=is_open) for flag in flags if flag.severity != "info"]
         made = self._resource(
             "DiagnosticReport",
             "genomic-report",
@@ -392,7 +388,7 @@ class _Maker:
             **self._of_whom(),
             issued=self.run.created,
             result=[_reference(item) for item in results],
-            conclusion=" ".join(dict.fromkeys(told)),
+            conclusion=" ".join(dict.fromkeys([*self._conclusion(), *told])),
             presentedForm=[self._presented()],
         )
         for role, key in (("specimen", "specimen"), ("order", "basedOn"), ("laboratory", "performer")):
@@ -420,10 +416,8 @@ class _Maker:
         page = html.render(self.run, self.report, self.form).encode()
         return {
             "contentType": "text/html",
-            "language": self.form.language,
             "data": base64.b64encode(page).decode(),
             "title": narrate(self.run, self.report, self.form, full=False).title,
-            "creation": self.run.created,
         }
 
     def _conclusion(self) -> list[str]:
