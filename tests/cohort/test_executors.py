@@ -21,7 +21,9 @@ from pgx.options import Options
 
 @pytest.mark.slow
 def test_dask_names_only_the_culprit(monkeypatch):
-    config = pytest.importorskip("dask.config", reason="the extra `cluster` is not installed")
+    pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
+    from dask import config
+
     monkeypatch.setattr("pgx.executors.dask.ATTEMPTS", 1)  # each further one is the start of a worker
     deadline = time.monotonic() + 120
 
