@@ -218,7 +218,7 @@ def _tables_of_blocks(state: State, source: Source, cells: PlanCells) -> Iterato
 
 
 class Part(Struct, frozen=True, kw_only=True):
-    """Rows of a table that come from one input; `names` are those of the file, empty where nobody asks."""
+    """Rows of a table that come from one input; `names` are those of the file, or empty if not needed."""
 
     source: Source
     names: Sequence[str]
