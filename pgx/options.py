@@ -307,7 +307,7 @@ class CohortOptions(Struct, frozen=True, kw_only=True):
     shard
         (I, N): do the I-th of N slices of the inputs, 1-based.
     arrays_from
-        From how many samples on an input is read as arrays; None for what was measured.
+        Least number of samples of an input that is read as arrays; None for the measured one.
     """
 
     verify: Annotated[bool, Option("Compare files by SHA-256, too, when a run goes on.", INPUT)] = False

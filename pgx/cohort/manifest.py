@@ -24,12 +24,16 @@ from pgx.files import read_limited
 from pgx.genome.assemblies import AUTO, find_assembly
 from pgx.options import Declared, Options, declared
 from pgx.render.form import PatientMeta
-from pgx.report.row import COLUMNS
+from pgx.report.row import COLUMNS, cell_text
 from pgx.single import check_options
 
 #: Columns that choose an input and its options.
 _ROW_OPTIONS = tuple(item for item in declared(Options) if item.option.row)
 OPTION_COLUMNS = ("path", "sample", *(item.name for item in _ROW_OPTIONS))
+#: Of these, the columns that the tables have where a manifest has them; the others they always have.
+CARRIED_OPTIONS = tuple(item.name for item in _ROW_OPTIONS if item.name not in COLUMNS)
+#: What is stated of one person: it divides a page only where that is asked for.
+OF_A_PERSON = frozenset(item.name for item in _ROW_OPTIONS if not item.option.is_of("cohort"))
 #: Options of the whole run by name: a column of that name would look as if it did something.
 _RUN_OPTIONS = {
     name: item.flag
@@ -65,7 +69,8 @@ def jobs_of(manifest: Path, options: Options) -> tuple[list[Job], tuple[str, ...
     _, columns = next(rows)
     if "path" not in columns:
         raise UsageError("has no column `path`", where=str(manifest), cure=_TABLE)
-    carried = tuple(name for name in columns if name not in OPTION_COLUMNS and name not in PERSONAL_COLUMNS)
+    own_columns = tuple(name for name in columns if name not in {*OPTION_COLUMNS, *PERSONAL_COLUMNS})
+    carried = tuple(name for name in columns if name in {*own_columns, *CARRIED_OPTIONS})
     _check_names([*columns, *carried_names(carried)], set(carried), manifest)
     growing: dict[tuple[str, Options], _Growing] = {}
     lines: dict[tuple[str, str], int] = {}
@@ -80,7 +85,7 @@ def jobs_of(manifest: Path, options: Options) -> tuple[list[Job], tuple[str, ...
             if key not in growing:
                 growing[key] = _Growing(path, own)
                 found.append(growing[key])
-            growing[key].add(row, carried, stated)
+            growing[key].add(row, own_columns, stated)
         except _RowError as error:
             failure = Failure(input=path, error=f"line {number} of the manifest: {error}", cure=_CORRECT)
             samples = (row["sample"],) if row.get("sample") else ()
@@ -105,6 +110,12 @@ def _check_names(names: list[str], carried: set[str], manifest: Path) -> None:
 def carried_names(columns: tuple[str, ...]) -> tuple[str, ...]:
     """Return the names that carried columns have in the tables: none takes the name of a column of pgx."""
     return tuple(f"manifest_{name}" if name in COLUMNS else name for name in columns)
+
+
+def option_cell(options: Options, name: str) -> str:
+    """Return an option of `CARRIED_OPTIONS` as a cell: what a sample was reported under."""
+    value = getattr(options, name)
+    return ",".join(value) if isinstance(value, tuple) else cell_text(value)
 
 
 def _check_new(lines: dict[tuple[str, str], int], place: str, sample: str, number: int) -> None:

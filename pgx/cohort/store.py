@@ -13,6 +13,7 @@ no longer names is taken out and overwritten at its end.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -131,6 +132,19 @@ class State:
         except sqlite3.Error as error:
             raise _named(error, self.path) from error
 
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """Write all that is done inside, or nothing of it."""
+        try:
+            self._base.execute("BEGIN")
+            yield self._base
+            self._base.execute("COMMIT")
+        except BaseException as error:
+            self._base.rollback()
+            if isinstance(error, sqlite3.Error):
+                raise _named(error, self.path) from error
+            raise
+
     @staticmethod
     def is_in(folder: Path) -> bool:
         """Return whether a folder holds a state."""
@@ -178,25 +192,11 @@ class State:
 
     def set_plan(self, rows: Iterable[PlannedRow], **meta: object) -> None:
         """Replace the plan, and note values by name, in one transaction. The tables are then out of date."""
-        self._run("BEGIN")
-        self._run("DELETE FROM plan")
-        try:
-            self._base.executemany(
-                "INSERT INTO plan VALUES (?, ?, ?)",
-                (
-                    (
-                        row.position,
-                        row.key,
-                        msgspec.json.encode(replace(row.job, source=""), enc_hook=str).decode(),
-                    )
-                    for row in rows
-                ),
-            )
+        with self._transaction() as base:
+            base.execute("DELETE FROM plan")
+            values = ((row.position, row.key, _stored(row.job)) for row in rows)
+            base.executemany("INSERT INTO plan VALUES (?, ?, ?)", values)
             self.set_meta(**meta, finished=False)
-            self._base.execute("COMMIT")
-        except sqlite3.Error as error:
-            self._base.rollback()
-            raise _named(error, self.path) from error
 
     def plan(self) -> Iterator[PlannedRow]:
         """Yield the plan in order."""
@@ -211,14 +211,9 @@ class State:
 
     def store(self, results: Iterable[Result]) -> None:
         """Write results in one transaction: after a kill each is there as a whole or not at all."""
-        self._run("BEGIN")
-        try:
+        with self._transaction():
             for result in results:
                 self._put(result)
-            self._base.execute("COMMIT")
-        except sqlite3.Error as error:
-            self._base.rollback()
-            raise _named(error, self.path) from error
 
     def _put(self, result: Result) -> None:
         base = self._base
@@ -249,38 +244,26 @@ class State:
         gone = [(key,) for (key,) in self._run("SELECT key FROM result") if key not in kept]
         if not gone:
             return
-        self._run("BEGIN")
-        try:
+        with self._transaction() as base:
             for table in _OF_RESULTS:
-                self._base.executemany(f"DELETE FROM {table} WHERE key = ?", gone)  # noqa: S608 - as above
+                base.executemany(f"DELETE FROM {table} WHERE key = ?", gone)  # noqa: S608 - as above
             used = {part for (report,) in self._run("SELECT report FROM sample") for part in parts_of(report)}
             parts = [(digest,) for (digest,) in self._run("SELECT digest FROM part") if digest not in used]
-            self._base.executemany("DELETE FROM part WHERE digest = ?", parts)
-            self._base.execute("COMMIT")
-        except sqlite3.Error as error:
-            self._base.rollback()
-            raise _named(error, self.path) from error
+            base.executemany("DELETE FROM part WHERE digest = ?", parts)
 
     def take_over(self, other: State, keys: Iterable[str]) -> None:
         """Take these results over from another state; what was here under these keys is replaced."""
-        wanted = [(key,) for key in keys]
-        try:
-            self._base.execute("ATTACH DATABASE ? AS other", (str(other.path),))
-            self._base.execute("BEGIN")
-            self._base.execute("CREATE TEMP TABLE wanted (key TEXT PRIMARY KEY)")
-            self._base.executemany("INSERT INTO wanted VALUES (?)", wanted)
+        self._run("ATTACH DATABASE ? AS other", (str(other.path),))
+        with self._transaction() as base:
+            base.execute("CREATE TEMP TABLE wanted (key TEXT PRIMARY KEY)")
+            base.executemany("INSERT INTO wanted VALUES (?)", [(key,) for key in keys])
             chosen = "WHERE key IN (SELECT key FROM wanted)"
             for table in _OF_RESULTS:
-                self._base.execute(f"DELETE FROM main.{table} {chosen}")  # noqa: S608 - as above
-                self._base.execute(
-                    f"INSERT INTO main.{table} SELECT * FROM other.{table} {chosen}"  # noqa: S608
-                )
-            self._base.execute("INSERT OR IGNORE INTO main.part SELECT * FROM other.part")
-            self._base.execute("DROP TABLE wanted")
-            self._base.execute("COMMIT")
-            self._base.execute("DETACH DATABASE other")
-        except sqlite3.Error as error:
-            raise _named(error, self.path) from error
+                base.execute(f"DELETE FROM main.{table} {chosen}")  # noqa: S608 - as above
+                base.execute(f"INSERT INTO main.{table} SELECT * FROM other.{table} {chosen}")  # noqa: S608
+            base.execute("INSERT OR IGNORE INTO main.part SELECT * FROM other.part")
+            base.execute("DROP TABLE wanted")
+        self._run("DETACH DATABASE other")
 
     def run_of(self, key: str) -> bytes:
         """Return what the samples of an input share, as JSON."""

@@ -26,7 +26,7 @@ from pgx.report import SCHEMA_VERSION, Run, SampleReport
 from pgx.single import Prepared, is_copy_number, prepare, read_input
 from pgx.vcf import Neighbours, VcfContent, tell_progress_to
 
-#: From how many samples on an input is read as arrays.
+#: An input with at least so many samples is read as arrays.
 ARRAYS_FROM = 200
 _INDEXES = (".csi", ".tbi")
 _SHARED = ("response", "context")

@@ -19,6 +19,8 @@ from pgx.executors.local import cpus
 _INSTALL = "Install it beside pgx: pip install dask distributed"
 #: Errors alone are no news: each comes back as the outcome of a piece of work.
 _SILENT = 50
+#: A worker that died is started again; where that takes longer than this, Dask would give it up for good.
+_KEEP_WORKERS = {"distributed.deploy.lost-worker-timeout": "1000 days"}
 _CLOSE_WITHIN = 30.0  # seconds
 _FIRST_NOTICE, _LAST_NOTICE = 5.0, 600.0  # seconds between notices that no worker is there
 
@@ -41,12 +43,15 @@ class Dask:
 
     def __init__(self, *, jobs: int | None = None, scheduler: str | None = None) -> None:
         try:
+            from dask import config  # noqa: PLC0415
             from distributed import Client, LocalCluster  # noqa: PLC0415
         except ImportError as error:
             raise UsageError("Dask is not installed", where="--engine dask", cure=_INSTALL) from error
         self._cluster: Any = None
         self._client: Any = None
+        self._settings = contextlib.ExitStack()
         if scheduler is None:
+            self._settings.enter_context(config.set(_KEEP_WORKERS))
             self._cluster = LocalCluster(
                 n_workers=jobs or cpus(),
                 threads_per_worker=1,
@@ -153,15 +158,14 @@ class Dask:
         It lies on a worker. Where that is gone for good, Dask would wait for it, and Python for this thread.
         """
         patience = 2.0
-        while True:
-            if self._closing:
-                raise asyncio.CancelledError
+        while not self._closing:
             try:
                 return remote.result(timeout=patience)
             except TimeoutError:
-                if self._closing or remote.status == "error":
+                if remote.status == "error":  # it is what the work raised
                     raise
                 patience *= 2
+        raise asyncio.CancelledError
 
     def _without_program(self, error: ImportError) -> InputError:
         return InputError(
@@ -200,3 +204,4 @@ class Dask:
             if one is not None:
                 with contextlib.suppress(OSError, TimeoutError):
                     one.close(timeout=_CLOSE_WITHIN)
+        self._settings.close()

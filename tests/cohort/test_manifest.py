@@ -9,7 +9,7 @@ import pytest
 from vcf_builder import site, write_vcf
 
 from cohort.conftest import records
-from pgx.cohort import CohortOptions, one_report, plan_inputs, run_cohort
+from pgx.cohort import CohortOptions, PageOptions, one_report, plan_inputs, run_cohort
 from pgx.cohort.manifest import PERSONAL_COLUMNS, REPORT_COLUMNS, jobs_of
 from pgx.errors import NotFoundError, UsageError
 from pgx.options import Options, declared
@@ -323,7 +323,8 @@ def test_every_option_is_a_column_or_refused(tmp_path):
     for item in declared(Options):
         (tmp_path / "m.tsv").write_text(f"path\t{item.name}\n")
         if item.option.row:
-            assert jobs_of(tmp_path / "m.tsv", Options()) == ([], ())
+            carried = () if item.name in {"assembly", "population"} else (item.name,)  # which all tables have
+            assert jobs_of(tmp_path / "m.tsv", Options()) == ([], carried)
         elif item.option.is_of("cohort"):
             with pytest.raises(UsageError, match=f"Give {item.flag} on"):
                 jobs_of(tmp_path / "m.tsv", Options())
@@ -347,3 +348,41 @@ def test_each_option_of_a_row_reaches_its_result(tmp_path, two):
         name: value for name, (_, value) in given.items()
     }
     assert one_report(tmp_path / "out", "B").run.parameters.age is None
+
+
+def test_options_of_rows_are_columns_of_all_tables(tmp_path, two):
+    import pyarrow.parquet as pq
+
+    import pgx
+
+    other = write_vcf(tmp_path / "other.vcf", samples=["C"], records=[site("rs429358"), site("rs7412")])
+    (tmp_path / "m.tsv").write_text(
+        "path\tsample\tage\tbatch\ttaking\tindication\thistory\n"
+        "two.vcf\tA\t71.50\tx\tlithium, sertraline\tstroke\tepilepsy\n"
+        "two.vcf\tB\t\ty\t\t\t\n"
+    )
+    plan = plan_inputs([str(other)], tmp_path / "m.tsv", Options(indication="dementia"))
+    run_cohort(plan, tmp_path / "out", CohortOptions(jobs=1))
+    rows = rows_of(tmp_path / "out" / "samples.tsv")
+    names = ["age", "batch", "taking", "indication", "history"]
+    assert list(rows[0])[-5:] == names, "in the order of the manifest, after pgx's own"
+    expected = {
+        "A": ["71.5", "x", "lithium,sertraline", "stroke", "epilepsy"],
+        "B": ["", "y", "", "dementia", ""],
+        "C": ["", "", "", "dementia", ""],
+    }
+    assert {row["sample"]: [row[name] for name in names] for row in rows} == expected
+    parquet = pq.read_table(tmp_path / "out" / "samples.parquet").to_pylist()
+    assert {row["sample"]: [row[name] for name in names] for row in parquet} == expected
+    frame = pgx.read_cohort(tmp_path / "out")
+    assert {row["sample"]: [row[name] for name in names] for _, row in frame.iterrows()} == expected
+    divided = json.loads((tmp_path / "out" / "summary.json").read_text())["strata"]
+    assert [item["column"] for item in divided if item["column"] in names] == ["batch", "indication"]
+
+
+def test_the_age_divides_the_page_only_where_that_is_asked_for(tmp_path, two):
+    text = "path\tsample\tage\ntwo.vcf\tA\t71\ntwo.vcf\tB\t60\n"
+    for asked, columns in ((), []), (("age",), ["age"]):
+        run(tmp_path, text, page=PageOptions(by=asked))
+        divided = json.loads((tmp_path / "out" / "summary.json").read_text())["strata"]
+        assert [item["column"] for item in divided] == columns

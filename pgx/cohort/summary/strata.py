@@ -15,6 +15,7 @@ from msgspec import Struct
 from pgx.calling import population_name
 from pgx.cohort.jobs import Job
 from pgx.cohort.limits import alarm_limits, page_limits
+from pgx.cohort.manifest import CARRIED_OPTIONS, OF_A_PERSON, option_cell
 from pgx.errors import UsageError
 
 POPULATION = "population"
@@ -107,9 +108,10 @@ def choose(inputs: Sequence[Planned], carried: Sequence[str], by: Sequence[str])
         return tuple(Dividing(name=name, column=_column(name, carried)) for name in dict.fromkeys(by))
     jobs = [item.job for item in inputs]
     samples = sum(item.samples for item in inputs)
-    values = {column_of(name): _carried_values(jobs, name) for name in carried}
+    named = [name for name in carried if name not in OF_A_PERSON]
+    values = {column_of(name): _carried_values(jobs, name) for name in named}
     values |= _own_values(jobs) | {ASSEMBLY: {item.assembly for item in inputs if item.assembly}}
-    names = {column_of(name): name for name in carried} | {
+    names = {column_of(name): name for name in named} | {
         column: name for name, column in _OWN.items() if name not in carried
     }
     least = {INPUT: alarm_limits().batch_min_samples}  # files of one sample are no batches
@@ -127,13 +129,15 @@ def _column(name: str, carried: Sequence[str]) -> str:
 
 
 def _carried_values(jobs: Iterable[Job], name: str) -> set[str]:
-    """Return the values of a manifest column, no more than one above the most that a page takes."""
+    """Return the values of a manifest column; once they are more than a page takes, no further ones."""
     found: set[str] = set()
     for job in jobs:
-        for cells in job.carried.values():
-            found.add(cells.get(name, ""))
-            if len(found) > page_limits().max_by:
-                return found
+        if name in CARRIED_OPTIONS:
+            found.add(option_cell(job.options, name))
+        else:
+            found.update(cells.get(name, "") for cells in job.carried.values())
+        if len(found) > page_limits().max_by:
+            return found
     return found
 
 

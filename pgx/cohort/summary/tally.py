@@ -114,7 +114,7 @@ class Tally:
 
     def _profile(self, table: pa.Table) -> None:
         joined = np.zeros(table.num_rows, dtype=np.int64)
-        columns = [_single(table.column(name)) for name in self._columns]
+        columns = [arrow.single(table.column(name)) for name in self._columns]
         for column in columns:
             indices = column.indices
             codes = np.where(arrow.valid(indices), arrow.values(indices, np.int32).astype(np.int64) + 1, 0)
@@ -125,7 +125,7 @@ class Tally:
 
     def _bin(self, name: str, table: pa.Table) -> None:
         edges = bin_edges(name)
-        column = _single(table.column(name))
+        column = arrow.single(table.column(name))
         valid = arrow.valid(column)
         if name == "diplotype_probability":  # without a site in use it is a prior, which tells of nobody
             valid &= _having(table, "best", bool)
@@ -177,7 +177,7 @@ def bin_edges(name: str) -> tuple[float, ...]:
 
 def _having(table: pa.Table, name: str, wanted: Callable[[str], bool]) -> npt.NDArray[np.bool_]:
     """Return in which rows the text of a column is wanted; an empty one never is."""
-    column = _single(table.column(name))
+    column = arrow.single(table.column(name))
     good = np.array([bool(text) and wanted(text) for text in column.dictionary.to_pylist()] or [False])
     indices = column.indices
     codes = np.where(arrow.valid(indices), arrow.values(indices, np.int32), 0)
@@ -190,7 +190,3 @@ def _open(cells: dict[str, Any]) -> Open:
     reasons = tuple(part for part in (cells.pop("reasons") or "").split(";") if part)
     known = None if cells["best"] is None else float(f"{probability:.10g}")
     return Open(**cells, diplotype_probability=known, reasons=reasons, states=states)
-
-
-def _single(column: pa.ChunkedArray) -> pa.Array:
-    return column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)

@@ -111,6 +111,11 @@ def values(array: pa.Array, kind: type[np.generic]) -> npt.NDArray[np.generic]:
     return np.frombuffer(buffer, dtype=kind)[array.offset : array.offset + len(array)]
 
 
+def single(column: pa.ChunkedArray) -> pa.Array:
+    """Return a column of a table as one array."""
+    return column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
+
+
 def valid(array: pa.Array) -> npt.NDArray[np.bool_]:
     """Return where an array is not null."""
     if not array.null_count:

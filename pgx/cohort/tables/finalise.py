@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -14,7 +14,16 @@ from msgspec.structs import replace
 
 from pgx.cohort.jobs import Failure, Job, Known, Slice
 from pgx.cohort.limits import page_limits
-from pgx.cohort.manifest import EVERYBODY, MINOR, born_of, has_birth_dates, is_flagged_minor, place_of
+from pgx.cohort.manifest import (
+    CARRIED_OPTIONS,
+    EVERYBODY,
+    MINOR,
+    born_of,
+    has_birth_dates,
+    is_flagged_minor,
+    option_cell,
+    place_of,
+)
 from pgx.cohort.results import Source, copy_number_inputs, names_of, passed_over, sources
 from pgx.cohort.store import PlannedRow, State
 from pgx.cohort.summary.strata import (
@@ -36,7 +45,7 @@ from pgx.files import Staged
 from pgx.options import PageOptions
 from pgx.render import cohort_page
 from pgx.report import is_minor
-from pgx.report.row import COLUMNS, Cell, safe_cell
+from pgx.report.row import Cell, safe_cell
 
 #: What is written into the folder, beside the state and reports/.
 OUTPUTS = ("samples.tsv", "samples.parquet", "failures.tsv", "summary.json", "pgx_mqc.json", "index.html")
@@ -189,9 +198,8 @@ def _tables(
     for source in shown:
         small = state.samples(source.key)
         if small:
-            part = Part(source=source, names=[name for name, _ in small], count=len(small))
-            rows += flagged_rows([msgspec.json.decode(data) for _, data in small], part)
-            parts.append(part)
+            rows += [msgspec.json.decode(data) for _, data in small]
+            parts.append(Part(source=source, names=[name for name, _ in small], count=len(small)))
         if rows and (len(rows) >= _ROWS or not small):
             yield cells.added_to(fact_table(rows), parts)
             rows, parts = [], []
@@ -206,14 +214,11 @@ def _tables_of_blocks(state: State, source: Source, cells: PlanCells) -> Iterato
     for data, own in zip(state.blocks(source.key, "facts"), names, strict=False):
         table = from_bytes(data)
         part = Part(source=source, names=own, count=table.num_rows)
-        yield cells.added_to(flagged_table(table, part), [part])
-
-
-_FLAGS = COLUMNS.index("flags")
+        yield cells.added_to(table, [part])
 
 
 class Part(Struct, frozen=True, kw_only=True):
-    """Rows of a table that come from one input; `names` are those of the file, empty where nobody asks."""
+    """Rows of a table that come from one input; `names` are those of the file, or empty if not needed."""
 
     source: Source
     names: Sequence[str]
@@ -234,7 +239,9 @@ class PlanCells:
         self._root = root
 
     def added_to(self, table: pa.Table, parts: Sequence[Part]) -> pa.Table:
-        """Return `table` with these columns added; `parts` are its rows, in order."""
+        """Return `table` with these columns and the flags of minors; `parts` are its rows, in order."""
+        if any(has_birth_dates(part.source.job) for part in parts):
+            table = _with_minors(table, parts)
         if self._carried:
             cells = [row for part in parts for row in self._cells(part)]
             for index, name in enumerate(self._carried):
@@ -246,30 +253,24 @@ class PlanCells:
         return table
 
     def _cells(self, part: Part) -> list[tuple[str, ...]]:
-        carried = part.source.job.carried
-        known = {
-            name: tuple(safe_cell(cells.get(column, "")) for column in self._carried)
-            for name, cells in carried.items()
-        }
-        nothing = known.get(EVERYBODY, ("",) * len(self._carried))
+        job = part.source.job
+        options = {name: option_cell(job.options, name) for name in CARRIED_OPTIONS}
+
+        def row(cells: Mapping[str, str]) -> tuple[str, ...]:
+            cells = {**options, **cells}
+            return tuple(safe_cell(cells.get(column, "")) for column in self._carried)
+
+        known = {name: row(cells) for name, cells in job.carried.items()}
+        nothing = known.get(EVERYBODY, row({}))
         return [known.get(name, nothing) for name in part.names] or [nothing] * part.count
 
 
-def flagged_rows(rows: list[list[Cell]], part: Part) -> list[list[Cell]]:
-    """Return fact rows, with the flag of a minor where the birth date in the manifest makes one."""
-    if has_birth_dates(part.source.job):
-        for row, name in zip(rows, part.names, strict=True):
-            row[_FLAGS] = _flagged(part.source, name, str(row[_FLAGS] or ""))
-    return rows
-
-
-def flagged_table(table: pa.Table, part: Part) -> pa.Table:
-    """Return a table of facts, with the flags of `flagged_rows`."""
-    if not has_birth_dates(part.source.job):
-        return table
-    pairs = zip(part.names, table.column("flags").to_pylist(), strict=True)
-    flags = arrow.coded([_flagged(part.source, name, found or "") for name, found in pairs])
-    return table.set_column(table.schema.get_field_index("flags"), "flags", flags)
+def _with_minors(table: pa.Table, parts: Sequence[Part]) -> pa.Table:
+    """Return facts with the flag of a minor where the birth date in the manifest makes one."""
+    whose = [(part.source, name) for part in parts for name in part.names or [EVERYBODY] * part.count]
+    found = table.column("flags").to_pylist()
+    flags = [_flagged(source, name, own or "") for (source, name), own in zip(whose, found, strict=True)]
+    return table.set_column(table.schema.get_field_index("flags"), "flags", arrow.coded(flags))
 
 
 def _flagged(source: Source, name: str, flags: str) -> str:

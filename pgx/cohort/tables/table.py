@@ -160,7 +160,7 @@ class TableWriter:
 
     def write(self, table: pa.Table) -> None:
         """Add the rows of `table`, which has the columns of both files at least."""
-        columns = [_single(table.column(name)) for name in self._columns]
+        columns = [arrow.single(table.column(name)) for name in self._columns]
         texts = [_float_texts(each) if pa.types.is_floating(each.type) else None for each in columns]
         self._wait()
         self._pending = [
@@ -187,10 +187,6 @@ class TableWriter:
         """Finish both files."""
         with self._text, self._parquet, self._pool:
             self._wait()
-
-
-def _single(column: pa.ChunkedArray) -> pa.Array:
-    return column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
 
 
 def _recoded(array: pa.Array) -> pa.Array:
