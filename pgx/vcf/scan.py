@@ -29,7 +29,7 @@ _BCF_RECORD = struct.Struct("<IIiii")
 _BCF_LEAST = 24  # bytes of the shared part
 _NAMES = 100_000  # contigs that are remembered
 #: How many of the largest records may be held for the sites together.
-_HELD = 4
+_HELD = 2
 
 
 class Row(Struct, frozen=True, kw_only=True):
