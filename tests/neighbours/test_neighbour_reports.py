@@ -211,7 +211,8 @@ def test_swapped_people_are_found_by_a_second_opinion(run_pgx, tmp_path, crowd):
     assert sum(others) >= 4
     assert sum(alarm and not other for alarm, other in zip(alarms, others, strict=True)) == 0
     assert sum(other and not alarm for alarm, other in zip(alarms, others, strict=True)) <= 1
-    text = run_pgx("annotate", path, "--neighbours", "always", "-s", NAMES[others.index(True)]).stdout
+    name = NAMES[others.index(True)]
+    text = run_pgx("annotate", path, "--neighbours", "always", "-s", name, "--full").stdout
     part = shown_part(text, SHOWN[0])
     assert "Second opinion: the neighbouring positions give what was read at rs429358 and rs7412" in part
     assert "the sample may be mixed up" in shown_part(text, "Result at a glance")
