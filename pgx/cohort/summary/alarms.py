@@ -183,10 +183,10 @@ def _batches(summary: Object) -> Iterator[_Alarm]:
 
 
 def _neighbours(summary: Object) -> Iterator[_Alarm]:
-    """Tell single people from a batch: of a group, neighbours contradict many genotypes, or nearly all.
+    """Tell single people from a batch: of a group, neighbours contradict many genotypes, or most.
 
-    Of people who change places by chance about half happen to have what they are given, so nearly all points
-    to the letters of a whole file, and many to a plate.
+    Of people who change places by chance about half happen to have what they are given. Exchanged letters
+    are wrong in all homozygotes, three in four of the people: so most points to these, and many to a plate.
     """
     limits = alarm_limits()
     whole = summary["neighbours"]

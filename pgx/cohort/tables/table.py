@@ -198,15 +198,17 @@ def _recoded(array: pa.Array) -> pa.Array:
 
 
 def _float_texts(array: pa.Array) -> pa.DictionaryArray:
-    """Return numbers as the table prints them, each different one once; probabilities are never null."""
+    """Return numbers as the table prints them, each different one once; the last text is that of none."""
     coded = array.dictionary_encode()
     values = arrow.values(coded.dictionary, np.float64).tolist()
-    printed = arrow.split_lines((("%.10g\n" * len(values)) % tuple(values)).encode("ascii"))
-    return pa.DictionaryArray.from_arrays(coded.indices, printed)
+    printed = arrow.split_lines((("%.10g\n" * len(values)) % tuple(values) + "\n").encode("ascii"))
+    return pa.DictionaryArray.from_arrays(coded.indices.fill_null(len(values)), printed)
 
 
 def _from_texts(texts: pa.DictionaryArray) -> pa.Array:
-    return texts.dictionary.cast(pa.string()).cast(pa.float64()).take(texts.indices)
+    printed = texts.dictionary.slice(0, len(texts.dictionary) - 1)
+    numbers = printed.cast(pa.string()).cast(pa.float64())
+    return pa.concat_arrays([numbers, pa.nulls(1, pa.float64())]).take(texts.indices)
 
 
 def _lines(columns: Sequence[pa.Array], texts: Sequence[pa.Array | None]) -> memoryview:
