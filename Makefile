@@ -15,13 +15,13 @@ CARRIER := sample_vcfs/NA18526.e3-e4.GRCh38.vcf
 ABSENT := sample_vcfs/absent-sites.GRCh38.vcf
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench docs clean
+.PHONY: help demo test test-all lint bench docs dist clean
 .DELETE_ON_ERROR:
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-6s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
 
-$(STAMP): pyproject.toml constraints.txt
+$(STAMP): pyproject.toml constraints.txt hatch_build.py
 	@if [ -z "$(PYTHON)" ]; then \
 		echo "error: found no Python >= 3.11 with venv and ensurepip. Install one (on Debian and Ubuntu:" \
 			"python3 and python3-venv), or name it: make PYTHON=/path/to/python3.11" >&2; \
@@ -51,7 +51,10 @@ demo: $(STAMP) ## annotate two sample files and print their reports
 		'  $(BIN)/pgx annotate $(ABSENT) --absent-sites reference' \
 		'sample_vcfs/README.md tells what each sample file shows.'
 
-test: $(STAMP) ## run all tests (make test PYTEST_ARGS="-k name")
+test: $(STAMP) ## run the tests, without the slow ones (make test PYTEST_ARGS="-k name")
+	@$(BIN)/python -m pytest -n auto -m "not slow" $(PYTEST_ARGS)
+
+test-all: $(STAMP) ## run every test
 	@$(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
 
 lint: $(STAMP) ## check style, format, types, the direction of imports, and the evidence
@@ -60,6 +63,7 @@ lint: $(STAMP) ## check style, format, types, the direction of imports, and the 
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pgx evidence check
+	$(BIN)/python tools/article_coverage.py
 	$(BIN)/pgx evidence check examples/evidence
 
 bench: $(STAMP) ## run what benchmarks/ measures
@@ -72,6 +76,11 @@ docs: $(DOCS_STAMP) ## build the documentation into build/docs
 	@$(BIN)/sphinx-build -W --keep-going -q -b html docs build/docs
 	@echo 'Open build/docs/index.html'
 
+dist: $(STAMP) ## build the source archive and the wheel into dist/
+	@rm -rf dist
+	@$(BIN)/python -m build --no-isolation --outdir dist . >/dev/null
+	@ls dist
+
 clean: ## remove the environment and everything that was built
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage reference/toml.cache
 	find . -name __pycache__ -type d -not -path './.venv*' -prune -exec rm -rf {} +

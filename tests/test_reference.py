@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
+import sys
 import tomllib
 
 import pytest
@@ -179,3 +182,59 @@ class TestWording:
 
 def test_phase_states_of_the_contract():
     assert {state.value for state in PhaseState} == {"phased", "unphased", "not-needed"}
+
+
+class TestBuildTimeCopy:
+    """The copy says what the files say, and only ever stands in for exactly the file it was made from."""
+
+    @pytest.fixture
+    def folder(self, tmp_path, monkeypatch, repository):
+        """A reference/ of its own with a copy made by the build step."""
+        hatch_build = pytest.importorskip("hatch_build", reason="the build backend is not installed")
+        target = tmp_path / "reference"
+        shutil.copytree(repository / "reference", target)
+        (target / reference.COPY_FILE).write_bytes(hatch_build.copy_of(target))
+        monkeypatch.setattr(reference, "root", lambda: target)
+        return target
+
+    @staticmethod
+    def plain(value):
+        """Dates as the copy has them."""
+        return json.loads(json.dumps(value, default=lambda date: date.isoformat()))
+
+    @pytest.mark.parametrize("name", [path.relative_to(reference.root()).as_posix() for path in toml_files()])
+    def test_it_holds_what_the_file_holds(self, folder, name, monkeypatch):
+        content = (folder / name).read_bytes()
+        monkeypatch.setitem(sys.modules, "tomli", None)  # importing it would fail: the copy must be enough
+        assert reference.parse(folder / name, content) == self.plain(tomllib.loads(content.decode()))
+
+    def test_a_changed_file_counts_at_once(self, folder):
+        path = folder / "calling.toml"
+        path.write_text(path.read_text(encoding="utf-8") + '\n[new]\nvalue = "x"\n', encoding="utf-8")
+        assert reference.parse(path, path.read_bytes())["new"] == {"value": "x"}
+
+    def test_a_file_elsewhere_is_never_taken_for_a_shipped_one(self, folder, tmp_path):
+        path = tmp_path / "calling.toml"
+        path.write_text('own = "yes"\n', encoding="utf-8")
+        assert reference.parse(path, path.read_bytes()) == {"own": "yes"}
+
+    @pytest.mark.parametrize("content", [None, b"", b"{}", b"[1", b'{"calling.toml": 3}'])
+    def test_a_missing_or_broken_copy_does_no_harm(self, folder, content):
+        copy = folder / reference.COPY_FILE
+        copy.unlink()
+        if content is not None:
+            copy.write_bytes(content)
+        reference._copies.cache_clear()
+        path = folder / "calling.toml"
+        assert reference.read_model(path, _ThresholdFile).min_probability.value == 0.99
+
+    def test_it_is_no_part_of_the_digest(self, folder):
+        reference.digest.cache_clear()
+        with_copy = reference.digest()
+        (folder / reference.COPY_FILE).unlink()
+        reference.digest.cache_clear()
+        assert reference.digest() == with_copy
+
+    def test_one_name_in_both_places(self):
+        hatch_build = pytest.importorskip("hatch_build", reason="the build backend is not installed")
+        assert hatch_build.COPY_FILE == reference.COPY_FILE

@@ -11,8 +11,10 @@ import pytest
 from vcf_builder import POSITIONS, site, vcf_text, write_vcf
 
 from pgx.errors import InputError, NotFoundError
+from pgx.genome.assemblies import find_assembly
+from pgx.genome.sites import sites_on
 from pgx.single import Options, annotate
-from pgx.vcf import read_sites
+from pgx.vcf import callable_sites, read_sites
 
 HET = [site("rs429358", gt="0/1:99", format="GT:GQ"), site("rs7412", gt="0/0:99", format="GT:GQ")]
 FAR = [f"chr19\t{position}\t.\tA\tG\t50\tPASS\t.\tGT\t0/1" for position in range(1_000_000, 1_400_000, 40)]
@@ -152,6 +154,39 @@ def test_index_is_used_and_a_stale_one_is_not(tmp_path, name, index):
     facts = read_sites(str(path)).facts
     assert (facts.access, facts.stale_index) == ("scan", True)
     assert answers(path) == [("S1", "e3/e4", frozenset({"stale-index"}))]
+
+
+@pytest.mark.parametrize("apart", [0, 1])
+def test_an_index_of_the_same_time_as_its_file_is_used(tmp_path, apart):
+    """File systems that keep whole seconds give both the same time; a nanosecond earlier is stale."""
+    path = write_vcf(tmp_path / "a.vcf.gz", records=HET, index="tbi")
+    os.utime(path, ns=(10**18, 10**18))
+    os.utime(f"{path}.tbi", ns=(10**18, 10**18 - apart))
+    facts = read_sites(str(path)).facts
+    assert (facts.access, facts.stale_index) == (("scan", True) if apart else ("index", False))
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "inside"),
+    [
+        (-1, 0, True),
+        (-1, 1, True),
+        (-2, 0, True),
+        (-2, -1, False),
+        (0, 1, False),
+        (-1, -1, False),
+        (0, 0, False),
+    ],
+)
+@pytest.mark.parametrize("rsid", ["rs429358", "rs7412"])
+def test_regions_to_call_are_half_open_and_count_from_0(tmp_path, rsid, start, end, inside):
+    """`start` and `end` are relative to the 1-based position of the site."""
+    sites = sites_on(find_assembly("GRCh38"))
+    position = POSITIONS["GRCh38"][rsid]
+    path = tmp_path / "regions.bed"
+    path.write_text(f"chr19\t{position + start}\t{position + end}\n")
+    assert (rsid in callable_sites(path, sites, ["chr19"])) is inside
+    assert not callable_sites(path, sites, ["chr1"])
 
 
 def test_a_fresh_index_beside_a_stale_one_is_used(tmp_path):

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pgx.errors import NotFoundError, OutputError, ReferenceDataError, UsageError, printable
+from pgx.errors import OutputError, ReferenceDataError, UsageError, printable
 
 if TYPE_CHECKING:
     from pgx.evidence import EvidenceBase
-    from pgx.evidence.model import Claim
+    from pgx.evidence.schema import Claim
 
 app = typer.Typer(
     name="evidence",
@@ -58,7 +58,7 @@ def list_claims(
     """List claims: id, topic, use, certainty, and the plain statement."""
     base = _load(evidence)
     for claim in _select(base, topic=topic, drug=drug, gene=gene, indication=indication, marker=marker):
-        words = base.wording
+        words = base.phrases
         use = base.indications[claim.indication].label
         level = words.levels[claim.certainty.level]
         typer.echo(f"{claim.id}\n    {words.topics[claim.topic]}; {claim.drug}; {use}; certainty: {level}")
@@ -87,38 +87,15 @@ def check(
     path: Annotated[
         list[Path] | None, typer.Argument(metavar="[PATH]...", help="Your own evidence files or folders.")
     ] = None,
-    article: Annotated[
-        Path | None,
-        typer.Option(
-            "--article",
-            metavar="FILE",
-            help="The text of the article, to read its numbers and look for copied words.",
-        ),
-    ] = None,
 ) -> None:
     """Check the shipped evidence, and your own beside it; exit 4 when something is wrong."""
-    from pgx.evidence import coverage
     from pgx.evidence.lint import lint
-    from pgx.evidence.loading import is_current
 
-    text = _read_article(article)
     base = _load(path)
-    problems = [str(problem) for problem in lint(base, text)]
-    covered = coverage.check(base, coverage.read(), text)
-    problems += [f"{coverage.COVERAGE_FILE}: {problem}" for problem in covered.problems]
+    problems = lint(base)
     for problem in problems:
-        typer.echo(problem)
-    for name, (good, wanted) in (
-        ("rows", covered.rows),
-        ("markers", covered.markers),
-        ("numbers", covered.numbers),
-    ):
-        typer.echo(f"{name}: {good} of {wanted} covered")
+        typer.echo(str(problem))
     typer.echo(f"claims: {len(base.claims)}, sources: {len(base.sources)}, files: {len(base.digests)}")
-    if not is_current():
-        typer.echo("evidence/compiled.json is not current, so reports take longer: run pgx evidence compile")
-    if text is None:
-        typer.echo("the article is not at hand: its numbers were not read again, copied words not looked for")
     if problems:
         raise ReferenceDataError(
             f"{len(problems)} problem(s) in the evidence",
@@ -155,19 +132,6 @@ def export(
     _write(output, text)
 
 
-@app.command("compile")
-def compile_copy() -> None:
-    """Write the quick copy and the schema for editors again, after a change in reference/evidence/."""
-    from pgx import reference
-    from pgx.evidence.compiled import COMPILED_FILE
-    from pgx.evidence.loading import compile_shipped
-    from pgx.evidence.schema import SCHEMA_FILE, schema_text
-
-    for name, text in ((COMPILED_FILE, compile_shipped()), (SCHEMA_FILE, schema_text())):
-        _write(reference.root() / name, text)
-        typer.echo(f"written: {name}")
-
-
 def _load(extra: list[Path] | None) -> EvidenceBase:
     from pgx.evidence import load
 
@@ -183,7 +147,7 @@ def _select(
     indication: str | None,
     marker: int | None,
 ) -> list[Claim]:
-    from pgx.evidence.terms import Topic
+    from pgx.evidence.schema import Topic
 
     topic = _known("--topic", topic, [item.value for item in Topic])
     drug = _known("--drug", drug, list(base.drugs))
@@ -217,17 +181,6 @@ def _closest(claim_id: str, base: EvidenceBase) -> str:
 
     near = difflib.get_close_matches(claim_id, base.claims, n=3)
     return f"Did you mean {', '.join(near)}?" if near else ""
-
-
-def _read_article(path: Path | None) -> str | None:
-    if path is None:
-        return None
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise NotFoundError(
-            "the article cannot be read as text", where=str(path), cure="Check --article"
-        ) from error
 
 
 def _write(path: Path, text: str) -> None:

@@ -117,7 +117,7 @@ def with_handout(
     """
     if handout is None:
         return samples
-    from pgx.cli.output import write
+    from pgx.files import write
     from pgx.render.handout import render
 
     reports = list(samples)

@@ -31,7 +31,8 @@ def inspect(
     """Show what a file is, what it says at each site, and what a call would need."""
     import msgspec
 
-    from pgx.cli.output import refuse_overwriting, write
+    from pgx.cli.output import refuse_overwriting
+    from pgx.files import write
     from pgx.inspect import as_text
     from pgx.inspect import inspect as look
 

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import sys
-import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
-from pgx.errors import OutputError, UsageError
+from pgx.errors import UsageError
+from pgx.files import STANDARD_OUTPUT, cannot_write, write
 
 if TYPE_CHECKING:
     from pgx.render.form import Form
     from pgx.render.formats import Page
     from pgx.report import Run, SampleReport
 
-STANDARD_OUTPUT = "-"
 #: File endings by format; the first that fits decides.
 ENDINGS = {
     ".fhir.json": "fhir",
@@ -126,86 +122,10 @@ def _write_folder(page: Page, run: Run, samples: Iterable[SampleReport], folder:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise _cannot_write(str(folder), error) from error
+        raise cannot_write(folder, error) from error
     rows = ["file\tsample\n"]
     for report in samples:
         name = file_stem(report.sample) + page.ending
         write([page.render(run, report)], str(folder / name))
         rows.append(f"{name}\t{safe_cell(report.sample)}\n")
     write(rows, str(folder / INDEX))
-
-
-def write(chunks: Iterable[str | bytes], output: str) -> None:
-    """Write text (as UTF-8) or bytes to `output` ("-" for standard output).
-
-    A file is written beside its place under a temporary name and moved there when it is complete, so a
-    failed run leaves an earlier file as it was.
-
-    Raises
-    ------
-    OutputError
-        The output cannot be written.
-    """
-    if output == STANDARD_OUTPUT:
-        for chunk in chunks:
-            if isinstance(chunk, str):
-                sys.stdout.write(chunk)
-            else:
-                sys.stdout.flush()
-                sys.stdout.buffer.write(chunk)
-        sys.stdout.flush()
-        return
-    with replacing(Path(output)) as handle:
-        for chunk in chunks:
-            _put(handle, chunk.encode() if isinstance(chunk, str) else chunk, output)
-
-
-def _put(handle: BinaryIO, chunk: bytes, output: str) -> None:
-    try:
-        handle.write(chunk)
-    except OSError as error:
-        raise _cannot_write(output, error) from error
-
-
-@contextlib.contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
-    """Open a file that takes the place of `path` when the block ends well, and is gone when it does not."""
-    if path.exists() and not path.is_file():
-        # A pipe or a device is written as it is: there is nothing to put in its place.
-        if path.is_dir():
-            raise OutputError("is a folder", where=str(path), cure="Give a file name after -o")
-        with path.open("wb") as handle:
-            yield handle
-        return
-    try:
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    except OSError as error:
-        raise _cannot_write(str(path), error) from error
-    temporary = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as handle:
-            yield handle
-            try:
-                handle.flush()
-                os.fsync(handle.fileno())
-            except OSError as error:
-                raise _cannot_write(str(path), error) from error
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
-def _cannot_write(output: str, error: OSError) -> OutputError:
-    return OutputError(
-        f"cannot be written ({error.strerror})",
-        where=output,
-        cure="Check the folder, its permissions and space",
-    )

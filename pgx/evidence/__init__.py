@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from pgx.evidence.answer import ConflictNote, MatchedClaim, Response, StatusRow, Subject
-from pgx.evidence.base import EvidenceBase
-from pgx.evidence.citation import SourceCitation
-from pgx.evidence.conclusion import Conclusion
+from pgx.evidence.cite import SourceCitation
 from pgx.evidence.context import ContextItem, ContextReport, PatientContext, context
-from pgx.evidence.loading import load
-from pgx.evidence.matching import respond
+from pgx.evidence.load import EvidenceBase, load
+from pgx.evidence.match import ConflictNote, MatchedClaim, Response, StatusRow, Subject, respond
+from pgx.evidence.rules import Conclusion
 
 __all__ = [
     "Conclusion",

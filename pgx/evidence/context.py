@@ -1,6 +1,6 @@
-"""The drug's other claims for the report, and the warnings that medicines, history and age call up.
+"""The drug's other claims for the report, and the warnings that medicines, history and age trigger.
 
-By a table of names, without guessing: a name that is not in the table is listed as not recognised.
+Names are looked up in a table, never guessed: one that is not in it is listed as not recognised.
 """
 
 from __future__ import annotations
@@ -11,12 +11,10 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct
 
 from pgx.errors import UsageError
-from pgx.evidence.answer import ConflictNote
-from pgx.evidence.base import EvidenceBase, normalise
-from pgx.evidence.citation import SourceCitation, cite
-from pgx.evidence.matching import conflict_notes
-from pgx.evidence.model import Claim
-from pgx.evidence.terms import Species, Topic
+from pgx.evidence.cite import SourceCitation, cite
+from pgx.evidence.load import EvidenceBase, normalise
+from pgx.evidence.match import ConflictNote, conflict_notes
+from pgx.evidence.schema import Claim, Species, Topic
 
 _WARNING_TOPICS = frozenset({Topic.SAFETY, Topic.CONTRAINDICATION, Topic.INTERACTION})
 _BY_USE_TOPICS = frozenset({Topic.EFFICACY, Topic.DOSING})
@@ -25,7 +23,7 @@ ANY_USE = "any"
 
 
 class PatientContext(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the user says of the person: names as written, `age` in years, the use of the drug."""
+    """What the user states about the person: names as written, `age` in years, the use of the drug."""
 
     taking: tuple[str, ...] = ()
     history: tuple[str, ...] = ()
@@ -34,7 +32,7 @@ class PatientContext(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class ContextItem(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One claim on the drug, not about the genotype; `highlighted` when the patient's context calls it up."""
+    """One claim on the drug, not on the genotype; `highlighted` when the patient's context triggers it."""
 
     id: str
     topic: str
@@ -57,7 +55,7 @@ class ContextItem(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class ContextReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The items by topic and use, the warnings among them, and what has to be said with them.
+    """The items by topic and use, the warnings among them, and the sentences that go with them.
 
     Attributes
     ----------
@@ -81,7 +79,7 @@ class ContextReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 def context(base: EvidenceBase, patient: PatientContext, *, topics: Sequence[str] = ()) -> ContextReport:
-    """Return the drug's other claims, with those to the front that the patient's context calls up.
+    """Return the drug's other claims, those that the patient's context triggers first.
 
     Parameters
     ----------
@@ -101,7 +99,7 @@ def context(base: EvidenceBase, patient: PatientContext, *, topics: Sequence[str
     minor = _is_minor(base, patient.age, code)
     called, unrecognised = _called_up(base, patient)
     if minor:
-        reason = base.wording.context["minor_age"].format(age=_limit(base))
+        reason = base.phrases.context["minor_age"].format(age=_limit(base))
         for group in base.names:
             if group.kind == "minor":
                 called |= dict.fromkeys(group.claims, reason)
@@ -128,7 +126,7 @@ def _is_minor(base: EvidenceBase, age: float | None, code: str | None) -> bool:
 
 
 def _called_up(base: EvidenceBase, patient: PatientContext) -> tuple[dict[str, str], tuple[str, ...]]:
-    """Return the reason for every claim that a name calls up, and the names that nothing knows."""
+    """Return the reason for every claim that a name triggers, and the names that are not recognised."""
     called: dict[str, str] = {}
     unknown: list[str] = []
     for kind, given in (("taking", patient.taking), ("history", patient.history)):
@@ -142,7 +140,7 @@ def _called_up(base: EvidenceBase, patient: PatientContext) -> tuple[dict[str, s
             if name and not groups:
                 unknown.append(name)
             for group in groups:
-                reason = base.wording.context[kind].format(names=name, group=group.group)
+                reason = base.phrases.context[kind].format(names=name, group=group.group)
                 for claim in group.claims:
                     called[claim] = f"{called[claim]}; {reason}" if claim in called else reason
     return called, tuple(dict.fromkeys(unknown))
@@ -183,7 +181,7 @@ def _item(base: EvidenceBase, claim: Claim, called: Mapping[str, str], code: str
         reason = called[claim.id]
     else:
         about_use = code is not None and claim.indication == code
-        reason = base.wording.context["use" if about_use else "general"].format(indication=label)
+        reason = base.phrases.context["use" if about_use else "general"].format(indication=label)
     return ContextItem(
         id=claim.id,
         topic=claim.topic.value,
@@ -196,7 +194,7 @@ def _item(base: EvidenceBase, claim: Claim, called: Mapping[str, str], code: str
         technical=claim.technical,
         certainty=claim.certainty.level.value,
         hedge=claim.hedge.value,
-        tier=base.rules.tiers[claim.article.tier].text if claim.article else base.wording.context["no_tier"],
+        tier=base.rules.tiers[claim.article.tier].text if claim.article else base.phrases.context["no_tier"],
         conflicts_with=tuple(item.id for item in claim.conflicts_with),
         conflict_notes=conflict_notes(claim),
         superseded_by=claim.superseded_by,
@@ -214,7 +212,7 @@ def _notes(
     *,
     minor: bool,
 ) -> tuple[str, ...]:
-    words = base.wording.context
+    words = base.phrases.context
     notes = [words["minor"].format(age=_limit(base))] if minor else []
     notes.append(words["interaction_check"])
     if unrecognised:

@@ -7,11 +7,10 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec import to_builtins
 
-from pgx.evidence.base import EvidenceBase
-from pgx.evidence.citation import cite
-from pgx.evidence.matching import effect_text, sample_size_text
-from pgx.evidence.model import Claim
-from pgx.evidence.terms import Group
+from pgx.evidence.cite import cite
+from pgx.evidence.load import EvidenceBase
+from pgx.evidence.match import effect_text, sample_size_text
+from pgx.evidence.schema import Claim, Group
 
 COLUMNS = (
     "id",
@@ -105,7 +104,7 @@ def as_text(base: EvidenceBase, claim: Claim) -> str:
 
 
 def _lines(base: EvidenceBase, claim: Claim) -> Iterator[str]:
-    words = base.wording
+    words = base.phrases
     yield claim.id
     yield f"  {claim.statement}"
     yield f"  {claim.technical}"

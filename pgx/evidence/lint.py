@@ -1,4 +1,4 @@
-"""What a curator gets wrong and a schema cannot see: one-sided conflicts, hedges that got lost, and the like.
+"""Faults of curation that a schema cannot catch: one-sided conflicts, lost hedges and the like.
 
 Every check yields problems with file, claim and key. Word lists and limits are in `tables/rules.toml`.
 """
@@ -10,9 +10,8 @@ from collections.abc import Callable, Iterator
 
 from msgspec import Struct
 
-from pgx.evidence.base import EvidenceBase, dangling
-from pgx.evidence.model import Claim
-from pgx.evidence.terms import Direction, EndpointKind, Group, Level, Seen, Species, Topic
+from pgx.evidence.load import EvidenceBase, dangling
+from pgx.evidence.schema import Claim, Direction, EndpointKind, Group, Level, Seen, Species, Topic
 
 _RANK = {
     level: rank for rank, level in enumerate((Level.VERY_LOW, Level.LOW, Level.MODERATE, Level.HIGH), start=1)
@@ -34,7 +33,7 @@ _UNIT_AHEAD = re.compile(r"\s?%|\s?[^\W\d_]|,\s\d")
 
 
 class Problem(Struct, frozen=True, kw_only=True):
-    """Something to correct: in which file, in which claim, at which key, and what."""
+    """One fault: the file, the claim, the key, and what is wrong."""
 
     file: str
     claim: str
@@ -50,8 +49,8 @@ Finding = tuple[str, str]
 Check = Callable[[EvidenceBase, Claim], Iterator[Finding]]
 
 
-def lint(base: EvidenceBase, article: str | None = None) -> tuple[Problem, ...]:
-    """Return all problems of a base; with the text of the article, copied runs of words as well."""
+def lint(base: EvidenceBase) -> tuple[Problem, ...]:
+    """Return all problems of a base."""
     problems = [
         Problem(file=base.origins[claim.id], claim=claim.id, key=key, message=message)
         for claim in base.claims.values()
@@ -61,8 +60,6 @@ def lint(base: EvidenceBase, article: str | None = None) -> tuple[Problem, ...]:
     for claim, text in dangling(base):
         key, _, message = text.partition(": ")
         problems.append(Problem(file=base.origins[claim.id], claim=claim.id, key=key, message=message))
-    if article is not None:
-        problems += _copied(base, article)
     return tuple(dict.fromkeys(problems))
 
 
@@ -190,7 +187,7 @@ def _animals(base: EvidenceBase, claim: Claim) -> Iterator[Finding]:
 
 
 def _untranslated(base: EvidenceBase, claim: Claim) -> Iterator[Finding]:
-    words = base.wording
+    words = base.phrases
     for key, known in (
         ("direction", claim.direction in words.directions),
         ("topic", claim.topic in words.topics),
@@ -220,23 +217,3 @@ CHECKS: tuple[Check, ...] = (
     _untranslated,
     _retired,
 )
-
-
-def _copied(base: EvidenceBase, article: str) -> Iterator[Problem]:
-    """Yield a problem for every text that has as many words in a row from the article as the rules forbid."""
-    size = base.rules.lint.words_in_a_row
-    known = _runs(article, size)
-    for claim in base.claims.values():
-        texts = [("statement", claim.statement), ("technical", claim.technical)]
-        texts += [("caveats", text) for text in claim.caveats]
-        texts += [("by_status", text) for text in claim.by_status.values()]
-        texts += [("conflicts_with", item.note) for item in claim.conflicts_with]
-        for key, text in texts:
-            for run in sorted(_runs(text, size) & known):
-                message = f"copies {size} words in a row from the article: {' '.join(run)!r}"
-                yield Problem(file=base.origins[claim.id], claim=claim.id, key=key, message=message)
-
-
-def _runs(text: str, size: int) -> set[tuple[str, ...]]:
-    words = [word.casefold() for word in _WORD.findall(text)]
-    return {tuple(words[start : start + size]) for start in range(len(words) - size + 1)}

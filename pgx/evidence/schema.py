@@ -1,23 +1,365 @@
-"""The JSON Schema of an evidence file, made from the models, so that editors can help a curator."""
+"""What an evidence file may hold: its words, its strict models, and the JSON Schema made from them.
+
+"unknown" is a value that a curator writes; a key that is missing is an error. Keys that are the same for
+many claims of a file may stand once in its `[defaults]`.
+"""
 
 from __future__ import annotations
 
+import datetime
 import json
-from typing import Any
+from enum import StrEnum
+from typing import Annotated, Any, Literal
 
 import msgspec
+from msgspec import Meta
 
-from pgx.evidence.model import Claim, EvidenceFile, Source
+from pgx.reference import Facts, Provenance
 
 SCHEMA_FILE = "evidence/claims.schema.json"
 # A claim's other keys may come from [defaults], so an editor must not ask for them in every claim.
 _ALWAYS = ["id", "statement"]
+UNKNOWN = "unknown"
+
+
+class Group(StrEnum):
+    """The genotype group that a claim speaks of."""
+
+    ANY = "any"
+    CARRIER = "carrier"
+    NON_CARRIER = "non-carrier"
+    ONE_COPY = "one-copy"
+    TWO_COPIES = "two-copies"
+
+
+class Topic(StrEnum):
+    """What a claim is about."""
+
+    RESPONSE = "response-by-genotype"
+    RISK = "risk-by-genotype"
+    EFFICACY = "efficacy"
+    SAFETY = "safety"
+    CONTRAINDICATION = "contraindication"
+    INTERACTION = "interaction"
+    DOSING = "dosing"
+    MECHANISM = "mechanism"
+    COMPOSITION = "composition"
+    REGULATORY = "regulatory"
+    RELATED_PRODUCT = "related-product"
+    ADVICE = "advice"
+    EVIDENCE_QUALITY = "evidence-quality"
+    BACKGROUND = "background"
+
+
+class Direction(StrEnum):
+    """Which way a claim points, for the group that it names."""
+
+    INCREASED_RESPONSE = "increased-response"
+    DECREASED_RESPONSE = "decreased-response"
+    NO_DIFFERENCE = "no-difference"
+    INCREASED_RISK = "increased-risk"
+    DECREASED_RISK = "decreased-risk"
+    ASSOCIATION = "association"
+    NOT_REPORTED = "not-reported"
+    BENEFIT = "benefit"
+    NO_BENEFIT = "no-benefit"
+    UNCERTAIN = "uncertain"
+    HARM = "harm"
+    TOLERATED = "tolerated"
+    CAUTION = "caution"
+    AVOID = "avoid"
+    CONTRAINDICATED = "contraindicated"
+    IN_USE = "in-use"
+    NOT_APPROVED = "not-approved"
+    DESCRIPTIVE = "descriptive"
+
+
+class EndpointKind(StrEnum):
+    """What kind of thing was measured."""
+
+    CLINICAL = "clinical"
+    BIOMARKER = "biomarker"
+    ANIMAL = "animal"
+    UNKNOWN = "unknown"
+    NOT_APPLICABLE = "not-applicable"
+
+
+class Control(StrEnum):
+    """What the treated people were compared with."""
+
+    PLACEBO = "placebo"
+    ACTIVE = "active"
+    USUAL_CARE = "usual-care"
+    MIXED = "mixed"
+    NONE = "none"
+    UNKNOWN = "unknown"
+    NOT_APPLICABLE = "not-applicable"
+
+
+class Blinding(StrEnum):
+    """Who knew which treatment was given."""
+
+    DOUBLE_BLIND = "double-blind"
+    OPEN = "open"
+    MIXED = "mixed"
+    UNKNOWN = "unknown"
+    NOT_APPLICABLE = "not-applicable"
+
+
+class Predictive(StrEnum):
+    """Whether a genotype claim tells drug response from the course of the illness itself."""
+
+    PREDICTIVE = "predictive"
+    PROGNOSTIC = "prognostic"
+    UNCLEAR = "unclear"
+    NOT_APPLICABLE = "not-applicable"
+
+
+class Species(StrEnum):
+    """In whom a claim was observed."""
+
+    HUMAN = "human"
+    RAT = "rat"
+    MOUSE = "mouse"
+    UNKNOWN = "unknown"
+    NOT_APPLICABLE = "not-applicable"
+
+
+class Hedge(StrEnum):
+    """How firmly something is worded, weakest first."""
+
+    UNKNOWN = "unknown"
+    MAY = "may"
+    SUGGESTS = "suggests"
+    SHOWS = "shows"
+    STATES = "states"
+
+    @property
+    def rank(self) -> int:
+        """Return 0 (unknown) to 4 (flatly stated)."""
+        return list(Hedge).index(self)
+
+
+class ConflictKind(StrEnum):
+    """Why two claims do not fit together."""
+
+    CONTRADICTION = "contradiction"
+    ENDPOINT = "endpoint"
+    POPULATION = "population"
+    SPECIES = "species"
+    SCOPE = "scope"
+
+
+class Level(StrEnum):
+    """How certain a claim is held to be."""
+
+    HIGH = "high"
+    MODERATE = "moderate"
+    LOW = "low"
+    VERY_LOW = "very-low"
+    NOT_GRADABLE = "not-gradable"
+    NOT_RATED = "not-rated"
+
+
+class Identity(StrEnum):
+    """Whether it is known which publication a source is."""
+
+    VERIFIED = "verified"
+    INFERRED = "inferred"
+    CANDIDATE = "candidate"
+    NOT_FOUND = "not-found"
+
+
+class Seen(StrEnum):
+    """How much of a source the curator had at hand."""
+
+    FULL_TEXT = "full-text"
+    ABSTRACT = "abstract"
+    EXCERPT = "excerpt"
+    RECORD = "record"
+    ONLY_THROUGH_ARTICLE = "only-through-article"
+
+
+class SourceKind(StrEnum):
+    """What kind of document a source is."""
+
+    STUDY = "study"
+    REVIEW = "review"
+    LABEL = "label"
+    ARTICLE = "article"
+    GUIDELINE = "guideline"
+    NEWS = "news"
+    UNKNOWN = "unknown"
+
+
+Slug = Annotated[str, Meta(pattern=r"^[a-z0-9]+(?:-[a-z0-9]+)*$", max_length=80)]
+Key = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]+$", max_length=80)]
+Text = Annotated[str, Meta(min_length=1)]
+Row = Annotated[str, Meta(pattern=r"^C\d{3}$")]
+Marker = Annotated[int, Meta(ge=1)]
+Count = Annotated[int, Meta(ge=1)]
+
+
+class Effect(Facts, frozen=True, kw_only=True):
+    """One measured effect; a number has a unit, and what is not known says so."""
+
+    measure: Text
+    value: float | int | Text
+    unit: str = ""
+    interval: Text
+
+
+class Certainty(Facts, frozen=True, kw_only=True):
+    """A level, who assigned it, and by which rule of `tables/rules.toml`."""
+
+    level: Level
+    judged_by: Text
+    rule: Slug
+
+
+class Article(Facts, frozen=True, kw_only=True):
+    """The place in the article: section, heading, lines, rows of its inventory, markers, tier."""
+
+    section: Text
+    heading: str = ""
+    lines: tuple[int, ...]
+    rows: tuple[Row, ...]
+    markers: tuple[Marker, ...] = ()
+    tier: Slug
+
+
+class Review(Facts, frozen=True, kw_only=True):
+    """Who reviewed a claim last, and when."""
+
+    by: Text
+    on: datetime.date
+
+
+class Conflict(Facts, frozen=True, kw_only=True):
+    """Another claim that this one is at odds with, and why."""
+
+    id: Slug
+    kind: ConflictKind
+    note: Text
+
+
+class Claim(Facts, frozen=True, kw_only=True):
+    """One claim, in our own words, traceable to what it rests on."""
+
+    id: Slug
+    gene: Literal["APOE", "none"]
+    group: Group
+    compared_with: tuple[Group, ...]
+    drug: Text
+    topic: Topic
+    indication: Slug
+    population: Text
+    population_code: Slug
+    intervention: Text
+    comparator: Text
+    comparison_group: Text
+    control: Control
+    blinding: Blinding
+    species: Species
+    sample_size: Count | Literal["unknown", "not-applicable"]
+    sample_unit: str = ""
+    endpoint: Text
+    endpoint_kind: EndpointKind
+    predictive: Predictive
+    direction: Direction
+    effects: Annotated[tuple[Effect, ...], Meta(min_length=1)]
+    statement: Text
+    technical: Text
+    by_status: dict[Group, Text] = msgspec.field(default_factory=dict)
+    hedge: Hedge
+    source_hedge: Hedge
+    certainty: Certainty
+    article: Article | None = None
+    sources: Annotated[tuple[Key, ...], Meta(min_length=1)]
+    funding: Text
+    caveats: tuple[Text, ...]
+    conflicts_with: tuple[Conflict, ...] = ()
+    superseded_by: tuple[Slug, ...] = ()
+    reviewed: Review
+
+
+class Document(Facts, frozen=True, kw_only=True):
+    """One publication or document: which it is, how that is known, and what of it was seen."""
+
+    key: Key
+    kind: SourceKind
+    identity: Identity
+    seen: Seen
+    how: Text
+    markers: tuple[Marker, ...] = ()
+    candidate_for: tuple[Marker, ...] = ()
+    authors: str = ""
+    year: int | None = None
+    title: str = ""
+    journal: str = ""
+    pmid: Annotated[str, Meta(pattern=r"^\d*$")] = ""
+    doi: Annotated[str, Meta(pattern=r"^(10\.\S+)?$")] = ""
+    seen_at: str = ""
+    design: str = UNKNOWN
+    sample_size: str = UNKNOWN
+    population: str = UNKNOWN
+    population_codes: tuple[Slug, ...] = ()
+    results: str = ""
+    apoe: str = ""
+    funding: str = UNKNOWN
+    data_set: str = ""
+    succeeded_by: tuple[Key, ...] = ()
+
+
+class Drug(Facts, frozen=True, kw_only=True):
+    """A product. Only a `subject` gets a response by genotype; products are never pooled."""
+
+    name: Text
+    role: Literal["subject", "related-product", "comparison"]
+    default_indication: Slug | None = None
+    note: str = ""
+
+
+class Indication(Facts, frozen=True, kw_only=True):
+    """What somebody is treated for, with the names that a user may write."""
+
+    label: Text
+    names: tuple[Text, ...] = ()
+    within: tuple[Slug, ...] = ()
+    paediatric: bool = False
+
+
+class Population(Facts, frozen=True, kw_only=True):
+    """A group of people, and the wider ones that hold it (for the check against widening)."""
+
+    label: Text
+    within: tuple[Slug, ...] = ()
+
+
+class NamedGroup(Facts, frozen=True, kw_only=True):
+    """Names that a user may write for a medicine or a condition, and the claims that these trigger."""
+
+    kind: Literal["taking", "history", "minor"]
+    group: Text
+    names: tuple[Text, ...]
+    claims: Annotated[tuple[Slug, ...], Meta(min_length=1)]
+
+
+class EvidenceFile(Facts, frozen=True, kw_only=True):
+    """An evidence file without its claims and sources, which are validated one by one."""
+
+    provenance: Provenance
+    drugs: tuple[Drug, ...] = ()
+    indications: dict[Slug, Indication] = msgspec.field(default_factory=dict)
+    populations: dict[Slug, Population] = msgspec.field(default_factory=dict)
+    names: tuple[NamedGroup, ...] = ()
+    retired: tuple[Slug, ...] = ()
 
 
 def file_schema() -> dict[str, Any]:
     """Return the schema of a whole file: header, defaults, claims and sources."""
     _, definitions = msgspec.json.schema_components(
-        [EvidenceFile, Claim, Source], ref_template="#/$defs/{name}"
+        [EvidenceFile, Claim, Document], ref_template="#/$defs/{name}"
     )
     claim = definitions["Claim"]
     claim["required"] = _ALWAYS
@@ -31,7 +373,7 @@ def file_schema() -> dict[str, Any]:
             "additionalProperties": False,
         },
         "claims": {"type": "array", "items": {"$ref": "#/$defs/Claim"}},
-        "sources": {"type": "array", "items": {"$ref": "#/$defs/Source"}},
+        "sources": {"type": "array", "items": {"$ref": "#/$defs/Document"}},
     }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

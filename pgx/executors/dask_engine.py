@@ -16,7 +16,7 @@ from pgx.errors import InputError, UsageError
 from pgx.executors.engine import ATTEMPTS, ArgumentT, ResultT, WorkerDiedError
 from pgx.executors.local import cpus
 
-INSTALL = "Install the extra: pip install 'pgx[cluster]'"
+INSTALL = "Install it beside pgx: pip install dask distributed"
 #: Errors alone are no news: each comes back as the outcome of a piece of work.
 SILENT = 50
 _CLOSE_WITHIN = 30.0  # seconds

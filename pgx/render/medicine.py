@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from pgx.evidence import ContextItem, MatchedClaim, Response, SourceCitation
-from pgx.evidence.answer import StatusRow
+from pgx.evidence.match import StatusRow
 from pgx.render.blocks import Block, Kind, bullet, caption, paragraph, subheading
 from pgx.render.citations import Citations
 from pgx.render.pictures import evidence_marks

@@ -43,7 +43,9 @@ def check_installed() -> None:
     """
     if importlib.util.find_spec("typst") is None:
         raise UsageError(
-            "pdf needs typst, which is not installed", where="-f pdf", cure="pip install 'pgx[pdf]'"
+            "pdf needs typst, which is not installed",
+            where="-f pdf",
+            cure="Install it: pip install typst",
         )
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from pgx.evidence import EvidenceBase
-from pgx.evidence.citation import cite
-from pgx.evidence.model import Claim
-from pgx.evidence.terms import Species, Topic
+from pgx.evidence.cite import cite
+from pgx.evidence.schema import Claim, Species, Topic
 from pgx.report.model import AppendixItem
 
 KINDS = ("mechanism", "composition", "animal", "related-product")

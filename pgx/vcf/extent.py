@@ -5,9 +5,9 @@ from __future__ import annotations
 import pysam
 
 from pgx.errors import FormatError
-from pgx.vcf.indexed import PYSAM_ERRORS, fetch, guarded, is_whole
+from pgx.vcf.index import PYSAM_ERRORS, fetch, guarded, is_whole
+from pgx.vcf.open import Source, look, reading
 from pgx.vcf.remote import check_scan_allowed, reachable
-from pgx.vcf.source import Source, look, reading
 
 #: Bases that are read record by record at the end of a contig; below it an index does not lead anyway.
 _WINDOW = 1 << 14

@@ -2,7 +2,7 @@
 
 htslib itself saves a remote index in the working directory under its base name, and takes a file that
 lies there for the index of any URL with that base name. So the index is fetched here and handed over, and
-a URL is opened with the private folder as the working directory of the process (see `pgx.vcf.source`):
+a URL is opened with the private folder as the working directory of the process (see `pgx.vcf.open`):
 threads of one process should not read URLs side by side.
 """
 
@@ -20,7 +20,7 @@ import pysam
 from msgspec.structs import replace
 
 from pgx.errors import FormatError, InputError, NotFoundError
-from pgx.vcf.source import Source, is_url
+from pgx.vcf.open import Source, is_url
 
 SCHEMES = frozenset({"http", "https", "s3", "s3+http", "s3+https"})
 #: Between a URL and the place of its index, as htslib has it.

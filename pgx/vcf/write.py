@@ -11,7 +11,6 @@ record can answer for many samples:
 from __future__ import annotations
 
 import re
-import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -20,12 +19,13 @@ import pysam
 import pysam.bcftools
 import pysam.utils
 
-from pgx.errors import OutputError, UsageError, printable
+from pgx.errors import UsageError, printable
+from pgx.files import STANDARD_OUTPUT, Staged, is_replaceable, replacing, write
 from pgx.genome.assemblies import contig_names, find_assembly
 from pgx.genome.sites import sites_on
 from pgx.report import Run, SampleReport
+from pgx.vcf.open import Source, look, reading
 from pgx.vcf.remote import reachable
-from pgx.vcf.source import Source, look, reading
 
 _PREFIX = "PGX_"
 _FIELDS = (
@@ -38,7 +38,6 @@ _FIELDS = (
 _KEYS = tuple(name for name, _, _ in _FIELDS)
 _STALE_COUNTS = frozenset({"AC", "AN", "AF", "NS", "MAF", "AC_Het", "AC_Hom", "AC_Hemi"})
 _INDEX_NUMBER = re.compile(r",IDX=\d+")
-_STANDARD = "-"
 
 
 def write_vcf(
@@ -57,12 +56,10 @@ def write_vcf(
     """
     check_readable_twice(path)
     lines = annotated_lines(path, run, reports, all_records=all_records)
-    if output == _STANDARD:
-        for line in lines:
-            sys.stdout.write(line)
-        sys.stdout.flush()
-        return
-    _write_file(lines, Path(output))
+    if output == STANDARD_OUTPUT or _kind(Path(output)) == ".vcf":
+        write(lines, output)
+    else:
+        _write_packed(lines, Path(output))
 
 
 def check_readable_twice(path: str) -> None:
@@ -73,7 +70,7 @@ def check_readable_twice(path: str) -> None:
     UsageError
         It is standard input.
     """
-    if path == _STANDARD:
+    if path == STANDARD_OUTPUT:
         raise UsageError(
             "vcf reads the input twice, and standard input can be read once",
             where="-f vcf",
@@ -190,7 +187,7 @@ def _header(header: pysam.VariantHeader, run: Run, reports: Sequence[SampleRepor
 
 
 def _has_no_line(report: SampleReport) -> bool:
-    """Say whether no record of the output can carry the answer: none at a site, or rsIDs in other places."""
+    """Return whether no record of the output can carry the answer: none at a site, or misplaced rsIDs."""
     misplaced = any(flag.code == "rsid-mismatch" and flag.severity == "critical" for flag in report.flags)
     return misplaced or all(site.record is None for site in report.sites)
 
@@ -217,25 +214,23 @@ def _quoted(text: str) -> str:
     return f'"{escaped}"'
 
 
-def _write_file(lines: Iterable[str], path: Path) -> None:
-    """Write beside the place and move there; the index follows the data."""
+def _write_packed(lines: Iterable[str], path: Path) -> None:
+    """Write the data and its index, which take their places together; a pipe or a device has no index."""
     kind = _kind(path)
-    try:
+    if not is_replaceable(path):
+        with replacing(path) as target, tempfile.TemporaryDirectory() as folder:
+            target.write_bytes(_made(lines, Path(folder), kind).read_bytes())
+        return
+    with Staged(path.parent) as staged:
+        target = staged.path(path.name)
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=".pgx.") as folder:
-            made = Path(folder) / f"out{kind}"
-            _write_kind(lines, made, kind)
+            made = _made(lines, Path(folder), kind)
             index = _index(made, kind)
-            made.replace(path)
-            for old in (".tbi", ".csi"):
-                Path(f"{path}{old}").unlink(missing_ok=True)
+            made.replace(target)
             if index is not None:
-                index.replace(f"{path}{index.suffix}")
-    except OSError as error:
-        raise OutputError(
-            f"cannot be written ({error.strerror or error})",
-            where=str(path),
-            cure="Check the folder, its permissions and space",
-        ) from error
+                index.replace(staged.path(f"{path.name}{index.suffix}"))
+    for old in {".tbi", ".csi"} - ({index.suffix} if index else set()):
+        Path(f"{path}{old}").unlink(missing_ok=True)
 
 
 def _kind(path: Path) -> str:
@@ -243,28 +238,28 @@ def _kind(path: Path) -> str:
     return ".vcf.gz" if name.endswith(".vcf.gz") else ".bcf" if name.endswith(".bcf") else ".vcf"
 
 
-def _write_kind(lines: Iterable[str], made: Path, kind: str) -> None:
+def _made(lines: Iterable[str], folder: Path, kind: str) -> Path:
+    """Write a packed file into a folder of its own."""
+    made = folder / f"out{kind}"
     if kind == ".vcf.gz":
         with pysam.BGZFile(str(made), "wb", None) as packed:
             for line in lines:
                 packed.write(line.encode())
-        return
-    plain = made if kind == ".vcf" else made.with_suffix(".vcf")
+        return made
+    plain = folder / "out.vcf"
     with plain.open("w", encoding="utf-8", newline="") as handle:
         handle.writelines(lines)
-    if kind == ".bcf":
-        with (
-            pysam.VariantFile(str(plain)) as source,
-            pysam.VariantFile(str(made), "wb", header=source.header) as target,
-        ):
-            for record in source:
-                target.write(record)
+    with (
+        pysam.VariantFile(str(plain)) as source,
+        pysam.VariantFile(str(made), "wb", header=source.header) as target,
+    ):
+        for record in source:
+            target.write(record)
+    return made
 
 
 def _index(made: Path, kind: str) -> Path | None:
     """Index a packed file; one whose records are out of order has none."""
-    if kind == ".vcf":
-        return None
     try:
         if kind == ".bcf":
             pysam.bcftools.index("-f", "-c", str(made))

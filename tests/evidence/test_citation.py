@@ -7,7 +7,7 @@ from collections.abc import Callable
 from evidence_builder import SOURCES, claim, source
 
 from pgx.evidence import EvidenceBase
-from pgx.evidence.citation import SourceCitation, cite
+from pgx.evidence.cite import SourceCitation, cite
 
 LoadEvidence = Callable[..., EvidenceBase]
 

@@ -125,11 +125,11 @@ def test_another_product_is_never_pooled(load_evidence: LoadEvidence) -> None:
 
 
 def test_the_article_alone_never_makes_a_direction(base: EvidenceBase) -> None:
-    from pgx.evidence.conclusion import countable_studies
+    from pgx.evidence.rules import countable_studies
 
     claims = [item for item in base.claims.values() if item.article and 52 in item.article.markers]
     assert len(claims) == 2
-    assert not countable_studies(base, claims)
+    assert not countable_studies(base.rules, base.sources, claims)
 
 
 def test_own_claims_on_cerebrolysin_join_the_others(load_evidence: LoadEvidence) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from pgx.evidence.model import Claim
+from pgx.evidence.schema import Claim
 
 
 def test_every_snippet_of_the_guide_is_in_the_worked_example(repository: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -61,7 +62,6 @@ def test_filters(options: list[str], expected: set[str]) -> None:
         (["list", "--drug", "aspirin"], "--drug", 2),
         (["list", "--gene", "BRCA1"], "--gene", 2),
         (["export", "--indication", "boredom"], "--indication", 2),
-        (["check", "--article", "no-such-file"], "no-such-file", 3),
         (["list", "--evidence", "no-such-folder"], "no-such-folder", 4),
     ],
 )
@@ -105,17 +105,7 @@ def test_show_works_for_all_kinds(base: EvidenceBase, claim_id: str) -> None:
 def test_check_passes_on_what_ships() -> None:
     done = run("check")
     assert done.exit_code == 0
-    assert "rows: 92 of 92 covered" in done.stdout
-    assert "markers: 56 of 56 covered" in done.stdout
-    assert "the article is not at hand" in done.stdout
-
-
-def test_check_with_the_article(article: str, tmp_path: Path) -> None:
-    (tmp_path / "article.txt").write_text(article, encoding="utf-8")
-    done = run("check", "--article", tmp_path / "article.txt")
-    assert done.exit_code == 0
-    assert "numbers: 62 of 62 covered" in done.stdout
-    assert "not at hand" not in done.stdout
+    assert re.fullmatch(r"claims: \d+, sources: \d+, files: \d+\n", done.stdout)
 
 
 def test_check_passes_on_the_worked_example(repository: Path) -> None:

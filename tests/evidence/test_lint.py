@@ -161,18 +161,3 @@ def test_a_shipped_claim_names_the_own_claim_that_contradicts_it(load_evidence: 
 def test_a_retired_id_does_not_come_back(load_evidence: LoadEvidence) -> None:
     base = load_evidence(claim(), more='retired = ["test-claim"]')
     assert keys(base) == ["id"]
-
-
-@pytest.mark.parametrize(
-    ("statement", "found"),
-    [
-        ("It may be that one two three four five six seven eight.", 1),
-        ("It may be that One, two; three -- four FIVE six seven eight nine.", 2),
-        ("It may be that one two three four five six seven and eight.", 0),
-    ],
-)
-def test_eight_words_in_a_row_are_a_copy(load_evidence: LoadEvidence, statement: str, found: int) -> None:
-    base = load_evidence(claim(statement=statement))
-    text = "Zero one two three four five six seven\neight nine."
-    copied = [item for item in lint(base, text) if "copies 8 words" in item.message]
-    assert len(copied) == found

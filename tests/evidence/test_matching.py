@@ -71,7 +71,7 @@ def test_other_uses_have_no_evidence_and_name_what_was_not_counted(
     for item in told.claims:
         assert not item.applicable
         assert item.reason.startswith("Not counted: it was seen in ")
-    assert base.wording.notes["silence"] in told.notes
+    assert base.phrases.notes["silence"] in told.notes
 
 
 def test_reasons_say_who_is_meant(base: EvidenceBase) -> None:
@@ -89,8 +89,8 @@ def test_indeterminate_gets_the_common_table_and_nothing_else(base: EvidenceBase
     told = answer(base, E4Status.INDETERMINATE, use=use)
     assert (told.conclusion, told.claims) == ("indeterminate-genotype", ())
     assert told.by_status == answer(base, E4Status.NON_CARRIER, use=use).by_status
-    assert base.wording.notes["indeterminate"] in told.notes
-    assert base.wording.notes["prognosis"] not in told.notes
+    assert base.phrases.notes["indeterminate"] in told.notes
+    assert base.phrases.notes["prognosis"] not in told.notes
 
 
 def test_the_common_table_says_both_groups_of_every_claim_with_a_direction(base: EvidenceBase) -> None:
@@ -121,7 +121,7 @@ def test_the_common_table_says_both_groups_of_every_claim_with_a_direction(base:
     ],
 )
 def test_each_note_goes_with_its_status(base: EvidenceBase, key: str, statuses: set[E4Status]) -> None:
-    text = base.wording.notes[key].format(drug="Cerebrolysin", indication="Alzheimer's disease")
+    text = base.phrases.notes[key].format(drug="Cerebrolysin", indication="Alzheimer's disease")
     assert {status for status in E4Status if text in answer(base, status, "e3/e4").notes} == statuses
 
 
@@ -129,7 +129,7 @@ def test_e2_e4_is_a_carrier_with_a_note(base: EvidenceBase) -> None:
     plain = answer(base, E4Status.HETEROZYGOUS, "e3/e4")
     noted = answer(base, E4Status.HETEROZYGOUS, "e2/e4")
     assert plain.claims == noted.claims
-    assert set(noted.notes) - set(plain.notes) == {base.wording.notes["e2_e4"]}
+    assert set(noted.notes) - set(plain.notes) == {base.phrases.notes["e2_e4"]}
 
 
 def test_the_guideline_note_gives_its_date(base: EvidenceBase) -> None:

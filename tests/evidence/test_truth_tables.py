@@ -91,7 +91,7 @@ def test_without_a_use_the_answer_is_that_of_alzheimers_disease(base: EvidenceBa
         named.conclusion,
         named.claims,
     )
-    line = base.wording.notes["ad_only"].format(drug="Cerebrolysin", indication="")
+    line = base.phrases.notes["ad_only"].format(drug="Cerebrolysin", indication="")
     assert line in bare.notes
     assert line not in named.notes
 
@@ -137,4 +137,4 @@ def test_the_worked_example_speaks_of_two_copies_only(
 
 
 def base_silence(base: EvidenceBase) -> str:
-    return base.wording.notes["silence"]
+    return base.phrases.notes["silence"]

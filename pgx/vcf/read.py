@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import math
 import re
 import sys
 from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from typing import overload
 
 import pysam
 from msgspec import Struct
@@ -16,12 +19,70 @@ from pgx.errors import FormatError
 from pgx.genome.assemblies import HeaderFacts, contig_names
 from pgx.genome.sites import definitions, positions, rsids
 from pgx.observe import SiteRecord
-from pgx.vcf.indexed import PYSAM_ERRORS, fetch, guarded, is_whole, leads_on, leads_to_first
-from pgx.vcf.plain import plain_record
+from pgx.vcf.index import PYSAM_ERRORS, fetch, guarded, is_whole, leads_on, leads_to_first
+from pgx.vcf.open import Source, look, reading
 from pgx.vcf.remote import check_scan_allowed, reachable
-from pgx.vcf.source import Source, look, reading
 
 _REFERENCE_KEYS = frozenset({"reference", "assembly"})
+_SURROGATES = "surrogateescape"
+_FIXED = 9
+#: From how many samples on the columns are kept as one line.
+_LINE_FROM = 10_000
+
+
+class Columns(Sequence[str]):
+    """Sample columns of which a text is made only when it is looked at.
+
+    Attributes
+    ----------
+    line
+        UTF-8: the fixed columns, then the sample columns, separated by tabs, and one byte more.
+    first
+        Where the first sample column starts in `line`.
+    edges
+        Where each of n columns starts in `line`, and its end, shape (n + 1,); None until somebody who can
+        find these fast has set it. Until then all columns are split when one is looked at.
+    """
+
+    __slots__ = ("_count", "_texts", "edges", "first", "line")
+
+    def __init__(self, line: bytes, first: int, count: int) -> None:
+        """Keep a line with `count` sample columns, at least one."""
+        self.line = line
+        self.first = first
+        self.edges: memoryview | None = None
+        self._count = count
+        self._texts: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, fixed: str, samples: Sequence[str]) -> Columns:
+        """Join columns to a line."""
+        line = "\t".join([fixed, *samples]) + "\n"
+        first = len(fixed.encode(errors=_SURROGATES)) + 1
+        return cls(line.encode(errors=_SURROGATES), first, len(samples))
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._split())
+
+    @overload
+    def __getitem__(self, place: int) -> str: ...
+    @overload
+    def __getitem__(self, place: slice) -> tuple[str, ...]: ...
+    def __getitem__(self, place: int | slice) -> str | tuple[str, ...]:
+        if self.edges is None or isinstance(place, slice):
+            return self._split()[place]
+        number = range(self._count)[place]
+        text = self.line[self.edges[number] : self.edges[number + 1] - 1]
+        return text.decode(errors=_SURROGATES)
+
+    def _split(self) -> tuple[str, ...]:
+        if not self._texts:
+            text = self.line[self.first : -1].decode(errors=_SURROGATES)
+            self._texts = tuple(text.split("\t"))
+        return self._texts
 
 
 class InputFacts(Struct, frozen=True, kw_only=True):
@@ -269,3 +330,60 @@ def _reach(record: pysam.VariantRecord) -> int:
 @functools.cache
 def _identifier() -> re.Pattern[str]:
     return re.compile("|".join(re.escape(rsid) for rsid in rsids()), re.IGNORECASE)
+
+
+def plain_record(record: pysam.VariantRecord) -> SiteRecord:
+    """Copy a record into plain text. htslib prints the columns; what it read is not interpreted twice."""
+    fixed, samples = _split(str(record), len(record.samples))
+    reference, alternates = fixed[3], fixed[4]
+    form = tuple(fixed[8].split(":")) if len(fixed) > 8 else ()
+    position = record.pos
+    return SiteRecord(
+        contig=fixed[0],
+        position=position,
+        end=max(record.stop, position + len(reference) - 1, position + _longest(form, samples) - 1),
+        identifiers=() if fixed[2] == "." else tuple(fixed[2].split(";")),
+        reference=reference,
+        alternates=() if alternates == "." else tuple(alternates.split(",")),
+        quality=_number(fixed[5]),
+        filters=() if fixed[6] in {".", "PASS", ""} else tuple(fixed[6].split(";")),
+        info=_info(fixed[7]),
+        format=form,
+        samples=samples,
+        fixed="\t".join(fixed),
+    )
+
+
+def _split(text: str, count: int) -> tuple[list[str], Sequence[str]]:
+    """Return the fixed columns of a line, and its `count` sample columns."""
+    if count < _LINE_FROM:
+        columns = text.rstrip("\n").split("\t")
+        return columns[:_FIXED], tuple(columns[_FIXED:])
+    line, first = text.encode(), 0
+    for _ in range(_FIXED):
+        first = line.index(b"\t", first) + 1
+    return line[: first - 1].decode().split("\t"), Columns(line, first, count)
+
+
+def _longest(form: tuple[str, ...], samples: Sequence[str]) -> int:
+    """Return the largest FORMAT/LEN of a reference block (VCF 4.5), 0 without one."""
+    if "LEN" not in form:
+        return 0
+    column = form.index("LEN")
+    values = (sample.split(":")[column : column + 1] for sample in samples)
+    return max((int(value[0]) for value in values if value and value[0].isdecimal()), default=0)
+
+
+def _number(text: str) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+def _info(text: str) -> Mapping[str, str]:
+    if text == ".":
+        return {}
+    pairs = (entry.partition("=") for entry in text.split(";") if entry)
+    return {key: value for key, _, value in pairs}

@@ -1,4 +1,4 @@
-"""Pair a person's status with the claims that speak of it: pure, explainable, no probability for a person.
+"""Match a person's status to the claims that speak of it; no probability for a person follows.
 
 A claim matches directly when it speaks of a group that the person is in, and by contrast when it compares
 its group with one that the person is in. A claim on another indication is named, never counted.
@@ -11,12 +11,105 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from pgx.calling import E4Status
-from pgx.evidence.answer import ConflictNote, MatchedClaim, Response, StatusRow, Subject
-from pgx.evidence.base import EvidenceBase
-from pgx.evidence.citation import cite
-from pgx.evidence.conclusion import Conclusion, Voice, conclude
-from pgx.evidence.model import Claim, Drug, Effect
-from pgx.evidence.terms import Direction, Group
+from pgx.evidence.cite import SourceCitation, cite
+from pgx.evidence.load import EvidenceBase
+from pgx.evidence.rules import Conclusion, Voice, conclude
+from pgx.evidence.schema import Claim, Direction, Drug, Effect, Group
+
+
+class Subject(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Whom the evidence is matched for: an e4 status, and the diplotype (`e2/e4`) where determined."""
+
+    status: E4Status
+    diplotype: str | None = None
+
+
+class ConflictNote(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Another claim that does not fit this one: its id, the kind of conflict, and why, in words."""
+
+    id: str
+    kind: str
+    note: str
+
+
+class MatchedClaim(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A claim that speaks of the person's status, for or against, with the reason why it is here.
+
+    Attributes
+    ----------
+    applies_to
+        The group that the claim itself speaks of; `direction` is the claim's own, for that group.
+    side
+        Where it stands for THIS status: "for-lower-response", "for-higher-response", "for-no-difference",
+        "for-higher-risk", "for-lower-risk" or "neutral".
+    applicable
+        False for a study of another indication: named, not counted.
+    sample_size, effect
+        As text, "unknown" where unknown.
+    """
+
+    id: str
+    applies_to: str
+    direction: str
+    statement: str
+    technical: str
+    certainty: str
+    endpoint_kind: str
+    population: str
+    sources: tuple[SourceCitation, ...]
+    side: str
+    reason: str
+    conflicts_with: tuple[str, ...]
+    applicable: bool
+    drug: str
+    topic: str
+    indication: str
+    endpoint: str
+    sample_size: str
+    comparator: str
+    control: str
+    blinding: str
+    effect: str
+    predictive: str
+    hedge: str
+    funding: str
+    from_article: bool
+    certainty_judged_by: str
+    certainty_rule: str
+    conflict_notes: tuple[ConflictNote, ...]
+    caveats: tuple[str, ...]
+
+
+class StatusRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One cell of the common table: what one claim says of one group, whatever this person's status."""
+
+    claim_id: str
+    group: str
+    label: str
+    statement: str
+    direction: str
+    side: str
+    population: str
+    endpoint_kind: str
+    endpoint: str
+    sample_size: str
+    effect: str
+    certainty: str
+    applicable: bool
+    citations: tuple[str, ...]
+
+
+class Response(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is known about one drug and indication for one status; `conclusion` is a `Conclusion`."""
+
+    drug: str
+    indication: str
+    indication_label: str
+    conclusion: str
+    conclusion_text: str
+    claims: tuple[MatchedClaim, ...]
+    by_status: tuple[StatusRow, ...]
+    notes: tuple[str, ...]
 
 
 class _Match(Struct, frozen=True, kw_only=True):
@@ -60,13 +153,13 @@ def _respond(base: EvidenceBase, subject: Subject, drug: Drug, code: str, *, ask
     else:
         matches = _matches(base, subject, claims, code)
         voices = [Voice(claim=item.claim, direction=item.direction) for item in matches if item.applicable]
-        conclusion = conclude(base, voices)
+        conclusion = conclude(base.rules, base.sources, voices)
     return Response(
         drug=drug.name,
         indication=code,
         indication_label=label,
         conclusion=conclusion.value,
-        conclusion_text=base.wording.conclusions[conclusion].format(drug=drug.name, indication=label),
+        conclusion_text=base.phrases.conclusions[conclusion].format(drug=drug.name, indication=label),
         claims=tuple(_matched(base, subject, item, label) for item in matches),
         by_status=_table(base, claims, code),
         notes=_notes(base, subject, drug, code, conclusion, asked=asked),
@@ -155,7 +248,7 @@ def _matched(base: EvidenceBase, subject: Subject, match: _Match, asked_label: s
 
 
 def _reason(base: EvidenceBase, subject: Subject, match: _Match, asked_label: str) -> str:
-    words = base.wording
+    words = base.phrases
     status = words.statuses[subject.status]
     group = words.groups[match.claim.group]
     if match.contrast:
@@ -188,7 +281,7 @@ def _cell(base: EvidenceBase, claim: Claim, group: Group, statement: str, *, app
     return StatusRow(
         claim_id=claim.id,
         group=group.value,
-        label=base.wording.groups[group],
+        label=base.phrases.groups[group],
         statement=statement,
         direction=direction.value,
         side=side,
@@ -208,7 +301,7 @@ def _notes(
 ) -> tuple[str, ...]:
     label = base.indications[code].label
     notes = tuple(
-        base.wording.notes[rule.key].format(drug=drug.name, indication=label)
+        base.phrases.notes[rule.key].format(drug=drug.name, indication=label)
         for rule in base.rules.notes
         if (not rule.statuses or subject.status in rule.statuses)
         and (not rule.diplotypes or subject.diplotype in rule.diplotypes)

@@ -13,7 +13,7 @@ import pysam
 
 from pgx.errors import FormatError
 from pgx.genome.assemblies import contig_names
-from pgx.vcf.source import Source
+from pgx.vcf.open import Source
 
 _MAGIC = frozenset({b"TBI\1", b"CSI\1"})
 _PIECE = 1 << 20
@@ -30,7 +30,7 @@ PYSAM_ERRORS = (
 
 
 def is_whole(index: str) -> bool:
-    """Say whether an index file is undamaged, by its checksums: htslib crashes on some that are not."""
+    """Return whether an index file is undamaged, by its checksums: htslib crashes on some that are not."""
     try:
         with gzip.open(index, "rb") as content:
             magic = content.read(4)
@@ -73,7 +73,7 @@ def guarded(records: Iterable[pysam.VariantRecord], source: Source) -> Iterator[
 
 
 def leads_to_first(handle: pysam.VariantFile) -> bool:
-    """Say whether the index leads to the first record of the file."""
+    """Return whether the index leads to the first record of the file."""
     try:
         first = next(iter(handle), None)
         if first is None:
@@ -86,7 +86,7 @@ def leads_to_first(handle: pysam.VariantFile) -> bool:
 
 
 def leads_on(handle: pysam.VariantFile, source: Source) -> bool:
-    """Say whether there are records on chromosome 19 and the last contig, if the index of a VCF knows them.
+    """Return whether chromosome 19 and the last contig have records, where the index of a VCF knows them.
 
     The index of a BCF numbers all contigs of the header, with records or without, and tells nothing here.
     """

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from pgx.evidence.base import EvidenceBase
-from pgx.evidence.model import Claim, Source
-from pgx.evidence.terms import Identity, SourceKind
+from pgx.evidence.load import EvidenceBase
+from pgx.evidence.schema import Claim, Document, Identity, SourceKind
 
 PRINTABLE = frozenset({Identity.VERIFIED, Identity.INFERRED})
 THROUGH_ARTICLE = "through-article"
@@ -44,7 +43,7 @@ def cite(base: EvidenceBase, claim: Claim) -> tuple[SourceCitation, ...]:
     return tuple(_cite(base, claim, base.sources[key]) for key in claim.sources)
 
 
-def _cite(base: EvidenceBase, claim: Claim, source: Source) -> SourceCitation:
+def _cite(base: EvidenceBase, claim: Claim, source: Document) -> SourceCitation:
     markers = _markers(claim, source)
     printed = source.identity in PRINTABLE
     return SourceCitation(
@@ -58,7 +57,7 @@ def _cite(base: EvidenceBase, claim: Claim, source: Source) -> SourceCitation:
     )
 
 
-def _markers(claim: Claim, source: Source) -> tuple[int, ...]:
+def _markers(claim: Claim, source: Document) -> tuple[int, ...]:
     if claim.article is None:
         return ()
     if source.kind is SourceKind.ARTICLE:
@@ -68,14 +67,14 @@ def _markers(claim: Claim, source: Source) -> tuple[int, ...]:
 
 def _through_article(base: EvidenceBase, claim: Claim, markers: tuple[int, ...]) -> str:
     if claim.article is None:
-        return base.wording.citation["unidentified"]
+        return base.phrases.citation["unidentified"]
     key = "marker" if markers else "no_marker"
-    return base.wording.citation[key].format(markers=", ".join(map(str, markers)))
+    return base.phrases.citation[key].format(markers=", ".join(map(str, markers)))
 
 
-def reference_line(base: EvidenceBase, source: Source) -> str:
+def reference_line(base: EvidenceBase, source: Document) -> str:
     """Return a reference on one line: authors, year, title, journal, identifiers, what was seen, how sure."""
-    authors = source.authors or base.wording.citation["no_authors"]
+    authors = source.authors or base.phrases.citation["no_authors"]
     head = f"{authors} ({source.year})" if source.year else authors
     parts = [head, source.title, source.journal]
     if source.doi:
@@ -83,7 +82,7 @@ def reference_line(base: EvidenceBase, source: Source) -> str:
     if source.pmid:
         parts.append(f"PMID {source.pmid}")
     line = ". ".join(part.rstrip(".") for part in parts if part)
-    remarks = [base.wording.seen[source.seen]]
+    remarks = [base.phrases.seen[source.seen]]
     if source.identity is Identity.INFERRED:
-        remarks.append(base.wording.citation["inferred"])
+        remarks.append(base.phrases.citation["inferred"])
     return f"{line} ({'; '.join(remark for remark in remarks if remark)})" if any(remarks) else line

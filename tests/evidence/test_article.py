@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import article_coverage as coverage
 import pytest
+from article_coverage import Entry
+from evidence_builder import claim
 from msgspec.structs import replace
 
+from pgx import reference
 from pgx.errors import ReferenceDataError
-from pgx.evidence import EvidenceBase, coverage
-from pgx.evidence.coverage import Entry
+from pgx.evidence import EvidenceBase
 
 
 def test_everything_is_covered(base: EvidenceBase) -> None:
@@ -99,3 +102,42 @@ def test_a_table_of_other_columns_is_refused(tmp_path: Path) -> None:
         coverage.read(path)
     with pytest.raises(ReferenceDataError, match="cannot be read"):
         coverage.read(tmp_path / "absent.tsv")
+
+
+def test_no_words_are_copied_from_the_article(base: EvidenceBase, article: str) -> None:
+    assert list(coverage.copied(base, article)) == []
+    known = coverage.runs(article)
+    for name in ("wording/en.evidence.toml", "evidence/tables/rules.toml", "sources.toml"):
+        text = (reference.root() / name).read_text(encoding="utf-8")
+        assert not coverage.runs(text) & known, name
+
+
+@pytest.mark.parametrize(
+    ("statement", "found"),
+    [
+        ("It may be that one two three four five six seven eight.", 1),
+        ("It may be that One, two; three -- four FIVE six seven eight nine.", 2),
+        ("It may be that one two three four five six seven and eight.", 0),
+    ],
+)
+def test_eight_words_in_a_row_are_a_copy(
+    load_evidence: Callable[..., EvidenceBase], statement: str, found: int
+) -> None:
+    base = load_evidence(claim(statement=statement))
+    assert len(list(coverage.copied(base, "Zero one two three four five six seven\neight nine."))) == found
+
+
+def test_the_tool_says_what_is_covered(
+    article: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "article.txt").write_text(article, encoding="utf-8")
+    assert coverage.main([str(tmp_path / "article.txt")]) == 0
+    assert "numbers: 62 of 62 covered" in capsys.readouterr().out
+    (tmp_path / "article.txt").write_text(article.replace("1,501", "1,502"), encoding="utf-8")
+    assert coverage.main([str(tmp_path / "article.txt")]) == 4
+    assert "number 1,502: 1 time(s)" in capsys.readouterr().out
+
+
+def test_the_tool_passes_without_the_article(capsys: pytest.CaptureFixture[str]) -> None:
+    assert coverage.main([]) == 0
+    assert capsys.readouterr().out.startswith("rows: 92 of 92 covered\nmarkers: 56 of 56 covered\n")

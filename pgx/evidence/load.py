@@ -6,30 +6,117 @@ import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import msgspec
-import tomli
+from msgspec import Struct
 from msgspec.structs import replace
 
 from pgx import reference
-from pgx.errors import ReferenceDataError
-from pgx.evidence import compiled
-from pgx.evidence.base import EvidenceBase, dangling, sha256
-from pgx.evidence.compiled import Compiled
-from pgx.evidence.model import Claim, EvidenceFile, NamedGroup, Source
-from pgx.evidence.rules import RULES_FILE, WORDING_FILE, rules, wording
+from pgx.errors import ReferenceDataError, UsageError, printable
+from pgx.evidence.rules import PHRASES_FILE, RULES_FILE, Phrases, Rules, phrases, rules
+from pgx.evidence.schema import Claim, Document, Drug, EvidenceFile, Indication, NamedGroup, Population
 
 EVIDENCE_DIR = "evidence"
 SOURCES_FILE = "sources.toml"
 _ITEM_TABLES = ("claims", "sources")
 
-ModelT = TypeVar("ModelT")
+
+class EvidenceBase(Struct, frozen=True, kw_only=True):
+    """All evidence that was loaded, in the order of the files.
+
+    Attributes
+    ----------
+    claims, sources, drugs, indications, populations
+        By id, key, name or code.
+    names
+        What somebody may take or have, with the claims that this brings to the front.
+    retired
+        Ids of claims that are gone; none of them may come back as another claim.
+    origins
+        The file that each claim came from, by claim id.
+    digests
+        (file name, `sha256:` and digest) of every file, for the report.
+    """
+
+    claims: Mapping[str, Claim]
+    sources: Mapping[str, Document]
+    drugs: Mapping[str, Drug]
+    indications: Mapping[str, Indication]
+    populations: Mapping[str, Population]
+    names: tuple[NamedGroup, ...]
+    retired: frozenset[str]
+    origins: Mapping[str, str]
+    digests: tuple[tuple[str, str], ...]
+    rules: Rules
+    phrases: Phrases
+
+    @property
+    def digest(self) -> str:
+        """Return one digest over all files."""
+        return reference.sha256("".join(f"{name}\0{value}\0" for name, value in self.digests).encode())
+
+    def subjects(self) -> tuple[Drug, ...]:
+        """Return the drugs that a response by genotype is given for."""
+        return tuple(drug for drug in self.drugs.values() if drug.role == "subject")
+
+    def genotype_claims(self, drug: str) -> tuple[Claim, ...]:
+        """Return the claims on response or risk by genotype for one drug, never those on another product."""
+        topics = self.rules.genotype_topics
+        return tuple(claim for claim in self.claims.values() if claim.drug == drug and claim.topic in topics)
+
+    def indication(self, name: str) -> str:
+        """Return the code of an indication from its code or one of its names, in any case of letters.
+
+        Raises
+        ------
+        UsageError
+            The name is not in the table; the line lists the codes.
+        """
+        wanted = normalise(name)
+        for code, entry in self.indications.items():
+            if wanted in {normalise(item) for item in (code, entry.label, *entry.names)}:
+                return code
+        known = ", ".join(sorted(self.indications))
+        raise UsageError(
+            f"the indication {printable(name, 60)!r} is not known",
+            where="--indication",
+            cure=f"Use one of: {known}",
+        )
+
+
+def dangling(base: EvidenceBase) -> Iterable[tuple[Claim, str]]:
+    """Yield (claim, fault) for every name in a claim that no file defines."""
+    known: tuple[tuple[str, Mapping[str, object]], ...] = (
+        ("drug", base.drugs),
+        ("indication", base.indications),
+        ("population_code", base.populations),
+    )
+    for claim in base.claims.values():
+        for key, table in known:
+            if (name := getattr(claim, key)) not in table:
+                yield claim, f"{key}: {name!r} is not defined"
+        yield from (
+            (claim, f"sources: {key!r} is not defined") for key in claim.sources if key not in base.sources
+        )
+        linked = [("conflicts_with", item.id) for item in claim.conflicts_with]
+        linked += [("superseded_by", item) for item in claim.superseded_by]
+        yield from (
+            (claim, f"{key}: {item!r} is not defined") for key, item in linked if item not in base.claims
+        )
+        if claim.certainty.rule not in base.rules.certainty:
+            yield claim, f"certainty.rule: {claim.certainty.rule!r} is not defined"
+        if claim.article and claim.article.tier not in base.rules.tiers:
+            yield claim, f"article.tier: {claim.article.tier!r} is not defined"
+
+
+def normalise(name: str) -> str:
+    """Return a name as it is compared: case folded, one plain apostrophe, blanks for hyphens."""
+    return " ".join(name.casefold().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'").replace("-", " ").split())
 
 
 @dataclass(slots=True)
 class _Loader:
-    """Collects files; a repeated id, key, name or code is an error that names both files."""
+    """Collects the items of files; a repeated id, key, name or code is an error."""
 
     items: dict[str, dict[str, Any]] = field(
         default_factory=lambda: {
@@ -41,16 +128,13 @@ class _Loader:
     digests: list[tuple[str, str]] = field(default_factory=list)
 
     def add_file(self, path: Path, name: str) -> None:
-        content = read_bytes(path)
-        self.digests.append((name, sha256(content)))
-        self.add_content(path, name, content)
-
-    def add_content(self, path: Path, name: str, content: bytes) -> None:
-        """Add the items of one TOML file that has been read; errors name `path`."""
-        data = _parse(path, content)
+        """Add the items of one TOML file; errors name `path`."""
+        content = reference.read_bytes(path)
+        self.digests.append((name, reference.sha256(content)))
+        data = reference.parse(path, content)
         defaults = _table(data.pop("defaults", {}), "defaults", path)
         tables = {kind: _rows(data.pop(kind, []), kind, path) for kind in _ITEM_TABLES}
-        header = _validate(EvidenceFile, data, path, "")
+        header = reference.convert(path, data, EvidenceFile)
         for drug in header.drugs:
             self._put("drugs", drug.name, drug, path)
         for code, indication in header.indications.items():
@@ -60,28 +144,16 @@ class _Loader:
         self.names.extend(header.names)
         self.retired.update(header.retired)
         for raw in tables["sources"]:
-            source = _validate(Source, raw, path, _label("source", raw.get("key")))
-            self._put("sources", source.key, source, path)
+            document = reference.convert(path, raw, Document, label=_label("source", raw.get("key")))
+            self._put("sources", document.key, document, path)
         for raw in tables["claims"]:
-            claim = _validate(Claim, {**defaults, **raw}, path, _label("claim", raw.get("id")))
+            label = _label("claim", raw.get("id"))
+            claim = reference.convert(path, {**defaults, **raw}, Claim, label=label)
             self._put("claims", claim.id, claim, path)
             self.items["origins"][claim.id] = name
 
-    def add_compiled(self, copy: Compiled) -> None:
-        """Add the items of the compiled copy, which were checked when it was made."""
-        self.items |= {
-            "claims": {item.id: item for item in copy.claims},
-            "sources": {item.key: item for item in copy.sources},
-            "drugs": {item.name: item for item in copy.drugs},
-            "indications": dict(copy.indications),
-            "populations": dict(copy.populations),
-            "origins": dict(copy.origins),
-        }
-        self.names.extend(copy.names)
-        self.retired.update(copy.retired)
-
     def mirror_conflicts(self, shipped: frozenset[str]) -> None:
-        """Let a shipped claim name the user's claim that contradicts it, as if its own file did."""
+        """Make a shipped claim name the user's claim that contradicts it, as if its own file did."""
         claims: dict[str, Claim] = self.items["claims"]
         for name in [name for name in claims if name not in shipped]:
             for conflict in claims[name].conflicts_with:
@@ -106,7 +178,7 @@ class _Loader:
             retired=frozenset(self.retired),
             digests=tuple(self.digests),
             rules=rules(),
-            wording=wording(),
+            phrases=phrases(),
         )
 
 
@@ -147,54 +219,26 @@ def _stamp(path: Path) -> tuple[int, int]:
     try:
         status = path.stat()
     except OSError as error:
-        raise _unreadable(path, error) from error
+        raise ReferenceDataError(
+            f"cannot be read ({error.strerror})", where=str(path), cure="Check the path and its permissions"
+        ) from error
     return status.st_mtime_ns, status.st_size
 
 
-def _load(extra: tuple[Path, ...], *, use_copy: bool = True) -> EvidenceBase:
+def _load(extra: tuple[Path, ...]) -> EvidenceBase:
     loader = _Loader()
-    shipped = _add_shipped(loader, use_copy=use_copy)
+    folder = reference.root()
+    for name in (RULES_FILE, PHRASES_FILE):
+        loader.digests.append((name, reference.sha256(reference.read_bytes(folder / name))))
+    for path in (folder / SOURCES_FILE, *sorted((folder / EVIDENCE_DIR).glob("*.toml"))):
+        loader.add_file(path, path.relative_to(folder).as_posix())
+    shipped = frozenset(loader.items["claims"])
     for path in extra:
         loader.add_file(path, f"{path.parent.name}/{path.name}" if path.parent.name else path.name)
     loader.mirror_conflicts(shipped)
     loaded = loader.finish()
     check_references(loaded)
     return loaded
-
-
-def _add_shipped(loader: _Loader, *, use_copy: bool) -> frozenset[str]:
-    """Read what ships, from the compiled copy where that is current; return the ids of its claims."""
-    folder = reference.root()
-    paths = [folder / SOURCES_FILE, *sorted((folder / EVIDENCE_DIR).glob("*.toml"))]
-    contents = {path.relative_to(folder).as_posix(): (path, read_bytes(path)) for path in paths}
-    files = [(name, sha256(content)) for name, (_, content) in contents.items()]
-    plain = [(name, sha256(read_bytes(folder / name))) for name in (RULES_FILE, WORDING_FILE)]
-    loader.digests.extend([*plain, *files])
-    copy = compiled.read(folder, files) if use_copy else None
-    if copy is not None:
-        loader.add_compiled(copy)
-    else:
-        for name, (path, content) in contents.items():
-            loader.add_content(path, name, content)
-    return frozenset(loader.items["claims"])
-
-
-def is_current() -> bool:
-    """Say whether the compiled copy holds what the TOML files hold."""
-    path = reference.root() / compiled.COMPILED_FILE
-    return path.is_file() and read_bytes(path) == compile_shipped().encode()
-
-
-def compile_shipped() -> str:
-    """Return what `evidence/compiled.json` has to hold, read from the TOML files.
-
-    Raises
-    ------
-    ReferenceDataError
-        A TOML file is invalid.
-    """
-    base = _load((), use_copy=False)
-    return compiled.text(base, [item for item in base.digests if item[0] not in {RULES_FILE, WORDING_FILE}])
 
 
 def files_of(path: Path) -> tuple[Path, ...]:
@@ -250,29 +294,6 @@ def _undefined(base: EvidenceBase) -> Iterator[tuple[str, str]]:
     yield from ((where, name) for where, names, table in links for name in names if name not in table)
 
 
-def read_bytes(path: Path) -> bytes:
-    """Return the content of a file, or raise `ReferenceDataError`."""
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise _unreadable(path, error) from error
-
-
-def _unreadable(path: Path, error: OSError) -> ReferenceDataError:
-    return ReferenceDataError(
-        f"cannot be read ({error.strerror})", where=str(path), cure="Check the path and its permissions"
-    )
-
-
-def _parse(path: Path, content: bytes) -> dict[str, Any]:
-    try:
-        return tomli.loads(content.decode("utf-8"))
-    except (tomli.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ReferenceDataError(
-            f"is not valid TOML: {error}", where=str(path), cure="Correct the file"
-        ) from error
-
-
 def _table(value: object, key: str, path: Path) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ReferenceDataError(f"{key}: must be a table", where=str(path), cure=f"Write [{key}]")
@@ -287,12 +308,3 @@ def _rows(value: object, key: str, path: Path) -> list[dict[str, Any]]:
 
 def _label(kind: str, name: object) -> str:
     return f"{kind} {name if isinstance(name, str) else 'without a name'}: "
-
-
-def _validate(model: type[ModelT], data: object, path: Path, label: str) -> ModelT:
-    try:
-        return msgspec.convert(data, model)
-    except msgspec.ValidationError as error:
-        raise ReferenceDataError(
-            f"{label}{reference.describe(error)}", where=str(path), cure="Correct the file"
-        ) from error

@@ -64,7 +64,7 @@ class Source(Struct, frozen=True, kw_only=True):
 
 
 def is_url(path: str) -> bool:
-    """Say whether an input is read over the network."""
+    """Return whether an input is read over the network."""
     return "://" in path
 
 
@@ -205,7 +205,7 @@ def _opened_descriptor(descriptor: int) -> pysam.VariantFile:
 
 
 def _is_plain_gzip(source: Source) -> bool:
-    """Say whether a file is gzip without the extra field that makes it bgzip."""
+    """Return whether a file is gzip without the extra field that makes it bgzip."""
     if source.size is None:
         return False
     with Path(source.path).open("rb") as handle:

@@ -1,14 +1,19 @@
-"""Prove that the evidence covers the article: every row of its inventory, every marker, every number.
+"""Prove that the shipped evidence covers the article it began with, and copies none of its sentences.
 
-`reference/evidence/coverage.tsv` says for each where it went: to claims, which must then name the row or
-marker or hold the number, or to "metadata" with the reason. With the article at hand its numbers are read
-again, so that none can be forgotten.
+    python tools/article_coverage.py [ARTICLE]   check; with the text of the article, numbers and words too
+    python tools/article_coverage.py --schema    write reference/evidence/claims.schema.json for editors
+
+`reference/evidence/coverage.tsv` says for every row of the article's inventory, every marker and every number
+where it went: to claims, which must then name the row or marker or hold the number, or to "metadata" with the
+reason. With the article at hand its numbers are read again, so that none can be forgotten.
 """
 
 from __future__ import annotations
 
+import argparse
 import csv
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,15 +22,21 @@ from msgspec import Struct
 
 from pgx import reference
 from pgx.errors import ReferenceDataError
-from pgx.evidence.base import EvidenceBase
-from pgx.evidence.model import Claim
+from pgx.evidence import EvidenceBase, load
+from pgx.evidence.schema import SCHEMA_FILE, Claim, schema_text
 
 COVERAGE_FILE = "evidence/coverage.tsv"
 COLUMNS = ("kind", "item", "line", "covered_by", "reason")
 METADATA = "metadata"
+# The article numbers its references 1 to 56; its inventory has the rows C001 to C092.
+MARKERS = 56
+ROWS = 92
+# So many words in a row that are the article's own count as copied.
+WORDS_IN_A_ROW = 8
 
 _MARKERS = re.compile(r"\[\d+(?:, ?\d+)*\]")
 _FIGURE = re.compile(r"\d[\d,]*(?:\.\d+)?")
+_WORD = re.compile(r"[^\W_]+(?:[.,]\d+)*")
 _EDGES = ".,;:()\u2022\u201c\u201d\"'"
 _NUMBER_WORDS = frozenset({"single", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"})
 
@@ -90,8 +101,8 @@ def read(path: Path | None = None) -> tuple[Entry, ...]:
 def check(base: EvidenceBase, entries: Sequence[Entry], article: str | None = None) -> Coverage:
     """Check the table against the claims, and against the text of the article where it is given."""
     problems: list[str] = []
-    rows = {f"C{number:03d}" for number in range(1, base.rules.rows_of_article + 1)}
-    markers = {str(number) for number in range(1, base.rules.markers_of_article + 1)}
+    rows = {f"C{number:03d}" for number in range(1, ROWS + 1)}
+    markers = {str(number) for number in range(1, MARKERS + 1)}
     good: Counter[str] = Counter()
     seen: Counter[tuple[str, str, int | None]] = Counter()
     for entry in entries:
@@ -187,3 +198,50 @@ def _claims_not_listed(base: EvidenceBase, entries: Sequence[Entry]) -> list[str
         for item in map(str, items)
         if claim.id not in table.get((kind, item), ())
     ]
+
+
+def copied(base: EvidenceBase, article: str) -> Iterator[str]:
+    """Yield a problem for every text of a claim that has as many words in a row from the article."""
+    known = runs(article)
+    for claim in base.claims.values():
+        texts = [("statement", claim.statement), ("technical", claim.technical)]
+        texts += [("caveats", text) for text in claim.caveats]
+        texts += [("by_status", text) for text in claim.by_status.values()]
+        texts += [("conflicts_with", item.note) for item in claim.conflicts_with]
+        for key, text in texts:
+            for run in sorted(runs(text) & known):
+                words = " ".join(run)
+                yield f"claim {claim.id}: {key}: copies {WORDS_IN_A_ROW} words in a row: {words!r}"
+
+
+def runs(text: str) -> set[tuple[str, ...]]:
+    """Return every run of `WORDS_IN_A_ROW` words of a text, case folded."""
+    words = [word.casefold() for word in _WORD.findall(text)]
+    return {tuple(words[start : start + WORDS_IN_A_ROW]) for start in range(len(words) - WORDS_IN_A_ROW + 1)}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the checks and return the exit code: 4 where something is wrong, as `pgx evidence check`."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("article", nargs="?", type=Path, help="the text of the article")
+    parser.add_argument("--schema", action="store_true", help="write the schema for editors and stop")
+    options = parser.parse_args(arguments)
+    if options.schema:
+        (reference.root() / SCHEMA_FILE).write_text(schema_text(), encoding="utf-8")
+        return 0
+    article = options.article.read_text(encoding="utf-8") if options.article else None
+    base = load()
+    found = check(base, read(), article)
+    problems = [*found.problems, *(copied(base, article) if article else ())]
+    print(*problems, sep="\n", end="\n" if problems else "")
+    for kind, (good, wanted) in (
+        ("rows", found.rows),
+        ("markers", found.markers),
+        ("numbers", found.numbers),
+    ):
+        print(f"{kind}: {good} of {wanted} covered")
+    return 4 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

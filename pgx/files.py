@@ -1,0 +1,192 @@
+"""The one writer of files: what is written appears whole and on the disk, or not at all.
+
+A file is written under a temporary name in its own folder, synchronised, and then renamed. What is no file (a
+pipe, a device), or is standard output under another name, cannot be replaced and is written as it is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import stat
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO
+
+from pgx.errors import OutputError
+
+STANDARD_OUTPUT = "-"
+_CURE = "Check the folder, its permissions and space"
+_NAME_KEPT = 40  # characters of a name in its temporary name, which must not become too long for a folder
+
+
+def cannot_write(where: str | Path, error: OSError | ValueError, *, cure: str = _CURE) -> OutputError:
+    """Return the error that names what cannot be written and why."""
+    reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    return OutputError(f"cannot be written ({reason})", where=str(where), cure=cure)
+
+
+class Staged:
+    """Files of one folder that take their places together when a `with` block ends well, else not at all.
+
+    A file that takes the place of another has its permissions; a new one has those of the umask. An
+    `OSError` in the block counts as a failure to write.
+
+    Parameters
+    ----------
+    exclusive
+        No other process writes to the folder (it is locked): temporary names are fixed, so that what a killed
+        run left there is written over.
+
+    Raises
+    ------
+    OutputError
+        A file cannot be written.
+    """
+
+    def __init__(self, folder: Path, *, exclusive: bool = False) -> None:
+        self._folder = folder
+        self._token = "" if exclusive else f".{secrets.token_hex(4)}"
+        self._pairs: list[tuple[Path, Path]] = []
+
+    def path(self, name: str) -> Path:
+        """Return where to write what will be called `name`; files are renamed in the order of these calls."""
+        kept = name if not self._token else name[:_NAME_KEPT]
+        temporary = self._folder / f".{kept}{self._token}.{len(self._pairs)}.part"
+        self._pairs.append((temporary, self._folder / name))
+        return temporary
+
+    def __enter__(self) -> Staged:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if error is None:
+                self._finish()
+            elif isinstance(error, OSError):
+                raise cannot_write(self._label(), error) from error
+        finally:
+            for temporary, _ in self._pairs:
+                with contextlib.suppress(OSError):
+                    temporary.unlink(missing_ok=True)
+
+    def _finish(self) -> None:
+        final = self._folder
+        try:
+            for temporary, final in self._pairs:
+                with temporary.open("rb") as handle:
+                    with contextlib.suppress(FileNotFoundError):
+                        os.fchmod(handle.fileno(), stat.S_IMODE(final.stat().st_mode))
+                    os.fsync(handle.fileno())
+            for temporary, final in self._pairs:
+                temporary.replace(final)
+        except OSError as error:
+            raise cannot_write(final, error) from error
+
+    def _label(self) -> Path:
+        return self._pairs[0][1] if len(self._pairs) == 1 else self._folder
+
+
+@contextlib.contextmanager
+def replacing(path: Path, *, exclusive: bool = False) -> Iterator[Path]:
+    """Yield a path to write to; what is there at the end of the block takes the place of `path`.
+
+    Of a pipe or a device, the path itself is yielded.
+
+    Raises
+    ------
+    OutputError
+        It cannot be written, or is a folder; an `OSError` in the block counts as such.
+    """
+    if not is_replaceable(path):
+        try:
+            yield path
+        except OSError as error:
+            raise cannot_write(path, error) from error
+        return
+    with Staged(path.parent, exclusive=exclusive) as staged:
+        yield staged.path(path.name)
+
+
+def is_replaceable(path: Path) -> bool:
+    """Return whether `path` is a file or nothing yet, and not where standard output goes.
+
+    Raises
+    ------
+    OutputError
+        It is a folder, or cannot be looked at.
+    """
+    try:
+        state = path.stat()
+    except FileNotFoundError:
+        return True
+    except (OSError, ValueError) as error:  # ValueError: a NUL byte in the name
+        raise cannot_write(path, error) from error
+    if stat.S_ISDIR(state.st_mode):
+        raise OutputError("is a folder", where=str(path), cure="Give a file name after -o")
+    return stat.S_ISREG(state.st_mode) and not _is_standard_output(state)
+
+
+def _is_standard_output(state: os.stat_result) -> bool:
+    """Return whether a file is where standard output goes: /dev/stdout must not be replaced by a file."""
+    with contextlib.suppress(OSError):
+        return os.path.samestat(state, os.fstat(1))
+    return False
+
+
+def write(chunks: Iterable[str | bytes], output: str | Path) -> None:
+    """Write text (as UTF-8) or bytes to a file, or to standard output if `output` is "-".
+
+    Raises
+    ------
+    OutputError
+        It cannot be written. A pipe on standard output that is closed stays a `BrokenPipeError`.
+    """
+    if output == STANDARD_OUTPUT:
+        _write_standard(chunks)
+        return
+    with replacing(Path(output)) as path, path.open("wb") as handle:
+        for chunk in chunks:
+            handle.write(chunk.encode() if isinstance(chunk, str) else chunk)
+
+
+def _write_standard(chunks: Iterable[str | bytes]) -> None:
+    stream: BinaryIO | None = getattr(sys.stdout, "buffer", None)
+    if sys.stdout is None or stream is None:  # the program was started with it closed
+        raise cannot_write("standard output", OSError(errno.EBADF, os.strerror(errno.EBADF)), cure="Give -o")
+    try:
+        sys.stdout.flush()
+        for chunk in chunks:
+            stream.write(chunk.encode() if isinstance(chunk, str) else chunk)
+        stream.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        _forget_standard_output()
+        raise cannot_write("standard output", error, cure="Check its space, or give -o") from error
+
+
+def _forget_standard_output() -> None:
+    """Give what is still buffered somewhere to go: Python writes it again at its end, and would complain."""
+    with contextlib.suppress(OSError, ValueError):
+        sink = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(sink, sys.stdout.fileno())
+        os.close(sink)
+
+
+def write_text(path: Path, text: str, *, exclusive: bool = False) -> None:
+    """Write a text file (UTF-8) in one go.
+
+    Raises
+    ------
+    OutputError
+        It cannot be written.
+    """
+    with replacing(path, exclusive=exclusive) as temporary:
+        temporary.write_bytes(text.encode())
