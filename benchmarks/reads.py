@@ -2,10 +2,11 @@
 
     python -m benchmarks.reads [--people 400] [--jobs 2] [--seed 1]
 
-People are drawn by the global haplotype frequencies, contaminating people too, `--people` a row. Each person's reads
-are simulated (tests/reads/simulate.py) and called as `pgx annotate sample.bam` does, short of writing the file. A row
-counts the people whose diplotype is determined at 0.99, and those of them that are wrong; the last tables hold
-double heterozygotes, and how often a posterior was right.
+People are drawn by the global haplotype frequencies, contaminating people too, `--people` a row. Each
+person's reads are simulated (tests/reads/simulate.py) and called as `pgx annotate sample.bam` does, short
+of writing the file. A row counts the people whose diplotype is determined at 0.99, and those of them that
+are wrong; double heterozygotes have rows of their own, in which "settled" is odds above 100 for the right
+phase from the reads alone.
 """
 
 from __future__ import annotations
@@ -13,11 +14,11 @@ from __future__ import annotations
 import argparse
 import itertools
 import random
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-import sys
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -40,7 +41,9 @@ LIBRARIES = {
 DEPTHS = (1, 2, 4, 8, 15, 30, 40)
 _NAMES = [diplotype_name(pair) for pair in diplotypes()]
 _BINS = (0.0, 0.5, 0.8, 0.9, 0.95, 0.99, 0.999, 1.0001)
-Outcome = tuple[str, float, str, str, float]  # library, depth, truth, most probable diplotype, its posterior
+Outcome = tuple[
+    str, float, str, str, float, bool
+]  # library, depth, truth, call, its posterior, phase settled
 
 
 def draw(dice: random.Random) -> str:
@@ -56,7 +59,10 @@ def outcome(task: tuple[str, Library, str, str, int]) -> Outcome:
     joint = joint_likelihood(pile.templates, pile.tally, default_population())
     weights = [p * q for p, q in zip(joint.likelihood, diplotype_prior(default_population()), strict=True)]
     best = max(range(len(weights)), key=weights.__getitem__)
-    return name, library.depth, truth, _NAMES[best], weights[best] / sum(weights)
+    chances = dict(zip(_NAMES, joint.likelihood, strict=True))
+    other = {"e2/e4": "e1/e3", "e1/e3": "e2/e4"}.get(truth, truth)
+    settled = chances[truth] > 100 * chances[other]
+    return name, library.depth, truth, _NAMES[best], weights[best] / sum(weights), settled
 
 
 def tasks(people: int, seed: int, libraries: list[str]) -> Iterator[tuple[str, Library, str, str, int]]:
@@ -87,11 +93,12 @@ def main() -> None:
     groups: dict[tuple[str, float], list[Outcome]] = {}
     for item in results:
         groups.setdefault((item[0], item[1]), []).append(item)
-    print(f"{'library':32} depth  people  determined  wrong")
+    print(f"{'library':32} depth  people  determined  wrong  settled")
     for (name, depth), items in groups.items():
         known = [item for item in items if item[4] >= 0.99]
         wrong = sum(item[2] != item[3] for item in known)
-        print(f"{name:32} {depth:5g} {len(items):7} {len(known) / len(items):10.1%} {wrong:6}")
+        settled = f"{sum(item[5] for item in items) / len(items):.1%}" if "," in name else ""
+        print(f"{name:32} {depth:5g} {len(items):7} {len(known) / len(items):10.1%} {wrong:6}  {settled}")
     print(f"\n{'library':32} determined  wrong  share")
     for name in libraries:
         known = [item for item in results if item[0] == name and item[4] >= 0.99]

@@ -1,7 +1,7 @@
 """The door for text files of consumer tests: rows of ID, chromosome, position and letters.
 
-Five layouts (23andMe, AncestryDNA, MyHeritage, FamilyTreeDNA, Living DNA) are told by their content, also without a
-header. A row at a site becomes a record as a VCF would hold it, so that all else goes the way of a VCF.
+Five layouts (23andMe, AncestryDNA, MyHeritage, FamilyTreeDNA, Living DNA) are told by their content, also
+without a header. A row at a site becomes a record as a VCF would hold it, and then goes the way of a VCF.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import IO, cast
 
 from pgx.errors import FormatError
 from pgx.genome.assemblies import HeaderFacts, assemblies, contig_names
@@ -30,8 +31,11 @@ _BEGINNING = 1 << 16
 _MOST_BYTES = 1 << 28  # such files hold some 25 MB; more is no such file
 _CURE = "Give the raw data file as the company hands it out (.txt, .csv, .zip or .gz)"
 _ROW = re.compile(
-    r"""^"?(?P<id>[A-Za-z][\w.:/-]*)"?(?P<between>\t|,|[ ]+)"?(?P<chromosome>\d{1,2}|X|Y|XY|M|MT|PAR)"?(?P=between)
-        "?(?P<position>\d+)"?(?P=between)"?(?P<first>[ACGTDI0-]{1,2})"?(?:(?P=between)"?(?P<second>[ACGTDI0-])"?)?\s*$""",
+    r"""^"?(?P<id>[A-Za-z][\w.:/-]*)"?(?P<between>\t|,|[ ]+)
+        "?(?P<chromosome>(chr)?\d{1,2}|X|Y|XY|M|MT|PAR)"?(?P=between)
+        "?(?P<position>\d+)"?(?P=between)
+        "?(?P<first>[ACGTDI0-]{1,2})"?
+        (?:(?P=between)"?(?P<second>[ACGTDI0-])"?)?\s*$""",
     re.VERBOSE | re.IGNORECASE,
 )
 _MISSING = frozenset("0-")
@@ -82,7 +86,7 @@ def is_consumer_text(beginning: bytes) -> bool:
     if beginning and not beginning.endswith(b"\n") and len(beginning) >= _BEGINNING:
         lines = lines[:-1]
     for line in lines:
-        if line.startswith("##fileformat") or line.startswith("#CHROM"):
+        if line.startswith(("##fileformat", "#CHROM")):
             return False
         if line.strip() and not line.startswith("#") and not _names_columns(line):
             return _ROW.match(line) is not None
@@ -137,17 +141,17 @@ def company(path: str) -> str | None:
     return next((known.name for known in _file().company if any(p in text for p in known.phrases)), None)
 
 
-def _opened(path: str) -> io.BufferedIOBase:
+def _opened(path: str) -> IO[bytes]:
     with Path(path).open("rb") as handle:
         magic = handle.read(4)
     if magic.startswith(b"\x1f\x8b"):
-        return gzip.open(path, "rb")
+        return cast("IO[bytes]", gzip.open(path, "rb"))
     if magic == b"PK\x03\x04":
         archive = zipfile.ZipFile(path)
         members = [item for item in archive.infolist() if not item.is_dir() and item.filename[:2] != "__"]
         if len(members) != 1 or members[0].file_size > _MOST_BYTES:
             raise FormatError("is an archive of more than one file, or of a huge one", where=path, cure=_CURE)
-        return io.BufferedReader(archive.open(members[0]))  # type: ignore[arg-type]
+        return archive.open(members[0])
     return Path(path).open("rb")
 
 
@@ -194,7 +198,9 @@ def _wanted_lines(content: bytes) -> Iterator[str]:
             at = content.find(word.encode(), at + 1)
     for start in sorted(starts):
         end = content.find(b"\n", start)
-        yield content[start : end if end >= 0 else len(content)].decode("utf-8", errors="replace").rstrip("\r")
+        yield (
+            content[start : end if end >= 0 else len(content)].decode("utf-8", errors="replace").rstrip("\r")
+        )
 
 
 def _record(line: str) -> Row | None:
@@ -246,7 +252,7 @@ def _spelled(shown: str, reference: str | None) -> tuple[str, str, str]:
 
 
 def _without_empty(rows: Iterable[Row]) -> Iterator[Row]:
-    """Leave out a no-call where another row at the same position has letters: chips read some places twice."""
+    """Leave out a no-call where another row at the same position has letters: some are read twice."""
     rows = list(rows)
     called = {row.position for row in rows if row.samples[0] != "./."}
     seen: set[int] = set()

@@ -13,6 +13,7 @@ from pgx.calling.model import (
 )
 from pgx.calling.populations import (
     FLAT,
+    copies_at,
     default_population,
     diplotype_prior,
     diplotypes,
@@ -32,6 +33,7 @@ __all__ = [
     "PopulationCall",
     "Reason",
     "call",
+    "copies_at",
     "default_population",
     "diplotype_prior",
     "diplotypes",

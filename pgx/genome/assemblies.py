@@ -148,7 +148,9 @@ def digest_evidence(name: str, digest: str | None) -> tuple[AssemblyEvidence, ..
     """Return what the MD5 of chromosome 19 (M5 of @SQ) gives away; an unknown one is no evidence."""
     return tuple(
         AssemblyEvidence(
-            kind=EvidenceKind.CONTIG_DIGEST, assembly=assembly.name, detail=f"contig {name} has the M5 {digest}"
+            kind=EvidenceKind.CONTIG_DIGEST,
+            assembly=assembly.name,
+            detail=f"contig {name} has the M5 {digest}",
         )
         for assembly in assemblies()
         if digest and digest.lower() in assembly.m5

@@ -9,6 +9,7 @@ from pgx.observe.model import (
     ObserveOptions,
     Phase,
     PhaseSource,
+    ReadSummary,
     SiteRecord,
     SiteState,
 )
@@ -25,6 +26,7 @@ __all__ = [
     "Phase",
     "PhaseSource",
     "ReadContext",
+    "ReadSummary",
     "SitePile",
     "SiteRecord",
     "SiteState",

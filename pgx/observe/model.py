@@ -74,6 +74,7 @@ class SiteState(StrEnum):
     LOW_QUALITY = "low-quality"
     CONFLICTING = "conflicting"
     UNSUPPORTED = "unsupported"
+    NO_READS = "no-reads"
 
 
 #: States in which both letters are known.
@@ -106,6 +107,7 @@ class EvidenceKind(StrEnum):
     GT = "GT"
     DEPTH = "depth"
     PARTIAL = "partial"
+    READS = "reads"
     ASSUMED = "assumed"
 
 
@@ -115,7 +117,7 @@ class GenotypeEvidence(Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     values
-        PL: Phred-scaled, GL: log10, GP: linear and summing to about 1, each by 0, 1, 2 copies of C;
+        PL and READS: Phred-scaled, GL: log10, GP: linear and summing to about 1, each by 0, 1, 2 copies of C;
         None for a class that the record does not speak of. DS: the expected copies of C, one value.
         GQ: one Phred-scaled value. DEPTH: reads, one value. PARTIAL: one Phred-scaled value, or empty.
         Otherwise empty.
@@ -173,6 +175,9 @@ class Observation(Struct, frozen=True, kw_only=True):
         As the record states them.
     record
         Raw lines, this sample's column only, joined by a newline.
+    joint
+        From reads that hold both sites: the likelihood of each of the ten diplotypes, the highest being 1.
+        The same at both sites; it stands for `evidence` and `phase` of both, which then only tell of it.
     """
 
     rsid: str
@@ -191,12 +196,51 @@ class Observation(Struct, frozen=True, kw_only=True):
     filter: str | None = None
     phase_set: str | None = None
     record: str | None = None
+    joint: tuple[float, ...] | None = None
     findings: tuple[Finding, ...] = ()
 
     @property
     def is_heterozygous(self) -> bool:
         """Say whether both letters are known and differ."""
         return self.alleles is not None and self.alleles[0] != self.alleles[1]
+
+
+class ReadSummary(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the aligned reads of one sample show; `samples[].reads` of the JSON.
+
+    Attributes
+    ----------
+    depth
+        Templates (a read or a pair) that show a letter, by rsID.
+    letters
+        Templates by rsID and letter.
+    templates_both
+        Templates that show both sites.
+    haplotypes
+        Of those, how many show each two letters ("TC": T at the first site, C at the second).
+    reads
+        Reads over the known stretch that were used.
+    dropped
+        Reads, bases and templates that were not, by reason.
+    contamination, damage
+        Share of the reads of another person, and of C read as T: expected, and the ends of the 90 % interval.
+    mismatches
+        Share of all other mismatches against the known sequence.
+    decided
+        rsIDs that the reads decided, where there is a VCF too; both where there is none.
+    """
+
+    path: str
+    depth: Mapping[str, int]
+    letters: Mapping[str, Mapping[str, int]]
+    templates_both: int
+    haplotypes: Mapping[str, int]
+    reads: int
+    dropped: Mapping[str, int]
+    contamination: tuple[float, float, float]
+    damage: tuple[float, float, float]
+    mismatches: float
+    decided: tuple[str, ...] = ()
 
 
 class ObserveOptions(Struct, frozen=True, kw_only=True):

@@ -1,1 +1,1 @@
-"""The door for aligned reads (BAM, CRAM): templates over the two sites, and how likely each diplotype makes them."""
+"""Aligned reads (BAM, CRAM): templates over the two sites, and how likely they make each diplotype."""

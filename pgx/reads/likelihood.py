@@ -1,10 +1,10 @@
 """How likely the templates are under each of the ten diplotypes: genotype and phase at once.
 
-The likelihood of a diplotype is the product over templates of the mean over its two haplotypes. What may have
-happened to the reads is part of it: errors of bases and of mapping, ends of two molecules joined, C that was
-damaged to T, and reads of another person. Damage is estimated from the bases away from the sites; how much of it
-there is, and how many reads are another person's, is integrated over, so that a slice that cannot show them leaves
-the answer open.
+The likelihood of a diplotype is the product over templates of the mean over its two haplotypes. What may
+have happened to the reads is part of it: errors of bases and of mapping, ends of two molecules joined, C
+that was damaged to T, and reads of another person. Damage is estimated from the bases away from the sites;
+how much of it there is, and how many reads are another person's, is integrated over, so that a slice that
+cannot show them leaves the answer open.
 """
 
 from __future__ import annotations
@@ -134,8 +134,8 @@ def _key(template: Template) -> _Key:
 def _by_haplotype(key: _Key, damage: Sequence[float], error: float) -> list[float]:
     """Return the probability of what a template shows under each haplotype.
 
-    Four values (in the order of haplotypes) for the whole template, four for each site, the probability that the
-    template lies elsewhere, and that of its letters if it does.
+    Four values (in the order of haplotypes) for the whole template, four for each site, the probability that
+    the template lies elsewhere, and that of its letters if it does.
     """
     bases, mapping = key
     lost = 10 ** (-mapping / 10)

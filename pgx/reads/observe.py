@@ -35,10 +35,7 @@ class ReadEvidence:
         shown = [[template.bases[index] for template in pile.templates] for index in range(len(sites))]
         self.depths = [sum(base is not None for base in bases) for bases in shown]
         self.observations = self.with_phase(
-            tuple(
-                self._observation(index, site, shown[index], contig)
-                for index, site in enumerate(sites)
-            )
+            tuple(self._observation(index, site, shown[index], contig) for index, site in enumerate(sites))
         )
         self.summary = _summary(pile, self.joint, sites, self.depths, path)
 
@@ -116,19 +113,23 @@ def _phred(value: float) -> float:
 def _gap(chances: Sequence[float]) -> float:
     """Return by how much the most likely one is ahead of the next, Phred-scaled, 99 at most."""
     first, second = sorted(chances, reverse=True)[:2]
-    return _MOST_PHRED if second <= 0 else min(_MOST_PHRED, 10 * math.log10(first / second)) if first > 0 else 0.0
+    return (
+        _MOST_PHRED
+        if second <= 0
+        else min(_MOST_PHRED, 10 * math.log10(first / second))
+        if first > 0
+        else 0.0
+    )
 
 
 def _double_heterozygotes(joint: Sequence[float]) -> list[float]:
     return [
-        value
-        for value, one, two in zip(joint, copies_at(0), copies_at(1), strict=True)
-        if one == two == 1
+        value for value, one, two in zip(joint, copies_at(0), copies_at(1), strict=True) if one == two == 1
     ]
 
 
 def _is_together(joint: Sequence[float]) -> bool:
-    """Return whether the first letter of both sites lies on one chromosome, of the two double heterozygotes."""
+    """Return whether the likelier double heterozygote has both first letters on one chromosome."""
     pairs = [
         (value, pair)
         for value, pair, one, two in zip(joint, diplotypes(), copies_at(0), copies_at(1), strict=True)
@@ -154,7 +155,9 @@ def _summary(
     return ReadSummary(
         path=path,
         depth={site.rsid: depth for site, depth in zip(sites, depths, strict=True)},
-        letters={site.rsid: dict(sorted(counts.items())) for site, counts in zip(sites, by_site, strict=True)},
+        letters={
+            site.rsid: dict(sorted(counts.items())) for site, counts in zip(sites, by_site, strict=True)
+        },
         templates_both=sum(together.values()),
         haplotypes=dict(sorted(together.items())),
         reads=pile.reads,
@@ -170,8 +173,8 @@ def beside_file(
 ) -> tuple[tuple[Observation, ...], tuple[str, ...], tuple[Finding, ...]]:
     """Settle with the reads what a VCF of the same sample leaves open.
 
-    Where the reads decide a site they are used, and the file's statement is only compared; elsewhere the file's is
-    kept. The likelihoods of both are never multiplied: they are mostly of the same reads.
+    Where the reads decide a site they are used, and the file's statement is only compared; elsewhere the
+    file's is kept. The likelihoods of both are never multiplied: they are mostly of the same reads.
 
     Returns
     -------

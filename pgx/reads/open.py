@@ -86,8 +86,8 @@ def read_reads(path: str, *, reference: Path | None = None, assembly: str = "aut
     Raises
     ------
     InputError
-        Missing, damaged, not aligned, without a usable index or the reference it needs; or reads of a kind that
-        cannot answer: RNA, bisulfite-converted, of a tumour.
+        Missing, damaged, not aligned, without a usable index or the reference it needs; or reads of a kind
+        that cannot answer: RNA, bisulfite-converted, of a tumour.
     """
     state = _state(path)
     _stay_off_the_network()
@@ -137,7 +137,7 @@ def _state(path: str) -> os.stat_result:
 
 
 def _stay_off_the_network() -> None:
-    """Leave htslib no server to ask for a reference: older versions have one of their own without REF_PATH."""
+    """Leave htslib no server to ask for a reference: older versions have one of their own."""
     places = [place for place in re.split(r"(?<![/:]):(?!//)", os.environ.get("REF_PATH", "")) if place]
     os.environ["REF_PATH"] = ":".join(place for place in places if "//" not in place) or os.devnull
 
@@ -258,18 +258,15 @@ def _check_header(header: Mapping[str, object], path: str) -> None:
 
 _REFUSALS = {
     "rna": (
-        "holds RNA reads ({found}): the two copies of a gene are not read equally often, "
-        "so that one may be missing",
+        "holds RNA reads ({found}): both copies of a gene are not read equally often, and one may be missing",
         "Give reads of DNA",
     ),
     "bisulfite": (
-        "holds bisulfite- or enzyme-converted reads ({found}): an unmethylated C is read as T, "
-        "and both sites are C or T",
+        "holds bisulfite- or enzyme-converted reads ({found}): a C is read as T, and both sites are C or T",
         "Give reads of DNA that was not converted",
     ),
     "tumour": (
-        "holds reads of a tumour ({found}): tumours lose and gain chromosome arms, "
-        "so that a copy of the gene may be missing",
+        "holds reads of a tumour ({found}), which may have lost or gained a copy of the gene",
         "Give reads of blood, saliva or normal tissue",
     ),
 }
@@ -375,6 +372,6 @@ def _reading_error(handle: pysam.AlignmentFile, contig: str, path: str) -> Input
         return InputError(
             f"cannot be decoded without the sequence it was made with ({contig}{digest}{origin})",
             where=path,
-            cure="Give that FASTA with --reference (no server is asked for it); if it was given, copy the file again",
+            cure="Give that FASTA with --reference (no server is asked); if given, copy the file again",
         )
     return FormatError("is damaged or truncated", where=path, cure="Copy it again, and index it again")

@@ -1,7 +1,7 @@
 """Reads of people whose haplotypes are known, as BAM, as CRAM or in memory.
 
-The stretch around the sites is that of reference/reads.toml; what lies beyond it is drawn at random, once, and is
-the same in every assembly. Nothing is aligned: each read is written where it was taken from.
+The stretch around the sites is that of reference/reads.toml; what lies beyond it is drawn at random, once,
+and is the same in every assembly. Nothing is aligned: each read is written where it was taken from.
 """
 
 from __future__ import annotations
@@ -233,7 +233,8 @@ def plain_reads(pieces: list[Piece], assembly: str = "GRCh38") -> list[Read]:
     return [
         Read(
             piece.name, bool(piece.flag & REVERSE), bool(piece.flag & SECOND), piece.mapping_quality,
-            piece.start + shift, tuple(piece.cigar), piece.bases, bytes(piece.qualities) if piece.qualities else None,
+            piece.start + shift, tuple(piece.cigar), piece.bases,
+            bytes(piece.qualities) if piece.qualities else None,
         )
         for piece in pieces
         if not piece.flag & DUPLICATE
