@@ -62,7 +62,7 @@ def _ask(first: Phred, second: Phred, population: str, min_probability: float) -
         allele_error_rate=threshold("allele_error_rate"),
     )
     said = call(observations, options)
-    copies = said.e4_copies_posterior
+    copies = list(said.e4_copies_posterior.values())
     most = copies.index(max(copies))
     return Reply(
         diplotype=said.diplotype,

@@ -9,18 +9,19 @@ from pathlib import Path
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from pgx import evidence, provenance, reference
 from pgx.calling import CallOptions, E4Status, call, default_population, haplotype_frequencies
 from pgx.errors import FormatError, SampleError, UsageError
 from pgx.evidence import ContextReport, EvidenceBase, PatientContext, Response, Subject
-from pgx.genome.assemblies import AUTO, AssemblyDecision, decide, header_evidence
+from pgx.genome.assemblies import AUTO, AssemblyDecision
 from pgx.genome.sites import sites_on
-from pgx.observe import Finding, ObserveOptions, ReadContext, SitePile, observe, pile_up, record_evidence
+from pgx.inputs import CONSUMER, STATED, Input, of_content, read_input, stated_input
+from pgx.observe import Finding, ReadContext, SiteRecords, observe, records_at
 from pgx.reference import threshold
 from pgx.report import (
     SCHEMA_VERSION,
-    AssemblyClue,
     InputReport,
     LoadedFile,
     Parameters,
@@ -31,7 +32,7 @@ from pgx.report import (
     appendix,
     assemble,
 )
-from pgx.vcf import VcfContent, callable_sites, read_sites
+from pgx.vcf import VcfContent, callable_sites
 
 
 class Options(Struct, frozen=True, kw_only=True):
@@ -47,6 +48,10 @@ class Options(Struct, frozen=True, kw_only=True):
         Per allele, in (0, 0.5).
     age
         Years.
+    reads, reference
+        A BAM or CRAM beside a VCF; the FASTA of a CRAM.
+    genotype, method
+        What a laboratory states instead of an input, and how it was found.
     """
 
     samples: tuple[str, ...] = ()
@@ -66,6 +71,10 @@ class Options(Struct, frozen=True, kw_only=True):
     age: float | None = None
     reveal_minor: bool = False
     digest: bool = False
+    reads: Path | None = None
+    reference: Path | None = None
+    genotype: str | None = None
+    method: str | None = None
 
 
 class Annotation(Struct, frozen=True, kw_only=True):
@@ -82,29 +91,30 @@ class Prepared(Struct, frozen=True, kw_only=True):
     ----------
     columns, names
         The 0-based column and the name of each sample to report, in order.
-    piles
+    records
         The records at each site, in report order.
     findings
         What holds for the whole input.
-    contig
-        The name of the chromosome, for sites without a record.
     """
 
     run: Run
+    source: Input
     columns: Sequence[int]
     names: Sequence[str]
-    piles: tuple[SitePile, ...]
+    records: tuple[SiteRecords, ...]
     context: ReadContext
     rules: CallOptions
     respond: Callable[[E4Status, str | None], tuple[Response, ...]]
     surroundings: ContextReport
     findings: tuple[Finding, ...]
-    contig: str
 
     def report(self, column: int, name: str) -> SampleReport:
         """Return the report of the sample in the 0-based `column`."""
-        observations = observe(self.piles, column, self.context)
+        settled = self.source.settle(name, observe(self.records, column, self.context))
+        observations = settled.observations
         result = call(observations, self.rules)
+        if settled.source != result.source:
+            result = replace(result, source=settled.source)
         return assemble(
             name,
             observations,
@@ -112,13 +122,13 @@ class Prepared(Struct, frozen=True, kw_only=True):
             self.respond(result.e4_status, result.diplotype),
             self.surroundings,
             self.run.parameters,
-            contig=self.contig,
-            input_findings=self.findings,
+            input_findings=(*settled.findings, *self.findings),
+            reads=settled.reads,
         )
 
 
-def annotate(path: str, options: Options) -> Annotation:
-    """Annotate the input `path` ("-" for standard input).
+def annotate(path: str | None, options: Options) -> Annotation:
+    """Annotate the input `path` ("-" for standard input), or None for a stated genotype.
 
     Reading and all checks are done before this returns; the reports are made one by one.
 
@@ -128,8 +138,18 @@ def annotate(path: str, options: Options) -> Annotation:
         See the exit codes of `pgx.errors`.
     """
     check_options(options)
-    ready = prepare(read_sites(path), options)
+    ready = prepare(_read(path, options), options)
     return Annotation(run=ready.run, samples=map(ready.report, ready.columns, ready.names))
+
+
+def _read(path: str | None, options: Options) -> Input:
+    if options.genotype is None and path is not None:
+        return read_input(path, assembly=options.assembly, reads=options.reads, reference=options.reference)
+    if options.genotype is None or path is not None:
+        raise UsageError("give INPUT or --genotype, one of them", cure="See pgx annotate --help")
+    if options.reads is not None:
+        raise UsageError("reads go beside a VCF only", where="--reads", cure="Leave it out with --genotype")
+    return stated_input(options.genotype, name=(*options.samples, STATED)[0], assembly=options.assembly)
 
 
 def check_options(options: Options) -> None:
@@ -144,34 +164,32 @@ def check_options(options: Options) -> None:
     evidence.load(options.evidence)
 
 
-def prepare(content: VcfContent, options: Options) -> Prepared:
-    """Decide on the assembly of an input, sort its records by site, and look up what all samples share.
+def prepare(source: Input | VcfContent, options: Options) -> Prepared:
+    """Sort the records of an input by site, and look up what all its samples share.
 
     Raises
     ------
     UsageError, InputError, ReferenceDataError
         See the exit codes of `pgx.errors`.
     """
-    parameters = _parameters(options)
+    if isinstance(source, VcfContent):
+        source = of_content(source, options.assembly)
+    content, decision = source.content, source.decision
+    parameters = _parameters(options, content.facts.kind)
     base = evidence.load(options.evidence)
     columns = _columns(content, options.samples)
-    decision = decide(
-        options.assembly,
-        header_evidence(content.header),
-        record_evidence(content.records, content.contigs),
-        where=content.facts.path,
-    )
     patient = PatientContext(
         taking=options.taking, history=options.history, age=options.age, indication=options.indication
     )
     return Prepared(
         run=_run(content, decision, parameters, base, digest=options.digest),
+        source=source,
         columns=columns,
         names=[content.samples[column] for column in columns] if options.samples else content.samples,
-        piles=tuple(pile_up(content.records, site, content.contigs) for site in sites_on(decision.assembly)),
-        context=ReadContext(
-            options=_observe_options(content, decision, options), gl_is_phred=content.gl_is_phred
+        records=tuple(
+            records_at(content.records, site, content.contigs) for site in sites_on(decision.assembly)
         ),
+        context=_read_context(content, decision, options),
         rules=CallOptions(
             population=parameters.population,
             min_probability=parameters.min_probability,
@@ -179,18 +197,17 @@ def prepare(content: VcfContent, options: Options) -> Prepared:
         ),
         respond=functools.partial(_respond, _Loaded(base), options.indication),
         surroundings=_surroundings(_Loaded(base), patient),
-        findings=_input_findings(content),
-        contig=content.contigs[0] if content.contigs else decision.assembly.contigs[0],
+        findings=_input_findings(content, options),
     )
 
 
-def _parameters(options: Options) -> Parameters:
+def _parameters(options: Options, kind: str = "") -> Parameters:
     population = options.population or default_population()
     haplotype_frequencies(population)  # an unknown name is an error before anything is read
     probability = threshold("min_probability") if options.min_probability is None else options.min_probability
-    error_rate = (
-        threshold("allele_error_rate") if options.genotype_error_rate is None else options.genotype_error_rate
-    )
+    error_rate = options.genotype_error_rate
+    if error_rate is None:
+        error_rate = _consumer_error_rate() if kind == CONSUMER else threshold("allele_error_rate")
     _check(0.5 < probability < 1, "--min-probability", "Give a number above 0.5 and below 1")
     _check(0 < error_rate < 0.5, "--genotype-error-rate", "Give a number above 0 and below 0.5")
     _check(options.min_gq >= 0, "--min-gq", "Give 0 or more")
@@ -212,7 +229,17 @@ def _parameters(options: Options) -> Parameters:
         history=options.history,
         age=options.age,
         reveal_minor=options.reveal_minor,
+        reads=str(options.reads) if options.reads else None,
+        reference=str(options.reference) if options.reference else None,
+        genotype=options.genotype,
+        method=options.method,
     )
+
+
+def _consumer_error_rate() -> float:
+    from pgx.consumer import allele_error_rate  # noqa: PLC0415 - not on the path of a VCF
+
+    return allele_error_rate()
 
 
 def _check(holds: bool, option: str, cure: str) -> None:
@@ -260,10 +287,7 @@ def _run(
             header_digest=facts.header_digest,
             digest=_file_digest(facts.path) if digest else None,
             assembly=decision.assembly.name,
-            assembly_evidence=tuple(
-                AssemblyClue(kind=item.kind.value, assembly=item.assembly, detail=item.detail)
-                for item in decision.evidence
-            ),
+            assembly_evidence=decision.evidence,
             access=facts.access,
         ),
         parameters=parameters,
@@ -278,12 +302,14 @@ def _file_digest(path: str) -> str:
         return f"sha256:{hashlib.file_digest(handle, 'sha256').hexdigest()}"
 
 
-def _observe_options(content: VcfContent, decision: AssemblyDecision, options: Options) -> ObserveOptions:
+def _read_context(content: VcfContent, decision: AssemblyDecision, options: Options) -> ReadContext:
     regions: frozenset[str] = frozenset()
     if options.callable_bed is not None:
         names = {*content.contigs, *decision.assembly.contigs}
         regions = callable_sites(options.callable_bed, sites_on(decision.assembly), names)
-    return ObserveOptions(
+    return ReadContext(
+        contig=(*content.contigs, *decision.assembly.contigs)[0],
+        gl_is_phred=content.gl_is_phred,
         assume_reference=options.absent_sites == "reference",
         callable_sites=regions,
         keep_filtered=options.keep_filtered,
@@ -319,9 +345,13 @@ def _surroundings(loaded: _Loaded, patient: PatientContext) -> ContextReport:
     return evidence.context(loaded.base, patient)
 
 
-def _input_findings(content: VcfContent) -> tuple[Finding, ...]:
+def _input_findings(content: VcfContent, options: Options) -> tuple[Finding, ...]:
     facts = content.facts
     found = []
+    if facts.kind == STATED:
+        found.append(Finding(code="stated-genotype", values={"method": options.method or "not stated"}))
+    if facts.kind == CONSUMER:
+        found.append(Finding(code="consumer-array"))
     if facts.stale_index:
         found.append(Finding(code="stale-index"))
     if facts.unsorted:

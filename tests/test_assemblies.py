@@ -8,7 +8,7 @@ from vcf_builder import CONTIGS, LENGTHS, POSITIONS
 from pgx.errors import AssemblyError, UsageError
 from pgx.genome.assemblies import (
     AssemblyEvidence,
-    EvidenceKind,
+    AssemblyEvidenceKind,
     HeaderFacts,
     assemblies,
     contig_names,
@@ -80,8 +80,8 @@ def test_most_telling_evidence_comes_first():
 def test_header_wins_over_named_records():
     decision = decide(
         "auto",
-        [clue(EvidenceKind.CONTIG_LENGTH, "GRCh38")],
-        [clue(EvidenceKind.RECORDS, "GRCh37")],
+        [clue(AssemblyEvidenceKind.CONTIG_LENGTH, "GRCh38")],
+        [clue(AssemblyEvidenceKind.RECORDS, "GRCh37")],
         where="x",
     )
     assert decision.assembly.name == "GRCh38"
@@ -93,8 +93,8 @@ def test_letters_at_both_sites_of_another_assembly_contradict(requested):
     with pytest.raises(AssemblyError, match="records say GRCh37"):
         decide(
             requested,
-            [clue(EvidenceKind.CONTIG_LENGTH, "GRCh38")],
-            [clue(EvidenceKind.RECORD_LETTERS, "GRCh37")],
+            [clue(AssemblyEvidenceKind.CONTIG_LENGTH, "GRCh38")],
+            [clue(AssemblyEvidenceKind.RECORD_LETTERS, "GRCh37")],
             where="x",
         )
 

@@ -83,16 +83,16 @@ def twin(first, second, population):
 def test_posterior_is_that_of_the_twin(population, first, second):
     result = call((seen(0, pl(*first)), seen(1, pl(*second))), options(population=population))
     likelihoods = [[10 ** (-value / 10) for value in values] for values in (first, second)]
-    assert result.posterior == pytest.approx(twin(*likelihoods, population), rel=1e-9)
+    assert result.diplotype_posterior == pytest.approx(twin(*likelihoods, population), rel=1e-9)
     copies = [0.0, 0.0, 0.0]
-    for name, probability in result.posterior.items():
+    for name, probability in result.diplotype_posterior.items():
         copies[name.count("e4")] += probability
-    assert result.e4_copies_posterior == pytest.approx(copies)
+    assert list(result.e4_copies_posterior.values()) == pytest.approx(copies)
 
 
 def test_no_data_gives_the_prior_and_no_answer():
     result = call((seen(0), seen(1)), options())
-    assert list(result.posterior.values()) == pytest.approx(list(diplotype_prior("global")))
+    assert list(result.diplotype_posterior.values()) == pytest.approx(list(diplotype_prior("global")))
     assert (result.diplotype, result.e4_status.value) == (None, "indeterminate")
 
 
@@ -109,7 +109,7 @@ def test_stated_figures_of_the_unphased_double_heterozygote():
     shown = {}
     for name in ("global", "AFR", "YRI", "flat"):
         result = call((seen(0, strong), seen(1, strong)), options(population=name))
-        shown[name] = round(result.posterior["e2/e4"], 3)
+        shown[name] = round(result.diplotype_posterior["e2/e4"], 3)
     assert shown == {"global": 0.998, "AFR": 0.983, "YRI": 0.885, "flat": 0.5}
 
 
@@ -214,8 +214,10 @@ def test_rare_haplotype_from_genotypes_alone_is_never_determined(population):
 
 
 def test_reasons_tell_why():
-    assert [reason.value for reason in call((seen(0), seen(1)), options()).reasons] == ["site-unused"]
+    assert [reason.value for reason in call((seen(0), seen(1)), options()).not_determined_because] == [
+        "site-unused"
+    ]
     doubt = call((seen(0, pl(3, 0, 3)), seen(1, pl(300, 30, 0))), options())
-    assert [reason.value for reason in doubt.reasons] == ["low-certainty"]
+    assert [reason.value for reason in doubt.not_determined_because] == ["low-certainty"]
     sure = call((seen(0, pl(0, 300, 3000)), seen(1, pl(3000, 300, 0))), options())
-    assert sure.reasons == ()
+    assert sure.not_determined_because == ()

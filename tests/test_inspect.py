@@ -12,8 +12,8 @@ import subprocess
 import pytest
 from vcf_builder import block, site, vcf_text, write_vcf
 
-from pgx.genome.assemblies import EvidenceKind
-from pgx.inspect import inspect
+from pgx.genome.assemblies import AssemblyEvidenceKind
+from pgx.inspect.inspect import inspect
 from pgx.observe import DETERMINED_STATES, SiteState
 from pgx.wording import wording
 
@@ -100,7 +100,7 @@ def test_all_evidence_for_an_assembly_is_shown(tmp_path):
 
 
 def test_every_kind_of_evidence_has_words():
-    for kind in EvidenceKind:
+    for kind in AssemblyEvidenceKind:
         assert wording().has("inspect", f"clue-{kind.value}")
 
 

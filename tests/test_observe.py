@@ -8,10 +8,9 @@ import pytest
 
 from pgx.genome.assemblies import find_assembly
 from pgx.genome.sites import sites_on
-from pgx.observe import EvidenceKind, ObserveOptions, ReadContext, SiteRecord, observe, pile_up
-from pgx.observe.genotype import GenotypeTextError, number, numbers, read_genotype
-from pgx.observe.letters import Other, letters_of, variant_keys
-from pgx.observe.quality import (
+from pgx.observe import EvidenceKind, ReadContext, SiteRecord, observe, records_at
+from pgx.observe.alleles import Other, letters_of, variant_keys
+from pgx.observe.evidence_fields import (
     contradicts,
     depth,
     genotype_evidence,
@@ -19,6 +18,7 @@ from pgx.observe.quality import (
     is_imputed,
     stated_quality,
 )
+from pgx.observe.genotype import GenotypeTextError, number, numbers, read_genotype
 
 SITE = sites_on(find_assembly("GRCh38"))[0]
 
@@ -42,9 +42,9 @@ def record(alleles="T>C", form="GT", sample="0/1", *, position=SITE.position, in
     return SiteRecord(**(values | more))
 
 
-def seen(*records, **options):
-    pile = pile_up(records, SITE, {"chr19"})
-    return observe([pile], 0, ReadContext(options=ObserveOptions(**options)))[0]
+def seen(*given, **options):
+    records = records_at(given, SITE, {"chr19"})
+    return observe([records], 0, ReadContext(contig="chr19", **options))[0]
 
 
 @pytest.mark.parametrize(

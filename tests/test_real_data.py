@@ -127,8 +127,8 @@ def test_bad_input_gives_an_answer_or_one_error(shared_data, assembly):
 
 def test_many_samples_are_called_fast_enough_to_be_cached(shared_data):
     """The posterior depends on few distinct observations: as many answers are computed, not one a person."""
-    from pgx.calling.posterior import answer
+    from pgx.calling.posterior import answers
 
-    answer.cache_clear()
+    answers.cache_clear()
     list(annotate(str(shared_data / "1000genomes" / "apoe.vcf.gz"), Options()).samples)
-    assert answer.cache_info().misses < 1000
+    assert answers.cache_info().misses < 1000

@@ -18,12 +18,15 @@ sys.argv = ["pgx", *sys.argv[1:]]
 try:
     app()
 finally:
-    print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})), file=sys.stderr)
+    packages = {name for name, module in sys.modules.items() if hasattr(module, "__path__")}
+    print(json.dumps([sorted(sys.modules), sorted(packages)]), file=sys.stderr)
 """
+#: Modules of pgx that one sample to text may import, packages not counted.
+MOST_MODULES = 62
 
 
-def imported(tmp_path, *arguments):
-    """Run the command line in a new process and return the top-level modules that it imported."""
+def loaded(tmp_path, *arguments):
+    """Run the command line in a new process and return its modules, packages and output."""
     done = subprocess.run(
         [sys.executable, "-c", _PROBE, *map(str, arguments)],
         capture_output=True,
@@ -34,7 +37,14 @@ def imported(tmp_path, *arguments):
         timeout=60,
     )
     assert done.returncode == 0, done.stderr
-    return set(json.loads(done.stderr.splitlines()[-1])), done.stdout
+    modules, packages = json.loads(done.stderr.splitlines()[-1])
+    return set(modules), set(packages), done.stdout
+
+
+def imported(tmp_path, *arguments):
+    """Return the top-level modules that the command line imported, and its output."""
+    modules, _, output = loaded(tmp_path, *arguments)
+    return {name.partition(".")[0] for name in modules}, output
 
 
 def needed_by_typer(tmp_path):
@@ -56,6 +66,14 @@ def test_one_sample_imports_nothing_heavy(tmp_path, form):
     assert output
     assert "pysam" in modules, "the probe must see what is imported"
     assert modules & HEAVY - needed_by_typer(tmp_path) == set()
+
+
+def test_one_sample_imports_few_modules_of_pgx(tmp_path):
+    path = write_vcf(tmp_path / "a.vcf.gz", records=RECORDS, index="tbi")
+    modules, packages, _ = loaded(tmp_path, "annotate", path)
+    ours = sorted(name for name in modules - packages if name.startswith("pgx."))
+    assert "pgx.observe.model" in ours, "the probe must see what is imported"
+    assert len(ours) <= MOST_MODULES, f"{len(ours)} modules: {', '.join(ours)}"
 
 
 def test_inspecting_imports_nothing_heavy(tmp_path):

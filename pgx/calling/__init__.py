@@ -1,44 +1,47 @@
 """Observations in, a diplotype call with its probability out."""
 
-from pgx.calling.call import call, rests_on_assumption
-from pgx.calling.model import (
-    E4_COPIES,
-    CallOptions,
-    DiplotypeCall,
-    DiplotypeRow,
-    E4Status,
-    PhaseState,
-    PopulationCall,
-    Reason,
-)
-from pgx.calling.populations import (
+from pgx.calling.call import call
+from pgx.calling.frequencies import (
     FLAT,
     copies_at,
     default_population,
+    diplotype_names,
     diplotype_prior,
     diplotypes,
     haplotype_frequencies,
     population_name,
     populations,
 )
+from pgx.calling.model import (
+    E4_COPIES,
+    CalculationRow,
+    CallOptions,
+    DiplotypeCall,
+    E4Status,
+    GenotypeReport,
+    PhaseState,
+    PopulationResult,
+    Reason,
+)
 
 __all__ = [
     "E4_COPIES",
     "FLAT",
+    "CalculationRow",
     "CallOptions",
     "DiplotypeCall",
-    "DiplotypeRow",
     "E4Status",
+    "GenotypeReport",
     "PhaseState",
-    "PopulationCall",
+    "PopulationResult",
     "Reason",
     "call",
     "copies_at",
     "default_population",
+    "diplotype_names",
     "diplotype_prior",
     "diplotypes",
     "haplotype_frequencies",
     "population_name",
     "populations",
-    "rests_on_assumption",
 ]

@@ -4,32 +4,29 @@ from __future__ import annotations
 
 import functools
 
-from msgspec.structs import replace
-
+from pgx.calling.frequencies import FLAT, diplotype_name, diplotype_names, diplotypes, double_heterozygotes
 from pgx.calling.model import (
     E4_COPIES,
     CallOptions,
     DiplotypeCall,
     E4Status,
     PhaseState,
-    PopulationCall,
+    PopulationResult,
     Reason,
 )
-from pgx.calling.populations import FLAT, diplotype_name, diplotypes, double_heterozygotes, populations
-from pgx.calling.posterior import Answer, SiteData, answer, has_rare, phase_evidence
+from pgx.calling.posterior import Answer, SiteData, answers, calculation, has_rare, phase_evidence
+from pgx.genome.sites import gene
 from pgx.observe import EvidenceKind, Finding, Observation, SiteState
 
 
 def call(observations: tuple[Observation, ...], options: CallOptions) -> DiplotypeCall:
     """Call the diplotype and e4 status of one sample from its observations, in the order of the sites."""
     data = SiteData(
-        evidence=tuple(item.evidence for item in observations), phase=phase_evidence(observations)
+        evidence=tuple(item.evidence for item in observations),
+        phase=phase_evidence(observations),
+        joint=observations[0].joint or observations[1].joint,
     )
-    result = answer(data, options)
-    others = tuple(
-        (population.name, answer(data, replace(options, population=population.name)))
-        for population in populations()
-    )
+    result, others = answers(data, options)
     findings = (
         *_rarity(result, observations, data),
         *_phase_findings(result, data),
@@ -37,25 +34,26 @@ def call(observations: tuple[Observation, ...], options: CallOptions) -> Diploty
         *_one_site(result, observations),
     )
     return DiplotypeCall(
+        gene=gene(),
         diplotype=result.diplotype,
         best_diplotype=result.best,
         diplotype_probability=result.probability,
-        posterior={row.diplotype: row.posterior for row in result.rows},
-        e4_status=result.status,
-        e4_copies=E4_COPIES.get(result.status),
-        e4_copies_posterior=result.copies,
-        phase=_phase_state(observations, data),
-        by_population=tuple(
-            PopulationCall(
-                population=name,
+        diplotype_posterior=dict(zip(diplotype_names(), result.posterior, strict=True)),
+        by_population={
+            name: PopulationResult(
                 diplotype=other.diplotype,
                 e4_status=other.status,
                 diplotype_probability=other.probability,
             )
             for name, other in others
-        ),
-        calculation=result.rows,
-        reasons=_reasons(result, observations, data),
+        },
+        e4_status=result.status,
+        e4_copies=E4_COPIES.get(result.status),
+        e4_copies_posterior={str(copies): p for copies, p in enumerate(result.copies)},
+        phase=_phase_state(observations, data),
+        assumed=any(item.basis is EvidenceKind.ASSUMED for item in observations),
+        not_determined_because=_reasons(result, observations, data),
+        calculation=calculation(data, result, options),
         findings=findings,
     )
 
@@ -102,7 +100,7 @@ def _phase_findings(result: Answer, data: SiteData) -> tuple[Finding, ...]:
     if result.best not in pair or (data.phase is not None and result.diplotype is not None):
         return ()
     other = next(name for name in pair if name != result.best)
-    chance = {row.diplotype: row.posterior for row in result.rows}
+    chance = dict(zip(diplotype_names(), result.posterior, strict=True))
     values = {
         "best": result.best,
         "other": other,
@@ -160,10 +158,3 @@ def _reasons(result: Answer, observations: tuple[Observation, ...], data: SiteDa
     if not reasons:
         reasons.append(Reason.LOW_CERTAINTY)
     return tuple(reasons)
-
-
-def rests_on_assumption(observations: tuple[Observation, ...]) -> bool:
-    """Say whether a site was taken for reference at the user's word."""
-    return any(
-        item.evidence is not None and item.evidence.kind is EvidenceKind.ASSUMED for item in observations
-    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 from pgx.genome.sites import letters
 from pgx.observe import EvidenceKind, GenotypeEvidence
@@ -10,7 +11,9 @@ from pgx.reference import threshold
 
 Likelihood = tuple[float, float, float]
 UNINFORMATIVE: Likelihood = (1.0, 1.0, 1.0)
-_BY_GENOTYPE = frozenset({EvidenceKind.PL, EvidenceKind.GL, EvidenceKind.GP, EvidenceKind.DS})
+_POSTERIORS = frozenset({EvidenceKind.GP, EvidenceKind.DS})
+_PHRED = frozenset({EvidenceKind.PL, EvidenceKind.READS})
+_BY_GENOTYPE = _PHRED | {EvidenceKind.GL} | _POSTERIORS
 _NO_KNOWLEDGE = 2 / 3  # an error probability that leaves all three genotypes equal
 
 
@@ -44,7 +47,7 @@ def genotype_likelihood(
 def _from_values(evidence: GenotypeEvidence, marginal: Likelihood) -> Likelihood:
     """Return the likelihood from numbers for each genotype (or their mean, DS)."""
     values = [_known(value) for value in evidence.values]
-    if evidence.kind is EvidenceKind.PL:
+    if evidence.kind in _PHRED:
         return _scaled(*(10 ** (-(value - min(values)) / 10) for value in values))
     if evidence.kind is EvidenceKind.GL:
         return _scaled(*(10 ** (value - max(values)) for value in values))
@@ -73,6 +76,11 @@ def _scaled(*values: float) -> Likelihood:
     top = max(values)
     zero, one, two = (value / top for value in values)
     return zero, one, two
+
+
+def contains_prior(evidence: Iterable[GenotypeEvidence | None]) -> bool:
+    """Return whether a likelihood depends on the population, because GP or DS are posteriors already."""
+    return any(item is not None and item.kind in _POSTERIORS for item in evidence)
 
 
 def imputed_probabilities(evidence: GenotypeEvidence) -> list[float]:

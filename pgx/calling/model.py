@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from enum import StrEnum
 
 from msgspec import Struct
@@ -61,28 +60,26 @@ class CallOptions(Struct, frozen=True, kw_only=True):
     allele_error_rate: float
 
 
-class DiplotypeRow(Struct, frozen=True, kw_only=True):
-    """One line of the calculation: posterior is proportional to the product of the four numbers before it."""
+class CalculationRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """posterior is proportional to prior x both likelihoods x phase_factor; likelihoods by rsID."""
 
     diplotype: str
     prior: float
-    likelihood_first: float
-    likelihood_second: float
+    likelihood: dict[str, float]
     phase_factor: float
     posterior: float
 
 
-class PopulationCall(Struct, frozen=True, kw_only=True):
-    """The same call under another population's haplotype frequencies."""
+class PopulationResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The call under another population's haplotype frequencies."""
 
-    population: str
     diplotype: str | None
     e4_status: E4Status
     diplotype_probability: float
 
 
-class DiplotypeCall(Struct, frozen=True, kw_only=True):
-    """The call of one sample.
+class GenotypeReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The call of one sample. Field names are those of the JSON.
 
     Attributes
     ----------
@@ -90,27 +87,41 @@ class DiplotypeCall(Struct, frozen=True, kw_only=True):
         "e3/e4", lower number first; None when not determined.
     best_diplotype, diplotype_probability
         The most probable diplotype and its posterior, also when none is determined.
-    posterior
+    diplotype_posterior
         All ten diplotypes, summing to 1.
+    by_population
+        The same call under each population that ships.
     e4_copies
         None unless the status stands for one number.
     e4_copies_posterior
-        Probability of 0, 1 and 2 copies.
+        Probability of "0", "1" and "2" copies.
+    assumed
+        Whether a site was taken for reference at the user's word.
+    not_determined_because
+        Why diplotype or status is not determined, the most telling first; empty when both are.
     calculation
-        A row a diplotype, in the order of `posterior`.
-    reasons
-        Why diplotype or status is not determined; empty when both are.
+        A row a diplotype, in the order of `diplotype_posterior`.
+    source
+        What the call rests on: "file", "reads", "file+reads" or "stated".
     """
 
+    gene: str
     diplotype: str | None
     best_diplotype: str
     diplotype_probability: float
-    posterior: Mapping[str, float]
+    diplotype_posterior: dict[str, float]
+    by_population: dict[str, PopulationResult]
     e4_status: E4Status
     e4_copies: int | None
-    e4_copies_posterior: tuple[float, float, float]
+    e4_copies_posterior: dict[str, float]
     phase: PhaseState
-    by_population: tuple[PopulationCall, ...]
-    calculation: tuple[DiplotypeRow, ...]
-    reasons: tuple[Reason, ...]
+    assumed: bool
+    not_determined_because: tuple[Reason, ...]
+    calculation: tuple[CalculationRow, ...]
+    source: str = "file"
+
+
+class DiplotypeCall(GenotypeReport, frozen=True, kw_only=True):
+    """A call as it is reported, and the findings that become flags."""
+
     findings: tuple[Finding, ...]

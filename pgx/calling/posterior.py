@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 
 from msgspec import Struct
 
-from pgx.calling.likelihood import genotype_likelihood
-from pgx.calling.model import E4_COPIES, CallOptions, DiplotypeRow, E4Status
-from pgx.calling.populations import (
+from pgx.calling.frequencies import (
     copies_at,
     diplotype_name,
+    diplotype_names,
     diplotype_prior,
     diplotypes,
     genotype_prior,
+    populations,
 )
-from pgx.genome.sites import counted_haplotype, rare_haplotypes
+from pgx.calling.likelihood import contains_prior, genotype_likelihood
+from pgx.calling.model import E4_COPIES, CalculationRow, CallOptions, E4Status
+from pgx.genome.sites import counted_haplotype, rare_haplotypes, rsids
 from pgx.observe import EvidenceKind, GenotypeEvidence, Observation, PhaseSource
 from pgx.reference import threshold
 
@@ -32,21 +35,33 @@ class PhaseEvidence(Struct, frozen=True, kw_only=True):
 
 
 class SiteData(Struct, frozen=True, kw_only=True):
-    """All of the observations that the posterior depends on; equal data give equal calls."""
+    """All of the observations that the posterior depends on; equal data give equal calls.
+
+    `joint` is the likelihood of each diplotype from reads, which stands for the others where it is given.
+    """
 
     evidence: tuple[GenotypeEvidence | None, ...]
     phase: PhaseEvidence | None
+    joint: tuple[float, ...] | None = None
 
 
 class Answer(Struct, frozen=True, kw_only=True):
-    """What a posterior determines, and with which probability."""
+    """What a posterior determines, and with which probability.
+
+    Attributes
+    ----------
+    posterior
+        Of each diplotype, in the order of `frequencies.diplotypes`.
+    copies
+        Posterior probability of 0, 1 and 2 copies of e4.
+    """
 
     diplotype: str | None
     best: str
     probability: float
     status: E4Status
     copies: tuple[float, float, float]
-    rows: tuple[DiplotypeRow, ...]
+    posterior: tuple[float, ...]
 
 
 def phase_evidence(observations: tuple[Observation, ...]) -> PhaseEvidence | None:
@@ -72,6 +87,26 @@ def phase_evidence(observations: tuple[Observation, ...]) -> PhaseEvidence | Non
     return PhaseEvidence(diplotype=name, error=min(error, 0.5), stated=bool(qualities))
 
 
+#: For each diplotype: the likelihood of the first and of the second site, and the factor of the phase.
+_Factors = tuple[tuple[float, float, float], ...]
+
+
+def _factors(data: SiteData, population: str, allele_error_rate: float) -> _Factors:
+    first, second = (
+        genotype_likelihood(evidence, genotype_prior(population, site), allele_error_rate)
+        for site, evidence in enumerate(data.evidence)
+    )
+    if data.joint is not None:  # what the sites do not say one by one is the factor of both together
+        return tuple(
+            (first[one], second[two], whole / (first[one] * second[two]))
+            for whole, one, two in zip(data.joint, copies_at(0), copies_at(1), strict=True)
+        )
+    return tuple(
+        (first[one], second[two], _phase_factor(name, data.phase, one == two == 1))
+        for name, one, two in zip(diplotype_names(), copies_at(0), copies_at(1), strict=True)
+    )
+
+
 def _phase_factor(diplotype: str, phase: PhaseEvidence | None, both_heterozygous: bool) -> float:
     """Return the probability of the stated order; one half where the diplotype has no order to state."""
     if phase is None or not both_heterozygous:
@@ -79,36 +114,89 @@ def _phase_factor(diplotype: str, phase: PhaseEvidence | None, both_heterozygous
     return 1 - phase.error if diplotype == phase.diplotype else phase.error
 
 
+def _posterior(priors: Sequence[float], factors: _Factors) -> tuple[float, ...]:
+    weights = [
+        prior * first * second * phase for prior, (first, second, phase) in zip(priors, factors, strict=True)
+    ]
+    total = sum(weights)
+    return tuple(weight / total for weight in weights)
+
+
 @functools.lru_cache(maxsize=8192)
-def answer(data: SiteData, options: CallOptions) -> Answer:
-    """Return what `data` determines under the population of `options`."""
-    rows = _rows(data, options)
-    prior = _copies_of(rows, [row.prior for row in rows])
-    posterior = _copies_of(rows, [row.posterior for row in rows])
-    half_called = any(item is not None and item.seen is not None for item in data.evidence)
-    best = max(rows, key=lambda row: row.posterior)
-    doubtful = _is_doubtful(best.diplotype, data)
-    determined = not (half_called or doubtful) and _is_determined(best.posterior, best.prior, options)
-    exact = (0.0, 0.0, 0.0) if doubtful else posterior
+def answers(data: SiteData, options: CallOptions) -> tuple[Answer, tuple[tuple[str, Answer], ...]]:
+    """Return what `data` determines under the population of `options`, and under each that ships, by name."""
+    whole = _without_half_calls(data)
+    known: dict[str, tuple[_Factors, _Factors]] = {}
+
+    def under(population: str) -> Answer:
+        # Only a posterior (GP, DS) has another likelihood under another population.
+        key = population if contains_prior(data.evidence) else ""
+        if key not in known:
+            factors = _factors(data, population, options.allele_error_rate)
+            bare = factors if whole is data else _factors(whole, population, options.allele_error_rate)
+            known[key] = factors, bare
+        return _answer(data, population, *known[key], options)
+
+    return under(options.population), tuple((item.name, under(item.name)) for item in populations())
+
+
+def _without_half_calls(data: SiteData) -> SiteData:
+    """Return the data without the sites of which one allele only is known."""
+    if not any(item is not None and item.seen is not None for item in data.evidence):
+        return data
+    kept = tuple(None if item is not None and item.seen is not None else item for item in data.evidence)
+    return SiteData(evidence=kept, phase=data.phase, joint=data.joint)
+
+
+def _answer(
+    data: SiteData, population: str, factors: _Factors, bare: _Factors, options: CallOptions
+) -> Answer:
+    """Return the answer under one population; `bare` are the factors without half calls."""
+    priors = diplotype_prior(population)
+    posterior = _posterior(priors, factors)
+    copies = _by_copies(posterior)
+    probability = max(posterior)
+    index = posterior.index(probability)
+    best = diplotype_names()[index]
+    half_called = bare is not factors
+    doubtful = _is_doubtful(best, data)
+    determined = not (half_called or doubtful) and _is_determined(probability, priors[index], options)
+    exact = (0.0, 0.0, 0.0) if doubtful else copies
     if half_called and not doubtful:
         # The one allele of a half call may show a carrier, never a number of copies.
-        whole = tuple(None if item is not None and item.seen is not None else item for item in data.evidence)
-        bare = _rows(SiteData(evidence=whole, phase=data.phase), options)
-        exact = _copies_of(bare, [row.posterior for row in bare])
-    status = _status(posterior, exact, prior, options)
+        exact = _by_copies(_posterior(priors, bare))
+    status = _status(copies, exact, _prior_by_copies(population), options)
     return Answer(
         # Two haplotypes make a number of copies: what does not determine that does not determine them.
-        diplotype=best.diplotype if determined and status in E4_COPIES else None,
-        best=best.diplotype,
-        probability=best.posterior,
+        diplotype=best if determined and status in E4_COPIES else None,
+        best=best,
+        probability=probability,
         status=status,
-        copies=posterior,
-        rows=rows,
+        copies=copies,
+        posterior=posterior,
+    )
+
+
+def calculation(data: SiteData, found: Answer, options: CallOptions) -> tuple[CalculationRow, ...]:
+    """Return how the posterior of `found` came about, a row a diplotype."""
+    priors = diplotype_prior(options.population)
+    factors = _factors(data, options.population, options.allele_error_rate)
+    return tuple(
+        CalculationRow(
+            diplotype=name,
+            prior=prior,
+            likelihood=dict(zip(rsids(), likelihoods, strict=True)),
+            phase_factor=phase,
+            posterior=posterior,
+        )
+        for name, prior, (*likelihoods, phase), posterior in zip(
+            diplotype_names(), priors, factors, found.posterior, strict=True
+        )
     )
 
 
 def _is_doubtful(best: str, data: SiteData) -> bool:
-    """Say whether a rare haplotype rests on a quality or a phase that was assumed, not stated.
+    """Return whether a rare haplotype rests on a quality or a phase that was assumed, not stated.
 
     An error is then as likely as the haplotype, whatever its frequency is said to be: neither the diplotype
     nor a number of e4 copies is determined, only that there is a copy at all where every reading has one.
@@ -120,58 +208,31 @@ def _is_doubtful(best: str, data: SiteData) -> bool:
 
 
 def has_rare(diplotype: str) -> bool:
-    """Say whether a diplotype contains a haplotype that is flagged wherever it is called."""
+    """Return whether a diplotype contains a haplotype that is flagged wherever it is called."""
     return any(name in rare_haplotypes() for name in diplotype.split("/"))
 
 
-def _rows(data: SiteData, options: CallOptions) -> tuple[DiplotypeRow, ...]:
-    by_site = [
-        genotype_likelihood(evidence, genotype_prior(options.population, site), options.allele_error_rate)
-        for site, evidence in enumerate(data.evidence)
-    ]
-    priors = diplotype_prior(options.population)
-    names = _names()
-    products = []
-    for index, name in enumerate(names):
-        copies = copies_at(0)[index], copies_at(1)[index]
-        factor = _phase_factor(name, data.phase, copies == (1, 1))
-        products.append((priors[index], by_site[0][copies[0]], by_site[1][copies[1]], factor))
-    weights = [prior * first * second * factor for prior, first, second, factor in products]
-    total = sum(weights)
-    return tuple(
-        DiplotypeRow(
-            diplotype=name,
-            prior=prior,
-            likelihood_first=first,
-            likelihood_second=second,
-            phase_factor=factor,
-            posterior=weight / total,
-        )
-        for name, (prior, first, second, factor), weight in zip(names, products, weights, strict=True)
-    )
-
-
 @functools.cache
-def _names() -> tuple[str, ...]:
-    """Return the names of all diplotypes."""
-    return tuple(diplotype_name(pair) for pair in diplotypes())
+def e4_copies() -> tuple[int, ...]:
+    """Return the copies of e4 of each diplotype."""
+    return tuple(name.split("/").count(counted_haplotype()) for name in diplotype_names())
 
 
-@functools.cache
-def _e4_copies(diplotype: str) -> int:
-    return diplotype.split("/").count(counted_haplotype())
-
-
-def _copies_of(rows: tuple[DiplotypeRow, ...], weights: list[float]) -> tuple[float, float, float]:
+def _by_copies(weights: Sequence[float]) -> tuple[float, float, float]:
     """Sum weights by copies of e4."""
     totals = [0.0, 0.0, 0.0]
-    for row, weight in zip(rows, weights, strict=True):
-        totals[_e4_copies(row.diplotype)] += weight
+    for copies, weight in zip(e4_copies(), weights, strict=True):
+        totals[copies] += weight
     return totals[0], totals[1], totals[2]
 
 
+@functools.cache
+def _prior_by_copies(population: str) -> tuple[float, float, float]:
+    return _by_copies(diplotype_prior(population))
+
+
 def _is_determined(posterior: float, prior: float, options: CallOptions) -> bool:
-    """Say whether an answer reaches the threshold, and the data rather than the prior brought it there."""
+    """Return whether an answer reaches the threshold, and the data rather than the prior brought it there."""
     if posterior < options.min_probability:
         return False
     against = (1 - posterior) * prior

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pgx.errors import OutputError, ReferenceDataError, UsageError, printable
+from pgx import files
+from pgx.errors import ReferenceDataError, UsageError, printable
 
 if TYPE_CHECKING:
     from pgx.evidence import EvidenceBase
@@ -126,10 +127,7 @@ def export(
     base = _load(evidence)
     claims = _select(base, topic=topic, drug=drug, gene=gene, indication=indication, marker=marker)
     text = (as_json if output_format is ExportFormat.JSON else as_tsv)(base, claims)
-    if output is None or str(output) == "-":
-        typer.echo(text, nl=False)
-        return
-    _write(output, text)
+    files.write((text,), files.STANDARD_OUTPUT if output is None or str(output) == "-" else output)
 
 
 def _load(extra: list[Path] | None) -> EvidenceBase:
@@ -181,17 +179,3 @@ def _closest(claim_id: str, base: EvidenceBase) -> str:
 
     near = difflib.get_close_matches(claim_id, base.claims, n=3)
     return f"Did you mean {', '.join(near)}?" if near else ""
-
-
-def _write(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        temporary.write_text(text, encoding="utf-8", newline="")
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise OutputError(
-            f"cannot be written ({error.strerror})",
-            where=str(path),
-            cure="Check the folder and its permissions",
-        ) from error

@@ -33,8 +33,8 @@ def inspect(
 
     from pgx.cli.output import refuse_overwriting
     from pgx.files import write
-    from pgx.inspect import as_text
-    from pgx.inspect import inspect as look
+    from pgx.inspect.inspect import inspect as look
+    from pgx.inspect.text import as_text
 
     found = look(source, samples=tuple(sample or ()), assembly=assembly)
     if format_ is InspectFormat.JSON:

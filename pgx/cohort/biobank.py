@@ -82,13 +82,13 @@ def annotate_arrays(result: Result, content: VcfContent, ready: Prepared) -> Res
     some = None if isinstance(columns, range) else columns
 
     def read(place: int) -> SiteArrays:
-        pile = ready.piles[place]
-        doubted = any(other.misplaced for other in ready.piles)
-        found = read_arrays(pile, doubted, some, len(columns), ready.context.options)
+        pile = ready.records[place]
+        doubted = any(other.misplaced for other in ready.records)
+        found = read_arrays(pile, doubted, some, len(columns), ready.context)
         return settle(found, place, columns, ready)
 
     with ThreadPoolExecutor(max_workers=_THREADS) as pool:
-        sites = list(pool.map(read, range(len(ready.piles))))
+        sites = list(pool.map(read, range(len(ready.records))))
         found, begun = _begin_answers(pool, sites, ready)
         texts = _packed_texts(pool, content, ready.names, some)
         _finish_answers(pool, found, begun)
@@ -140,7 +140,7 @@ def _pieces(rows: Rows) -> list[Rows]:
 
 
 def _kind(column: int, ready: Prepared) -> _Kind:
-    observations = observe(ready.piles, column, ready.context)
+    observations = observe(ready.records, column, ready.context)
     evidence = [seen.evidence for seen in observations]
     return _Kind(
         half=tuple(item is not None and item.seen is not None for item in evidence),

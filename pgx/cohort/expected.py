@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct
 
 from pgx.calling import diplotype_prior, haplotype_frequencies, population_name, populations
-from pgx.calling.populations import diplotypes
+from pgx.calling.frequencies import diplotypes
 from pgx.genome.sites import haplotypes
 
 MIXED = "mixed"

@@ -6,7 +6,6 @@ every product and sum is that of the scalar code, which is the oracle of this mo
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,9 +14,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pgx.calling import E4_COPIES, FLAT, CallOptions, E4Status, diplotype_prior, populations
-from pgx.calling.populations import copies_at, diplotype_name, diplotypes, genotype_prior
-from pgx.calling.posterior import PhaseEvidence, has_rare
-from pgx.genome.sites import counted_haplotype
+from pgx.calling.frequencies import copies_at, diplotype_name, diplotypes, genotype_prior
+from pgx.calling.posterior import PhaseEvidence, e4_copies, has_rare
 from pgx.reference import threshold
 
 Floats = npt.NDArray[np.float64]
@@ -120,12 +118,6 @@ class Answers(Struct, frozen=True):
             self.probability[rows],
             self.carrier_probability[rows],
         )
-
-
-@functools.cache
-def e4_copies() -> tuple[int, ...]:
-    """Return the copies of e4 of each diplotype."""
-    return tuple(diplotype_name(pair).split("/").count(counted_haplotype()) for pair in diplotypes())
 
 
 def answers(given: Likelihoods, options: CallOptions) -> Answers:

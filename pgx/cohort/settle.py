@@ -12,8 +12,8 @@ import numpy as np
 from msgspec.structs import replace
 
 from pgx.calling import CallOptions
+from pgx.calling.frequencies import genotype_prior
 from pgx.calling.likelihood import genotype_likelihood, imputed_probabilities
-from pgx.calling.populations import genotype_prior
 from pgx.cohort.siteread import Codes, Floats, SiteArrays, compact, first_of
 from pgx.observe import EvidenceKind, Observation, observe
 from pgx.single import Prepared
@@ -76,9 +76,9 @@ def settle(site: SiteArrays, place: int, columns: Sequence[int], ready: Prepared
 
 
 def _observed(column: int, place: int, ready: Prepared) -> Observation:
-    if any(pile.misplaced for pile in ready.piles):  # then no site can be seen without the others
-        return observe(ready.piles, column, ready.context)[place]
-    return observe((ready.piles[place],), column, ready.context)[0]
+    if any(pile.misplaced for pile in ready.records):  # then no site can be seen without the others
+        return observe(ready.records, column, ready.context)[place]
+    return observe((ready.records[place],), column, ready.context)[0]
 
 
 def _without_numbers(seen: Observation) -> bytes:

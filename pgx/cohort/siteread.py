@@ -17,9 +17,9 @@ from msgspec import Struct
 from pgx.cohort import arrow
 from pgx.cohort.fields import Fields, between, edges_of
 from pgx.genome.sites import letters
-from pgx.observe import ObserveOptions, SitePile, SiteRecord
-from pgx.observe.letters import Letter, Other, letters_of
-from pgx.observe.quality import is_from_imputation
+from pgx.observe import ReadContext, SiteRecord, SiteRecords
+from pgx.observe.alleles import Letter, Other, letters_of
+from pgx.observe.evidence_fields import is_from_imputation
 from pgx.reference import threshold
 from pgx.vcf import Columns
 
@@ -65,7 +65,7 @@ class SiteArrays(Struct, frozen=True):
 
 
 def read_arrays(
-    pile: SitePile, doubted: bool, columns: Sequence[int] | None, count: int, options: ObserveOptions
+    pile: SiteRecords, doubted: bool, columns: Sequence[int] | None, count: int, context: ReadContext
 ) -> SiteArrays:
     """Read a site for all samples (`columns` None) or for some 0-based columns; `count` is their number.
 
@@ -78,7 +78,7 @@ def read_arrays(
     if len(records) == 1 and pile.bases and _is_plain(records[0]):
         places = _classes(letters_of(records[0], pile.site.position))
         if places is not None:
-            return _plain(records[0], lines[0], places, options)
+            return _plain(records[0], lines[0], places, context)
     result = _empty(count)
     result.codes[:] = joined_codes([arrow.line_codes(line.line, edges_of(line)) for line in lines])
     return result
@@ -145,7 +145,7 @@ def joined_codes(parts: Sequence[Codes]) -> Codes:
 
 
 def _classes(spelled: Sequence[Letter]) -> list[list[int]] | None:
-    """Return the places in PL that show 0, 1 and 2 copies (see `observe.quality`); None unless all do."""
+    """Return the places in PL that show 0, 1 and 2 copies (see `evidence_fields`); None unless all do."""
     counted = letters()
     missing = [letter for letter in counted if letter not in spelled]
     stand_in = counted.index(missing[0]) if len(missing) == 1 else None
@@ -164,7 +164,7 @@ def _classes(spelled: Sequence[Letter]) -> list[list[int]] | None:
 
 
 def _plain(
-    record: SiteRecord, columns: Columns, places: Sequence[Sequence[int]], options: ObserveOptions
+    record: SiteRecord, columns: Columns, places: Sequence[Sequence[int]], context: ReadContext
 ) -> SiteArrays:
     """Read the only record of a site piece by piece; `places`: see `_classes`."""
     result = _empty(len(columns))
@@ -183,7 +183,7 @@ def _plain(
         for key, values in zip(_NUMBERS, (result.depth, result.quality), strict=True):
             if key in sizes:
                 values[rows] = fields.numbers(key)[0]
-        codes, keys = _usual_classes(record.format, fields, phred, options)
+        codes, keys = _usual_classes(record.format, fields, phred, context)
         result.codes[rows] = _numbered(keys, known)[codes]
         odd = np.flatnonzero(~result.numeric[piece.start : piece.stop]) + start
         result.codes[odd] = _numbered([between(columns, row, row + 1) for row in odd.tolist()], known)
@@ -207,10 +207,10 @@ def _by_copies(values: Sequence[Codes], places: Sequence[Sequence[int]]) -> list
 
 
 def _usual_classes(
-    form: Sequence[str], fields: Fields, phred: Sequence[Codes], options: ObserveOptions
+    form: Sequence[str], fields: Fields, phred: Sequence[Codes], context: ReadContext
 ) -> tuple[Codes, list[_Key]]:
     """Return the class of each sample of a piece, and what tells these classes from others."""
-    answers = _answers(fields, form, phred, options)
+    answers = _answers(fields, form, phred, context)
     codes = answers
     texts = [key for key in form if key not in _NO_TEXT]
     for key in texts:
@@ -224,16 +224,16 @@ def _usual_classes(
     return codes, keys
 
 
-def _answers(fields: Fields, form: Sequence[str], phred: Sequence[Codes], options: ObserveOptions) -> Codes:
+def _answers(fields: Fields, form: Sequence[str], phred: Sequence[Codes], context: ReadContext) -> Codes:
     """Return all answers that the scalar code depends on, a bit each."""
     limit = threshold("contradiction_phred")
     questions = [phred[0] + phred[1] + phred[2] == 0, *(one >= limit for one in phred)]
-    for key, least in zip(_NUMBERS, (options.min_dp, options.min_gq), strict=True):
+    for key, least in zip(_NUMBERS, (context.min_dp, context.min_gq), strict=True):
         if key in form:
             values = fields.numbers(key)[0]
             questions += [values == 0, values < least]
-    if options.min_gq > 0 and "GQ" not in form:
-        questions.append(_middle(phred) < options.min_gq)
+    if context.min_gq > 0 and "GQ" not in form:
+        questions.append(_middle(phred) < context.min_gq)
     joined = np.zeros(len(fields.rows), dtype=np.int64)
     for answer in questions:
         joined = joined * 2 + answer

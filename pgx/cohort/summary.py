@@ -13,7 +13,7 @@ from msgspec import Struct, to_builtins
 
 from pgx import provenance, reference
 from pgx.calling import E4Status
-from pgx.calling.populations import diplotype_name, diplotypes
+from pgx.calling.frequencies import diplotype_name, diplotypes
 from pgx.cohort.alarms import alarms, shared_alarms
 from pgx.cohort.cells import Cells, Object, flat, parts, rounded
 from pgx.cohort.expected import Expected, expected_of

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from pgx import reference
 from pgx.errors import ReferenceDataError, UsageError, printable
 from pgx.evidence.rules import PHRASES_FILE, RULES_FILE, Phrases, Rules, phrases, rules
-from pgx.evidence.schema import Claim, Document, Drug, EvidenceFile, Indication, NamedGroup, Population
+from pgx.evidence.schema import Claim, Document, Drug, EvidenceFile, Indication, NamedGroup, StudyPopulation
 
 EVIDENCE_DIR = "evidence"
 SOURCES_FILE = "sources.toml"
@@ -42,7 +42,7 @@ class EvidenceBase(Struct, frozen=True, kw_only=True):
     sources: Mapping[str, Document]
     drugs: Mapping[str, Drug]
     indications: Mapping[str, Indication]
-    populations: Mapping[str, Population]
+    populations: Mapping[str, StudyPopulation]
     names: tuple[NamedGroup, ...]
     retired: frozenset[str]
     origins: Mapping[str, str]

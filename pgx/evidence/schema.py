@@ -329,7 +329,7 @@ class Indication(Facts, frozen=True, kw_only=True):
     paediatric: bool = False
 
 
-class Population(Facts, frozen=True, kw_only=True):
+class StudyPopulation(Facts, frozen=True, kw_only=True):
     """A group of people, and the wider ones that hold it (for the check against widening)."""
 
     label: Text
@@ -351,7 +351,7 @@ class EvidenceFile(Facts, frozen=True, kw_only=True):
     provenance: Provenance
     drugs: tuple[Drug, ...] = ()
     indications: dict[Slug, Indication] = msgspec.field(default_factory=dict)
-    populations: dict[Slug, Population] = msgspec.field(default_factory=dict)
+    populations: dict[Slug, StudyPopulation] = msgspec.field(default_factory=dict)
     names: tuple[NamedGroup, ...] = ()
     retired: tuple[Slug, ...] = ()
 

@@ -32,7 +32,7 @@ class Assembly(Facts, frozen=True, kw_only=True):
     m5: tuple[str, ...] = ()
 
     def is_named_in(self, text: str) -> bool:
-        """Say whether `text` (a header value, a path) calls the assembly by one of its tags."""
+        """Return whether `text` (a header value, a path) calls the assembly by one of its tags."""
         return any(re.search(tag, text, re.IGNORECASE) for tag in self.tags)
 
 
@@ -41,7 +41,7 @@ class _AssemblyFile(Facts, frozen=True, kw_only=True):
     assembly: tuple[Assembly, ...]
 
 
-class EvidenceKind(StrEnum):
+class AssemblyEvidenceKind(StrEnum):
     """What an assembly was recognised by, the most telling first."""
 
     CONTIG_LENGTH = "contig-length"
@@ -54,10 +54,10 @@ class EvidenceKind(StrEnum):
     OPTION = "option"
 
 
-class AssemblyEvidence(Struct, frozen=True, kw_only=True):
-    """One reason to think that an input uses `assembly`."""
+class AssemblyEvidence(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One reason to think that an input uses `assembly`. Field names are those of the JSON."""
 
-    kind: EvidenceKind
+    kind: AssemblyEvidenceKind
     assembly: str
     detail: str
 
@@ -120,27 +120,31 @@ def header_evidence(facts: HeaderFacts) -> tuple[AssemblyEvidence, ...]:
         named = [assembly for assembly in assemblies() if assembly.is_named_in(value)]
         if len(named) == 1:
             found.append(
-                AssemblyEvidence(kind=EvidenceKind.REFERENCE_LINE, assembly=named[0].name, detail=value)
+                AssemblyEvidence(
+                    kind=AssemblyEvidenceKind.REFERENCE_LINE, assembly=named[0].name, detail=value
+                )
             )
-    return tuple(sorted(found, key=lambda item: list(EvidenceKind).index(item.kind)))
+    return tuple(sorted(found, key=lambda item: list(AssemblyEvidenceKind).index(item.kind)))
 
 
 def _from_contig(name: str, length: int | None, tag: str | None) -> Iterable[AssemblyEvidence]:
     for assembly in assemblies():
         if length == assembly.length:
             yield AssemblyEvidence(
-                kind=EvidenceKind.CONTIG_LENGTH,
+                kind=AssemblyEvidenceKind.CONTIG_LENGTH,
                 assembly=assembly.name,
                 detail=f"contig {name} has the length {length}",
             )
         if name in assembly.accessions:
             yield AssemblyEvidence(
-                kind=EvidenceKind.CONTIG_NAME, assembly=assembly.name, detail=f"contig name {name}"
+                kind=AssemblyEvidenceKind.CONTIG_NAME, assembly=assembly.name, detail=f"contig name {name}"
             )
     named = [assembly for assembly in assemblies() if tag and assembly.is_named_in(tag)]
     if len(named) == 1:
         yield AssemblyEvidence(
-            kind=EvidenceKind.ASSEMBLY_TAG, assembly=named[0].name, detail=f"contig {name}, assembly={tag}"
+            kind=AssemblyEvidenceKind.ASSEMBLY_TAG,
+            assembly=named[0].name,
+            detail=f"contig {name}, assembly={tag}",
         )
 
 
@@ -148,7 +152,7 @@ def digest_evidence(name: str, digest: str | None) -> tuple[AssemblyEvidence, ..
     """Return what the MD5 of chromosome 19 (M5 of @SQ) gives away; an unknown one is no evidence."""
     return tuple(
         AssemblyEvidence(
-            kind=EvidenceKind.CONTIG_DIGEST,
+            kind=AssemblyEvidenceKind.CONTIG_DIGEST,
             assembly=assembly.name,
             detail=f"contig {name} has the M5 {digest}",
         )
@@ -179,7 +183,7 @@ def decide(
     else:
         decision = _as_found(header, records, where)
     name = decision.assembly.name
-    spelled = [item for item in records if item.kind is EvidenceKind.RECORD_LETTERS]
+    spelled = [item for item in records if item.kind is AssemblyEvidenceKind.RECORD_LETTERS]
     if spelled and name not in _names(records):
         first = decision.evidence[0].detail
         subject = first if requested != AUTO else f"the header ({first})"
@@ -203,7 +207,7 @@ def _as_requested(
             cure="Leave --assembly out, or give the file that belongs to it",
         )
     option = AssemblyEvidence(
-        kind=EvidenceKind.OPTION, assembly=chosen.name, detail=f"--assembly {requested}"
+        kind=AssemblyEvidenceKind.OPTION, assembly=chosen.name, detail=f"--assembly {requested}"
     )
     return AssemblyDecision(assembly=chosen, evidence=(option, *header, *records))
 

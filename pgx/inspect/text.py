@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterable, Iterator
 
 from pgx.errors import printable
-from pgx.inspect.model import Inspection, Need, SampleLook, SiteLook
+from pgx.inspect.inspect import InspectedSample, InspectedSite, Inspection, Need
 from pgx.wording import wording
 
 _WIDTH = 80
@@ -81,16 +81,16 @@ def _sample_lines(found: Inspection) -> Iterator[str]:
     names = ", ".join(printable(name, 60) for name in found.sample_names)
     more = "" if len(found.sample_names) == found.sample_count else ", ..."
     yield _wrapped(_say("samples", count=found.sample_count, names=names + more))
-    for look in found.samples:
+    for sample in found.samples:
         yield ""
-        yield from _sites(look, several=found.assembly.name is None)
+        yield from _sites(sample, several=found.assembly.name is None)
 
 
-def _sites(look: SampleLook, *, several: bool) -> Iterator[str]:
-    yield printable(look.sample, _WIDTH)
-    if not look.sites:
+def _sites(sample: InspectedSample, *, several: bool) -> Iterator[str]:
+    yield printable(sample.sample, _WIDTH)
+    if not sample.sites:
         yield _wrapped(_say("no-sites"), indent="  ")
-    for site in look.sites:
+    for site in sample.sites:
         yield _wrapped(_site_line(site, several=several), indent="  ", hang="    ")
         for record in site.records:
             yield _wrapped(_say("record", record=record), indent="    ")
@@ -98,7 +98,7 @@ def _sites(look: SampleLook, *, several: bool) -> Iterator[str]:
             yield _wrapped(printable(note, 400), indent="    ")
 
 
-def _site_line(site: SiteLook, *, several: bool) -> str:
+def _site_line(site: InspectedSite, *, several: bool) -> str:
     place = f"{printable(site.contig, 40)}:{site.position}" if site.contig else str(site.position)
     where = _say("on-assembly", place=place, assembly=site.assembly) if several else place
     state = wording().say("state", site.state)
@@ -112,7 +112,7 @@ def _need_lines(found: Inspection) -> Iterator[str]:
     needed = [need for need in found.needs if not need.optional]
     if not needed:
         yield _wrapped(_say("no-needs"))
-    shown = tuple(look.sample for look in found.samples)
+    shown = tuple(sample.sample for sample in found.samples)
     for need in needed:
         yield from _need(need, shown)
     helpful = [need for need in found.needs if need.optional]

@@ -6,15 +6,16 @@ from pgx.observe.model import (
     Finding,
     GenotypeEvidence,
     Observation,
-    ObserveOptions,
     Phase,
     PhaseSource,
+    ReadContext,
     ReadSummary,
     SiteRecord,
+    SiteRecords,
+    SiteReport,
     SiteState,
 )
-from pgx.observe.pile import SitePile, pile_up, record_evidence
-from pgx.observe.site import ReadContext, observe
+from pgx.observe.site import observe, record_evidence, records_at
 
 __all__ = [
     "DETERMINED_STATES",
@@ -22,15 +23,15 @@ __all__ = [
     "Finding",
     "GenotypeEvidence",
     "Observation",
-    "ObserveOptions",
     "Phase",
     "PhaseSource",
     "ReadContext",
     "ReadSummary",
-    "SitePile",
     "SiteRecord",
+    "SiteRecords",
+    "SiteReport",
     "SiteState",
     "observe",
-    "pile_up",
     "record_evidence",
+    "records_at",
 ]

@@ -29,12 +29,12 @@ class Genotype(Struct, frozen=True, kw_only=True):
 
     @property
     def is_missing(self) -> bool:
-        """Say whether nothing was called: no genotype, ".", or "./."."""
+        """Return whether nothing was called: no genotype, ".", or "./."."""
         return all(index is None for index in self.indices)
 
     @property
     def is_diploid(self) -> bool:
-        """Say whether the genotype has two alleles, called or not."""
+        """Return whether the genotype has two alleles, called or not."""
         return len(self.indices) == _PLOIDY
 
 

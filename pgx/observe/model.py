@@ -1,4 +1,4 @@
-"""What the corridor wants from the door (SiteRecord), and what it makes of it (Observation)."""
+"""What the reading rooms want from the door (SiteRecord), and what they make of it (Observation)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from enum import StrEnum
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import force_setattr
+
+from pgx.genome.sites import Site
 
 MISSING = "."
 
@@ -117,7 +120,7 @@ class GenotypeEvidence(Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     values
-        PL and READS: Phred-scaled, GL: log10, GP: linear and summing to about 1, each by 0, 1, 2 copies of C;
+        PL, READS: Phred-scaled, GL: log10, GP: linear and summing to about 1, each by 0, 1, 2 copies of C;
         None for a class that the record does not speak of. DS: the expected copies of C, one value.
         GQ: one Phred-scaled value. DEPTH: reads, one value. PARTIAL: one Phred-scaled value, or empty.
         Otherwise empty.
@@ -157,8 +160,8 @@ class Phase(Struct, frozen=True, kw_only=True):
     quality: float | None = None
 
 
-class Observation(Struct, frozen=True, kw_only=True):
-    """What one sample shows at one site.
+class SiteReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the input says at one site. Field names are those of the JSON.
 
     Attributes
     ----------
@@ -169,39 +172,73 @@ class Observation(Struct, frozen=True, kw_only=True):
         both are known.
     seen
         The letters that were read for certain, also of a half call.
-    evidence
-        None where the site says nothing that may be used.
+    basis
+        The field of the record that says how sure the genotype is; None where the site was not used.
     depth, allele_depths, genotype_quality, filter, phase_set
         As the record states them.
     record
         Raw lines, this sample's column only, joined by a newline.
-    joint
-        From reads that hold both sites: the likelihood of each of the ten diplotypes, the highest being 1.
-        The same at both sites; it stands for `evidence` and `phase` of both, which then only tell of it.
+    notes
+        Sentences on the site, filled in when the report is assembled.
     """
 
     rsid: str
-    contig: str | None
+    contig: str
     position: int
     ref: str | None
     alt: str | None
     state: SiteState
+    alleles: tuple[str, str] | None
+    phased: bool
+    seen: tuple[str, ...]
+    basis: EvidenceKind | None
+    depth: int | None
+    allele_depths: tuple[int, ...] | None
+    genotype_quality: float | None
+    filter: str | None
+    phase_set: str | None
+    record: str | None
+    notes: tuple[str, ...]
+
+
+class Observation(SiteReport, frozen=True, kw_only=True):
+    """A site of one sample as it is reported, and what the caller needs beside that.
+
+    A report states every field; an observation may leave out what the input does not say.
+
+    Attributes
+    ----------
+    evidence
+        None where the site says nothing that may be used. `basis` follows from it, `phased` from `phase`.
+    joint
+        From reads, the same at both sites: the likelihood of each diplotype, the highest being 1. It stands for
+        `evidence` and `phase` of both, which then only tell of it.
+    """
+
     alleles: tuple[str, str] | None = None
+    phased: bool = False
     seen: tuple[str, ...] = ()
-    evidence: GenotypeEvidence | None = None
-    phase: Phase | None = None
+    basis: EvidenceKind | None = None
     depth: int | None = None
     allele_depths: tuple[int, ...] | None = None
     genotype_quality: float | None = None
     filter: str | None = None
     phase_set: str | None = None
     record: str | None = None
+    notes: tuple[str, ...] = ()
+    evidence: GenotypeEvidence | None = None
+    phase: Phase | None = None
     joint: tuple[float, ...] | None = None
     findings: tuple[Finding, ...] = ()
 
+    def __post_init__(self) -> None:
+        """Derive what is reported of evidence and phase."""
+        force_setattr(self, "phased", self.phase is not None)
+        force_setattr(self, "basis", self.evidence.kind if self.evidence else None)
+
     @property
     def is_heterozygous(self) -> bool:
-        """Say whether both letters are known and differ."""
+        """Return whether both letters are known and differ."""
         return self.alleles is not None and self.alleles[0] != self.alleles[1]
 
 
@@ -243,11 +280,15 @@ class ReadSummary(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     decided: tuple[str, ...] = ()
 
 
-class ObserveOptions(Struct, frozen=True, kw_only=True):
-    """Options that change what is read from a record.
+class ReadContext(Struct, frozen=True, kw_only=True):
+    """What reading a sample needs beside its records: options of the user, and facts of the input.
 
     Attributes
     ----------
+    contig
+        The name of the chromosome in the input, for sites without a record.
+    gl_is_phred
+        GL holds negative Phred values (Complete Genomics declares it as an integer), not log10.
     assume_reference
         Take a site without a record for reference (--absent-sites reference).
     callable_sites
@@ -256,8 +297,38 @@ class ObserveOptions(Struct, frozen=True, kw_only=True):
         Phred-scaled and reads; a site below is not used.
     """
 
+    contig: str
+    gl_is_phred: bool = False
     assume_reference: bool = False
     callable_sites: frozenset[str] = frozenset()
     keep_filtered: bool = False
     min_gq: float = 0
     min_dp: int = 0
+
+
+class SiteRecords(Struct, frozen=True, kw_only=True):
+    """All records that touch one site, sorted by what they can say; the same for every sample of an input.
+
+    Attributes
+    ----------
+    bases
+        Records whose alleles spell the base at the site.
+    blocks
+        Reference blocks that span it.
+    lengths
+        Insertions, deletions and structural records over it: they can only say that the base is missing.
+    misplaced
+        Records that carry the rsID of the site and do not cover it.
+    faults
+        Why the records must not be read, if so.
+    findings
+        What to tell of records that may be read.
+    """
+
+    site: Site
+    bases: tuple[SiteRecord, ...]
+    blocks: tuple[SiteRecord, ...]
+    lengths: tuple[SiteRecord, ...]
+    misplaced: tuple[SiteRecord, ...]
+    faults: tuple[Finding, ...]
+    findings: tuple[Finding, ...]

@@ -1,82 +1,187 @@
-"""Records in, one observation a site out: which records speak for the site, and what they say together."""
+"""Records in, one observation a site out: which records speak for a site, and what they say together."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 
-from msgspec import Struct
 from msgspec.structs import replace
 
-from pgx.genome.sites import Site
-from pgx.observe.combine import Combined, combine, deleted_copies, shows_other
-from pgx.observe.letters import Letter, Other, covers_with_bases
-from pgx.observe.model import Finding, Observation, ObserveOptions, SiteRecord, SiteState
-from pgx.observe.pile import SitePile
-from pgx.observe.reading import Reading, read
-from pgx.observe.verdict import blank, spanning, verdict, without_record
+from pgx.genome.assemblies import Assembly, AssemblyEvidence, AssemblyEvidenceKind, assemblies
+from pgx.genome.sites import Site, sites_on
+from pgx.observe.alleles import Letter, Other, covers_with_bases, is_base_change, is_block, letters_of
+from pgx.observe.combine import (
+    Combined,
+    blank,
+    combine,
+    deleted_copies,
+    observation,
+    shows_other,
+    spanning,
+    without_record,
+)
+from pgx.observe.model import Finding, Observation, ReadContext, SiteRecord, SiteRecords, SiteState
+from pgx.observe.sample_record import Reading, read
+
+#: A record on the other strand spells exactly these two letters.
+_REVERSE_STRAND = frozenset("AG")
 
 
-class ReadContext(Struct, frozen=True, kw_only=True):
-    """What reading a sample needs beside its records.
+def records_at(records: Iterable[SiteRecord], site: Site, contigs: Collection[str]) -> SiteRecords:
+    """Sort the records of an input for one site; `contigs` are the names of its chromosome."""
+    bases: list[SiteRecord] = []
+    blocks: list[SiteRecord] = []
+    lengths: list[SiteRecord] = []
+    misplaced: list[SiteRecord] = []
+    for record in records:
+        if record.contig not in contigs or not record.position <= site.position <= record.end:
+            if _has_id(record, site.rsid):
+                misplaced.append(record)
+        elif is_block(record):
+            blocks.append(record)
+        elif covers_with_bases(record, site.position) and is_base_change(record, site.position):
+            bases.append(record)
+        else:
+            lengths.append(record)
+    readable = [*bases, *(record for record in blocks if covers_with_bases(record, site.position))]
+    return SiteRecords(
+        site=site,
+        bases=tuple(bases),
+        blocks=tuple(blocks),
+        lengths=tuple(lengths),
+        misplaced=tuple(misplaced),
+        faults=tuple(fault for record in readable if (fault := _fault(record, site))),
+        findings=tuple(note for record in bases for note in _remarks(record, site)),
+    )
 
-    gl_is_phred
-        GL of this input holds negative Phred values, see `genotype_evidence`.
+
+def _has_id(record: SiteRecord, rsid: str) -> bool:
+    return rsid.lower() in {identifier.lower() for identifier in record.identifiers}
+
+
+def _fault(record: SiteRecord, site: Site) -> Finding | None:
+    """Return why the reference base of a record forbids to read it.
+
+    The other letter of the site may stand in REF only where REF and ALT are exchanged. Alone it is what
+    a record of another assembly looks like.
     """
+    spelled = letters_of(record, site.position)
+    reference = spelled[0]
+    named = {letter for letter in spelled if isinstance(letter, str)}
+    if reference in site.letters and (site.ref is None or site.ref in named):
+        return None
+    code = "reverse-strand" if named == _REVERSE_STRAND else "reference-mismatch"
+    expected = site.ref or "/".join(site.letters)
+    return Finding(code=code, values={"rsid": site.rsid, "found": str(reference), "expected": expected})
 
-    options: ObserveOptions
-    gl_is_phred: bool = False
+
+def _remarks(record: SiteRecord, site: Site) -> Iterable[Finding]:
+    if site.ref is not None and letters_of(record, site.position)[0] == site.alt:
+        yield Finding(code="swapped-alleles", values={"rsid": site.rsid, "expected": site.ref})
+    others = [
+        name for name in record.identifiers if name.lower().startswith("rs") and name.lower() != site.rsid
+    ]
+    if others and not _has_id(record, site.rsid):
+        yield Finding(
+            code="rsid-mismatch", values={"rsid": site.rsid, "found": ", ".join(others)}, critical=False
+        )
 
 
-def observe(piles: Sequence[SitePile], sample: int, context: ReadContext) -> tuple[Observation, ...]:
+def record_evidence(records: Sequence[SiteRecord], contigs: Collection[str]) -> tuple[AssemblyEvidence, ...]:
+    """Return which assemblies the records speak for, one piece of evidence each at most.
+
+    Records do where one stands on a site of the assembly, carries the rsID of that site and has a letter of
+    it as REF; or where both sites have a record with both letters as REF and ALT. Both letters at one site
+    alone are no evidence: such a variant stands somewhere by chance.
+    """
+    found = []
+    for assembly in assemblies():
+        sites = sites_on(assembly)
+        named = [(site, record) for site in sites for record in records if _stands_at(record, site, contigs)]
+        spelled = [[r for r in records if _has_both_letters(r, site, contigs)] for site in sites]
+        if named:
+            site, record = named[0]
+            found.append(
+                _evidence(AssemblyEvidenceKind.RECORDS, assembly, f"{site.rsid} stands at", [record])
+            )
+        elif all(spelled):
+            text = "both sites have their letters, at"
+            found.append(
+                _evidence(AssemblyEvidenceKind.RECORD_LETTERS, assembly, text, [s[0] for s in spelled])
+            )
+    return tuple(found)
+
+
+def _evidence(
+    kind: AssemblyEvidenceKind, assembly: Assembly, text: str, records: Sequence[SiteRecord]
+) -> AssemblyEvidence:
+    where = " and ".join(f"{record.contig}:{record.position}" for record in records)
+    return AssemblyEvidence(kind=kind, assembly=assembly.name, detail=f"{text} {where}")
+
+
+def _stands_at(record: SiteRecord, site: Site, contigs: Collection[str]) -> bool:
+    """Return whether a record carries the rsID of the site, covers it, and has a letter of it as REF."""
+    if record.contig not in contigs or not covers_with_bases(record, site.position):
+        return False
+    return _has_id(record, site.rsid) and letters_of(record, site.position)[0] in site.letters
+
+
+def _has_both_letters(record: SiteRecord, site: Site, contigs: Collection[str]) -> bool:
+    if record.contig not in contigs or not covers_with_bases(record, site.position):
+        return False
+    spelled = letters_of(record, site.position)
+    return spelled[0] in site.letters and set(site.letters) <= set(spelled)
+
+
+def observe(sites: Sequence[SiteRecords], sample: int, context: ReadContext) -> tuple[Observation, ...]:
     """Observe one sample (its 0-based column) at every site.
 
     An rsID that sits elsewhere puts all coordinates of the input in doubt: then no site is used.
     """
-    doubted = [pile.site.rsid for pile in piles if pile.misplaced]
-    return tuple(_observe_pile(pile, sample, context, doubted) for pile in piles)
+    doubted = [at.site.rsid for at in sites if at.misplaced]
+    return tuple(_observe_site(at, sample, context, doubted) for at in sites)
 
 
-def _observe_pile(pile: SitePile, sample: int, context: ReadContext, doubted: Sequence[str]) -> Observation:
+def _observe_site(at: SiteRecords, sample: int, context: ReadContext, doubted: Sequence[str]) -> Observation:
     if doubted:
-        return _doubted(pile, sample, doubted)
-    if pile.faults:
-        return blank(pile, sample, SiteState.UNSUPPORTED, pile.faults)
-    bases = [_read(record, sample, pile.site, context, block=False) for record in pile.bases]
+        return _doubted(at, sample, context, doubted)
+    if at.faults:
+        return blank(at, sample, context, SiteState.UNSUPPORTED, at.faults)
+    bases = [_read(record, sample, at.site, context, block=False) for record in at.bases]
     blocks = [
-        _read(record, sample, pile.site, context, block=True)
-        for record in pile.blocks
-        if _spans(record, sample, pile.site)
+        _read(record, sample, at.site, context, block=True)
+        for record in at.blocks
+        if _spans(record, sample, at.site)
     ]
-    missing = _missing_copies(pile, sample, context)
+    missing = _missing_copies(at, sample, context)
     if bases:
-        return _from_bases(pile, sample, bases, blocks, missing)
+        return _from_bases(at, sample, bases, blocks, missing)
     if missing:
-        return blank(pile, sample, SiteState.UNSUPPORTED, (spanning(pile.site),), records=pile.lengths)
+        return blank(at, sample, context, SiteState.UNSUPPORTED, (spanning(at.site),), records=at.lengths)
     if blocks:
-        return _from_blocks(pile, sample, blocks)
-    return without_record(pile.site, context.options)
+        return _from_blocks(at, sample, blocks)
+    return without_record(at.site, context)
 
 
 def _read(record: SiteRecord, sample: int, site: Site, context: ReadContext, *, block: bool) -> Reading:
-    return read(record, sample, site, context.options, gl_is_phred=context.gl_is_phred, block=block)
+    return read(record, sample, site, context, block=block)
 
 
-def _missing_copies(pile: SitePile, sample: int, context: ReadContext) -> int:
+def _missing_copies(at: SiteRecords, sample: int, context: ReadContext) -> int:
     """Return on how many chromosomes other records say that the base is deleted."""
-    spelled = [record for record in pile.lengths if _can_be_followed(record, pile.site)]
-    lengths = [_read(record, sample, pile.site, context, block=False) for record in spelled]
+    spelled = [record for record in at.lengths if _can_be_followed(record, at.site)]
+    lengths = [_read(record, sample, at.site, context, block=False) for record in spelled]
     return deleted_copies([reading for reading in lengths if reading.filter is None])
 
 
 def _can_be_followed(record: SiteRecord, site: Site) -> bool:
-    """Say whether the alleles of a length record can be followed to the site."""
+    """Return whether the alleles of a length record can be followed to the site."""
     return covers_with_bases(record, site.position) or any(
         allele.upper().startswith("<DEL") for allele in record.alternates
     )
 
 
 def _spans(record: SiteRecord, sample: int, site: Site) -> bool:
-    """Say whether a block reaches the site for this sample (FORMAT/LEN of VCF 4.5 counts from POS)."""
+    """Return whether a block reaches the site for this sample (FORMAT/LEN of VCF 4.5 counts from POS)."""
     if "LEN" not in record.format:
         return True
     length = record.fields(sample).get("LEN", "")
@@ -85,44 +190,46 @@ def _spans(record: SiteRecord, sample: int, site: Site) -> bool:
     return "END" in record.info or covers_with_bases(record, site.position)
 
 
-def _doubted(pile: SitePile, sample: int, doubted: Sequence[str]) -> Observation:
-    where = [f"{record.contig}:{record.position}" for record in pile.misplaced]
+def _doubted(at: SiteRecords, sample: int, context: ReadContext, doubted: Sequence[str]) -> Observation:
+    where = [f"{record.contig}:{record.position}" for record in at.misplaced]
     values = {
-        "rsid": pile.site.rsid,
+        "rsid": at.site.rsid,
         "found": ", ".join(where) or ", ".join(doubted),
-        "position": str(pile.site.position),
+        "position": str(at.site.position),
     }
     finding = Finding(code="rsid-mismatch", values=values, critical=True)
-    records = (*pile.misplaced, *pile.bases, *pile.blocks)
-    return blank(pile, sample, SiteState.UNSUPPORTED, (finding,), records=records)
+    records = (*at.misplaced, *at.bases, *at.blocks)
+    return blank(at, sample, context, SiteState.UNSUPPORTED, (finding,), records=records)
 
 
 def _from_bases(
-    pile: SitePile, sample: int, bases: Sequence[Reading], blocks: Sequence[Reading], missing: int
+    at: SiteRecords, sample: int, bases: Sequence[Reading], blocks: Sequence[Reading], missing: int
 ) -> Observation:
     """Decide from the records that spell the base; blocks can only contradict them."""
     usable = [reading for reading in bases if reading.problem is not SiteState.FILTERED] or list(bases)
     dropped = [reading for reading in bases if reading not in usable and shows_other(reading, usable)]
     if dropped:
-        return verdict(pile, sample, bases, _alone(dropped[0]), dropped[0].findings, state=SiteState.FILTERED)
+        return observation(
+            at, sample, bases, _alone(dropped[0]), dropped[0].findings, state=SiteState.FILTERED
+        )
     problems = [reading for reading in usable if reading.problem is not None]
     no_calls = [reading for reading in problems if reading.problem is SiteState.NO_CALL]
     if no_calls and len(problems) < len(usable):
-        return verdict(pile, sample, bases, _conflict(usable[0]), ())
+        return observation(at, sample, bases, _conflict(usable[0]), ())
     if problems:
         worst = problems[0]
-        return verdict(pile, sample, bases, _alone(worst), worst.findings, state=worst.problem)
-    combined = combine(usable, pile.site)
+        return observation(at, sample, bases, _alone(worst), worst.findings, state=worst.problem)
+    combined = combine(usable, at.site)
     findings = (
-        *pile.findings,
+        *at.findings,
         *combined.findings,
         *(note for reading in usable for note in reading.findings),
     )
     if any(_contradicts(block, combined) for block in blocks):
         combined = replace(combined, conflict=True)
     if missing and not combined.conflict and Other.DELETED not in combined.shown:
-        combined = replace(combined, shown=_without_deleted(combined.shown, missing, pile.site), phase=None)
-    return verdict(pile, sample, bases, combined, findings)
+        combined = replace(combined, shown=_without_deleted(combined.shown, missing, at.site), phase=None)
+    return observation(at, sample, bases, combined, findings)
 
 
 def _alone(reading: Reading) -> Combined:
@@ -134,7 +241,7 @@ def _conflict(primary: Reading) -> Combined:
 
 
 def _contradicts(block: Reading, combined: Combined) -> bool:
-    """Say whether a block with coverage shows other letters than a record of its own at the site."""
+    """Return whether a block with coverage shows other letters than a record of its own at the site."""
     known = block.problem is None and block.evidence is not None
     return known and set(block.shown) != set(combined.shown)
 
@@ -150,13 +257,13 @@ def _without_deleted(shown: tuple[Letter | None, ...], missing: int, site: Site)
     return (alternates[0] if alternates else shown[0], Other.DELETED)
 
 
-def _from_blocks(pile: SitePile, sample: int, blocks: Sequence[Reading]) -> Observation:
+def _from_blocks(at: SiteRecords, sample: int, blocks: Sequence[Reading]) -> Observation:
     problems = [block for block in blocks if block.problem is not None]
     if problems and len(problems) < len(blocks):
-        return verdict(pile, sample, blocks, _conflict(blocks[0]), ())
+        return observation(at, sample, blocks, _conflict(blocks[0]), ())
     if problems:
         first = problems[0]
-        return verdict(pile, sample, blocks, _alone(first), first.findings, state=first.problem)
-    combined = combine(blocks, pile.site)
+        return observation(at, sample, blocks, _alone(first), first.findings, state=first.problem)
+    combined = combine(blocks, at.site)
     findings = tuple(note for block in blocks for note in block.findings)
-    return verdict(pile, sample, blocks, combined, findings, called=SiteState.REFERENCE_BLOCK)
+    return observation(at, sample, blocks, combined, findings, called=SiteState.REFERENCE_BLOCK)

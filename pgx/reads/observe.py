@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from pgx.calling import copies_at, default_population, diplotypes
-from pgx.genome.sites import Site, letters
+from pgx.genome.sites import Site, letters, sites_on
 from pgx.observe import (
     EvidenceKind,
     Finding,
@@ -21,6 +21,7 @@ from pgx.observe import (
 )
 from pgx.reads.likelihood import Joint, joint_likelihood, site_likelihood
 from pgx.reads.model import Base, Pile, facts
+from pgx.reads.open import ReadsContent
 
 _MOST_PHRED = 99.0
 _PHASE_SET = "reads"
@@ -37,7 +38,8 @@ class ReadEvidence:
         self.observations = self.with_phase(
             tuple(self._observation(index, site, shown[index], contig) for index, site in enumerate(sites))
         )
-        self.summary = _summary(pile, self.joint, sites, self.depths, path)
+        decided = tuple(site.rsid for index, site in enumerate(sites) if self.decides(index))
+        self.summary = replace(_summary(pile, self.joint, sites, self.depths, path), decided=decided)
 
     def decides(self, site: int) -> bool:
         """Return whether the reads make the letters of a site much more likely than any others."""
@@ -166,6 +168,28 @@ def _summary(
         damage=(joint.damage.share, joint.damage.low, joint.damage.high),
         mismatches=joint.damage.other_mismatches,
     )
+
+
+def settle(
+    content: ReadsContent, name: str, file: tuple[Observation, ...] | None
+) -> tuple[tuple[Observation, ...], tuple[Finding, ...], str, ReadSummary | None]:
+    """Return what to call a sample from: its reads, and what a VCF says of it, where there is one.
+
+    Returns
+    -------
+    Observations, what else to tell, the source of the call, and the summary of the reads.
+    """
+    pile = content.piles.get(name)
+    if pile is None:
+        if file is None:
+            raise KeyError(name)
+        return file, (), "file", None
+    evidence = ReadEvidence(pile, sites_on(content.decision.assembly), content.contig, content.path)
+    if file is None:
+        return evidence.observations, evidence.findings(), "reads", evidence.summary
+    chosen, decided, contradictions = beside_file(file, evidence)
+    source = "file" if chosen == file else "file+reads"
+    return chosen, (*contradictions, *evidence.findings()), source, replace(evidence.summary, decided=decided)
 
 
 def beside_file(

@@ -68,6 +68,7 @@ class ReadsContent(Struct, frozen=True, kw_only=True):
     kind: str
     header_digest: str
     access: str
+    index: str | None
     stale_index: bool
     decision: AssemblyDecision
     contig: str
@@ -114,6 +115,7 @@ def read_reads(path: str, *, reference: Path | None = None, assembly: str = "aut
         kind=kind,
         header_digest=f"sha256:{hashlib.sha256(str(handle.header).encode()).hexdigest()}",
         access="index" if index is not None else "scan",
+        index=index,
         stale_index=stale,
         decision=decision,
         contig=contig,

@@ -208,7 +208,7 @@ class _Narrator:
 
     def _causes(self) -> Iterable[str]:
         """Return what a next step can mend: reasons, and flags that call for one beside an answer too."""
-        causes = dict.fromkeys(self.genotype.not_determined_because)
+        causes: dict[str, None] = dict.fromkeys(self.genotype.not_determined_because)
         if self.report.has_flag("ambiguous-phase"):
             causes.setdefault("phase")
         if self.report.has_flag("rare-haplotype"):

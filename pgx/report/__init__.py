@@ -1,33 +1,28 @@
 """The one report object: assembled here, projected by every format."""
 
-from pgx.report.appendix import appendix
-from pgx.report.assemble import assemble, general_limits
+from pgx.calling import CalculationRow, GenotypeReport, PopulationResult
+from pgx.observe import SiteReport
+from pgx.report.assemble import appendix, assemble, general_limits
+from pgx.report.json import from_json, to_dict
 from pgx.report.minors import is_minor, mark_minors
 from pgx.report.model import (
     SCHEMA_VERSION,
     AppendixItem,
-    AssemblyClue,
-    CalculationRow,
     Document,
     Flag,
-    GenotypeReport,
     InputReport,
     LoadedFile,
     Parameters,
     PatientReport,
-    PopulationResult,
     ReferenceData,
     Run,
     SampleReport,
-    SiteReport,
     Tool,
 )
-from pgx.report.serialise import from_json, to_dict
 
 __all__ = [
     "SCHEMA_VERSION",
     "AppendixItem",
-    "AssemblyClue",
     "CalculationRow",
     "Document",
     "Flag",

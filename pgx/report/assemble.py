@@ -5,23 +5,20 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable, Sequence
 
-from pgx.calling import DiplotypeCall, rests_on_assumption
-from pgx.evidence import ContextReport, Response
-from pgx.genome.sites import gene
-from pgx.observe import EvidenceKind, Finding, Observation
+import msgspec
+from msgspec.structs import replace
+
+from pgx.calling import DiplotypeCall, GenotypeReport
+from pgx.evidence import ContextReport, EvidenceBase, Response
+from pgx.evidence.cite import cite
+from pgx.evidence.schema import Claim, Species, Topic
+from pgx.observe import EvidenceKind, Finding, Observation, ReadSummary, SiteReport
 from pgx.reference import Facts, Provenance, load
-from pgx.report.model import (
-    CalculationRow,
-    Flag,
-    GenotypeReport,
-    Parameters,
-    PatientReport,
-    PopulationResult,
-    SampleReport,
-    SiteReport,
-)
+from pgx.report.model import AppendixItem, Flag, Parameters, PatientReport, SampleReport
 from pgx.wording import Wording, greek, percent, wording
 
+_APPENDIX_KINDS = ("mechanism", "composition", "animal", "related-product")
+_ANIMALS = frozenset({Species.RAT, Species.MOUSE})
 _GENERAL_LIMITS = ("two_sites", "no_diagnosis", "identity", "transfusion")
 _WEIGHT = {"critical": 0, "warning": 1, "info": 2}
 
@@ -45,13 +42,12 @@ def assemble(
     context: ContextReport,
     parameters: Parameters,
     *,
-    contig: str,
     input_findings: Sequence[Finding] = (),
+    reads: ReadSummary | None = None,
 ) -> SampleReport:
     """Build the report of one sample.
 
-    `contig` is the name of the chromosome in this input, for sites without a record; `input_findings`
-    are those of the whole input.
+    `input_findings` are those of the whole input.
     """
     words = wording()
     findings = [*(note for seen in observations for note in seen.findings), *call.findings, *input_findings]
@@ -59,8 +55,8 @@ def assemble(
         findings.append(Finding(code="minor"))
     return SampleReport(
         sample=sample,
-        genotype=_genotype(observations, call),
-        sites=tuple(_site(seen, contig, words) for seen in observations),
+        genotype=msgspec.convert(call, GenotypeReport, from_attributes=True),
+        sites=tuple(_site(seen, words) for seen in observations),
         flags=_flags(findings, words),
         response=response,
         context=context.items,
@@ -71,67 +67,17 @@ def assemble(
             minor=context.minor,
         ),
         limitations=_limitations(observations, call, parameters, words),
+        reads=reads,
     )
 
 
-def _genotype(observations: tuple[Observation, ...], call: DiplotypeCall) -> GenotypeReport:
-    first, second = (seen.rsid for seen in observations)
-    return GenotypeReport(
-        gene=gene(),
-        diplotype=call.diplotype,
-        best_diplotype=call.best_diplotype,
-        diplotype_probability=call.diplotype_probability,
-        diplotype_posterior=dict(call.posterior),
-        by_population={
-            other.population: PopulationResult(
-                diplotype=other.diplotype,
-                e4_status=other.e4_status.value,
-                diplotype_probability=other.diplotype_probability,
-            )
-            for other in call.by_population
-        },
-        e4_status=call.e4_status.value,
-        e4_copies=call.e4_copies,
-        e4_copies_posterior={str(copies): p for copies, p in enumerate(call.e4_copies_posterior)},
-        phase=call.phase.value,
-        assumed=rests_on_assumption(observations),
-        not_determined_because=tuple(reason.value for reason in call.reasons),
-        calculation=tuple(
-            CalculationRow(
-                diplotype=row.diplotype,
-                prior=row.prior,
-                likelihood={first: row.likelihood_first, second: row.likelihood_second},
-                phase_factor=row.phase_factor,
-                posterior=row.posterior,
-            )
-            for row in call.calculation
-        ),
-    )
+def _site(seen: Observation, words: Wording) -> SiteReport:
+    notes = tuple(_message(finding, words) for finding in unique(seen.findings))
+    return msgspec.convert(replace(seen, notes=notes), SiteReport, from_attributes=True)
 
 
-def _site(seen: Observation, contig: str, words: Wording) -> SiteReport:
-    return SiteReport(
-        rsid=seen.rsid,
-        contig=seen.contig or contig,
-        position=seen.position,
-        ref=seen.ref,
-        alt=seen.alt,
-        state=seen.state.value,
-        alleles=seen.alleles,
-        phased=seen.phase is not None,
-        seen=seen.seen,
-        basis=seen.evidence.kind.value if seen.evidence else None,
-        depth=seen.depth,
-        allele_depths=seen.allele_depths,
-        genotype_quality=seen.genotype_quality,
-        filter=seen.filter,
-        phase_set=seen.phase_set,
-        record=seen.record,
-        notes=tuple(_message(finding, words) for finding in _unique(seen.findings)),
-    )
-
-
-def _unique(findings: Iterable[Finding]) -> list[Finding]:
+def unique(findings: Iterable[Finding]) -> list[Finding]:
+    """Return findings without repeats, in their order."""
     kept: list[Finding] = []
     for finding in findings:
         if finding not in kept:
@@ -148,7 +94,7 @@ def _flags(findings: Iterable[Finding], words: Wording) -> tuple[Flag, ...]:
             message=_message(finding, words),
             values=dict(finding.values),
         )
-        for finding in _unique(findings)
+        for finding in unique(findings)
     ]
     return tuple(sorted(flags, key=lambda flag: _WEIGHT[flag.severity]))
 
@@ -183,3 +129,30 @@ def _limitations(
         said.append(words.say("limits", "error_rate", rate=f"{parameters.genotype_error_rate:g}"))
     said.append(words.say("limits", "population", population=parameters.population))
     return tuple(said)
+
+
+def appendix(base: EvidenceBase) -> tuple[AppendixItem, ...]:
+    """Return mechanism, composition, animal studies and other products; the same for all samples."""
+    found = [(kind, claim) for claim in base.claims.values() if (kind := _appendix_kind(base, claim))]
+    ordered = sorted(found, key=lambda item: _APPENDIX_KINDS.index(item[0]))
+    return tuple(
+        AppendixItem(
+            id=claim.id,
+            kind=kind,
+            drug=claim.drug,
+            statement=claim.statement,
+            certainty=claim.certainty.level.value,
+            sources=cite(base, claim),
+        )
+        for kind, claim in ordered
+    )
+
+
+def _appendix_kind(base: EvidenceBase, claim: Claim) -> str | None:
+    if claim.topic is Topic.RELATED_PRODUCT or base.drugs[claim.drug].role == "related-product":
+        return "related-product"
+    if base.drugs[claim.drug].role != "subject":
+        return None
+    if claim.species in _ANIMALS:
+        return "animal"
+    return claim.topic.value if claim.topic in {Topic.MECHANISM, Topic.COMPOSITION} else None

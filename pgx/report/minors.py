@@ -35,7 +35,7 @@ def mark_minors(
 
 
 def is_minor(born: datetime.date, *, created: str) -> bool:
-    """Say whether somebody born on that day was under age at the time of a run (`Run.created`)."""
+    """Return whether somebody born on that day was under age at the time of a run (`Run.created`)."""
     today = datetime.date.fromisoformat(created[:10])
     return _years(born, today) < evidence.load().rules.minor_age_years
 

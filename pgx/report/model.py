@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from pgx.calling import GenotypeReport
 from pgx.evidence import ContextItem, Response, SourceCitation
+from pgx.genome.assemblies import AssemblyEvidence
+from pgx.observe import ReadSummary, SiteReport
 
 SCHEMA_VERSION = "1.0"
 
@@ -34,14 +37,6 @@ class ReferenceData(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     evidence: tuple[LoadedFile, ...]
 
 
-class AssemblyClue(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One reason to think that the input uses an assembly."""
-
-    kind: str
-    assembly: str
-    detail: str
-
-
 class InputReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The input: `size` in bytes (None for a stream), `access` "index" or "scan"."""
 
@@ -52,7 +47,7 @@ class InputReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     header_digest: str
     digest: str | None
     assembly: str
-    assembly_evidence: tuple[AssemblyClue, ...]
+    assembly_evidence: tuple[AssemblyEvidence, ...]
     access: str
 
 
@@ -74,68 +69,10 @@ class Parameters(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     history: tuple[str, ...]
     age: float | None
     reveal_minor: bool
-
-
-class PopulationResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The call under another population."""
-
-    diplotype: str | None
-    e4_status: str
-    diplotype_probability: float
-
-
-class CalculationRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """posterior is proportional to prior x both likelihoods x phase_factor; likelihoods by rsID."""
-
-    diplotype: str
-    prior: float
-    likelihood: dict[str, float]
-    phase_factor: float
-    posterior: float
-
-
-class GenotypeReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The call. `diplotype` is None when not determined; `best_diplotype` is then only the most probable."""
-
-    gene: str
-    diplotype: str | None
-    best_diplotype: str
-    diplotype_probability: float
-    diplotype_posterior: dict[str, float]
-    by_population: dict[str, PopulationResult]
-    e4_status: str
-    e4_copies: int | None
-    e4_copies_posterior: dict[str, float]
-    phase: str
-    assumed: bool
-    not_determined_because: tuple[str, ...]
-    calculation: tuple[CalculationRow, ...]
-
-
-class SiteReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the input says at one site; `position` is 1-based, `alleles` None unless both are known.
-
-    `basis` is the field of the record that says how sure the genotype is (PL, GQ, GT ...), see
-    `pgx.observe.EvidenceKind`; None where the site was not used.
-    """
-
-    rsid: str
-    contig: str
-    position: int
-    ref: str | None
-    alt: str | None
-    state: str
-    alleles: tuple[str, ...] | None
-    phased: bool
-    seen: tuple[str, ...]
-    basis: str | None
-    depth: int | None
-    allele_depths: tuple[int, ...] | None
-    genotype_quality: float | None
-    filter: str | None
-    phase_set: str | None
-    record: str | None
-    notes: tuple[str, ...]
+    reads: str | None = None
+    reference: str | None = None
+    genotype: str | None = None
+    method: str | None = None
 
 
 class Flag(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -175,9 +112,10 @@ class SampleReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     context: tuple[ContextItem, ...]
     patient: PatientReport
     limitations: tuple[str, ...]
+    reads: ReadSummary | None = None
 
     def has_flag(self, code: str) -> bool:
-        """Say whether a flag of this code is set."""
+        """Return whether a flag of this code is set."""
         return any(flag.code == code for flag in self.flags)
 
 

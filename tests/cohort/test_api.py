@@ -137,6 +137,23 @@ def test_both_frames_are_the_same(tmp_path):
     assert [str(kind) for kind in made.dtypes] == [DTYPES[name] for name in made.columns]
 
 
+def test_the_numbers_of_a_frame_are_those_of_the_json(tmp_path):
+    pairs = {"E33": ("0/0", "0/0"), "E34": ("0/1", "0/0"), "E44": ("1/1", "0/0"), "E24": ("0/1", "0/1")}
+    for name, pair in pairs.items():
+        write_vcf(tmp_path / f"{name}.vcf", records=records(*pair), samples=[name])
+    made = [report for name in pairs for report in pgx.annotate(tmp_path / f"{name}.vcf")]
+    frame = pgx.to_frame(made).set_index("sample")
+    for report in made:
+        (document,) = report.to_dict()["samples"]
+        genotype, row = document["genotype"], frame.loc[document["sample"]]
+        copies = genotype["e4_copies_posterior"]
+        assert row["e4_carrier_probability"] == pytest.approx(1 - copies["0"], abs=1e-9)
+        assert row["diplotype_probability"] == pytest.approx(genotype["diplotype_probability"], abs=1e-9)
+        assert (row["e4_copies"], row["diplotype"]) == (genotype["e4_copies"], genotype["diplotype"])
+    assert frame.loc["E44", "e4_carrier_probability"] > 0.99
+    assert frame["e4_copies"].tolist() == [0, 1, 2, 1]
+
+
 def test_an_empty_frame_has_its_types():
     assert {str(kind) for kind in pgx.to_frame([]).dtypes} == {"string", "float64", "Int8"}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import product
 
 import pytest
 import truth_tables
@@ -59,6 +60,18 @@ def test_every_row_of_the_truth_tables(case, tmp_path):
     assert_same(path, options)
 
 
+_RARE_FIELDS = {
+    "GQX": ["3", "18", "35", "99", "."],
+    "RGQ": ["0", "12", "60", "."],
+    "LEN": ["1", "500", "."],
+    "PGT": ["0|1", "1|0", "."],
+    "PID": ["44908684_T_C", "44908684_T_C", "44908822_C_T", "."],
+    "HP": ["44908684-1,44908684-2", "44908684-2,44908684-1", "."],
+    "LAA": ["1", "1", "1", ".", ""],
+    "LPL": ["0,30,300", "60,0,70", "200,40,0", "0", "."],
+}
+
+
 def random_column(rng, keys):
     depth = rng.choice([0, 1, 4, 12, 30, 45])
     gt = rng.choice(["0/0", "0/0", "0/1", "1/1", "0|1", "1|0", "./.", "./1", "0", ".", "1/0"])
@@ -76,6 +89,9 @@ def random_column(rng, keys):
         "FT": rng.choice(["PASS", "PASS", "PASS", "LowGQ", "."]),
         "GP": rng.choice(["0.9,0.1,0", "0,0.999,0.001", "0,0,1", "."]),
         "DS": rng.choice(["0", "0.98", "2", "."]),
+    }
+    values |= {  # drawn only where they are asked for, and after the others
+        key: rng.choice(choices) for key, choices in _RARE_FIELDS.items() if key in keys
     }
     fields = [values[key] for key in keys]
     if rng.random() < 0.03:
@@ -96,6 +112,17 @@ FORMATS = [
     "GT:PL:GP",
     "GT:AD:DP:GQ",
 ]
+RARE_FORMATS = [
+    "GT:GQ:GQX:DP:PL",
+    "GT:GQX:PL",
+    "GT:DP:RGQ",
+    "GT:DP:RGQ:PL",
+    "GT:LAA:LPL",
+    "GT:LAA:LPL:PL",
+    "GT:DP:GQ:PL:LEN",
+    "GT:DP:PL:PGT:PID",
+    "GT:GQ:PL:HP",
+]
 OPTIONS = [
     Options(),
     Options(min_gq=20, min_dp=5),
@@ -106,8 +133,11 @@ OPTIONS = [
 ]
 
 
-@pytest.mark.parametrize("options", OPTIONS, ids=range(len(OPTIONS)))
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize(
+    ("form", "options"),
+    [*product(FORMATS, OPTIONS), *product(RARE_FORMATS, OPTIONS[:2])],
+    ids=lambda value: value if isinstance(value, str) else str(OPTIONS.index(value)),
+)
 def test_columns_of_every_kind(form, options, tmp_path):
     rng = random.Random(f"{form} {OPTIONS.index(options)}")  # noqa: S311 - no secret
     names = [f"S{number}" for number in range(150)]
@@ -118,6 +148,39 @@ def test_columns_of_every_kind(form, options, tmp_path):
     ]
     path = write_vcf(tmp_path / "a.vcf", records=records, samples=names)
     assert_same(path, options)
+
+
+@pytest.mark.parametrize(
+    "form", ["LGT:LAA:LPL", "GT:LAA:LPL", "GT:LAA:LPL:PL", "LGT:LAA:PL", "LGT:LAA:DP:GQ"]
+)
+def test_local_alleles(form, tmp_path):
+    """The counted letter is the second ALT: what is local to a sample decides what its numbers mean."""
+    rng = random.Random(form)  # noqa: S311 - no secret
+    columns = []
+    for _ in range(120):
+        local = rng.choice(["1", "2", "1,2", "."])
+        size = {"1,2": 6, ".": 1}.get(local, 3)
+        numbers = [0, *(rng.choice([3, 20, 60, 300]) for _ in range(5))]
+        values = {
+            "GT": rng.choice(["0/0", "0/2", "2/2", "0/1"]),
+            "LGT": rng.choice(["0/0", "0/1", "1/1"]) if local != "." else "0/0",
+            "LAA": local,
+            "LPL": ",".join(map(str, rng.sample(numbers, size))),
+            "PL": ",".join(map(str, rng.sample(numbers, 6))),
+            "DP": str(rng.choice([3, 30])),
+            "GQ": str(rng.choice([10, 99])),
+        }
+        columns.append(":".join(values[key] for key in form.split(":")))
+    path = write_vcf(
+        tmp_path / "a.vcf",
+        records=[
+            site("rs429358", alt="G,C", gt=columns, format=form),
+            site("rs7412", gt="0/1:200,0,200", format="GT:PL"),
+        ],
+        samples=[f"S{number}" for number in range(120)],
+    )
+    for options in (Options(), Options(min_gq=25)):
+        assert_same(path, options)
 
 
 @pytest.mark.parametrize(

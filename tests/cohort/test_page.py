@@ -6,6 +6,7 @@ import json
 import math
 import re
 import tomllib
+from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,7 +14,8 @@ import pytest
 from vcf_builder import site, write_vcf
 
 from cohort.conftest import records
-from pgx.cohort import CohortOptions, plan_inputs, run_cohort
+from pgx.cohort import CohortOptions, alarms, plan_inputs, run_cohort, summary
+from pgx.cohort.cells import Cells
 from pgx.cohort.options import PageOptions
 from pgx.cohort.statistics import hardy_weinberg, wilson
 from pgx.single import Options
@@ -187,7 +189,6 @@ def test_no_code_of_the_program_is_shown(tmp_path):
 
 def test_words_for_every_reason_flag_and_alarm():
     from pgx.calling import Reason
-    from pgx.cohort import alarms
     from pgx.reference import root
     from pgx.wording import wording
 
@@ -280,6 +281,50 @@ def test_the_duplicates_tell_nothing_of_a_minor(tmp_path):
 def test_a_batch_far_from_the_others_is_an_alarm(tmp_path):
     people = [(E33, "b1"), (E34, "b1"), (E33, "b1")] * 10 + [(E44, "b2")] * 25
     assert "stratum_frequency" in codes(cohort(tmp_path, people))
+
+
+@pytest.mark.parametrize("people", [20, 51, 333, 4999])  # none exactly on the limit
+@pytest.mark.parametrize("expected", [Fraction(1, 10), Fraction(137, 1000), Fraction(1, 2)])
+def test_an_alarm_is_raised_from_the_stated_number_of_standard_errors_on(people, expected):
+    """Over 2n haplotypes the variance of a share p is p (1 - p) / 2n; compared in fractions, no root."""
+    limit = Fraction(alarms.alarm_limits().frequency_z)
+
+    def is_far(copies):
+        distance = Fraction(copies, 2 * people) - expected
+        return distance**2 > limit**2 * expected * (1 - expected) / (2 * people)
+
+    found = {
+        alarms._is_far(copies, people, float(expected)) == is_far(copies) for copies in range(2 * people)
+    }
+    assert found == {True}
+    assert {is_far(copies) for copies in range(2 * people)} == {True, False}
+    assert not alarms._is_far(2 * 19, 19, 0.1), "too few people to judge"
+
+
+@pytest.mark.parametrize(
+    ("sizes", "least", "shown"),
+    [
+        ({"a": 3, "b": 4, "c": 3}, 0, "abc"),
+        (
+            {"a": 2, "b": 5, "c": 4},
+            0,
+            "b",
+        ),  # two people alone would be left over: the smallest group goes too
+        ({"a": 1, "b": 1, "c": 4}, 0, ""),
+        ({"a": 2, "b": 1, "c": 4, "d": 3}, 0, "cd"),  # three people are left over
+        ({"a": 20, "b": 19, "c": 21}, 5, "ac"),
+        ({"a": 8, "b": 7, "c": 40}, 2, "ac"),
+    ],
+)
+def test_groups_are_shown_from_their_limit_on(sizes, least, shown):
+    assert summary._shown_groups(sizes, Cells(least)) == set(shown)
+
+
+@pytest.mark.parametrize(("samples", "is_shown"), [(19, False), (20, True)])
+def test_a_shared_cohort_is_counted_from_its_limit_on(samples, is_shown):
+    assert (Cells(5).of(samples).count(samples) is not None) == is_shown
+    assert Cells(5).count(4) is None
+    assert Cells(5).count(5) == 5
 
 
 def test_an_unknown_column_is_refused_before_anything_is_done(tmp_path, run_pgx):

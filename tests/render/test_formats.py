@@ -242,9 +242,9 @@ def test_a_stored_result_of_lines_is_read_too(run_pgx, tmp_path, monkeypatch):
 def test_the_schema_is_current_and_holds(one, stored):
     import jsonschema
 
-    from pgx.report.schema import SCHEMA_FILE, as_text, schema
+    from pgx.report.json import SCHEMA_FILE, schema, schema_text
 
-    assert SCHEMA_FILE.read_text(encoding="utf-8") == as_text()
+    assert SCHEMA_FILE.read_text(encoding="utf-8") == schema_text()
     validator = jsonschema.Draft202012Validator(schema())
     for state in STATES:
         whole = json.loads("".join(json_format.stream(*[one(state)[0], [one(state)[1]]])))
@@ -320,6 +320,34 @@ def test_stated_facts_stand_in_the_header_of_that_sample_alone(run_pgx, tmp_path
     failed = run_pgx("annotate", source, "--report-meta", facts)
     assert failed.exit_code == 3
     assert "blood_type" in failed.stderr
+
+
+@pytest.mark.parametrize(
+    ("born", "today", "is_minor"),
+    [
+        ("2008-11-26", "2026-11-25", True),
+        ("2008-11-26", "2026-11-26", False),  # the 18th birthday
+        ("2008-11-26", "2026-11-27", False),
+        ("2008-02-29", "2026-02-28", True),
+        ("2008-02-29", "2026-03-01", False),
+        ("2008-12-31", "2026-12-30", True),
+        ("2009-01-01", "2026-12-31", True),
+    ],
+)
+@pytest.mark.parametrize("command", ["annotate", "report"])
+def test_a_birth_date_withholds_until_the_18th_birthday(born, today, is_minor, command, run_pgx, tmp_path):
+    import datetime
+
+    now = datetime.datetime.fromisoformat(f"{today}T00:00:00+00:00")
+    env = {"SOURCE_DATE_EPOCH": str(int(now.timestamp()))}
+    facts, source = tmp_path / "meta.toml", SAMPLES / "NA18526.e3-e4.GRCh38.vcf"
+    facts.write_text(f"[sample.NA18526]\nbirth_date = {born}\n")
+    if command == "report":
+        source, made = tmp_path / "r.json", source
+        assert run_pgx("annotate", made, "-o", source, env=env).exit_code == 0
+    told = run_pgx(command, source, "--report-meta", facts, env=env).stdout
+    assert ("withheld because the person is a minor" in " ".join(told.split())) is is_minor
+    assert ("ε3/ε4" in told) is not is_minor
 
 
 def test_sealed_hides_the_result_until_it_is_opened(one):

@@ -26,24 +26,24 @@ Letter = str | Other
 
 
 def is_sequence(allele: str) -> bool:
-    """Say whether an allele is spelled in bases."""
+    """Return whether an allele is spelled in bases."""
     return bool(allele) and _BASES.issuperset(allele.upper())
 
 
 def is_unseen(allele: str) -> bool:
-    """Say whether an allele stands for "any other" in a gVCF."""
+    """Return whether an allele stands for "any other" in a gVCF."""
     return allele in _UNSEEN_ALTERNATES
 
 
 def covers_with_bases(record: SiteRecord, position: int) -> bool:
-    """Say whether the REF of a record spells the base at `position` (1-based)."""
+    """Return whether the REF of a record spells the base at `position` (1-based)."""
     return record.position <= position < record.position + len(record.reference) and is_sequence(
         record.reference
     )
 
 
 def is_block(record: SiteRecord) -> bool:
-    """Say whether a record is a reference block of a gVCF: no real ALT, and an end of its own."""
+    """Return whether a record is a reference block of a gVCF: no real ALT, and an end of its own."""
     return all(is_unseen(allele) for allele in record.alternates) and (
         "END" in record.info
         or record.end > record.position + len(record.reference) - 1
@@ -99,7 +99,7 @@ def _shared(left: str, right: str) -> int:
 
 
 def is_base_change(record: SiteRecord, position: int) -> bool:
-    """Say whether a record speaks of the base itself.
+    """Return whether a record speaks of the base itself.
 
     It does when it has no ALT, an ALT of the length of REF, "*", or an unnamed one. Records with
     insertions and deletions only say nothing on a substitution at the same base.

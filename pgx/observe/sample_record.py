@@ -9,19 +9,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pgx.genome.sites import Site, letters
-from pgx.observe.genotype import Genotype, GenotypeTextError, number, read_genotype
-from pgx.observe.letters import Letter, Other, covers_with_bases, is_unseen, letters_of
-from pgx.observe.model import (
-    MISSING,
-    EvidenceKind,
-    Finding,
-    GenotypeEvidence,
-    ObserveOptions,
-    Phase,
-    SiteRecord,
-    SiteState,
-)
-from pgx.observe.quality import (
+from pgx.observe.alleles import Letter, Other, covers_with_bases, is_unseen, letters_of
+from pgx.observe.evidence_fields import (
     contradicts,
     depth,
     genotype_evidence,
@@ -30,6 +19,17 @@ from pgx.observe.quality import (
     phred_gap,
     reads_contradict,
     stated_quality,
+)
+from pgx.observe.genotype import Genotype, GenotypeTextError, number, read_genotype
+from pgx.observe.model import (
+    MISSING,
+    EvidenceKind,
+    Finding,
+    GenotypeEvidence,
+    Phase,
+    ReadContext,
+    SiteRecord,
+    SiteState,
 )
 from pgx.reference import Facts, Provenance, load, threshold
 
@@ -80,13 +80,11 @@ class Reading(Struct, frozen=True, kw_only=True):
 
     @property
     def variants(self) -> bool:
-        """Say whether the record names an ALT in letters."""
+        """Return whether the record names an ALT in letters."""
         return any(not allele.startswith("<") for allele in self.record.alternates)
 
 
-def read(
-    record: SiteRecord, sample: int, site: Site, options: ObserveOptions, *, gl_is_phred: bool, block: bool
-) -> Reading:
+def read(record: SiteRecord, sample: int, site: Site, context: ReadContext, *, block: bool) -> Reading:
     """Read one sample of one record at `site`. A block is read as reference over its whole length."""
     fields = record.fields(sample)
     spelled = _spelled(record, site)
@@ -98,14 +96,14 @@ def read(
     evidence = None
     if problem is None:
         evidence = genotype_evidence(
-            record, fields, spelled, letters(), copies=_copies(shown), gl_is_phred=gl_is_phred
+            record, fields, spelled, letters(), copies=_copies(shown), gl_is_phred=context.gl_is_phred
         )
         evidence = _weaker_evidence(evidence, record, fields, block=block)
     filters = _filters(record, fields, genotype)
     quality, reads = stated_quality(fields), depth(record, fields, block=block)
     if filters is not None and problem is None:
         findings.append(Finding(code="filtered-site", values={"rsid": site.rsid, "filter": filters}))
-        problem = None if options.keep_filtered else SiteState.FILTERED
+        problem = None if context.keep_filtered else SiteState.FILTERED
     if problem is None and _is_no_call(fields, shown, evidence, reads):
         problem = SiteState.NO_CALL
     if (
@@ -115,7 +113,7 @@ def read(
     ):
         problem = SiteState.UNSUPPORTED
         findings.append(Finding(code="contradicting-quality", values={"rsid": site.rsid}))
-    problem = problem or _low_quality(record, quality, reads, evidence, options)
+    problem = problem or _low_quality(record, quality, reads, evidence, context)
     findings += _imputation_findings(record, evidence, site)
     return Reading(
         record=record,
@@ -205,7 +203,7 @@ def _is_no_call(
     evidence: GenotypeEvidence | None,
     reads: int | None,
 ) -> bool:
-    """Say whether nothing was called: no genotype, or one that rests on nothing.
+    """Return whether nothing was called: no genotype, or one that rests on nothing.
 
     Without GT in FORMAT, likelihoods stand for themselves; of an imputation GP or DS do so always.
     """
@@ -217,7 +215,7 @@ def _is_no_call(
 
 
 def _is_empty(evidence: GenotypeEvidence, shown: tuple[Letter | None, ...], reads: int | None) -> bool:
-    """Say whether a genotype rests on nothing: no reads, or likelihoods that are all the same."""
+    """Return whether a genotype rests on nothing: no reads, or likelihoods that are all the same."""
     if evidence.kind in {EvidenceKind.PL, EvidenceKind.GL}:
         return len(set(evidence.values)) == 1 or (reads == 0 and len(set(shown)) == 1)
     if evidence.kind in {EvidenceKind.GQ, EvidenceKind.DEPTH} and evidence.values[0] == 0:
@@ -230,16 +228,16 @@ def _low_quality(
     quality: float | None,
     reads: int | None,
     evidence: GenotypeEvidence | None,
-    options: ObserveOptions,
+    context: ReadContext,
 ) -> SiteState | None:
     """Return LOW_QUALITY below a limit of the user, or for an imputed genotype without probabilities."""
     if evidence is not None and evidence.kind is EvidenceKind.GT and is_imputed(record):
         return SiteState.LOW_QUALITY
     if quality is None and evidence is not None:
         quality = phred_gap(evidence)
-    if options.min_gq > 0 and (quality is None or quality < options.min_gq):
+    if context.min_gq > 0 and (quality is None or quality < context.min_gq):
         return SiteState.LOW_QUALITY
-    if options.min_dp > 0 and (reads is None or reads < options.min_dp):
+    if context.min_dp > 0 and (reads is None or reads < context.min_dp):
         return SiteState.LOW_QUALITY
     return None
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from pgx.observe.alleles import Letter, Other
 from pgx.observe.genotype import local_alleles, number, numbers
-from pgx.observe.letters import Letter, Other
 from pgx.observe.model import EvidenceKind, GenotypeEvidence, SiteRecord
 from pgx.reference import threshold
 
@@ -23,7 +23,7 @@ _PHRED_SUM_TOLERANCE = 0.2  # whole Phred numbers of three probabilities
 
 
 def is_from_imputation(record: SiteRecord) -> bool:
-    """Say whether an imputation wrote the record: its INFO marks, or GP or DS together with its INFO keys."""
+    """Return whether an imputation wrote the record: its INFO marks, or GP or DS beside its INFO keys."""
     keys = record.info.keys()
     if keys & _IMPUTATION_MARKS:
         return True
@@ -32,7 +32,7 @@ def is_from_imputation(record: SiteRecord) -> bool:
 
 
 def is_imputed(record: SiteRecord) -> bool:
-    """Say whether the genotypes of a record were imputed, and not typed in a file that holds both."""
+    """Return whether the genotypes of a record were imputed, and not typed in a file that holds both."""
     return is_from_imputation(record) and not (record.info.keys() & _TYPED)
 
 
@@ -126,7 +126,7 @@ def phred_gap(evidence: GenotypeEvidence) -> float | None:
 
 
 def contradicts(evidence: GenotypeEvidence) -> bool:
-    """Say whether the genotype as read is much less likely than another, by the record's own numbers."""
+    """Return whether the genotype as read is much less likely than another, by the record's own numbers."""
     if evidence.copies is None:
         return False
     limit = threshold("contradiction_phred")
@@ -147,7 +147,7 @@ def contradicts(evidence: GenotypeEvidence) -> bool:
 def reads_contradict(
     evidence: GenotypeEvidence, fields: Mapping[str, str], spelled: Sequence[Letter], counted: tuple[str, str]
 ) -> bool:
-    """Say whether the reads by allele (AD) speak against the genotype, where nothing better speaks for it.
+    """Return whether the reads by allele (AD) speak against the genotype, where nothing better speaks for it.
 
     Likelihoods (PL, GL) have weighed the reads already, base by base; a genotype with a quality or without
     one has not. The rule is that of `contradicts`, with binomial likelihoods of the reads.

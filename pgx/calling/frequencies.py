@@ -104,6 +104,12 @@ def diplotype_name(diplotype: Diplotype) -> str:
 
 
 @functools.cache
+def diplotype_names() -> tuple[str, ...]:
+    """Return the names of the ten diplotypes."""
+    return tuple(diplotype_name(pair) for pair in diplotypes())
+
+
+@functools.cache
 def copies_at(site: int) -> tuple[int, ...]:
     """Return, for each diplotype, the copies (0 to 2) of the counted letter at site 0 or 1."""
     counted = letters()[1]

@@ -1,0 +1,250 @@
+"""What an input is, by its content: a VCF, aligned reads, a consumer text file; or a stated genotype."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from pgx.errors import SampleError, UsageError
+from pgx.genome.assemblies import AUTO, AssemblyDecision, HeaderFacts, decide, find_assembly, header_evidence
+from pgx.genome.sites import Site, haplotypes, letters, rare_haplotypes, rsids, sites_on
+from pgx.observe import Finding, Observation, ReadSummary, SiteRecord, record_evidence
+from pgx.vcf import InputFacts, VcfContent, read_sites
+
+if TYPE_CHECKING:
+    from pgx.reads.open import ReadsContent
+
+READS, CONSUMER, STATED, VCF = "reads", "consumer-text", "stated", "vcf"
+_BEGINNING = 1 << 16
+_STATED_ASSEMBLY = "GRCh38"
+_GENOTYPE_CURE = 'Give two haplotypes ("e3/e4"), or the letters at rs429358 and rs7412 ("T/C,C/C")'
+
+
+class Settled(Struct, frozen=True, kw_only=True):
+    """The observations to call from, and where they come from; see `Input.settle`."""
+
+    observations: tuple[Observation, ...]
+    findings: tuple[Finding, ...] = ()
+    source: str = "file"
+    reads: ReadSummary | None = None
+
+
+class Input(Struct, frozen=True, kw_only=True):
+    """An input that was read.
+
+    Attributes
+    ----------
+    content
+        Without records where the input is aligned reads alone.
+    reads
+        Those of a BAM or CRAM: the input itself, or beside a VCF.
+    beside
+        Whether the reads are beside a VCF.
+    """
+
+    content: VcfContent
+    decision: AssemblyDecision
+    reads: ReadsContent | None = None
+    beside: bool = False
+
+    def settle(self, name: str, file: tuple[Observation, ...]) -> Settled:
+        """Return what to call sample `name` from: its observations in the file, its reads, or both."""
+        if self.content.facts.kind == STATED:
+            return Settled(observations=tuple(_as_stated(seen) for seen in file), source="stated")
+        if self.reads is None:
+            return Settled(observations=file)
+        from pgx.reads.observe import settle  # noqa: PLC0415 - not on the path of a VCF
+
+        observations, findings, source, summary = settle(self.reads, name, file if self.beside else None)
+        return Settled(observations=observations, findings=findings, source=source, reads=summary)
+
+
+def kind_of(path: str) -> str:
+    """Return what an input is by its first bytes: "reads", "consumer-text", or "vcf" where neither fits."""
+    if path == "-" or "://" in path or not Path(path).is_file():
+        return VCF
+    try:
+        with Path(path).open("rb") as handle:
+            raw = handle.read(_BEGINNING)
+        beginning = zlib.decompressobj(31).decompress(raw, _BEGINNING) if raw[:2] == b"\x1f\x8b" else raw
+    except (OSError, zlib.error):
+        return VCF
+    if beginning.startswith((b"BAM\x01", b"CRAM")) or re.match(rb"@(HD|SQ|RG|PG)\t", beginning):
+        return READS
+    if beginning.startswith((b"##", b"BCF")):
+        return VCF
+    from pgx import consumer  # noqa: PLC0415 - not on the path of a VCF
+
+    packed = beginning.startswith(b"PK\x03\x04")
+    return (
+        CONSUMER
+        if consumer.is_consumer_text(consumer.unpacked_beginning(path) if packed else beginning)
+        else VCF
+    )
+
+
+def read_input(
+    path: str, *, assembly: str = AUTO, reads: Path | None = None, reference: Path | None = None
+) -> Input:
+    """Read the input `path`, and the aligned reads beside it.
+
+    Raises
+    ------
+    UsageError, InputError
+        `reads` beside something else than a VCF; or the input cannot be read or understood.
+    """
+    kind = kind_of(path)
+    if reads is not None and kind != VCF:
+        raise UsageError(
+            "reads go beside a VCF only", where="--reads", cure="Give the VCF as INPUT, or leave it out"
+        )
+    if kind == READS:
+        return _reads_input(path, assembly, reference)
+    if kind == CONSUMER:
+        from pgx.consumer import read_consumer_text  # noqa: PLC0415
+
+        content = read_consumer_text(path)
+    else:
+        content = read_sites(path)
+    return of_content(content, assembly, reads=reads, reference=reference)
+
+
+def of_content(
+    content: VcfContent, assembly: str = AUTO, *, reads: Path | None = None, reference: Path | None = None
+) -> Input:
+    """Return the input that a VCF or consumer file makes, with its assembly, and reads beside it."""
+    decision = decide(
+        assembly,
+        header_evidence(content.header),
+        record_evidence(content.records, content.contigs),
+        where=content.facts.path,
+    )
+    if reads is None:
+        return Input(content=content, decision=decision)
+    from pgx.reads.open import read_reads  # noqa: PLC0415
+
+    found = read_reads(str(reads), reference=reference)
+    if len(content.samples) == len(found.samples) == 1 and content.samples != found.samples:
+        found = replace(
+            found, samples=content.samples, piles={content.samples[0]: found.piles[found.samples[0]]}
+        )
+    elif not set(content.samples) & set(found.samples):
+        raise SampleError(
+            f"has reads of {', '.join(found.samples[:5])}, none of them a sample of the VCF",
+            where=str(reads),
+            cure="Give the reads of the same people, with the same sample names (SM)",
+        )
+    return Input(content=content, decision=decision, reads=found, beside=True)
+
+
+def _reads_input(path: str, assembly: str, reference: Path | None) -> Input:
+    from pgx.reads.open import read_reads  # noqa: PLC0415
+
+    found = read_reads(path, reference=reference, assembly=assembly)
+    facts = InputFacts(
+        path=path,
+        size=found.size,
+        modified=found.modified,
+        kind=found.kind,
+        compression="BGZF",
+        index=found.index,
+        header_digest=found.header_digest,
+        access=found.access,
+        stale_index=found.stale_index,
+        unsorted=False,
+    )
+    content = VcfContent(
+        facts=facts,
+        header=HeaderFacts(contigs=(), references=()),
+        samples=found.samples,
+        contigs=(found.contig,),
+        records=(),
+        gl_is_phred=False,
+    )
+    return Input(content=content, decision=found.decision, reads=found)
+
+
+def stated_input(genotype: str, *, name: str = STATED, assembly: str = AUTO) -> Input:
+    """Return the input that a stated genotype makes: two haplotypes, or the letters at both sites.
+
+    Raises
+    ------
+    UsageError
+        It is neither.
+    """
+    known = find_assembly(_STATED_ASSEMBLY if assembly == AUTO else assembly)
+    texts = _stated_letters(genotype)
+    contig = known.contigs[0]
+    facts = InputFacts(
+        path="(stated genotype)",
+        size=None,
+        modified=None,
+        kind=STATED,
+        compression="NONE",
+        index=None,
+        header_digest="",
+        access="scan",
+        stale_index=False,
+        unsorted=False,
+    )
+    content = VcfContent(
+        facts=facts,
+        header=HeaderFacts(contigs=(), references=()),
+        samples=(name,),
+        contigs=(contig,),
+        records=tuple(
+            _stated_record(site, text, contig) for site, text in zip(sites_on(known), texts, strict=True)
+        ),
+        gl_is_phred=False,
+    )
+    return Input(content=content, decision=AssemblyDecision(assembly=known, evidence=()))
+
+
+def _stated_letters(genotype: str) -> tuple[str, str]:
+    """Return the letters at each site, "T/C" or, where the haplotypes are stated and one is rare, "T|C"."""
+    text = genotype.strip().lower().replace("ε", "e").replace(" ", "")
+    named = re.fullmatch(r"e?([1-4])[/|]e?([1-4])", text)
+    if named:
+        by_name = {haplotype.name: haplotype.letters for haplotype in haplotypes()}
+        pair = [f"e{number}" for number in named.groups()]
+        between = "|" if set(pair) & set(rare_haplotypes()) else "/"
+        first, second = (between.join(shown) for shown in zip(*(by_name[one] for one in pair), strict=True))
+        return first, second
+    said = re.sub("|".join(f"{rsid}[:=]?" for rsid in rsids()), "", text).upper()
+    spelled = re.fullmatch(r"([TC])/?([TC])[,;]([TC])/?([TC])", said)
+    if spelled is None:
+        raise UsageError("is no APOE genotype", where="--genotype", cure=_GENOTYPE_CURE)
+    one, two, three, four = spelled.groups()
+    return f"{one}/{two}", f"{three}/{four}"
+
+
+def _stated_record(site: Site, shown: str, contig: str) -> SiteRecord:
+    reference = site.ref or letters()[0]
+    other = next(letter for letter in letters() if letter != reference)
+    genotype = shown.replace(reference, "0").replace(other, "1")
+    fixed = (contig, str(site.position), site.rsid, reference, other, ".", ".", ".", "GT")
+    return SiteRecord(
+        contig=contig,
+        position=site.position,
+        end=site.position,
+        identifiers=(site.rsid,),
+        reference=reference,
+        alternates=(other,),
+        quality=None,
+        filters=(),
+        info={},
+        format=("GT",),
+        samples=(genotype,),
+        fixed="\t".join(fixed),
+    )
+
+
+def _as_stated(seen: Observation) -> Observation:
+    """Return an observation without what only holds of files: a raw record, and that it states no quality."""
+    kept = tuple(finding for finding in seen.findings if finding.code != "no-genotype-quality")
+    return replace(seen, findings=kept, record=None)

@@ -1,0 +1,410 @@
+"""What an input is, what it says at each site, and what a call would still need, with the command for it.
+
+Nothing is decided here: a contradiction is shown, not raised. Field names are those of the JSON.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Sequence
+
+from msgspec import Struct
+
+from pgx.calling import CallOptions, E4Status, Reason, call, default_population
+from pgx.errors import AssemblyError, SampleError, printable
+from pgx.genome.assemblies import (
+    AUTO,
+    Assembly,
+    AssemblyDecision,
+    AssemblyEvidence,
+    assemblies,
+    decide,
+    header_evidence,
+)
+from pgx.genome.sites import sites_on
+from pgx.observe import (
+    EvidenceKind,
+    Observation,
+    ReadContext,
+    SiteRecord,
+    SiteRecords,
+    SiteState,
+    observe,
+    record_evidence,
+    records_at,
+)
+from pgx.reference import threshold
+from pgx.report import SCHEMA_VERSION
+from pgx.report.assemble import unique
+from pgx.vcf import VcfContent, read_sites
+from pgx.wording import wording
+
+SHOWN_SAMPLES = 3
+SHOWN_NAMES = 5
+_SHOWN_RECORDS = 3
+_COLUMN = 28
+_COMPRESSIONS = {"NONE": "plain", "GZIP": "gzip", "BGZF": "bgzip"}
+_STREAM = "-"
+#: States that leave a site unused, and what the command for it begins with; {file}, {region} are filled in.
+_SITE_COMMANDS = {
+    SiteState.ABSENT: "pgx annotate {file} --callable REGIONS.bed",
+    SiteState.FILTERED: "pgx annotate {file} --keep-filtered",
+    SiteState.CONFLICTING: "bcftools view -H -t {region} {file}",
+    SiteState.UNSUPPORTED: "bcftools view -H -t {region} {file}",
+    SiteState.NO_CALL: None,
+    SiteState.PARTIAL_CALL: None,
+    SiteState.LOW_QUALITY: None,
+}
+#: Reasons of an open call that no site state explains.
+_REASON_COMMANDS = {
+    Reason.PHASE: "whatshap phase -r REFERENCE.fa -o PHASED.vcf {file} READS.bam",
+    Reason.RARE_HAPLOTYPE: None,
+    Reason.LOW_CERTAINTY: None,
+}
+
+
+class FileFacts(Struct, frozen=True, kw_only=True):
+    """The input itself.
+
+    Attributes
+    ----------
+    kind
+        "VCF" or "BCF".
+    reference_blocks
+        A reference block of a gVCF stands at a site.
+    compression
+        "plain", "gzip" (cannot be indexed) or "bgzip".
+    size
+        Bytes; None for a stream or a URL.
+    index
+        Path of the index beside it, or None; `index_is_stale` where it is older than the data.
+    access
+        "index" or "scan": how the sites were found this time.
+    """
+
+    path: str
+    kind: str
+    reference_blocks: bool
+    compression: str
+    size: int | None
+    modified: str | None
+    index: str | None
+    index_is_stale: bool
+    access: str
+    unsorted: bool
+
+
+class InspectedAssembly(Struct, frozen=True, kw_only=True):
+    """The assembly; `name` is None where it is unknown or contradicted, and `problem` then says why."""
+
+    name: str | None
+    problem: str | None
+    evidence: tuple[AssemblyEvidence, ...]
+
+
+class InspectedSite(Struct, frozen=True, kw_only=True):
+    """What stands at one site for one sample.
+
+    Attributes
+    ----------
+    assembly
+        The one on which the site was looked up; several where it is not decided.
+    position
+        1-based.
+    alleles
+        Both letters, or None.
+    basis
+        The field that says how sure the genotype is (PL, GQ, GT ...), or None.
+    records
+        The raw lines, shortened, with this sample's column only.
+    """
+
+    rsid: str
+    assembly: str
+    contig: str | None
+    position: int
+    state: SiteState
+    alleles: tuple[str, str] | None
+    phased: bool
+    basis: EvidenceKind | None
+    depth: int | None
+    genotype_quality: float | None
+    filter: str | None
+    records: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+class InspectedSample(Struct, frozen=True, kw_only=True):
+    """The sites of one sample."""
+
+    sample: str
+    sites: tuple[InspectedSite, ...]
+
+
+class Need(Struct, frozen=True, kw_only=True):
+    """Something that a call would still need, or that would make reading easier.
+
+    Attributes
+    ----------
+    code
+        A state of a site, a reason of a call, or a fact of the file ("index", "assembly" ...).
+    optional
+        The call can be made without it.
+    command
+        What to type, or None where no program can help.
+    samples
+        Whom of the samples shown it concerns; empty for the whole file.
+    """
+
+    code: str
+    optional: bool
+    what: str
+    command: str | None
+    samples: tuple[str, ...] = ()
+
+
+class Inspection(Struct, frozen=True, kw_only=True):
+    """All of it. `sample_names` are the first few of `sample_count`; `samples` those that were looked at."""
+
+    schema_version: str
+    file: FileFacts
+    assembly: InspectedAssembly
+    sample_count: int
+    sample_names: tuple[str, ...]
+    samples: tuple[InspectedSample, ...]
+    needs: tuple[Need, ...]
+
+
+def inspect(path: str, samples: Sequence[str] = (), assembly: str = AUTO) -> Inspection:
+    """Look at the input `path` ("-" for standard input).
+
+    Parameters
+    ----------
+    samples
+        Whose sites to show; the first few of the file unless given.
+    assembly
+        A name, or "auto".
+
+    Raises
+    ------
+    UsageError, InputError
+        `assembly` is no assembly, the input cannot be read, or has no such sample. An unknown or
+        contradicted assembly is no error here.
+    """
+    content = read_sites(path)
+    columns = _columns(content, samples)
+    clues = (*header_evidence(content.header), *record_evidence(content.records, content.contigs))
+    decision, problem = _decision(content, assembly)
+    on = [decision.assembly] if decision else _candidates(content, clues)
+    at_sites = [
+        (place, [records_at(content.records, site, content.contigs) for site in sites_on(place)])
+        for place in on
+    ]
+    facts = _facts(content, [records for _, group in at_sites for records in group])
+    context = ReadContext(contig="", gl_is_phred=content.gl_is_phred)
+    seen = [
+        (name, [(place, observe(group, column, context)) for place, group in at_sites])
+        for column, name in columns
+    ]
+    decided = [(name, found[0][1]) for name, found in seen] if decision else []
+    return Inspection(
+        schema_version=SCHEMA_VERSION,
+        file=facts,
+        assembly=InspectedAssembly(
+            name=decision.assembly.name if decision else None,
+            problem=problem,
+            evidence=decision.evidence if decision else clues,
+        ),
+        sample_count=len(content.samples),
+        sample_names=content.samples[:SHOWN_NAMES],
+        samples=tuple(
+            InspectedSample(
+                sample=name,
+                sites=tuple(_site(item, place) for place, group in found for item in group),
+            )
+            for name, found in seen
+        ),
+        needs=(*_file_needs(facts, on, decided=decision is not None), *_sample_needs(facts, decided)),
+    )
+
+
+def _columns(content: VcfContent, wanted: Sequence[str]) -> list[tuple[int, str]]:
+    column = {name: index for index, name in enumerate(content.samples)}
+    unknown = [name for name in wanted if name not in column]
+    if unknown:
+        shown = ", ".join(content.samples[:SHOWN_NAMES])
+        more = " ..." if len(content.samples) > SHOWN_NAMES else ""
+        raise SampleError(
+            f"no sample '{unknown[0]}'", where=content.facts.path, cure=f"The file has: {shown}{more}"
+        )
+    names = list(dict.fromkeys(wanted)) or content.samples[:SHOWN_SAMPLES]
+    return [(column[name], name) for name in names]
+
+
+def _decision(content: VcfContent, assembly: str) -> tuple[AssemblyDecision | None, str | None]:
+    """Return the assembly, or what stands against deciding on one."""
+    header = header_evidence(content.header)
+    records = record_evidence(content.records, content.contigs)
+    try:
+        return decide(assembly, header, records, where=content.facts.path), None
+    except AssemblyError as error:
+        return None, error.what
+
+
+def _candidates(content: VcfContent, clues: Sequence[AssemblyEvidence]) -> list[Assembly]:
+    """Return the assemblies that something speaks for, or on which a record covers a site."""
+    named = {clue.assembly for clue in clues}
+    return [
+        assembly
+        for assembly in assemblies()
+        if assembly.name in named or any(_covers(record, content, assembly) for record in content.records)
+    ]
+
+
+def _covers(record: SiteRecord, content: VcfContent, assembly: Assembly) -> bool:
+    return record.contig in content.contigs and any(
+        record.position <= site.position <= record.end for site in sites_on(assembly)
+    )
+
+
+def _facts(content: VcfContent, at_sites: Sequence[SiteRecords]) -> FileFacts:
+    facts = content.facts
+    return FileFacts(
+        path=facts.path,
+        kind=facts.kind,
+        reference_blocks=any(records.blocks for records in at_sites),
+        compression=_COMPRESSIONS.get(facts.compression, facts.compression.lower()),
+        size=facts.size,
+        modified=facts.modified,
+        index=facts.index,
+        index_is_stale=facts.stale_index,
+        access=facts.access,
+        unsorted=facts.unsorted,
+    )
+
+
+def _site(seen: Observation, assembly: Assembly) -> InspectedSite:
+    lines = seen.record.split("\n") if seen.record else []
+    return InspectedSite(
+        rsid=seen.rsid,
+        assembly=assembly.name,
+        contig=seen.contig or None,
+        position=seen.position,
+        state=seen.state,
+        alleles=seen.alleles,
+        phased=seen.phased,
+        basis=seen.basis,
+        depth=seen.depth,
+        genotype_quality=seen.genotype_quality,
+        filter=seen.filter,
+        records=tuple(_shortened(line) for line in lines[:_SHOWN_RECORDS]),
+        notes=tuple(
+            wording().say("flag", f"{note.code}-info" if note.critical is False else note.code, **note.values)
+            for note in unique(seen.findings)
+        ),
+    )
+
+
+def _shortened(line: str) -> str:
+    """Return a raw line with long columns cut, fit for a terminal, columns separated by a space."""
+    return " ".join(printable(column, _COLUMN) for column in line.split("\t"))
+
+
+def _file_needs(facts: FileFacts, candidates: Sequence[Assembly], *, decided: bool) -> Iterable[Need]:
+    """Yield what the file as such lacks: the assembly (needed), an index or an order (faster with it)."""
+    file = _quoted(facts.path)
+    if not decided:
+        names = [item.name for item in candidates or assemblies()]
+        yield _need(
+            "assembly",
+            command=f"pgx annotate {file} --assembly {names[0]}",
+            names=", ".join(names),
+        )
+    index = "bcftools index" if facts.kind == "BCF" else "tabix -p vcf"
+    force = "bcftools index -f" if facts.kind == "BCF" else "tabix -f -p vcf"
+    if facts.path == _STREAM:
+        return
+    if facts.unsorted:
+        yield _need("sorting", optional=True, command=f"bcftools sort -O z -o SORTED.vcf.gz {file}")
+    elif facts.compression == "plain":
+        zipped = _quoted(f"{facts.path}.gz")
+        command = f"bgzip -k {file} && {index} {zipped}"
+        yield _need("compression", optional=True, command=command if facts.kind == "VCF" else None)
+    elif facts.compression == "gzip":
+        stem = facts.path.removesuffix(".gz")
+        new = _quoted(f"{stem.removesuffix('.vcf')}.bgzip.vcf.gz")
+        yield _need(
+            "plain-gzip", optional=True, command=f"gunzip -c {file} | bgzip > {new} && tabix -p vcf {new}"
+        )
+    elif facts.index_is_stale:
+        yield _need("stale-index", optional=True, command=f"{force} {file}")
+    elif facts.index is None:
+        yield _need("index", optional=True, command=f"{index} {file}")
+
+
+def _sample_needs(
+    facts: FileFacts, looked_at: Sequence[tuple[str, tuple[Observation, ...]]]
+) -> tuple[Need, ...]:
+    """Return what stands in the way of a call for these samples; the same need of several is told once."""
+    found: dict[tuple[str, str], Need] = {}
+    for name, observations in looked_at:
+        for need in _needs_of(facts, observations):
+            key = need.code, need.what
+            earlier = found.get(key)
+            samples = (*(earlier.samples if earlier else ()), name)
+            found[key] = Need(
+                code=need.code, optional=False, what=need.what, command=need.command, samples=samples
+            )
+    return tuple(found.values())
+
+
+def _needs_of(facts: FileFacts, observations: tuple[Observation, ...]) -> Iterable[Need]:
+    file = _quoted(facts.path)
+    reasons = _reasons(observations)
+    for seen in observations:
+        if seen.state not in _SITE_COMMANDS:
+            continue
+        command, code = _SITE_COMMANDS[seen.state], seen.state.value
+        if seen.state is SiteState.ABSENT and seen.ref is None:
+            command, code = None, "absent-unknown-base"
+        yield _need(
+            code,
+            command=command.format(file=file, region=_region(seen)) if command else None,
+            rsid=seen.rsid,
+        )
+    for reason, command in _REASON_COMMANDS.items():
+        if reason in reasons:
+            yield _need(reason.value, command=command.format(file=file) if command else None)
+
+
+def _region(seen: Observation) -> str:
+    """Return where the record stands: an rsID may sit elsewhere than its site."""
+    contig, position = (seen.record or f"chr19\t{seen.position}").split("\t")[:2]
+    return shlex.quote(f"{contig}:{position}")
+
+
+def _reasons(observations: tuple[Observation, ...]) -> tuple[Reason, ...]:
+    """Return why a call with the usual options would leave something open; nothing else of it is kept."""
+    result = call(
+        observations,
+        CallOptions(
+            population=default_population(),
+            min_probability=threshold("min_probability"),
+            allele_error_rate=threshold("allele_error_rate"),
+        ),
+    )
+    settled = result.diplotype is not None and result.e4_status is not E4Status.INDETERMINATE
+    return () if settled else result.not_determined_because
+
+
+def _need(code: str, *, command: str | None, optional: bool = False, **values: object) -> Need:
+    return Need(
+        code=code,
+        optional=optional,
+        what=wording().say("inspect", f"need-{code}", **values),
+        command=command,
+    )
+
+
+def _quoted(path: str) -> str:
+    return "FILE" if path == _STREAM else shlex.quote(path)
