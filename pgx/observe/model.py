@@ -211,8 +211,8 @@ class Observation(SiteReport, frozen=True, kw_only=True):
     evidence
         None where the site says nothing that may be used. `basis` follows from it, `phased` from `phase`.
     joint
-        From reads, the same at both sites: the likelihood of each diplotype, the highest being 1. It stands for
-        `evidence` and `phase` of both, which then only tell of it.
+        From reads, the same at both sites: the likelihood of each diplotype, the highest being 1. It stands
+        for `evidence` and `phase` of both, which then only tell of it.
     """
 
     alleles: tuple[str, str] | None = None
