@@ -29,8 +29,9 @@ import numpy as np
 import pysam
 from tables import machine, markdown
 
+from pgx.options import Options
 from pgx.render.tsv import row
-from pgx.single import Options, prepare
+from pgx.single import prepare
 from pgx.vcf import read_sites
 
 REGIONS = ",".join(f"chr19:{position}" for position in made.POSITIONS)

@@ -7,8 +7,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from pgx.render import fhir, html, json_format, pdf, text, tsv
-from pgx.single import Options, annotate
+from pgx.options import Options
+from pgx.render import fhir, html, pdf, text, tsv
+from pgx.render.registry import json_document
+from pgx.single import annotate
 
 SAMPLE = Path(__file__).resolve().parent.parent / "sample_vcfs" / "NA18526.e3-e4.GRCh38.vcf"
 ROUNDS = 40
@@ -21,7 +23,7 @@ def main() -> None:
     run, report = made.run, next(iter(made.samples))
     formats: dict[str, Callable[[], bytes]] = {
         "text": lambda: text.render(run, report).encode(),
-        "json": lambda: "".join(json_format.stream(run, [report])).encode(),
+        "json": lambda: "".join(json_document(run, [report])).encode(),
         "tsv": lambda: "".join(tsv.stream(run, [report])).encode(),
         "html": lambda: html.render(run, report).encode(),
         "pdf": lambda: pdf.render(run, report),

@@ -1,5 +1,5 @@
 """`python -m pgx`."""
 
-from pgx.cli import main
+from pgx.cli.main import main
 
 main()

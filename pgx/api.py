@@ -9,20 +9,22 @@ pandas is imported by the functions that return a table, not by `import pgx`.
 
 from __future__ import annotations
 
+import difflib
+import inspect
 import os
 import reprlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from numbers import Integral, Real
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, get_type_hints
 
 import msgspec
 from msgspec import Struct
 
 from pgx.errors import FormatError, UsageError
+from pgx.options import Declared, Options, declared
 from pgx.render.tsv import COLUMNS, site_cell
 from pgx.report import Document, Run, SampleReport
-from pgx.single import Options
 from pgx.single import annotate as _annotate
 
 if TYPE_CHECKING:
@@ -47,6 +49,10 @@ _WORDS: dict[type[msgspec.inspect.Type], str] = {
     msgspec.inspect.CustomType: "a path",  # as text or pathlib.Path
     msgspec.inspect.NoneType: "None",
 }
+
+
+#: A path as text or as an object.
+PathLike = str | os.PathLike[str]
 
 
 class Report(Struct, frozen=True, kw_only=True):
@@ -89,7 +95,30 @@ class Report(Struct, frozen=True, kw_only=True):
         return Document.of(self.run, (self.report,))
 
 
-def annotate(path: str | Path, **options: Any) -> Iterator[Report]:
+class Keywords(TypedDict, total=False):
+    """The options of `annotate` for type checkers; what they mean stands in `pgx.options.Options`."""
+
+    samples: str | Sequence[str]
+    assembly: str
+    absent_sites: Literal["unknown", "reference"]
+    callable_bed: PathLike | None
+    keep_filtered: bool
+    min_gq: float
+    min_dp: int
+    min_probability: float | None
+    population: str | None
+    genotype_error_rate: float | None
+    evidence: PathLike | Sequence[PathLike]
+    indication: str | None
+    drug: str | None
+    taking: str | Sequence[str]
+    history: str | Sequence[str]
+    age: float | None
+    reveal_minor: bool
+    digest: bool
+
+
+def annotate(path: PathLike, **options: Unpack[Keywords]) -> Iterator[Report]:
     """Annotate a VCF, gVCF or BCF; yield a report a sample, one at a time.
 
     Parameters
@@ -97,10 +126,9 @@ def annotate(path: str | Path, **options: Any) -> Iterator[Report]:
     path
         A file, or a URL.
     **options
-        What `pgx.single.Options` takes, by name: `samples`, `assembly`, `absent_sites`, `population`,
-        `min_probability` and so on, as the options of the command line. `samples`, `taking`, `history` and
-        `evidence` take a list, a tuple, or one item alone: `samples="AB"` is the sample AB. Where a path
-        is wanted, text will do. Nothing else is converted: `min_gq="20"` is an error.
+        By name, see below. `samples`, `taking`, `history` and `evidence` take a list, a tuple, or one item
+        alone: `samples="AB"` is the sample AB. Where a path is wanted, text will do. Nothing else is
+        converted: `min_gq="20"` is an error. None stands for a default that reference data state.
 
     Raises
     ------
@@ -114,7 +142,30 @@ def annotate(path: str | Path, **options: Any) -> Iterator[Report]:
     return (Report(run=found.run, report=report) for report in found.samples)
 
 
-def _strict_options(given: dict[str, Any]) -> Options:
+def _document() -> None:
+    """Give `annotate` the signature and the documentation that the declarations of the options say."""
+    hints, items = get_type_hints(Keywords), declared(Options)
+    given = [
+        inspect.Parameter(
+            item.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=None if item.is_factory else item.default,
+            annotation=hints[item.name],
+        )
+        for item in items
+    ]
+    path = inspect.Parameter("path", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=PathLike)
+    annotate.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [path, *given], return_annotation=Iterator[Report]
+    )
+    lines = [f"    {item.name}\n        {item.option.help}\n" for item in items]
+    annotate.__doc__ = f"{annotate.__doc__}\n    Options\n    -------\n{''.join(lines)}    "
+
+
+_document()
+
+
+def _strict_options(given: Mapping[str, object]) -> Options:
     """Return the options with the types that they must have.
 
     Raises
@@ -124,22 +175,29 @@ def _strict_options(given: dict[str, Any]) -> Options:
     TypeError
         There is no such option.
     """
-    types = {field.name: field.type for field in msgspec.structs.fields(Options)}
-    converted: dict[str, Any] = {
-        name: _converted(name, value, types[name]) if name in types else value
-        for name, value in given.items()
-    }
-    return Options(**converted)  # which refuses names that it does not know
+    known = {item.name: item for item in declared(Options)}
+    converted: dict[str, Any] = {}
+    for name, value in given.items():
+        item = known.get(name)
+        if item is None:
+            near = difflib.get_close_matches(name, known, n=1)
+            raise TypeError(
+                f"annotate() has no option '{name}'" + (f". Did you mean '{near[0]}'?" if near else "")
+            )
+        if value is not None or not item.is_factory:
+            converted[name] = _converted(item, value)
+    return Options(**converted)
 
 
-def _converted(name: str, value: object, wanted: Any) -> Any:
-    """Return the `value` of the option `name` as the type `wanted`."""
+def _converted(item: Declared, value: object) -> Any:
+    """Return the `value` of an option as the type that it must have."""
+    wanted = item.type | None if item.is_factory else item.type
     kind = msgspec.inspect.type_info(wanted)
     try:
         return msgspec.convert(_built_in(value, kind), wanted, dec_hook=_path)
     except msgspec.ValidationError as error:
         raise UsageError(
-            f"cannot be {reprlib.repr(value)}", where=name, cure=f"Give {_in_words(kind)}"
+            f"cannot be {reprlib.repr(value)}", where=item.name, cure=f"Give {_in_words(kind)}"
         ) from error
 
 

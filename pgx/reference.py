@@ -186,6 +186,10 @@ class _ThresholdFile(Facts, frozen=True, kw_only=True):
     posterior_floor: _Value
     low_imputation_quality: _Value
     contradiction_phred: _Value
+    hidden_reads: _Value
+    unseen_error_rate: _Value
+    longest_block: _Value
+    longest_lifted_block: _Value
 
 
 @functools.cache

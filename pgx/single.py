@@ -6,25 +6,25 @@ import functools
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from pgx import evidence, provenance, reference
-from pgx.calling import CallOptions, E4Status, call, default_population, haplotype_frequencies
+from pgx.calling import CallOptions, E4Status, call, haplotype_frequencies
 from pgx.errors import FormatError, SampleError, UsageError
 from pgx.evidence import ContextReport, EvidenceBase, PatientContext, Response, Subject
-from pgx.genome.assemblies import AUTO, AssemblyDecision
+from pgx.genome.assemblies import AssemblyDecision
 from pgx.genome.sites import sites_on
 from pgx.inputs import CONSUMER, STATED, Input, of_content, read_input, stated_input
 from pgx.observe import Finding, ReadContext, SiteRecords, observe, records_at
+from pgx.observe.sample_record import header_says
+from pgx.options import Options, Parameters, check_limits, stated
 from pgx.reference import threshold
 from pgx.report import (
     SCHEMA_VERSION,
     InputReport,
     LoadedFile,
-    Parameters,
     ReferenceData,
     Run,
     SampleReport,
@@ -33,48 +33,6 @@ from pgx.report import (
     assemble,
 )
 from pgx.vcf import VcfContent, callable_sites
-
-
-class Options(Struct, frozen=True, kw_only=True):
-    """The options of `pgx annotate` that change a result; see docs for each.
-
-    Attributes
-    ----------
-    samples
-        Names to report, in this order; empty for all, in the order of the input.
-    min_probability
-        In (0.5, 1).
-    genotype_error_rate
-        Per allele, in (0, 0.5).
-    age
-        Years.
-    reads, reference
-        A BAM or CRAM beside a VCF; the FASTA of a CRAM.
-    genotype, method
-        What a laboratory states instead of an input, and how it was found.
-    """
-
-    samples: tuple[str, ...] = ()
-    assembly: str = AUTO
-    absent_sites: Literal["unknown", "reference"] = "unknown"
-    callable_bed: Path | None = None
-    keep_filtered: bool = False
-    min_gq: float = 0
-    min_dp: int = 0
-    min_probability: float | None = None
-    population: str | None = None
-    genotype_error_rate: float | None = None
-    evidence: tuple[Path, ...] = ()
-    indication: str | None = None
-    taking: tuple[str, ...] = ()
-    history: tuple[str, ...] = ()
-    age: float | None = None
-    reveal_minor: bool = False
-    digest: bool = False
-    reads: Path | None = None
-    reference: Path | None = None
-    genotype: str | None = None
-    method: str | None = None
 
 
 class Annotation(Struct, frozen=True, kw_only=True):
@@ -161,7 +119,7 @@ def check_options(options: Options) -> None:
         A value that cannot be, an unknown name, or evidence that is invalid.
     """
     _parameters(options)
-    evidence.load(options.evidence)
+    evidence.load(options.evidence).reported(options.drug)
 
 
 def prepare(source: Input | VcfContent, options: Options) -> Prepared:
@@ -195,56 +153,20 @@ def prepare(source: Input | VcfContent, options: Options) -> Prepared:
             min_probability=parameters.min_probability,
             allele_error_rate=parameters.genotype_error_rate,
         ),
-        respond=functools.partial(_respond, _Loaded(base), options.indication),
-        surroundings=_surroundings(_Loaded(base), patient),
+        respond=functools.partial(_respond, _Loaded(base), options.indication, options.drug),
+        surroundings=_surroundings(_Loaded(base), patient, options.drug),
         findings=_input_findings(content, options),
     )
 
 
 def _parameters(options: Options, kind: str = "") -> Parameters:
-    population = options.population or default_population()
-    haplotype_frequencies(population)  # an unknown name is an error before anything is read
-    probability = threshold("min_probability") if options.min_probability is None else options.min_probability
-    error_rate = options.genotype_error_rate
-    if error_rate is None:
-        error_rate = _consumer_error_rate() if kind == CONSUMER else threshold("allele_error_rate")
-    _check(0.5 < probability < 1, "--min-probability", "Give a number above 0.5 and below 1")
-    _check(0 < error_rate < 0.5, "--genotype-error-rate", "Give a number above 0 and below 0.5")
-    _check(options.min_gq >= 0, "--min-gq", "Give 0 or more")
-    _check(options.min_dp >= 0, "--min-dp", "Give 0 or more")
-    _check(options.age is None or 0 <= options.age < 150, "--age", "Give the age in years")
-    return Parameters(
-        assembly=options.assembly,
-        absent_sites=options.absent_sites,
-        callable=str(options.callable_bed) if options.callable_bed else None,
-        keep_filtered=options.keep_filtered,
-        min_gq=options.min_gq,
-        min_dp=options.min_dp,
-        min_probability=probability,
-        population=population,
-        genotype_error_rate=error_rate,
-        evidence=tuple(str(folder) for folder in options.evidence),
-        indication=options.indication,
-        taking=options.taking,
-        history=options.history,
-        age=options.age,
-        reveal_minor=options.reveal_minor,
-        reads=str(options.reads) if options.reads else None,
-        reference=str(options.reference) if options.reference else None,
-        genotype=options.genotype,
-        method=options.method,
-    )
+    check_limits(options)
+    haplotype_frequencies(options.population)  # an unknown name is an error before anything is read
+    if kind == CONSUMER and options.genotype_error_rate == threshold("allele_error_rate"):
+        from pgx.consumer import allele_error_rate  # noqa: PLC0415 - not on the path of a VCF
 
-
-def _consumer_error_rate() -> float:
-    from pgx.consumer import allele_error_rate  # noqa: PLC0415 - not on the path of a VCF
-
-    return allele_error_rate()
-
-
-def _check(holds: bool, option: str, cure: str) -> None:
-    if not holds:
-        raise UsageError("the value is out of range", where=option, cure=cure)
+        options = replace(options, genotype_error_rate=allele_error_rate())
+    return stated(options)
 
 
 def _columns(content: VcfContent, wanted: Sequence[str]) -> Sequence[int]:
@@ -291,7 +213,7 @@ def _run(
             access=facts.access,
         ),
         parameters=parameters,
-        appendix=appendix(base),
+        appendix=appendix(base, parameters.drug),
     )
 
 
@@ -310,8 +232,10 @@ def _read_context(content: VcfContent, decision: AssemblyDecision, options: Opti
     return ReadContext(
         contig=(*content.contigs, *decision.assembly.contigs)[0],
         gl_is_phred=content.gl_is_phred,
+        absence_is_stated=header_says(content.header.history, "absence-stated"),
+        is_lifted=header_says(content.header.history, "lifted"),
         assume_reference=options.absent_sites == "reference",
-        callable_sites=regions,
+        callable_sites=dict.fromkeys(regions),
         keep_filtered=options.keep_filtered,
         min_gq=options.min_gq,
         min_dp=options.min_dp,
@@ -335,14 +259,15 @@ class _Loaded:
 
 @functools.lru_cache(maxsize=1024)
 def _respond(
-    loaded: _Loaded, indication: str | None, status: E4Status, diplotype: str | None
+    loaded: _Loaded, indication: str | None, drug: str | None, status: E4Status, diplotype: str | None
 ) -> tuple[Response, ...]:
-    return evidence.respond(loaded.base, Subject(status=status, diplotype=diplotype), indication=indication)
+    subject = Subject(status=status, diplotype=diplotype)
+    return evidence.respond(loaded.base, subject, indication=indication, drug=drug)
 
 
 @functools.lru_cache(maxsize=256)
-def _surroundings(loaded: _Loaded, patient: PatientContext) -> ContextReport:
-    return evidence.context(loaded.base, patient)
+def _surroundings(loaded: _Loaded, patient: PatientContext, drug: str | None) -> ContextReport:
+    return evidence.context(loaded.base, patient, drug=drug)
 
 
 def _input_findings(content: VcfContent, options: Options) -> tuple[Finding, ...]:

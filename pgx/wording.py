@@ -42,7 +42,7 @@ class Wording(Struct, frozen=True):
             ) from error
 
     def has(self, topic: str, key: str) -> bool:
-        """Say whether there is such a sentence."""
+        """Return whether there is such a sentence."""
         return key in self.topics.get(topic, {})
 
 
@@ -93,3 +93,18 @@ def _floored(share: float, digits: int) -> str:
 def greek(name: str) -> str:
     """Return an ASCII diplotype or haplotype name ("e3/e4") as people write it ("ε3/ε4")."""
     return name.replace("e", "ε")
+
+
+def chance(words: Wording, probability: float) -> str:
+    """Return a probability as the language writes it; see `percent`."""
+    text = percent(probability)
+    if not words.has("number", "decimal"):
+        return text
+    for english, key in ((".", "decimal"), ("more than", "more"), ("less than", "less")):
+        text = text.replace(english, words.say("number", key))
+    return text
+
+
+def capitalised(text: str) -> str:
+    """Return `text` as the start of a sentence; a haplotype keeps its small ε."""
+    return text if text.startswith("ε") else text[:1].upper() + text[1:]

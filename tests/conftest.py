@@ -56,7 +56,7 @@ def run_pgx() -> RunPgx:
     """
     from typer.testing import CliRunner
 
-    from pgx.cli import app
+    from pgx.cli.main import app
 
     def run(*args: object, input: str | bytes | None = None, env: dict[str, str] | None = None) -> Outcome:
         result = CliRunner().invoke(

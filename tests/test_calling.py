@@ -150,7 +150,8 @@ def test_quality_is_the_probability_of_any_other_genotype(quality, copies):
 @pytest.mark.parametrize("copies", [0, 1, 2])
 def test_a_genotype_of_few_reads_is_less_sure_than_one_of_many(copies):
     def doubt(reads):
-        evidence = GenotypeEvidence(kind=EvidenceKind.GT, values=(float(reads),), copies=copies)
+        limit = GenotypeEvidence(kind=EvidenceKind.DEPTH, values=(float(reads),), copies=copies)
+        evidence = GenotypeEvidence(kind=EvidenceKind.GT, copies=copies, limits=(limit,))
         likelihood = genotype_likelihood(evidence, FLAT, ERROR)
         return sum(likelihood) - likelihood[copies]
 

@@ -6,14 +6,20 @@ import csv
 import gzip
 import io
 import json
+import math
 import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Annotated, ClassVar
 
+import msgspec
 import pytest
+from msgspec import Struct
 from vcf_builder import site, write_vcf
+
+from pgx.options import READING, Limits, Option, Options, declared, parameters_of, stated
 
 CARRIER = "NA18526.e3-e4.GRCh38.vcf"
 MANY = "eight-people.GRCh38.vcf.gz"
@@ -39,6 +45,108 @@ def test_help_names_every_command(run_pgx, command):
     outcome = run_pgx(*command, "--help")
     assert outcome.exit_code == 0
     assert "Usage" in outcome.stdout
+
+
+class _Grown(Struct, frozen=True, kw_only=True):
+    """Options of which one was added when there were results already."""
+
+    first: Annotated[int, Option("First.", READING)] = 1
+    later: Annotated[str, Option("Later.", READING, before="old")] = "new"
+
+
+class TestDeclaredOptions:
+    """The command line, the JSON and the help say what `pgx.options` declares, and nothing else does."""
+
+    GIVEN: ClassVar = {
+        "assembly": ("GRCh38", "GRCh38"),
+        "absent_sites": ("reference", "reference"),
+        "keep_filtered": (None, True),
+        "min_gq": ("7", 7.0),
+        "min_dp": ("3", 3),
+        "min_probability": ("0.97", 0.97),
+        "population": ("EUR", "EUR"),
+        "genotype_error_rate": ("0.001", 0.001),
+        "indication": ("stroke", "stroke"),
+        "taking": ("lithium, donepezil", ["lithium", "donepezil"]),
+        "history": ("epilepsy", ["epilepsy"]),
+        "age": ("71", 71.0),
+        "reveal_minor": (None, True),
+    }
+
+    def test_each_option_alone_reaches_the_result(self, run_pgx, sample_vcfs, repository, tmp_path):
+        bed, folder = tmp_path / "x.bed", repository / "examples" / "evidence"
+        bed.write_text("chr19\t1\t2\n")
+        cases = self.GIVEN | {"callable": (bed, str(bed)), "evidence": (folder, [str(folder)])}
+        plain = json.loads(run_pgx("annotate", sample_vcfs / CARRIER, "-f", "json").stdout)["parameters"]
+        assert plain == json.loads(msgspec.json.encode(stated(Options())))
+        assert set(plain) == set(cases)
+        for item in declared(Options):
+            if not item.option.stated:
+                continue
+            value, expected = cases[item.key]
+            given = [item.flag] if value is None else [item.flag, value]
+            outcome = run_pgx("annotate", sample_vcfs / CARRIER, "-f", "json", *given)
+            assert outcome.exit_code == 0, outcome.stderr
+            found = json.loads(outcome.stdout)["parameters"]
+            assert found[item.key] == expected != plain[item.key]
+            assert found | {item.key: None} == plain | {item.key: None}
+
+    @pytest.mark.parametrize("command", ["annotate", "cohort"])
+    def test_the_help_has_each_option_with_its_default(self, run_pgx, command):
+        text = " ".join(run_pgx(command, "--help").stdout.split())
+        for item in declared(Options):
+            if not item.option.is_of(command):
+                assert f" {item.flag} " not in text
+                continue
+            assert f" {item.flag} " in text
+            assert item.option.help.rstrip(".") in text
+            assert f" {item.option.panel}: " in text
+            default = item.default() if item.is_factory else item.default
+            if default not in {None, False, ()}:
+                assert f"[default: {default}]" in text
+
+    def test_a_default_that_is_a_fact_is_written_nowhere_else(self):
+        for item in declared(Options):
+            if item.is_factory:
+                assert str(item.default()) not in item.option.help
+
+    def test_an_option_that_came_later_has_a_value_in_older_results(self):
+        """`before` of an option is what a result was made with that does not state it yet."""
+        kind = parameters_of(_Grown)
+        assert msgspec.json.decode(b'{"first": 2}', type=kind).later == "old"
+        with pytest.raises(msgspec.ValidationError, match="first"):
+            msgspec.json.decode(b"{}", type=kind)
+
+    @pytest.mark.parametrize(
+        ("limits", "value", "holds"),
+        [
+            (Limits(above=0.5, below=1), 0.5, False),
+            (Limits(above=0.5, below=1), 0.51, True),
+            (Limits(above=0.5, below=1), 1, False),
+            (Limits(least=0), 0, True),
+            (Limits(least=0), -1e-9, False),
+            (Limits(least=0), math.nan, False),
+            (Limits(below=1), math.nan, False),
+        ],
+    )
+    def test_limits(self, limits, value, holds):
+        assert limits.hold(value) is holds
+
+    @pytest.mark.parametrize(
+        ("arguments", "option"),
+        [
+            (["--jobs", "0"], "--jobs"),
+            (["--min-cell", "-1"], "--min-cell"),
+            (["--shard", "3/2"], "--shard"),
+            (["--min-dp", "-1"], "--min-dp"),
+        ],
+    )
+    def test_a_cohort_refuses_what_is_out_of_its_limits(
+        self, run_pgx, sample_vcfs, tmp_path, arguments, option
+    ):
+        outcome = run_pgx("cohort", sample_vcfs / CARRIER, "-o", tmp_path / "out", *arguments)
+        assert option in one_line_error(outcome, exit_code=2)
+        assert not (tmp_path / "out").exists()
 
 
 class TestInputErrors:
@@ -312,6 +420,6 @@ class TestPipes:
 
 def test_a_traceback_shows_no_local_variables():
     """An unforeseen error prints a traceback; values of variables (genotypes) must not be in it."""
-    from pgx.cli import app
+    from pgx.cli.main import app
 
     assert app.pretty_exceptions_show_locals is False

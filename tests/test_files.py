@@ -16,7 +16,11 @@ from pgx.files import Staged, replacing, write, write_text
 
 resource = pytest.importorskip("resource", reason="limits of file sizes are a matter of Unix")
 
-ENDINGS = ["txt", "json", "jsonl", "tsv", "html", "fhir.json", "vcf", "vcf.gz", "bcf"]
+#: One ending for each way of writing in every run of the tests; the others are slow.
+ENDINGS = ["txt", "html", "vcf.gz", "bcf"]
+ENDINGS += [
+    pytest.param(name, marks=pytest.mark.slow) for name in ("json", "jsonl", "tsv", "fhir.json", "vcf")
+]
 SAMPLE = Path(__file__).resolve().parents[1] / "sample_vcfs" / "NA18526.e3-e4.GRCh38.vcf"
 
 

@@ -10,15 +10,9 @@ from pgx.genome.assemblies import find_assembly
 from pgx.genome.sites import sites_on
 from pgx.observe import EvidenceKind, ReadContext, SiteRecord, observe, records_at
 from pgx.observe.alleles import Other, letters_of, variant_keys
-from pgx.observe.evidence_fields import (
-    contradicts,
-    depth,
-    genotype_evidence,
-    imputation_score,
-    is_imputed,
-    stated_quality,
-)
+from pgx.observe.evidence_fields import FieldReader, imputation_score, is_imputed, stated_quality
 from pgx.observe.genotype import GenotypeTextError, number, numbers, read_genotype
+from pgx.observe.read_counts import depth
 
 SITE = sites_on(find_assembly("GRCh38"))[0]
 
@@ -45,6 +39,11 @@ def record(alleles="T>C", form="GT", sample="0/1", *, position=SITE.position, in
 def seen(*given, **options):
     records = records_at(given, SITE, {"chr19"})
     return observe([records], 0, ReadContext(contig="chr19", **options))[0]
+
+
+def fields_of(one, *, copies=None):
+    letters = letters_of(one, SITE.position)
+    return FieldReader(one, one.fields(0), letters, ("T", "C"), copies=copies, gl_is_phred=False)
 
 
 @pytest.mark.parametrize(
@@ -124,18 +123,12 @@ def test_likelihood_order_for_any_order_of_alleles(alternates):
     pairs = [(low, high) for high in range(4) for low in range(high + 1)]
     values = [0 if {alleles[low], alleles[high]} == {"T", "C"} else 90 for low, high in pairs]
     text = ",".join(map(str, values))
-    one = record(f"T>{','.join(alternates)}", "PL", text)
-    found = genotype_evidence(
-        one, {"PL": text}, letters_of(one, SITE.position), ("T", "C"), copies=None, gl_is_phred=False
-    )
+    found = fields_of(record(f"T>{','.join(alternates)}", "PL", text)).evidence()
     assert (found.kind, found.values) == (EvidenceKind.PL, (90, 0, 90))
 
 
 def test_an_unnamed_allele_stands_in_for_the_letter_that_is_not_named():
-    one = record("T><NON_REF>", "GT:PL", "0/0:0,60,900")
-    found = genotype_evidence(
-        one, one.fields(0), letters_of(one, SITE.position), ("T", "C"), copies=0, gl_is_phred=False
-    )
+    found = fields_of(record("T><NON_REF>", "GT:PL", "0/0:0,60,900"), copies=0).evidence()
     assert found.values == (0, 60, 900)
 
 
@@ -189,11 +182,8 @@ def test_imputation_score():
     ],
 )
 def test_a_genotype_against_its_own_likelihoods(form, sample, expected):
-    one = record(form=form, sample=sample)
-    found = genotype_evidence(
-        one, one.fields(0), letters_of(one, SITE.position), ("T", "C"), copies=0, gl_is_phred=False
-    )
-    assert contradicts(found) is expected
+    stated = fields_of(record(form=form, sample=sample), copies=0)
+    assert stated.contradicts(stated.evidence()) is expected
 
 
 def test_of_two_that_agree_the_more_doubtful_counts():

@@ -12,7 +12,8 @@ import pytest
 from truth_tables import Case, all_cases
 from vcf_builder import LETTERS, POSITIONS, RSIDS, write_vcf
 
-from pgx.single import Options, annotate
+from pgx.options import Options
+from pgx.single import annotate
 
 pytestmark = pytest.mark.skipif(shutil.which("bcftools") is None, reason="bcftools is not installed")
 

@@ -15,7 +15,8 @@ from vcf_builder import CONTIGS, site, vcf_text, write_vcf
 
 from pgx.calling import E4_COPIES, CallOptions, call, populations
 from pgx.observe import EvidenceKind, GenotypeEvidence, Observation, Phase, PhaseSource, SiteState
-from pgx.single import Options, annotate
+from pgx.options import Options
+from pgx.single import annotate
 
 settings.register_profile(
     "pgx",

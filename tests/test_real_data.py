@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from pgx.errors import PgxError
-from pgx.single import Options, annotate
+from pgx.options import Options
+from pgx.single import annotate
 
 UNPHASED = "1000genomes_unphased/derived.1kgp3_peddy.{}.vcf.gz"
 

@@ -22,7 +22,7 @@ import pytest
 from vcf_builder import site, vcf_text, write_vcf
 
 from pgx.errors import FormatError, InputError, NotFoundError
-from pgx.vcf import extents, read_sites
+from pgx.vcf import read_sites
 from pgx.vcf import remote as remote_room
 from pgx.vcf.remote import public_name
 
@@ -196,18 +196,6 @@ def test_only_parts_of_a_large_file_are_asked_for(served, elsewhere, site_folder
     lines = log.read_text().splitlines()
     assert any('" 206 ' in line for line in lines if "GET /one/same.vcf.gz HTTP" in line)
     assert sum('GET /one/same.vcf.gz.tbi HTTP/1.1" 200' in line for line in lines) == 1, "fetched once"
-
-
-def test_where_records_stand_is_told_by_the_index(served, elsewhere, site_folder):
-    base, _ = served
-    for name in ("same.vcf.gz", "binary.bcf", "csi.vcf.gz"):
-        there = extents(f"{base}/one/{name}")
-        assert there == extents(str(site_folder / "one" / name))
-        assert there["chr19"][1] > 44_908_822
-    for name in ("foreign.vcf.gz", "broken.vcf.gz"):
-        with pytest.raises(FormatError, match="index"):
-            extents(f"{base}/one/{name}")
-    assert left_behind(elsewhere) == []
 
 
 @pytest.mark.parametrize("name", ["binary.bcf", "csi.vcf.gz"])

@@ -13,7 +13,7 @@ HEAVY = {"pandas", "numpy", "pyarrow", "matplotlib", "jinja2", "dask", "distribu
 RECORDS = [site("rs429358", gt="0/1:99", format="GT:GQ"), site("rs7412", gt="0/0:99", format="GT:GQ")]
 _PROBE = """
 import json, sys
-from pgx.cli import app
+from pgx.cli.main import app
 sys.argv = ["pgx", *sys.argv[1:]]
 try:
     app()

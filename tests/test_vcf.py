@@ -13,7 +13,8 @@ from vcf_builder import POSITIONS, site, vcf_text, write_vcf
 from pgx.errors import InputError, NotFoundError
 from pgx.genome.assemblies import find_assembly
 from pgx.genome.sites import sites_on
-from pgx.single import Options, annotate
+from pgx.options import Options
+from pgx.single import annotate
 from pgx.vcf import callable_sites, read_sites
 
 HET = [site("rs429358", gt="0/1:99", format="GT:GQ"), site("rs7412", gt="0/0:99", format="GT:GQ")]

@@ -15,7 +15,8 @@ from pathlib import Path
 from vcf_builder import LETTERS, POSITIONS, RSIDS, vcf_text, write_vcf
 
 from pgx.errors import PgxError
-from pgx.single import Options, annotate
+from pgx.options import Options
+from pgx.single import annotate
 
 FOLDER = Path(__file__).resolve().parent / "truth"
 _KEYS = ("at", "chrom", "id", "qual", "filter", "info", "end")

@@ -1,7 +1,6 @@
 """Prove that the shipped evidence covers the article it began with, and copies none of its sentences.
 
     python tools/article_coverage.py [ARTICLE]   check; with the text of the article, numbers and words too
-    python tools/article_coverage.py --schema    write reference/evidence/claims.schema.json for editors
 
 `reference/evidence/coverage.tsv` says for every row of the article's inventory, every marker and every number
 where it went: to claims, which must then name the row or marker or hold the number, or to "metadata" with the
@@ -23,7 +22,7 @@ from msgspec import Struct
 from pgx import reference
 from pgx.errors import ReferenceDataError
 from pgx.evidence import EvidenceBase, load
-from pgx.evidence.schema import SCHEMA_FILE, Claim, schema_text
+from pgx.evidence.schema import Claim
 
 COVERAGE_FILE = "evidence/coverage.tsv"
 COLUMNS = ("kind", "item", "line", "covered_by", "reason")
@@ -224,11 +223,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the checks and return the exit code: 4 where something is wrong, as `pgx evidence check`."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("article", nargs="?", type=Path, help="the text of the article")
-    parser.add_argument("--schema", action="store_true", help="write the schema for editors and stop")
     options = parser.parse_args(arguments)
-    if options.schema:
-        (reference.root() / SCHEMA_FILE).write_text(schema_text(), encoding="utf-8")
-        return 0
     article = options.article.read_text(encoding="utf-8") if options.article else None
     base = load()
     found = check(base, read(), article)

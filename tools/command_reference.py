@@ -10,7 +10,7 @@ from typing import Any
 
 import typer.main
 
-from pgx.cli import app
+from pgx.cli.main import app
 from pgx.errors import PgxError
 
 _HEAD = """# Commands and options

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import functools
 
-from pgx.calling.frequencies import FLAT, diplotype_name, diplotype_names, diplotypes, double_heterozygotes
+from pgx.calling.frequencies import (
+    FLAT,
+    copies_at,
+    diplotype_name,
+    diplotype_names,
+    diplotypes,
+    double_heterozygotes,
+)
 from pgx.calling.model import (
     E4_COPIES,
     CallOptions,
@@ -16,7 +23,7 @@ from pgx.calling.model import (
 )
 from pgx.calling.posterior import Answer, SiteData, answers, calculation, has_rare, phase_evidence
 from pgx.genome.sites import gene
-from pgx.observe import EvidenceKind, Finding, Observation, SiteState
+from pgx.observe import EvidenceKind, Finding, GenotypeEvidence, Observation, SiteState
 
 
 def call(observations: tuple[Observation, ...], options: CallOptions) -> DiplotypeCall:
@@ -27,7 +34,9 @@ def call(observations: tuple[Observation, ...], options: CallOptions) -> Diploty
         joint=observations[0].joint or observations[1].joint,
     )
     result, others = answers(data, options)
+    weak = _weak_sites(result, observations, data, options)
     findings = (
+        *((Finding(code="low-certainty", values={"sites": ", ".join(weak)}),) if weak else ()),
         *_rarity(result, observations, data),
         *_phase_findings(result, data),
         *_prior_findings(result, others, options),
@@ -52,7 +61,7 @@ def call(observations: tuple[Observation, ...], options: CallOptions) -> Diploty
         e4_copies_posterior={str(copies): p for copies, p in enumerate(result.copies)},
         phase=_phase_state(observations, data),
         assumed=any(item.basis is EvidenceKind.ASSUMED for item in observations),
-        not_determined_because=_reasons(result, observations, data),
+        not_determined_because=_reasons(result, observations, data, weak=bool(weak)),
         calculation=calculation(data, result, options),
         findings=findings,
     )
@@ -140,9 +149,46 @@ def _one_site(result: Answer, observations: tuple[Observation, ...]) -> tuple[Fi
     return (Finding(code="one-site-inference", values={"rsid": used[0].rsid}),)
 
 
-def _reasons(result: Answer, observations: tuple[Observation, ...], data: SiteData) -> tuple[Reason, ...]:
+def _is_open(result: Answer) -> bool:
+    return result.diplotype is None or result.status in {E4Status.INDETERMINATE, E4Status.CARRIER}
+
+
+def _weak_sites(
+    result: Answer, observations: tuple[Observation, ...], data: SiteData, options: CallOptions
+) -> tuple[str, ...]:
+    """Return the sites at which a sure genotype would settle what is open, the most probable one.
+
+    One of them suffices where there are several, unless it takes both. What phase, half a genotype or a rare
+    haplotype leave open is not meant.
+    """
+    half_called = any(item is not None and item.seen is not None for item in data.evidence)
+    if not _is_open(result) or half_called or _rarity(result, observations, data):
+        return ()
+    used = [place for place, item in enumerate(data.evidence) if item is not None]
+    sure = {place: _sure(result.best, place) for place in used}
+
+    def settles(*places: int) -> bool:
+        evidence = tuple(sure[i] if i in places else item for i, item in enumerate(data.evidence))
+        other = answers(SiteData(evidence=evidence, phase=data.phase), options)[0]
+        return not _is_open(other) if len(used) == len(observations) else other.status in E4_COPIES
+
+    if len(used) < len(observations) and result.status in E4_COPIES:
+        return ()
+    single = [place for place in used if settles(place)]
+    found = single or (used if settles(*used) else [])
+    return tuple(observations[place].rsid for place in found)
+
+
+def _sure(diplotype: str, place: int) -> GenotypeEvidence:
+    copies = copies_at(place)[diplotype_names().index(diplotype)]
+    return GenotypeEvidence(kind=EvidenceKind.ASSUMED, copies=copies)
+
+
+def _reasons(
+    result: Answer, observations: tuple[Observation, ...], data: SiteData, *, weak: bool
+) -> tuple[Reason, ...]:
     """Return why something is not determined, the most telling first."""
-    if result.diplotype is not None and result.status not in {E4Status.INDETERMINATE, E4Status.CARRIER}:
+    if not _is_open(result):
         return ()
     reasons = []
     if any(item.code == "rsid-mismatch" and item.critical for seen in observations for item in seen.findings):
@@ -155,6 +201,6 @@ def _reasons(result: Answer, observations: tuple[Observation, ...], data: SiteDa
         reasons.append(Reason.PHASE)
     if _rarity(result, observations, data):
         reasons.append(Reason.RARE_HAPLOTYPE)
-    if not reasons:
+    if weak or not reasons:
         reasons.append(Reason.LOW_CERTAINTY)
     return tuple(reasons)

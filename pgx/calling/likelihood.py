@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterable
 
 from pgx.genome.sites import letters
 from pgx.observe import EvidenceKind, GenotypeEvidence
+from pgx.observe.evidence_fields import dosage_probabilities, reads_phred
 from pgx.reference import threshold
 
 Likelihood = tuple[float, float, float]
 UNINFORMATIVE: Likelihood = (1.0, 1.0, 1.0)
 _POSTERIORS = frozenset({EvidenceKind.GP, EvidenceKind.DS})
 _PHRED = frozenset({EvidenceKind.PL, EvidenceKind.READS})
-_BY_GENOTYPE = _PHRED | {EvidenceKind.GL} | _POSTERIORS
+_BY_GENOTYPE = _PHRED | _POSTERIORS | {EvidenceKind.GL, EvidenceKind.AD}
+_ENOUGH_READS = 500  # more make nothing surer that is compared here
 _NO_KNOWLEDGE = 2 / 3  # an error probability that leaves all three genotypes equal
 
 
@@ -21,6 +24,8 @@ def genotype_likelihood(
     evidence: GenotypeEvidence | None, marginal: Likelihood, allele_error_rate: float
 ) -> Likelihood:
     """Return the likelihood of 0, 1 and 2 copies of the counted letter, scaled to a maximum of 1.
+
+    Of several statements the weakest counts: a genotype is as likely as any of them leaves it.
 
     Parameters
     ----------
@@ -34,18 +39,46 @@ def genotype_likelihood(
     """
     if evidence is None:
         return UNINFORMATIVE
-    if evidence.kind in _BY_GENOTYPE:
-        return _from_values(evidence, marginal)
     if evidence.kind is EvidenceKind.PARTIAL:
         stated = [10 ** (-_known(value) / 10) for value in evidence.values]
         return _one_allele(evidence.seen == letters()[1], min(max(allele_error_rate, *stated, 0.0), 0.5))
-    if evidence.copies is None:
+    found = [_own(evidence, marginal, allele_error_rate)]
+    found += [_limit(limit, evidence.kind) for limit in evidence.limits if limit.copies is not None]
+    return found[0] if len(found) == 1 else _scaled(*map(max, zip(*found, strict=True)))
+
+
+def _own(evidence: GenotypeEvidence, marginal: Likelihood, error: float) -> Likelihood:
+    if evidence.kind in _BY_GENOTYPE:
+        return _from_values(evidence, marginal)
+    copies = evidence.copies
+    if copies is None:
         return UNINFORMATIVE
-    return _from_reading(evidence, evidence.copies, allele_error_rate)
+    match evidence.kind:
+        case EvidenceKind.ASSUMED:
+            return _scaled(*(float(other == copies) for other in range(3)))
+        case EvidenceKind.GQ:
+            return _from_quality(copies, _known(evidence.values[0]))
+        case EvidenceKind.DEPTH:
+            return _from_number_of_reads(copies, _known(evidence.values[0]))
+    return _from_genotype(copies, error)
+
+
+def _limit(limit: GenotypeEvidence, kind: EvidenceKind) -> Likelihood:
+    """Return the likelihood from what else a record states beside a statement of this kind."""
+    copies, first = limit.copies or 0, _known(limit.values[0])
+    if limit.kind is EvidenceKind.AD:
+        return _from_reads(limit)
+    if limit.kind is EvidenceKind.QUAL:
+        return _from_record_quality(copies, first, int(_known(limit.values[1])))
+    if kind is EvidenceKind.GT:
+        return _from_number_of_reads(copies, first)
+    return _from_agreeing_reads(copies, first)
 
 
 def _from_values(evidence: GenotypeEvidence, marginal: Likelihood) -> Likelihood:
-    """Return the likelihood from numbers for each genotype (or their mean, DS)."""
+    """Return the likelihood from numbers for each genotype (or their mean, DS), or for each letter (AD)."""
+    if evidence.kind is EvidenceKind.AD:
+        return _from_reads(evidence)
     values = [_known(value) for value in evidence.values]
     if evidence.kind in _PHRED:
         return _scaled(*(10 ** (-(value - min(values)) / 10) for value in values))
@@ -54,16 +87,9 @@ def _from_values(evidence: GenotypeEvidence, marginal: Likelihood) -> Likelihood
     return _without_prior(imputed_probabilities(evidence), marginal)
 
 
-def _from_reading(evidence: GenotypeEvidence, copies: int, error: float) -> Likelihood:
-    """Return the likelihood from a genotype and how sure it is."""
-    number = _known(evidence.values[0]) if evidence.values else None
-    if evidence.kind is EvidenceKind.ASSUMED:
-        return _scaled(*(float(other == copies) for other in range(3)))
-    if evidence.kind is EvidenceKind.GQ and number is not None:
-        return _from_quality(copies, number)
-    if evidence.kind is EvidenceKind.DEPTH and number is not None:
-        return _from_depth(copies, number)
-    return _from_genotype(copies, error, number)
+def _from_reads(evidence: GenotypeEvidence) -> Likelihood:
+    first, second = (_known(value) for value in evidence.values)
+    return _scaled(*(10 ** (-value / 10) for value in reads_phred(first, second)))
 
 
 def _known(value: float | None) -> float:
@@ -89,16 +115,6 @@ def imputed_probabilities(evidence: GenotypeEvidence) -> list[float]:
     return dosage_probabilities(values[0]) if evidence.kind is EvidenceKind.DS else values
 
 
-def dosage_probabilities(dose: float) -> list[float]:
-    """Return the probabilities of 0, 1 and 2 copies for an expected number of copies `dose`.
-
-    The stated rule: both chromosomes carry the letter independently with probability dose / 2. Of all
-    rules with that mean it is the one that assumes least, so a dose of 1 is a 50 % heterozygote.
-    """
-    share = dose / 2
-    return [(1 - share) ** 2, 2 * share * (1 - share), share**2]
-
-
 def _without_prior(probabilities: list[float], marginal: Likelihood) -> Likelihood:
     floor = threshold("posterior_floor")
     return _scaled(*(max(p, floor) / m for p, m in zip(probabilities, marginal, strict=True)))
@@ -120,35 +136,59 @@ def _from_quality(copies: int, quality: float) -> Likelihood:
     return _around(copies, one_away, one_away**2)
 
 
-def _from_genotype(copies: int, error: float, reads: float | None) -> Likelihood:
-    """Errors of single alleles, independent; reads, where counted, limit how sure a homozygote can be."""
+def _from_record_quality(copies: int, quality: float, none: int) -> Likelihood:
+    """Read QUAL of a called ALT like GQ; beside a heterozygote all its error is that of no ALT."""
+    if copies != 1:
+        return _from_quality(copies, quality)
+    error = min(10 ** (-quality / 10), _NO_KNOWLEDGE)
+    odds = error / (1 - error)
+    return _scaled(odds if none == 0 else 0.0, 1.0, odds if none == 2 else 0.0)
+
+
+def _from_genotype(copies: int, error: float) -> Likelihood:
+    """Return the likelihood with errors of single alleles, independent."""
     right, wrong = 1 - error, error
     if copies == 1:
         homozygous = 2 * right * wrong / (right**2 + wrong**2)
-        if reads is not None:
-            homozygous = max(homozygous, _misread(reads))
         return _scaled(homozygous, 1.0, homozygous)
-    one_away, two_away = right * wrong / right**2, wrong**2 / right**2
-    if reads is not None:
-        one_away = max(one_away, 0.5**reads)
-        two_away = max(two_away, threshold("base_error_rate") ** reads)
-    return _around(copies, one_away, two_away)
+    return _around(copies, right * wrong / right**2, wrong**2 / right**2)
 
 
-def _misread(reads: float) -> float:
-    """Return the likelihood of a homozygote when half of `reads` show the other letter; a heterozygote has 1.
+def _from_agreeing_reads(copies: int, reads: float) -> Likelihood:
+    """Return the most that a number of reads allows: all agree, or half of them show each letter.
 
-    Without allele depths the even split is the most that can be assumed; of an odd number the smaller half.
+    Of an odd number the smaller half shows the other one.
     """
     error = threshold("base_error_rate")
+    if copies != 1:
+        return _around(copies, (0.5 / (1 - error)) ** reads, (error / (1 - error)) ** reads)
     other = reads // 2
     exponent = other * math.log(error / 0.5) + (reads - other) * math.log((1 - error) / 0.5)
-    return math.exp(min(exponent, 0.0))
+    homozygous = math.exp(min(exponent, 0.0))
+    return homozygous, 1.0, homozygous
 
 
-def _from_depth(copies: int, reads: float) -> Likelihood:
+@functools.lru_cache(maxsize=1024)
+def _from_number_of_reads(copies: int, reads: float) -> Likelihood:
+    """Return the likelihood of a genotype of which only the number of reads is known.
+
+    Which letters they show was for the caller to see: a homozygote may hide a few other reads, and a
+    heterozygote may rest on the fewest that make it the likelier.
+    """
     error = threshold("base_error_rate")
-    return _around(copies, (0.5 / (1 - error)) ** reads, (error / (1 - error)) ** reads)
+    count = min(int(reads), _ENOUGH_READS)
+    hidden = math.floor(count * math.log(2 * (1 - error)) / math.log((1 - error) / error))
+    if copies == 1:
+        other = range(hidden + 1, count - hidden)
+    else:
+        other = range(min(max(hidden, int(threshold("hidden_reads"))), count) + 1)
+    wrong = threshold("unseen_error_rate")
+    shares = (1 - wrong, 0.5, wrong) if copies == 2 else (wrong, 0.5, 1 - wrong)
+    if not other:
+        return UNINFORMATIVE
+    return _scaled(
+        *(sum(math.comb(count, k) * share**k * (1 - share) ** (count - k) for k in other) for share in shares)
+    )
 
 
 def _around(copies: int, one_away: float, two_away: float) -> Likelihood:

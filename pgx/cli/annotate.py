@@ -7,138 +7,66 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pgx.cli.form import (
-    Format,
-    FormatOption,
-    FullOption,
-    HandoutOption,
-    LangOption,
-    MetaOption,
-    OutputOption,
-    SealedOption,
-    make_form,
-    with_handout,
-)
-from pgx.cli.result import (
-    PERSON,
-    AbsentSites,
-    AbsentSitesOption,
-    AssemblyOption,
-    CallableOption,
-    ErrorRateOption,
-    EvidenceOption,
-    IndicationOption,
-    KeepFilteredOption,
-    MinDpOption,
-    MinGqOption,
-    MinProbabilityOption,
-    PopulationOption,
-    RevealMinorOption,
-)
+from pgx.cli.options import FormOptions
 from pgx.errors import UsageError
+from pgx.options import INPUT, Options
+from pgx.render.registry import Format
 
 if TYPE_CHECKING:
     from pgx.report import SampleReport
 
 _INDETERMINATE_UNDER_STRICT = 6
+_VCF_KINDS = frozenset({"vcf", "gvcf", "bcf", "copy-number"})
 
 
 def annotate(
     source: Annotated[
-        str, typer.Argument(metavar="INPUT", help="A VCF, gVCF or BCF (.vcf .vcf.gz .bcf), or - for stdin.")
-    ],
-    sample: Annotated[
-        list[str] | None, typer.Option("-s", "--sample", help="Report this sample only; may be repeated.")
-    ] = None,
-    format_: FormatOption = None,
-    output: OutputOption = "-",
-    strict: Annotated[bool, typer.Option(help="Exit 6 if a status is indeterminate.")] = False,
-    digest: Annotated[bool, typer.Option(help="Record a SHA-256 of the whole input.")] = False,
-    assembly: AssemblyOption = "auto",
-    absent_sites: AbsentSitesOption = AbsentSites.UNKNOWN,
-    callable_bed: CallableOption = None,
-    keep_filtered: KeepFilteredOption = False,
-    min_gq: MinGqOption = 0,
-    min_dp: MinDpOption = 0,
-    min_probability: MinProbabilityOption = None,
-    population: PopulationOption = None,
-    genotype_error_rate: ErrorRateOption = None,
-    evidence: EvidenceOption = None,
-    indication: IndicationOption = None,
-    taking: Annotated[
-        str, typer.Option(metavar="NAMES", help="Medicines, comma-separated.", rich_help_panel=PERSON)
-    ] = "",
-    history: Annotated[
-        str, typer.Option(metavar="NAMES", help="Illnesses, comma-separated.", rich_help_panel=PERSON)
-    ] = "",
-    age: Annotated[float | None, typer.Option(help="In years.", rich_help_panel=PERSON)] = None,
-    reveal_minor: RevealMinorOption = False,
-    report_meta: MetaOption = None,
-    sealed: SealedOption = False,
-    full: FullOption = False,
-    lang: LangOption = "en",
-    handout: HandoutOption = None,
-    all_records: Annotated[
-        bool,
-        typer.Option(
-            "--all-records",
-            help="vcf: the whole input, not only the two sites.",
-            rich_help_panel="How it looks",
+        str | None,
+        typer.Argument(
+            metavar="INPUT",
+            help="A VCF, gVCF or BCF (.vcf .vcf.gz .bcf), or - for stdin; a BAM or CRAM; or the text file of a "
+            "consumer test.",
+            show_default=False,
         ),
+    ] = None,
+    *,
+    options: Options,
+    form: FormOptions,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit 6 if a status is indeterminate.", rich_help_panel=INPUT)
     ] = False,
 ) -> None:
     """Annotate one input and report on its samples."""
-    from pgx.cli.output import format_for, refuse_overwriting, write_reports
+    from pgx.cli.output import format_for, layout_for, refuse_overwriting, with_handout, write_reports
     from pgx.report import mark_minors
-    from pgx.single import Options
     from pgx.single import annotate as run
 
-    name = format_for(output, format_)
-    if all_records and name != Format.VCF:
+    name = format_for(form)
+    if form.all_records and name is not Format.VCF:
         raise UsageError("only vcf has records", where="--all-records", cure="Add -f vcf, or leave it out")
-    if name == Format.VCF:
+    if name is Format.VCF:
         from pgx.vcf.write import check_readable_twice
 
+        if source is None or options.genotype is not None:
+            raise UsageError("only a VCF is written as VCF", where="-f vcf", cure="Give another format")
         check_readable_twice(source)
-    refuse_overwriting((source, callable_bed, report_meta), (output, handout))
-    form = make_form(name, meta=report_meta, sealed=sealed, full=full, lang=lang, handout=handout)
-    result = run(
-        source,
-        Options(
-            samples=tuple(sample or ()),
-            assembly=assembly,
-            absent_sites=absent_sites.value,
-            callable_bed=callable_bed,
-            keep_filtered=keep_filtered,
-            min_gq=min_gq,
-            min_dp=min_dp,
-            min_probability=min_probability,
-            population=population,
-            genotype_error_rate=genotype_error_rate,
-            evidence=tuple(evidence or ()),
-            indication=indication,
-            taking=_names(taking),
-            history=_names(history),
-            age=age,
-            reveal_minor=reveal_minor,
-            digest=digest,
-        ),
-    )
+    given = (source, options.callable_bed, options.reads, options.reference, form.report_meta)
+    refuse_overwriting(given, (form.output, form.handout))
+    layout = layout_for(name, form)
+    result = run(source, options)
     undetermined: list[str] = []
-    samples = mark_minors(result.samples, form.birth_dates, created=result.run.created)
-    reports = with_handout(result.run, _watched(samples, undetermined), handout, form)
-    if name == Format.VCF:
+    samples = mark_minors(result.samples, layout.birth_dates, created=result.run.created)
+    reports = with_handout(result.run, _watched(samples, undetermined), form, layout)
+    if name is Format.VCF:
         from pgx.vcf.write import write_vcf
 
-        write_vcf(source, result.run, tuple(reports), output, all_records=all_records)
+        if result.run.input.kind.lower() not in _VCF_KINDS:
+            raise UsageError("only a VCF is written as VCF", where="-f vcf", cure="Give another format")
+        write_vcf(source or "", result.run, tuple(reports), form.output, all_records=form.all_records)
     else:
-        write_reports(name, result.run, reports, output, form)
+        write_reports(name, result.run, reports, form.output, layout)
     if strict and undetermined:
         raise typer.Exit(_INDETERMINATE_UNDER_STRICT)
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def _watched(reports: Iterable[SampleReport], undetermined: list[str]) -> Iterator[SampleReport]:

@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
+from msgspec import Struct
+
+from pgx.cli.options import Only
+from pgx.options import INPUT, Option, Options
 
 
-class InspectFormat(StrEnum):
-    """Output formats."""
+class InspectOptions(Struct, frozen=True, kw_only=True):
+    """How it is shown."""
 
-    TEXT = "text"
-    JSON = "json"
+    format: Annotated[
+        Literal["text", "json"], Option("Format of what is shown.", INPUT, flags=("-f", "--format"))
+    ] = "text"
+    output: Annotated[str, Option("File, or - for standard output.", INPUT, "FILE", ("-o", "--output"))] = "-"
 
 
 def inspect(
     source: Annotated[
         str, typer.Argument(metavar="INPUT", help="A VCF, gVCF or BCF, a URL, or - for stdin.")
     ],
-    sample: Annotated[
-        list[str] | None, typer.Option("-s", "--sample", help="Show this sample; may be repeated.")
-    ] = None,
-    format_: Annotated[
-        InspectFormat, typer.Option("-f", "--format", help="How to print it.")
-    ] = InspectFormat.TEXT,
-    output: Annotated[str, typer.Option("-o", "--output", help="A file, or - for stdout.")] = "-",
-    assembly: Annotated[str, typer.Option(help="auto, GRCh37, GRCh38, NCBI36 or T2T-CHM13.")] = "auto",
+    options: Annotated[Options, Only(("samples", "assembly"))],
+    form: InspectOptions,
 ) -> None:
     """Show what a file is, what it says at each site, and what a call would need."""
     import msgspec
@@ -36,10 +35,10 @@ def inspect(
     from pgx.inspect.inspect import inspect as look
     from pgx.inspect.text import as_text
 
-    found = look(source, samples=tuple(sample or ()), assembly=assembly)
-    if format_ is InspectFormat.JSON:
+    found = look(source, samples=options.samples, assembly=options.assembly)
+    if form.format == "json":
         text = msgspec.json.format(msgspec.json.encode(found), indent=2).decode() + "\n"
     else:
         text = as_text(found)
-    refuse_overwriting((source,), (output,))
-    write([text], output)
+    refuse_overwriting((source,), (form.output,))
+    write([text], form.output)

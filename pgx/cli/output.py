@@ -9,49 +9,28 @@ from typing import TYPE_CHECKING
 
 from pgx.errors import UsageError
 from pgx.files import STANDARD_OUTPUT, cannot_write, write
+from pgx.render.registry import Format, file_stem, format_of_name
 
 if TYPE_CHECKING:
+    from pgx.cli.options import FormOptions
     from pgx.render.form import Form
-    from pgx.render.formats import Page
     from pgx.report import Run, SampleReport
 
-#: File endings by format; the first that fits decides.
-ENDINGS = {
-    ".fhir.json": "fhir",
-    ".txt": "text",
-    ".json": "json",
-    ".jsonl": "jsonl",
-    ".tsv": "tsv",
-    ".html": "html",
-    ".pdf": "pdf",
-    ".vcf": "vcf",
-    ".vcf.gz": "vcf",
-    ".bcf": "vcf",
-}
-ONE_SAMPLE_FORMATS = frozenset({"html", "pdf", "fhir"})
 INDEX = "index.tsv"
+_HANDOUT_ENDINGS = (".html", ".pdf", ".txt")
 
 
-def format_for(output: str, asked: str | None) -> str:
-    """Return the format: the one asked for, else by the ending of the output, else text.
+def format_for(form: FormOptions) -> Format:
+    """Return the format that is asked for, else that of the ending of the output; of standard output, text.
 
     Raises
     ------
     UsageError
         The ending of the output names no format.
     """
-    if asked is not None:
-        return str(asked)
-    if output == STANDARD_OUTPUT:
-        return "text"
-    for ending, name in ENDINGS.items():
-        if output.lower().endswith(ending):
-            return name
-    raise UsageError(
-        "the ending of the output names no format",
-        where=output,
-        cure=f"Give -f, or one of {', '.join(ENDINGS)}",
-    )
+    if form.format is not None:
+        return form.format
+    return Format.TEXT if form.output == STANDARD_OUTPUT else format_of_name(form.output)
 
 
 def refuse_overwriting(inputs: Iterable[str | Path | None], outputs: Iterable[str | Path | None]) -> None:
@@ -74,8 +53,8 @@ def refuse_overwriting(inputs: Iterable[str | Path | None], outputs: Iterable[st
             raise UsageError("is named for two outputs", where=str(path), cure="Give each its own name")
 
 
-def write_reports(name: str, run: Run, samples: Iterable[SampleReport], output: str, form: Form) -> None:
-    """Write samples in the format `name` (any but vcf) to `output`: a file, "-", or a folder.
+def write_reports(name: Format, run: Run, samples: Iterable[SampleReport], output: str, form: Form) -> None:
+    """Write samples in a format (any but vcf) to `output`: a file, "-", or a folder.
 
     Raises
     ------
@@ -84,17 +63,12 @@ def write_reports(name: str, run: Run, samples: Iterable[SampleReport], output: 
     OutputError
         The output cannot be written.
     """
-    from pgx.render.formats import page, streams
-
-    if name in ONE_SAMPLE_FORMATS:
-        _write_pages(page(name, form), run, samples, output)
-    else:
-        write(streams(form)[name](run, samples), output)
-
-
-def _write_pages(page: Page, run: Run, samples: Iterable[SampleReport], output: str) -> None:
+    if name.stream is not None:
+        write(name.stream(run, samples, form), output)
+        return
+    name.check_installed()
     if _is_folder(output):
-        _write_folder(page, run, samples, Path(output))
+        _write_folder(name, run, samples, Path(output), form)
         return
     rest = iter(samples)
     first = list(islice(rest, 2))
@@ -104,7 +78,7 @@ def _write_pages(page: Page, run: Run, samples: Iterable[SampleReport], output: 
             where=output,
             cure="Name one with -s, or give a folder: -o FOLDER/",
         )
-    write((page.render(run, report) for report in chain(first, rest)), output)
+    write((name.one(run, report, form) for report in chain(first, rest)), output)
 
 
 def _is_folder(output: str) -> bool:
@@ -114,9 +88,8 @@ def _is_folder(output: str) -> bool:
     return output.endswith("/") or path.is_dir() or not (path.suffix or path.exists())
 
 
-def _write_folder(page: Page, run: Run, samples: Iterable[SampleReport], folder: Path) -> None:
+def _write_folder(kind: Format, run: Run, samples: Iterable[SampleReport], folder: Path, form: Form) -> None:
     """Write one file a sample, and an index that says which is whose."""
-    from pgx.render.filenames import file_stem
     from pgx.render.tsv import safe_cell
 
     try:
@@ -125,7 +98,63 @@ def _write_folder(page: Page, run: Run, samples: Iterable[SampleReport], folder:
         raise cannot_write(folder, error) from error
     rows = ["file\tsample\n"]
     for report in samples:
-        name = file_stem(report.sample) + page.ending
-        write([page.render(run, report)], str(folder / name))
+        name = file_stem(report.sample) + kind.endings[0]
+        write([kind.one(run, report, form)], folder / name)
         rows.append(f"{name}\t{safe_cell(report.sample)}\n")
-    write(rows, str(folder / INDEX))
+    write(rows, folder / INDEX)
+
+
+def layout_for(name: Format, form: FormOptions) -> Form:
+    """Return the layout of a report in the format `name`, once the options fit it.
+
+    Raises
+    ------
+    UsageError
+        An option that the format cannot honour, or a language that does not ship.
+    """
+    from pgx.render.form import Form, check_language, read_meta
+
+    if form.sealed and name not in {Format.HTML, Format.PDF}:
+        raise UsageError("only html and pdf can be sealed", where="--sealed", cure="Add -f html or -f pdf")
+    if form.full and name is not Format.TEXT:
+        raise UsageError(f"{name} is always full", where="--full", cure="Leave it out, or choose -f text")
+    plain = form.lang == "en" and form.report_meta is None
+    if not name.is_readable and form.handout is None and not plain:
+        raise UsageError(
+            f"{name} has neither a language nor a header",
+            where="--lang, --report-meta",
+            cure="Leave them out, or choose text, html or pdf",
+        )
+    if form.handout is not None and form.handout.suffix.lower() not in _HANDOUT_ENDINGS:
+        raise UsageError(
+            "the ending names no format",
+            where=f"--handout {form.handout}",
+            cure=f"Use one of {', '.join(_HANDOUT_ENDINGS)}",
+        )
+    return Form(
+        language=check_language(form.lang),
+        sealed=form.sealed,
+        full=form.full,
+        meta=read_meta(form.report_meta) if form.report_meta else {},
+    )
+
+
+def with_handout(
+    run: Run, samples: Iterable[SampleReport], form: FormOptions, layout: Form
+) -> Iterable[SampleReport]:
+    """Write the hand-out of the one sample where it is asked for, and pass the samples on.
+
+    Raises
+    ------
+    UsageError
+        There are several samples.
+    """
+    if form.handout is None:
+        return samples
+    from pgx.render.handout import render
+
+    reports = list(samples)
+    if len(reports) != 1:
+        raise UsageError("a hand-out is for one person", where="--handout", cure="Name one sample with -s")
+    write([render(run, reports[0], layout, form.handout.suffix.lower())], form.handout)
+    return reports

@@ -8,19 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pgx.cli.form import (
-    Format,
-    FormatOption,
-    FullOption,
-    HandoutOption,
-    LangOption,
-    MetaOption,
-    OutputOption,
-    SealedOption,
-    make_form,
-    with_handout,
-)
+from pgx.cli.options import FormOptions, Only
 from pgx.errors import FormatError, InputError, NotFoundError, SampleError, UsageError
+from pgx.options import INPUT, Options
+from pgx.render.registry import Format
 
 if TYPE_CHECKING:
     from pgx.render.form import Form
@@ -34,41 +25,38 @@ def report(
         str,
         typer.Argument(metavar="RESULT", help="A stored result (.json, .jsonl), a cohort folder, or -."),
     ],
-    sample: Annotated[
-        list[str] | None, typer.Option("-s", "--sample", help="Report this sample only; may be repeated.")
-    ] = None,
+    options: Annotated[Options, Only(("samples",))],
+    form: FormOptions,
     input_: Annotated[
         str | None,
-        typer.Option("--input", metavar="PATH", help="Of a cohort folder: this input (see samples.tsv)."),
+        typer.Option(
+            "--input",
+            metavar="PATH",
+            help="Input of a cohort folder (see samples.tsv).",
+            rich_help_panel=INPUT,
+        ),
     ] = None,
-    format_: FormatOption = None,
-    output: OutputOption = "-",
-    report_meta: MetaOption = None,
-    sealed: SealedOption = False,
-    full: FullOption = False,
-    lang: LangOption = "en",
-    handout: HandoutOption = None,
 ) -> None:
     """Report again from a stored result."""
-    from pgx.cli.output import format_for, refuse_overwriting, write_reports
+    from pgx.cli.output import format_for, layout_for, refuse_overwriting, with_handout, write_reports
     from pgx.report import mark_minors
 
-    name = format_for(output, format_)
-    if name == Format.VCF:
+    name = format_for(form)
+    if name is Format.VCF:
         raise UsageError(
             "a stored result does not hold the records of the input", where="-f vcf", cure="Use pgx annotate"
         )
-    refuse_overwriting((source, report_meta, *_files_of(source)), (output, handout))
-    form = make_form(name, meta=report_meta, sealed=sealed, full=full, lang=lang, handout=handout)
+    refuse_overwriting((source, form.report_meta, *_files_of(source)), (form.output, form.handout))
+    layout = layout_for(name, form)
     if Path(source).is_dir():
-        stored, form = _of_cohort(source, sample, input_, form)
+        stored, layout = _of_cohort(source, options.samples, input_, layout)
     elif input_ is not None:
         raise UsageError("is for a cohort folder", where="--input", cure="Leave it out")
     else:
         stored = read_result(source)
-    chosen = choose(stored, tuple(sample or ()), where=source)
-    chosen = tuple(mark_minors(chosen, form.birth_dates, created=stored.created))
-    write_reports(name, stored, with_handout(stored, chosen, handout, form), output, form)
+    chosen = choose(stored, options.samples, where=source)
+    chosen = tuple(mark_minors(chosen, layout.birth_dates, created=stored.created))
+    write_reports(name, stored, with_handout(stored, chosen, form, layout), form.output, layout)
 
 
 def _files_of(source: str) -> list[Path]:
@@ -81,9 +69,9 @@ def _files_of(source: str) -> list[Path]:
 
 
 def _of_cohort(
-    folder: str, samples: list[str] | None, input_: str | None, form: Form
+    folder: str, samples: tuple[str, ...], input_: str | None, layout: Form
 ) -> tuple[Document, Form]:
-    """Return the report of one sample of a folder that `pgx cohort` wrote, and the form with its header.
+    """Return the report of one sample of a folder that `pgx cohort` wrote, and the layout with its header.
 
     What --report-meta says of the sample goes before what the manifest of the cohort said.
     """
@@ -92,12 +80,12 @@ def _of_cohort(
     from pgx.cohort import one_report
     from pgx.report import Document
 
-    if samples is None or len(samples) != 1:
+    if len(samples) != 1:
         raise UsageError("is a folder", where=folder, cure="Name one sample of the cohort with --sample")
     found = one_report(Path(folder), samples[0], input_)
     if found.meta is not None:
-        form = replace(form, meta={samples[0]: found.meta, **form.meta})
-    return Document.of(found.run, (found.report,)), form
+        layout = replace(layout, meta={samples[0]: found.meta, **layout.meta})
+    return Document.of(found.run, (found.report,)), layout
 
 
 def read_result(source: str) -> Document:

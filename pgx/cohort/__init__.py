@@ -7,7 +7,6 @@ over a cluster gives the same bytes as one without a break.
 
 from pgx.cohort.merge import merge
 from pgx.cohort.model import Failure, Job, Plan
-from pgx.cohort.options import CohortOptions, PageOptions
 from pgx.cohort.outputs import OUTPUTS, Outcome
 from pgx.cohort.plan import plan_inputs
 from pgx.cohort.progress import Progress
@@ -15,6 +14,7 @@ from pgx.cohort.reports import check_reports, write_reports
 from pgx.cohort.run import run_cohort
 from pgx.cohort.state import FILE_NAME as STATE
 from pgx.cohort.stored import one_report
+from pgx.options import CohortOptions, PageOptions
 
 __all__ = [
     "OUTPUTS",

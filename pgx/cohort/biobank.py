@@ -36,9 +36,10 @@ from pgx.cohort.settle import settle
 from pgx.cohort.siteread import Floats, SiteArrays, columns_of, compact, first_of, joined_codes, read_arrays
 from pgx.cohort.table import FACTS, fact_table, fact_type, facts_of, to_bytes
 from pgx.observe import EvidenceKind, observe
+from pgx.options import Options
 from pgx.render.tsv import safe_cell
 from pgx.report import Run, SampleReport
-from pgx.single import Options, Prepared, prepare
+from pgx.single import Prepared, prepare
 from pgx.vcf import VcfContent
 
 _BLOCK = 50_000

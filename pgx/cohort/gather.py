@@ -11,13 +11,13 @@ from pathlib import Path
 import msgspec
 
 from pgx.cohort.model import Failure, Job, Known, Result
-from pgx.cohort.options import CohortOptions
 from pgx.cohort.people import unclear_person
 from pgx.cohort.progress import Count, Progress
 from pgx.cohort.state import State
-from pgx.cohort.work import Batch, failed, file_digest, fingerprint, recipe, work
+from pgx.cohort.work import ARRAYS_FROM, Batch, failed, file_digest, fingerprint, recipe, work
 from pgx.errors import InputError
 from pgx.executors import Engine, cpus, run_all, run_alone
+from pgx.options import CohortOptions
 
 Tell = Callable[[str], None]
 _BATCH_MAX = 200
@@ -156,7 +156,7 @@ def _batches(jobs: Sequence[Job], engine: Engine, options: CohortOptions) -> Ite
     def batch(*some: Job) -> Batch:
         # what only goes with an input (columns of the manifest) need not travel
         bare = tuple(msgspec.structs.replace(job, carried={}, meta={}) for job in some)
-        return Batch(jobs=bare, verify=options.verify, arrays_from=options.arrays_from)
+        return Batch(jobs=bare, verify=options.verify, arrays_from=options.arrays_from or ARRAYS_FROM)
 
     def fitting() -> int:  # anew for each batch: workers may join later
         return max(1, min(_BATCH_MAX, -(-len(jobs) // (engine.width * _BATCHES_PER_WORKER))))

@@ -8,10 +8,10 @@ from __future__ import annotations
 import csv
 import functools
 import itertools
-import math
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import get_args
 
 import msgspec
 from msgspec.structs import replace
@@ -19,20 +19,26 @@ from msgspec.structs import replace
 from pgx.cohort.model import Failure, Job, options_text
 from pgx.errors import NotFoundError, PgxError, UsageError
 from pgx.genome.assemblies import AUTO, find_assembly
+from pgx.options import Declared, Options, declared
 from pgx.render.form import PatientMeta
 from pgx.render.tsv import COLUMNS
-from pgx.single import Options, check_options
+from pgx.single import check_options
 
 #: Columns that choose an input and its options.
-OPTION_COLUMNS = (
-    "path", "sample", "assembly", "population", "indication", "taking", "history", "age"
-)  # fmt: skip
+_ROW_OPTIONS = tuple(item for item in declared(Options) if item.option.row)
+OPTION_COLUMNS = ("path", "sample", *(item.name for item in _ROW_OPTIONS))
+#: Options of the whole run by name: a column of that name would look as if it did something.
+_RUN_OPTIONS = {
+    name: item.flag
+    for item in declared(Options)
+    if not item.option.row and item.option.is_of("cohort")
+    for name in (item.name, item.key)
+}
 #: Columns that go to the head of a report.
 REPORT_COLUMNS = PatientMeta.__struct_fields__
 #: Of these, what tells of a person or of their request: it stays out of the tables and the page.
 PERSONAL_COLUMNS = frozenset(REPORT_COLUMNS) - {"specimen", "platform", "laboratory"}
 STANDARD_INPUT = "-"
-_LISTS = ("taking", "history")
 _TABLE = "Write a tab-separated table whose first line names its columns, `path` among them"
 _CORRECT = "Correct the manifest"
 
@@ -79,7 +85,14 @@ def jobs_of(manifest: Path, options: Options) -> tuple[list[Job], tuple[str, ...
 
 
 def _check_names(names: list[str], carried: set[str], manifest: Path) -> None:
-    """Refuse two columns of one name, in the manifest or in the tables."""
+    """Refuse two columns of one name, in the manifest or in the tables, and options of the whole run."""
+    for name in names:
+        if name in _RUN_OPTIONS:
+            raise UsageError(
+                f"has the column '{name}', which is an option of the whole run",
+                where=str(manifest),
+                cure=f"Give {_RUN_OPTIONS[name]} on the command line, or call the column something else",
+            )
     for name in names:  # those of the manifest, and those of the tables: a carried one is in both
         if names.count(name) > (2 if name in carried and name not in COLUMNS else 1):
             raise UsageError(f"names the column '{name}' twice", where=str(manifest), cure=_TABLE)
@@ -178,7 +191,7 @@ def _beside(path: str, manifest: Path) -> str:
 
 
 def exists(path: str, *, file: bool = False) -> bool:
-    """Say whether there is such a file or, unless `file`, such a folder. A name that cannot be is none."""
+    """Return whether there is such a file or, unless `file`, such a folder. A name that cannot be is none."""
     try:
         return Path(path).is_file() or (not file and Path(path).is_dir())
     except (OSError, ValueError):
@@ -200,22 +213,28 @@ def _own_options(row: Mapping[str, str], more: list[str], options: Options) -> O
         raise _RowError("has a path with a NUL byte")
     if row["path"] == STANDARD_INPUT:
         raise _RowError("names standard input, which a cohort cannot read")
-    changes: dict[str, object] = {
-        name: row[name] for name in ("assembly", "population", "indication") if row.get(name)
-    }
-    changes |= {
-        name: tuple(part.strip() for part in row[name].split(",") if part.strip())
-        for name in _LISTS
-        if row.get(name)
-    }
-    if row.get("age"):
-        changes["age"] = _age(row["age"])
+    changes = {item.name: _value(item, row[item.name]) for item in _ROW_OPTIONS if row.get(item.name)}
     own = replace(options, **changes)
     try:
         check(own)
     except PgxError as error:
         raise _RowError(error.what) from error
     return own
+
+
+def _value(item: Declared, cell: str) -> object:
+    """Return the value of an option from its cell, which is not empty."""
+    if item.many:
+        return tuple(part.strip() for part in cell.split(",") if part.strip())
+    kind = next((part for part in get_args(item.type) if part is not type(None)), item.type)
+    try:
+        value = msgspec.convert(cell, kind, strict=False)
+    except msgspec.ValidationError:
+        value = None
+    if value is None or (item.limits is not None and not item.limits.hold(value)):
+        kind_in_words = f"a number {item.limits}" if item.limits is not None else "a value that it can have"
+        raise _RowError(f"{item.name} is not {kind_in_words}")  # without the value: it may tell of a person
+    return value
 
 
 @functools.lru_cache(maxsize=4096)
@@ -234,16 +253,6 @@ def check(options: Options) -> None:
     if options.assembly != AUTO:
         find_assembly(options.assembly)
     check_options(options)
-
-
-def _age(text: str) -> float:
-    try:
-        age = float(text)
-    except ValueError:
-        age = math.nan
-    if not 0 <= age < 150:
-        raise _RowError("has an age that is no number of years")
-    return age
 
 
 def _stated(row: Mapping[str, str]) -> PatientMeta | None:

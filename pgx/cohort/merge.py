@@ -7,14 +7,12 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from pgx.cohort.blocks import Joining, join_blocks
 from pgx.cohort.model import Slice
-from pgx.cohort.options import PageOptions
 from pgx.cohort.outputs import Outcome, finish, refuse_foreign
 from pgx.cohort.state import PlannedRow, State
 from pgx.cohort.strata import check_columns
-from pgx.cohort.work import ARRAYS_FROM
 from pgx.errors import UsageError
+from pgx.options import PageOptions
 
 _SAME = "Give slices of one command line, made with the same files of options, evidence and version"
 
@@ -52,9 +50,7 @@ def merge(folders: Sequence[Path], output: Path, page: PageOptions) -> Outcome:
         state.set_plan((rows[position] for position in sorted(rows)), slice=whole, carried=carried)
         for folder in folders:
             with State(folder, create=False) as other:
-                joining = other.meta("joining", Joining) or Joining()
-                state.take_over(other, {row.key for row in other.plan()} | set(joining.joined.values()))
-        join_blocks(state, jobs, asked=slices[0].join_blocks, arrays_from=ARRAYS_FROM)
+                state.take_over(other, {row.key for row in other.plan()})
         known = state.known()
         kept = sum(not known[row.key].failures for row in rows.values())
         return finish(state, output, page, kept=kept)
@@ -71,7 +67,7 @@ def _check_slices(slices: Sequence[Slice], rows: dict[int, PlannedRow], folders:
     where = ", ".join(map(str, folders))
     if len({(item.plan_digest, item.plan_size) for item in slices}) != 1:
         raise UsageError("the folders are slices of different inputs or options", where=where, cure=_SAME)
-    if len({(item.conditions, item.join_blocks) for item in slices}) != 1:
+    if len({item.conditions for item in slices}) != 1:
         raise UsageError(
             "the slices were made with different evidence, reference data, BED file or version of pgx",
             where=where,

@@ -9,11 +9,8 @@ from collections.abc import Mapping
 import msgspec
 from msgspec import Struct
 
+from pgx.options import Options
 from pgx.render.form import PatientMeta
-from pgx.single import Options
-
-#: Stands between the paths of inputs that were joined.
-JOINT = " + "
 
 
 class Failure(Struct, frozen=True, kw_only=True):
@@ -96,6 +93,8 @@ class Known(Struct, frozen=True, kw_only=True):
         What of it could not be done although the input could: samples that it does not have.
     samples
         How many were done.
+    has_records
+        Whether the input has any record near the sites.
     assembly
         The one that it was read in; "" of a failure.
     name_digest
@@ -112,6 +111,7 @@ class Known(Struct, frozen=True, kw_only=True):
     failure: Failure | None = None
     problems: tuple[Failure, ...] = ()
     samples: int = 0
+    has_records: bool = True
     assembly: str = ""
     name_digest: str = ""
     statuses: Mapping[str, int] = msgspec.field(default_factory=dict)
@@ -157,7 +157,6 @@ class Slice(Struct, frozen=True, kw_only=True):
     plan_digest: str
     plan_size: int
     conditions: str
-    join_blocks: bool
 
 
 @functools.lru_cache(maxsize=4096)

@@ -13,21 +13,20 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pgx.cohort.beside import Part, PlanCells, flagged_rows, flagged_table, needs_names
-from pgx.cohort.blocks import Joining
 from pgx.cohort.files import Staged
 from pgx.cohort.manifest import place_of
 from pgx.cohort.model import Failure, Known, Slice
-from pgx.cohort.options import PageOptions
 from pgx.cohort.rules import page_limits
 from pgx.cohort.state import PlannedRow, State
-from pgx.cohort.stored import Source, names_of, sources
+from pgx.cohort.stored import Source, names_of, passed_over, sources
 from pgx.cohort.strata import OF_FILES, Dividing, Planned, choose, common_folder
 from pgx.cohort.summary import Overview, summarise
 from pgx.cohort.table import TableWriter, chunked, fact_table, from_bytes, write_failures
 from pgx.cohort.tally import Tally
 from pgx.cohort.work import shared_parts
 from pgx.errors import UsageError, printable
-from pgx.render import cohort_html
+from pgx.options import PageOptions
+from pgx.render import cohort_page
 
 #: What is written into the folder, beside the state and reports/.
 OUTPUTS = ("samples.tsv", "samples.parquet", "failures.tsv", "summary.json", "pgx_mqc.json", "index.html")
@@ -42,12 +41,10 @@ class Outcome(Struct, frozen=True, kw_only=True):
     ----------
     inputs, kept, failed
         Inputs; pieces of work whose stored result still held; rows of failures.tsv.
-    joined
-        Sets of inputs that were joined by sample, each a text that names them.
+    passed_over
+        Inputs without any record near the sites, of people whom another input has with records.
     duplicates
         Names of samples that came more than once, the first of them.
-    unasked
-        Sets of inputs that look like blocks of one file and were not joined.
     alarms
         Their codes, as in summary.json.
     """
@@ -56,8 +53,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
     kept: int
     failed: int
     samples: int
-    joined: tuple[str, ...]
-    unasked: tuple[str, ...]
+    passed_over: tuple[str, ...]
     duplicated: int
     duplicates: tuple[str, ...]
     alarms: tuple[str, ...]
@@ -74,9 +70,8 @@ def finish(state: State, folder: Path, page: PageOptions, *, kept: int = 0) -> O
     plan = list(state.plan())
     known = state.known()
     carried = state.meta("carried", tuple[str, ...]) or ()
-    joining = state.meta("joining", Joining) or Joining()
     shown = list(sources(state, plan, known))
-    failures = [item for row in plan for item in _failures(row, known.get(row.key))] + [*joining.failures]
+    failures = [item for row in plan for item in _failures(row, known.get(row.key))]
     tally = Tally(
         _dividing(plan, known, carried, page),
         inputs=len(plan),
@@ -86,7 +81,7 @@ def finish(state: State, folder: Path, page: PageOptions, *, kept: int = 0) -> O
     overview = Overview(
         inputs=inputs,
         failures=failures,
-        joined=tuple(source.path for source in shown if source.is_joined),
+        passed_over=tuple(passed_over(plan, known).values()),
         shard=_slice_text(state),
     )
     with Staged(folder) as staged:
@@ -94,17 +89,16 @@ def finish(state: State, folder: Path, page: PageOptions, *, kept: int = 0) -> O
         write_failures(staged.path("failures.tsv"), failures)
         summary = summarise(tally, overview, least=page.min_cell)
         staged.path("summary.json").write_text(_pretty(summary), encoding="utf-8")
-        staged.path("pgx_mqc.json").write_text(_pretty(cohort_html.multiqc(summary)), encoding="utf-8")
-        staged.path("index.html").write_text(cohort_html.page(summary), encoding="utf-8")
-    state.keep_only({row.key for row in plan} | set(joining.joined.values()), shared_parts)
+        staged.path("pgx_mqc.json").write_text(_pretty(cohort_page.multiqc(summary)), encoding="utf-8")
+        staged.path("index.html").write_text(cohort_page.page(summary), encoding="utf-8")
+    state.keep_only({row.key for row in plan}, shared_parts)
     state.set_meta(finished=True)
     return Outcome(
         inputs=inputs,
         kept=kept,
         failed=len(failures),
         samples=tally.samples,
-        joined=overview.joined,
-        unasked=tuple(joining.unasked),
+        passed_over=overview.passed_over,
         duplicated=tally.duplicated,
         duplicates=tuple(dict.fromkeys(item.sample for item in tally.duplicates)),
         alarms=tuple(dict.fromkeys(alarm["code"] for alarm in summary["alarms"])),

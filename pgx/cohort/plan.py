@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from pgx.cohort.manifest import STANDARD_INPUT, check, exists, jobs_of, place_of
 from pgx.cohort.model import Failure, Job, Plan
 from pgx.errors import NotFoundError, UsageError, printable
-from pgx.single import Options
+from pgx.options import Options
 
 ENDINGS = (".vcf", ".vcf.gz", ".vcf.bgz", ".gvcf", ".gvcf.gz", ".bcf")
 _CHECK = "Check the path; files end in .vcf, .vcf.gz or .bcf"

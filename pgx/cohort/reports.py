@@ -11,10 +11,8 @@ from pgx.cohort.model import text_digest
 from pgx.cohort.state import State
 from pgx.cohort.stored import StoredSampleReport, reports
 from pgx.errors import NotFoundError, SampleError
-from pgx.render import json_format
-from pgx.render.filenames import file_stem
 from pgx.render.form import Form
-from pgx.render.formats import page
+from pgx.render.registry import Format, file_stem
 from pgx.render.tsv import safe_cell
 
 FOLDER = "reports"
@@ -105,12 +103,11 @@ def _names(path: Path) -> frozenset[str]:
 
 
 def _renderer(name: str) -> tuple[Callable[[StoredSampleReport], bytes], str]:
-    if name == "json":
-        return lambda item: "".join(json_format.stream(item.run, [item.report])).encode(), ".json"
-    ending = page(name).ending
+    form = Format(name)
+    form.check_installed()
 
     def render(item: StoredSampleReport) -> bytes:
         meta = {} if item.meta is None else {item.report.sample: item.meta}
-        return page(name, Form(meta=meta)).render(item.run, item.report)
+        return form.one(item.run, item.report, Form(meta=meta))
 
-    return render, ending
+    return render, form.endings[0]

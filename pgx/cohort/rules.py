@@ -34,8 +34,8 @@ class Page(Facts, frozen=True, kw_only=True):
     probability_bins: tuple[float, ...]
 
 
-class Blocks(Facts, frozen=True, kw_only=True):
-    """When files that list the same samples are taken for blocks of one file."""
+class SamePeople(Facts, frozen=True, kw_only=True):
+    """When inputs that list the same samples are of the same people."""
 
     min_samples: int
 
@@ -44,7 +44,7 @@ class _CohortFile(Facts, frozen=True, kw_only=True):
     provenance: Provenance
     alarms: Alarms
     page: Page
-    blocks: Blocks
+    same_people: SamePeople
 
 
 @functools.cache
@@ -67,6 +67,6 @@ def least_group(least: int) -> int:
     return page_limits().shared_group_times * least
 
 
-def least_to_join() -> int:
-    """Return from how many samples on the same names make the same people."""
-    return _file().blocks.min_samples
+def least_same_people() -> int:
+    """Return the least number of samples whose equal names make two inputs of the same people."""
+    return _file().same_people.min_samples

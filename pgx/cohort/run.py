@@ -6,17 +6,16 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 
-from pgx.cohort.blocks import join_blocks
 from pgx.cohort.gather import annotate_missing
 from pgx.cohort.model import Plan, Slice, text_digest
-from pgx.cohort.options import CohortOptions
 from pgx.cohort.outputs import Outcome, finish, refuse_foreign
 from pgx.cohort.progress import Progress
 from pgx.cohort.state import State, planned
 from pgx.cohort.strata import check_columns
 from pgx.cohort.work import recipe
 from pgx.errors import UsageError
-from pgx.executors import Dask, Engine, Processes, Serial, Slurm, cpus, read_settings
+from pgx.executors import Dask, Engine, Processes, Serial, cpus
+from pgx.options import CohortOptions
 from pgx.single import check_options
 
 
@@ -54,7 +53,6 @@ def run_cohort(
             plan_digest=plan.digest,
             plan_size=len(plan.jobs),
             conditions=text_digest(*made_with),
-            join_blocks=options.join_blocks,
         )
         state.set_plan(rows, slice=slice_, carried=plan.carried)
         jobs = [row.job for row in rows]
@@ -63,7 +61,6 @@ def run_cohort(
             return nullcontext(engine) if engine is not None else closing(_engine(options, inputs))
 
         kept = annotate_missing(state, jobs, options, tell, started)
-        join_blocks(state, jobs, asked=options.join_blocks, arrays_from=options.arrays_from)
         return finish(state, folder, options.page, kept=kept)
 
 
@@ -75,14 +72,6 @@ def _check(plan: Plan, options: CohortOptions) -> None:
     for own in {job.options for job in plan.jobs if job.failure is None}:
         check_options(own)
     check_columns(options.page.by, plan.jobs, plan.carried)
-    if options.slurm is None:
-        return
-    if options.scheduler or options.jobs is not None:
-        other = "--scheduler" if options.scheduler else "--jobs"
-        raise UsageError(
-            f"says something else than {other}", where="--slurm", cure="Give one; jobs=N is how many jobs"
-        )
-    read_settings(options.slurm)
 
 
 def _check_same_shard(state: State, plan: Plan, number: int, of: int) -> None:
@@ -98,8 +87,6 @@ def _check_same_shard(state: State, plan: Plan, number: int, of: int) -> None:
 
 
 def _engine(options: CohortOptions, inputs: int) -> Engine:
-    if options.slurm is not None:
-        return Slurm(options.slurm)
     if options.engine == "dask" or options.scheduler:
         return Dask(jobs=options.jobs, scheduler=options.scheduler)
     jobs = min(options.jobs or cpus(), inputs)

@@ -86,7 +86,7 @@ def _without_numbers(seen: Observation) -> bytes:
     evidence = seen.evidence
     bare = replace(
         seen,
-        evidence=None if evidence is None else replace(evidence, values=()),
+        evidence=None if evidence is None else replace(evidence, values=(), limits=()),
         depth=None,
         allele_depths=None,
         genotype_quality=None,

@@ -19,7 +19,8 @@ from pgx.cohort.fields import Fields, between, edges_of
 from pgx.genome.sites import letters
 from pgx.observe import ReadContext, SiteRecord, SiteRecords
 from pgx.observe.alleles import Letter, Other, letters_of
-from pgx.observe.evidence_fields import is_from_imputation
+from pgx.observe.evidence_fields import is_from_imputation, read_weights
+from pgx.observe.read_counts import READ_FIELDS
 from pgx.reference import threshold
 from pgx.vcf import Columns
 
@@ -33,10 +34,10 @@ _MANY_CODES = 1 << 16
 _PL_CAP = 3300
 _FROM_PL = np.array([10 ** (-float(value) / 10) for value in range(_PL_CAP + 1)])
 _NUMBERS = ("DP", "GQ")
-#: AD is for show where DP is stated.
+#: AD counts only by what it says of the genotypes, where DP is stated.
 _NO_TEXT = frozenset({"AD", "PL", *_NUMBERS})
 #: Fields that take precedence over PL or GQ, or change what PL is about.
-_OVERRULING = frozenset({"GQX", "LGT", "LPL", "LAA", "LEN"})
+_OVERRULING = frozenset({"GQX", "LGT", "LPL", "LAA", "LA", "LAD", "LEN"})
 
 
 class SiteArrays(Struct, frozen=True):
@@ -76,9 +77,10 @@ def read_arrays(
         return _empty(count)
     lines = [columns_of(record, columns) for record in records]
     if len(records) == 1 and pile.bases and _is_plain(records[0]):
-        places = _classes(letters_of(records[0], pile.site.position))
+        copies = _copies(letters_of(records[0], pile.site.position))
+        places = _classes(copies)
         if places is not None:
-            return _plain(records[0], lines[0], places, context)
+            return _plain(records[0], lines[0], places, copies, context)
     result = _empty(count)
     result.codes[:] = joined_codes([arrow.line_codes(line.line, edges_of(line)) for line in lines])
     return result
@@ -116,7 +118,7 @@ def _is_plain(record: SiteRecord) -> bool:
     return (
         "GT" in keys
         and "PL" in keys
-        and not keys & _OVERRULING
+        and not keys & (_OVERRULING | READ_FIELDS)
         and not ("AD" in keys and "DP" not in keys)
         and not is_from_imputation(record)
         and len(keys) == len(record.format)
@@ -144,17 +146,21 @@ def joined_codes(parts: Sequence[Codes]) -> Codes:
     return compact(joined)
 
 
-def _classes(spelled: Sequence[Letter]) -> list[list[int]] | None:
-    """Return the places in PL that show 0, 1 and 2 copies (see `evidence_fields`); None unless all do."""
+def _copies(spelled: Sequence[Letter]) -> list[int | None]:
+    """Return for each allele which of the two letters it shows (see `evidence_fields`), or None."""
     counted = letters()
     missing = [letter for letter in counted if letter not in spelled]
     stand_in = counted.index(missing[0]) if len(missing) == 1 else None
-    copies = [
+    return [
         counted.index(letter)
         if isinstance(letter, str) and letter in counted
         else (stand_in if letter is Other.UNSEEN else None)
         for letter in spelled
     ]
+
+
+def _classes(copies: Sequence[int | None]) -> list[list[int]] | None:
+    """Return the places in PL that show 0, 1 and 2 copies; None unless all three have one."""
     places: list[list[int]] = [[], [], []]
     for high, high_copies in enumerate(copies):
         for low, low_copies in enumerate(copies[: high + 1]):
@@ -164,13 +170,18 @@ def _classes(spelled: Sequence[Letter]) -> list[list[int]] | None:
 
 
 def _plain(
-    record: SiteRecord, columns: Columns, places: Sequence[Sequence[int]], context: ReadContext
+    record: SiteRecord,
+    columns: Columns,
+    places: Sequence[Sequence[int]],
+    copies: Sequence[int | None],
+    context: ReadContext,
 ) -> SiteArrays:
-    """Read the only record of a site piece by piece; `places`: see `_classes`."""
+    """Read the only record of a site piece by piece; `places`: see `_classes`, `copies`: see `_copies`."""
     result = _empty(len(columns))
-    alleles = len(record.alternates) + 1
     sizes = {key: 1 for key in _NUMBERS if key in record.format}
-    sizes["PL"] = alleles * (alleles + 1) // 2
+    sizes["PL"] = len(copies) * (len(copies) + 1) // 2
+    if "AD" in record.format:
+        sizes["AD"] = len(copies)
     known: dict[_Key, int] = {}
     for start in range(0, len(columns), _PIECE):
         piece = range(start, min(start + _PIECE, len(columns)))
@@ -178,16 +189,28 @@ def _plain(
         phred = _by_copies(fields.numbers("PL"), places)
         rows = fields.rows + start
         result.numeric[rows] = True
-        for copies in range(3):
-            result.likelihoods[copies][rows] = _FROM_PL[np.minimum(phred[copies], _PL_CAP)]
+        for number in range(3):
+            result.likelihoods[number][rows] = _FROM_PL[np.minimum(phred[number], _PL_CAP)]
         for key, values in zip(_NUMBERS, (result.depth, result.quality), strict=True):
             if key in sizes:
                 values[rows] = fields.numbers(key)[0]
-        codes, keys = _usual_classes(record.format, fields, phred, context)
+        reads = _by_letter(fields.numbers("AD"), copies) if "AD" in sizes else None
+        codes, keys = _usual_classes(record.format, fields, phred, reads, context)
         result.codes[rows] = _numbered(keys, known)[codes]
         odd = np.flatnonzero(~result.numeric[piece.start : piece.stop]) + start
         result.codes[odd] = _numbered([between(columns, row, row + 1) for row in odd.tolist()], known)
     return result
+
+
+def _by_letter(values: Sequence[Codes], copies: Sequence[int | None]) -> list[Codes]:
+    """Return the reads with each of the two letters."""
+    return [
+        sum(
+            (value for value, shown in zip(values, copies, strict=True) if shown == letter),
+            start=values[0] * 0,
+        )
+        for letter in range(2)
+    ]
 
 
 #: What tells a class from others: the text of a column, or the texts of some fields and answers.
@@ -207,10 +230,14 @@ def _by_copies(values: Sequence[Codes], places: Sequence[Sequence[int]]) -> list
 
 
 def _usual_classes(
-    form: Sequence[str], fields: Fields, phred: Sequence[Codes], context: ReadContext
+    form: Sequence[str],
+    fields: Fields,
+    phred: Sequence[Codes],
+    reads: Sequence[Codes] | None,
+    context: ReadContext,
 ) -> tuple[Codes, list[_Key]]:
     """Return the class of each sample of a piece, and what tells these classes from others."""
-    answers = _answers(fields, form, phred, context)
+    answers = _answers(fields, form, phred, reads, context)
     codes = answers
     texts = [key for key in form if key not in _NO_TEXT]
     for key in texts:
@@ -224,10 +251,20 @@ def _usual_classes(
     return codes, keys
 
 
-def _answers(fields: Fields, form: Sequence[str], phred: Sequence[Codes], context: ReadContext) -> Codes:
+def _answers(
+    fields: Fields,
+    form: Sequence[str],
+    phred: Sequence[Codes],
+    reads: Sequence[Codes] | None,
+    context: ReadContext,
+) -> Codes:
     """Return all answers that the scalar code depends on, a bit each."""
     limit = threshold("contradiction_phred")
-    questions = [phred[0] + phred[1] + phred[2] == 0, *(one >= limit for one in phred)]
+    questions = [phred[0] + phred[1] + phred[2] == 0]
+    for away in (phred, *([] if reads is None else [_reads_phred(reads)])):
+        questions += [one >= limit for one in away] + [one == 0 for one in away]
+    if reads is not None:
+        questions.append(reads[0] + reads[1] == 0)
     for key, least in zip(_NUMBERS, (context.min_dp, context.min_gq), strict=True):
         if key in form:
             values = fields.numbers(key)[0]
@@ -238,6 +275,13 @@ def _answers(fields: Fields, form: Sequence[str], phred: Sequence[Codes], contex
     for answer in questions:
         joined = joined * 2 + answer
     return joined
+
+
+def _reads_phred(reads: Sequence[Codes]) -> list[Floats]:
+    """Return what `observe.evidence_fields.reads_phred` does, in the same order of operations."""
+    phred = [reads[0] * one + reads[1] * other for one, other in read_weights()]
+    least = np.minimum.reduce(phred)
+    return [value - least for value in phred]
 
 
 def _middle(phred: Sequence[Codes]) -> Codes:

@@ -8,11 +8,10 @@ from pathlib import Path
 
 import msgspec
 from msgspec import Struct
-from msgspec.structs import replace
 
-from pgx.cohort.blocks import Joining
-from pgx.cohort.model import JOINT, Job, Known
+from pgx.cohort.model import Job, Known
 from pgx.cohort.people import born_of, has_birth_dates, meta_of
+from pgx.cohort.rules import least_same_people
 from pgx.cohort.state import PlannedRow, State
 from pgx.cohort.work import decode_run, recipe, shared_parts, unpack
 from pgx.errors import FormatError, SampleError, printable
@@ -23,16 +22,14 @@ _LISTED = 5
 
 
 class Source(Struct, frozen=True, kw_only=True):
-    """An input, or a set of inputs that were joined by sample, that has results.
+    """An input that has results.
 
     Attributes
     ----------
     key
         What its results are stored under.
     path
-        As samples.tsv has it; of a joined set all that were read, with " + " between them.
-    job
-        The input; the first of a joined set, with what the manifest says of all of them.
+        As samples.tsv has it.
     recipe
         What its results were made with.
     created
@@ -42,7 +39,6 @@ class Source(Struct, frozen=True, kw_only=True):
     key: str
     path: str
     job: Job
-    is_joined: bool
     recipe: str
     created: str
 
@@ -56,39 +52,45 @@ class StoredSampleReport(Struct, frozen=True, kw_only=True):
 
 
 def sources(state: State, plan: Sequence[PlannedRow], known: Mapping[str, Known]) -> Iterator[Source]:
-    """Yield what has results, in order; a joined set where its first input stands."""
-    joined = (state.meta("joining", Joining) or Joining()).joined
-    by_key: defaultdict[str, list[Job]] = defaultdict(list)
-    for planned in plan:
-        by_key[joined.get(planned.key, planned.key)].append(planned.job)
-    keys = set(joined.values())
-    for key, jobs in by_key.items():
+    """Yield the inputs that have results, in order, but for those that are passed over."""
+    left_out = passed_over(plan, known)
+    for key, job in {row.key: row.job for row in plan}.items():
         result = known.get(key)
-        if result is not None and result.failure is None and result.samples:
+        if result is not None and result.failure is None and result.samples and key not in left_out:
             yield Source(
                 key=key,
                 path=result.path,
-                job=_together(jobs),
-                is_joined=key in keys,
+                job=job,
                 recipe=result.recipe,
-                created=run_of(state, key).created if any(map(has_birth_dates, jobs)) else "",
+                created=run_of(state, key).created if has_birth_dates(job) else "",
             )
 
 
-def _together(jobs: Sequence[Job]) -> Job:
-    """Return the job of a joined set: of what the manifest says of each, the first row counts."""
-    if len(jobs) == 1:
-        return jobs[0]
-    carried: dict[str, dict[str, str]] = {}
-    meta: dict[str, PatientMeta] = {}
-    for job in reversed(jobs):
-        for name, cells in job.carried.items():
-            carried.setdefault(name, {}).update({key: cell for key, cell in cells.items() if cell})
-        for name, stated in job.meta.items():
-            fields = {key: getattr(stated, key) for key in stated.__struct_fields__}
-            before = meta.get(name, PatientMeta())
-            meta[name] = replace(before, **{key: text for key, text in fields.items() if text is not None})
-    return replace(jobs[0], carried=carried, meta=meta)
+def passed_over(plan: Sequence[PlannedRow], known: Mapping[str, Known]) -> dict[str, str]:
+    """Return key and path of each input that says nothing, of people of whom another input says something.
+
+    It has no record near the sites, as the files of all chromosomes but one. Few equal names do not make the
+    people equal (tumour and normal, families), nor do equal names of whom the manifest says different things.
+    """
+    groups: defaultdict[object, list[tuple[Job, Known]]] = defaultdict(list)
+    for row in plan:
+        found = known.get(row.key)
+        if found is not None and found.failure is None and found.samples >= least_same_people():
+            same = found.name_digest, found.recipe, found.assembly, row.job.without
+            groups[same].append((row.job, found))
+    left_out: dict[str, str] = {}
+    for group in groups.values():
+        speaking = [job for job, found in group if found.has_records]
+        for job, found in group:
+            if not found.has_records and any(_agree(job, other) for other in speaking):
+                left_out[found.key] = found.path
+    return left_out
+
+
+def _agree(silent: Job, other: Job) -> bool:
+    """Return whether the manifest says the same of two inputs, or nothing of the first."""
+    nothing = not silent.meta and not any(any(cells.values()) for cells in silent.carried.values())
+    return nothing or (silent.carried, silent.meta) == (other.carried, other.meta)
 
 
 def run_of(state: State, key: str) -> Run:
@@ -106,7 +108,7 @@ def reports(
 ) -> Iterator[StoredSampleReport]:
     """Yield the reports of the cohort in order: all, or those of the samples (and the input) called so."""
     for source in sources(state, list(state.plan()), state.known()):
-        if source_path is not None and source_path not in {source.path, *source.path.split(JOINT)}:
+        if source_path is not None and source_path != source.path:
             continue
         for run, report in _of_input(state, source, wanted):
             born = born_of(source.job, report.sample)

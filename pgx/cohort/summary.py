@@ -38,15 +38,15 @@ class Overview(Struct, frozen=True, kw_only=True):
 
     Attributes
     ----------
-    joined
-        Sets of inputs that were joined by sample.
+    passed_over
+        Inputs in which nobody is counted: they have no record near the sites, and another input has.
     shard
         "I/N".
     """
 
     inputs: int
     failures: Sequence[Failure]
-    joined: tuple[str, ...]
+    passed_over: tuple[str, ...]
     shard: str
 
 
@@ -61,7 +61,9 @@ def summarise(tally: Tally, overview: Overview, *, least: int = 0) -> Object:
         return whole | {"min_cell": 0, "min_group": page_limits().min_group, "alarms": alarms(whole)}
     shown = _counts(tally, overview, Cells(least).of(tally.samples))
     shown["inputs"] = {"total": shown["inputs"]["total"], "failed": None, "joined": None}
-    nothing: Object = {"undetermined": [], "ambiguous": [], "failures": [], "joined": [], "rows": []}
+    nothing: Object = {
+        name: [] for name in ("undetermined", "ambiguous", "failures", "joined", "passed_over", "rows")
+    }
     repeated: Object = {"count": None, "listed": []}
     shown |= nothing | {"duplicates": repeated, "min_cell": least, "min_group": least_group(least)}
     return shown | {"alarms": shared_alarms(shown)}
@@ -80,7 +82,7 @@ def _counts(tally: Tally, overview: Overview, cells: Cells) -> Object:
         "inputs": {
             "total": cells.count(overview.inputs),
             "failed": len(overview.failures),
-            "joined": len(overview.joined),
+            "joined": 0,  # of version 1.0
         },
         "samples": cells.count(tally.samples),
         "statuses": cells.rows(flat(tally.count("e4_status")), _STATUSES),
@@ -107,7 +109,8 @@ def _singles(tally: Tally, overview: Overview) -> Object:
             "listed": [to_builtins(item) for item in tally.duplicates],
         },
         "failures": [_printable(to_builtins(item)) for item in overview.failures[:limit]],
-        "joined": [printable(path, _LONGEST) for path in overview.joined[:limit]],
+        "joined": [],  # of version 1.0
+        "passed_over": [printable(path, _LONGEST) for path in overview.passed_over[:limit]],
         "rows": tally.rows,
     }
 

@@ -17,8 +17,9 @@ from pgx import evidence, provenance, reference
 from pgx.cohort.model import Failure, Job, Result, StoredSample, options_text, text_digest
 from pgx.errors import PgxError, printable
 from pgx.evidence import ContextItem, Response
+from pgx.options import Options
 from pgx.report import SCHEMA_VERSION, Run, SampleReport
-from pgx.single import Options, Prepared, prepare
+from pgx.single import Prepared, prepare
 from pgx.vcf import VcfContent, read_sites
 
 #: From how many samples on an input is read as arrays.
@@ -145,6 +146,7 @@ def result_of_content(job: Job, content: VcfContent, *, arrays_from: int = ARRAY
         fingerprint=fingerprint(job.path),
         name_digest=names,
         problems=_missing(job, content),
+        has_records=bool(content.records),
     )
     chosen = _chosen(job, content)
     if chosen is None:

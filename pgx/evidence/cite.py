@@ -5,7 +5,10 @@ Everything else is cited as the article and its marker, because that is all that
 
 from __future__ import annotations
 
+import re
+
 from msgspec import Struct
+from msgspec.structs import replace
 
 from pgx.evidence.load import EvidenceBase
 from pgx.evidence.schema import Claim, Document, Identity, SourceKind
@@ -27,6 +30,10 @@ class SourceCitation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         "verified", "inferred" or "through-article".
     seen
         What was seen of it: "full-text", "abstract", "excerpt", "record" or "only-through-article".
+    short
+        A few words that tell at the claim what the source is.
+    url
+        Where a reader finds it (DOI, PubMed or a trial registry), or None.
     """
 
     key: str
@@ -36,25 +43,72 @@ class SourceCitation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     pmid: str | None
     certainty_of_identity: str
     seen: str
+    short: str = ""
+    url: str | None = None
 
 
 def cite(base: EvidenceBase, claim: Claim) -> tuple[SourceCitation, ...]:
-    """Return the sources of a claim in its own order."""
-    return tuple(_cite(base, claim, base.sources[key]) for key in claim.sources)
+    """Return the sources of a claim in its own order; those not seen share the `short` words of the first."""
+    documents = [base.sources[key] for key in claim.sources]
+    cited = [_cite(base, claim, document) for document in documents]
+    for identity in Identity:
+        unseen = [
+            place
+            for place, document in enumerate(documents)
+            if document.identity is identity and identity not in PRINTABLE
+        ]
+        markers = tuple(marker for place in unseen for marker in _markers(claim, documents[place]))
+        for number, place in enumerate(unseen):
+            short = "" if number else _through_article(base, claim, documents[place], markers)
+            cited[place] = replace(cited[place], short=short)
+    return tuple(cited)
 
 
 def _cite(base: EvidenceBase, claim: Claim, source: Document) -> SourceCitation:
     markers = _markers(claim, source)
     printed = source.identity in PRINTABLE
+    line = reference_line(base, source) if printed else _through_article(base, claim, source, markers)
     return SourceCitation(
         key=source.key,
         marker=", ".join(map(str, markers)) or None,
-        citation=reference_line(base, source) if printed else _through_article(base, claim, markers),
+        citation=line,
         doi=(source.doi or None) if printed else None,
         pmid=(source.pmid or None) if printed else None,
         certainty_of_identity=source.identity.value if printed else THROUGH_ARTICLE,
         seen=source.seen.value,
+        short=_short(base, source) if printed else line,
+        url=link(source) if printed else None,
     )
+
+
+def link(source: Document) -> str | None:
+    """Return the address of a source: its DOI, its PubMed page, or its registry entry."""
+    if source.doi:
+        return f"https://doi.org/{source.doi}"
+    if source.pmid:
+        return f"https://pubmed.ncbi.nlm.nih.gov/{source.pmid}/"
+    for entry in source.registry:
+        name, _, number = entry.partition(" ")
+        if name.startswith("NCT"):
+            return f"https://clinicaltrials.gov/study/{name}"
+        if name.startswith("ISRCTN"):
+            return f"https://www.isrctn.com/{name}"
+        return f"https://www.clinicaltrialsregister.eu/ctr-search/search?query={number}"
+    return None
+
+
+def _short(base: EvidenceBase, source: Document) -> str:
+    """Return `Alvarez 2016, abstract only`."""
+    name = source.short or " ".join(filter(None, (_first_author(source), str(source.year or ""))))
+    remarks = [base.phrases.seen[source.seen]]
+    if source.identity is Identity.INFERRED:
+        remarks.append(base.phrases.citation["inferred_short"])
+    return ", ".join(filter(None, (name or source.title, *remarks)))
+
+
+def _first_author(source: Document) -> str:
+    first = source.authors.partition(",")[0]
+    return re.sub(r"( et al\.?| [A-Z]{1,3})+$", "", first)
 
 
 def _markers(claim: Claim, source: Document) -> tuple[int, ...]:
@@ -65,11 +119,16 @@ def _markers(claim: Claim, source: Document) -> tuple[int, ...]:
     return tuple(marker for marker in claim.article.markers if marker in source.markers)
 
 
-def _through_article(base: EvidenceBase, claim: Claim, markers: tuple[int, ...]) -> str:
+def _through_article(base: EvidenceBase, claim: Claim, source: Document, markers: tuple[int, ...]) -> str:
+    words = base.phrases.citation
     if claim.article is None:
-        return base.phrases.citation["unidentified"]
-    key = "marker" if markers else "no_marker"
-    return base.phrases.citation[key].format(markers=", ".join(map(str, markers)))
+        return words["unidentified"]
+    if not markers:
+        return words["no_marker"]
+    found = "not_found" if source.identity is Identity.NOT_FOUND else "not_confirmed"
+    *first, last = map(str, markers)
+    listed = words["and"].format(first=", ".join(first), last=last) if first else last
+    return words["markers" if first else "marker"].format(markers=listed, found=words[found])
 
 
 def reference_line(base: EvidenceBase, source: Document) -> str:
@@ -81,6 +140,7 @@ def reference_line(base: EvidenceBase, source: Document) -> str:
         parts.append(f"doi:{source.doi}")
     if source.pmid:
         parts.append(f"PMID {source.pmid}")
+    parts += source.registry
     line = ". ".join(part.rstrip(".") for part in parts if part)
     remarks = [base.phrases.seen[source.seen]]
     if source.identity is Identity.INFERRED:

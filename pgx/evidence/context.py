@@ -6,7 +6,7 @@ Names are looked up in a table, never guessed: one that is not in it is listed a
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -14,10 +14,12 @@ from pgx.errors import UsageError
 from pgx.evidence.cite import SourceCitation, cite
 from pgx.evidence.load import EvidenceBase, normalise
 from pgx.evidence.match import ConflictNote, conflict_notes
-from pgx.evidence.schema import Claim, Species, Topic
+from pgx.evidence.schema import Claim, ResultSeen, Species, Topic
 
 _WARNING_TOPICS = frozenset({Topic.SAFETY, Topic.CONTRAINDICATION, Topic.INTERACTION})
 _BY_USE_TOPICS = frozenset({Topic.EFFICACY, Topic.DOSING})
+_STUDIED = frozenset({Topic.SAFETY, Topic.EFFICACY})
+_APPENDED = frozenset({Topic.MECHANISM, Topic.COMPOSITION, Topic.BACKGROUND})
 _ANIMALS = frozenset({Species.RAT, Species.MOUSE})
 ANY_USE = "any"
 
@@ -52,6 +54,10 @@ class ContextItem(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     sources: tuple[SourceCitation, ...]
     highlighted: bool
     reason: str
+    tier_short: str = ""
+    caveats: tuple[str, ...] = ()
+    data_sets: tuple[str, ...] = ()
+    result_seen: str = "source"
 
 
 class ContextReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -62,7 +68,7 @@ class ContextReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     items
         All items, in the order of the rules' topics; superseded ones after those in force.
     warnings
-        Those of `items` that are highlighted.
+        Those of `items` that are highlighted, one for each topic and data set: versions of a review are one.
     unrecognised
         Names that the table does not know, as written.
     notes
@@ -78,7 +84,9 @@ class ContextReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     minor: bool
 
 
-def context(base: EvidenceBase, patient: PatientContext, *, topics: Sequence[str] = ()) -> ContextReport:
+def context(
+    base: EvidenceBase, patient: PatientContext, *, topics: Sequence[str] = (), drug: str | None = None
+) -> ContextReport:
     """Return the drug's other claims, those that the patient's context triggers first.
 
     Parameters
@@ -89,12 +97,15 @@ def context(base: EvidenceBase, patient: PatientContext, *, topics: Sequence[str
         What is known of the person; names may be written in any case, with hyphens or blanks.
     topics
         Other topics than those of the rules, for an appendix.
+    drug
+        A drug or one of its names; without it, every drug that need not be asked for.
 
     Raises
     ------
     UsageError
-        The indication is not known, or the age cannot be one.
+        The indication or the drug is not known, or the age cannot be one.
     """
+    drugs = frozenset(item.name for item in base.reported(drug))
     code = base.indication(patient.indication) if patient.indication is not None else None
     minor = _is_minor(base, patient.age, code)
     called, unrecognised = _called_up(base, patient)
@@ -104,18 +115,49 @@ def context(base: EvidenceBase, patient: PatientContext, *, topics: Sequence[str
             if group.kind == "minor":
                 called |= dict.fromkeys(group.claims, reason)
     wanted = tuple(Topic(item) for item in topics) or base.rules.context_topics
+    shown = drugs
+    if Topic.RELATED_PRODUCT in wanted:
+        shown |= {item.name for item in base.drugs.values() if item.role == "related-product"}
+    called = {name: reason for name, reason in called.items() if base.claims[name].drug in drugs}
     chosen = [
-        claim for claim in base.claims.values() if _belongs(base, claim, wanted, code) or claim.id in called
+        claim
+        for claim in base.claims.values()
+        if (claim.drug in shown and _belongs(base, claim, wanted, code)) or claim.id in called
     ]
     ordered = sorted(chosen, key=lambda claim: _place(base, claim, wanted, called, code))
     items = tuple(_item(base, claim, called, code) for claim in ordered)
     return ContextReport(
         items=items,
-        warnings=tuple(item for item in items if item.highlighted),
+        warnings=_independent(item for item in items if item.highlighted),
         unrecognised=unrecognised,
         notes=_notes(base, code, unrecognised, items, minor=minor),
         minor=minor,
     )
+
+
+def appendix_kind(base: EvidenceBase, claim: Claim) -> str | None:
+    """Return under which heading of the appendix a claim stands, or None: it is told elsewhere."""
+    role = base.drugs[claim.drug].role
+    if claim.topic is Topic.RELATED_PRODUCT or role == "related-product":
+        return "related-product"
+    if role == "comparison":
+        return "comparison"
+    if claim.species in _ANIMALS:
+        return "animal"
+    return claim.topic.value if claim.topic in _APPENDED else None
+
+
+def _independent(items: Iterable[ContextItem]) -> tuple[ContextItem, ...]:
+    """Leave out what is replaced or only repeats the data set of an earlier item of its topic."""
+    kept: list[ContextItem] = []
+    seen: set[tuple[str, str]] = set()
+    for item in items:
+        data = {(item.topic, name) for name in item.data_sets}
+        if item.topic in _STUDIED and (item.superseded_by or data <= seen):
+            continue
+        seen |= data
+        kept.append(item)
+    return tuple(kept)
 
 
 def _is_minor(base: EvidenceBase, age: float | None, code: str | None) -> bool:
@@ -149,8 +191,6 @@ def _called_up(base: EvidenceBase, patient: PatientContext) -> tuple[dict[str, s
 def _belongs(base: EvidenceBase, claim: Claim, topics: Sequence[Topic], code: str | None) -> bool:
     if claim.topic not in topics or claim.species in _ANIMALS:
         return False
-    if base.drugs[claim.drug].role != "subject" and Topic.RELATED_PRODUCT not in topics:
-        return False
     if code is None or claim.indication in {code, ANY_USE, *base.indications[code].within}:
         return True
     return claim.topic not in _BY_USE_TOPICS
@@ -163,7 +203,7 @@ def _highlighted(claim: Claim, called: Mapping[str, str], code: str | None) -> b
 
 def _place(
     base: EvidenceBase, claim: Claim, topics: Sequence[Topic], called: Mapping[str, str], code: str | None
-) -> tuple[bool, int, bool, int, bool]:
+) -> tuple[bool, int, bool, int, bool, bool]:
     uses = list(base.indications)
     return (
         not _highlighted(claim, called, code),
@@ -171,6 +211,7 @@ def _place(
         claim.indication != code,
         uses.index(claim.indication),
         bool(claim.superseded_by),
+        claim.result_seen is not ResultSeen.SOURCE,
     )
 
 
@@ -201,6 +242,10 @@ def _item(base: EvidenceBase, claim: Claim, called: Mapping[str, str], code: str
         sources=cite(base, claim),
         highlighted=highlighted,
         reason=reason,
+        tier_short=base.rules.tiers[claim.article.tier].short if claim.article else "",
+        caveats=claim.caveats,
+        data_sets=base.data_sets(claim),
+        result_seen=claim.result_seen.value,
     )
 
 

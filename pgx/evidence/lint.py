@@ -5,17 +5,31 @@ Every check yields problems with file, claim and key. Word lists and limits are 
 
 from __future__ import annotations
 
+import datetime
 import re
 from collections.abc import Callable, Iterator
 
 from msgspec import Struct
 
+from pgx.evidence.cite import PRINTABLE, link
+from pgx.evidence.context import appendix_kind
 from pgx.evidence.load import EvidenceBase, dangling
-from pgx.evidence.schema import Claim, Direction, EndpointKind, Group, Level, Seen, Species, Topic
+from pgx.evidence.rules import lowered
+from pgx.evidence.schema import (
+    Claim,
+    Direction,
+    Document,
+    EndpointKind,
+    Group,
+    Level,
+    Predictive,
+    ResultSeen,
+    Seen,
+    SourceKind,
+    Species,
+    Topic,
+)
 
-_RANK = {
-    level: rank for rank, level in enumerate((Level.VERY_LOW, Level.LOW, Level.MODERATE, Level.HIGH), start=1)
-}
 _ANIMALS = frozenset({Species.RAT, Species.MOUSE})
 _DIRECTED = frozenset(
     {
@@ -32,17 +46,24 @@ _NUMBER = re.compile(r"(?<![\w.,\-])\d+(?:,\d{3})*(?:\.\d+)?")
 _UNIT_AHEAD = re.compile(r"\s?%|\s?[^\W\d_]|,\s\d")
 
 
+# What a reference line must not hold: a lost volume, a cut title.
+_MALFORMED = re.compile(r" :\d|(?<![\w)])\(\d+\):|\.\.\.$|\s{2,}")
+_IDENTIFIED = frozenset({SourceKind.STUDY, SourceKind.REVIEW, SourceKind.GUIDELINE})
+_NO_GROUP = frozenset({"none", "not-applicable"})
+
+
 class Problem(Struct, frozen=True, kw_only=True):
-    """One fault: the file, the claim, the key, and what is wrong."""
+    """One fault: the file, the claim (or source), the key, and what is wrong."""
 
     file: str
     claim: str
     key: str
     message: str
+    kind: str = "claim"
 
     def __str__(self) -> str:
         """Return one line."""
-        return f"{self.file}: claim {self.claim}: {self.key}: {self.message}"
+        return f"{self.file}: {self.kind} {self.claim}: {self.key}: {self.message}"
 
 
 Finding = tuple[str, str]
@@ -60,7 +81,34 @@ def lint(base: EvidenceBase) -> tuple[Problem, ...]:
     for claim, text in dangling(base):
         key, _, message = text.partition(": ")
         problems.append(Problem(file=base.origins[claim.id], claim=claim.id, key=key, message=message))
+    problems += [
+        Problem(file=base.source_origins[key], claim=key, key=field, message=message, kind="source")
+        for key, document in base.sources.items()
+        for field, message in _reference(document)
+    ]
     return tuple(dict.fromkeys(problems))
+
+
+def overdue(base: EvidenceBase, day: datetime.date) -> tuple[str, ...]:
+    """Return a line for each drug whose evidence is due for another search on that day."""
+    return tuple(
+        f"{drug.name}: searched on {drug.searched_on}, due again on {drug.next_review}"
+        for drug in base.subjects()
+        if drug.next_review is not None and drug.next_review < day
+    )
+
+
+def _reference(document: Document) -> Iterator[Finding]:
+    """Yield what is wrong with a reference that is printed as such."""
+    if document.identity not in PRINTABLE:
+        return
+    for field in ("title", "journal", "authors"):
+        if _MALFORMED.search(getattr(document, field)):
+            yield field, f"is malformed: {getattr(document, field)!r}"
+    if document.kind in _IDENTIFIED and not (link(document) or document.no_identifier):
+        yield "doi", "has no DOI, PubMed or registry number; say why in no_identifier"
+    if document.no_identifier and link(document):
+        yield "no_identifier", "an identifier is there"
 
 
 def _one_sided(base: EvidenceBase, claim: Claim) -> Iterator[Finding]:
@@ -125,31 +173,53 @@ def _ancestors(base: EvidenceBase, code: str) -> frozenset[str]:
 
 
 def _certainty(base: EvidenceBase, claim: Claim) -> Iterator[Finding]:
+    """Hold the level to the one rule: where the kind of evidence starts, less what lowers it."""
     level = claim.certainty.level
     sources = [base.sources[key] for key in claim.sources if key in base.sources]
     unseen = all(source.seen is Seen.ONLY_THROUGH_ARTICLE for source in sources)
-    if unseen and _RANK.get(level, 0) > _RANK[Level.VERY_LOW]:
-        yield "certainty.level", f"{level.value} for a source that was not seen; at most very-low"
+    known = claim.result_seen is ResultSeen.SOURCE and not unseen
+    if not known and level not in {Level.NOT_GRADABLE, Level.NOT_RATED}:
+        yield "certainty.level", f"{level.value} for a result that was not seen; it cannot be graded"
+        return
     rule = base.rules.certainty.get(claim.certainty.rule)
-    if rule and _RANK.get(level, 0) > _RANK.get(rule.at_most, 0):
-        yield "certainty.level", f"the rule {claim.certainty.rule} allows at most {rule.at_most.value}"
+    if rule is None:
+        return
+    wanted = lowered(rule.at_most, len(claim.certainty.lowered))
+    if level is not wanted:
+        yield "certainty.level", f"the rule {claim.certainty.rule} gives {wanted.value}, not {level.value}"
 
 
 def _superseded(base: EvidenceBase, claim: Claim) -> Iterator[Finding]:
     sources = [base.sources[key] for key in claim.sources if key in base.sources]
-    if claim.topic in base.rules.lint.result_topics and all(source.succeeded_by for source in sources):
-        if not claim.superseded_by:
-            yield "superseded_by", "its source has a successor; name the claim that rests on it"
-        successors = {
-            key for item in claim.superseded_by if item in base.claims for key in base.claims[item].sources
-        }
-        if claim.superseded_by and not successors & {
-            key for source in sources for key in source.succeeded_by
-        }:
-            yield "superseded_by", "none of the claims named rests on a successor of the source"
+    if claim.topic not in base.rules.lint.result_topics or not all(item.succeeded_by for item in sources):
+        return
+    successors = {key for item in sources for key in item.succeeded_by}
+    newer = [
+        item
+        for item in base.claims.values()
+        if item.topic is claim.topic
+        and successors.intersection(item.sources)
+        and item.result_seen is ResultSeen.SOURCE
+    ]
+    if newer and not claim.superseded_by:
+        yield "superseded_by", "its source has a successor; name the claim that rests on it"
+    named = {key for item in claim.superseded_by if item in base.claims for key in base.claims[item].sources}
+    if claim.superseded_by and not successors & named:
+        yield "superseded_by", "none of the claims named rests on a successor of the source"
+
+
+def _printed(base: EvidenceBase, claim: Claim) -> Iterator[Finding]:
+    if not (
+        (claim.topic in base.rules.genotype_topics and base.drugs[claim.drug].role == "subject")
+        or (claim.topic in base.rules.context_topics and base.drugs[claim.drug].role == "subject")
+        or appendix_kind(base, claim)
+    ):
+        yield "topic", f"no report can print {claim.topic.value} of {claim.drug}"
 
 
 def _genotype(base: EvidenceBase, claim: Claim) -> Iterator[Finding]:
+    if (claim.predictive is Predictive.PREDICTIVE) != (claim.interaction is not None):
+        yield "interaction", "a predictive claim states how treatment was compared by genotype; no other does"
     if claim.topic not in base.rules.genotype_topics:
         return
     if claim.gene == "none":
@@ -158,6 +228,10 @@ def _genotype(base: EvidenceBase, claim: Claim) -> Iterator[Finding]:
         return
     if claim.group is Group.ANY:
         yield "group", "a claim with a direction names its group"
+    if not claim.compared_with:
+        yield "compared_with", "a claim with a direction says which group it compares with"
+    elif claim.comparison_group in _NO_GROUP:
+        yield "comparison_group", f"{claim.comparison_group!r} does not go with compared_with"
     for group in (claim.group, *claim.compared_with):
         if group not in claim.by_status:
             yield "by_status", f"no sentence for {group.value}"
@@ -216,4 +290,5 @@ CHECKS: tuple[Check, ...] = (
     _animals,
     _untranslated,
     _retired,
+    _printed,
 )

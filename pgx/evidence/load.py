@@ -18,6 +18,7 @@ from pgx.evidence.schema import Claim, Document, Drug, EvidenceFile, Indication,
 
 EVIDENCE_DIR = "evidence"
 SOURCES_FILE = "sources.toml"
+_KINDS = ("claims", "sources", "drugs", "indications", "populations", "origins", "source_origins")
 _ITEM_TABLES = ("claims", "sources")
 
 
@@ -32,8 +33,8 @@ class EvidenceBase(Struct, frozen=True, kw_only=True):
         What somebody may take or have, with the claims that this brings to the front.
     retired
         Ids of claims that are gone; none of them may come back as another claim.
-    origins
-        The file that each claim came from, by claim id.
+    origins, source_origins
+        The file that each claim, or source, came from.
     digests
         (file name, `sha256:` and digest) of every file, for the report.
     """
@@ -46,6 +47,7 @@ class EvidenceBase(Struct, frozen=True, kw_only=True):
     names: tuple[NamedGroup, ...]
     retired: frozenset[str]
     origins: Mapping[str, str]
+    source_origins: Mapping[str, str]
     digests: tuple[tuple[str, str], ...]
     rules: Rules
     phrases: Phrases
@@ -58,6 +60,31 @@ class EvidenceBase(Struct, frozen=True, kw_only=True):
     def subjects(self) -> tuple[Drug, ...]:
         """Return the drugs that a response by genotype is given for."""
         return tuple(drug for drug in self.drugs.values() if drug.role == "subject")
+
+    def reported(self, name: str | None = None) -> tuple[Drug, ...]:
+        """Return the subject of this name, or without a name all that need not be asked for.
+
+        Raises
+        ------
+        UsageError
+            No subject has the name; the line lists those there are.
+        """
+        if name is None:
+            return tuple(drug for drug in self.subjects() if not drug.on_request)
+        for drug in self.subjects():
+            if normalise(name) in map(normalise, (drug.name, *drug.names)):
+                return (drug,)
+        known = ", ".join(
+            drug.name.lower() for drug in sorted(self.subjects(), key=lambda drug: drug.on_request)
+        )
+        raise UsageError(
+            f"the drug {printable(name, 60)!r} is not known", where="--drug", cure=f"Use one of: {known}"
+        )
+
+    def data_sets(self, claim: Claim) -> tuple[str, ...]:
+        """Return the independent data sets that a claim rests on."""
+        documents = [self.sources[key] for key in claim.sources]
+        return tuple(dict.fromkeys(item.data_set or item.key for item in documents))
 
     def genotype_claims(self, drug: str) -> tuple[Claim, ...]:
         """Return the claims on response or risk by genotype for one drug, never those on another product."""
@@ -118,11 +145,7 @@ def normalise(name: str) -> str:
 class _Loader:
     """Collects the items of files; a repeated id, key, name or code is an error."""
 
-    items: dict[str, dict[str, Any]] = field(
-        default_factory=lambda: {
-            kind: {} for kind in ("claims", "sources", "drugs", "indications", "populations", "origins")
-        }
-    )
+    items: dict[str, dict[str, Any]] = field(default_factory=lambda: {kind: {} for kind in _KINDS})
     names: list[NamedGroup] = field(default_factory=list)
     retired: set[str] = field(default_factory=set)
     digests: list[tuple[str, str]] = field(default_factory=list)
@@ -146,19 +169,20 @@ class _Loader:
         for raw in tables["sources"]:
             document = reference.convert(path, raw, Document, label=_label("source", raw.get("key")))
             self._put("sources", document.key, document, path)
+            self.items["source_origins"][document.key] = name
         for raw in tables["claims"]:
             label = _label("claim", raw.get("id"))
             claim = reference.convert(path, {**defaults, **raw}, Claim, label=label)
             self._put("claims", claim.id, claim, path)
             self.items["origins"][claim.id] = name
 
-    def mirror_conflicts(self, shipped: frozenset[str]) -> None:
-        """Make a shipped claim name the user's claim that contradicts it, as if its own file did."""
+    def mirror_conflicts(self) -> None:
+        """Give every conflict to the other claim too, so that it has to be written once only."""
         claims: dict[str, Claim] = self.items["claims"]
-        for name in [name for name in claims if name not in shipped]:
+        for name in list(claims):
             for conflict in claims[name].conflicts_with:
                 other = claims.get(conflict.id)
-                if conflict.id in shipped and other is not None:
+                if other is not None and name not in {item.id for item in other.conflicts_with}:
                     back = replace(conflict, id=name)
                     claims[other.id] = replace(other, conflicts_with=(*other.conflicts_with, back))
 
@@ -232,10 +256,9 @@ def _load(extra: tuple[Path, ...]) -> EvidenceBase:
         loader.digests.append((name, reference.sha256(reference.read_bytes(folder / name))))
     for path in (folder / SOURCES_FILE, *sorted((folder / EVIDENCE_DIR).glob("*.toml"))):
         loader.add_file(path, path.relative_to(folder).as_posix())
-    shipped = frozenset(loader.items["claims"])
     for path in extra:
         loader.add_file(path, f"{path.parent.name}/{path.name}" if path.parent.name else path.name)
-    loader.mirror_conflicts(shipped)
+    loader.mirror_conflicts()
     loaded = loader.finish()
     check_references(loaded)
     return loaded

@@ -13,8 +13,11 @@ from msgspec import Struct
 from pgx.calling import E4Status
 from pgx.evidence.cite import SourceCitation, cite
 from pgx.evidence.load import EvidenceBase
-from pgx.evidence.rules import Conclusion, Voice, conclude
+from pgx.evidence.rules import Conclusion, Verdict, Voice, conclude, is_indirect, points
 from pgx.evidence.schema import Claim, Direction, Drug, Effect, Group
+
+NEUTRAL = "neutral"
+_CARRIERS = frozenset({Group.CARRIER, Group.ONE_COPY, Group.TWO_COPIES})
 
 
 class Subject(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -46,6 +49,14 @@ class MatchedClaim(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         False for a study of another indication: named, not counted.
     sample_size, effect
         As text, "unknown" where unknown.
+    data_sets
+        The independent data behind it: claims that share one are not independent of each other.
+    indirect
+        It measured something else than what happens to people, such as a biomarker.
+    explanation
+        What has to be read beside the statement, or empty.
+    tier
+        What the article says of the section that it stands in, short, or empty.
     """
 
     id: str
@@ -78,6 +89,13 @@ class MatchedClaim(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     certainty_rule: str
     conflict_notes: tuple[ConflictNote, ...]
     caveats: tuple[str, ...]
+    data_sets: tuple[str, ...] = ()
+    indirect: bool = False
+    interaction: str = ""
+    explanation: str = ""
+    tier: str = ""
+    result_seen: str = "source"
+    superseded_by: tuple[str, ...] = ()
 
 
 class StatusRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -97,16 +115,32 @@ class StatusRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     certainty: str
     applicable: bool
     citations: tuple[str, ...]
+    data_sets: tuple[str, ...] = ()
+    indirect: bool = False
 
 
 class Response(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is known about one drug and indication for one status; `conclusion` is a `Conclusion`."""
+    """What is known about one drug and indication for one status.
+
+    Attributes
+    ----------
+    conclusion, also
+        `Conclusion`s: the answer, and what is true beside it.
+    certainty
+        The lowest certainty of the body of claims behind it; None without one.
+    searched_on, next_review
+        When the literature was last searched, and when that is due again (ISO dates), or None.
+    """
 
     drug: str
     indication: str
     indication_label: str
     conclusion: str
+    also: tuple[str, ...] = ()
+    certainty: str | None = None
     conclusion_text: str
+    searched_on: str | None = None
+    next_review: str | None = None
     claims: tuple[MatchedClaim, ...]
     by_status: tuple[StatusRow, ...]
     notes: tuple[str, ...]
@@ -119,10 +153,13 @@ class _Match(Struct, frozen=True, kw_only=True):
     direction: Direction
     side: str
     applicable: bool
+    within_carriers: bool
 
 
-def respond(base: EvidenceBase, subject: Subject, *, indication: str | None = None) -> tuple[Response, ...]:
-    """Return a response for every drug of the base; without `indication` for the drug's usual one.
+def respond(
+    base: EvidenceBase, subject: Subject, *, indication: str | None = None, drug: str | None = None
+) -> tuple[Response, ...]:
+    """Return a response for each drug that is reported; without `indication` for the drug's usual one.
 
     Parameters
     ----------
@@ -132,16 +169,18 @@ def respond(base: EvidenceBase, subject: Subject, *, indication: str | None = No
         Status and diplotype.
     indication
         A code of the vocabulary or one of its names.
+    drug
+        A drug or one of its names; without it, every drug that needs not be asked for.
 
     Raises
     ------
     UsageError
-        The indication is not known.
+        The indication or the drug is not known.
     """
     code = base.indication(indication) if indication is not None else None
     return tuple(
-        _respond(base, subject, drug, code or drug.default_indication or "any", asked=code is not None)
-        for drug in base.subjects()
+        _respond(base, subject, item, code or item.default_indication or "any", asked=code is not None)
+        for item in base.reported(drug)
     )
 
 
@@ -149,20 +188,29 @@ def _respond(base: EvidenceBase, subject: Subject, drug: Drug, code: str, *, ask
     claims = base.genotype_claims(drug.name)
     label = base.indications[code].label
     if subject.status is E4Status.INDETERMINATE:
-        conclusion, matches = Conclusion.INDETERMINATE, []
+        verdict, matches = Verdict(conclusion=Conclusion.INDETERMINATE), []
     else:
         matches = _matches(base, subject, claims, code)
-        voices = [Voice(claim=item.claim, direction=item.direction) for item in matches if item.applicable]
-        conclusion = conclude(base.rules, base.sources, voices)
+        voices = [
+            Voice(claim=item.claim, direction=item.direction, within_carriers=item.within_carriers)
+            for item in matches
+            if item.applicable
+        ]
+        verdict = conclude(base.rules, base.sources, voices)
+    sentences = [base.phrases.conclusions[item] for item in (verdict.conclusion, *verdict.also)]
     return Response(
         drug=drug.name,
         indication=code,
         indication_label=label,
-        conclusion=conclusion.value,
-        conclusion_text=base.phrases.conclusions[conclusion].format(drug=drug.name, indication=label),
+        conclusion=verdict.conclusion.value,
+        also=tuple(item.value for item in verdict.also),
+        certainty=verdict.certainty.value if verdict.certainty else None,
+        conclusion_text=" ".join(sentences).format(drug=drug.name, indication=label),
+        searched_on=drug.searched_on.isoformat() if drug.searched_on else None,
+        next_review=drug.next_review.isoformat() if drug.next_review else None,
         claims=tuple(_matched(base, subject, item, label) for item in matches),
         by_status=_table(base, claims, code),
-        notes=_notes(base, subject, drug, code, conclusion, asked=asked),
+        notes=_notes(base, subject, drug, code, verdict.conclusion, matches, asked=asked),
     )
 
 
@@ -173,17 +221,14 @@ def _matches(base: EvidenceBase, subject: Subject, claims: Sequence[Claim], code
         if (match := _match(base, subject.status, claim, order, applicable=claim.indication == code))
         is not None
     ]
-    first = next(
-        (item for item in found if item.claim.article and not item.contrast and item.side != "neutral"), None
-    )
+    first = next((item for item in found if item.claim.article and item.side != NEUTRAL), None)
     lead = first.side if first else None
     return sorted(
         found,
         key=lambda item: (
             not item.applicable,
-            item.side == "neutral",
+            item.side == NEUTRAL,
             item.side != lead,
-            item.contrast,
             item.order,
         ),
     )
@@ -196,19 +241,31 @@ def _match(
     contrast = claim.group not in groups
     if contrast and not any(group in groups for group in claim.compared_with):
         return None
-    direction, side = _side(base, claim.direction, contrast=contrast)
-    if not applicable and side == "neutral":
+    direction, side = _side(base, claim, contrast=contrast)
+    others = (claim.group,) if contrast else claim.compared_with
+    within = status is not E4Status.NON_CARRIER and bool(others) and _CARRIERS.issuperset(others)
+    if within:
+        side = NEUTRAL
+    if not applicable and side == NEUTRAL:
         return None
     return _Match(
-        claim=claim, order=order, contrast=contrast, direction=direction, side=side, applicable=applicable
+        claim=claim,
+        order=order,
+        contrast=contrast,
+        direction=direction,
+        side=side,
+        applicable=applicable,
+        within_carriers=within,
     )
 
 
-def _side(base: EvidenceBase, direction: Direction, *, contrast: bool) -> tuple[Direction, str]:
-    rule = base.rules.directions.get(direction)
+def _side(base: EvidenceBase, claim: Claim, *, contrast: bool) -> tuple[Direction, str]:
+    """Return direction and side of a claim, seen from its own group or from one it is compared with."""
+    rule = base.rules.directions.get(claim.direction)
     if rule is None:
-        return direction, "neutral"
-    return (rule.mirrored_direction, rule.mirror) if contrast else (direction, rule.side)
+        return claim.direction, NEUTRAL
+    direction, side = (rule.mirrored_direction, rule.mirror) if contrast else (claim.direction, rule.side)
+    return direction, side if points(base.rules, claim) else NEUTRAL
 
 
 def _matched(base: EvidenceBase, subject: Subject, match: _Match, asked_label: str) -> MatchedClaim:
@@ -244,6 +301,13 @@ def _matched(base: EvidenceBase, subject: Subject, match: _Match, asked_label: s
         certainty_rule=base.rules.certainty[claim.certainty.rule].text,
         conflict_notes=conflict_notes(claim),
         caveats=claim.caveats,
+        data_sets=base.data_sets(claim),
+        indirect=is_indirect(base.rules, claim),
+        interaction=interaction_text(claim),
+        explanation=claim.explanation,
+        tier=base.rules.tiers[claim.article.tier].short if claim.article else "",
+        result_seen=claim.result_seen.value,
+        superseded_by=claim.superseded_by,
     )
 
 
@@ -277,7 +341,7 @@ def _table(base: EvidenceBase, claims: Sequence[Claim], code: str) -> tuple[Stat
 
 
 def _cell(base: EvidenceBase, claim: Claim, group: Group, statement: str, *, applicable: bool) -> StatusRow:
-    direction, side = _side(base, claim.direction, contrast=group != claim.group)
+    direction, side = _side(base, claim, contrast=group != claim.group)
     return StatusRow(
         claim_id=claim.id,
         group=group.value,
@@ -293,13 +357,23 @@ def _cell(base: EvidenceBase, claim: Claim, group: Group, statement: str, *, app
         certainty=claim.certainty.level.value,
         applicable=applicable,
         citations=tuple(item.citation for item in cite(base, claim)),
+        data_sets=base.data_sets(claim),
+        indirect=is_indirect(base.rules, claim),
     )
 
 
 def _notes(
-    base: EvidenceBase, subject: Subject, drug: Drug, code: str, conclusion: Conclusion, *, asked: bool
+    base: EvidenceBase,
+    subject: Subject,
+    drug: Drug,
+    code: str,
+    conclusion: Conclusion,
+    matches: Sequence[_Match],
+    *,
+    asked: bool,
 ) -> tuple[str, ...]:
     label = base.indications[code].label
+    counted = {item.claim.id for item in matches if item.applicable}
     notes = tuple(
         base.phrases.notes[rule.key].format(drug=drug.name, indication=label)
         for rule in base.rules.notes
@@ -308,6 +382,7 @@ def _notes(
         and (not rule.indications or code in rule.indications)
         and (not rule.drugs or drug.name in rule.drugs)
         and (not rule.conclusions or conclusion in rule.conclusions)
+        and (not rule.claims or not counted.isdisjoint(rule.claims))
         and not (rule.only_without_indication and asked)
     )
     return (*notes, drug.note) if drug.note else notes
@@ -318,6 +393,14 @@ def conflict_notes(claim: Claim) -> tuple[ConflictNote, ...]:
     return tuple(
         ConflictNote(id=item.id, kind=item.kind.value, note=item.note) for item in claim.conflicts_with
     )
+
+
+def interaction_text(claim: Claim) -> str:
+    """Return the comparison of treatment by genotype on one line, or nothing where there is none."""
+    if claim.interaction is None:
+        return ""
+    item = claim.interaction
+    return f"{item.test} ({' / '.join(item.arms)}): {item.result} (p {item.p})"
 
 
 def sample_size_text(claim: Claim) -> str:

@@ -3,9 +3,14 @@
 `reference/evidence/tables/rules.toml` and `reference/wording/en.evidence.toml` hold the data. The rule:
 
 1. No status: "indeterminate-genotype". No claim that applies: "no-evidence".
-2. Claims that point to different sides: "conflicting", whatever their number or kind.
-3. One side: it is a direction only with enough independent, controlled studies with a clinical endpoint
-   (for a risk: or a label that states it). Fewer: "insufficient".
+2. A claim points to a side unless it is prognostic (a main effect of the genotype says how people fare, not
+   how they respond), superseded, or compares carriers with carriers.
+3. Clinical claims are compared with clinical ones: if they point to different sides, "conflicting". A
+   biomarker is indirect. It stands against a clinical claim ("conflicting") only while fewer than two
+   controlled clinical studies agree with each other.
+4. A direction needs enough independent, controlled, clinical studies that were seen and compare treatment
+   by genotype (`Interaction`); a risk may rest on one such study or on a label. Fewer: "insufficient".
+5. "conflicting" is also "insufficient" where no side alone would be enough.
 """
 
 from __future__ import annotations
@@ -28,6 +33,8 @@ from pgx.evidence.schema import (
     Hedge,
     Identity,
     Level,
+    Predictive,
+    ResultSeen,
     Seen,
     SourceKind,
     Topic,
@@ -47,6 +54,7 @@ class ConclusionRule(Facts, frozen=True, kw_only=True):
     identities: tuple[Identity, ...]
     not_seen: tuple[Seen, ...]
     min_labels_for_risk: int
+    min_studies_for_risk: int
     label_kinds: tuple[SourceKind, ...]
 
 
@@ -74,20 +82,22 @@ class NoteRule(Facts, frozen=True, kw_only=True):
     indications: tuple[str, ...] = ()
     drugs: tuple[str, ...] = ()
     conclusions: tuple[str, ...] = ()
+    claims: tuple[str, ...] = ()
     only_without_indication: bool = False
 
 
 class CertaintyRule(Facts, frozen=True, kw_only=True):
-    """How a level of certainty was reached, and the highest one that the rule allows."""
+    """The level that a kind of evidence starts from; what lowers it is named in the claim."""
 
     text: str
     at_most: Level
 
 
 class Tier(Facts, frozen=True, kw_only=True):
-    """A tier that the article gives to a section, with what it says there."""
+    """A tier that the article gives to a section, with what it says there; `short` stands beside a claim."""
 
     text: str
+    short: str = ""
     rows: tuple[str, ...] = ()
 
 
@@ -163,46 +173,109 @@ class Conclusion(StrEnum):
 
 
 class Voice(Struct, frozen=True, kw_only=True):
-    """A claim that applies, with the direction that it has for this person's status."""
+    """A claim that applies, with the direction that it has for this person's status.
+
+    `within_carriers`: it compares people with one copy and with two, so it has no side for carriers as such.
+    """
 
     claim: Claim
     direction: Direction
+    within_carriers: bool = False
 
 
-def conclude(rules: Rules, sources: Mapping[str, Document], voices: Sequence[Voice]) -> Conclusion:
-    """Return the conclusion from the claims that apply to a person whose status is known."""
-    if not voices:
-        return Conclusion.NO_EVIDENCE
-    table = rules.directions
-    pointing = [voice for voice in voices if voice.direction in table and table[voice.direction].conclusion]
-    live = [voice for voice in pointing if not voice.claim.superseded_by]
-    outcomes = {table[voice.direction].conclusion for voice in live}
-    if len(outcomes) > 1:
-        return Conclusion.CONFLICTING
-    if not outcomes:
-        return Conclusion.INSUFFICIENT
-    outcome = Conclusion(outcomes.pop())
+class Verdict(Struct, frozen=True, kw_only=True):
+    """A conclusion, what is true beside it, and the lowest certainty of the body it rests on."""
+
+    conclusion: Conclusion
+    also: tuple[Conclusion, ...] = ()
+    certainty: Level | None = None
+
+
+_GRADES = (Level.HIGH, Level.MODERATE, Level.LOW, Level.VERY_LOW)
+_RISKS = frozenset({Conclusion.INCREASED_RISK, Conclusion.DECREASED_RISK})
+
+
+def lowered(level: Level, steps: int) -> Level:
+    """Return a grade `steps` lower, at least very low; what is no grade stays as it is."""
+    if level not in _GRADES:
+        return level
+    return _GRADES[min(_GRADES.index(level) + steps, len(_GRADES) - 1)]
+
+
+def body_certainty(claims: Sequence[Claim]) -> Level | None:
+    """Return the lowest grade of a body of claims; one that cannot be graded makes the others very low."""
+    levels = {claim.certainty.level for claim in claims} - {Level.NOT_RATED}
+    if levels == {Level.NOT_GRADABLE}:
+        return Level.NOT_GRADABLE
+    if Level.NOT_GRADABLE in levels:
+        return Level.VERY_LOW
+    return max(levels, key=_GRADES.index) if levels else (Level.NOT_RATED if claims else None)
+
+
+def is_indirect(rules: Rules, claim: Claim) -> bool:
+    """Return whether a claim measured something else than what happens to people, such as a biomarker."""
+    return claim.endpoint_kind not in rules.conclusion.endpoints
+
+
+def points(rules: Rules, claim: Claim) -> bool:
+    """Return whether a claim speaks for a side at all, whatever the person's status."""
     return (
-        outcome
-        if _enough(rules, sources, outcome, [voice.claim for voice in live])
-        else Conclusion.INSUFFICIENT
+        claim.direction in rules.directions
+        and claim.predictive is not Predictive.PROGNOSTIC
+        and not claim.superseded_by
     )
+
+
+def conclude(rules: Rules, sources: Mapping[str, Document], voices: Sequence[Voice]) -> Verdict:
+    """Return the verdict on the claims that apply to a person whose status is known."""
+    if not voices:
+        return Verdict(conclusion=Conclusion.NO_EVIDENCE)
+    live = [voice for voice in voices if points(rules, voice.claim) and not voice.within_carriers]
+    certainty = body_certainty([voice.claim for voice in (live or voices)])
+    direct = _by_outcome(rules, [voice for voice in live if not is_indirect(rules, voice.claim)])
+    indirect = _by_outcome(rules, [voice for voice in live if is_indirect(rules, voice.claim)])
+    firm = [outcome for outcome, claims in direct.items() if _enough(rules, sources, outcome, claims)]
+    if len(direct) == 1:
+        (claims,) = direct.values()
+        agreeing = len(countable_studies(rules, sources, claims)) >= rules.conclusion.min_studies
+        disagree = bool(set(indirect) - set(direct)) and not (firm or agreeing)
+    else:
+        disagree = len(direct) > 1 or len(indirect) > 1
+    if disagree:
+        also = () if firm else (Conclusion.INSUFFICIENT,)
+        return Verdict(conclusion=Conclusion.CONFLICTING, also=also, certainty=certainty)
+    return Verdict(conclusion=firm[0] if firm else Conclusion.INSUFFICIENT, certainty=certainty)
+
+
+def _by_outcome(rules: Rules, voices: Sequence[Voice]) -> dict[Conclusion, list[Claim]]:
+    found: dict[Conclusion, list[Claim]] = {}
+    for voice in voices:
+        outcome = Conclusion(rules.directions[voice.direction].conclusion)
+        found.setdefault(outcome, []).append(voice.claim)
+    return found
 
 
 def _enough(
     rules: Rules, sources: Mapping[str, Document], outcome: Conclusion, claims: Sequence[Claim]
 ) -> bool:
     rule = rules.conclusion
-    if outcome in {Conclusion.INCREASED_RISK, Conclusion.DECREASED_RISK}:
+    wanted = rule.min_studies
+    if outcome in _RISKS:
         labels = {
-            source.data_set or source.key
+            document.data_set or document.key
             for claim in claims
-            for source in _known_sources(rules, sources, claim)
-            if source.kind in rule.label_kinds
+            for document in _known(rules, sources, claim)
+            if document.kind in rule.label_kinds
         }
         if len(labels) >= rule.min_labels_for_risk:
             return True
-    return len(countable_studies(rules, sources, claims)) >= rule.min_studies
+        wanted = rule.min_studies_for_risk
+    predictive = [
+        claim
+        for claim in claims
+        if claim.predictive is Predictive.PREDICTIVE and claim.interaction is not None
+    ]
+    return len(countable_studies(rules, sources, predictive)) >= wanted
 
 
 def countable_studies(
@@ -211,15 +284,17 @@ def countable_studies(
     """Return the independent data sets behind those claims that are controlled, clinical and were seen."""
     rule = rules.conclusion
     return frozenset(
-        source.data_set or source.key
+        document.data_set or document.key
         for claim in claims
-        if claim.control in rule.controls and claim.endpoint_kind in rule.endpoints
-        for source in _known_sources(rules, sources, claim)
-        if source.kind not in rule.label_kinds
+        if claim.control in rule.controls
+        and claim.endpoint_kind in rule.endpoints
+        and claim.result_seen is ResultSeen.SOURCE
+        for document in _known(rules, sources, claim)
+        if document.kind not in rule.label_kinds
     )
 
 
-def _known_sources(rules: Rules, sources: Mapping[str, Document], claim: Claim) -> list[Document]:
+def _known(rules: Rules, sources: Mapping[str, Document], claim: Claim) -> list[Document]:
     rule = rules.conclusion
     documents = [sources[key] for key in claim.sources]
     return [item for item in documents if item.identity in rule.identities and item.seen not in rule.not_seen]

@@ -1,4 +1,4 @@
-"""What an evidence file may hold: its words, its strict models, and the JSON Schema made from them.
+"""What an evidence file may hold: its words and its strict models.
 
 "unknown" is a value that a curator writes; a key that is missing is an error. Keys that are the same for
 many claims of a file may stand once in its `[defaults]`.
@@ -7,18 +7,14 @@ many claims of a file may stand once in its `[defaults]`.
 from __future__ import annotations
 
 import datetime
-import json
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
 from pgx.reference import Facts, Provenance
 
-SCHEMA_FILE = "evidence/claims.schema.json"
-# A claim's other keys may come from [defaults], so an editor must not ask for them in every claim.
-_ALWAYS = ["id", "statement"]
 UNKNOWN = "unknown"
 
 
@@ -180,6 +176,24 @@ class Seen(StrEnum):
     ONLY_THROUGH_ARTICLE = "only-through-article"
 
 
+class ResultSeen(StrEnum):
+    """Where the result that a claim reports was read."""
+
+    SOURCE = "source"
+    SECOND_HAND = "second-hand"
+    NOT_SEEN = "not-seen"
+
+
+class Downgrade(StrEnum):
+    """Why a claim is rated below what its design allows; the domains of GRADE."""
+
+    RISK_OF_BIAS = "risk-of-bias"
+    INCONSISTENCY = "inconsistency"
+    INDIRECTNESS = "indirectness"
+    IMPRECISION = "imprecision"
+    PUBLICATION_BIAS = "publication-bias"
+
+
 class SourceKind(StrEnum):
     """What kind of document a source is."""
 
@@ -189,6 +203,7 @@ class SourceKind(StrEnum):
     ARTICLE = "article"
     GUIDELINE = "guideline"
     NEWS = "news"
+    WEB_PAGE = "web-page"
     UNKNOWN = "unknown"
 
 
@@ -198,6 +213,7 @@ Text = Annotated[str, Meta(min_length=1)]
 Row = Annotated[str, Meta(pattern=r"^C\d{3}$")]
 Marker = Annotated[int, Meta(ge=1)]
 Count = Annotated[int, Meta(ge=1)]
+Registry = Annotated[str, Meta(pattern=r"^(NCT\d{8}|ISRCTN\d{8}|EudraCT \d{4}-\d{6}-\d{2})$")]
 
 
 class Effect(Facts, frozen=True, kw_only=True):
@@ -210,11 +226,34 @@ class Effect(Facts, frozen=True, kw_only=True):
 
 
 class Certainty(Facts, frozen=True, kw_only=True):
-    """A level, who assigned it, and by which rule of `tables/rules.toml`."""
+    """A level, who assigned it, by which rule of `tables/rules.toml`, and what lowered it from there."""
 
     level: Level
     judged_by: Text
     rule: Slug
+    lowered: tuple[Downgrade, ...] = ()
+
+
+class Interaction(Facts, frozen=True, kw_only=True):
+    """What makes a claim predictive: treatment and control compared by genotype.
+
+    Attributes
+    ----------
+    test
+        "interaction": a test of treatment by genotype; "within-genotype": the drug against its control
+        within each genotype group.
+    result
+        What it showed, in words.
+    p
+        The P value as printed, or "unknown".
+    arms
+        The arms that were compared.
+    """
+
+    test: Literal["interaction", "within-genotype"]
+    result: Text
+    p: Text
+    arms: Annotated[tuple[Text, ...], Meta(min_length=2)]
 
 
 class Article(Facts, frozen=True, kw_only=True):
@@ -236,10 +275,11 @@ class Review(Facts, frozen=True, kw_only=True):
 
 
 class Conflict(Facts, frozen=True, kw_only=True):
-    """Another claim that this one is at odds with, and why."""
+    """Another claim that this one is at odds with, and why; `also`: further kinds that hold."""
 
     id: Slug
     kind: ConflictKind
+    also: tuple[ConflictKind, ...] = ()
     note: Text
 
 
@@ -266,10 +306,13 @@ class Claim(Facts, frozen=True, kw_only=True):
     endpoint: Text
     endpoint_kind: EndpointKind
     predictive: Predictive
+    interaction: Interaction | None = None
     direction: Direction
     effects: Annotated[tuple[Effect, ...], Meta(min_length=1)]
     statement: Text
     technical: Text
+    explanation: str = ""
+    result_seen: ResultSeen = ResultSeen.SOURCE
     by_status: dict[Group, Text] = msgspec.field(default_factory=dict)
     hedge: Hedge
     source_hedge: Hedge
@@ -299,6 +342,9 @@ class Document(Facts, frozen=True, kw_only=True):
     journal: str = ""
     pmid: Annotated[str, Meta(pattern=r"^\d*$")] = ""
     doi: Annotated[str, Meta(pattern=r"^(10\.\S+)?$")] = ""
+    registry: tuple[Registry, ...] = ()
+    short: str = ""
+    no_identifier: str = ""
     seen_at: str = ""
     design: str = UNKNOWN
     sample_size: str = UNKNOWN
@@ -312,11 +358,25 @@ class Document(Facts, frozen=True, kw_only=True):
 
 
 class Drug(Facts, frozen=True, kw_only=True):
-    """A product. Only a `subject` gets a response by genotype; products are never pooled."""
+    """A product. Only a `subject` gets a response by genotype; products are never pooled.
+
+    Attributes
+    ----------
+    names
+        Further names that `--drug` understands.
+    on_request
+        Only reported where it is asked for by name.
+    searched_on, next_review
+        When the literature was last searched for it, and when it is due again.
+    """
 
     name: Text
     role: Literal["subject", "related-product", "comparison"]
+    names: tuple[Text, ...] = ()
     default_indication: Slug | None = None
+    on_request: bool = False
+    searched_on: datetime.date | None = None
+    next_review: datetime.date | None = None
     note: str = ""
 
 
@@ -354,35 +414,3 @@ class EvidenceFile(Facts, frozen=True, kw_only=True):
     populations: dict[Slug, StudyPopulation] = msgspec.field(default_factory=dict)
     names: tuple[NamedGroup, ...] = ()
     retired: tuple[Slug, ...] = ()
-
-
-def file_schema() -> dict[str, Any]:
-    """Return the schema of a whole file: header, defaults, claims and sources."""
-    _, definitions = msgspec.json.schema_components(
-        [EvidenceFile, Claim, Document], ref_template="#/$defs/{name}"
-    )
-    claim = definitions["Claim"]
-    claim["required"] = _ALWAYS
-    defaults = {key: value for key, value in claim["properties"].items() if key not in _ALWAYS}
-    whole = definitions.pop("EvidenceFile")
-    whole["properties"] |= {
-        "defaults": {
-            "type": "object",
-            "description": "What holds for every claim of the file that does not say otherwise.",
-            "properties": defaults,
-            "additionalProperties": False,
-        },
-        "claims": {"type": "array", "items": {"$ref": "#/$defs/Claim"}},
-        "sources": {"type": "array", "items": {"$ref": "#/$defs/Document"}},
-    }
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "pgx evidence file",
-        **whole,
-        "$defs": definitions,
-    }
-
-
-def schema_text() -> str:
-    """Return the schema as it is shipped."""
-    return json.dumps(file_schema(), indent=2, sort_keys=True, ensure_ascii=False) + "\n"

@@ -63,7 +63,7 @@ class AssemblyEvidence(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class HeaderFacts(Struct, frozen=True, kw_only=True):
-    """What a header says about its assembly.
+    """What a header says about its assembly, and how the file came about.
 
     Attributes
     ----------
@@ -71,10 +71,16 @@ class HeaderFacts(Struct, frozen=True, kw_only=True):
         Names of chromosome 19 in the header, with length (bases) and assembly attribute where given.
     references
         Values of ##reference and ##assembly lines, as written.
+    fields
+        IDs that are declared for FORMAT.
+    history
+        Lines that declare nothing, such as the commands by which the file was made.
     """
 
     contigs: tuple[tuple[str, int | None, str | None], ...]
     references: tuple[str, ...]
+    fields: frozenset[str] = frozenset()
+    history: tuple[str, ...] = ()
 
 
 class AssemblyDecision(Struct, frozen=True, kw_only=True):

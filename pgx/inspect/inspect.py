@@ -33,6 +33,7 @@ from pgx.observe import (
     record_evidence,
     records_at,
 )
+from pgx.observe.sample_record import header_says
 from pgx.reference import threshold
 from pgx.report import SCHEMA_VERSION
 from pgx.report.assemble import unique
@@ -201,7 +202,12 @@ def inspect(path: str, samples: Sequence[str] = (), assembly: str = AUTO) -> Ins
         for place in on
     ]
     facts = _facts(content, [records for _, group in at_sites for records in group])
-    context = ReadContext(contig="", gl_is_phred=content.gl_is_phred)
+    context = ReadContext(
+        contig="",
+        gl_is_phred=content.gl_is_phred,
+        absence_is_stated=header_says(content.header.history, "absence-stated"),
+        is_lifted=header_says(content.header.history, "lifted"),
+    )
     seen = [
         (name, [(place, observe(group, column, context)) for place, group in at_sites])
         for column, name in columns

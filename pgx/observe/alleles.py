@@ -2,14 +2,66 @@
 
 from __future__ import annotations
 
+import re
 from enum import Enum
 
 from pgx.observe.model import SiteRecord
 
 #: With the letters for "one of several bases": such an allele is spelled, and is none of ours.
 _BASES = frozenset("ACGTNRYSWKMBDHV")
-#: Complete Genomics writes <CGA_NOCALL> where it called nothing; its genotype is then "./.".
-_UNSEEN_ALTERNATES = frozenset({"<NON_REF>", "<*>", "<CGA_NOCALL>"})
+#: Complete Genomics writes <CGA_NOCALL> where it called nothing; its genotype is then "./.". samtools wrote
+#: X, and from 1.0 to 1.2 <X>, for what is <*> since.
+_UNSEEN_ALTERNATES = frozenset({"<NON_REF>", "<*>", "<CGA_NOCALL>", "<X>", "X"})
+#: The base is missing because of a deletion that another record describes; GATK 3 wrote <*:DEL>.
+_SPANNING = frozenset({"*", "<*:DEL>"})
+#: Fields that only a caller of copy numbers or of ploidy writes: DRAGEN, GATK gCNV, Canvas, CNVkit, cn.MOPS,
+#: Delly, Genome STRiP.
+_SEGMENT_FORMAT = frozenset(
+    [
+        "CN",
+        "CNF",
+        "CNL",
+        "CNLP",
+        "CNP",
+        "CNQ",
+        "CNV_GQ",
+        "MCN",
+        "MCNQ",
+        "MCNF",
+        "MCC",
+        "NDC",
+        "QSE",
+        "QSS",
+        "QSS",
+        "SM",
+        "LFC",
+        "FC",
+        "RDCN",
+        "RDSD",
+        "LOG2",
+        "NCN",
+    ]
+)
+_SEGMENT_INFO = frozenset(
+    [
+        "SVTYPE",
+        "SVLEN",
+        "CN",
+        "REFLEN",
+        "CNVLEN",
+        "IMPRECISE",
+        "CIPOS",
+        "CIEND",
+        "FOLD_CHANGE",
+        "FOLD_CHANGE_LOG",
+        "PROBES",
+        "NUM_PROBES",
+        "NUM_BINS",
+        "SEGID",
+        "LOG2",
+        "CNCLASS",
+    ]
+)
 
 
 class Other(Enum):
@@ -35,6 +87,11 @@ def is_unseen(allele: str) -> bool:
     return allele in _UNSEEN_ALTERNATES
 
 
+def is_deleted(allele: str) -> bool:
+    """Return whether an allele says that the base is missing: "*" in its spellings, or <DEL>."""
+    return allele in _SPANNING or allele.upper().startswith("<DEL")
+
+
 def covers_with_bases(record: SiteRecord, position: int) -> bool:
     """Return whether the REF of a record spells the base at `position` (1-based)."""
     return record.position <= position < record.position + len(record.reference) and is_sequence(
@@ -43,11 +100,62 @@ def covers_with_bases(record: SiteRecord, position: int) -> bool:
 
 
 def is_block(record: SiteRecord) -> bool:
-    """Return whether a record is a reference block of a gVCF: no real ALT, and an end of its own."""
-    return all(is_unseen(allele) for allele in record.alternates) and (
-        "END" in record.info
-        or record.end > record.position + len(record.reference) - 1
-        or "LEN" in record.format
+    """Return whether a record is a reference block of a gVCF: no real ALT, and an end of its own.
+
+    Octopus writes "*" for what is not named (with END); a single base with "*" is a spanning deletion.
+    """
+    beyond = record.end > record.position + len(record.reference) - 1
+    named = [allele for allele in record.alternates if not is_unseen(allele)]
+    if named and not (beyond and "END" in record.info and all(allele in _SPANNING for allele in named)):
+        return False
+    return "END" in record.info or beyond or "LEN" in record.format
+
+
+def is_segment(record: SiteRecord) -> bool:
+    """Return whether a record without an ALT is a segment of a copy-number or ploidy caller, and no block.
+
+    It gives itself away by a REF that is no base of the sequence, by a name made of its own coordinates, by
+    the fields of such callers, or because it states neither a genotype nor reads nor a quality of the
+    sequence. (QUAL and GQ of such a caller speak of the copy number.)
+    """
+    if not set(record.reference.upper()) <= frozenset("ACGT"):
+        return True
+    if _SEGMENT_FORMAT.intersection(record.format) or record.info.keys() & _SEGMENT_INFO:
+        return True
+    if any(_is_named_by_place(name, record) for name in record.identifiers):
+        return True
+    return not _OF_SEQUENCE.intersection(record.format) and not record.info.keys() & _OF_SEQUENCE
+
+
+#: Fields that speak of the sequence: a genotype, its reads, its likelihoods or its quality.
+_OF_SEQUENCE = frozenset(
+    [
+        "GT",
+        "LGT",
+        "GQ",
+        "GQX",
+        "RGQ",
+        "DP",
+        "DPI",
+        "MIN_DP",
+        "MinDP",
+        "MIN",
+        "AD",
+        "PL",
+        "LPL",
+        "GL",
+        "GP",
+        "DS",
+        "RO",
+    ]
+)
+
+
+def _is_named_by_place(name: str, record: SiteRecord) -> bool:
+    """Return whether an ID is made of the start (0- or 1-based) and the end of its own record."""
+    numbers = {int(digits) for digits in re.findall(r"[0-9]{1,12}", name)}
+    return record.end in numbers and bool(
+        numbers & {record.position, record.position - 1, record.position + 1}
     )
 
 
@@ -64,7 +172,7 @@ def letters_of(record: SiteRecord, position: int) -> tuple[Letter, ...]:
 def _letter(reference: str, allele: str, offset: int, record: SiteRecord) -> Letter:
     if is_unseen(allele):
         return Other.UNSEEN
-    if allele == "*":
+    if allele in _SPANNING:
         return Other.DELETED
     if not is_sequence(allele):
         deletion = allele.upper().startswith("<DEL")
@@ -107,7 +215,9 @@ def is_base_change(record: SiteRecord, position: int) -> bool:
     if not record.alternates:
         return True
     return any(
-        is_unseen(allele) or allele == "*" or (is_sequence(allele) and len(allele) == len(record.reference))
+        is_unseen(allele)
+        or allele in _SPANNING
+        or (is_sequence(allele) and len(allele) == len(record.reference))
         for allele in record.alternates
     ) or any(
         letter not in (Other.STRUCTURAL, Other.DELETED, record.reference[position - record.position].upper())

@@ -201,17 +201,24 @@ def without_record(site: Site, context: ReadContext) -> Observation:
         alt=site.alt,
         state=SiteState.ABSENT,
     )
-    is_callable = site.rsid in context.callable_sites
+    reads = context.callable_sites.get(site.rsid)
+    is_callable = site.rsid in context.callable_sites and reads != 0
     if site.ref is None or not (is_callable or context.assume_reference):
         return replace(base, findings=_state_findings(SiteState.ABSENT, site))
     state = SiteState.CALLABLE_REGION if is_callable else SiteState.ASSUMED_REFERENCE
     kind = EvidenceKind.GT if is_callable else EvidenceKind.ASSUMED
+    if is_callable and reads is not None:
+        kind = EvidenceKind.DEPTH
     return replace(
         base,
         state=state,
         alleles=(site.ref, site.ref),
         seen=(site.ref,),
-        evidence=GenotypeEvidence(kind=kind, copies=2 * (site.ref == letters()[1])),
+        evidence=GenotypeEvidence(
+            kind=kind,
+            values=(reads,) if kind is EvidenceKind.DEPTH else (),
+            copies=2 * (site.ref == letters()[1]),
+        ),
         findings=_state_findings(state, site),
     )
 

@@ -1,16 +1,27 @@
-"""How sure a record is of a genotype: PL, GL, GP, DS, GQ or depth, sorted by copies of the counted letter.
+"""How sure a record is of a genotype: which fields count, in which order, and which contradict each other.
 
-Nothing is turned into a probability here; that is the caller's work.
+The principle: evidence of a genotype is what its likelihoods, reads or stated quality support.
+
+1. Likelihoods stand alone: PL (LPL), then GL, GP, DS; of an imputation GP or DS come first.
+2. Where there is none, the weakest counts of: GQ (GQX, RGQ), the reads by allele, the number of reads, and
+   QUAL where it speaks of this sample: all that is stated limits the first (`GenotypeEvidence.limits`).
+3. The genotype alone comes last, with an error rate that is assumed.
+
+A block is never surer than its reads, whatever it states. Where two fields contradict each other
+(`contradicts`) the site is not used. Everything is sorted by copies of the counted letter; nothing is turned
+into the probability of a genotype here, which is the caller's work.
 """
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from pgx.observe.alleles import Letter, Other
 from pgx.observe.genotype import local_alleles, number, numbers
 from pgx.observe.model import EvidenceKind, GenotypeEvidence, SiteRecord
+from pgx.observe.read_counts import depth, reads_by_allele
 from pgx.reference import threshold
 
 _IMPUTATION_FIELDS = frozenset({"GP", "DS", "HDS"})
@@ -43,16 +54,8 @@ def imputation_score(record: SiteRecord) -> float | None:
     )
 
 
-def genotype_evidence(
-    record: SiteRecord,
-    fields: Mapping[str, str],
-    letters: Sequence[Letter],
-    counted: tuple[str, str],
-    *,
-    copies: int | None,
-    gl_is_phred: bool,
-) -> GenotypeEvidence | None:
-    """Return the best quality statement of one sample in one record.
+class FieldReader:
+    """What one sample of one record states of its genotype at the site.
 
     Parameters
     ----------
@@ -64,28 +67,200 @@ def genotype_evidence(
         Copies of the second letter in the genotype as read, None where there is no genotype.
     gl_is_phred
         GL holds negative Phred values (Complete Genomics declares it as an integer), not log10.
-
-    Returns
-    -------
-    GenotypeEvidence or None
-        PL, GL, GP, DS, GQ or GT, in this order, but GP or DS first where the record is imputed. None
-        when there is neither a genotype nor a likelihood.
+    block
+        The record is a reference block.
     """
-    reader = _Reader(record, fields, letters, counted, gl_is_phred)
-    imputed = is_imputed(record)
-    likelihoods = (reader.phred_likelihoods, reader.log_likelihoods)
-    posteriors = (reader.posteriors, reader.dosage)
-    for read in (*posteriors, *likelihoods) if is_from_imputation(record) else (*likelihoods, *posteriors):
-        found = read()
-        if found is not None:
-            kind, values = found
-            return GenotypeEvidence(kind=kind, values=values, copies=copies, imputed=imputed)
-    if copies is None:
+
+    def __init__(
+        self,
+        record: SiteRecord,
+        fields: Mapping[str, str],
+        letters: Sequence[Letter],
+        counted: tuple[str, str],
+        *,
+        copies: int | None,
+        gl_is_phred: bool,
+        block: bool = False,
+    ) -> None:
+        self._record = record
+        self._fields = fields
+        self._letters = letters
+        self._counted = counted
+        self._copies = copies
+        self._block = block
+        self._imputed = is_imputed(record)
+        self._likelihoods = _LikelihoodFields(record, fields, letters, counted, gl_is_phred)
+
+    def evidence(self) -> GenotypeEvidence | None:
+        """Return what counts, by the order of this module; None without a genotype and a likelihood."""
+        likelihoods = self._stated_likelihoods()
+        if likelihoods:
+            limits = self._reads_limit() if self._block else ()
+            kind, values = likelihoods[0]
+            return self._made(kind, values, limits=limits)
+        if self._copies is None:
+            return None
+        kinds = [*self._qualities(), *self._reads()]
+        if not kinds:
+            return self._made(EvidenceKind.GT, (), limits=self._record_quality())
+        first, *others = kinds
+        if first.kind is EvidenceKind.DEPTH and not self._block:
+            # Nobody states how sure the genotype is; the reads say at least how sure it can be.
+            return self._made(EvidenceKind.GT, (), limits=(first, *self._record_quality()))
+        more = () if first.kind is EvidenceKind.GQ else self._record_quality()
+        return self._made(first.kind, first.values, limits=(*others, *more))
+
+    def contradicts(self, evidence: GenotypeEvidence) -> bool:
+        """Return whether what counts, or the genotype, is contradicted by another field of the record.
+
+        The genotype and a rounded dosage are contradicted by numbers that make them a hundred times less
+        likely than another genotype (`contradiction_phred`); likelihoods and reads by each other where each
+        says that of the other's best.
+        """
+        limit = threshold("contradiction_phred")
+        stated = [GenotypeEvidence(kind=kind, values=values) for kind, values in self._stated_likelihoods()]
+        if not self._block:
+            stated += self.reads_by_letter()
+        claims = [] if self._copies is None else [{self._copies}]
+        for item in stated:
+            if item.kind is EvidenceKind.DS:
+                dose = item.values[0] or 0.0
+                claims.append({copies for copies in range(3) if abs(dose - copies) <= 0.5})
+                if self._copies is not None and abs(dose - self._copies) >= 1:
+                    return True
+        tables = [table for item in stated if (table := phred_by_copies(item)) is not None]
+        if evidence.kind in _WEIGHED:
+            # Likelihoods have weighed the reads: these contradict a genotype only together with them.
+            tables_of_claims = [phred_by_copies(item) for item in stated if item.kind is not EvidenceKind.AD]
+        else:
+            tables_of_claims = list(tables)
+        if any(
+            table is not None and min(table[copies] for copies in claim) >= limit
+            for claim in claims
+            for table in tables_of_claims
+        ):
+            return True
+        return any(
+            _reject(one, other, limit) and _reject(other, one, limit)
+            for place, one in enumerate(tables)
+            for other in tables[place + 1 :]
+        )
+
+    def _made(
+        self,
+        kind: EvidenceKind,
+        values: tuple[float | None, ...],
+        *,
+        limits: tuple[GenotypeEvidence, ...] = (),
+    ) -> GenotypeEvidence:
+        return GenotypeEvidence(
+            kind=kind, values=values, copies=self._copies, imputed=self._imputed, limits=limits
+        )
+
+    def _stated_likelihoods(self) -> list[tuple[EvidenceKind, tuple[float | None, ...]]]:
+        read = self._likelihoods
+        likelihoods = (read.phred_likelihoods, read.log_likelihoods)
+        posteriors = (read.posteriors, read.dosage)
+        ordered = (
+            (*posteriors, *likelihoods) if is_from_imputation(self._record) else (*likelihoods, *posteriors)
+        )
+        return [found for field in ordered if (found := field()) is not None]
+
+    def _qualities(self) -> Iterator[GenotypeEvidence]:
+        quality = stated_quality(self._fields)
+        if quality is not None:
+            yield self._made(EvidenceKind.GQ, (quality,))
+
+    def _reads(self) -> Iterator[GenotypeEvidence]:
+        """Yield reads by allele, and their number; of a block QUAL where it states no reads."""
+        by_letter = [] if self._block else self.reads_by_letter()[:1]
+        yield from by_letter
+        limit = self._reads_limit()
+        if limit and not by_letter:
+            yield from limit
+        elif not by_letter and self._block and self._copies != 1 and (self._own_quality() or 0) > 0:
+            yield self._made(EvidenceKind.GQ, (self._own_quality(),))
+
+    def _reads_limit(self) -> tuple[GenotypeEvidence, ...]:
+        reads = depth(self._record, self._fields, block=self._block)
+        return () if reads is None else (self._made(EvidenceKind.DEPTH, (float(reads),)),)
+
+    def _record_quality(self) -> tuple[GenotypeEvidence, ...]:
+        """Return QUAL where an ALT is called: the probability that there is none."""
+        quality = self._own_quality()
+        none = 2 * (self._letters[0] == self._counted[1])  # copies of the letter without any ALT
+        if quality is None or quality < 0 or self._copies == none:
+            return ()
+        return (self._made(EvidenceKind.QUAL, (quality, float(none))),)
+
+    def _own_quality(self) -> float | None:
+        """Return QUAL; of several samples it speaks of all together."""
+        return self._record.quality if len(self._record.samples) == 1 else None
+
+    def reads_by_letter(self) -> list[GenotypeEvidence]:
+        """Return the reads with each of the two letters, as each field or pair of fields states them."""
+        found = []
+        copies = self._likelihoods.copies_by_allele(self._letters)
+        for counts, others in reads_by_allele(self._record, self._fields):
+            reads = [
+                sum(count for count, shown in zip(counts, copies, strict=True) if shown == letter)
+                for letter in range(2)
+            ]
+            if copies[0] is not None:
+                reads[1 - copies[0]] += others
+            if sum(reads) > 0:
+                found.append(self._made(EvidenceKind.AD, (float(reads[0]), float(reads[1]))))
+        return found
+
+
+#: Kinds that have weighed the reads already, base by base.
+_WEIGHED = frozenset({EvidenceKind.PL, EvidenceKind.GL, EvidenceKind.GP, EvidenceKind.DS})
+
+
+def _reject(one: Sequence[float], other: Sequence[float], limit: float) -> bool:
+    """Return whether `other` makes all genotypes that are the best of `one` unlikely."""
+    return min(away for own, away in zip(one, other, strict=True) if own == 0) >= limit
+
+
+def phred_by_copies(evidence: GenotypeEvidence) -> tuple[float, ...] | None:
+    """Return how far each genotype is from the best, Phred-scaled; None without likelihoods or reads."""
+    known = [value for value in evidence.values if value is not None]
+    if evidence.kind is EvidenceKind.AD:
+        return reads_phred(known[0], known[1])
+    if evidence.kind is EvidenceKind.DS:
+        known = dosage_probabilities(known[0])
+    if evidence.kind not in _WEIGHED or len(known) != 3:
         return None
-    quality = stated_quality(fields)
-    if quality is not None:
-        return GenotypeEvidence(kind=EvidenceKind.GQ, values=(quality,), copies=copies, imputed=imputed)
-    return GenotypeEvidence(kind=EvidenceKind.GT, copies=copies, imputed=imputed)
+    match evidence.kind:
+        case EvidenceKind.PL:
+            return tuple(value - min(known) for value in known)
+        case EvidenceKind.GL:
+            return tuple(10 * (max(known) - value) for value in known)
+    best = max(known)
+    return tuple(-10 * math.log10(value / best) if value > 0 else math.inf for value in known)
+
+
+@functools.cache
+def read_weights() -> tuple[tuple[float, float], ...]:
+    """Return by 0, 1, 2 copies how a read with either letter speaks against them, Phred-scaled."""
+    error = threshold("base_error_rate")
+    return tuple((-10 * math.log10(1 - share), -10 * math.log10(share)) for share in (error, 0.5, 1 - error))
+
+
+def reads_phred(first: float, second: float) -> tuple[float, ...]:
+    """Return how far 0, 1, 2 copies are from the best, Phred-scaled, for reads with each of the letters."""
+    phred = [first * one + second * other for one, other in read_weights()]
+    return tuple(value - min(phred) for value in phred)
+
+
+def dosage_probabilities(dose: float) -> list[float]:
+    """Return the probabilities of 0, 1 and 2 copies for an expected number of copies `dose`.
+
+    The stated rule: both chromosomes carry the letter independently with probability dose / 2. Of all
+    rules with that mean it is the one that assumes least, so a dose of 1 is a 50 % heterozygote.
+    """
+    share = dose / 2
+    return [(1 - share) ** 2, 2 * share * (1 - share), share**2]
 
 
 def stated_quality(fields: Mapping[str, str]) -> float | None:
@@ -97,77 +272,7 @@ def stated_quality(fields: Mapping[str, str]) -> float | None:
     return None
 
 
-def depth(record: SiteRecord, fields: Mapping[str, str], *, block: bool) -> int | None:
-    """Return the reads at the site: the least of a block (MIN_DP, MinDP), else DP, else the sum of AD."""
-    candidates = [fields.get("DP"), fields.get("DPI")]
-    if block:
-        candidates = [
-            fields.get("MIN_DP"),
-            fields.get("MinDP"),
-            record.info.get("MinDP"),
-            record.info.get("MIN_DP"),
-            *candidates,
-        ]
-    for text in candidates:
-        value = number(text)
-        if value is not None and value >= 0:
-            return int(value)
-    reads = [value for value in numbers(fields.get("AD")) if value is not None and value >= 0]
-    return int(sum(reads)) if reads else None
-
-
-def phred_gap(evidence: GenotypeEvidence) -> float | None:
-    """Return how far the second best genotype is from the best, Phred-scaled; None without PL or GL."""
-    scale = {EvidenceKind.PL: 1.0, EvidenceKind.GL: -10.0}.get(evidence.kind)
-    if scale is None:
-        return None
-    ranked = sorted(scale * value for value in evidence.values if value is not None)
-    return ranked[1] - ranked[0]
-
-
-def contradicts(evidence: GenotypeEvidence) -> bool:
-    """Return whether the genotype as read is much less likely than another, by the record's own numbers."""
-    if evidence.copies is None:
-        return False
-    limit = threshold("contradiction_phred")
-    own = evidence.values[evidence.copies] if len(evidence.values) > evidence.copies else None
-    known = [value for value in evidence.values if value is not None]
-    match evidence.kind:
-        case EvidenceKind.PL if own is not None:
-            return own - min(known) >= limit
-        case EvidenceKind.GL if own is not None:
-            return 10 * (max(known) - own) >= limit
-        case EvidenceKind.GP if own is not None:
-            return own <= max(known) * 10 ** (-limit / 10)
-        case EvidenceKind.DS:
-            return abs(known[0] - evidence.copies) > 1
-    return False
-
-
-def reads_contradict(
-    evidence: GenotypeEvidence, fields: Mapping[str, str], spelled: Sequence[Letter], counted: tuple[str, str]
-) -> bool:
-    """Return whether the reads by allele (AD) speak against the genotype, where nothing better speaks for it.
-
-    Likelihoods (PL, GL) have weighed the reads already, base by base; a genotype with a quality or without
-    one has not. The rule is that of `contradicts`, with binomial likelihoods of the reads.
-    """
-    values = numbers(fields.get("AD"))
-    if evidence.copies is None or evidence.kind not in {EvidenceKind.GT, EvidenceKind.GQ}:
-        return False
-    if len(values) != len(spelled) or any(value is None or value < 0 for value in values):
-        return False
-    reads = [
-        sum(value or 0 for value, letter in zip(values, spelled, strict=True) if letter == wanted)
-        for wanted in counted
-    ]
-    error = threshold("base_error_rate")
-    shares = (error, 0.5, 1 - error)
-    phred = [-10 * (reads[0] * math.log10(1 - share) + reads[1] * math.log10(share)) for share in shares]
-    return phred[evidence.copies] - min(phred) >= threshold("contradiction_phred")
-
-
-class _Reader:
+class _LikelihoodFields:
     """The likelihood fields of one sample, read on demand."""
 
     def __init__(
@@ -251,7 +356,7 @@ class _Reader:
         """
         if len(values) != len(letters) * (len(letters) + 1) // 2:
             return None
-        copies = self._copies_by_allele(letters)
+        copies = self.copies_by_allele(letters)
         classes: list[list[float]] = [[], [], []]
         for high, high_copies in enumerate(copies):
             for low, low_copies in enumerate(copies[: high + 1]):
@@ -262,7 +367,8 @@ class _Reader:
             return None
         return kind, tuple(join(group) for group in classes)
 
-    def _copies_by_allele(self, letters: Sequence[Letter]) -> list[int | None]:
+    def copies_by_allele(self, letters: Sequence[Letter]) -> list[int | None]:
+        """Return for each allele which of the two letters it shows (0 or 1), or None."""
         missing = [letter for letter in self._counted if letter not in letters]
         stand_in = self._counted.index(missing[0]) if len(missing) == 1 else None
         return [

@@ -11,6 +11,7 @@ from msgspec import Struct
 from pgx.observe.model import MISSING, Phase, PhaseSource, SiteRecord
 
 _PLOIDY = 2
+_INDEX_DIGITS = 9  # longer ones are no index of anything, and some readers cut them
 
 
 class Genotype(Struct, frozen=True, kw_only=True):
@@ -67,7 +68,7 @@ def _indices(record: SiteRecord, fields: Mapping[str, str]) -> tuple[tuple[int |
         return (), set()
     body = text[1:] if text[0] in "/|" else text
     tokens = re.split(r"[/|]", body)
-    if not all(token == MISSING or token.isdecimal() for token in tokens):
+    if not all(token == MISSING or _is_index(token) for token in tokens):
         raise GenotypeTextError(text)
     known = range(len(record.alternates) + 1) if key == "GT" else local_alleles(record, fields) or (0,)
     written = [None if token == MISSING else int(token) for token in tokens]
@@ -79,27 +80,31 @@ def _indices(record: SiteRecord, fields: Mapping[str, str]) -> tuple[tuple[int |
     return indices, separators
 
 
-def local_alleles(record: SiteRecord, fields: Mapping[str, str]) -> tuple[int, ...] | None:
-    """Return the global index of each local allele (LAA; REF is local 0), or None where LAA is not used.
+def _is_index(token: str) -> bool:
+    return token.isascii() and token.isdecimal() and len(token) <= _INDEX_DIGITS
 
-    Source: VCF 4.5, local alleles. An index beyond the record's alleles makes the list unusable (None).
+
+def local_alleles(record: SiteRecord, fields: Mapping[str, str]) -> tuple[int, ...] | None:
+    """Return the global index of each local allele (REF is local 0), or None without local alleles.
+
+    Sources: VCF 4.5, LAA, which leaves REF out; Hail, sparse variant data, LA, which counts it. A list that
+    names an allele that the record does not have, or LA without REF in front, is unusable (None).
     """
-    text = fields.get("LAA")
+    text = fields.get("LAA", fields.get("LA"))
     if text is None:
         return None
-    indices = [0]
-    for token in text.split(","):
-        if token in {"", MISSING}:
-            continue
-        if not token.isdecimal() or int(token) > len(record.alternates):
-            return None
-        indices.append(int(token))
-    return tuple(indices)
+    tokens = [token for token in text.split(",") if token not in {"", MISSING}]
+    if not all(_is_index(token) and int(token) <= len(record.alternates) for token in tokens):
+        return None
+    indices = tuple(map(int, tokens))
+    if "LAA" in fields:
+        return (0, *indices)
+    return indices if indices[:1] == (0,) else None
 
 
 def number(text: str | None) -> float | None:
     """Return a field as a number, or None where it is missing, not a number, or not finite."""
-    if text is None or text in {"", MISSING}:
+    if text is None or text in {"", MISSING} or not text.isascii():
         return None
     try:
         value = float(text)

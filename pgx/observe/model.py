@@ -107,8 +107,10 @@ class EvidenceKind(StrEnum):
     GP = "GP"
     DS = "DS"
     GQ = "GQ"
+    AD = "AD"
     GT = "GT"
     DEPTH = "depth"
+    QUAL = "QUAL"
     PARTIAL = "partial"
     READS = "reads"
     ASSUMED = "assumed"
@@ -122,12 +124,15 @@ class GenotypeEvidence(Struct, frozen=True, kw_only=True):
     values
         PL, READS: Phred-scaled, GL: log10, GP: linear and summing to about 1, each by 0, 1, 2 copies of C;
         None for a class that the record does not speak of. DS: the expected copies of C, one value.
-        GQ: one Phred-scaled value. DEPTH: reads, one value. PARTIAL: one Phred-scaled value, or empty.
+        GQ: one Phred-scaled value. AD: reads with each of the two letters. DEPTH: reads, one value.
+        QUAL: Phred-scaled, and the copies of C without any ALT. PARTIAL: one Phred-scaled value, or empty.
         Otherwise empty.
     copies
         Copies of C in the genotype as read; None where only likelihoods were given, or for PARTIAL.
     seen
         PARTIAL only: the one letter that was read.
+    limits
+        What else the record states, by which this cannot be surer: AD, DEPTH or QUAL.
     """
 
     kind: EvidenceKind
@@ -135,6 +140,7 @@ class GenotypeEvidence(Struct, frozen=True, kw_only=True):
     copies: int | None = None
     seen: str | None = None
     imputed: bool = False
+    limits: tuple[GenotypeEvidence, ...] = ()
 
 
 class PhaseSource(StrEnum):
@@ -289,18 +295,24 @@ class ReadContext(Struct, frozen=True, kw_only=True):
         The name of the chromosome in the input, for sites without a record.
     gl_is_phred
         GL holds negative Phred values (Complete Genomics declares it as an integer), not log10.
+    absence_is_stated
+        A tool wrote 0/0 where the file had nothing, by its own line in the header.
+    is_lifted
+        The header says that coordinates were lifted over from another assembly.
     assume_reference
         Take a site without a record for reference (--absent-sites reference).
     callable_sites
-        rsIDs that lie in a region of --callable.
+        rsIDs that lie in a region of --callable, with the reads that it states there or None.
     min_gq, min_dp
         Phred-scaled and reads; a site below is not used.
     """
 
     contig: str
     gl_is_phred: bool = False
+    absence_is_stated: bool = False
+    is_lifted: bool = False
     assume_reference: bool = False
-    callable_sites: frozenset[str] = frozenset()
+    callable_sites: Mapping[str, float | None] = msgspec.field(default_factory=dict)
     keep_filtered: bool = False
     min_gq: float = 0
     min_dp: int = 0
@@ -317,6 +329,8 @@ class SiteRecords(Struct, frozen=True, kw_only=True):
         Reference blocks that span it.
     lengths
         Insertions, deletions and structural records over it: they can only say that the base is missing.
+    segments
+        Copy-number and ploidy segments that span it: they say nothing of its base.
     misplaced
         Records that carry the rsID of the site and do not cover it.
     faults
@@ -329,6 +343,7 @@ class SiteRecords(Struct, frozen=True, kw_only=True):
     bases: tuple[SiteRecord, ...]
     blocks: tuple[SiteRecord, ...]
     lengths: tuple[SiteRecord, ...]
+    segments: tuple[SiteRecord, ...]
     misplaced: tuple[SiteRecord, ...]
     faults: tuple[Finding, ...]
     findings: tuple[Finding, ...]

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
+from typing import Literal
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from pgx.genome.sites import Site, letters
-from pgx.observe.alleles import Letter, Other, covers_with_bases, is_unseen, letters_of
+from pgx.observe.alleles import Letter, Other, covers_with_bases, is_deleted, is_unseen, letters_of
 from pgx.observe.evidence_fields import (
-    contradicts,
-    depth,
-    genotype_evidence,
+    FieldReader,
     imputation_score,
     is_imputed,
-    phred_gap,
-    reads_contradict,
+    phred_by_copies,
     stated_quality,
 )
 from pgx.observe.genotype import Genotype, GenotypeTextError, number, read_genotype
@@ -31,8 +29,32 @@ from pgx.observe.model import (
     SiteRecord,
     SiteState,
 )
+from pgx.observe.read_counts import depth
 from pgx.reference import Facts, Provenance, load, threshold
 
+#: Fields that a tool which fills gaps with 0/0 leaves out.
+_MEASURED = frozenset(
+    [
+        "GQ",
+        "GQX",
+        "RGQ",
+        "DP",
+        "DPI",
+        "AD",
+        "PL",
+        "LPL",
+        "GL",
+        "GP",
+        "DS",
+        "RO",
+        "AO",
+        "RD",
+        "MIN_DP",
+        "MinDP",
+    ]
+)
+#: Kinds by which --min-gq goes where no genotype quality is stated: the distance of the two best.
+_WITH_GAP = frozenset({EvidenceKind.PL, EvidenceKind.GL, EvidenceKind.AD})
 _PASSED = frozenset({"", MISSING, "PASS"})
 
 
@@ -42,15 +64,30 @@ class _ReferenceFilter(Facts, frozen=True, kw_only=True):
     meaning: str
 
 
+class _HeaderLine(Facts, frozen=True, kw_only=True):
+    meaning: Literal["absence-stated", "lifted"]
+    pattern: str
+    tool: str
+    address: str
+
+
 class _FilterFile(Facts, frozen=True, kw_only=True):
     provenance: Provenance
     reference_filter: tuple[_ReferenceFilter, ...]
+    header_line: tuple[_HeaderLine, ...]
 
 
 @functools.cache
 def reference_filters() -> frozenset[str]:
-    """Return the FILTER names that say "found to be reference", not "failed"."""
-    return frozenset(item.name for item in load("filters.toml", _FilterFile).reference_filter)
+    """Return the FILTER names that say "found to be reference", not "failed", in lower case."""
+    return frozenset(item.name.lower() for item in load("filters.toml", _FilterFile).reference_filter)
+
+
+def header_says(history: Iterable[str], meaning: str) -> bool:
+    """Return whether a line of a header (`HeaderFacts.history`) has a meaning of reference/filters.toml."""
+    known = load("filters.toml", _FilterFile).header_line
+    patterns = [re.compile(item.pattern, re.IGNORECASE) for item in known if item.meaning == meaning]
+    return any(pattern.search(line) for line in history for pattern in patterns)
 
 
 class Reading(Struct, frozen=True, kw_only=True):
@@ -91,26 +128,28 @@ def read(record: SiteRecord, sample: int, site: Site, context: ReadContext, *, b
     findings: list[Finding] = []
     problem, genotype = _genotype(record, fields, site, findings)
     shown: tuple[Letter | None, ...] = tuple(None if i is None else spelled[i] for i in genotype.indices)
-    if block and problem is None and "GT" not in fields:
+    if block and problem is None and not {"GT", "LGT"} & fields.keys():
         shown = (spelled[0], spelled[0])
-    evidence = None
-    if problem is None:
-        evidence = genotype_evidence(
-            record, fields, spelled, letters(), copies=_copies(shown), gl_is_phred=context.gl_is_phred
-        )
-        evidence = _weaker_evidence(evidence, record, fields, block=block)
+    stated = FieldReader(
+        record,
+        fields,
+        spelled,
+        letters(),
+        copies=_copies(shown),
+        gl_is_phred=context.gl_is_phred,
+        block=block,
+    )
+    evidence = stated.evidence() if problem is None else None
     filters = _filters(record, fields, genotype)
     quality, reads = stated_quality(fields), depth(record, fields, block=block)
     if filters is not None and problem is None:
         findings.append(Finding(code="filtered-site", values={"rsid": site.rsid, "filter": filters}))
         problem = None if context.keep_filtered else SiteState.FILTERED
+    if problem is None and _is_stated_absence(genotype, evidence, fields, context):
+        problem = SiteState.ABSENT
     if problem is None and _is_no_call(fields, shown, evidence, reads):
         problem = SiteState.NO_CALL
-    if (
-        problem is None
-        and evidence is not None
-        and (contradicts(evidence) or reads_contradict(evidence, fields, spelled, letters()))
-    ):
+    if problem is None and evidence is not None and stated.contradicts(evidence):
         problem = SiteState.UNSUPPORTED
         findings.append(Finding(code="contradicting-quality", values={"rsid": site.rsid}))
     problem = problem or _low_quality(record, quality, reads, evidence, context)
@@ -157,7 +196,7 @@ def _beyond(allele: str) -> Other:
     """Return what an allele shows at a base that lies beyond REF."""
     if is_unseen(allele):
         return Other.UNSEEN
-    return Other.DELETED if allele.upper().startswith("<DEL") else Other.STRUCTURAL
+    return Other.DELETED if is_deleted(allele) else Other.STRUCTURAL
 
 
 def _copies(shown: tuple[Letter | None, ...]) -> int | None:
@@ -167,21 +206,14 @@ def _copies(shown: tuple[Letter | None, ...]) -> int | None:
     return sum(letter == counted[1] for letter in shown)
 
 
-def _weaker_evidence(
-    evidence: GenotypeEvidence | None, record: SiteRecord, fields: Mapping[str, str], *, block: bool
-) -> GenotypeEvidence | None:
-    """Limit a bare genotype by what else the record says: QUAL of a block, or the number of reads."""
-    if evidence is None or evidence.kind is not EvidenceKind.GT:
-        return evidence
-    homozygous_block = block and evidence.copies != 1
-    own_quality = record.quality if len(record.samples) == 1 else None  # QUAL speaks of all samples together
-    if homozygous_block and own_quality is not None and own_quality >= 0:
-        return GenotypeEvidence(kind=EvidenceKind.GQ, values=(own_quality,), copies=evidence.copies)
-    reads = depth(record, fields, block=block)
-    if reads is None:
-        return evidence
-    kind = EvidenceKind.DEPTH if homozygous_block else EvidenceKind.GT
-    return replace(evidence, kind=kind, values=(float(reads),))
+def _is_stated_absence(
+    genotype: Genotype, evidence: GenotypeEvidence | None, fields: Mapping[str, str], context: ReadContext
+) -> bool:
+    """Return whether 0/0 may be what a tool wrote where the file had nothing: nothing else is stated."""
+    if not context.absence_is_stated or evidence is None or set(genotype.indices) != {0}:
+        return False
+    said = {key for key, text in fields.items() if set(text) - set(".,")}
+    return evidence.kind is EvidenceKind.GT and not said & _MEASURED
 
 
 def _filters(record: SiteRecord, fields: Mapping[str, str], genotype: Genotype) -> str | None:
@@ -190,7 +222,7 @@ def _filters(record: SiteRecord, fields: Mapping[str, str], genotype: Genotype) 
     Some callers write "found to be reference" as a filter; beside 0/0 or no genotype that is none.
     """
     is_reference = set(genotype.indices) <= {0, None}
-    names = [name for name in record.filters if not (is_reference and name in reference_filters())]
+    names = [name for name in record.filters if not (is_reference and name.lower() in reference_filters())]
     sample_filter = fields.get("FT", MISSING)
     if sample_filter not in _PASSED:
         names.append(f"FT={sample_filter}")
@@ -233,8 +265,8 @@ def _low_quality(
     """Return LOW_QUALITY below a limit of the user, or for an imputed genotype without probabilities."""
     if evidence is not None and evidence.kind is EvidenceKind.GT and is_imputed(record):
         return SiteState.LOW_QUALITY
-    if quality is None and evidence is not None:
-        quality = phred_gap(evidence)
+    if quality is None and evidence is not None and evidence.kind in _WITH_GAP:
+        quality = sorted(phred_by_copies(evidence) or (0.0, 0.0))[1]
     if context.min_gq > 0 and (quality is None or quality < context.min_gq):
         return SiteState.LOW_QUALITY
     if context.min_dp > 0 and (reads is None or reads < context.min_dp):

@@ -8,7 +8,16 @@ from msgspec.structs import replace
 
 from pgx.genome.assemblies import Assembly, AssemblyEvidence, AssemblyEvidenceKind, assemblies
 from pgx.genome.sites import Site, sites_on
-from pgx.observe.alleles import Letter, Other, covers_with_bases, is_base_change, is_block, letters_of
+from pgx.observe.alleles import (
+    Letter,
+    Other,
+    covers_with_bases,
+    is_base_change,
+    is_block,
+    is_deleted,
+    is_segment,
+    letters_of,
+)
 from pgx.observe.combine import (
     Combined,
     blank,
@@ -21,9 +30,11 @@ from pgx.observe.combine import (
 )
 from pgx.observe.model import Finding, Observation, ReadContext, SiteRecord, SiteRecords, SiteState
 from pgx.observe.sample_record import Reading, read
+from pgx.reference import threshold
 
 #: A record on the other strand spells exactly these two letters.
 _REVERSE_STRAND = frozenset("AG")
+_LENGTH_DIGITS = 12
 
 
 def records_at(records: Iterable[SiteRecord], site: Site, contigs: Collection[str]) -> SiteRecords:
@@ -31,13 +42,14 @@ def records_at(records: Iterable[SiteRecord], site: Site, contigs: Collection[st
     bases: list[SiteRecord] = []
     blocks: list[SiteRecord] = []
     lengths: list[SiteRecord] = []
+    segments: list[SiteRecord] = []
     misplaced: list[SiteRecord] = []
     for record in records:
         if record.contig not in contigs or not record.position <= site.position <= record.end:
             if _has_id(record, site.rsid):
                 misplaced.append(record)
         elif is_block(record):
-            blocks.append(record)
+            (segments if is_segment(record) else blocks).append(record)
         elif covers_with_bases(record, site.position) and is_base_change(record, site.position):
             bases.append(record)
         else:
@@ -48,6 +60,7 @@ def records_at(records: Iterable[SiteRecord], site: Site, contigs: Collection[st
         bases=tuple(bases),
         blocks=tuple(blocks),
         lengths=tuple(lengths),
+        segments=tuple(segments),
         misplaced=tuple(misplaced),
         faults=tuple(fault for record in readable if (fault := _fault(record, site))),
         findings=tuple(note for record in bases for note in _remarks(record, site)),
@@ -147,19 +160,31 @@ def _observe_site(at: SiteRecords, sample: int, context: ReadContext, doubted: S
     if at.faults:
         return blank(at, sample, context, SiteState.UNSUPPORTED, at.faults)
     bases = [_read(record, sample, at.site, context, block=False) for record in at.bases]
-    blocks = [
-        _read(record, sample, at.site, context, block=True)
-        for record in at.blocks
-        if _spans(record, sample, at.site)
-    ]
+    spanning_blocks = [record for record in at.blocks if _spans(record, sample, at.site)]
+    blocks = [_read(record, sample, at.site, context, block=True) for record in spanning_blocks]
+    empty = [reading for reading in (*bases, *blocks) if reading.problem is SiteState.ABSENT]
+    bases = [reading for reading in bases if reading not in empty]
+    blocks = [reading for reading in blocks if reading not in empty]
     missing = _missing_copies(at, sample, context)
     if bases:
         return _from_bases(at, sample, bases, blocks, missing)
     if missing:
         return blank(at, sample, context, SiteState.UNSUPPORTED, (spanning(at.site),), records=at.lengths)
     if blocks:
-        return _from_blocks(at, sample, blocks)
-    return without_record(at.site, context)
+        return _from_blocks(at, sample, blocks, context)
+    return _without_record(at, sample, context, [reading.record for reading in empty])
+
+
+def _without_record(
+    at: SiteRecords, sample: int, context: ReadContext, empty: Sequence[SiteRecord]
+) -> Observation:
+    """Return what a site is of which no record says anything, with the records (`empty`) that seem to."""
+    values = {"rsid": at.site.rsid}
+    findings = [Finding(code="stated-absence", values=values)] if empty else []
+    findings += [Finding(code="copy-number-file", values=values)] if at.segments else []
+    seen = without_record(at.site, context)
+    shown = [record.line(sample) for record in (*empty, *at.segments)]
+    return replace(seen, findings=(*seen.findings, *findings), record="\n".join(shown) or None)
 
 
 def _read(record: SiteRecord, sample: int, site: Site, context: ReadContext, *, block: bool) -> Reading:
@@ -175,9 +200,7 @@ def _missing_copies(at: SiteRecords, sample: int, context: ReadContext) -> int:
 
 def _can_be_followed(record: SiteRecord, site: Site) -> bool:
     """Return whether the alleles of a length record can be followed to the site."""
-    return covers_with_bases(record, site.position) or any(
-        allele.upper().startswith("<DEL") for allele in record.alternates
-    )
+    return covers_with_bases(record, site.position) or any(is_deleted(allele) for allele in record.alternates)
 
 
 def _spans(record: SiteRecord, sample: int, site: Site) -> bool:
@@ -185,7 +208,7 @@ def _spans(record: SiteRecord, sample: int, site: Site) -> bool:
     if "LEN" not in record.format:
         return True
     length = record.fields(sample).get("LEN", "")
-    if length.isdecimal():
+    if _is_length(length):
         return site.position < record.position + int(length)
     return "END" in record.info or covers_with_bases(record, site.position)
 
@@ -257,13 +280,41 @@ def _without_deleted(shown: tuple[Letter | None, ...], missing: int, site: Site)
     return (alternates[0] if alternates else shown[0], Other.DELETED)
 
 
-def _from_blocks(at: SiteRecords, sample: int, blocks: Sequence[Reading]) -> Observation:
+def _from_blocks(
+    at: SiteRecords, sample: int, blocks: Sequence[Reading], context: ReadContext
+) -> Observation:
     problems = [block for block in blocks if block.problem is not None]
     if problems and len(problems) < len(blocks):
         return observation(at, sample, blocks, _conflict(blocks[0]), ())
     if problems:
         first = problems[0]
         return observation(at, sample, blocks, _alone(first), first.findings, state=first.problem)
-    combined = combine(blocks, at.site)
     findings = tuple(note for block in blocks for note in block.findings)
+    if _are_doubtful(blocks, sample, context):
+        doubt = Finding(code="untrusted-block", values={"rsid": at.site.rsid})
+        return observation(
+            at, sample, blocks, _alone(blocks[0]), (*findings, doubt), state=SiteState.UNSUPPORTED
+        )
+    combined = combine(blocks, at.site)
     return observation(at, sample, blocks, combined, findings, called=SiteState.REFERENCE_BLOCK)
+
+
+def _are_doubtful(blocks: Sequence[Reading], sample: int, context: ReadContext) -> bool:
+    """Return whether blocks cannot have the ends that they state.
+
+    Blocks of one sample do not overlap, and none is as long as those whose end was not lifted over with
+    their start.
+    """
+    spans = {(block.record.position, _end_of(block.record, sample)) for block in blocks}
+    longest = threshold("longest_lifted_block" if context.is_lifted else "longest_block")
+    return len(spans) > 1 or any(end - start + 1 > longest for start, end in spans)
+
+
+def _end_of(record: SiteRecord, sample: int) -> int:
+    """Return the last base of a block for this sample, 1-based."""
+    length = record.fields(sample).get("LEN", "") if "LEN" in record.format else ""
+    return record.position + int(length) - 1 if _is_length(length) else record.end
+
+
+def _is_length(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= _LENGTH_DIGITS

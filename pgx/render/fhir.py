@@ -15,8 +15,8 @@ from pgx.errors import printable
 from pgx.genome.sites import SiteDefinition, definitions
 from pgx.observe import SiteState
 from pgx.reference import Facts, Provenance, load
+from pgx.render.blocks import LONG
 from pgx.render.medicine import grouped
-from pgx.render.words import LONG
 from pgx.report import Run, SampleReport, SiteReport
 from pgx.wording import Wording, greek, percent, wording
 
@@ -24,7 +24,6 @@ Json = dict[str, Any]
 
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "urn:pgx:fhir")
 _NO_CALL = frozenset({SiteState.ABSENT, SiteState.NO_CALL, SiteState.PARTIAL_CALL})
-_HGVS_ASSEMBLY = "GRCh38"
 
 
 class _FhirFile(Facts, frozen=True, kw_only=True):
@@ -33,6 +32,7 @@ class _FhirFile(Facts, frozen=True, kw_only=True):
     identifier_system: str
     gene: str
     transcript: str
+    hgvs_assembly: str
     systems: dict[str, str]
     profiles: dict[str, str]
     codes: dict[str, str]
@@ -110,7 +110,7 @@ class _Maker:
     def _gene(self) -> Json:
         concept = {
             "coding": [
-                {"system": _facts().systems["hgnc"], "code": "HGNC:613", "display": self.genotype.gene}
+                {"system": _facts().systems["hgnc"], "code": _facts().gene, "display": self.genotype.gene}
             ]
         }
         return _component("gene", valueCodeableConcept=concept)
@@ -170,7 +170,7 @@ class _Maker:
             _component("variation", valueCodeableConcept={"coding": named}),
             _component("coding-hgvs", valueCodeableConcept={"coding": [spelled]}),
         ]
-        if self.run.input.assembly == _HGVS_ASSEMBLY:
+        if self.run.input.assembly == _facts().hgvs_assembly:
             genomic = {"coding": [{"system": systems["hgvs"], "code": facts.hgvs_g}]}
             found.append(_component("genomic-hgvs", valueCodeableConcept=genomic))
         if site.ref and site.alt:

@@ -9,10 +9,10 @@ from msgspec.structs import replace
 from pgx.errors import printable
 from pgx.render import text
 from pgx.render.blocks import Block, Kind, Narrative, Section, paragraph
-from pgx.render.caveats import caveats, has_answer
 from pgx.render.form import Form
+from pgx.render.medicine import undirected
 from pgx.render.narrative import is_withheld
-from pgx.render.selection import undirected
+from pgx.render.sureness import caveats, has_answer
 from pgx.report import Run, SampleReport
 from pgx.wording import Wording
 

@@ -1,18 +1,86 @@
-"""The parts on the medicine: what it means, and the evidence for and against, study by study."""
+"""The parts on the medicine: what the result means for it, the evidence study by study, and the appendix.
+
+Which statements on the drug are shown is decided by reference/report.toml.
+"""
 
 from __future__ import annotations
 
+import functools
+import re
 from collections.abc import Iterable, Sequence
+
+from msgspec import Struct
 
 from pgx.evidence import ContextItem, MatchedClaim, Response, SourceCitation
 from pgx.evidence.match import StatusRow
-from pgx.render.blocks import Block, Kind, bullet, caption, paragraph, subheading
-from pgx.render.citations import Citations
-from pgx.render.pictures import evidence_marks
-from pgx.render.selection import is_searched
-from pgx.render.words import capitalised
+from pgx.reference import Facts, Provenance, load
+from pgx.render.blocks import Block, Citations, Kind, bullet, caption, paragraph, subheading
 from pgx.report import Run, SampleReport
-from pgx.wording import Wording
+from pgx.wording import Wording, capitalised
+
+_BY_USE = "efficacy"
+_NO_ADVICE = frozenset(
+    {"conflicting", "insufficient", "no-evidence", "no-difference", "indeterminate-genotype"}
+)
+_GLOSSARY = ("apoe", "haplotype", "diplotype", "carrier", "phase", "posterior", "vcf", "certainty")
+_SIDES = {"for-lower-response": -1, "for-higher-response": 1, "for-no-difference": 0}
+_COUNT = re.compile(r"\d[\d,]*")
+
+
+class _ReportFile(Facts, frozen=True, kw_only=True):
+    context_topics: tuple[str, ...]
+    without_advice: tuple[str, ...]
+    provenance: Provenance
+
+
+@functools.cache
+def _file() -> _ReportFile:
+    return load("report.toml", _ReportFile)
+
+
+def context_topics() -> tuple[str, ...]:
+    """Return the topics in their order."""
+    return _file().context_topics
+
+
+def is_searched(drug: str) -> bool:
+    """Return whether guidelines on a drug were searched and none was found."""
+    return drug in _file().without_advice
+
+
+def undirected(report: SampleReport, *, withheld: bool = False) -> str:
+    """Return the drugs on which the evidence gives nobody different advice, joined.
+
+    Where the result is withheld, conclusions are ignored, since they depend on it.
+    """
+    found = dict.fromkeys(item.drug for item in report.response if is_searched(item.drug))
+    for item in report.response:
+        if not withheld and item.conclusion not in _NO_ADVICE:
+            found.pop(item.drug, None)
+    return ", ".join(found)
+
+
+def shown_context(report: SampleReport) -> tuple[tuple[ContextItem, ...], int]:
+    """Return the statements of the appendix (warnings stand in front), and how many are not shown."""
+    uses = {response.indication for response in report.response}
+    rest = [item for item in report.context if item.id not in report.patient.warnings]
+    shown = [item for topic in context_topics() for item in rest if _belongs(item, topic, uses)]
+    return tuple(shown), len(rest) - len(shown)
+
+
+def _belongs(item: ContextItem, topic: str, uses: Sequence[str] | set[str]) -> bool:
+    return item.topic == topic and (topic != _BY_USE or item.indication in uses)
+
+
+class Mark(Struct, frozen=True, kw_only=True):
+    """One finding on the map, seen from ε4 carriers: side -1 less, 0 none, 1 more; `people` None: unknown."""
+
+    letter: str
+    claim_id: str
+    side: int
+    people: int | None
+    biomarker: bool
+    counted: bool
 
 
 def cited(
@@ -27,7 +95,7 @@ def cited(
 def medicine_blocks(
     run: Run, report: SampleReport, words: Wording, cite: Citations, *, withheld: bool
 ) -> Iterable[Block]:
-    """Say what the result means for the medicine: the leading statement, the other side, the conclusion."""
+    """Yield what the result means for the medicine: the leading statement, the other side, the conclusion."""
     yield from _warnings(run, report, words, cite)
     for response in report.response:
         if len(report.response) > 1:
@@ -44,7 +112,7 @@ def medicine_blocks(
 
 
 def _warnings(run: Run, report: SampleReport, words: Wording, cite: Citations) -> Iterable[Block]:
-    """Put what the patient context calls up in front; without such a context there is nothing to say."""
+    """Yield what the patient context brings up; nothing where none was given."""
     given = run.parameters
     if not (given.taking or given.history or given.age is not None or report.patient.warnings):
         return
@@ -106,7 +174,7 @@ def grouped(response: Response) -> tuple[list[MatchedClaim], ...]:
 def evidence_blocks(
     report: SampleReport, words: Wording, cite: Citations, *, withheld: bool
 ) -> Iterable[Block]:
-    """Show the map of the findings and its table, then the claims on both sides of the question."""
+    """Yield the map of the findings and its table, then the claims on both sides of the question."""
     for number, response in enumerate(report.response):
         if len(report.response) > 1:
             yield subheading(f"{response.drug}, {response.indication_label}", quoted=True)
@@ -164,7 +232,7 @@ def _matched(response: Response, words: Wording, cite: Citations) -> Iterable[Bl
 
 
 def _common_table(response: Response, words: Wording) -> Iterable[Block]:
-    """Give what is said of each group, whoever this person is."""
+    """Yield what is said of each group, whoever this person is."""
     yield paragraph(words.say("evidence", "general"))
     labels = dict.fromkeys(row.label for row in response.by_status)
     yield Block(
@@ -177,3 +245,43 @@ def _common_table(response: Response, words: Wording) -> Iterable[Block]:
             for label in labels
         ),
     )
+
+
+def evidence_marks(response: Response) -> tuple[Mark, ...]:
+    """Return one mark a finding on the response of ε4 carriers, lettered in the order of the common table."""
+    rows = [row for row in response.by_status if row.group == "carrier" and row.side in _SIDES]
+    return tuple(
+        Mark(
+            letter=chr(ord("A") + number),
+            claim_id=row.claim_id,
+            side=_SIDES[row.side],
+            people=_people(row.sample_size),
+            biomarker=row.endpoint_kind == "biomarker",
+            counted=row.applicable,
+        )
+        for number, row in enumerate(rows)
+    )
+
+
+def _people(text: str) -> int | None:
+    found = _COUNT.search(text)
+    return int(found.group().replace(",", "")) if found else None
+
+
+def appendix_blocks(run: Run, report: SampleReport, words: Wording, cite: Citations) -> Iterable[Block]:
+    """Yield the appendix: the drug by topic, mechanism, products, glossary. No genotype matters."""
+    drug = ", ".join(dict.fromkeys(response.drug for response in report.response))
+    items, hidden = shown_context(report)
+    for topic in dict.fromkeys(item.topic for item in items):
+        yield subheading(words.say("topic", topic))
+        yield from (item_block(item, words, cite) for item in items if item.topic == topic)
+    if hidden:
+        yield paragraph(words.say("appendix", "more", count=hidden))
+    yield from (paragraph(note, quoted=True) for note in report.patient.notes if items)
+    for kind in dict.fromkeys(item.kind for item in run.appendix):
+        yield subheading(words.say("appendix", kind, drug=drug))
+        for item in run.appendix:
+            if item.kind == kind:
+                yield cited(item.statement, item.sources, item.certainty, words, cite)
+    yield subheading(words.say("appendix", "glossary"))
+    yield from (bullet(words.say("glossary", key)) for key in _GLOSSARY)

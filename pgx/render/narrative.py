@@ -1,7 +1,7 @@
 """What a report says, in order. Every readable format lays out these same sentences.
 
 The sentences come from reference/wording/ and from the evidence; which of them are said is decided here and
-in the modules `medicine`, `sureness`, `family` and `technical`, one for each group of sections.
+in the modules `medicine`, `sureness` and `technical`, one for each group of sections.
 """
 
 from __future__ import annotations
@@ -12,19 +12,20 @@ from pgx.calling import E4Status
 from pgx.errors import printable
 from pgx.evidence import Response
 from pgx.observe import DETERMINED_STATES, SiteState
-from pgx.render.appendix import appendix_blocks
-from pgx.render.blocks import Block, Kind, Narrative, Section, bullet, paragraph
-from pgx.render.caveats import caveats, distrusted_phase, has_answer
-from pgx.render.citations import Citations
-from pgx.render.family import family_blocks
+from pgx.render.blocks import Block, Citations, Kind, Narrative, Section, bullet, paragraph
 from pgx.render.form import Form, PatientMeta
-from pgx.render.medicine import evidence_blocks, medicine_blocks
-from pgx.render.selection import undirected
-from pgx.render.sureness import assumed_mark, status_probability, sure_blocks
+from pgx.render.medicine import appendix_blocks, evidence_blocks, medicine_blocks, undirected
+from pgx.render.sureness import (
+    assumed_mark,
+    caveats,
+    distrusted_phase,
+    has_answer,
+    status_probability,
+    sure_blocks,
+)
 from pgx.render.technical import technical_lines
-from pgx.render.words import chance
 from pgx.report import Run, SampleReport
-from pgx.wording import Wording, greek
+from pgx.wording import Wording, chance, greek
 
 _GENERAL_LIMITS = ("two_sites", "no_diagnosis", "identity", "transfusion")
 _FOLDED = frozenset({"appendix", "technical"})
@@ -33,12 +34,12 @@ OPEN_SECTIONS = frozenset({"sharing"})
 
 
 def narrate(run: Run, report: SampleReport, form: Form | None = None) -> Narrative:
-    """Put the report of one sample into words."""
+    """Return the report of one sample in words."""
     return _Narrator(run, report, form or Form()).narrative()
 
 
 def is_withheld(run: Run, report: SampleReport) -> bool:
-    """Say whether readable formats must not show the result: a minor, and no --reveal-minor."""
+    """Return whether readable formats must not show the result: a minor, and no --reveal-minor."""
     return report.patient.minor and not run.parameters.reveal_minor
 
 
@@ -113,7 +114,7 @@ class _Narrator:
         return Block(Kind.ALERT, self.words.say("result", "assumed", sites=joint.join(assumed)))
 
     def _sharing(self) -> Iterable[Block]:
-        """Say it in two lines: what kind of information this is, and who need not know it."""
+        """Yield two lines: what kind of information this is, and who need not know it."""
         say = self.words.say
         yield bullet(f"{say('share', 'alzheimer')} {say('share', 'counselling')}")
         drug = undirected(self.report, withheld=self.withheld)
@@ -124,7 +125,7 @@ class _Narrator:
         yield Block(Kind.ALERT, self.words.say("result", "withheld"))
 
     def _result(self) -> Iterable[Block]:
-        """Say the result at a glance, in few words."""
+        """Yield the result at a glance, in few words."""
         say = self.words.say
         if self.genotype.assumed and self.form.sealed:
             yield self._assumption()
@@ -207,7 +208,7 @@ class _Narrator:
             yield bullet(say("next", "confirm"))
 
     def _causes(self) -> Iterable[str]:
-        """Return what a next step can mend: reasons, and flags that call for one beside an answer too."""
+        """Yield what a next step can mend: reasons, and flags that call for one even beside an answer."""
         causes: dict[str, None] = dict.fromkeys(self.genotype.not_determined_because)
         if self.report.has_flag("ambiguous-phase"):
             causes.setdefault("phase")
@@ -217,7 +218,7 @@ class _Narrator:
         return ("phase_distrusted" if key == "phase" and distrusted else key for key in causes)
 
     def _limits(self) -> Iterable[Block]:
-        """Say what holds for every report, and what holds for this one; the same as its `limitations`."""
+        """Yield what holds for every report, then what holds for this one; the same as its `limitations`."""
         say, report = self.words.say, self.report
         yield from (bullet(say("limits", key)) for key in _GENERAL_LIMITS)
         if self.withheld:
@@ -228,3 +229,15 @@ class _Narrator:
             rate = f"{self.run.parameters.genotype_error_rate:g}"
             yield bullet(say("limits", "error_rate", rate=rate))
         yield bullet(say("limits", "population", population=self.run.parameters.population))
+
+
+def family_blocks(report: SampleReport, words: Wording, *, withheld: bool) -> Iterable[Block]:
+    """Yield what each relative may carry, by Mendel and no further; if withheld, what holds for all."""
+    yield bullet(words.say("family", "general"))
+    if not withheld:
+        yield bullet(words.say("family", report.genotype.e4_status))
+        if report.genotype.assumed:
+            yield bullet(words.say("family", "assumed"))
+    yield bullet(words.say("family", "no_duty"))
+    if drug := undirected(report, withheld=withheld):
+        yield bullet(words.say("family", "no_test", drug=drug))

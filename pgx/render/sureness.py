@@ -1,21 +1,167 @@
-"""How sure the call is: letters, probabilities, the second-best answer and what it would change."""
+"""How sure the call is: letters, probabilities, the second-best answer and what it would change.
+
+Letters are those that were read: an unread letter is None and stays unknown, whatever the call deduced.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+
+from msgspec import Struct
 
 from pgx.calling import E4_COPIES, E4Status
+from pgx.errors import ReferenceDataError, printable
+from pgx.genome.sites import counted_haplotype, haplotypes
 from pgx.observe import SiteState
-from pgx.render.blocks import Block, Kind, bullet, caption, paragraph
-from pgx.render.pictures import Bar, bars, carries_counted, chromosomes
-from pgx.render.words import capitalised, chance, flag_message
-from pgx.report import Run, SampleReport, SiteReport
-from pgx.wording import Wording, greek
+from pgx.render.blocks import LONG, Block, Kind, bullet, caption, paragraph
+from pgx.report import Flag, Run, SampleReport, SiteReport
+from pgx.wording import Wording, capitalised, chance, greek
 
 _WORTH_SAYING = 1e-4
 _TOLD_ELSEWHERE = frozenset(
     {"absent-site", "assumed-reference", "no-call", "partial-call", "low-quality", "minor"}
 )
+_NEGLIGIBLE = 1e-4
+_MOST_BARS = 4
+_CODES = (
+    "one-site-inference",
+    "imputed",
+    "low-imputation-quality",
+    "filtered-site",
+    "ambiguous-phase",
+    "prior-dependent",
+    "rare-haplotype",
+    "contradicting-quality",
+)
+
+
+class Chromosome(Struct, frozen=True, kw_only=True):
+    """One chromosome: a letter a site or None, and the haplotypes it can be (ASCII); none where all are."""
+
+    letters: tuple[str | None, str | None]
+    names: tuple[str, ...]
+
+
+class Chromosomes(Struct, frozen=True, kw_only=True):
+    """Both chromosomes.
+
+    certain
+        The diplotype is determined.
+    both_heterozygous
+        Both sites are heterozygous, and the call could not tell the arrangement.
+    assumed
+        For each site: its letters were assumed.
+    """
+
+    pair: tuple[Chromosome, Chromosome]
+    certain: bool
+    both_heterozygous: bool
+    assumed: tuple[bool, bool]
+
+
+class Bar(Struct, frozen=True, kw_only=True):
+    """One answer and its probability; `copies` for an answer on the number of ε4, else `diplotype`."""
+
+    copies: int | None = None
+    diplotype: str | None = None
+    probability: float
+
+
+def chromosomes(report: SampleReport) -> Chromosomes:
+    """Return what is known of each chromosome."""
+    first, second = report.sites
+    genotype = report.genotype
+    read = [_letters(site.alleles, site.seen) for site in (first, second)]
+    mixed = [None not in pair and pair[0] != pair[1] for pair in read]
+    unarranged = all(mixed) and genotype.diplotype is None
+    if genotype.diplotype is not None:
+        read = _arranged(read, genotype.diplotype)
+    elif unarranged:
+        read[1] = (None, None)
+    pair = tuple(
+        Chromosome(
+            letters=(read[0][side], read[1][side]), names=_names((read[0][side], read[1][side]), report, side)
+        )
+        for side in (0, 1)
+    )
+    assumed = tuple(site.state == SiteState.ASSUMED_REFERENCE for site in (first, second))
+    return Chromosomes(
+        pair=(pair[0], pair[1]),
+        certain=genotype.diplotype is not None,
+        both_heterozygous=unarranged,
+        assumed=(assumed[0], assumed[1]),
+    )
+
+
+_Pair = tuple[str | None, str | None]
+
+
+def _letters(alleles: tuple[str, ...] | None, seen: tuple[str, ...]) -> _Pair:
+    if alleles is not None and len(alleles) == 2:
+        return alleles[0], alleles[1]
+    return (seen[0], None) if len(seen) == 1 else (None, None)
+
+
+def _arranged(read: list[_Pair], diplotype: str) -> list[_Pair]:
+    """Lay the letters that were read on the chromosomes of a diplotype; unread ones stay unknown."""
+    letters = {item.name: item.letters for item in haplotypes()}
+    wanted = [letters[name] for name in diplotype.split("/")]
+    return [pair if None in pair else (wanted[0][site], wanted[1][site]) for site, pair in enumerate(read)]
+
+
+def _names(letters: _Pair, report: SampleReport, side: int) -> tuple[str, ...]:
+    if report.genotype.diplotype is not None:
+        return (report.genotype.diplotype.split("/")[side],)
+    if letters == (None, None):
+        return ()
+    return tuple(
+        item.name
+        for item in haplotypes()
+        if all(known is None or known == letter for known, letter in zip(letters, item.letters, strict=True))
+    )
+
+
+def bars(report: SampleReport) -> tuple[Bar, ...]:
+    """Return the answers to draw: the copies of ε4, then the diplotypes that are not negligible."""
+    genotype = report.genotype
+    copies = [Bar(copies=int(count), probability=p) for count, p in genotype.e4_copies_posterior.items()]
+    ranked = sorted(genotype.diplotype_posterior.items(), key=lambda item: -item[1])
+    kept = [item for item in ranked if item[1] >= _NEGLIGIBLE][:_MOST_BARS]
+    return (*copies, *(Bar(diplotype=name, probability=p) for name, p in kept))
+
+
+def carries_counted(name: str) -> int:
+    """Return how many copies of the counted haplotype a diplotype has."""
+    return name.split("/").count(counted_haplotype())
+
+
+def has_answer(report: SampleReport) -> bool:
+    """Return whether a diplotype or a status is determined."""
+    return report.genotype.diplotype is not None or report.genotype.e4_status != E4Status.INDETERMINATE
+
+
+def caveats(report: SampleReport, words: Wording) -> list[str]:
+    """Return one short sentence for each caveat of the answer; none where there is no answer."""
+    return [words.say("caveat", code) for code in _caveat_codes(report)] if has_answer(report) else []
+
+
+def distrusted_phase(report: SampleReport) -> str | None:
+    """Return the rare diplotype that two phased sites spell, if their phase was not trusted; else None."""
+    genotype = report.genotype
+    if genotype.phase != "phased" or "phase" not in genotype.not_determined_because:
+        return None
+    return next(
+        (flag.values.get("diplotype") for flag in report.flags if flag.code == "rare-haplotype"), None
+    )
+
+
+def _caveat_codes(report: SampleReport) -> Iterator[str]:
+    for code in _CODES:
+        used = code != "filtered-site" or any(
+            site.basis is not None and site.filter not in {None, ".", "PASS"} for site in report.sites
+        )
+        if used and report.has_flag(code):
+            yield code
 
 
 def status_probability(report: SampleReport) -> float:
@@ -27,7 +173,7 @@ def status_probability(report: SampleReport) -> float:
 
 
 def sure_blocks(run: Run, report: SampleReport, words: Wording) -> Iterable[Block]:
-    """Show both chromosomes, say what each site says, and show the probabilities."""
+    """Yield both chromosomes, what each site says, and the probabilities."""
     yield Block(Kind.PICTURE, words.say("picture", "chromosomes"), name="chromosomes")
     yield from _chromosome_lines(report, words)
     yield from (bullet(_site_sentence(site, words)) for site in report.sites)
@@ -44,7 +190,7 @@ def sure_blocks(run: Run, report: SampleReport, words: Wording) -> Iterable[Bloc
 
 
 def _chromosome_lines(report: SampleReport, words: Wording) -> Iterable[Block]:
-    """Say the picture in a table, and what it cannot show."""
+    """Yield the picture as a table, and what it cannot show."""
     drawn = chromosomes(report)
     say = words.say
     first, second = report.sites
@@ -142,3 +288,20 @@ def _bar_table(run: Run, report: SampleReport, words: Wording) -> Block:
     threshold = chance(words, run.parameters.min_probability)
     caption = words.say("picture", "threshold_text", threshold=threshold)
     return Block(Kind.TABLE, caption, rows=tuple(rows), name="posterior")
+
+
+def flag_message(flag: Flag, words: Wording) -> str:
+    """Return what a flag says in this language; a flag stored without its values says it in English."""
+    mild = f"{flag.code}-info"
+    key = mild if flag.severity == "info" and words.has("flag", mild) else flag.code
+    values = {name: _readable(words, name, value) for name, value in flag.values.items()}
+    try:
+        return printable(words.say("flag", key, **values), LONG)
+    except ReferenceDataError:
+        return printable(flag.message, LONG)
+
+
+def _readable(words: Wording, name: str, value: str) -> str:
+    if name.endswith("probability"):
+        return chance(words, float(value))
+    return greek(value) if name in {"best", "other", "diplotype"} else value

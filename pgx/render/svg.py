@@ -1,6 +1,7 @@
-"""The three pictures as SVG, drawn from `pgx.render.pictures`. Colours are classes that a page or a PDF sets.
+"""The three pictures as SVG: chromosomes, probabilities, evidence map.
 
-Widths are chosen so that the smallest letters stay readable on a screen of 320 pixels.
+Colours are classes that a page or a PDF sets. Widths are chosen so that the smallest
+letters stay readable on a screen of 320 pixels.
 """
 
 from __future__ import annotations
@@ -8,11 +9,10 @@ from __future__ import annotations
 import math
 from html import escape
 
-from pgx.render.pictures import Chromosome, Mark, bars, chromosomes, evidence_marks
-from pgx.render.sureness import bar_name, letter_text, names_text
-from pgx.render.words import chance
+from pgx.render.medicine import Mark, evidence_marks
+from pgx.render.sureness import Chromosome, bar_name, bars, chromosomes, letter_text, names_text
 from pgx.report import Run, SampleReport
-from pgx.wording import Wording
+from pgx.wording import Wording, chance
 
 _WIDTH = 350
 _SITE_X = (95, 185)

@@ -8,9 +8,9 @@ from msgspec import structs
 
 from pgx.errors import printable
 from pgx.render.blocks import Block, Kind
-from pgx.render.words import chance, flag_message
+from pgx.render.sureness import flag_message
 from pgx.report import CalculationRow, PopulationResult, Run, SampleReport, SiteReport
-from pgx.wording import Wording, greek
+from pgx.wording import Wording, chance, greek
 
 _NEGLIGIBLE = 1e-4
 _EXCLUDING = 0.01

@@ -11,14 +11,14 @@ from msgspec.structs import replace
 from pgx.calling import DiplotypeCall, GenotypeReport
 from pgx.evidence import ContextReport, EvidenceBase, Response
 from pgx.evidence.cite import cite
-from pgx.evidence.schema import Claim, Species, Topic
+from pgx.evidence.context import appendix_kind
 from pgx.observe import EvidenceKind, Finding, Observation, ReadSummary, SiteReport
+from pgx.options import Parameters
 from pgx.reference import Facts, Provenance, load
-from pgx.report.model import AppendixItem, Flag, Parameters, PatientReport, SampleReport
+from pgx.report.model import AppendixItem, Flag, PatientReport, SampleReport
 from pgx.wording import Wording, greek, percent, wording
 
-_APPENDIX_KINDS = ("mechanism", "composition", "animal", "related-product")
-_ANIMALS = frozenset({Species.RAT, Species.MOUSE})
+_APPENDIX_KINDS = ("mechanism", "composition", "background", "comparison", "animal", "related-product")
 _GENERAL_LIMITS = ("two_sites", "no_diagnosis", "identity", "transfusion")
 _WEIGHT = {"critical": 0, "warning": 1, "info": 2}
 
@@ -131,9 +131,14 @@ def _limitations(
     return tuple(said)
 
 
-def appendix(base: EvidenceBase) -> tuple[AppendixItem, ...]:
-    """Return mechanism, composition, animal studies and other products; the same for all samples."""
-    found = [(kind, claim) for claim in base.claims.values() if (kind := _appendix_kind(base, claim))]
+def appendix(base: EvidenceBase, drug: str | None = None) -> tuple[AppendixItem, ...]:
+    """Return what else is known of the drugs reported and of other products; the same for all samples."""
+    others = {item.name for item in base.subjects()} - {item.name for item in base.reported(drug)}
+    found = [
+        (kind, claim)
+        for claim in base.claims.values()
+        if claim.drug not in others and (kind := appendix_kind(base, claim))
+    ]
     ordered = sorted(found, key=lambda item: _APPENDIX_KINDS.index(item[0]))
     return tuple(
         AppendixItem(
@@ -146,13 +151,3 @@ def appendix(base: EvidenceBase) -> tuple[AppendixItem, ...]:
         )
         for kind, claim in ordered
     )
-
-
-def _appendix_kind(base: EvidenceBase, claim: Claim) -> str | None:
-    if claim.topic is Topic.RELATED_PRODUCT or base.drugs[claim.drug].role == "related-product":
-        return "related-product"
-    if base.drugs[claim.drug].role != "subject":
-        return None
-    if claim.species in _ANIMALS:
-        return "animal"
-    return claim.topic.value if claim.topic in {Topic.MECHANISM, Topic.COMPOSITION} else None

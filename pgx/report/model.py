@@ -11,6 +11,7 @@ from pgx.calling import GenotypeReport
 from pgx.evidence import ContextItem, Response, SourceCitation
 from pgx.genome.assemblies import AssemblyEvidence
 from pgx.observe import ReadSummary, SiteReport
+from pgx.options import Parameters
 
 SCHEMA_VERSION = "1.0"
 
@@ -49,30 +50,6 @@ class InputReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     assembly: str
     assembly_evidence: tuple[AssemblyEvidence, ...]
     access: str
-
-
-class Parameters(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Every option that changes a result."""
-
-    assembly: str
-    absent_sites: str
-    callable: str | None
-    keep_filtered: bool
-    min_gq: float
-    min_dp: int
-    min_probability: float
-    population: str
-    genotype_error_rate: float
-    evidence: tuple[str, ...]
-    indication: str | None
-    taking: tuple[str, ...]
-    history: tuple[str, ...]
-    age: float | None
-    reveal_minor: bool
-    reads: str | None = None
-    reference: str | None = None
-    genotype: str | None = None
-    method: str | None = None
 
 
 class Flag(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -120,7 +97,10 @@ class SampleReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class AppendixItem(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A statement for the appendix: `kind` "mechanism", "composition", "animal" or "related-product"."""
+    """A statement for the appendix.
+
+    `kind` is "mechanism", "composition", "background", "comparison", "animal" or "related-product".
+    """
 
     id: str
     kind: str

@@ -24,6 +24,9 @@ from pgx.vcf.open import Source, look, reading
 from pgx.vcf.remote import check_scan_allowed, reachable
 
 _REFERENCE_KEYS = frozenset({"reference", "assembly"})
+_DECLARING = frozenset(
+    {"fileformat", "FORMAT", "INFO", "FILTER", "ALT", "contig", "SAMPLE", "PEDIGREE", "META"}
+)
 _SURROGATES = "surrogateescape"
 _FIXED = 9
 #: From how many samples on the columns are kept as one line.
@@ -227,7 +230,12 @@ def _header_facts(header: pysam.VariantHeader) -> HeaderFacts:
         for record in header.records
         if record.key in _REFERENCE_KEYS and record.value
     ]
-    return HeaderFacts(contigs=tuple(contigs), references=tuple(references))
+    return HeaderFacts(
+        contigs=tuple(contigs),
+        references=tuple(references),
+        fields=frozenset(map(str, header.formats)),
+        history=tuple(str(record).strip() for record in header.records if record.key not in _DECLARING),
+    )
 
 
 def _unquoted(value: str | None) -> str | None:

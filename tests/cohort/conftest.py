@@ -99,7 +99,7 @@ def many(tmp_path_factory):
 def unbroken(many, tmp_path_factory):
     """Return the folder of an unbroken run in one process over `many`."""
     from pgx.cohort import CohortOptions, plan_inputs, run_cohort
-    from pgx.single import Options
+    from pgx.options import Options
 
     out = tmp_path_factory.mktemp("unbroken")
     run_cohort(plan_inputs([str(many[0])], None, Options()), out, CohortOptions(jobs=1))
@@ -121,7 +121,7 @@ def rows_of(path):
 def run(inputs, out, *, manifest=None, options=None, **cohort):
     """Run a cohort in this process and return its outcome."""
     from pgx.cohort import CohortOptions, plan_inputs, run_cohort
-    from pgx.single import Options
+    from pgx.options import Options
 
     plan = plan_inputs([str(item) for item in inputs], manifest, options or Options())
     return run_cohort(plan, out, CohortOptions(**{"jobs": 1, **cohort}))

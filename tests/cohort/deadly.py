@@ -21,12 +21,6 @@ def work(number: int) -> int:
     return number**2
 
 
-def slow(number: int) -> tuple[int, str]:
-    """Return the square, after a while, and the SLURM job in which it was computed."""
-    time.sleep(0.3)
-    return number**2, os.environ.get("SLURM_JOB_ID", "")
-
-
 def busy(folder: Path) -> int:
     """Leave a file named after this process in `folder`, and then compute for a minute."""
     (folder / str(os.getpid())).touch()

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
+import os
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import numpy as np
 import pandas as pd
@@ -14,10 +18,12 @@ from vcf_builder import write_vcf
 
 import pgx
 from cohort.conftest import records
-from pgx.api import DTYPES
+from pgx.api import DTYPES, Keywords
+from pgx.calling import default_population
 from pgx.cohort import CohortOptions, plan_inputs, run_cohort
 from pgx.errors import FormatError, NotFoundError, ReferenceDataError, UsageError
-from pgx.single import Options
+from pgx.options import Options, declared
+from pgx.reference import threshold
 
 
 def test_reports_come_one_by_one(sample_vcfs):
@@ -98,7 +104,7 @@ def test_a_folder_of_evidence_is_named_by_text_or_path(two_people, repository, k
         ("keep_filtered", "no", "keep_filtered: cannot be 'no'. Give True or False"),
         ("min_gq", "20", "min_gq: cannot be '20'. Give a number"),
         ("min_gq", True, "min_gq: cannot be True. "),
-        ("min_gq", float("nan"), "--min-gq: the value is out of range. Give 0 or more"),
+        ("min_gq", float("nan"), "--min-gq: the value is out of range. Give a number of at least 0"),
         ("min_dp", 2.5, "min_dp: cannot be 2.5. Give a whole number"),
         ("min_probability", "0.9", "min_probability: cannot be '0.9'. Give a number or None"),
         ("population", 5, "population: cannot be 5. Give text or None"),
@@ -122,6 +128,41 @@ def test_every_option_can_say_what_it_takes(two_people):
     for name in Options.__struct_fields__:
         with pytest.raises(UsageError, match=f"^{name}: cannot be <object .*>. Give [a-zA-Z']"):
             pgx.annotate(two_people, **{name: object()})
+
+
+def _keyword(item):
+    """Return what type checkers must be told of an option."""
+    text = str | os.PathLike[str]
+    if item.many:
+        single = text if get_args(item.type)[0] is Path else str
+        return single | Sequence[single]
+    if item.type == Path | None:
+        return text | None
+    return item.type | None if item.is_factory else item.type
+
+
+def test_type_checkers_know_every_option():
+    """Add a line to `pgx.api.Keywords` for an option that is new."""
+    assert get_type_hints(Keywords) == {item.name: _keyword(item) for item in declared(Options)}
+
+
+def test_help_and_editors_know_every_option():
+    parameters = inspect.signature(pgx.annotate).parameters
+    assert list(parameters) == ["path", *Options.__struct_fields__]
+    assert parameters["min_dp"].default == 0
+    for item in declared(Options):
+        assert f"\n    {item.name}\n        {item.option.help}\n" in pgx.annotate.__doc__
+
+
+def test_a_keyword_that_is_nearly_one_is_named():
+    with pytest.raises(TypeError, match="Did you mean 'population'"):
+        pgx.annotate("nowhere.vcf", populaton="EUR")
+
+
+def test_none_stands_for_a_default_of_the_reference_data(two_people):
+    report = next(pgx.annotate(two_people, min_probability=None, population=None))
+    assert report.run.parameters.min_probability == threshold("min_probability")
+    assert report.run.parameters.population == default_population()
 
 
 def test_both_frames_are_the_same(tmp_path):
@@ -172,7 +213,7 @@ def test_import_pgx_stays_light():
 def test_annotate_of_one_file_needs_no_table_library(sample_vcfs):
     path = sample_vcfs / "NA12878.e3-e3.GRCh38.vcf"
     code = (
-        "import sys; from pgx.cli import app\n"
+        "import sys; from pgx.cli.main import app\n"
         f"app(['annotate', {str(path)!r}, '-f', 'tsv'], standalone_mode=False)\n"
         "print([m for m in ('pandas', 'numpy', 'pyarrow', 'dask', 'jinja2') if m in sys.modules])"
     )
@@ -182,7 +223,7 @@ def test_annotate_of_one_file_needs_no_table_library(sample_vcfs):
 
 def test_the_example_of_the_documentation_runs(repository, tmp_path, monkeypatch):
     """Run the Python blocks of docs/cohort.md one after the other, as a notebook would."""
-    page = (repository / "docs" / "cohort.md").read_text(encoding="utf-8")
+    page = (repository / "docs" / "cohort.md").read_text(encoding="utf-8").partition("## In Python")[2]
     blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     assert len(blocks) >= 3
     monkeypatch.chdir(repository)

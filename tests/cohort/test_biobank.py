@@ -14,7 +14,8 @@ from pgx.cohort.biobank import StoredInput, report_of, unpack_texts
 from pgx.cohort.model import Job
 from pgx.cohort.work import result_of_content
 from pgx.errors import PgxError
-from pgx.single import Options, prepare
+from pgx.options import Options
+from pgx.single import prepare
 from pgx.vcf import read_sites
 
 NEVER = 10**9

@@ -16,9 +16,8 @@ from vcf_builder import block, site, write_vcf
 
 from cohort.conftest import BAD, FILES, TABLES, assert_same_tables, command, records, rows_of, run, write_good
 from pgx.cohort import CohortOptions, one_report, plan_inputs, run_cohort
-from pgx.cohort.options import PageOptions
 from pgx.errors import SampleError
-from pgx.single import Options
+from pgx.options import Options, PageOptions
 
 
 def test_every_good_file_has_its_row_and_every_bad_one_a_cure(many, tmp_path, run_pgx):

@@ -15,7 +15,7 @@ from vcf_builder import write_vcf
 from cohort.conftest import TABLES, assert_same_tables, command, records, rows_of, run, write_good
 from pgx.cohort import CohortOptions, one_report, plan_inputs, run_cohort
 from pgx.errors import InputError, OutputError, UsageError
-from pgx.single import Options
+from pgx.options import Options
 
 HOLD = """
 import sys

@@ -12,7 +12,7 @@ from cohort.conftest import records
 from pgx.cohort import CohortOptions, one_report, plan_inputs, run_cohort
 from pgx.cohort.manifest import PERSONAL_COLUMNS, REPORT_COLUMNS, jobs_of
 from pgx.errors import NotFoundError, UsageError
-from pgx.single import Options
+from pgx.options import Options, declared
 
 
 def rows_of(path):
@@ -52,7 +52,7 @@ def test_a_bad_row_costs_no_other(tmp_path, two):
     assert [row["sample"] for row in rows_of(tmp_path / "out" / "samples.tsv")] == ["A", "B"]
     assert outcome.failed == 5
     failures = rows_of(tmp_path / "out" / "failures.tsv")
-    age = "has an age that is no number of years"
+    age = "age is not a number of at least 0 and below 150"
     assert [row["error"].removeprefix("line ") for row in failures] == [
         f"3 of the manifest: {age}",
         f"4 of the manifest: {age}",
@@ -199,6 +199,9 @@ def test_a_column_with_a_name_of_pgx_is_carried_under_another(tmp_path, two):
         ("path\tflags\tmanifest_flags\n", "names the column 'manifest_flags' twice"),
         ("path\t\tx\na\tb\tc\n", "column 2 has no name"),
         ("path\tname\tname\n", "names the column 'name' twice"),
+        ("path\tmin_dp\n", "the column 'min_dp', which is an option of the whole run. Give --min-dp"),
+        ("path\tcallable\n", "the column 'callable', which is an option of the whole run. Give --callable"),
+        ("path\treveal_minor\n", "an option of the whole run. Give --reveal-minor"),
     ],
 )
 def test_a_table_that_cannot_be_read_is_refused(text, error, tmp_path):
@@ -314,3 +317,32 @@ def test_a_birth_date_that_is_none_is_a_failure(tmp_path, two):
     assert [row["sample"] for row in rows_of(tmp_path / "out" / "samples.tsv")] == ["B"]
     (failure,) = rows_of(tmp_path / "out" / "failures.tsv")
     assert failure["error"] == "line 2 of the manifest: has a birth_date that is no date; write 1950-01-31"
+
+
+def test_every_option_is_a_column_or_refused(tmp_path):
+    for item in declared(Options):
+        (tmp_path / "m.tsv").write_text(f"path\t{item.name}\n")
+        if item.option.row:
+            assert jobs_of(tmp_path / "m.tsv", Options()) == ([], ())
+        elif item.option.is_of("cohort"):
+            with pytest.raises(UsageError, match=f"Give {item.flag} on"):
+                jobs_of(tmp_path / "m.tsv", Options())
+
+
+def test_each_option_of_a_row_reaches_its_result(tmp_path, two):
+    given = {
+        "assembly": ("GRCh38", "GRCh38"),
+        "population": ("AFR", "AFR"),
+        "indication": ("stroke", "stroke"),
+        "taking": ("lithium, donepezil", ("lithium", "donepezil")),
+        "history": ("epilepsy", ("epilepsy",)),
+        "age": ("71.5", 71.5),
+    }
+    assert set(given) == {item.name for item in declared(Options) if item.option.row}
+    cells = "\t".join(cell for cell, _ in given.values())
+    run(tmp_path, "\t".join(["path", "sample", *given]) + f"\ntwo.vcf\tA\t{cells}\ntwo.vcf\tB\n")
+    stated = one_report(tmp_path / "out", "A").run.parameters
+    assert {name: getattr(stated, name) for name in given} == {
+        name: value for name, (_, value) in given.items()
+    }
+    assert one_report(tmp_path / "out", "B").run.parameters.age is None

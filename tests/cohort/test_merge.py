@@ -9,8 +9,8 @@ from vcf_builder import site, write_vcf
 
 from cohort.conftest import assert_same_tables, records, rows_of, run, write_good
 from pgx.cohort import merge
-from pgx.cohort.options import PageOptions
 from pgx.errors import UsageError
+from pgx.options import PageOptions
 
 
 def test_slices_are_joined(many, unbroken, tmp_path, run_pgx):

@@ -16,9 +16,8 @@ from vcf_builder import site, write_vcf
 from cohort.conftest import records
 from pgx.cohort import CohortOptions, alarms, plan_inputs, run_cohort, summary
 from pgx.cohort.cells import Cells
-from pgx.cohort.options import PageOptions
 from pgx.cohort.statistics import hardy_weinberg, wilson
-from pgx.single import Options
+from pgx.options import Options, PageOptions
 
 CHROMIUM = Path("/usr/bin/chromium")
 AXE = Path(__file__).resolve().parents[2] / "build" / "npm" / "node_modules" / "axe-core" / "axe.min.js"

@@ -14,8 +14,7 @@ from cohort.test_page import E33, E34, E44, USUAL, cohort, summary_of
 from pgx.calling import haplotype_frequencies
 from pgx.cohort import CohortOptions, plan_inputs, run_cohort
 from pgx.cohort.cells import Cells
-from pgx.cohort.options import PageOptions
-from pgx.single import Options
+from pgx.options import Options, PageOptions
 
 SHARED = PageOptions(min_cell=5)
 FILES = ("summary.json", "index.html", "pgx_mqc.json")
@@ -46,7 +45,7 @@ def test_small_counts_and_single_samples_are_left_out(tmp_path):
     found = summary_of(folder)
     for text in texts(folder).values():
         assert not re.search(r"P0\d\d|\.vcf|rare clinic", text)
-    for key in ("undetermined", "ambiguous", "failures", "joined", "rows"):
+    for key in ("undetermined", "ambiguous", "failures", "joined", "passed_over", "rows"):
         assert found[key] == []
     shown = list(counts(found))
     assert len(shown) > 30

@@ -60,7 +60,14 @@ def claim(**changes: Any) -> dict[str, Any]:
 
 def source(key: str, **changes: Any) -> dict[str, Any]:
     """Return a verified made-up study."""
-    base = {"key": key, "kind": "study", "identity": "verified", "seen": "abstract", "how": "made up"}
+    base = {
+        "key": key,
+        "kind": "study",
+        "identity": "verified",
+        "seen": "abstract",
+        "how": "made up",
+        "no_identifier": "made up",
+    }
     merged = {**base, "title": f"Title of {key}", "population_codes": ["stroke"], **changes}
     return {name: value for name, value in merged.items() if value is not None}
 
@@ -68,6 +75,7 @@ def source(key: str, **changes: Any) -> dict[str, Any]:
 SOURCES = (
     source("trial_a"),
     source("trial_b"),
+    source("trial_c"),
     source("trial_b_again", data_set="trial_b"),
     source("label_x", kind="label"),
     source("inferred_unseen", identity="inferred", seen="only-through-article"),

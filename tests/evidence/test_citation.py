@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
+import pytest
 from evidence_builder import SOURCES, claim, source
 
 from pgx.evidence import EvidenceBase
@@ -21,11 +23,12 @@ def test_a_source_that_was_not_found_is_the_articles_marker(base: EvidenceBase) 
     assert citation == SourceCitation(
         key="ref52",
         marker="52",
-        citation="article, marker [52]",
+        citation="Eng, web article, undated; its reference 52, which could not be found",
         doi=None,
         pmid=None,
         certainty_of_identity="through-article",
         seen="only-through-article",
+        short="Eng, web article, undated; its reference 52, which could not be found",
     )
 
 
@@ -45,9 +48,52 @@ def test_an_inferred_source_says_so(base: EvidenceBase) -> None:
     assert "identity inferred" in citation.citation
 
 
-def test_a_claim_without_a_marker(base: EvidenceBase) -> None:
-    (citation,) = cited(base, "tbi-trial-32-people-memory")
-    assert (citation.citation, citation.marker) == ("article, no marker", None)
+def test_markers_that_were_not_found_share_their_words(base: EvidenceBase) -> None:
+    first, second, known, *rest = cited(base, "stroke-may-help")
+    assert first.short == (
+        "Eng, web article, undated; its references 14, 15, 17, 18 and 19, which could not be found"
+    )
+    assert first.citation == "Eng, web article, undated; its reference 14, which could not be found"
+    assert (known.key, known.short) == ("cars2016", "CARS 2016, abstract only, inferred")
+    assert [item.short for item in (second, *rest)] == [""] * 4
+
+
+def test_a_claim_without_a_marker(load_evidence: LoadEvidence) -> None:
+    place = {"section": "x", "lines": [1], "rows": ["C001"], "markers": [], "tier": "clinical"}
+    base = load_evidence(claim(sources=["unseen"], article=place))
+    (citation,) = cited(base, "test-claim")
+    assert (citation.citation, citation.marker) == ("Eng, web article, undated, without a reference", None)
+
+
+@pytest.mark.parametrize(
+    ("changes", "url", "short"),
+    [
+        ({"doi": "10.1/x", "pmid": "7"}, "https://doi.org/10.1/x", "Title of s, abstract only"),
+        (
+            {"pmid": "7", "authors": "Doe JP, Roe R", "year": 2020},
+            "https://pubmed.ncbi.nlm.nih.gov/7/",
+            "Doe 2020, abstract only",
+        ),
+        (
+            {"registry": ["NCT00868283"]},
+            "https://clinicaltrials.gov/study/NCT00868283",
+            "Title of s, abstract only",
+        ),
+        (
+            {"registry": ["ISRCTN87656744"]},
+            "https://www.isrctn.com/ISRCTN87656744",
+            "Title of s, abstract only",
+        ),
+        ({"short": "CARS"}, None, "CARS, abstract only"),
+        ({"doi": "10.1/x", "identity": "candidate"}, None, "source not identified"),
+    ],
+)
+def test_a_source_is_linked_and_named_in_a_few_words(
+    load_evidence: LoadEvidence, changes: dict[str, Any], url: str | None, short: str
+) -> None:
+    base = load_evidence(claim(sources=["s"]), sources=(*SOURCES, source("s", **changes)))
+    (citation,) = cited(base, "test-claim")
+    assert (citation.url, citation.short) == (url, short)
 
 
 def test_authors_who_were_not_seen(base: EvidenceBase) -> None:
@@ -56,7 +102,12 @@ def test_authors_who_were_not_seen(base: EvidenceBase) -> None:
 
 
 def test_no_candidate_is_ever_printed(base: EvidenceBase) -> None:
-    hidden = [item for item in base.sources.values() if item.identity.value in {"candidate", "not-found"}]
+    known = {item.title for item in base.sources.values() if item.identity.value in {"verified", "inferred"}}
+    hidden = [
+        item
+        for item in base.sources.values()
+        if item.identity.value in {"candidate", "not-found"} and item.title not in known
+    ]
     assert any(item.title for item in hidden)
     lines = [citation for item in base.claims.values() for citation in cite(base, item)]
     for citation in lines:
@@ -64,7 +115,7 @@ def test_no_candidate_is_ever_printed(base: EvidenceBase) -> None:
         for item in hidden:
             assert not item.title or item.title not in citation.citation
         if citation.certainty_of_identity == "through-article":
-            assert citation.citation.startswith("article, ")
+            assert citation.citation.startswith("Eng, web article, undated")
             assert (citation.doi, citation.pmid) == (None, None)
 
 

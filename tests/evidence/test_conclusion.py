@@ -2,20 +2,49 @@
 
 from __future__ import annotations
 
+import csv
 import itertools
+from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from evidence_builder import claim
+from msgspec.structs import replace
 
 from pgx.calling import E4Status
 from pgx.evidence import EvidenceBase, Response, Subject, respond
+from pgx.evidence.rules import Voice, body_certainty, conclude
+from pgx.evidence.schema import (
+    Control,
+    EndpointKind,
+    Identity,
+    Interaction,
+    Level,
+    Predictive,
+    ResultSeen,
+    Seen,
+)
 
 LoadEvidence = Callable[..., EvidenceBase]
 
-A = {"id": "study-a", "sources": ["trial_a"]}
-B = {"id": "study-b", "sources": ["trial_b"]}
+# An interaction test, or the drug against its control by genotype: without one there is no direction.
+BY_GENOTYPE = {
+    "predictive": "predictive",
+    "interaction": {
+        "test": "interaction",
+        "result": "less in carriers",
+        "p": "0.01",
+        "arms": ["drug", "placebo"],
+    },
+}
+A = {"id": "study-a", "sources": ["trial_a"], **BY_GENOTYPE}
+B = {"id": "study-b", "sources": ["trial_b"], **BY_GENOTYPE}
+PROGNOSTIC = {"predictive": "prognostic", "interaction": None}
+UNCLEAR = {"predictive": "unclear", "interaction": None}
+LAB = {"id": "lab", "sources": ["trial_c"], "endpoint_kind": "biomarker"}
+COURSE = {"id": "course", "sources": ["trial_c"], "predictive": "prognostic"}
 UP = {"direction": "increased-response"}
 SAME = {"direction": "no-difference"}
 
@@ -42,6 +71,28 @@ def answer(base: EvidenceBase, status: E4Status = E4Status.CARRIER, use: str = "
         ([A, B | {"endpoint_kind": "biomarker"}], "insufficient"),
         ([A, B | {"endpoint_kind": "unknown"}], "insufficient"),
         ([A, B | UP | {"endpoint_kind": "biomarker"}], "conflicting"),
+        # the made-up cases of the audit: a main effect of the genotype in placebo-controlled trials
+        ([A | UP | PROGNOSTIC, B | UP | PROGNOSTIC], "insufficient"),
+        ([A | UNCLEAR, B | UNCLEAR], "insufficient"),
+        ([A, B | UNCLEAR], "insufficient"),
+        # prognosis stands against nothing
+        (
+            [A, B, COURSE | UP],
+            "decreased-response",
+        ),
+        # a biomarker never turns two controlled clinical studies that agree, by genotype or not
+        (
+            [A, B, LAB | UP],
+            "decreased-response",
+        ),
+        (
+            [
+                A | UNCLEAR,
+                B | UNCLEAR,
+                LAB | UP,
+            ],
+            "insufficient",
+        ),
         ([A, A | {"id": "study-a-again"}], "insufficient"),
         ([B, B | {"id": "study-b-again", "sources": ["trial_b_again"]}], "insufficient"),
         ([A, B | {"sources": ["unseen"]}], "insufficient"),
@@ -99,10 +150,11 @@ def test_copies_not_told_apart_match_no_claim_on_copies(
     assert {status for status in E4Status if answer(base, status).claims} == speaks_of
 
 
-def test_a_risk_needs_its_label_or_two_studies(load_evidence: LoadEvidence) -> None:
+def test_a_risk_needs_its_label_or_one_study_by_genotype(load_evidence: LoadEvidence) -> None:
     risk = {"topic": "risk-by-genotype", "direction": "increased-risk"}
-    assert answer(load_evidence(claim(**A, **risk))).conclusion == "insufficient"
-    assert answer(load_evidence(claim(**A, **risk), claim(**B, **risk))).conclusion == "increased-risk"
+    assert answer(load_evidence(claim(**(A | risk | UNCLEAR)))).conclusion == "insufficient"
+    assert answer(load_evidence(claim(**(A | risk | PROGNOSTIC)))).conclusion == "insufficient"
+    assert answer(load_evidence(claim(**A, **risk))).conclusion == "increased-risk"
     labelled = load_evidence(claim(id="warned", sources=["label_x"], **risk))
     assert answer(labelled).conclusion == "increased-risk"
     assert answer(labelled, E4Status.NON_CARRIER).conclusion == "decreased-risk"
@@ -141,3 +193,104 @@ def test_own_claims_on_cerebrolysin_join_the_others(load_evidence: LoadEvidence)
         "study-a": "for-lower-response",
         "apoe-mci-carriers-responded-more": "for-higher-response",
     }
+
+
+TRUTH = Path(__file__).with_name("conclusion_truth.tsv")
+DIMENSIONS: dict[str, list[str]] = {
+    "predictive": list(Predictive),
+    "interaction": ["yes", "no"],
+    "control": list(Control),
+    "endpoint": list(EndpointKind),
+    "identity": list(Identity),
+    "seen": list(Seen),
+    "result": list(ResultSeen),
+}
+
+
+def truth() -> list[dict[str, str]]:
+    with TRUTH.open(encoding="utf-8", newline="") as handle:
+        return list(csv.DictReader(handle, delimiter="\t"))
+
+
+def cells(row: dict[str, str], name: str) -> list[str]:
+    return DIMENSIONS[name] if row[name] == "*" else row[name].split(",")
+
+
+def test_the_truth_table_says_each_case_once() -> None:
+    counts = Counter(
+        case for row in truth() for case in itertools.product(*(cells(row, name) for name in DIMENSIONS))
+    )
+    assert set(counts) == set(itertools.product(*DIMENSIONS.values()))
+    assert max(counts.values()) == 1
+
+
+@pytest.mark.parametrize("row", truth(), ids=lambda row: "-".join(row[name][:12] for name in DIMENSIONS))
+def test_the_rule_over_all_enumerations(load_evidence: LoadEvidence, row: dict[str, str]) -> None:
+    base = load_evidence(
+        claim(id="one", sources=["trial_a"]),
+        claim(id="biomarker", sources=["trial_c"], endpoint_kind="biomarker", **UP),
+        claim(id="clinical", sources=["unseen"], **UP),
+    )
+    made_up = base.claims["one"]
+    stated = Interaction(test="interaction", result="less", p="0.01", arms=("drug", "placebo"))
+    for predictive, interaction, control, endpoint, identity, seen, result in itertools.product(
+        *(cells(row, name) for name in DIMENSIONS)
+    ):
+        studies = {
+            key: replace(base.sources[key], identity=Identity(identity), seen=Seen(seen))
+            for key in ("trial_a", "trial_b")
+        }
+        one = replace(
+            made_up,
+            predictive=Predictive(predictive),
+            interaction=stated if interaction == "yes" else None,
+            control=Control(control),
+            endpoint_kind=EndpointKind(endpoint),
+            result_seen=ResultSeen(result),
+        )
+        two = replace(one, id="two", sources=("trial_b",))
+        for name, claims in (
+            ("one", [one]),
+            ("one+biomarker", [one, base.claims["biomarker"]]),
+            ("two", [one, two]),
+            ("two+biomarker", [one, two, base.claims["biomarker"]]),
+            ("two+clinical", [one, two, base.claims["clinical"]]),
+        ):
+            voices = [Voice(claim=item, direction=item.direction) for item in claims]
+            verdict = conclude(base.rules, {**base.sources, **studies}, voices)
+            assert "+".join((verdict.conclusion, *verdict.also)) == row[name], (name, predictive, control)
+
+
+@pytest.mark.parametrize(
+    ("levels", "lowest"),
+    [
+        (["low", "moderate"], "low"),
+        (["moderate", "very-low", "high"], "very-low"),
+        (["not-gradable"], "not-gradable"),
+        (["not-gradable", "high"], "very-low"),
+        (["not-rated", "moderate"], "moderate"),
+        (["not-rated"], "not-rated"),
+    ],
+)
+def test_the_lowest_certainty_of_the_body(base: EvidenceBase, levels: list[str], lowest: str) -> None:
+    made_up = base.claims["apoe-ad-noncarriers-three-times"]
+    claims = [replace(made_up, certainty=replace(made_up.certainty, level=Level(level))) for level in levels]
+    assert body_certainty(claims) == lowest
+
+
+def test_copies_are_not_compared_within_carriers_for_a_side(load_evidence: LoadEvidence) -> None:
+    risk = {"topic": "risk-by-genotype", "direction": "increased-risk"}
+    graded = claim(
+        id="two-against-one",
+        sources=["trial_a"],
+        group="two-copies",
+        compared_with=["one-copy"],
+        by_status={"two-copies": "More.", "one-copy": "Less."},
+        **BY_GENOTYPE,
+        **risk,
+    )
+    base = load_evidence(graded, claim(id="carriers", sources=["trial_b"], **BY_GENOTYPE, **risk))
+    for status in (E4Status.HETEROZYGOUS, E4Status.HOMOZYGOUS, E4Status.CARRIER):
+        assert answer(base, status).conclusion == "increased-risk"
+    sides = {item.id: item.side for item in answer(base, E4Status.HETEROZYGOUS).claims}
+    assert sides == {"carriers": "for-higher-risk", "two-against-one": "neutral"}

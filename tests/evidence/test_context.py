@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import math
 import re
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from evidence_builder import claim
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import to_builtins
 
@@ -115,11 +116,25 @@ def test_the_tier_goes_with_the_item(base: EvidenceBase) -> None:
 
 
 def test_a_review_that_was_replaced_names_its_successor_and_comes_after(base: EvidenceBase) -> None:
-    items = [
-        item for item in context(base, PatientContext(indication="stroke")).items if item.topic == "efficacy"
+    report = context(base, PatientContext(indication="stroke"))
+    order = [item.id for item in report.items if item.topic == "efficacy"]
+    replaced = {item.id: item.superseded_by for item in report.items if item.superseded_by}
+    assert replaced["stroke-review-no-benefit"] == ("stroke-review-2020-death",)
+    assert order.index("stroke-review-2020-death") < order.index("stroke-review-no-benefit")
+
+
+def test_versions_of_one_review_are_one_warning(base: EvidenceBase) -> None:
+    report = context(base, PatientContext(indication="stroke"))
+    of_review = [
+        item.id for item in report.items if "cochrane-stroke" in item.data_sets and item.topic == "safety"
     ]
-    assert items[-1].id == "stroke-review-no-benefit"
-    assert items[-1].superseded_by == ("stroke-review-2023-death",)
+    assert len(of_review) > 2
+    first, second = report.warnings
+    assert first.id == "stroke-review-2020-serious-side-effects"
+    assert first.result_seen == "source"
+    # and both halves are there
+    assert second.direction == "tolerated"
+    assert "cochrane-stroke" not in second.data_sets
 
 
 @pytest.mark.parametrize("age", [-1, -0.001, 131, 1e9, math.inf, -math.inf, math.nan])
@@ -128,6 +143,7 @@ def test_an_impossible_age_is_refused(base: EvidenceBase, age: float) -> None:
         context(base, PatientContext(age=age))
 
 
+@settings(deadline=None)
 @given(age=st.floats(min_value=0, max_value=130))
 def test_minor_means_below_eighteen(age: float) -> None:
     base = load()
@@ -137,6 +153,7 @@ def test_minor_means_below_eighteen(age: float) -> None:
     assert any("against testing minors for APOE" in note for note in report.notes) is report.minor
 
 
+@settings(deadline=None)
 @given(names=st.lists(st.text(max_size=12), max_size=4))
 def test_any_names_are_taken(names: list[str]) -> None:
     report = context(load(), PatientContext(taking=tuple(names), history=tuple(names)))
@@ -160,7 +177,9 @@ def test_no_name_is_in_two_groups_of_its_kind(base: EvidenceBase) -> None:
         assert all(name == " ".join(name.casefold().split()) for name in names)
 
 
-def test_own_drugs_bring_their_advice(repository: Path) -> None:
-    own = load((repository / "examples" / "evidence",))
-    items = context(own, PatientContext()).items
-    assert {item.drug for item in items} == {"Cerebrolysin", "Leqembi", "Kisunla"}
+def test_own_drugs_bring_their_advice(load_evidence: Callable[..., EvidenceBase]) -> None:
+    advice = {"topic": "advice", "gene": "none", "group": "any", "compared_with": [], "by_status": {}}
+    own = load_evidence(claim(**advice))
+    assert {item.drug for item in context(own, PatientContext()).items} == {"Cerebrolysin", "Testumab"}
+    assert {item.drug for item in context(own, PatientContext(), drug="testumab").items} == {"Testumab"}
+    assert {item.drug for item in context(own, PatientContext(), drug="Leqembi").items} == {"Lecanemab"}

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from evidence_builder import SOURCES, claim, source
 from msgspec import to_builtins
+from msgspec.structs import replace
 
 from pgx.evidence import EvidenceBase, load
-from pgx.evidence.lint import lint
+from pgx.evidence.lint import _printed, lint, overdue
+from pgx.evidence.schema import Topic
 
 LoadEvidence = Callable[..., EvidenceBase]
 UNSEEN = {"sources": ["unseen"]}
@@ -72,13 +75,45 @@ def test_the_made_up_claim_is_clean(load_evidence: LoadEvidence) -> None:
         (
             {"certainty": {"level": "moderate", "judged_by": "x", "rule": "single-trial"}},
             "certainty.level",
-            "at most low",
+            "gives low, not moderate",
         ),
         (
             {"certainty": {"level": "very-low", "judged_by": "x", "rule": "not-rated"}},
             "certainty.level",
-            "at most",
+            "gives not-rated, not very-low",
         ),
+        (
+            {
+                "certainty": {
+                    "level": "low",
+                    "judged_by": "x",
+                    "rule": "single-trial",
+                    "lowered": ["imprecision"],
+                }
+            },
+            "certainty.level",
+            "gives very-low, not low",
+        ),
+        (
+            {
+                "certainty": {"level": "low", "judged_by": "x", "rule": "single-trial"},
+                "result_seen": "second-hand",
+            },
+            "certainty.level",
+            "was not seen; it cannot be graded",
+        ),
+        ({"predictive": "predictive"}, "interaction", "states how treatment was compared"),
+        (
+            {"interaction": {"test": "interaction", "result": "x", "p": "0.2", "arms": ["a", "b"]}},
+            "interaction",
+            "no other does",
+        ),
+        (
+            {"compared_with": [], "by_status": {"carrier": "May respond less."}},
+            "compared_with",
+            "which group it compares with",
+        ),
+        ({"comparison_group": "none"}, "comparison_group", "does not go with compared_with"),
         ({"sources": ["trial_old"]}, "superseded_by", "has a successor"),
         (
             {"sources": ["trial_old"], "superseded_by": ["stroke-may-help"]},
@@ -101,11 +136,6 @@ def test_the_made_up_claim_is_clean(load_evidence: LoadEvidence) -> None:
             {"conflicts_with": [{"id": "test-claim", "kind": "scope", "note": "x"}]},
             "conflicts_with",
             "with itself",
-        ),
-        (
-            {"conflicts_with": [{"id": "successor", "kind": "scope", "note": "x"}]},
-            "conflicts_with",
-            "successor does not name this claim",
         ),
     ],
 )
@@ -154,10 +184,78 @@ def test_a_shipped_claim_names_the_own_claim_that_contradicts_it(load_evidence: 
     conflict = {"id": shipped, "kind": "population", "note": "Other people."}
     base = load_evidence(claim(conflicts_with=[conflict]))
     assert keys(base) == []
-    assert to_builtins(base.claims[shipped].conflicts_with[-1]) == conflict | {"id": "test-claim"}
+    back = to_builtins(base.claims[shipped].conflicts_with[-1])
+    assert back == conflict | {"id": "test-claim", "also": []} or back == conflict | {
+        "id": "test-claim",
+        "also": (),
+    }
     assert "test-claim" not in {item.id for item in load().claims[shipped].conflicts_with}
 
 
 def test_a_retired_id_does_not_come_back(load_evidence: LoadEvidence) -> None:
     base = load_evidence(claim(), more='retired = ["test-claim"]')
     assert keys(base) == ["id"]
+
+
+def test_a_conflict_is_written_once_and_known_to_both(load_evidence: LoadEvidence) -> None:
+    one = claim(id="one", conflicts_with=[{"id": "two", "kind": "scope", "note": "x"}])
+    base = load_evidence(one, claim(id="two"))
+    assert [(item.id, item.kind.value, item.note) for item in base.claims["two"].conflicts_with] == [
+        ("one", "scope", "x")
+    ]
+    assert keys(base) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "key"),
+    [
+        ({"no_identifier": ""}, "doi"),
+        ({"kind": "guideline", "no_identifier": ""}, "doi"),
+        ({"pmid": "7"}, "no_identifier"),
+        ({"journal": "Acta Neurol Belg :501-505"}, "journal"),
+        ({"journal": "Neurosci Behav Physiol (4):391-398"}, "journal"),
+        ({"title": "Nanodelivery of ..."}, "title"),
+    ],
+)
+def test_faults_of_a_reference_are_found(
+    load_evidence: LoadEvidence, changes: dict[str, Any], key: str
+) -> None:
+    base = load_evidence(claim(sources=["odd"]), sources=(*SOURCES, source("odd", **changes)))
+    (problem,) = [item for item in lint(base) if item.claim == "odd"]
+    assert problem.key == key
+    assert str(problem).startswith(f"{problem.file}: source odd: {key}: ")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"journal": "Stroke 47(1):151-159"},
+        {"journal": "Zh Nevrol Psikhiatr 120(10-2):31-38"},
+        {"journal": "Brain Dev 23(Suppl 1):S90-3"},
+        {"no_identifier": "", "doi": "10.1/x"},
+        {"no_identifier": "", "registry": ["NCT00868283"]},
+        {"no_identifier": "", "kind": "label"},
+        {"no_identifier": "", "identity": "candidate", "title": "Half a title ..."},
+    ],
+)
+def test_a_sound_reference_is_left_alone(load_evidence: LoadEvidence, changes: dict[str, Any]) -> None:
+    base = load_evidence(claim(), sources=(*SOURCES, source("odd", **changes)))
+    assert [item for item in lint(base) if item.claim == "odd"] == []
+
+
+def test_a_claim_that_no_report_can_print_is_found(load_evidence: LoadEvidence) -> None:
+    base = load_evidence(claim())
+    hidden = replace(base.claims["test-claim"], topic=Topic.EVIDENCE_QUALITY)
+    assert not list(_printed(base, hidden))
+    rules = replace(base.rules, context_topics=())
+    assert [key for key, _ in _printed(replace(base, rules=rules), hidden)] == ["topic"]
+
+
+def test_evidence_that_is_due_again_is_named(base: EvidenceBase) -> None:
+    day = base.drugs["Cerebrolysin"].next_review
+    assert day is not None
+    assert not [line for line in overdue(base, day) if line.startswith("Cerebrolysin")]
+    (line,) = [
+        line for line in overdue(base, day + datetime.timedelta(days=1)) if line.startswith("Cerebrolysin")
+    ]
+    assert str(day) in line

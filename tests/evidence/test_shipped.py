@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from claims_schema import SCHEMA_FILE, schema_text
 
 from pgx import reference
 from pgx.calling import E4Status
@@ -16,7 +17,6 @@ from pgx.evidence import EvidenceBase, PatientContext, Subject, context, respond
 from pgx.evidence.lint import lint
 from pgx.evidence.load import dangling
 from pgx.evidence.schema import (
-    SCHEMA_FILE,
     ConflictKind,
     Direction,
     Group,
@@ -24,7 +24,6 @@ from pgx.evidence.schema import (
     Level,
     Seen,
     Topic,
-    schema_text,
 )
 
 HERE = Path(__file__).parent
@@ -133,7 +132,7 @@ def test_side_effects_have_no_figures(base: EvidenceBase) -> None:
 
 def test_the_schema_for_editors_is_current() -> None:
     shipped = (reference.root() / SCHEMA_FILE).read_text(encoding="utf-8")
-    assert shipped == schema_text(), "run: python tools/article_coverage.py --schema"
+    assert shipped == schema_text(), "run: python tools/claims_schema.py"
 
 
 def test_every_file_names_the_schema(repository: Path) -> None:

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from pgx.calling import E4Status
-from pgx.evidence import EvidenceBase, PatientContext, Subject, context, load, respond
+from pgx.errors import UsageError
+from pgx.evidence import Conclusion, EvidenceBase, PatientContext, Subject, context, respond
+from pgx.evidence.rules import Voice, conclude
 
 HERE = Path(__file__).parent
 
@@ -19,6 +21,8 @@ HERE = Path(__file__).parent
 @dataclass(frozen=True)
 class Expected:
     conclusion: str
+    also: tuple[str, ...]
+    certainty: str | None
     counted: tuple[str, ...]
     named: tuple[str, ...]
 
@@ -34,11 +38,21 @@ def _rows(name: str) -> list[dict[str, str]]:
 
 def _response_rows() -> list[tuple[E4Status, str, Expected]]:
     return [
-        (E4Status(status), use, Expected(row["conclusion"], _ids(row["counted"]), _ids(row["named"])))
+        (E4Status(status), use, _expected(row))
         for row in _rows("response_truth.tsv")
         for status in row["status"].split(",")
         for use in row["indication"].split(",")
     ]
+
+
+def _expected(row: dict[str, str]) -> Expected:
+    return Expected(
+        row["conclusion"],
+        _ids(row["also"]),
+        row["certainty"] or None,
+        _ids(row["counted"]),
+        _ids(row["named"]),
+    )
 
 
 RESPONSES = {(status, use): expected for status, use, expected in _response_rows()}
@@ -79,7 +93,7 @@ def test_response_for_every_use(base: EvidenceBase, status: E4Status) -> None:
         counted = tuple(item.id for item in answer.claims if item.applicable)
         named = tuple(item.id for item in answer.claims if not item.applicable)
         assert (answer.drug, answer.indication) == ("Cerebrolysin", use)
-        assert Expected(answer.conclusion, counted, named) == expected, use
+        assert Expected(answer.conclusion, answer.also, answer.certainty, counted, named) == expected, use
 
 
 @pytest.mark.parametrize("status", list(E4Status))
@@ -96,10 +110,9 @@ def test_without_a_use_the_answer_is_that_of_alzheimers_disease(base: EvidenceBa
     assert line not in named.notes
 
 
-@pytest.mark.parametrize("status", list(E4Status))
 @pytest.mark.parametrize(("kind", "given", "warnings", "minor"), CONTEXTS)
-def test_every_status_use_and_context(
-    base: EvidenceBase, status: E4Status, kind: str, given: str, warnings: tuple[str, ...], minor: bool
+def test_every_use_and_context(
+    base: EvidenceBase, kind: str, given: str, warnings: tuple[str, ...], minor: bool
 ) -> None:
     by_use = {name: (ids, young) for k, name, ids, young in CONTEXTS if k == "indication"}
     uses = [given] if kind == "indication" else list(base.indications)
@@ -108,33 +121,81 @@ def test_every_status_use_and_context(
         of_use, young = by_use[use]
         assert {item.id for item in report.warnings} == {*warnings, *of_use}, use
         assert report.minor is (minor or young), use
-        # what is said of the genotype does not depend on what else the person takes or has
-        (answer,) = respond(base, Subject(status=status), indication=use)
-        assert answer.conclusion == RESPONSES[status, use].conclusion
+
+
+ONE, TWO = "52 of 479", "46 of 141"
 
 
 @pytest.mark.parametrize(
-    ("status", "conclusion", "matched"),
+    ("status", "conclusion", "counted"),
     [
-        (E4Status.NON_CARRIER, "no-evidence", 0),
-        (E4Status.HETEROZYGOUS, "no-evidence", 0),
-        (E4Status.CARRIER, "no-evidence", 0),
-        (E4Status.HOMOZYGOUS, "increased-risk", 1),
-        (E4Status.INDETERMINATE, "indeterminate-genotype", 0),
+        (E4Status.NON_CARRIER, "decreased-risk", {"lecanemab-aria-by-copies", "lecanemab-boxed-warning"}),
+        (E4Status.HETEROZYGOUS, "increased-risk", {"lecanemab-aria-by-copies"}),
+        (E4Status.CARRIER, "increased-risk", {"lecanemab-aria-by-copies"}),
+        (E4Status.HOMOZYGOUS, "increased-risk", {"lecanemab-aria-by-copies", "lecanemab-boxed-warning"}),
+        (E4Status.INDETERMINATE, "indeterminate-genotype", set()),
     ],
 )
-def test_the_worked_example_speaks_of_two_copies_only(
-    repository: Path, status: E4Status, conclusion: str, matched: int
+def test_the_risk_of_the_second_drug_is_graded(
+    base: EvidenceBase, status: E4Status, conclusion: str, counted: set[str]
 ) -> None:
-    own = load((repository / "examples" / "evidence",))
-    cerebrolysin, *others = respond(own, Subject(status=status))
-    assert cerebrolysin == respond(load(), Subject(status=status))[0]
-    assert [answer.drug for answer in others] == ["Leqembi", "Kisunla"]
-    for answer in others:
-        assert (answer.conclusion, len(answer.claims)) == (conclusion, matched)
-        assert any("accredited APOE test" in note for note in answer.notes)
-        assert (base_silence(own) in answer.notes) is (conclusion == "no-evidence")
+    (answer,) = respond(base, Subject(status=status), drug="lecanemab")
+    assert (answer.drug, answer.conclusion, answer.also) == ("Lecanemab", conclusion, ())
+    assert {item.id for item in answer.claims if item.side != "neutral"} == counted
+    assert answer.certainty == ("moderate" if counted else None)
+    # whoever asks sees all three groups, with the counts of the table and placebo beside
+    shown = " ".join(row.statement for row in answer.by_status)
+    for figure in (ONE, TWO, "15 of 278", "10.9%", "32.6%", "5.4%", "0.3%", "1.9%", "3.8%"):
+        assert figure in shown
+    if counted:
+        assert any("One copy is not no risk" in note for note in answer.notes)
 
 
-def base_silence(base: EvidenceBase) -> str:
-    return base.phrases.notes["silence"]
+@pytest.mark.parametrize("name", ["donanemab", "Kisunla", "DONANEMAB-azbt"])
+def test_a_drug_is_found_by_its_names_and_only_shown_where_asked_for(base: EvidenceBase, name: str) -> None:
+    (asked,) = respond(base, Subject(status=E4Status.HOMOZYGOUS), drug=name)
+    assert asked.drug == "Donanemab"
+    assert [item.drug for item in respond(base, Subject(status=E4Status.HOMOZYGOUS))] == ["Cerebrolysin"]
+    advice = {item.id for item in context(base, PatientContext(), drug=name).items}
+    assert "donanemab-test-before-treatment" in advice
+    assert {item.drug for item in context(base, PatientContext()).items} == {"Cerebrolysin"}
+
+
+def test_an_unknown_drug_is_one_line(base: EvidenceBase) -> None:
+    with pytest.raises(UsageError, match="cerebrolysin, lecanemab, donanemab"):
+        respond(base, Subject(status=E4Status.CARRIER), drug="aducanumab")
+
+
+def test_both_statuses_open_with_the_same_pair(base: EvidenceBase) -> None:
+    """One source, one framing: the hedged sentence, then its figure with what is known of it."""
+    for status in set(E4Status) - {E4Status.INDETERMINATE}:
+        (answer,) = respond(base, Subject(status=status), indication="ad")
+        first, second, third = answer.claims[:3]
+        assert (first.id, second.id) == (
+            "apoe-ad-article-carriers-may-respond-less",
+            "apoe-ad-noncarriers-three-times",
+        )
+        assert first.data_sets == second.data_sets == ("ref52",)
+        assert "which could not be found" in second.statement
+        assert second.explanation
+        assert third.indirect
+        assert third.side not in {first.side, "neutral"}
+
+
+def test_no_three_where_fifty_two_is_not_matched(base: EvidenceBase) -> None:
+    for use in set(base.indications) - {"alzheimers-disease"}:
+        for status in E4Status:
+            (answer,) = respond(base, Subject(status=status), indication=use)
+            spoken = [answer.conclusion_text, *answer.notes]
+            spoken += [item.statement for item in answer.claims if item.applicable]
+            assert not any("three times" in text.casefold() for text in spoken), use
+
+
+def test_what_the_rule_would_say_of_donepezil(base: EvidenceBase) -> None:
+    """No worked "no difference": pooled trials are one data set, and an open study points the other way."""
+    claims = [item for item in base.claims.values() if item.drug == "Donepezil"]
+    voices = [Voice(claim=item, direction=item.direction) for item in claims]
+    verdict = conclude(base.rules, base.sources, voices)
+    assert (verdict.conclusion, verdict.also) == (Conclusion.CONFLICTING, (Conclusion.INSUFFICIENT,))
+    alone = [item for item in voices if item.claim.id == "donepezil-response-and-e4"]
+    assert conclude(base.rules, base.sources, alone).conclusion is Conclusion.INSUFFICIENT

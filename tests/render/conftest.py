@@ -15,7 +15,7 @@ def stored(tmp_path_factory):
     """Return a function from a state to its stored result: `stored("absent") -> Document`."""
     from typer.testing import CliRunner
 
-    from pgx.cli import app
+    from pgx.cli.main import app
 
     @functools.cache
     def make(state):

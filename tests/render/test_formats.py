@@ -15,13 +15,19 @@ import re
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from pypdf import PdfReader
 from render_states import SAMPLES, STATES, UNDETERMINED
 
-from pgx.render import fhir, html, json_format, pdf, text, tsv
+from pgx.errors import UsageError
+from pgx.render import fhir, html, pdf, text, tsv
 from pgx.render.blocks import sentences
 from pgx.render.form import Form, PatientMeta
+from pgx.render.handout import handout
+from pgx.render.handout import render as render_handout
 from pgx.render.narrative import is_withheld, narrate
+from pgx.render.registry import Format, file_stem, format_of_name, json_document
+from pgx.report import Flag
 
 GOLDEN = Path(__file__).parent / "golden"
 TAG = re.compile(r"<[^>]+>")
@@ -65,7 +71,7 @@ def html_core(page):
 
 
 def json_core(run, report):
-    whole = json.loads("".join(json_format.stream(run, [report])))["samples"][0]
+    whole = json.loads("".join(json_document(run, [report])))["samples"][0]
     kept = {key: whole[key] for key in ("sample", "genotype", "sites", "flags", "patient", "limitations")}
     kept["genotype"].pop("by_population")
     kept["conclusions"] = [item["conclusion"] for item in whole["response"]]
@@ -175,7 +181,7 @@ def test_assumed_letters_say_so_in_every_format(one):
         "".join(tsv.stream(run, [report])),
     ):
         assert "(assumed)" in words
-    assert json.loads("".join(json_format.stream(run, [report])))["samples"][0]["genotype"]["assumed"] is True
+    assert json.loads("".join(json_document(run, [report])))["samples"][0]["genotype"]["assumed"] is True
 
 
 def _anonymous(words):
@@ -247,7 +253,7 @@ def test_the_schema_is_current_and_holds(one, stored):
     assert SCHEMA_FILE.read_text(encoding="utf-8") == schema_text()
     validator = jsonschema.Draft202012Validator(schema())
     for state in STATES:
-        whole = json.loads("".join(json_format.stream(*[one(state)[0], [one(state)[1]]])))
+        whole = json.loads("".join(json_document(*[one(state)[0], [one(state)[1]]])))
         validator.validate(whole)
         whole["samples"][0]["genotype"]["surprise"] = 1
         assert not validator.is_valid(whole)
@@ -267,11 +273,6 @@ HOSTILE = "A&B <i>\"'=../../x\u202e\u0007"
 
 
 def test_a_hostile_name_is_harmless_everywhere(one):
-    from msgspec.structs import replace
-
-    from pgx.render.filenames import file_stem
-    from pgx.render.handout import render as handout
-
     run, report = one("heterozygous")
     report = replace(report, sample=HOSTILE)
     run = replace(run, input=replace(run.input, path=f"folder/{HOSTILE}.vcf"))
@@ -286,7 +287,7 @@ def test_a_hostile_name_is_harmless_everywhere(one):
     assert "\u202e" not in words
     assert "\u202e" not in fhir.render(run, report).decode()
     for ending in (".html", ".txt", ".pdf"):
-        made = handout(run, report, Form(), ending)
+        made = render_handout(run, report, Form(), ending)
         assert b"<i>" not in made or ending == ".txt"
     stem = file_stem(HOSTILE)
     assert re.fullmatch(r"[A-Za-z0-9._-]+", stem)
@@ -297,8 +298,6 @@ def test_a_hostile_name_is_harmless_everywhere(one):
 
 @pytest.mark.parametrize("name", ["=cmd()", "+1", "-1", "@x"])
 def test_a_spreadsheet_runs_no_name(one, name):
-    from msgspec.structs import replace
-
     run, report = one("heterozygous")
     line = "".join(tsv.stream(run, [replace(report, sample=name)])).splitlines()[1]
     assert line.startswith("'")
@@ -387,6 +386,55 @@ def test_pdf_is_tagged_and_reproducible(one):
     assert root["/Lang"] == "en"
 
 
+def test_a_pdf_is_dated_when_the_result_was_made(one):
+    run, report = one("heterozygous")
+    run = replace(run, created="2026-03-04T05:06:07Z")
+    made = PdfReader(io.BytesIO(pdf.render(run, report))).metadata.creation_date
+    assert made.isoformat() == "2026-03-04T05:06:07+00:00"
+
+
+@pytest.mark.parametrize("code", Form().words.topics["caveat"])
+def test_what_takes_from_the_weight_of_an_answer_stands_beside_it(one, code):
+    run, report = one("heterozygous")
+    flag = Flag(code=code, severity="warning", message="")
+    sites = [replace(site, filter="LowQual" if code == "filtered-site" else "PASS") for site in report.sites]
+    flagged = replace(report, flags=(flag,), sites=tuple(sites))
+    wanted = Form().words.say("caveat", code)
+    for item in (replace(report, flags=()), flagged):
+        told = narrate(run, item)
+        glance = " ".join(b.text for part in told.sections if part.key == "result" for b in part.blocks)
+        assert (wanted in glance) is (item is flagged)
+        assert (wanted in " ".join(sentences(handout(run, item, Form())))) is (item is flagged)
+    nowhere = replace(one("absent")[1], flags=(flag,), sites=tuple(sites))
+    assert wanted not in " ".join(sentences(handout(run, nowhere, Form())))
+
+
+def test_statements_stand_in_front_or_in_the_appendix_and_in_one_of_them(run_pgx, tmp_path):
+    stored_file = tmp_path / "r.json"
+    source = SAMPLES / "NA18526.e3-e4.GRCh38.vcf"
+    assert run_pgx("annotate", source, "--taking", "lithium", "-o", stored_file).exit_code == 0
+    (item,) = json.loads(stored_file.read_text())["samples"]
+    page = html.render(*_read(stored_file))
+    front = words_of("<body>" + page[page.index('id="medicine"') : page.index('id="sure"')])
+    behind = words_of("<body>" + page[page.index('id="appendix"') : page.index('id="technical"')])
+    warnings = set(item["patient"]["warnings"])
+    assert warnings
+    (use,) = {response["indication"] for response in item["response"]}
+    topics = {"contraindication", "interaction", "safety", "efficacy", "regulatory"}
+    for one_of in item["context"]:
+        said = squeezed(one_of["statement"])
+        shown = one_of["topic"] in topics and (one_of["topic"] != "efficacy" or one_of["indication"] == use)
+        assert (said in front) is (one_of["id"] in warnings), one_of["id"]
+        assert (said in behind) is (shown and one_of["id"] not in warnings), one_of["id"]
+
+
+def _read(path):
+    from pgx.report import from_json
+
+    document = from_json(path.read_bytes(), where="test")
+    return document, document.samples[0]
+
+
 def test_page_is_small_and_self_contained(one):
     for state in STATES:
         page = html.render(*one(state))
@@ -430,10 +478,6 @@ def test_a_hostile_name_in_a_file_is_harmless_from_end_to_end(run_pgx, tmp_path)
 
 
 def test_a_withheld_hand_out_gives_nothing_away(one, stored):
-    from msgspec.structs import replace
-
-    from pgx.render.handout import handout
-
     run, minor = one("minor-withheld")
     sheets = set()
     for state in ("non-carrier", "homozygous", "absent", "carrier-half-call"):
@@ -458,3 +502,31 @@ def test_evidence_of_a_users_own_has_its_place_in_every_format(run_pgx, tmp_path
     assert "for the sake of Cerebrolysin." in words
     assert "none was found for APOE and Leqembi" not in words
     assert (tmp_path / "out.html").read_text().count('aria-labelledby="map-') == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [
+        ("a.txt", "text"),
+        ("a.fhir.json", "fhir"),
+        ("a.JSON", "json"),
+        ("fhir.json", "json"),
+        ("a.jsonl", "jsonl"),
+        ("a.vcf.gz", "vcf"),
+        ("a.bcf", "vcf"),
+        ("a.tsv", "tsv"),
+        ("a.html", "html"),
+        ("a.pdf", "pdf"),
+    ],
+)
+def test_the_ending_of_a_name_asks_for_a_format(name, wanted):
+    assert format_of_name(name) is Format(wanted)
+
+
+def test_the_rows_of_the_registry_do_not_overlap():
+    endings = [ending for row in Format for ending in row.endings]
+    assert len(set(endings)) == len(endings)
+    assert [row for row in Format if row.stream is None and row.page is None] == [Format.VCF]
+    assert not [row for row in Format if row.stream is not None and row.page is not None]
+    with pytest.raises(UsageError, match=r"Give -f, or one of \.txt, .*\.bcf"):
+        format_of_name("a.doc")

@@ -229,7 +229,7 @@ class Made:
 def made(tmp_path_factory):
     from typer.testing import CliRunner
 
-    from pgx.cli import app
+    from pgx.cli.main import app
 
     done = {}
 
@@ -385,6 +385,32 @@ def check_pictures(page, item):
         assert [name.replace("ε", "e") for name in names] == [name for name, _ in ranked[: len(names)]]
 
 
+def check_map(page, item):
+    """Each finding on carriers stands under its side, in its order, counted or not, with its people."""
+    said = [row for row in item["response"][0]["by_status"] if row["group"] == "carrier"]
+    sides = {"for-lower-response": "carriers less", "for-higher-response": "carriers more"}
+    said = [row for row in said if row["side"] in {*sides, "for-no-difference"}]
+    picture = re.search(r'<svg[^>]*aria-labelledby="map-0-t.*?</svg>', page, flags=re.DOTALL)[0]
+    heads = {words: float(x) for x, words in re.findall(r'<text x="([\d.]+)"[^>]*>(carriers \w+)<', picture)}
+    heads["middle"] = (heads["carriers less"] + heads["carriers more"]) / 2
+    assert heads["carriers less"] < heads["middle"]
+    shape = (
+        r'<(?:rect x="([\d.]+)" y="[^"]*" width="([\d.]+)"|circle cx="([\d.]+)")[^>]*'
+        r'class="(mark[\w-]*)"'
+    )
+    marks = [
+        (float(x) + float(width) / 2, kind) if width else (float(center), kind)
+        for x, width, center, kind in re.findall(shape, picture)
+    ]
+    numbers = re.findall(r">(n \d+|size unknown)<", picture)
+    assert len(marks) == len(said) == len(numbers) > 0
+    for row, (x, kind), number in zip(said, marks, numbers, strict=True):
+        assert x == pytest.approx(heads[sides.get(row["side"], "middle")]), row["claim_id"]
+        people = re.search(r"\d[\d,]*", row["sample_size"])
+        assert number == (f"n {people[0].replace(',', '')}" if people else "size unknown")
+        assert kind == ("mark-unknown" if not people else "mark" if row["applicable"] else "mark-other")
+
+
 @pytest.mark.parametrize(("command", "sealed"), [("annotate", False), ("report", True)])
 def test_html(state, command, sealed):
     wanted = truth(state)
@@ -392,12 +418,14 @@ def test_html(state, command, sealed):
         page = path.read_text()
         check_words(state, visible(page), wanted[name], full=True)
         check_pictures(page, wanted[name])
+        check_map(page, wanted[name])
         if sealed:
             cover = visible(page[: page.index('<details class="seal"')])
             assert all(word not in squeezed(cover) for word in _STATUS_WORDS)
             assert not re.search(r"ε\d/ε\d|rs\d+:", squeezed(cover))
 
 
+@pytest.mark.slow
 def test_pdf(state):
     """Every other state is sealed, and from a stored result: reading a PDF takes seconds."""
     sealed = list(STATES).index(state.state) % 2 == 1
@@ -410,6 +438,7 @@ def test_pdf(state):
         check_words(state, "\n".join(bare), wanted[name], full=True)
 
 
+@pytest.mark.slow
 def test_handout(state):
     wanted = truth(state)
     for name in ORDER:
@@ -501,6 +530,7 @@ def test_the_tables_and_the_page_of_a_cohort(state):
         cells = {key: "" if value is None else str(value) for key, value in row.items()}
         check_row(cells, wanted[row["sample"]], state.source)
     page = (folder / "index.html").read_text()
+    check_counts(folder, page, list(wanted.values()))
     table = page[page.index('<section id="table"') :]
     shown = {}
     for line in re.findall(r"<tr><th scope=\"row\">(.*?)</tr>", table):
@@ -523,6 +553,29 @@ def test_the_tables_and_the_page_of_a_cohort(state):
         (sample,) = json.loads(path.read_text())["samples"]
         assert sample["genotype"] == wanted[sample["sample"]]["genotype"]
         assert sample["sites"] == wanted[sample["sample"]]["sites"]
+
+
+def check_counts(folder, page, found):
+    """Check the numbers at the head of the page, and those for MultiQC, against the samples."""
+    from collections import Counter
+
+    statuses = Counter(item["genotype"]["e4_status"] for item in found)
+    carriers = sum(statuses[key] for key in ("heterozygous", "homozygous", "carrier"))
+    known = len(found) - statuses["indeterminate"]
+    determined = sum(item["genotype"]["diplotype"] is not None for item in found)
+    heads = dict(re.findall(r"<dt>([^<]*)</dt><dd>([^<]*)</dd>", page))
+    shares = dict(re.findall(r'<dt>([^<]*)</dt><dd>[^<]*</dd><dd class="note">([\d.]+) %', page))
+    wanted = {"samples": len(found), "determined": determined, "carriers": carriers}
+    wanted["indeterminate"] = statuses["indeterminate"]
+    for key, count in wanted.items():
+        assert heads[WORDS.say("cohort", f"n_{key}")] == str(count), key
+    for key, part, whole in (("determined", determined, len(found)), ("carriers", carriers, known)):
+        share = shares.get(WORDS.say("cohort", f"n_{key}"))
+        assert (share is None) if not whole else float(share) == pytest.approx(100 * part / whole, abs=0.1)
+    (row,) = json.loads((folder / "pgx_mqc.json").read_text())["data"].values()
+    assert {key: row[key] for key in STATUSES} == {key: statuses[key] for key in STATUSES}
+    for number, rsid in enumerate(RSIDS):
+        assert row[f"{rsid} missing"] == sum(item["sites"][number]["alleles"] is None for item in found)
 
 
 def _coded(resource, code):

@@ -16,39 +16,18 @@ from pgx.errors import InputError, UsageError
 from pgx.executors.engine import ATTEMPTS, ArgumentT, ResultT, WorkerDiedError
 from pgx.executors.local import cpus
 
-INSTALL = "Install it beside pgx: pip install dask distributed"
+_INSTALL = "Install it beside pgx: pip install dask distributed"
 #: Errors alone are no news: each comes back as the outcome of a piece of work.
-SILENT = 50
+_SILENT = 50
 _CLOSE_WITHIN = 30.0  # seconds
-
-
-class Pace:
-    """Say when something is due: first after `first` seconds, then after twice as long, up to `longest`."""
-
-    def __init__(self, first: float, longest: float) -> None:
-        self._first, self._longest = first, longest
-        self.reset()
-
-    def reset(self) -> None:
-        """Begin again."""
-        self._step = self._first
-        self._next = time.monotonic() + self._first
-
-    def due(self) -> bool:
-        """Say whether it is time, and if so set the next time."""
-        now = time.monotonic()
-        if now < self._next:
-            return False
-        self._step = min(2 * self._step, self._longest)
-        self._next = now + self._step
-        return True
+_FIRST_NOTICE, _LAST_NOTICE = 5.0, 600.0  # seconds between notices that no worker is there
 
 
 class _NotOfCancelled(logging.Filter):
     """Leaves out that nobody asked what became of a piece that was cancelled: that is its meaning."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Say whether a record is news."""
+        """Return whether a record is news."""
         from distributed.client import FutureCancelledError  # noqa: PLC0415
 
         error = record.exc_info[1] if record.exc_info else None
@@ -62,9 +41,9 @@ class Dask:
 
     def __init__(self, *, jobs: int | None = None, scheduler: str | None = None) -> None:
         try:
-            from distributed import LocalCluster  # noqa: PLC0415
+            from distributed import Client, LocalCluster  # noqa: PLC0415
         except ImportError as error:
-            raise UsageError("Dask is not installed", where="--engine dask", cure=INSTALL) from error
+            raise UsageError("Dask is not installed", where="--engine dask", cure=_INSTALL) from error
         self._cluster: Any = None
         self._client: Any = None
         if scheduler is None:
@@ -72,34 +51,23 @@ class Dask:
                 n_workers=jobs or cpus(),
                 threads_per_worker=1,
                 dashboard_address="127.0.0.1:0",  # with None it would want port 8787, page or not
-                silence_logs=SILENT,
+                silence_logs=_SILENT,
                 scheduler_kwargs={"dashboard": False, "allowed_failures": ATTEMPTS - 1},
             )
-        self._join(scheduler or self._cluster)
-
-    def _join(self, target: Any) -> None:
-        from distributed import Client  # noqa: PLC0415
-
-        self._where = target if isinstance(target, str) else "the Dask cluster"
+        self._where = scheduler or "the Dask cluster"
         logger = logging.getLogger("asyncio")
         if not any(isinstance(known, _NotOfCancelled) for known in logger.filters):
             logger.addFilter(_NotOfCancelled())
-        self._speak = Pace(5, 600)
-        #: Pieces of work that are done.
-        self._done = 0
+        self._pause = _FIRST_NOTICE
+        self._next_notice = time.monotonic() + self._pause
         self._probes: dict[str, Any] = {}
         self._proven: set[str] = set()
         try:
-            self._client = Client(target, timeout="30s", set_as_default=False)
+            self._client = Client(scheduler or self._cluster, timeout="30s", set_as_default=False)
         except (OSError, ValueError) as error:
             raise UsageError(
                 "no Dask scheduler answers", where=self._where, cure="Check the address"
             ) from error
-
-    @property
-    def client(self) -> Any:
-        """Return the client of `distributed`."""
-        return self._client
 
     @property
     def width(self) -> int:
@@ -174,7 +142,6 @@ class Dask:
 
         try:
             future.set_result(self._result_of(remote))
-            self._done += 1
         except KilledWorker as error:
             future.set_exception(WorkerDiedError(str(error)))
         except BaseException as error:  # noqa: BLE001 - as above
@@ -211,8 +178,13 @@ class Dask:
         )
 
     def attend(self) -> str:
-        """Say that no worker is there, now and then while that is so."""
-        if not self._speak.due() or self._threads():
+        """Return a notice while no worker is there, less and less often; else ""."""
+        now = time.monotonic()
+        if now < self._next_notice:
+            return ""
+        self._pause = min(2 * self._pause, _LAST_NOTICE)
+        self._next_notice = now + self._pause
+        if self._threads():
             return ""
         return f"{self._where}: there is no worker; the work waits for one"
 

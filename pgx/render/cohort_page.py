@@ -121,7 +121,7 @@ def _headline(summary: Object) -> Object:
 
 
 def _why(words: Wording, sample: Object) -> str:
-    """Say why a sample is not determined: which site could not be read, or what else is the matter."""
+    """Return why a sample is not determined: which site could not be read, or what else is the matter."""
     found = []
     for reason in sample["reasons"]:
         if reason in _SITE_REASONS:
@@ -137,7 +137,7 @@ def _why(words: Wording, sample: Object) -> str:
 
 
 def _settles(words: Wording, reasons: Sequence[str]) -> str:
-    """Say what would settle a sample."""
+    """Return what would settle a sample."""
     return "; ".join(dict.fromkeys(words.say("cohort", f"cure_{reason}") for reason in reasons))
 
 

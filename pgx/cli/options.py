@@ -1,0 +1,147 @@
+"""Commands whose options are made from their declarations (`pgx.options`), and the help that shows them."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple, get_args
+
+import typer
+from msgspec import Struct
+from typer.core import TyperCommand
+
+from pgx.options import INPUT, LAYOUT, Declared, Option, check_limits, declared
+from pgx.render.registry import Format
+
+
+class Only(NamedTuple):
+    """Annotates a class of options of which a command takes these alone."""
+
+    names: tuple[str, ...]
+
+
+class FormOptions(Struct, frozen=True, kw_only=True):
+    """How a report looks and where it goes: what `pgx annotate` and `pgx report` share."""
+
+    format: Annotated[
+        Format | None,
+        Option("Format; without it, the ending of -o decides, else text.", INPUT, flags=("-f", "--format")),
+    ] = None
+    output: Annotated[
+        str,
+        Option(
+            "File, folder for one file a sample, or - for standard output, e.g. -o report.html.",
+            INPUT,
+            "OUTPUT",
+            ("-o", "--output"),
+        ),
+    ] = "-"
+    report_meta: Annotated[
+        Path | None, Option("Facts by sample for the head of the report (TOML or JSON).", LAYOUT, "FILE")
+    ] = None
+    sealed: Annotated[bool, Option("Put the result behind a cover (html, pdf).", LAYOUT)] = False
+    full: Annotated[bool, Option("Print tables and appendix, too (text).", LAYOUT)] = False
+    lang: Annotated[str, Option("Language of text, html and pdf: en or de.", LAYOUT, "LANG")] = "en"
+    handout: Annotated[
+        Path | None, Option("Also write one page for the patient (.html, .pdf or .txt).", LAYOUT, "FILE")
+    ] = None
+    all_records: Annotated[
+        bool, Option("Write the whole input, not only the two sites (vcf).", LAYOUT, commands="annotate")
+    ] = False
+
+
+class Command(TyperCommand):
+    """A command whose help has its options in panels, and defaults that are read when the help is shown."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write a section a panel."""
+        panels: dict[str, list[tuple[str, str]]] = {"Arguments": []}
+        for parameter in self.get_params(ctx):
+            if callable(parameter.default):
+                parameter.default = parameter.default()
+            record = parameter.get_help_record(ctx)
+            if record is not None:
+                argument = parameter.param_type_name == "argument"
+                title = "Arguments" if argument else getattr(parameter, "rich_help_panel", None) or "Options"
+                panels.setdefault(title, []).append(record)
+        for title, rows in panels.items():
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows)
+
+
+def command(name: str, function: Callable[..., None]) -> Callable[..., None]:
+    """Return `function` as the command `name`: each parameter that is a class of options becomes its options.
+
+    The function gets instances of the classes; options that another command alone has keep their defaults.
+    """
+    signature = inspect.signature(function, eval_str=True)
+    groups: dict[str, tuple[type[Struct], list[Declared]]] = {}
+    parameters: list[inspect.Parameter] = []
+    for parameter in signature.parameters.values():
+        kind, *more = get_args(parameter.annotation) or (parameter.annotation,)
+        if isinstance(kind, type) and issubclass(kind, Struct):
+            items = [
+                item
+                for item in declared(kind)
+                if not item.option.commands or name in item.option.commands.split()
+            ]
+            if more:
+                items = [item for item in items if item.name in more[0].names]
+            groups[parameter.name] = kind, items
+            parameters += map(_parameter, items)
+        else:
+            parameters.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
+
+    def run(**given: Any) -> None:
+        for parameter, (kind, items) in groups.items():
+            values = {item.name: given.pop(item.name) for item in items}
+            given[parameter] = _options(kind, items, values)
+        function(**given)
+
+    run.__name__, run.__doc__ = name, function.__doc__
+    run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return run
+
+
+def _parameter(item: Declared) -> inspect.Parameter:
+    """Return an option as typer wants it: a parameter with a default and an annotation."""
+    option = item.option
+    kind, default, words = item.type, item.default, option.help
+    if option.comma or option.parse is not None:
+        kind, default = str | None, None
+    elif item.many:
+        words = f"{words.rstrip('. ')}; may be repeated."
+        kind, default = list[get_args(item.type)[0]] | None, None  # type: ignore[misc]
+    info = typer.Option(
+        *item.flags,
+        help=words,
+        metavar=option.metavar or None,
+        rich_help_panel=option.panel,
+        default_factory=default if item.is_factory else None,
+    )
+    return inspect.Parameter(
+        item.name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=inspect.Parameter.empty if item.is_factory else default,
+        annotation=Annotated[kind, info],
+    )
+
+
+def _options(kind: type[Struct], items: list[Declared], values: Mapping[str, Any]) -> Struct:
+    """Return the options of a class from what the command line gave."""
+    given = {}
+    for item in items:
+        value = values[item.name]
+        if value is None:
+            continue
+        if item.option.comma:
+            value = [part.strip() for part in value.split(",") if part.strip()]
+        elif item.option.parse is not None:
+            value = item.option.parse(value)
+        given[item.name] = tuple(value) if item.many else value
+    made = kind(**given)
+    check_limits(made)
+    return made

@@ -1,0 +1,150 @@
+"""How many reads a record states at the site, in all and by allele, whatever the caller calls the fields."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from pgx.observe.genotype import local_alleles, number, numbers
+from pgx.observe.model import SiteRecord
+
+#: Least depth of a block, in FORMAT or INFO: GATK and freebayes, bcftools, freebayes before 1.1.
+_BLOCK_DEPTHS = ("MIN_DP", "MinDP", "MIN")
+_DEPTHS = ("DP", "DPI")
+_INFO_DEPTHS = ("DP", "TotalReads")
+#: Reads by allele, REF first (Number=R).
+_READS_BY_ALLELE = ("AD", "DPR")
+#: Reads with REF, and with each ALT: VarScan, freebayes, Torrent Variant Caller.
+_REF_AND_ALT_READS = (("RD", "AD"), ("RO", "AO"), ("FRO", "FAO"))
+#: All reads, and those with each ALT: Platypus, VarDict, samtools before 1.0.
+_ALL_AND_ALT_READS = (("NR", "NV"), ("DP", "VD"), ("DP", "DV"))
+#: The share of reads with each ALT: VarScan, DeepVariant, Illumina, Mutect2, GATK 3.
+_ALT_SHARES = ("FREQ", "VAF", "VF", "AF", "FA")
+#: Fields, beside AD, that state reads by allele.
+READ_FIELDS = frozenset(
+    {"DPR", "ADF", "ADR", "RD", *_ALT_SHARES}
+    | {key for pair in (*_REF_AND_ALT_READS, *_ALL_AND_ALT_READS) for key in pair}
+) - {"AD", "DP"}
+#: Reads of each allele, REF first; and those of no allele of the record, where it has no ALT.
+Counts = tuple[tuple[float, ...], float]
+
+
+def depth(record: SiteRecord, fields: Mapping[str, str], *, block: bool) -> int | None:
+    """Return the reads at the site: the least of a block (MIN_DP, MinDP), else DP, else reads by allele.
+
+    Where the record has one sample, INFO speaks of it too: the fewer reads count, without those of mapping
+    quality 0. A least depth below zero is none.
+    """
+    if block:
+        for key in _BLOCK_DEPTHS:
+            value = number(fields.get(key))
+            value = number(record.info.get(key)) if value is None else value
+            if value is not None:
+                return max(int(value), 0)
+    found = [
+        int(value) for value in map(number, map(fields.get, _DEPTHS)) if value is not None and value >= 0
+    ]
+    if not found and not block:
+        found = [int(sum(counts) + others) for counts, others in reads_by_allele(record, fields)]
+    if not found:
+        reads = [value for value in numbers(fields.get("AD")) if value is not None and value >= 0]
+        found = [int(sum(reads))] if reads else []
+    of_record = _record_reads(record)
+    counted = [*found[:1], *([] if of_record is None else [of_record])]
+    return min(counted) if counted else None
+
+
+def _record_reads(record: SiteRecord) -> int | None:
+    """Return the reads that INFO states, without those of mapping quality 0; None with several samples."""
+    if len(record.samples) != 1:
+        return None
+    info = record.info
+    by_strand = [value for value in numbers(info.get("DP4")) if value is not None and value >= 0]
+    stated = [value for value in (number(info.get(key)) for key in _INFO_DEPTHS) if value is not None]
+    found = [value for value in stated if value >= 0] + ([sum(by_strand)] if len(by_strand) == 4 else [])
+    if number(info.get("MQ")) == 0:
+        return 0
+    return int(min(found) * (1 - _unmapped_share(info)) + 0.5) if found else None
+
+
+def _unmapped_share(info: Mapping[str, str]) -> float:
+    """Return the share of reads of mapping quality 0 (MQ0F, or MQ0 of DP)."""
+    share, count, total = (number(info.get(key)) for key in ("MQ0F", "MQ0", "DP"))
+    if share is None and count is not None and total:
+        share = count / total
+    return min(max(share or 0.0, 0.0), 1.0)
+
+
+def reads_by_allele(record: SiteRecord, fields: Mapping[str, str]) -> Iterator[Counts]:
+    """Yield the reads by allele from every field or pair of fields that states them.
+
+    A field that stands under the same name for something else has another number of values, and is left out.
+    """
+    size = len(record.alternates) + 1
+    total = number(fields.get("DP"))
+    for counts in _of_sample(record, fields, size):
+        known = [value for value in counts if value is not None and value >= 0]
+        if len(known) == len(counts) == size:
+            # What is not REF has no allele to stand at where there is no ALT.
+            yield tuple(known), max((total or 0.0) - known[0], 0.0) if size == 1 else 0.0
+    if len(record.samples) == 1:
+        yield from _of_record(record, size)
+
+
+def _of_sample(record: SiteRecord, fields: Mapping[str, str], size: int) -> Iterator[Sequence[float | None]]:
+    paired = number(fields.get("RD")) is not None
+    for key in _READS_BY_ALLELE:
+        if not (paired and key == "AD"):  # VarScan's AD is that of the ALT alone
+            yield numbers(fields.get(key))
+    strands = numbers(fields.get("ADF")), numbers(fields.get("ADR"))
+    if len(strands[0]) == len(strands[1]):
+        yield [_sum(pair) for pair in zip(*strands, strict=True)]
+    local = local_alleles(record, fields)
+    if "LAD" in fields and local is not None:
+        given = dict(zip(local, numbers(fields["LAD"]), strict=False))
+        yield [given.get(place, 0.0) for place in range(size)]
+    for reference, alternate in _REF_AND_ALT_READS:
+        # Without an ALT no reads with it need be stated.
+        yield [number(fields.get(reference)), *(numbers(fields.get(alternate)) if size > 1 else ())]
+    for total, alternate in _ALL_AND_ALT_READS:
+        yield _with_rest(next(iter(numbers(fields.get(total))), None), numbers(fields.get(alternate)))
+    for key in _ALT_SHARES:
+        yield _with_rest(*_from_shares(number(fields.get("DP")), fields.get(key)))
+
+
+def _of_record(record: SiteRecord, size: int) -> Iterator[Counts]:
+    """Yield the reads by allele that INFO states of the only sample."""
+    kept = 1 - _unmapped_share(record.info)
+    strands = [value for value in numbers(record.info.get("DP4")) if value is not None and value >= 0]
+    if len(strands) == 4 and size <= 2:
+        reference, others = kept * sum(strands[:2]), kept * sum(strands[2:])
+        yield ((reference,), others) if size == 1 else ((reference, others), 0.0)
+    stated = number(record.info.get("TotalReads"))
+    counts = _with_rest(*_from_shares(stated, record.info.get("SupportFraction")))
+    known = [value for value in counts if value is not None]
+    if len(known) == size:
+        yield tuple(known), 0.0
+
+
+def _sum(values: Iterable[float | None]) -> float | None:
+    known = list(values)
+    return None if None in known else sum(value or 0.0 for value in known)
+
+
+def _with_rest(total: float | None, alternates: Sequence[float | None]) -> Sequence[float | None]:
+    """Return the reads with REF and with each ALT, of all reads and those with each ALT; else nothing."""
+    rest = _sum(alternates)
+    return (
+        () if total is None or rest is None or not alternates or rest > total else (total - rest, *alternates)
+    )
+
+
+def _from_shares(total: float | None, text: str | None) -> tuple[float | None, Sequence[float | None]]:
+    """Return all reads and those with each ALT, from the share of each (a fraction, or with %)."""
+    if total is None or text is None:
+        return None, ()
+    shares = []
+    for token in text.split(","):
+        share = number(token.removesuffix("%"))
+        share = share / 100 if share is not None and token.endswith("%") else share
+        shares.append(float(round(total * share)) if share is not None and 0 <= share <= 1 else None)
+    return total, shares
