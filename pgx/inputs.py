@@ -151,7 +151,7 @@ def _reads_input(path: str, assembly: str, reference: Path | None) -> Input:
         size=found.size,
         modified=found.modified,
         kind=found.kind,
-        compression="BGZF",
+        compression="OWN",
         index=found.index,
         header_digest=found.header_digest,
         access=found.access,

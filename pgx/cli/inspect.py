@@ -22,9 +22,12 @@ class InspectOptions(Struct, frozen=True, kw_only=True):
 
 def inspect(
     source: Annotated[
-        str, typer.Argument(metavar="INPUT", help="A VCF, gVCF or BCF, a URL, or - for stdin.")
+        str,
+        typer.Argument(
+            metavar="INPUT", help="A VCF, gVCF or BCF, a URL, or - for stdin; BAM, CRAM or consumer text."
+        ),
     ],
-    options: Annotated[Options, Only(("samples", "assembly"))],
+    options: Annotated[Options, Only(("samples", "assembly", "reference"))],
     form: InspectOptions,
 ) -> None:
     """Show what a file is, what it says at each site, and what a call would need."""
@@ -35,7 +38,7 @@ def inspect(
     from pgx.inspect.inspect import inspect as look
     from pgx.inspect.text import as_text
 
-    found = look(source, samples=options.samples, assembly=options.assembly)
+    found = look(source, samples=options.samples, assembly=options.assembly, reference=options.reference)
     if form.format == "json":
         text = msgspec.json.format(msgspec.json.encode(found), indent=2).decode() + "\n"
     else:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from pgx.calling import CallOptions, E4Status, Reason, call, default_population
 from pgx.errors import AssemblyError, SampleError, printable
@@ -22,10 +24,12 @@ from pgx.genome.assemblies import (
     header_evidence,
 )
 from pgx.genome.sites import sites_on
+from pgx.inputs import CONSUMER, READS, Input, kind_of, read_input
 from pgx.observe import (
     EvidenceKind,
     Observation,
     ReadContext,
+    ReadSummary,
     SiteRecord,
     SiteRecords,
     SiteState,
@@ -44,7 +48,7 @@ SHOWN_SAMPLES = 3
 SHOWN_NAMES = 5
 _SHOWN_RECORDS = 3
 _COLUMN = 28
-_COMPRESSIONS = {"NONE": "plain", "GZIP": "gzip", "BGZF": "bgzip"}
+_COMPRESSIONS = {"OWN": "own", "NONE": "plain", "GZIP": "gzip", "BGZF": "bgzip"}
 _STREAM = "-"
 #: States that leave a site unused, and what the command for it begins with; {file}, {region} are filled in.
 _SITE_COMMANDS = {
@@ -55,7 +59,10 @@ _SITE_COMMANDS = {
     SiteState.NO_CALL: None,
     SiteState.PARTIAL_CALL: None,
     SiteState.LOW_QUALITY: None,
+    SiteState.NO_READS: None,
 }
+_READ_KINDS = frozenset({"bam", "cram"})
+_CONSUMER_NEEDS = frozenset({"absent-consumer", "no-call-consumer"})
 #: Reasons of an open call that no site state explains.
 _REASON_COMMANDS = {
     Reason.PHASE: "whatshap phase -r REFERENCE.fa -o PHASED.vcf {file} READS.bam",
@@ -136,10 +143,11 @@ class InspectedSite(Struct, frozen=True, kw_only=True):
 
 
 class InspectedSample(Struct, frozen=True, kw_only=True):
-    """The sites of one sample."""
+    """The sites of one sample, and what its aligned reads show, where the input is a BAM or CRAM."""
 
     sample: str
     sites: tuple[InspectedSite, ...]
+    reads: ReadSummary | None = None
 
 
 class Need(Struct, frozen=True, kw_only=True):
@@ -176,7 +184,9 @@ class Inspection(Struct, frozen=True, kw_only=True):
     needs: tuple[Need, ...]
 
 
-def inspect(path: str, samples: Sequence[str] = (), assembly: str = AUTO) -> Inspection:
+def inspect(
+    path: str, samples: Sequence[str] = (), assembly: str = AUTO, reference: Path | None = None
+) -> Inspection:
     """Look at the input `path` ("-" for standard input).
 
     Parameters
@@ -185,14 +195,24 @@ def inspect(path: str, samples: Sequence[str] = (), assembly: str = AUTO) -> Ins
         Whose sites to show; the first few of the file unless given.
     assembly
         A name, or "auto".
+    reference
+        The FASTA of a CRAM.
 
     Raises
     ------
     UsageError, InputError
         `assembly` is no assembly, the input cannot be read, or has no such sample. An unknown or
-        contradicted assembly is no error here.
+        contradicted assembly is no error here, but for aligned reads, which lie nowhere without one.
     """
-    content = read_sites(path)
+    kind = kind_of(path)
+    if kind == READS:
+        return _of_reads(read_input(path, assembly=assembly, reference=reference), samples)
+    if kind == CONSUMER:
+        from pgx.consumer import read_consumer_text  # noqa: PLC0415 - not on the path of a VCF
+
+        content = read_consumer_text(path)
+    else:
+        content = read_sites(path)
     columns = _columns(content, samples)
     clues = (*header_evidence(content.header), *record_evidence(content.records, content.contigs))
     decision, problem = _decision(content, assembly)
@@ -231,6 +251,37 @@ def inspect(path: str, samples: Sequence[str] = (), assembly: str = AUTO) -> Ins
             for name, found in seen
         ),
         needs=(*_file_needs(facts, on, decided=decision is not None), *_sample_needs(facts, decided)),
+    )
+
+
+def _of_reads(source: Input, wanted: Sequence[str]) -> Inspection:
+    """Return what a file of aligned reads is, and what its reads say."""
+    content, place = source.content, source.decision.assembly
+    seen = [(name, source.settle(name, ())) for _, name in _columns(content, wanted)]
+    facts = _facts(content, ())
+    return Inspection(
+        schema_version=SCHEMA_VERSION,
+        file=facts,
+        assembly=InspectedAssembly(name=place.name, problem=None, evidence=source.decision.evidence),
+        sample_count=len(content.samples),
+        sample_names=content.samples[:SHOWN_NAMES],
+        samples=tuple(
+            InspectedSample(
+                sample=name,
+                sites=tuple(
+                    _site(
+                        replace(item, findings=(*item.findings, *(settled.findings if first else ()))), place
+                    )
+                    for first, item in zip((True, False), settled.observations, strict=True)
+                ),
+                reads=settled.reads,
+            )
+            for name, settled in seen
+        ),
+        needs=(
+            *_file_needs(facts, [place], decided=True),
+            *_sample_needs(facts, [(name, settled.observations) for name, settled in seen]),
+        ),
     )
 
 
@@ -328,7 +379,11 @@ def _file_needs(facts: FileFacts, candidates: Sequence[Assembly], *, decided: bo
         )
     index = "bcftools index" if facts.kind == "BCF" else "tabix -p vcf"
     force = "bcftools index -f" if facts.kind == "BCF" else "tabix -f -p vcf"
-    if facts.path == _STREAM:
+    if facts.path == _STREAM or facts.kind == CONSUMER:
+        return
+    if facts.kind in _READ_KINDS:
+        if facts.index is None:
+            yield _need("index", optional=True, command=f"samtools index {file}")
         return
     if facts.unsorted:
         yield _need("sorting", optional=True, command=f"bcftools sort -O z -o SORTED.vcf.gz {file}")
@@ -373,13 +428,18 @@ def _needs_of(facts: FileFacts, observations: tuple[Observation, ...]) -> Iterab
         command, code = _SITE_COMMANDS[seen.state], seen.state.value
         if seen.state is SiteState.ABSENT and seen.ref is None:
             command, code = None, "absent-unknown-base"
+        if facts.kind == CONSUMER and f"{code}-consumer" in _CONSUMER_NEEDS:
+            command, code = None, f"{code}-consumer"
         yield _need(
             code,
             command=command.format(file=file, region=_region(seen)) if command else None,
             rsid=seen.rsid,
         )
     for reason, command in _REASON_COMMANDS.items():
-        if reason in reasons:
+        if reason in reasons and facts.kind in {CONSUMER, *_READ_KINDS}:
+            code = "phase-reads" if reason is Reason.PHASE and facts.kind != CONSUMER else reason.value
+            yield _need(code, command=None)
+        elif reason in reasons:
             yield _need(reason.value, command=command.format(file=file) if command else None)
 
 

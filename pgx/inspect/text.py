@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from pgx.errors import printable
 from pgx.inspect.inspect import InspectedSample, InspectedSite, Inspection, Need
+from pgx.observe import ReadSummary
 from pgx.wording import wording
 
 _WIDTH = 80
@@ -88,6 +89,8 @@ def _sample_lines(found: Inspection) -> Iterator[str]:
 
 def _sites(sample: InspectedSample, *, several: bool) -> Iterator[str]:
     yield printable(sample.sample, _WIDTH)
+    if sample.reads is not None:
+        yield from _reads(sample.reads)
     if not sample.sites:
         yield _wrapped(_say("no-sites"), indent="  ")
     for site in sample.sites:
@@ -96,6 +99,15 @@ def _sites(sample: InspectedSample, *, several: bool) -> Iterator[str]:
             yield _wrapped(_say("record", record=record), indent="    ")
         for note in site.notes:
             yield _wrapped(printable(note, 400), indent="    ")
+
+
+def _reads(reads: ReadSummary) -> Iterator[str]:
+    """Yield what the reads of a sample hold, and what of them was not used."""
+    depths = ", ".join(f"{rsid} {depth}" for rsid, depth in reads.depth.items())
+    yield _wrapped(_say("reads", depths=depths, both=reads.templates_both), indent="  ", hang="    ")
+    if reads.dropped:
+        parts = [f"{_say(f'dropped-{reason}')} {count}" for reason, count in reads.dropped.items()]
+        yield _wrapped(_say("dropped", list=", ".join(parts)), indent="  ", hang="    ")
 
 
 def _site_line(site: InspectedSite, *, several: bool) -> str:

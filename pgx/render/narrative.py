@@ -92,7 +92,10 @@ class _Narrator:
                 yield Block(Kind.ALERT, text, name="experimental")
         yield Block(Kind.DETAIL, say("heading", "sample", sample=printable(self.report.sample)))
         path = printable(self.run.input.path)
-        yield Block(Kind.DETAIL, say("heading", "input", path=path, assembly=self.run.input.assembly))
+        key = "stated" if self.run.input.kind == "stated" else "input"
+        yield Block(Kind.DETAIL, say("heading", key, path=path, assembly=self.run.input.assembly))
+        if self.run.parameters.reads is not None:
+            yield Block(Kind.DETAIL, say("heading", "reads", path=printable(self.run.parameters.reads)))
         meta = self.form.meta.get(self.report.sample)
         if meta is not None:
             yield from self._stated(meta)

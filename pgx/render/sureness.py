@@ -12,18 +12,23 @@ from msgspec import Struct
 from pgx.calling import E4_COPIES, E4Status
 from pgx.errors import ReferenceDataError, printable
 from pgx.genome.sites import counted_haplotype, haplotypes
-from pgx.observe import SiteState
+from pgx.observe import ReadSummary, SiteState
 from pgx.render.blocks import LONG, Block, Kind, bullet, caption, paragraph
 from pgx.report import Flag, Run, SampleReport, SiteReport
 from pgx.wording import Wording, capitalised, chance, greek
 
 _WORTH_SAYING = 1e-4
 _TOLD_ELSEWHERE = frozenset(
-    {"absent-site", "assumed-reference", "no-call", "partial-call", "low-quality", "minor"}
+    {"absent-site", "assumed-reference", "no-call", "partial-call", "low-quality", "no-reads", "minor"}
 )
 _NEGLIGIBLE = 1e-4
 _MOST_BARS = 4
 _CODES = (
+    "reads-disagree",
+    "stated-genotype",
+    "consumer-array",
+    "contamination",
+    "damage",
     "one-site-inference",
     "imputed",
     "low-imputation-quality",
@@ -177,6 +182,8 @@ def sure_blocks(run: Run, report: SampleReport, words: Wording) -> Iterable[Bloc
     yield Block(Kind.PICTURE, words.say("picture", "chromosomes"), name="chromosomes")
     yield from _chromosome_lines(report, words)
     yield from (bullet(_site_sentence(site, words)) for site in report.sites)
+    if report.reads is not None:
+        yield from _read_blocks(report, report.reads, words)
     if any(site.basis is not None for site in report.sites):
         yield from _probabilities(run, report, words)
         yield Block(Kind.PICTURE, words.say("picture", "posterior"), name="posterior")
@@ -187,6 +194,71 @@ def sure_blocks(run: Run, report: SampleReport, words: Wording) -> Iterable[Bloc
     for flag in report.flags:
         if flag.severity != "info" and flag.code not in _TOLD_ELSEWHERE:
             yield bullet(flag_message(flag, words))
+
+
+class ReadRow(Struct, frozen=True, kw_only=True):
+    """Templates that show the same: a letter a site, None where they show none; `name` of a whole haplotype."""
+
+    letters: tuple[str | None, str | None]
+    name: str | None
+    count: int
+
+
+def read_rows(report: SampleReport) -> tuple[ReadRow, ...]:
+    """Return the templates by what they show: those that hold both sites, then those with one letter."""
+    if report.reads is None:
+        return ()
+    reads, rsids = report.reads, [site.rsid for site in report.sites]
+    rows = [
+        ReadRow(letters=item.letters, name=item.name, count=reads.haplotypes.get("".join(item.letters), 0))
+        for item in haplotypes()
+    ]
+    for site, rsid in enumerate(rsids):
+        for letter, count in reads.letters[rsid].items():
+            alone = count - sum(row.count for row in rows if row.name and row.letters[site] == letter)
+            rows.append(
+                ReadRow(letters=(letter, None) if site == 0 else (None, letter), name=None, count=alone)
+            )
+    return tuple(row for row in rows if row.count or row.name)
+
+
+def read_name(row: ReadRow, words: Wording) -> str:
+    """Return what the templates of a row show together."""
+    return greek(row.name) if row.name else words.say("picture", "one_site")
+
+
+def _read_blocks(report: SampleReport, reads: ReadSummary, words: Wording) -> Iterable[Block]:
+    """Yield what the reads hold, as a picture and as a table."""
+    say = words.say
+    first, second = (site.rsid for site in report.sites)
+    both = say("sure", "reads_both" if reads.templates_both else "reads_not_both", count=reads.templates_both)
+    yield bullet(
+        say(
+            "sure",
+            "reads",
+            first=first,
+            second=second,
+            at_first=reads.depth[first],
+            at_second=reads.depth[second],
+        )
+        + f" {both}"
+    )
+    if report.genotype.source == "file+reads":
+        key = "reads_decided" if reads.decided else "reads_phase"
+        yield bullet(say("sure", key, sites=say("result", "and").join(reads.decided)))
+    if not any(reads.depth.values()):
+        return
+    yield Block(Kind.PICTURE, say("picture", "reads"), name="reads")
+    rows = [(first, second, say("picture", "reads_haplotype"), say("picture", "reads_count"))]
+    rows += [
+        (
+            *(letter or say("picture", "not_covered") for letter in row.letters),
+            read_name(row, words),
+            str(row.count),
+        )
+        for row in read_rows(report)
+    ]
+    yield Block(Kind.TABLE, say("picture", "reads"), rows=tuple(rows), name="reads")
 
 
 def _chromosome_lines(report: SampleReport, words: Wording) -> Iterable[Block]:
