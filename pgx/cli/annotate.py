@@ -24,8 +24,8 @@ def annotate(
         str | None,
         typer.Argument(
             metavar="INPUT",
-            help="A VCF, gVCF or BCF (.vcf .vcf.gz .bcf), or - for stdin; a BAM or CRAM; or the text file of a "
-            "consumer test.",
+            help="A VCF, gVCF or BCF (.vcf .vcf.gz .bcf), or - for stdin; a BAM or CRAM; or the text file "
+            "of a consumer test.",
             show_default=False,
         ),
     ] = None,

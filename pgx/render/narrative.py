@@ -95,7 +95,7 @@ class _Narrator:
         key = "stated" if self.run.input.kind == "stated" else "input"
         yield Block(Kind.DETAIL, say("heading", key, path=path, assembly=self.run.input.assembly))
         if self.run.parameters.reads is not None:
-            yield Block(Kind.DETAIL, say("heading", "reads", path=printable(self.run.parameters.reads)))
+            yield Block(Kind.DETAIL, say("heading", "reads", path=printable(str(self.run.parameters.reads))))
         meta = self.form.meta.get(self.report.sample)
         if meta is not None:
             yield from self._stated(meta)
@@ -202,7 +202,9 @@ class _Narrator:
         if not self.withheld:
             for site in report.sites:
                 if site.state not in DETERMINED_STATES:
-                    yield bullet(say("next", site.state, rsid=site.rsid))
+                    own = f"{site.state}-{self.run.input.kind}"
+                    key = own if self.words.has("next", own) else site.state
+                    yield bullet(say("next", key, rsid=site.rsid))
             yield from (bullet(say("next", key)) for key in self._causes() if self.words.has("next", key))
             if report.has_flag("imputed"):
                 yield bullet(say("next", "confirm_imputed"))

@@ -197,7 +197,7 @@ def sure_blocks(run: Run, report: SampleReport, words: Wording) -> Iterable[Bloc
 
 
 class ReadRow(Struct, frozen=True, kw_only=True):
-    """Templates that show the same: a letter a site, None where they show none; `name` of a whole haplotype."""
+    """Templates that show the same: a letter a site or None; `name` where both make a haplotype."""
 
     letters: tuple[str | None, str | None]
     name: str | None
@@ -205,7 +205,7 @@ class ReadRow(Struct, frozen=True, kw_only=True):
 
 
 def read_rows(report: SampleReport) -> tuple[ReadRow, ...]:
-    """Return the templates by what they show: those that hold both sites, then those with one letter."""
+    """Return the templates by what they show: those with both sites, then those with one."""
     if report.reads is None:
         return ()
     reads, rsids = report.reads, [site.rsid for site in report.sites]
@@ -249,7 +249,9 @@ def _read_blocks(report: SampleReport, reads: ReadSummary, words: Wording) -> It
     if not any(reads.depth.values()):
         return
     yield Block(Kind.PICTURE, say("picture", "reads"), name="reads")
-    rows = [(first, second, say("picture", "reads_haplotype"), say("picture", "reads_count"))]
+    rows: list[tuple[str, ...]] = [
+        (first, second, say("picture", "reads_haplotype"), say("picture", "reads_count"))
+    ]
     rows += [
         (
             *(letter or say("picture", "not_covered") for letter in row.letters),
