@@ -18,3 +18,8 @@ def __getattr__(name: str) -> Any:
     if name in {"annotate", "read_cohort", "to_frame"}:
         return getattr(import_module("pgx.api"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """Return the names for Python users, too, before they are imported."""
+    return sorted(__all__)

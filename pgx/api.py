@@ -10,6 +10,7 @@ pandas is imported by the functions that return a table, not by `import pgx`.
 from __future__ import annotations
 
 import difflib
+import html
 import inspect
 import os
 import reprlib
@@ -21,8 +22,11 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, get_type_hint
 import msgspec
 from msgspec import Struct
 
-from pgx.errors import FormatError, UsageError
+from pgx.errors import FormatError, UsageError, printable
+from pgx.files import write
 from pgx.options import Declared, Options, declared
+from pgx.render.form import Form, check_language
+from pgx.render.registry import Format, format_of_name
 from pgx.render.tsv import COLUMNS, site_cell
 from pgx.report import Document, Run, SampleReport
 from pgx.single import annotate as _annotate
@@ -93,6 +97,62 @@ class Report(Struct, frozen=True, kw_only=True):
     def document(self) -> Document:
         """Return what `pgx.render` takes: the run with this sample."""
         return Document.of(self.run, (self.report,))
+
+    def to_text(self, *, full: bool = False, language: str = "en") -> str:
+        """Return the report as text; `full` has its tables and appendix, too."""
+        return self._made(Format.TEXT, Form(language=check_language(language), full=full)).decode()
+
+    def to_html(self, *, language: str = "en", sealed: bool = False) -> str:
+        """Return the report as a page of its own; `sealed` puts the result behind a cover."""
+        return self._made(Format.HTML, Form(language=check_language(language), sealed=sealed)).decode()
+
+    def to_pdf(self, *, language: str = "en", sealed: bool = False) -> bytes:
+        """Return the report as a PDF.
+
+        Raises
+        ------
+        pgx.errors.UsageError
+            What makes it (the extra `pdf`) is not installed.
+        """
+        return self._made(Format.PDF, Form(language=check_language(language), sealed=sealed))
+
+    def save(self, path: PathLike) -> None:
+        """Write the report in the format that the ending of `path` names, whole or not at all.
+
+        The endings are .txt .json .jsonl .tsv .html .pdf and .fhir.json.
+
+        Raises
+        ------
+        pgx.errors.UsageError
+            The ending names none of them.
+        pgx.errors.OutputError
+            The file cannot be written.
+        """
+        kind = format_of_name(os.fspath(path))
+        if kind is Format.VCF:
+            raise UsageError(
+                "a report does not hold the records of the input",
+                where=os.fspath(path),
+                cure="Use pgx annotate -o, or another ending",
+            )
+        write([self._made(kind, Form())], Path(path))
+
+    def _made(self, kind: Format, form: Form) -> bytes:
+        kind.check_installed()
+        return kind.one(self.run, self.report, form)
+
+    def __repr__(self) -> str:
+        """Return one short line; it holds no more than the table of samples does."""
+        shown = "withheld" if self._is_withheld else f"{self.diplotype or 'open'}, {self.e4_status}"
+        return f"<Report {printable(self.sample, 60)}: {shown}>"
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the short report."""
+        return f"<pre>{html.escape(self.to_text())}</pre>"
+
+    @property
+    def _is_withheld(self) -> bool:
+        return self.report.patient.minor and not self.run.parameters.reveal_minor
 
 
 class Keywords(TypedDict, total=False):

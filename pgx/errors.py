@@ -16,6 +16,7 @@ The number is the exit code. Messages name files, samples and options, never a g
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterable
 from typing import ClassVar
 
 
@@ -31,6 +32,15 @@ def printable(text: str, limit: int = 200) -> str:
         for char in text
     )
     return clean if len(clean) <= limit else clean[: limit - 1] + "…"
+
+
+def did_you_mean(word: str, names: Iterable[str]) -> str:
+    """Return "Did you mean NAME?" for the names that are nearly `word`, in any case of letters; else ""."""
+    import difflib  # noqa: PLC0415 - only for an error
+
+    known = {name.casefold(): name for name in reversed(tuple(names))}
+    near = difflib.get_close_matches(word.casefold(), known, n=3, cutoff=0.7)
+    return f"Did you mean {' or '.join(printable(known[name], 60) for name in near)}?" if near else ""
 
 
 class PgxError(Exception):

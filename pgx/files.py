@@ -9,18 +9,22 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import secrets
 import stat
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO
+from typing import IO, Any, BinaryIO
 
 from pgx.errors import OutputError
 
 STANDARD_OUTPUT = "-"
 _CURE = "Check the folder, its permissions and space"
+_UNCLEAN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 _NAME_KEPT = 40  # characters of a name in its temporary name, which must not become too long for a folder
 
 
@@ -52,6 +56,7 @@ class Staged:
         self._folder = folder
         self._token = "" if exclusive else f".{secrets.token_hex(4)}"
         self._pairs: list[tuple[Path, Path]] = []
+        _STAGED.add(self)
 
     def path(self, name: str) -> Path:
         """Return where to write what will be called `name`; files are renamed in the order of these calls."""
@@ -72,9 +77,14 @@ class Staged:
             elif isinstance(error, OSError):
                 raise cannot_write(self._label(), error) from error
         finally:
-            for temporary, _ in self._pairs:
-                with contextlib.suppress(OSError):
-                    temporary.unlink(missing_ok=True)
+            self.discard()
+            _STAGED.discard(self)
+
+    def discard(self) -> None:
+        """Remove what was written and has not taken its place."""
+        for temporary, _ in self._pairs:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
 
     def _finish(self) -> None:
         final = self._folder
@@ -91,6 +101,61 @@ class Staged:
 
     def _label(self) -> Path:
         return self._pairs[0][1] if len(self._pairs) == 1 else self._folder
+
+
+#: Files that are being written.
+_STAGED: set[Staged] = set()
+
+
+def discard() -> None:
+    """Remove every file that is half written: for a process that ends without its `with` blocks."""
+    for staged in tuple(_STAGED):
+        staged.discard()
+
+
+def read_limited(path: Path, limit: int) -> bytes:
+    """Return the content of a file, or of a pipe.
+
+    Parameters
+    ----------
+    limit
+        In MB (10^6 bytes).
+
+    Raises
+    ------
+    OSError
+        It cannot be read, or is larger: of what strangers send, no more is held than that.
+    """
+    with path.open("rb") as handle:
+        return limited(handle, limit)
+
+
+def limited(handle: IO[bytes], limit: int) -> bytes:
+    """Return what is left to read, at most `limit` MB; else as `read_limited`."""
+    content = handle.read(limit * 10**6 + 1)
+    if len(content) > limit * 10**6:
+        raise OSError(errno.EFBIG, f"larger than {limit:,} MB")
+    return content
+
+
+def cleaned(value: Any, *, but: frozenset[str] = frozenset()) -> Any:
+    """Return lists, tables and texts without control characters and marks of writing direction.
+
+    Text of strangers reaches terminals, pages and exports: an escape sequence or a turned-around line must
+    not. Line ends and tabs stay; what is taken out leaves U+FFFD.
+
+    Parameters
+    ----------
+    but
+        Keys of tables whose values are left as they are.
+    """
+    if isinstance(value, str):
+        return _UNCLEAN.sub("\N{REPLACEMENT CHARACTER}", value)
+    if isinstance(value, list):
+        return [cleaned(item, but=but) for item in value]
+    if isinstance(value, dict):
+        return {cleaned(key): item if key in but else cleaned(item, but=but) for key, item in value.items()}
+    return value
 
 
 @contextlib.contextmanager

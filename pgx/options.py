@@ -80,6 +80,8 @@ class Option(NamedTuple):
         Whether the JSON states it among `parameters`: an option that changes a result.
     before
         Its value in stored results that do not state it yet.
+    names
+        What `pgx list` calls the names that it takes, for completion; "" where it takes others.
     parse
         Makes the value from the text of the command line, where the type does not say how.
     """
@@ -93,6 +95,7 @@ class Option(NamedTuple):
     comma: bool = False
     stated: bool = True
     before: Any = ALWAYS_STATED
+    names: str = ""
     parse: Callable[[str], Any] | None = None
 
     def is_of(self, command: str) -> bool:
@@ -154,7 +157,7 @@ class Options(Struct, frozen=True, kw_only=True):
         str,
         Option(
             "Population whose haplotype frequencies are the prior, e.g. EUR, or flat.",
-            CALLING, "NAME", row=True,
+            CALLING, "NAME", row=True, names="populations",
         ),
     ] = field(default_factory=_default_population)  # fmt: skip
     genotype_error_rate: Annotated[
@@ -164,7 +167,8 @@ class Options(Struct, frozen=True, kw_only=True):
     ] = _from_reference("allele_error_rate")
     evidence: Annotated[tuple[Path, ...], Option("Folder with further evidence.", CALLING, "DIR")] = ()
     indication: Annotated[
-        str | None, Option("What the medicine is for, e.g. stroke.", PERSON, "NAME", row=True)
+        str | None,
+        Option("What the medicine is for, e.g. stroke.", PERSON, "NAME", row=True, names="indications"),
     ] = None
     drug: Annotated[
         str | None,
@@ -182,13 +186,14 @@ class Options(Struct, frozen=True, kw_only=True):
             commands="annotate",
             row=True,
             comma=True,
+            names="medicines",
         ),
     ] = ()
     history: Annotated[
         tuple[str, ...],
         Option(
             "Illnesses, now or before, e.g. epilepsy,stroke.",
-            PERSON, "NAMES", commands="annotate", row=True, comma=True,
+            PERSON, "NAMES", commands="annotate", row=True, comma=True, names="histories",
         ),
     ] = ()  # fmt: skip
     age: Annotated[

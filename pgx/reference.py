@@ -108,9 +108,10 @@ def parse(path: Path, content: bytes) -> dict[str, Any]:
 
     try:
         return tomli.loads(content.decode())
-    except (tomli.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # no TOML, no UTF-8, a number of thousands of digits
+        why = "it is nested too deeply" if isinstance(error, RecursionError) else error
         raise ReferenceDataError(
-            f"is not valid TOML: {error}", where=str(path), cure="Correct the file"
+            f"is not valid TOML: {why}", where=str(path), cure="Correct the file"
         ) from error
 
 

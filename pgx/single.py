@@ -12,12 +12,12 @@ from msgspec.structs import replace
 
 from pgx import evidence, provenance, reference
 from pgx.calling import CallOptions, E4Status, call, haplotype_frequencies
-from pgx.errors import FormatError, SampleError, UsageError
+from pgx.errors import FormatError, SampleError, UsageError, did_you_mean
 from pgx.evidence import ContextReport, EvidenceBase, PatientContext, Response, Subject
-from pgx.genome.assemblies import AssemblyDecision
+from pgx.genome.assemblies import AssemblyDecision, assemblies
 from pgx.genome.sites import sites_on
 from pgx.inputs import CONSUMER, STATED, Input, of_content, read_input, stated_input
-from pgx.observe import Finding, ReadContext, SiteRecords, observe, records_at
+from pgx.observe import Finding, ReadContext, SiteRecords, input_kind, observe, records_at
 from pgx.observe.sample_record import header_says
 from pgx.options import Options, Parameters, check_limits, stated
 from pgx.reference import threshold
@@ -139,14 +139,16 @@ def prepare(source: Input | VcfContent, options: Options) -> Prepared:
     patient = PatientContext(
         taking=options.taking, history=options.history, age=options.age, indication=options.indication
     )
+    records = tuple(
+        records_at(content.records, site, content.contigs) for site in sites_on(decision.assembly)
+    )
+    kind = input_kind(content.facts.kind, content.header.fields, records)
     return Prepared(
-        run=_run(content, decision, parameters, base, digest=options.digest),
+        run=_run(content, decision, parameters, base, kind=kind, digest=options.digest),
         source=source,
         columns=columns,
         names=[content.samples[column] for column in columns] if options.samples else content.samples,
-        records=tuple(
-            records_at(content.records, site, content.contigs) for site in sites_on(decision.assembly)
-        ),
+        records=records,
         context=_read_context(content, decision, options),
         rules=CallOptions(
             population=parameters.population,
@@ -157,6 +159,16 @@ def prepare(source: Input | VcfContent, options: Options) -> Prepared:
         surroundings=_surroundings(_Loaded(base), patient, options.drug),
         findings=_input_findings(content, options),
     )
+
+
+def is_copy_number(content: VcfContent) -> bool:
+    """Return whether an input holds copy numbers or ploidy, on whatever assembly."""
+    sites = [
+        records_at(content.records, site, content.contigs)
+        for assembly in assemblies()
+        for site in sites_on(assembly)
+    ]
+    return input_kind(content.facts.kind, content.header.fields, sites) == "copy-number"
 
 
 def _parameters(options: Options, kind: str = "") -> Parameters:
@@ -177,9 +189,8 @@ def _columns(content: VcfContent, wanted: Sequence[str]) -> Sequence[int]:
     unknown = [name for name in wanted if name not in column]
     if unknown:
         shown = ", ".join(content.samples[:5]) + (" ..." if len(content.samples) > 5 else "")
-        raise SampleError(
-            f"no sample '{unknown[0]}'", where=content.facts.path, cure=f"The file has: {shown}"
-        )
+        cure = did_you_mean(unknown[0], content.samples) or f"The file has: {shown}"
+        raise SampleError(f"no sample '{unknown[0]}'", where=content.facts.path, cure=cure)
     return [column[name] for name in dict.fromkeys(wanted)]
 
 
@@ -189,6 +200,7 @@ def _run(
     parameters: Parameters,
     base: EvidenceBase,
     *,
+    kind: str,
     digest: bool,
 ) -> Run:
     facts = content.facts
@@ -205,7 +217,7 @@ def _run(
             path=facts.path,
             size=facts.size,
             modified=facts.modified,
-            kind=facts.kind,
+            kind=kind,
             header_digest=facts.header_digest,
             digest=_file_digest(facts.path) if digest else None,
             assembly=decision.assembly.name,

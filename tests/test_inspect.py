@@ -46,7 +46,8 @@ def states(found):
 def test_the_kind_of_file(tmp_path, name, compression, index, said, need):
     path = write_vcf(tmp_path / name, records=PLAIN, compression=compression, index=index)
     found = looked(path)
-    assert found.file.kind == ("BCF" if name.endswith("bcf") else "VCF")
+    assert found.file.container == ("BCF" if name.endswith("bcf") else "VCF")
+    assert found.file.kind == found.file.container.lower()
     assert found.file.compression == said
     assert found.file.index == (f"{path}.{index}" if index else None)
     assert found.file.access == ("index" if index else "scan")

@@ -87,6 +87,9 @@ class Case:
         )
         if "contig_length" in layout:
             text = re.sub(rf"(ID={re.escape(contig)},length=)\d+", rf"\g<1>{layout['contig_length']}", text)
+        if "header" in layout:
+            line = layout["header"].replace("~", " ")
+            text = text.replace("#CHROM", f"##{line}\n#CHROM", 1)
         text = text.replace("ID=LEN,Number=.,Type=String", "ID=LEN,Number=1,Type=Integer")
         if "gl" in layout:
             text = text.replace("ID=GL,Number=G,Type=Float", f"ID=GL,Number=.,Type={layout['gl']}")

@@ -6,7 +6,7 @@ import functools
 from itertools import combinations_with_replacement
 from typing import Literal
 
-from pgx.errors import UsageError
+from pgx.errors import UsageError, did_you_mean
 from pgx.genome.sites import Haplotype, haplotypes, letters
 from pgx.reference import Facts, Provenance, load
 
@@ -88,8 +88,9 @@ def haplotype_frequencies(population: str) -> tuple[float, ...]:
         if known.name == name:
             frequencies = known.frequencies()
             return tuple(frequencies[haplotype.name] for haplotype in haplotypes())
-    names = ", ".join([*(known.name for known in populations()), FLAT])
-    raise UsageError(f"unknown population '{population}'", where="--population", cure=f"Use one of {names}")
+    names = [*(known.name for known in populations()), FLAT]
+    hint = did_you_mean(population, names) or f"Use one of {', '.join(names)}"
+    raise UsageError(f"unknown population '{population}'", where="--population", cure=hint)
 
 
 @functools.cache

@@ -37,7 +37,14 @@ def annotate(
     ] = False,
 ) -> None:
     """Annotate one input and report on its samples."""
-    from pgx.cli.output import format_for, layout_for, refuse_overwriting, with_handout, write_reports
+    from pgx.cli.output import (
+        format_for,
+        layout_for,
+        refuse_overwriting,
+        say_written,
+        with_handout,
+        write_reports,
+    )
     from pgx.report import mark_minors
     from pgx.single import annotate as run
 
@@ -54,6 +61,10 @@ def annotate(
     refuse_overwriting(given, (form.output, form.handout))
     layout = layout_for(name, form)
     result = run(source, options)
+    if options.taking or options.history:
+        from pgx.cli.names import say_unknown
+
+        say_unknown(options)
     undetermined: list[str] = []
     samples = mark_minors(result.samples, layout.birth_dates, created=result.run.created)
     reports = with_handout(result.run, _watched(samples, undetermined), form, layout)
@@ -65,6 +76,7 @@ def annotate(
         write_vcf(source or "", result.run, tuple(reports), form.output, all_records=form.all_records)
     else:
         write_reports(name, result.run, reports, form.output, layout)
+    say_written(form.output, form.handout)
     if strict and undetermined:
         raise typer.Exit(_INDETERMINATE_UNDER_STRICT)
 

@@ -114,6 +114,11 @@ def _finish(outcome: Outcome, folder: Path, single: ReportsOptions) -> None:
             " and another input of the same samples has",
             err=True,
         )
+    for path in outcome.copy_number:
+        typer.echo(
+            f"passed over: {printable(path, limit=1000)} holds copy numbers or ploidy, no genotypes",
+            err=True,
+        )
     if outcome.duplicated:
         names = ", ".join(map(printable, outcome.duplicates[:_LISTED]))
         more = " ..." if len(outcome.duplicates) > _LISTED else ""

@@ -33,7 +33,7 @@ def inspect(
     """Show what a file is, what it says at each site, and what a call would need."""
     import msgspec
 
-    from pgx.cli.output import refuse_overwriting
+    from pgx.cli.output import refuse_overwriting, say_written
     from pgx.files import write
     from pgx.inspect.inspect import inspect as look
     from pgx.inspect.text import as_text
@@ -45,3 +45,4 @@ def inspect(
         text = as_text(found)
     refuse_overwriting((source,), (form.output,))
     write([text], form.output)
+    say_written(form.output)

@@ -1,14 +1,18 @@
-"""The commands of pgx, their errors and exit codes.
+"""The commands of pgx, and how the process ends: errors in one line, exit codes, signals, streams that fail.
 
 Everything heavy is imported inside the commands, so that `pgx --help` and a single sample stay fast.
 """
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import importlib
 import os
+import signal
 import sys
-from collections.abc import Iterable
+import threading
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Any
 
 import typer
@@ -16,10 +20,21 @@ from typer.core import TyperGroup
 
 from pgx import __version__
 from pgx.cli.options import Command, command
-from pgx.errors import PgxError
+from pgx.errors import InputError, OutputError, PgxError, UsageError, did_you_mean
 
-_INTERRUPTED = 130
-
+#: What each exit code of a command means.
+EXIT_CODES = {
+    0: "done; an indeterminate call is an answer",
+    1: "a bug in pgx, shown with a traceback",
+    2: "wrong usage",
+    3: "the input cannot be read or understood, or the output cannot be written",
+    4: "the reference data or the evidence is invalid",
+    5: "a cohort is finished, but some inputs failed (see failures.tsv)",
+    6: "with --strict: the status of a sample is indeterminate",
+    129: "ended by SIGHUP",
+    130: "interrupted",
+    143: "ended by SIGTERM",
+}
 #: The commands in the order of the help, and the module of each: building one takes time, so that only the
 #: one that is asked for is built.
 _COMMANDS = {
@@ -29,21 +44,85 @@ _COMMANDS = {
     "report": "pgx.cli.report",
     "inspect": "pgx.cli.inspect",
     "evidence": "pgx.cli.evidence",
+    "list": "pgx.cli.names",
 }
+_SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
+#: Faults of a stream; an `OSError` without a file name and with another number is a bug.
+_OF_A_STREAM = frozenset({errno.ENOSPC, errno.EBADF, errno.EIO, errno.EFBIG, errno.EDQUOT})
+_PATIENCE = 2.0  # seconds in which the main thread must notice a signal, before the process ends without it
+
+
+class EndedError(KeyboardInterrupt):
+    """A signal that ends the process: like Ctrl-C, with another exit code."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.exit_code = 128 + number
+
+
+@contextlib.contextmanager
+def _in_one_line() -> Iterator[None]:
+    """Turn what a command raises on purpose, or meets in the system, into one line and an exit code."""
+    try:
+        yield
+    except BrokenPipeError:  # the reader has what it wanted
+        _forget_output()
+        raise typer.Exit(0) from None
+    except KeyboardInterrupt as error:
+        raise typer.Exit(getattr(error, "exit_code", 128 + signal.SIGINT)) from None
+    except PgxError as error:
+        _tell(error)
+    except OSError as error:
+        if error.filename is not None:
+            where, cure = os.fsdecode(error.filename), "Check the path and its permissions"
+            _tell(InputError(f"cannot be used ({error.strerror})", where=where, cure=cure))
+        if error.errno not in _OF_A_STREAM:
+            raise
+        _forget_output()
+        said = f"cannot be written ({error.strerror})"
+        _tell(OutputError(said, where="standard output", cure="Check its space, or give -o"))
+
+
+def _tell(error: PgxError) -> None:
+    with contextlib.suppress(OSError):
+        typer.echo(f"error: {error}", err=True)
+    raise typer.Exit(error.exit_code) from None
+
+
+def _forget_output() -> None:
+    """Give what is still buffered somewhere to go: Python writes it again at its end, and would complain."""
+    with contextlib.suppress(OSError, ValueError):
+        sink = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(sink, sys.stdout.fileno())
+        os.close(sink)
 
 
 class _Group(TyperGroup):
     """Commands whose errors are one line on stderr and the exit code of the error."""
 
+    def make_context(self, *args: Any, **extra: Any) -> Any:
+        """Read the options; --help and --version print here."""
+        with _in_one_line():
+            return super().make_context(*args, **extra)
+
     def invoke(self, ctx: Any) -> Any:
-        """Run a command; see `pgx.errors` for the exit codes."""
-        try:
-            return super().invoke(ctx)
-        except PgxError as error:
-            typer.echo(f"error: {error}", err=True)
-            raise typer.Exit(error.exit_code) from None
-        except KeyboardInterrupt:
-            raise typer.Exit(_INTERRUPTED) from None
+        """Run a command; see `EXIT_CODES`."""
+        with _in_one_line():
+            try:
+                return super().invoke(ctx)
+            finally:
+                if sys.stdout is not None:
+                    sys.stdout.flush()  # here, where a fault still has a line and an exit code
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the command; a file in its place is one that somebody wants annotated."""
+        name = args[0] if args else ""
+        if name and name not in self.commands and not name.startswith("-"):
+            hint = did_you_mean(name, self.commands)
+            if os.path.exists(name) or "." in name or "/" in name:  # noqa: PTH110 - no name is too long for it
+                hint = f"Did you mean pgx annotate {name}?"
+            raise UsageError("there is no such command", where=name, cure=hint or "See pgx --help")
+        return super().resolve_command(ctx, args)
 
 
 def _print_version(wanted: bool) -> None:
@@ -78,7 +157,8 @@ def build(commands: Iterable[str] = _COMMANDS) -> typer.Typer:
         if isinstance(group, typer.Typer):
             line.add_typer(group, name=name)
         else:
-            line.command(name, cls=Command)(command(name, getattr(module, name)))
+            function = getattr(module, f"{name}_", None) or getattr(module, name)
+            line.command(name, cls=Command)(command(name, function))
     return line
 
 
@@ -90,11 +170,60 @@ def __getattr__(name: str) -> Any:
 
 
 def main() -> None:
-    """Run the command line; a reader that goes away (a closed pipe) ends it quietly."""
-    asked = sys.argv[1:2]
+    """Run the command line as a process."""
     try:
-        build(asked if set(asked) & set(_COMMANDS) else _COMMANDS)()
-    except BrokenPipeError:
-        # Python flushes standard output once more at exit; give it somewhere to go.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+        _hold_streams()
+        _end_on_signals()
+        wanted = sys.argv[1:2]
+        build(wanted if set(wanted) & set(_COMMANDS) else _COMMANDS)()
+    except KeyboardInterrupt as error:  # while it was being built
+        sys.exit(getattr(error, "exit_code", 128 + signal.SIGINT))
+
+
+def _hold_streams() -> None:
+    """Take the places of standard streams that are closed, so that no file gets their numbers.
+
+    Writing to the place of a closed standard output fails, as it should.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDONLY if number < 2 else os.O_WRONLY)
+    if sys.stdout is None:
+        sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - for the process
+    if sys.stderr is None:
+        sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+
+
+def _end_on_signals() -> None:
+    """Let SIGTERM and SIGHUP end the process as Ctrl-C does: what is half written is removed.
+
+    A handler of Python waits while a library reads from a pipe or a network that gives nothing. So a thread
+    hears the signals, too, and ends the process where the main thread does not notice them.
+    """
+    noticed = threading.Event()
+
+    def handle(number: int, _: object) -> None:
+        noticed.set()
+        if number == signal.SIGINT:
+            raise KeyboardInterrupt
+        raise EndedError(number)
+
+    heard = [number for number in (*_SIGNALS, signal.SIGINT) if signal.getsignal(number) != signal.SIG_IGN]
+    for number in heard:  # what nohup or a shell in the background has had ignored stays ignored
+        signal.signal(number, handle)
+    receiving, sending = os.pipe()
+    os.set_blocking(sending, False)
+    signal.set_wakeup_fd(sending, warn_on_full_buffer=False)
+
+    def watch() -> None:
+        while True:
+            (number,) = os.read(receiving, 1)
+            if number in heard and not noticed.wait(_PATIENCE):
+                from pgx.files import discard
+
+                discard()
+                os._exit(128 + number)
+
+    threading.Thread(target=watch, name="signals", daemon=True).start()

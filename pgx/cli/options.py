@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, get_args
 
@@ -121,6 +121,7 @@ def _parameter(item: Declared) -> inspect.Parameter:
         metavar=option.metavar or None,
         rich_help_panel=option.panel,
         default_factory=default if item.is_factory else None,
+        autocompletion=_completion(option.names) if option.names else None,
     )
     return inspect.Parameter(
         item.name,
@@ -128,6 +129,17 @@ def _parameter(item: Declared) -> inspect.Parameter:
         default=inspect.Parameter.empty if item.is_factory else default,
         annotation=Annotated[kind, info],
     )
+
+
+def _completion(names: str) -> Callable[[str], Iterable[str]]:
+    """Return what completes one of the `names` that `pgx list` shows."""
+
+    def complete(incomplete: str) -> Iterable[str]:
+        from pgx.cli.names import going_on
+
+        return going_on(names, incomplete)
+
+    return complete
 
 
 def _options(kind: type[Struct], items: list[Declared], values: Mapping[str, Any]) -> Struct:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterable
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pgx.errors import UsageError
+import typer
+
+from pgx.errors import UsageError, printable
 from pgx.files import STANDARD_OUTPUT, cannot_write, write
 from pgx.render.registry import Format, file_stem, format_of_name
 
@@ -26,11 +30,39 @@ def format_for(form: FormOptions) -> Format:
     Raises
     ------
     UsageError
-        The ending of the output names no format.
+        The ending of the output names no format, or a terminal would get bytes that are no text.
     """
-    if form.format is not None:
-        return form.format
-    return Format.TEXT if form.output == STANDARD_OUTPUT else format_of_name(form.output)
+    kind = form.format or (Format.TEXT if form.output == STANDARD_OUTPUT else format_of_name(form.output))
+    is_binary = kind is Format.PDF or (kind is Format.VCF and form.output.lower().endswith((".gz", ".bcf")))
+    if is_binary and _is_terminal(form.output):
+        raise UsageError(
+            f"{kind} is binary, and would garble the terminal", where="-o", cure="Give a file: -o FILE"
+        )
+    return kind
+
+
+def _is_terminal(output: str) -> bool:
+    """Return whether an output is a terminal, by whatever name."""
+    try:
+        if output == STANDARD_OUTPUT:
+            return sys.stdout.isatty()
+        if not Path(output).is_char_device():
+            return False
+        descriptor = os.open(output, os.O_WRONLY | os.O_NOCTTY)
+    except OSError:
+        return False
+    try:
+        return os.isatty(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def say_written(*outputs: str | Path | None) -> None:
+    """Name on a terminal what was written; a log needs no such lines."""
+    if sys.stderr.isatty():
+        for output in outputs:
+            if output is not None and str(output) != STANDARD_OUTPUT:
+                typer.echo(f"written: {printable(str(output), 1000)}", err=True)
 
 
 def refuse_overwriting(inputs: Iterable[str | Path | None], outputs: Iterable[str | Path | None]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pgx.cli.options import FormOptions, Only
-from pgx.errors import FormatError, InputError, NotFoundError, SampleError, UsageError
+from pgx.errors import FormatError, InputError, NotFoundError, SampleError, UsageError, did_you_mean
+from pgx.files import limited, read_limited
 from pgx.options import INPUT, Options
 from pgx.render.registry import Format
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from pgx.report import Document, SampleReport
 
 _STANDARD_INPUT = "-"
+_LARGEST = 1000  # MB
 
 
 def report(
@@ -36,9 +39,20 @@ def report(
             rich_help_panel=INPUT,
         ),
     ] = None,
+    max_result: Annotated[
+        int,
+        typer.Option(min=1, metavar="MB", help="Largest stored result to read.", rich_help_panel=INPUT),
+    ] = _LARGEST,
 ) -> None:
     """Report again from a stored result."""
-    from pgx.cli.output import format_for, layout_for, refuse_overwriting, with_handout, write_reports
+    from pgx.cli.output import (
+        format_for,
+        layout_for,
+        refuse_overwriting,
+        say_written,
+        with_handout,
+        write_reports,
+    )
     from pgx.report import mark_minors
 
     name = format_for(form)
@@ -53,10 +67,11 @@ def report(
     elif input_ is not None:
         raise UsageError("is for a cohort folder", where="--input", cure="Leave it out")
     else:
-        stored = read_result(source)
+        stored = read_result(source, max_result)
     chosen = choose(stored, options.samples, where=source)
     chosen = tuple(mark_minors(chosen, layout.birth_dates, created=stored.created))
     write_reports(name, stored, with_handout(stored, chosen, form, layout), form.output, layout)
+    say_written(form.output, form.handout)
 
 
 def _files_of(source: str) -> list[Path]:
@@ -88,7 +103,7 @@ def _of_cohort(
     return Document.of(found.run, (found.report,)), layout
 
 
-def read_result(source: str) -> Document:
+def read_result(source: str, largest: int = _LARGEST) -> Document:
     """Read a stored result: one document, or one a line if all are of the same run.
 
     Raises
@@ -98,7 +113,7 @@ def read_result(source: str) -> Document:
     """
     from pgx.report import Document, from_json
 
-    data = _bytes(source)
+    data = _bytes(source, largest)
     lines = [line for line in data.splitlines() if line.strip()]
     if len(lines) < 2 or not lines[0].rstrip().endswith(b"}"):
         return from_json(data, where=source)
@@ -112,19 +127,21 @@ def read_result(source: str) -> Document:
     return Document.of(first, tuple(samples))
 
 
-def _bytes(source: str) -> bytes:
-    if source == _STANDARD_INPUT:
-        return sys.stdin.buffer.read()
+def _bytes(source: str, largest: int) -> bytes:
+    """Return the content of a file or of standard input, if it has no more than `largest` MB."""
     try:
-        return Path(source).read_bytes()
+        if source != _STANDARD_INPUT:
+            return read_limited(Path(source), largest)
+        if sys.stdin.isatty():
+            raise UsageError("is a terminal", where="standard input", cure="Give a file, or pipe a result in")
+        return limited(sys.stdin.buffer, largest)
     except (FileNotFoundError, ValueError) as error:
         raise NotFoundError("no such file", where=source, cure="Check the path") from error
     except IsADirectoryError as error:
         raise UsageError("is a folder", where=source, cure="Give a .json or .jsonl file") from error
     except OSError as error:
-        raise InputError(
-            f"cannot be read ({error.strerror})", where=source, cure="Check its permissions"
-        ) from error
+        cure = "Give --max-result" if error.errno == errno.EFBIG else "Check the path and its permissions"
+        raise InputError(f"cannot be read ({error.strerror})", where=source, cure=cure) from error
 
 
 def choose(stored: Document, wanted: tuple[str, ...], *, where: str) -> tuple[SampleReport, ...]:
@@ -141,5 +158,6 @@ def choose(stored: Document, wanted: tuple[str, ...], *, where: str) -> tuple[Sa
     missing = [name for name in wanted if name not in by_name]
     if missing:
         shown = ", ".join(list(by_name)[:5]) + (" ..." if len(by_name) > 5 else "")
-        raise SampleError(f"no sample '{missing[0]}'", where=where, cure=f"The result has: {shown}")
+        hint = did_you_mean(missing[0], by_name) or f"The result has: {shown}"
+        raise SampleError(f"no sample '{missing[0]}'", where=where, cure=hint)
     return tuple(by_name[name] for name in dict.fromkeys(wanted))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import functools
+import io
 import itertools
 import os
 from collections.abc import Iterator, Mapping
@@ -18,6 +19,7 @@ from msgspec.structs import replace
 
 from pgx.cohort.model import Failure, Job, options_text
 from pgx.errors import NotFoundError, PgxError, UsageError
+from pgx.files import read_limited
 from pgx.genome.assemblies import AUTO, find_assembly
 from pgx.options import Declared, Options, declared
 from pgx.render.form import PatientMeta
@@ -39,6 +41,7 @@ REPORT_COLUMNS = PatientMeta.__struct_fields__
 #: Of these, what tells of a person or of their request: it stays out of the tables and the page.
 PERSONAL_COLUMNS = frozenset(REPORT_COLUMNS) - {"specimen", "platform", "laboratory"}
 STANDARD_INPUT = "-"
+_LARGEST = 1000  # MB of a table
 _TABLE = "Write a tab-separated table whose first line names its columns, `path` among them"
 _CORRECT = "Correct the manifest"
 
@@ -148,9 +151,9 @@ def _read(path: Path) -> Iterator[tuple[int, list[str]]]:
         It cannot be read, is not UTF-8, is empty, or has a column without a name.
     """
     try:
-        with path.open(encoding="utf-8-sig", newline="") as handle:
-            reader = csv.reader(handle, delimiter="\t", quoting=csv.QUOTE_NONE)
-            lines = [(reader.line_num, [_unquoted(cell.strip()) for cell in row]) for row in reader]
+        text = read_limited(path, _LARGEST).decode("utf-8-sig")
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter="\t", quoting=csv.QUOTE_NONE)
+        lines = [(reader.line_num, [_unquoted(cell.strip()) for cell in row]) for row in reader]
     except OSError as error:
         raise NotFoundError(
             f"cannot be read ({error.strerror})", where=str(path), cure="Check the path"

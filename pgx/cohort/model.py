@@ -95,6 +95,8 @@ class Known(Struct, frozen=True, kw_only=True):
         How many were done.
     has_records
         Whether the input has any record near the sites.
+    is_copy_number
+        Whether it is a file of copy numbers or ploidy, in which nobody is counted.
     assembly
         The one that it was read in; "" of a failure.
     name_digest
@@ -112,6 +114,7 @@ class Known(Struct, frozen=True, kw_only=True):
     problems: tuple[Failure, ...] = ()
     samples: int = 0
     has_records: bool = True
+    is_copy_number: bool = False
     assembly: str = ""
     name_digest: str = ""
     statuses: Mapping[str, int] = msgspec.field(default_factory=dict)

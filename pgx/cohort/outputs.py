@@ -18,7 +18,7 @@ from pgx.cohort.manifest import place_of
 from pgx.cohort.model import Failure, Known, Slice
 from pgx.cohort.rules import page_limits
 from pgx.cohort.state import PlannedRow, State
-from pgx.cohort.stored import Source, names_of, passed_over, sources
+from pgx.cohort.stored import Source, copy_number_inputs, names_of, passed_over, sources
 from pgx.cohort.strata import OF_FILES, Dividing, Planned, choose, common_folder
 from pgx.cohort.summary import Overview, summarise
 from pgx.cohort.table import TableWriter, chunked, fact_table, from_bytes, write_failures
@@ -43,6 +43,8 @@ class Outcome(Struct, frozen=True, kw_only=True):
         Inputs; pieces of work whose stored result still held; rows of failures.tsv.
     passed_over
         Inputs without any record near the sites, of people whom another input has with records.
+    copy_number
+        Inputs that hold copy numbers or ploidy; they are among those passed over in summary.json.
     duplicates
         Names of samples that came more than once, the first of them.
     alarms
@@ -54,6 +56,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
     failed: int
     samples: int
     passed_over: tuple[str, ...]
+    copy_number: tuple[str, ...]
     duplicated: int
     duplicates: tuple[str, ...]
     alarms: tuple[str, ...]
@@ -78,10 +81,12 @@ def finish(state: State, folder: Path, page: PageOptions, *, kept: int = 0) -> O
         rows=page_limits().max_table if page.sample_table and not page.min_cell else 0,
     )
     inputs = len({place_of(row.job.path) for row in plan})
+    silent = tuple(passed_over(plan, known).values())
+    copy_number = tuple(copy_number_inputs(plan, known).values())
     overview = Overview(
         inputs=inputs,
         failures=failures,
-        passed_over=tuple(passed_over(plan, known).values()),
+        passed_over=(*silent, *copy_number),
         shard=_slice_text(state),
     )
     with Staged(folder) as staged:
@@ -98,7 +103,8 @@ def finish(state: State, folder: Path, page: PageOptions, *, kept: int = 0) -> O
         kept=kept,
         failed=len(failures),
         samples=tally.samples,
-        passed_over=overview.passed_over,
+        passed_over=silent,
+        copy_number=copy_number,
         duplicated=tally.duplicated,
         duplicates=tuple(dict.fromkeys(item.sample for item in tally.duplicates)),
         alarms=tuple(dict.fromkeys(alarm["code"] for alarm in summary["alarms"])),

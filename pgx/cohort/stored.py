@@ -87,6 +87,12 @@ def passed_over(plan: Sequence[PlannedRow], known: Mapping[str, Known]) -> dict[
     return left_out
 
 
+def copy_number_inputs(plan: Sequence[PlannedRow], known: Mapping[str, Known]) -> dict[str, str]:
+    """Return key and path of each input that holds copy numbers or ploidy: it says nothing of any base."""
+    found = (known.get(row.key) for row in plan)
+    return {item.key: item.path for item in found if item is not None and item.is_copy_number}
+
+
 def _agree(silent: Job, other: Job) -> bool:
     """Return whether the manifest says the same of two inputs, or nothing of the first."""
     nothing = not silent.meta and not any(any(cells.values()) for cells in silent.carried.values())

@@ -19,7 +19,7 @@ from pgx.errors import PgxError, printable
 from pgx.evidence import ContextItem, Response
 from pgx.options import Options
 from pgx.report import SCHEMA_VERSION, Run, SampleReport
-from pgx.single import Prepared, prepare
+from pgx.single import Prepared, is_copy_number, prepare
 from pgx.vcf import VcfContent, read_sites
 
 #: From how many samples on an input is read as arrays.
@@ -147,9 +147,10 @@ def result_of_content(job: Job, content: VcfContent, *, arrays_from: int = ARRAY
         name_digest=names,
         problems=_missing(job, content),
         has_records=bool(content.records),
+        is_copy_number=is_copy_number(content),
     )
     chosen = _chosen(job, content)
-    if chosen is None:
+    if chosen is None or result.is_copy_number:
         return result
     ready = prepare(content, replace(job.options, samples=chosen))
     result = replace(

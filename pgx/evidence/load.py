@@ -12,14 +12,16 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pgx import reference
-from pgx.errors import ReferenceDataError, UsageError, printable
+from pgx.errors import ReferenceDataError, UsageError, did_you_mean, printable
 from pgx.evidence.rules import PHRASES_FILE, RULES_FILE, Phrases, Rules, phrases, rules
 from pgx.evidence.schema import Claim, Document, Drug, EvidenceFile, Indication, NamedGroup, StudyPopulation
+from pgx.files import cleaned, read_limited
 
 EVIDENCE_DIR = "evidence"
 SOURCES_FILE = "sources.toml"
 _KINDS = ("claims", "sources", "drugs", "indications", "populations", "origins", "source_origins")
 _ITEM_TABLES = ("claims", "sources")
+_LARGEST = 50  # MB of a file of evidence
 
 
 class EvidenceBase(Struct, frozen=True, kw_only=True):
@@ -103,11 +105,12 @@ class EvidenceBase(Struct, frozen=True, kw_only=True):
         for code, entry in self.indications.items():
             if wanted in {normalise(item) for item in (code, entry.label, *entry.names)}:
                 return code
-        known = ", ".join(sorted(self.indications))
+        known = [word for code, entry in self.indications.items() for word in (code, *entry.names)]
+        hint = did_you_mean(name, known) or f"Use one of: {', '.join(sorted(self.indications))}"
         raise UsageError(
             f"the indication {printable(name, 60)!r} is not known",
             where="--indication",
-            cure=f"Use one of: {known}",
+            cure=hint,
         )
 
 
@@ -150,11 +153,13 @@ class _Loader:
     retired: set[str] = field(default_factory=set)
     digests: list[tuple[str, str]] = field(default_factory=list)
 
-    def add_file(self, path: Path, name: str) -> None:
-        """Add the items of one TOML file; errors name `path`."""
-        content = reference.read_bytes(path)
+    def add_file(self, path: Path, name: str, *, own: bool = False) -> None:
+        """Add the items of one TOML file; errors name `path`. The text of a user's `own` file is cleaned."""
+        content = _read_own(path) if own else reference.read_bytes(path)
         self.digests.append((name, reference.sha256(content)))
         data = reference.parse(path, content)
+        if own:
+            data = cleaned(data)
         defaults = _table(data.pop("defaults", {}), "defaults", path)
         tables = {kind: _rows(data.pop(kind, []), kind, path) for kind in _ITEM_TABLES}
         header = reference.convert(path, data, EvidenceFile)
@@ -257,11 +262,20 @@ def _load(extra: tuple[Path, ...]) -> EvidenceBase:
     for path in (folder / SOURCES_FILE, *sorted((folder / EVIDENCE_DIR).glob("*.toml"))):
         loader.add_file(path, path.relative_to(folder).as_posix())
     for path in extra:
-        loader.add_file(path, f"{path.parent.name}/{path.name}" if path.parent.name else path.name)
+        loader.add_file(path, f"{path.parent.name}/{path.name}" if path.parent.name else path.name, own=True)
     loader.mirror_conflicts()
     loaded = loader.finish()
     check_references(loaded)
     return loaded
+
+
+def _read_own(path: Path) -> bytes:
+    try:
+        return read_limited(path, _LARGEST)
+    except OSError as error:
+        raise ReferenceDataError(
+            f"cannot be read ({error.strerror})", where=str(path), cure="Check the path, permissions and size"
+        ) from error
 
 
 def files_of(path: Path) -> tuple[Path, ...]:

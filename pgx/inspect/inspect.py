@@ -33,6 +33,7 @@ from pgx.observe import (
     SiteRecord,
     SiteRecords,
     SiteState,
+    input_kind,
     observe,
     record_evidence,
     records_at,
@@ -77,6 +78,8 @@ class FileFacts(Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     kind
+        "vcf", "gvcf", "bcf" or "copy-number".
+    container
         "VCF" or "BCF".
     reference_blocks
         A reference block of a gVCF stands at a site.
@@ -92,6 +95,7 @@ class FileFacts(Struct, frozen=True, kw_only=True):
 
     path: str
     kind: str
+    container: str
     reference_blocks: bool
     compression: str
     size: int | None
@@ -328,7 +332,8 @@ def _facts(content: VcfContent, at_sites: Sequence[SiteRecords]) -> FileFacts:
     facts = content.facts
     return FileFacts(
         path=facts.path,
-        kind=facts.kind,
+        kind=input_kind(facts.kind, content.header.fields, at_sites),
+        container=facts.kind,
         reference_blocks=any(records.blocks for records in at_sites),
         compression=_COMPRESSIONS.get(facts.compression, facts.compression.lower()),
         size=facts.size,
@@ -377,8 +382,8 @@ def _file_needs(facts: FileFacts, candidates: Sequence[Assembly], *, decided: bo
             command=f"pgx annotate {file} --assembly {names[0]}",
             names=", ".join(names),
         )
-    index = "bcftools index" if facts.kind == "BCF" else "tabix -p vcf"
-    force = "bcftools index -f" if facts.kind == "BCF" else "tabix -f -p vcf"
+    index = "bcftools index" if facts.container == "BCF" else "tabix -p vcf"
+    force = "bcftools index -f" if facts.container == "BCF" else "tabix -f -p vcf"
     if facts.path == _STREAM or facts.kind == CONSUMER:
         return
     if facts.kind in _READ_KINDS:
@@ -390,7 +395,7 @@ def _file_needs(facts: FileFacts, candidates: Sequence[Assembly], *, decided: bo
     elif facts.compression == "plain":
         zipped = _quoted(f"{facts.path}.gz")
         command = f"bgzip -k {file} && {index} {zipped}"
-        yield _need("compression", optional=True, command=command if facts.kind == "VCF" else None)
+        yield _need("compression", optional=True, command=command if facts.container == "VCF" else None)
     elif facts.compression == "gzip":
         stem = facts.path.removesuffix(".gz")
         new = _quoted(f"{stem.removesuffix('.vcf')}.bgzip.vcf.gz")
@@ -422,6 +427,9 @@ def _sample_needs(
 def _needs_of(facts: FileFacts, observations: tuple[Observation, ...]) -> Iterable[Need]:
     file = _quoted(facts.path)
     reasons = _reasons(observations)
+    if facts.kind == "copy-number":
+        yield _need("copy-number", command=None)
+        return
     for seen in observations:
         if seen.state not in _SITE_COMMANDS:
             continue

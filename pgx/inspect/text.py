@@ -47,9 +47,11 @@ def _wrapped(text: str, indent: str = "", hang: str = "  ") -> str:
 def _file_lines(found: Inspection) -> Iterator[str]:
     file = found.file
     yield _wrapped(_say("path", path=printable(file.path)))
-    kind = _say("kind-blocks", kind=file.kind) if file.reference_blocks else file.kind
+    kind = _say("kind-blocks", kind=file.container) if file.reference_blocks else file.container
     size = _say("bytes", count=file.size) if file.size is not None else _say("no-size")
     yield _wrapped(_say("kind", kind=kind, compression=_say(f"compression-{file.compression}"), size=size))
+    if file.kind == "copy-number":
+        yield _wrapped(_say("copy-number"))
     if file.index is None:
         yield _wrapped(_say("index-none"))
     else:

@@ -15,7 +15,7 @@ from pgx.observe.model import (
     SiteReport,
     SiteState,
 )
-from pgx.observe.site import observe, record_evidence, records_at
+from pgx.observe.site import input_kind, observe, record_evidence, records_at
 
 __all__ = [
     "DETERMINED_STATES",
@@ -31,6 +31,7 @@ __all__ = [
     "SiteRecords",
     "SiteReport",
     "SiteState",
+    "input_kind",
     "observe",
     "record_evidence",
     "records_at",

@@ -16,7 +16,7 @@ _UNSEEN_ALTERNATES = frozenset({"<NON_REF>", "<*>", "<CGA_NOCALL>", "<X>", "X"})
 _SPANNING = frozenset({"*", "<*:DEL>"})
 #: Fields that only a caller of copy numbers or of ploidy writes: DRAGEN, GATK gCNV, Canvas, CNVkit, cn.MOPS,
 #: Delly, Genome STRiP.
-_SEGMENT_FORMAT = frozenset(
+SEGMENT_FIELDS = frozenset(
     [
         "CN",
         "CNF",
@@ -120,7 +120,7 @@ def is_segment(record: SiteRecord) -> bool:
     """
     if not set(record.reference.upper()) <= frozenset("ACGT"):
         return True
-    if _SEGMENT_FORMAT.intersection(record.format) or record.info.keys() & _SEGMENT_INFO:
+    if SEGMENT_FIELDS.intersection(record.format) or record.info.keys() & _SEGMENT_INFO:
         return True
     if any(_is_named_by_place(name, record) for name in record.identifiers):
         return True

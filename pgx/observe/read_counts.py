@@ -44,7 +44,7 @@ def depth(record: SiteRecord, fields: Mapping[str, str], *, block: bool) -> int 
         int(value) for value in map(number, map(fields.get, _DEPTHS)) if value is not None and value >= 0
     ]
     if not found and not block:
-        found = [int(sum(counts) + others) for counts, others in reads_by_allele(record, fields)]
+        found = [round(sum(counts) + others) for counts, others in reads_by_allele(record, fields)]
     if not found:
         reads = [value for value in numbers(fields.get("AD")) if value is not None and value >= 0]
         found = [int(sum(reads))] if reads else []

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from pgx.genome.assemblies import Assembly, AssemblyEvidence, AssemblyEvidenceKind, assemblies
 from pgx.genome.sites import Site, sites_on
 from pgx.observe.alleles import (
+    SEGMENT_FIELDS,
     Letter,
     Other,
     covers_with_bases,
@@ -35,6 +36,8 @@ from pgx.reference import threshold
 #: A record on the other strand spells exactly these two letters.
 _REVERSE_STRAND = frozenset("AG")
 _LENGTH_DIGITS = 12
+#: FORMAT fields of callers of small variants, and of no caller of copy numbers.
+_SMALL_VARIANTS = frozenset({"AD", "PL", "LPL", "GP", "RO", "MIN_DP"})
 
 
 def records_at(records: Iterable[SiteRecord], site: Site, contigs: Collection[str]) -> SiteRecords:
@@ -143,6 +146,28 @@ def _has_both_letters(record: SiteRecord, site: Site, contigs: Collection[str]) 
         return False
     spelled = letters_of(record, site.position)
     return spelled[0] in site.letters and set(site.letters) <= set(spelled)
+
+
+def input_kind(container: str, fields: Collection[str], sites: Iterable[SiteRecords]) -> str:
+    """Return what an input is: "vcf", "bcf", "gvcf" or "copy-number".
+
+    It is a file of copy numbers or ploidy where nothing at the sites is a variant or a reference block, and
+    segments lie there or their fields are declared, but none of a caller of small variants.
+
+    Parameters
+    ----------
+    container
+        "VCF" or "BCF".
+    fields
+        IDs that the header declares for FORMAT.
+    """
+    found = list(sites)
+    if any(at.blocks for at in found):
+        return "gvcf"
+    is_segmented = any(at.segments for at in found) or SEGMENT_FIELDS.intersection(fields)
+    if is_segmented and not _SMALL_VARIANTS.intersection(fields) and not any(at.bases for at in found):
+        return "copy-number"
+    return container.lower()
 
 
 def observe(sites: Sequence[SiteRecords], sample: int, context: ReadContext) -> tuple[Observation, ...]:

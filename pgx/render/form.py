@@ -13,8 +13,11 @@ import tomli
 from msgspec import Struct
 
 from pgx.errors import InputError, NotFoundError, UsageError, printable
+from pgx.files import cleaned, read_limited
 from pgx.reference import Facts, describe, root
 from pgx.wording import DEFAULT_LANGUAGE, Wording, wording
+
+_LARGEST = 50  # MB of stated facts
 
 
 class PatientMeta(Facts, frozen=True, kw_only=True):
@@ -99,13 +102,18 @@ def read_meta(path: Path) -> dict[str, PatientMeta]:
         The file cannot be read, or has an unknown key.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_limited(path, _LARGEST).decode()
         plain = json.loads(text) if path.suffix.lower() == ".json" else tomli.loads(text)
-        stated = msgspec.convert(_dates_as_text(plain), _MetaFile).sample
+        stated = msgspec.convert(_dates_as_text(cleaned(plain)), _MetaFile).sample
     except FileNotFoundError as error:
         raise NotFoundError("no such file", where=str(path), cure="Check --report-meta") from error
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError("cannot be read as text", where=str(path), cure="Check --report-meta") from error
+        why = f" ({error.strerror})" if isinstance(error, OSError) else ""
+        raise InputError(
+            f"cannot be read as text{why}", where=str(path), cure="Check --report-meta"
+        ) from error
+    except RecursionError as error:
+        raise InputError("is nested too deeply", where=str(path), cure="Check --report-meta") from error
     except msgspec.ValidationError as error:
         known = ", ".join(PatientMeta.__struct_fields__)
         raise InputError(

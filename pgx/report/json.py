@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,18 @@ import msgspec
 
 from pgx.calling import diplotype_names
 from pgx.errors import FormatError
+from pgx.files import cleaned
 from pgx.genome.sites import rsids
 from pgx.reference import describe
 from pgx.report.model import SCHEMA_VERSION, Document, Run, SampleReport
 
 SCHEMA_FILE = Path(__file__).with_name("report.schema.json")
 JsonObject = dict[str, Any]
+#: Whatever of UTF-8 or of an escape may stand for a character that `cleaned` takes out.
+_SUSPICIOUS = re.compile(
+    rb"[\x7f]|\xc2[\x80-\x9f]|\xd8\x9c|\xe2\x80[\x8e\x8f\xa8-\xae]|\xe2\x81[\xa6-\xa9]|\\[ubfr]"
+)
+_AS_THEY_ARE = frozenset({"sample", "path", "record"})
 
 
 class _Envelope(msgspec.Struct):
@@ -47,11 +54,13 @@ def from_json(text: str | bytes, *, where: str) -> Document:
                 where=where,
                 cure=cure,
             )
-        document = msgspec.json.decode(text, type=Document)
+        document = _decoded(text if isinstance(text, bytes) else text.encode())
     except msgspec.ValidationError as error:
         raise FormatError(f"is not a report of pgx: {describe(error)}", where=where, cure=cure) from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeError) as error:
         raise FormatError("is not JSON", where=where, cure=cure) from error
+    except RecursionError as error:
+        raise FormatError("is nested too deeply", where=where, cure=cure) from error
     if not document.samples:
         raise FormatError("holds no sample", where=where, cure=cure)
     for report in document.samples:
@@ -59,6 +68,17 @@ def from_json(text: str | bytes, *, where: str) -> Document:
         if fault:
             raise FormatError(f"is not a report of pgx: {fault}", where=where, cure=cure)
     return document
+
+
+def _decoded(text: bytes) -> Document:
+    """Return a document; control characters and marks of writing direction in its texts are taken out.
+
+    The names of files and samples, and records, stay: they are compared and looked up, and every format
+    guards itself against them.
+    """
+    if _SUSPICIOUS.search(text) is None:
+        return msgspec.json.decode(text, type=Document)
+    return msgspec.convert(cleaned(msgspec.json.decode(text), but=_AS_THEY_ARE), Document)
 
 
 def _fault(report: SampleReport) -> str:

@@ -39,7 +39,11 @@ class ReferenceData(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class InputReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The input: `size` in bytes (None for a stream), `access` "index" or "scan"."""
+    """The input: `size` in bytes (None for a stream), `access` "index" or "scan".
+
+    kind
+        "vcf", "gvcf", "bcf" or "copy-number"; "VCF" and "BCF" in results of version 0.1.
+    """
 
     path: str
     size: int | None
