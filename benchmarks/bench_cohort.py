@@ -27,10 +27,11 @@ from pathlib import Path
 import made
 import numpy as np
 import pysam
+from msgspec.structs import astuple
 from tables import machine, markdown
 
 from pgx.options import Options
-from pgx.render.tsv import row
+from pgx.report.row import cell_text, row_of
 from pgx.single import prepare
 from pgx.vcf import read_sites
 
@@ -129,7 +130,8 @@ def differing(path: Path, out: Path, count: int) -> int:
     drawn = random.Random(count).sample(range(len(found)), min(count, len(found)))  # noqa: S311 - no secret
     single = (ready.report(ready.columns[place], ready.names[place]) for place in drawn)
     return sum(
-        found[place] != "\t".join(row(ready.run, report)) for place, report in zip(drawn, single, strict=True)
+        found[place] != "\t".join(map(cell_text, astuple(row_of(ready.run, report))))
+        for place, report in zip(drawn, single, strict=True)
     )
 
 

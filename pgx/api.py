@@ -21,29 +21,22 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, get_type_hint
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import astuple
 
 from pgx.errors import FormatError, UsageError, printable
 from pgx.files import write
 from pgx.options import Declared, Options, declared
 from pgx.render.form import Form, check_language
 from pgx.render.registry import Format, format_of_name
-from pgx.render.tsv import COLUMNS, site_cell
 from pgx.report import Document, Run, SampleReport
+from pgx.report.row import COLUMNS, Cell, Row, cell_text, kinds, row_of
 from pgx.single import annotate as _annotate
 
 if TYPE_CHECKING:
     import pandas as pd
 
 #: The pandas type of each column; a column of a manifest that is not here is `string`.
-DTYPES = {
-    "diplotype_probability": "float64",
-    "e4_copies": "Int8",
-    "e4_carrier_probability": "float64",
-} | {
-    name: "string"
-    for name in COLUMNS
-    if name not in {"diplotype_probability", "e4_copies", "e4_carrier_probability"}
-}
+DTYPES = {name: {str: "string", float: "float64", int: "Int8"}[kind] for name, kind in kinds(Row).items()}
 _PARQUET = "samples.parquet"
 _WORDS: dict[type[msgspec.inspect.Type], str] = {
     msgspec.inspect.StrType: "text",
@@ -303,27 +296,13 @@ def to_frame(reports: Iterable[Report]) -> pd.DataFrame:
     """Return a table with a row a report: the columns of samples.tsv, with the types of `DTYPES`."""
     import pandas as pd  # noqa: PLC0415 - half a second that other functions need not pay
 
-    rows = [_cells(item) for item in reports]
+    rows = [list(map(_as_printed, astuple(row_of(item.run, item.report)))) for item in reports]
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype(DTYPES)
 
 
-def _cells(item: Report) -> list[object]:
-    genotype = item.report.genotype
-    copies = genotype.e4_copies_posterior
-    return [
-        item.sample,
-        item.run.input.path,
-        item.run.input.assembly,
-        *(site_cell(site) for site in item.report.sites),
-        genotype.diplotype,
-        float(f"{genotype.diplotype_probability:.10g}"),
-        genotype.e4_status,
-        genotype.e4_copies,
-        float(f"{copies['1'] + copies['2']:.10g}"),
-        genotype.phase,
-        ";".join(dict.fromkeys(response.conclusion for response in item.report.response)),
-        ";".join(dict.fromkeys(flag.code for flag in item.report.flags)),
-    ]
+def _as_printed(cell: Cell) -> Cell:
+    """Return a number with the digits that samples.tsv has."""
+    return float(cell_text(cell)) if isinstance(cell, float) else cell
 
 
 def read_cohort(folder: str | Path) -> pd.DataFrame:
@@ -348,7 +327,7 @@ def read_cohort(folder: str | Path) -> pd.DataFrame:
 
 def _check_finished(folder: Path) -> None:
     """Refuse tables that are older than what is stored beside them; tables alone are taken as they are."""
-    from pgx.cohort.state import State  # noqa: PLC0415
+    from pgx.cohort.store import State  # noqa: PLC0415
 
     if not State.is_in(folder):
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from msgspec import Struct
@@ -32,7 +32,7 @@ from pgx.report import (
     appendix,
     assemble,
 )
-from pgx.vcf import VcfContent, callable_sites
+from pgx.vcf import VcfContent
 
 
 class Annotation(Struct, frozen=True, kw_only=True):
@@ -237,9 +237,11 @@ def _file_digest(path: str) -> str:
 
 
 def _read_context(content: VcfContent, decision: AssemblyDecision, options: Options) -> ReadContext:
-    regions: frozenset[str] = frozenset()
+    regions: Mapping[str, float | None] = {}
     if options.callable_bed is not None:
         names = {*content.contigs, *decision.assembly.contigs}
+        from pgx.vcf.bed import callable_sites  # noqa: PLC0415 - few have such a file
+
         regions = callable_sites(options.callable_bed, sites_on(decision.assembly), names)
     return ReadContext(
         contig=(*content.contigs, *decision.assembly.contigs)[0],
@@ -293,4 +295,8 @@ def _input_findings(content: VcfContent, options: Options) -> tuple[Finding, ...
         found.append(Finding(code="stale-index"))
     if facts.unsorted:
         found.append(Finding(code="unsorted"))
+    found += [
+        Finding(code="malformed-field", values={"field": field, "place": place})
+        for field, place in facts.read_as_text
+    ]
     return tuple(found)

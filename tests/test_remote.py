@@ -6,6 +6,7 @@ import contextlib
 import errno
 import functools
 import http.server
+import io
 import json
 import os
 import random
@@ -270,9 +271,17 @@ def test_a_missing_libcurl_is_named(monkeypatch):
     def no_protocol(*_):
         raise OSError(errno.EPROTONOSUPPORT, os.strerror(errno.EPROTONOSUPPORT))
 
+    class Signed(remote_room._Signed):
+        def _ask(self, offset, count):
+            written = io.BytesIO()
+            monkeypatch.setattr("sys.stdout", io.TextIOWrapper(written))
+            remote_room._serve("s3://bucket/a.vcf.gz")
+            raise remote_room._NotThereError(written.getvalue().split()[0].decode())
+
     monkeypatch.setattr(pysam, "HFile", no_protocol)
+    monkeypatch.setattr(remote_room, "_Signed", Signed)
     with pytest.raises(InputError, match=r"libcurl is missing\. Install libcurl"):
-        read_sites("https://127.0.0.1/a.vcf.gz")
+        read_sites("s3://bucket/a.vcf.gz")
 
 
 @pytest.mark.parametrize("url", ["ftp://127.0.0.1/a.vcf.gz", "file:///a.vcf.gz", "nonsense://x"])
@@ -312,7 +321,8 @@ def test_a_file_on_disk_needs_no_network(monkeypatch, tmp_path):
     def forbidden(*_):
         raise AssertionError("a file on disk was looked for on the network")
 
-    monkeypatch.setattr(remote_room.pysam, "HFile", forbidden)
+    monkeypatch.setattr(socket, "socket", forbidden)
+    monkeypatch.setattr(pysam, "HFile", forbidden)
     assert genotypes(str(write_vcf(tmp_path / "a.vcf.gz", records=E4, index="tbi"))) == ["1/1", "0/0"]
 
 

@@ -23,6 +23,8 @@ finally:
 """
 #: Modules of pgx that one sample to text may import, packages not counted.
 MOST_MODULES = 62
+#: And a cohort of one file.
+MOST_MODULES_COHORT = 85
 
 
 def loaded(tmp_path, *arguments):
@@ -74,6 +76,45 @@ def test_one_sample_imports_few_modules_of_pgx(tmp_path):
     ours = sorted(name for name in modules - packages if name.startswith("pgx."))
     assert "pgx.observe.model" in ours, "the probe must see what is imported"
     assert len(ours) <= MOST_MODULES, f"{len(ours)} modules: {', '.join(ours)}"
+
+
+def test_a_cohort_of_one_file_imports_few_modules(tmp_path):
+    path = write_vcf(tmp_path / "a.vcf.gz", records=RECORDS, index="tbi")
+    modules, packages, _ = loaded(tmp_path, "cohort", path, "-o", tmp_path / "out", "--jobs", 1)
+    ours = sorted(name for name in modules - packages if name.startswith("pgx."))
+    assert "pgx.cohort.store" in ours, "the probe must see what is imported"
+    assert len(ours) <= MOST_MODULES_COHORT, f"{len(ours)} modules: {', '.join(ours)}"
+
+
+def without(tmp_path, missing, *arguments):
+    """Run the command line where some packages cannot be imported."""
+    code = f"import sys; sys.modules.update(dict.fromkeys({missing!r})); from pgx.cli import main; main()"
+    return subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        timeout=60,
+    )
+
+
+def test_one_sample_needs_no_table_library(tmp_path):
+    path = write_vcf(tmp_path / "a.vcf.gz", records=RECORDS, index="tbi")
+    for form in ("text", "json", "tsv", "html"):
+        done = without(tmp_path, ["pyarrow", "pandas", "numpy"], "annotate", path, "-f", form)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout
+
+
+def test_a_cohort_without_pyarrow_is_one_line_with_the_cure(tmp_path):
+    path = write_vcf(tmp_path / "a.vcf.gz", records=RECORDS, index="tbi")
+    done = without(tmp_path, ["pyarrow"], "cohort", path, "-o", tmp_path / "out", "--jobs", 1)
+    assert (done.returncode, done.stdout) == (2, "")
+    words = "cohorts need pyarrow, which cannot be imported. Install it: python -m pip install pyarrow"
+    assert done.stderr == f"error: {words}\n"
+    assert not (tmp_path / "out").exists()
+    assert without(tmp_path, ["pandas"], "cohort", path, "-o", tmp_path / "out", "--jobs", 1).returncode == 0
 
 
 def test_inspecting_imports_nothing_heavy(tmp_path):

@@ -1,19 +1,27 @@
 """Many inputs: plan, run, resume, gather, summarise.
 
-Results go into one SQLite file as they come (`state`), written by one process; the tables, the summary and
+Results go into one SQLite file as they come (`store`), written by one process; the tables, the summary and
 the page are made from it at the end, in input order. So a run that was killed, cut into slices or spread
 over a cluster gives the same bytes as one without a break.
 """
 
+from pgx.errors import UsageError
+
+try:
+    import pyarrow as _  # noqa: F401 - every table is made with it
+except ImportError as error:
+    raise UsageError(
+        "cohorts need pyarrow, which cannot be imported", cure="Install it: python -m pip install pyarrow"
+    ) from error
+
+from pgx.cohort.jobs import Failure, Job, Plan
 from pgx.cohort.merge import merge
-from pgx.cohort.model import Failure, Job, Plan
-from pgx.cohort.outputs import OUTPUTS, Outcome
 from pgx.cohort.plan import plan_inputs
-from pgx.cohort.progress import Progress
-from pgx.cohort.reports import check_reports, write_reports
-from pgx.cohort.run import run_cohort
-from pgx.cohort.state import FILE_NAME as STATE
-from pgx.cohort.stored import one_report
+from pgx.cohort.results import one_report
+from pgx.cohort.run import Progress, run_cohort
+from pgx.cohort.store import FILE_NAME as STATE
+from pgx.cohort.tables.finalise import OUTPUTS, Outcome
+from pgx.cohort.tables.reports import check_reports, write_reports
 from pgx.options import CohortOptions, PageOptions
 
 __all__ = [

@@ -6,6 +6,7 @@ A row that cannot be used is a failure of its own, with its line; it never costs
 from __future__ import annotations
 
 import csv
+import datetime
 import functools
 import io
 import itertools
@@ -17,13 +18,13 @@ from typing import get_args
 import msgspec
 from msgspec.structs import replace
 
-from pgx.cohort.model import Failure, Job, options_text
+from pgx.cohort.jobs import Failure, Job, options_text
 from pgx.errors import NotFoundError, PgxError, UsageError
 from pgx.files import read_limited
 from pgx.genome.assemblies import AUTO, find_assembly
 from pgx.options import Declared, Options, declared
 from pgx.render.form import PatientMeta
-from pgx.render.tsv import COLUMNS
+from pgx.report.row import COLUMNS
 from pgx.single import check_options
 
 #: Columns that choose an input and its options.
@@ -269,3 +270,45 @@ def _stated(row: Mapping[str, str]) -> PatientMeta | None:
     except ValueError as error:
         raise _RowError("has a birth_date that is no date; write 1950-01-31") from error
     return stated
+
+
+#: Stands for every sample of an input in what a manifest says.
+EVERYBODY = ""
+#: The flag of a minor.
+MINOR = "minor"
+
+
+def is_flagged_minor(flags: str | None) -> bool:
+    """Return whether the flags of a sample, joined by ";", have the one of a minor."""
+    return MINOR in (flags or "").split(";")
+
+
+def meta_of(job: Job, sample: str) -> PatientMeta | None:
+    """Return what the manifest states of a sample of an input: its own row goes before that of the input."""
+    return job.meta.get(sample, job.meta.get(EVERYBODY))
+
+
+def born_of(job: Job, sample: str) -> datetime.date | None:
+    """Return the birth date that the manifest states of a sample."""
+    meta = meta_of(job, sample)
+    return None if meta is None else meta.born
+
+
+def has_birth_dates(job: Job) -> bool:
+    """Return whether the manifest states a birth date of anybody in an input."""
+    return any(meta.birth_date is not None for meta in job.meta.values())
+
+
+def unclear_person(job: Job, samples: int) -> Failure | None:
+    """Refuse a row that states facts of one person for an input that holds several."""
+    stated = job.meta.get(EVERYBODY)
+    if stated is None or samples < 2:
+        return None
+    fields = sorted(name for name in PERSONAL_COLUMNS if getattr(stated, name) is not None)
+    if not fields:
+        return None
+    return Failure(
+        input=job.path,
+        error=f"holds {samples} samples, and its row in the manifest has a {fields[0]} without a sample",
+        cure="Name the sample in the column `sample`",
+    )

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from pgx.cohort.model import Slice
-from pgx.cohort.outputs import Outcome, finish, refuse_foreign
-from pgx.cohort.state import PlannedRow, State
-from pgx.cohort.strata import check_columns
+from pgx.cohort.jobs import Slice
+from pgx.cohort.store import PlannedRow, State
+from pgx.cohort.summary.strata import check_columns
+from pgx.cohort.tables.finalise import Outcome, finish, refuse_foreign
 from pgx.errors import UsageError
 from pgx.options import PageOptions
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from pgx.cohort.jobs import Failure, Job, Plan
 from pgx.cohort.manifest import STANDARD_INPUT, check, exists, jobs_of, place_of
-from pgx.cohort.model import Failure, Job, Plan
 from pgx.errors import NotFoundError, UsageError, printable
 from pgx.options import Options
 
@@ -55,8 +55,8 @@ def _apart(named: Iterable[Job], rows: Sequence[Job]) -> Iterator[Job]:
         if job.options.samples or job.failure is not None:
             yield job
         else:
-            beside = [name for name in spoken[place_of(job.path)] if name not in job.carried]
-            yield replace(job, without=tuple(beside))
+            elsewhere = [name for name in spoken[place_of(job.path)] if name not in job.carried]
+            yield replace(job, without=tuple(elsewhere))
 
 
 def _place(found: str | Failure) -> str | Failure:

@@ -75,6 +75,8 @@ class ContextReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         Sentences that always go with it.
     minor
         The age is below the rules' limit, or the use is a paediatric one.
+    contraindications
+        The groups of names that the drug has contraindications on, whoever the person is.
     """
 
     items: tuple[ContextItem, ...]
@@ -82,6 +84,7 @@ class ContextReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     unrecognised: tuple[str, ...]
     notes: tuple[str, ...]
     minor: bool
+    contraindications: tuple[str, ...] = ()
 
 
 def context(
@@ -132,7 +135,16 @@ def context(
         unrecognised=unrecognised,
         notes=_notes(base, code, unrecognised, items, minor=minor),
         minor=minor,
+        contraindications=tuple(
+            group.group
+            for group in base.names
+            if group.kind == "history" and any(_forbids(base.claims[name], drugs) for name in group.claims)
+        ),
     )
+
+
+def _forbids(claim: Claim, drugs: frozenset[str]) -> bool:
+    return claim.topic is Topic.CONTRAINDICATION and claim.drug in drugs
 
 
 def appendix_kind(base: EvidenceBase, claim: Claim) -> str | None:

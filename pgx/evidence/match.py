@@ -130,6 +130,8 @@ class Response(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         The lowest certainty of the body of claims behind it; None without one.
     searched_on, next_review
         When the literature was last searched, and when that is due again (ISO dates), or None.
+    risk
+        What a conclusion on a risk is about, or empty.
     """
 
     drug: str
@@ -141,6 +143,7 @@ class Response(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     conclusion_text: str
     searched_on: str | None = None
     next_review: str | None = None
+    risk: str = ""
     claims: tuple[MatchedClaim, ...]
     by_status: tuple[StatusRow, ...]
     notes: tuple[str, ...]
@@ -205,7 +208,10 @@ def _respond(base: EvidenceBase, subject: Subject, drug: Drug, code: str, *, ask
         conclusion=verdict.conclusion.value,
         also=tuple(item.value for item in verdict.also),
         certainty=verdict.certainty.value if verdict.certainty else None,
-        conclusion_text=" ".join(sentences).format(drug=drug.name, indication=label),
+        conclusion_text=" ".join(sentences).format(
+            drug=drug.name, indication=label, risk=drug.risk or base.phrases.citation["unnamed_risk"]
+        ),
+        risk=drug.risk,
         searched_on=drug.searched_on.isoformat() if drug.searched_on else None,
         next_review=drug.next_review.isoformat() if drug.next_review else None,
         claims=tuple(_matched(base, subject, item, label) for item in matches),
@@ -303,7 +309,7 @@ def _matched(base: EvidenceBase, subject: Subject, match: _Match, asked_label: s
         caveats=claim.caveats,
         data_sets=base.data_sets(claim),
         indirect=is_indirect(base.rules, claim),
-        interaction=interaction_text(claim),
+        interaction=interaction_text(base, claim),
         explanation=claim.explanation,
         tier=base.rules.tiers[claim.article.tier].short if claim.article else "",
         result_seen=claim.result_seen.value,
@@ -395,12 +401,13 @@ def conflict_notes(claim: Claim) -> tuple[ConflictNote, ...]:
     )
 
 
-def interaction_text(claim: Claim) -> str:
+def interaction_text(base: EvidenceBase, claim: Claim) -> str:
     """Return the comparison of treatment by genotype on one line, or nothing where there is none."""
     if claim.interaction is None:
         return ""
     item = claim.interaction
-    return f"{item.test} ({' / '.join(item.arms)}): {item.result} (p {item.p})"
+    test = base.phrases.tests[item.test].format(arms=" / ".join(item.arms))
+    return f"{test}: {item.result} (p {item.p})"
 
 
 def sample_size_text(claim: Claim) -> str:

@@ -144,6 +144,7 @@ class Phrases(Facts, frozen=True, kw_only=True):
     levels: dict[Level, str]
     sides: dict[str, str]
     conflicts: dict[str, str]
+    tests: dict[str, str]
 
 
 @functools.cache

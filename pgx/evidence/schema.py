@@ -368,6 +368,8 @@ class Drug(Facts, frozen=True, kw_only=True):
         Only reported where it is asked for by name.
     searched_on, next_review
         When the literature was last searched for it, and when it is due again.
+    risk
+        What its claims on risk are about, for a sentence: "ARIA".
     """
 
     name: Text
@@ -377,6 +379,7 @@ class Drug(Facts, frozen=True, kw_only=True):
     on_request: bool = False
     searched_on: datetime.date | None = None
     next_review: datetime.date | None = None
+    risk: str = ""
     note: str = ""
 
 

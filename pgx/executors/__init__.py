@@ -1,15 +1,13 @@
 """Where work is done: in this process, in processes of this host, on a Dask cluster.
 
 One `submit()` for all of them. Knows nothing of genetics. A function and its argument must be picklable
-and found by import. What needs Dask is imported when it is used.
+and found by import. `Dask` is in `pgx.executors.dask`, which few runs need.
 """
 
-from pgx.executors.dask import Dask
 from pgx.executors.engine import Engine, WorkerDiedError, run_all, run_alone
 from pgx.executors.local import Processes, Serial, cpus
 
 __all__ = [
-    "Dask",
     "Engine",
     "Processes",
     "Serial",

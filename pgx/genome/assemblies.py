@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from enum import StrEnum
 
 from msgspec import Struct
@@ -17,16 +17,21 @@ from pgx.errors import AssemblyError, UsageError
 from pgx.reference import Facts, Provenance, load
 
 AUTO = "auto"
+CHROMOSOMES = (*map(str, range(1, 23)), "X", "Y")
 
 
 class Assembly(Facts, frozen=True, kw_only=True):
-    """One assembly: names, length (bases) and MD5 of its chromosome 19, and tags by which headers call it."""
+    """One assembly: names, length (bases) and MD5 of its chromosome 19, and tags by which headers call it.
+
+    `chromosomes` holds the lengths of all chromosomes in the order of `CHROMOSOMES`.
+    """
 
     name: str
     synonyms: tuple[str, ...]
     contigs: tuple[str, ...]
     accessions: tuple[str, ...]
     length: int
+    chromosomes: tuple[int, ...]
     reference_base_known: bool
     tags: tuple[str, ...]
     m5: tuple[str, ...] = ()
@@ -75,12 +80,15 @@ class HeaderFacts(Struct, frozen=True, kw_only=True):
         IDs that are declared for FORMAT.
     history
         Lines that declare nothing, such as the commands by which the file was made.
+    lengths
+        Of the other chromosomes, by name in the header and name in `CHROMOSOMES`.
     """
 
     contigs: tuple[tuple[str, int | None, str | None], ...]
     references: tuple[str, ...]
     fields: frozenset[str] = frozenset()
     history: tuple[str, ...] = ()
+    lengths: tuple[tuple[str, str, int], ...] = ()
 
 
 class AssemblyDecision(Struct, frozen=True, kw_only=True):
@@ -122,6 +130,7 @@ def header_evidence(facts: HeaderFacts) -> tuple[AssemblyEvidence, ...]:
     found: list[AssemblyEvidence] = []
     for name, length, tag in facts.contigs:
         found += _from_contig(name, length, tag)
+    found += _from_other_chromosomes(facts, {item.assembly for item in found})
     for value in facts.references:
         named = [assembly for assembly in assemblies() if assembly.is_named_in(value)]
         if len(named) == 1:
@@ -131,6 +140,20 @@ def header_evidence(facts: HeaderFacts) -> tuple[AssemblyEvidence, ...]:
                 )
             )
     return tuple(sorted(found, key=lambda item: list(AssemblyEvidenceKind).index(item.kind)))
+
+
+def _from_other_chromosomes(facts: HeaderFacts, known: Collection[str]) -> Iterable[AssemblyEvidence]:
+    """Yield the first chromosome that speaks for each assembly but those that chromosome 19 has shown."""
+    shown = set(known)
+    for contig, chromosome, length in facts.lengths:
+        for assembly in assemblies():
+            if length == assembly.chromosomes[CHROMOSOMES.index(chromosome)] and assembly.name not in shown:
+                shown.add(assembly.name)
+                yield AssemblyEvidence(
+                    kind=AssemblyEvidenceKind.CONTIG_LENGTH,
+                    assembly=assembly.name,
+                    detail=f"contig {contig} has the length {length}",
+                )
 
 
 def _from_contig(name: str, length: int | None, tag: str | None) -> Iterable[AssemblyEvidence]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Iterable, Iterator
 from enum import Enum
 
@@ -51,6 +52,8 @@ class Block(Struct, frozen=True):
         SIDES only: columns of blocks that stand side by side where there is room.
     number
         DETAIL only, in the references: the number of the reference.
+    link, linked
+        An address, and the part of the text that leads there.
     """
 
     kind: Kind
@@ -62,6 +65,8 @@ class Block(Struct, frozen=True):
     rows: tuple[tuple[str, ...], ...] = ()
     sides: tuple[tuple[Block, ...], ...] = ()
     number: int = 0
+    link: str = ""
+    linked: str = ""
 
     @property
     def full_text(self) -> str:
@@ -153,10 +158,26 @@ class Citations:
 
     def lines(self) -> Iterable[Block]:
         """Return one line a source, in the order of their numbers."""
-        return [
-            Block(Kind.DETAIL, f"[{number}] {_clean(citation)}", quoted=True, number=number)
-            for citation, number in self._numbers.items()
-        ]
+        return [_reference(number, _clean(citation)) for citation, number in self._numbers.items()]
+
+
+#: Identifiers as a reference prints them, and the address of each.
+_IDENTIFIERS = (
+    (re.compile(r"doi:(10\.[^\s()]+[^\s().])"), "https://doi.org/{}"),
+    (re.compile(r"PMID (\d+)"), "https://pubmed.ncbi.nlm.nih.gov/{}/"),
+    (re.compile(r"(NCT\d{8})"), "https://clinicaltrials.gov/study/{}"),
+    (re.compile(r"(ISRCTN\d{8})"), "https://www.isrctn.com/{}"),
+)
+
+
+def _reference(number: int, text: str) -> Block:
+    """Return one line of the references, its first identifier linked."""
+    line = f"[{number}] {text}"
+    for pattern, address in _IDENTIFIERS:
+        if found := pattern.search(line):
+            link = address.format(found[1])
+            return Block(Kind.DETAIL, line, quoted=True, number=number, link=link, linked=found[0])
+    return Block(Kind.DETAIL, line, quoted=True, number=number)
 
 
 @functools.lru_cache(maxsize=1024)

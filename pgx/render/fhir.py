@@ -15,8 +15,8 @@ from pgx.errors import printable
 from pgx.genome.sites import SiteDefinition, definitions
 from pgx.observe import SiteState
 from pgx.reference import Facts, Provenance, load
-from pgx.render.blocks import LONG
-from pgx.render.medicine import grouped
+from pgx.render.blocks import LONG, Citations
+from pgx.render.medicine import claim_block, concluded, grouped
 from pgx.report import Run, SampleReport, SiteReport
 from pgx.wording import Wording, greek, percent, wording
 
@@ -258,9 +258,14 @@ class _Maker:
                 medicine["coding"] = [_coding(_facts().substances[response.drug])]
             level = {
                 "coding": [{"system": _facts().evidence_level_system, "code": response.conclusion}],
-                "text": self.words.say("conclusion", response.conclusion),
+                "text": concluded(response, self.words),
             }
-            notes = [claim.statement for claims in grouped(response) for claim in claims]
+            uncited = Citations()
+            notes = [
+                claim_block(claim, self.words, uncited).text
+                for claims in grouped(response)
+                for claim in claims
+            ]
             made.append(
                 self._observation(
                     "therapeutic-implication",

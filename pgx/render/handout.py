@@ -80,6 +80,8 @@ def _medicine(report: SampleReport, words: Wording, *, withheld: bool) -> Iterab
         if withheld:  # a conclusion depends on the result
             key = "indeterminate-genotype"
         said.append(words.say(_TOPIC, key, drug=response.drug))
+    named = {item.drug for item in report.context if item.topic == "contraindication" and item.highlighted}
+    said += [words.say(_TOPIC, "contraindicated", drug=drug) for drug in sorted(named)]
     if drug := undirected(report, withheld=withheld):
         said.append(words.say(_TOPIC, "not_needed", drug=drug))
     yield paragraph(" ".join([*dict.fromkeys(said), words.say(_TOPIC, "no_change")]))

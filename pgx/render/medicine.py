@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
 from msgspec import Struct
 
@@ -30,6 +31,8 @@ _COUNT = re.compile(r"\d[\d,]*")
 class _ReportFile(Facts, frozen=True, kw_only=True):
     context_topics: tuple[str, ...]
     without_advice: tuple[str, ...]
+    labelled_by_copies: tuple[str, ...]
+    labelled_uses: tuple[str, ...]
     provenance: Provenance
 
 
@@ -48,6 +51,22 @@ def is_searched(drug: str) -> bool:
     return drug in _file().without_advice
 
 
+def labelled_by_copies(report: SampleReport) -> tuple[str, ...]:
+    """Return the drugs that one neutral line names, because their labels use the number of copies of ε4."""
+    file = _file()
+    if not any(item.indication in file.labelled_uses for item in report.response):
+        return ()
+    told = {item.drug for item in report.response}
+    return () if told & set(file.labelled_by_copies) else file.labelled_by_copies
+
+
+def label_advice(report: SampleReport, response: Response) -> list[ContextItem]:
+    """Return what the label of a drug asks for that uses the number of copies of ε4."""
+    if response.drug not in _file().labelled_by_copies:
+        return []
+    return [item for item in report.context if item.drug == response.drug and item.topic == "advice"]
+
+
 def undirected(report: SampleReport, *, withheld: bool = False) -> str:
     """Return the drugs on which the evidence gives nobody different advice, joined.
 
@@ -63,7 +82,8 @@ def undirected(report: SampleReport, *, withheld: bool = False) -> str:
 def shown_context(report: SampleReport) -> tuple[tuple[ContextItem, ...], int]:
     """Return the statements of the appendix (warnings stand in front), and how many are not shown."""
     uses = {response.indication for response in report.response}
-    rest = [item for item in report.context if item.id not in report.patient.warnings]
+    asked = {item.id for response in report.response for item in label_advice(report, response)}
+    rest = [item for item in report.context if item.id not in {*report.patient.warnings, *asked}]
     shown = [item for topic in context_topics() for item in rest if _belongs(item, topic, uses)]
     return tuple(shown), len(rest) - len(shown)
 
@@ -73,23 +93,56 @@ def _belongs(item: ContextItem, topic: str, uses: Sequence[str] | set[str]) -> b
 
 
 class Mark(Struct, frozen=True, kw_only=True):
-    """One finding on the map, seen from ε4 carriers: side -1 less, 0 none, 1 more; `people` None: unknown."""
+    """One set of data on the map, seen from ε4 carriers: side -1 less, 0 none, 1 more.
+
+    `claims` are the ids of the findings that rest on it; `people` is None where unknown.
+    """
 
     letter: str
-    claim_id: str
+    claims: tuple[str, ...]
     side: int
     people: int | None
-    biomarker: bool
+    indirect: bool
     counted: bool
 
 
 def cited(
-    statement: str, sources: Sequence[SourceCitation], certainty: str, words: Wording, cite: Citations
+    statement: str,
+    sources: Sequence[SourceCitation],
+    certainty: str,
+    words: Wording,
+    cite: Citations,
+    *,
+    note: str = "",
 ) -> Block:
-    """Return a statement of the evidence as a list item, with its certainty and its references."""
-    sure = words.say("certainty", certainty) if words.has("certainty", certainty) else ""
+    """Return a statement of the evidence as a list item, with its certainty and what its sources are."""
+    named = "; ".join(dict.fromkeys(source.short for source in sources if source.short))
+    sure = _sure(certainty, words)
+    if sure and named:
+        sure = words.say("evidence", "judged", certainty=sure, sources=named)
+    elif named:
+        sure = words.say("evidence", "source", sources=named)
     text = f"{statement} ({sure})" if sure else statement
-    return Block(Kind.BULLET, text, marks=cite.marks(sources), quoted=True)
+    return Block(Kind.BULLET, text, marks=cite.marks(sources), note=note, quoted=True)
+
+
+def _sure(certainty: str | None, words: Wording) -> str:
+    return words.say("certainty", certainty) if certainty and words.has("certainty", certainty) else ""
+
+
+def _remarks(item: ContextItem | MatchedClaim, words: Wording) -> Iterable[str]:
+    """Yield what has to be known beside a statement, each in a few words."""
+    tier = item.tier if isinstance(item, MatchedClaim) else item.tier_short
+    if tier:
+        yield words.say("evidence", "tier", tier=tier)
+    if item.superseded_by:
+        yield words.say("evidence", "replaced")
+    if item.result_seen != "source" and isinstance(item, ContextItem):  # a claim has its rule of certainty
+        yield words.say("evidence", item.result_seen)
+    yield from item.caveats
+    if kinds := dict.fromkeys(note.kind for note in item.conflict_notes):
+        said = "; ".join(words.say("conflict", kind) for kind in kinds)
+        yield words.say("evidence", "odds", kinds=said)
 
 
 def medicine_blocks(
@@ -104,8 +157,12 @@ def medicine_blocks(
             yield paragraph(words.say("medicine", "withheld"))
         else:
             yield from _meaning(response, words, cite)
-        if is_searched(response.drug):
-            yield paragraph(words.say("medicine", "guideline", drug=response.drug))
+        if asked := label_advice(report, response):
+            yield subheading(words.say("medicine", "label_asks"))
+            yield from (item_block(item, words, cite) for item in asked)
+        if report.patient.contraindications:
+            groups = "; ".join(report.patient.contraindications)
+            yield paragraph(words.say("medicine", "not_given", drug=response.drug, groups=groups))
         if not withheld:
             yield subheading(words.say("heading", "notes"))
             yield from (bullet(note, quoted=True) for note in response.notes)
@@ -125,37 +182,64 @@ def _warnings(run: Run, report: SampleReport, words: Wording, cite: Citations) -
 
 def item_block(item: ContextItem, words: Wording, cite: Citations) -> Block:
     """Return a statement on the drug that is not about the genotype."""
-    return cited(item.statement, item.sources, item.certainty, words, cite)
+    note = " ".join(_remarks(item, words))
+    return cited(item.statement, item.sources, item.certainty, words, cite, note=note)
 
 
 def _meaning(response: Response, words: Wording, cite: Citations) -> Iterable[Block]:
     lead, against, _, _ = grouped(response)
-    for key, claims in (("lead", lead[:1]), ("against", against[:1])):
+    for key, claims in (("lead", _opening(lead)), ("against", against[:1])):
         if claims:
             yield subheading(words.say("medicine", key))
             yield from (claim_block(claim, words, cite) for claim in claims)
     if response.claims:
-        conclusion = words.say("conclusion", response.conclusion)
-        yield Block(Kind.ALERT, words.say("heading", "conclusion", conclusion=conclusion))
+        yield Block(Kind.ALERT, concluded(response, words))
     yield paragraph(response.conclusion_text, quoted=True)
     if response.claims:
         yield paragraph(words.say("medicine", "see_evidence"))
 
 
+def _opening(lead: Sequence[MatchedClaim]) -> list[MatchedClaim]:
+    """Return the first claim with whatever else rests on the same data: one source has one framing."""
+    return [
+        claim
+        for claim in lead
+        if claim is lead[0] or (claim.data_sets and claim.data_sets == lead[0].data_sets)
+    ]
+
+
+def conclusion_words(response: Response, words: Wording) -> str:
+    """Return the conclusion and what is true beside it, joined."""
+    said = [
+        words.say("conclusion_of", key, risk=response.risk)
+        if response.risk and words.has("conclusion_of", key)
+        else words.say("conclusion", key)
+        for key in (response.conclusion, *response.also)
+    ]
+    return words.say("result", "and").join(said)
+
+
+def concluded(response: Response, words: Wording) -> str:
+    """Return the line with the conclusion, and the lowest certainty of what it rests on."""
+    conclusion = conclusion_words(response, words)
+    if response.certainty is None:
+        return words.say("heading", "conclusion", conclusion=conclusion)
+    level = words.say("level", response.certainty)
+    return words.say("heading", "conclusion_sure", conclusion=conclusion, certainty=level)
+
+
 def claim_block(claim: MatchedClaim, words: Wording, cite: Citations, *, details: bool = False) -> Block:
     """Return a claim as a list item; with `details`, how the study was made stands below it."""
-    block = cited(claim.statement, claim.sources, claim.certainty, words, cite)
-    if not details:
-        return block
-    note = words.say(
-        "evidence",
-        "details",
-        control=claim.control,
-        blinding=claim.blinding,
-        funding=claim.funding,
-        rule=claim.certainty_rule,
-    )
-    return Block(Kind.BULLET, block.text, marks=block.marks, note=note, quoted=True)
+    said = [claim.explanation] if claim.explanation else []
+    if details:
+        how = {"control": claim.control, "blinding": claim.blinding, "funding": claim.funding}
+        said.append(words.say("evidence", "details", rule=claim.certainty_rule, **how))
+        if claim.interaction:
+            said.append(words.say("evidence", "by_genotype", interaction=claim.interaction))
+        if claim.indirect:
+            said.append(words.say("evidence", "indirect"))
+        said += _remarks(claim, words)
+    return cited(claim.statement, claim.sources, claim.certainty, words, cite, note=" ".join(said))
 
 
 def grouped(response: Response) -> tuple[list[MatchedClaim], ...]:
@@ -167,12 +251,26 @@ def grouped(response: Response) -> tuple[list[MatchedClaim], ...]:
         [claim for claim in sided if claim.side == lead],
         [claim for claim in sided if claim.side != lead],
         [claim for claim in counted if claim.side == "neutral"],
-        [claim for claim in response.claims if not claim.applicable],
+        _independent([claim for claim in response.claims if not claim.applicable]),
     )
 
 
+_Row = TypeVar("_Row", MatchedClaim, StatusRow)
+
+
+def _independent(rows: Iterable[_Row]) -> list[_Row]:
+    """Keep the first of the rows that rest on one set of data; those that do not say count on their own."""
+    kept: list[_Row] = []
+    seen: set[tuple[str, ...]] = set()
+    for row in rows:
+        if not row.data_sets or row.data_sets not in seen:
+            kept.append(row)
+        seen.add(row.data_sets)
+    return kept
+
+
 def evidence_blocks(
-    report: SampleReport, words: Wording, cite: Citations, *, withheld: bool
+    run: Run, report: SampleReport, words: Wording, cite: Citations, *, withheld: bool
 ) -> Iterable[Block]:
     """Yield the map of the findings and its table, then the claims on both sides of the question."""
     for number, response in enumerate(report.response):
@@ -188,15 +286,28 @@ def evidence_blocks(
         is_general = withheld or not response.claims
         yield from _common_table(response, words) if is_general else _matched(response, words, cite)
         yield paragraph(words.say("evidence", "certainty_note"))
-        if is_searched(response.drug):
-            yield paragraph(words.say("evidence", "reading"))
+        yield from _age(run, response, words)
+
+
+def _age(run: Run, response: Response, words: Wording) -> Iterable[Block]:
+    """Yield when the literature was searched, and that it is due again where it was at the report's date."""
+    if response.searched_on is None:
+        return
+    yield paragraph(words.say("evidence", "searched", searched_on=response.searched_on))
+    if response.next_review is not None and run.created[:10] > response.next_review:
+        dates = {"searched_on": response.searched_on, "next_review": response.next_review}
+        yield Block(Kind.ALERT, words.say("evidence", "overdue", **dates))
 
 
 def _map_table(response: Response, words: Wording, cite: Citations) -> Block:
     heads = ("letter", "finding", "direction", "population", "endpoint", "size", "effect", "certainty")
     rows = {row.claim_id: row for row in response.by_status if row.group == "carrier"}
     table = [tuple(words.say("table", head) for head in heads)]
-    table += [_map_row(mark.letter, rows[mark.claim_id], words, cite) for mark in evidence_marks(response)]
+    table += [
+        _map_row(mark.letter, rows[claim], words, cite)
+        for mark in evidence_marks(response)
+        for claim in mark.claims
+    ]
     return Block(Kind.TABLE, words.say("picture", "map"), rows=tuple(table), name="map", quoted=True)
 
 
@@ -206,7 +317,7 @@ def _map_row(letter: str, row: StatusRow, words: Wording, cite: Citations) -> tu
     return (
         letter,
         f"{row.statement} {marks}",
-        words.say("side", row.side) + apart,
+        words.say("side_indirect" if row.indirect else "side", row.side) + apart,
         row.population,
         row.endpoint,
         row.sample_size,
@@ -235,12 +346,18 @@ def _common_table(response: Response, words: Wording) -> Iterable[Block]:
     """Yield what is said of each group, whoever this person is."""
     yield paragraph(words.say("evidence", "general"))
     labels = dict.fromkeys(row.label for row in response.by_status)
+
+    def told(label: str) -> list[StatusRow]:
+        rows = [row for row in response.by_status if row.label == label]
+        counted = [row for row in rows if row.applicable]
+        return counted + _independent(row for row in rows if not row.applicable)
+
     yield Block(
         Kind.SIDES,
         sides=tuple(
             (
                 subheading(f"{capitalised(label)}:", quoted=True),
-                *(bullet(row.statement, quoted=True) for row in response.by_status if row.label == label),
+                *(bullet(text, quoted=True) for text in dict.fromkeys(row.statement for row in told(label))),
             )
             for label in labels
         ),
@@ -248,18 +365,22 @@ def _common_table(response: Response, words: Wording) -> Iterable[Block]:
 
 
 def evidence_marks(response: Response) -> tuple[Mark, ...]:
-    """Return one mark a finding on the response of ε4 carriers, lettered in the order of the common table."""
+    """Return one mark for each set of data on the response of ε4 carriers, lettered in their order."""
     rows = [row for row in response.by_status if row.group == "carrier" and row.side in _SIDES]
+    sets: dict[tuple[object, ...], list[StatusRow]] = {}
+    for row in rows:
+        own = (row.data_sets or (row.claim_id,), row.side, row.applicable, row.indirect)
+        sets.setdefault(own, []).append(row)
     return tuple(
         Mark(
             letter=chr(ord("A") + number),
-            claim_id=row.claim_id,
-            side=_SIDES[row.side],
-            people=_people(row.sample_size),
-            biomarker=row.endpoint_kind == "biomarker",
-            counted=row.applicable,
+            claims=tuple(row.claim_id for row in found),
+            side=_SIDES[found[0].side],
+            people=max((size for row in found if (size := _people(row.sample_size))), default=None),
+            indirect=found[0].indirect,
+            counted=found[0].applicable,
         )
-        for number, row in enumerate(rows)
+        for number, found in enumerate(sets.values())
     )
 
 

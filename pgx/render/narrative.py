@@ -14,7 +14,14 @@ from pgx.evidence import Response
 from pgx.observe import DETERMINED_STATES, SiteState
 from pgx.render.blocks import Block, Citations, Kind, Narrative, Section, bullet, paragraph
 from pgx.render.form import Form, PatientMeta
-from pgx.render.medicine import appendix_blocks, evidence_blocks, medicine_blocks, undirected
+from pgx.render.medicine import (
+    appendix_blocks,
+    conclusion_words,
+    evidence_blocks,
+    labelled_by_copies,
+    medicine_blocks,
+    undirected,
+)
 from pgx.render.sureness import (
     assumed_mark,
     caveats,
@@ -25,7 +32,7 @@ from pgx.render.sureness import (
 )
 from pgx.render.technical import technical_lines
 from pgx.report import Run, SampleReport
-from pgx.wording import Wording, chance, greek
+from pgx.wording import Wording, capitalised, chance, greek
 
 _GENERAL_LIMITS = ("two_sites", "no_diagnosis", "identity", "transfusion")
 _FOLDED = frozenset({"appendix", "technical"})
@@ -41,6 +48,15 @@ def narrate(run: Run, report: SampleReport, form: Form | None = None) -> Narrati
 def is_withheld(run: Run, report: SampleReport) -> bool:
     """Return whether readable formats must not show the result: a minor, and no --reveal-minor."""
     return report.patient.minor and not run.parameters.reveal_minor
+
+
+def contraindicated(report: SampleReport, words: Wording) -> Iterable[str]:
+    """Yield a line for each contraindication that something named for this person brings up."""
+    for item in report.context:
+        if item.id in report.patient.warnings and item.topic == "contraindication":
+            yield words.say(
+                "glance", "contraindicated", reason=capitalised(item.reason), statement=item.statement
+            )
 
 
 def drugs(report: SampleReport) -> str:
@@ -67,7 +83,7 @@ class _Narrator:
             "result": self._withheld_result() if withheld else self._result(),
             "medicine": medicine_blocks(self.run, self.report, words, cite, withheld=withheld),
             "sure": () if withheld else sure_blocks(self.run, self.report, words),
-            "evidence": evidence_blocks(self.report, words, cite, withheld=withheld),
+            "evidence": evidence_blocks(self.run, self.report, words, cite, withheld=withheld),
             "next": self._next(),
             "family": family_blocks(self.report, words, withheld=withheld),
             "limits": self._limits(),
@@ -146,6 +162,7 @@ class _Narrator:
         if told := caveats(self.report, self.words):
             yield paragraph(" ".join(told))
         yield from (paragraph(self._use(response)) for response in self.report.response)
+        yield from (Block(Kind.ALERT, line) for line in contraindicated(self.report, self.words))
 
     def _sureness(self) -> str:
         mark = assumed_mark(self.report, self.words)
@@ -173,18 +190,18 @@ class _Narrator:
         return say("result", "no_information" if blind else "undetermined")
 
     def _use(self, response: Response) -> str:
-        conclusion = self.words.say("conclusion", response.conclusion)
+        known = {"drug": response.drug, "indication": response.indication_label}
+        if self.words.has("glance", response.conclusion):
+            return self.words.say("glance", response.conclusion, **known)
         weak = response.conclusion in {"conflicting", "insufficient"}
-        line = self.words.say(
-            "glance",
-            "medicine" if weak else "none",
-            drug=response.drug,
-            indication=response.indication_label,
-            conclusion=conclusion,
-        )
-        if weak:
-            return f"{line} {self.words.say('glance', 'no_guide')}"
-        return line
+        conclusion = conclusion_words(response, self.words)
+        if self.words.has("certainty", response.certainty or ""):
+            sure = self.words.say("certainty", response.certainty or "")
+        else:  # labels are not graded, and results of before state no certainty
+            sure = self.words.say("certainty", "not-rated")
+        key = "medicine" if weak else "direction"
+        line = self.words.say("glance", key, conclusion=conclusion, certainty=sure, **known)
+        return f"{line} {self.words.say('glance', 'no_guide')}" if weak else line
 
     def _reason(self, reason: str) -> str:
         if reason == "phase" and (spelled := distrusted_phase(self.report)):
@@ -208,6 +225,8 @@ class _Narrator:
             yield from (bullet(say("next", key)) for key in self._causes() if self.words.has("next", key))
             if report.has_flag("imputed"):
                 yield bullet(say("next", "confirm_imputed"))
+        if labelled := labelled_by_copies(report):
+            yield bullet(say("next", "anti_amyloid", drugs=say("result", "and").join(labelled)))
         yield bullet(say("next", "counselling"))
         if self.withheld or has_answer(report):
             yield bullet(say("next", "confirm"))

@@ -132,6 +132,8 @@ def _words(block: Block) -> dict[str, Any]:
         "note": block.note,
         "quoted": block.quoted,
         "number": block.number,
+        "link": block.link,
+        "linked": block.linked,
         "rows": block.rows,
         "shown": block.name not in _CAPTION_IS_SHOWN_ALREADY,
     }

@@ -209,7 +209,7 @@ def _map(name: str, report: SampleReport, words: Wording) -> tuple[str, str]:
         if not mark.counted and (before is None or before.counted):
             canvas.text(32, y, words.say("picture", "map_other"), "small")
             y += 22
-        row = rows[mark.claim_id]
+        row = rows[mark.claims[0]]
         size = unknown if mark.people is None else row.sample_size
         level = words.say("level", row.certainty)
         canvas.text(8, y + 5, mark.letter, "strong")
@@ -217,8 +217,9 @@ def _map(name: str, report: SampleReport, words: Wording) -> tuple[str, str]:
         canvas.line((_MAP_X[0], y - 16), (_MAP_X[0], y + 16), "threshold")
         _mark(canvas, mark, y)
         canvas.text(222, y - 2, unknown if mark.people is None else f"n {mark.people}", "small")
-        canvas.text(222, y + 12, level, "small")
-        side = words.say("side", row.side)
+        beside = f"{level}; {words.say('picture', 'map_indirect')}" if mark.indirect else level
+        canvas.text(222, y + 12, beside, "small")
+        side = words.say("side_indirect" if mark.indirect else "side", row.side)
         facts = {"letter": mark.letter, "direction": side, "size": size, "certainty": level}
         said.append(words.say("picture", "map_row", **facts))
         y += 36
@@ -230,7 +231,7 @@ def _mark(canvas: _Canvas, mark: Mark, y: float) -> None:
     x = _MAP_X[mark.side]
     size = _BIGGEST if mark.people is None else _radius(mark.people)
     kind = "mark-unknown" if mark.people is None else "mark" if mark.counted else "mark-other"
-    if mark.biomarker:
+    if mark.indirect:
         canvas.rect((x - size, y - size, 2 * size, 2 * size), kind)
     else:
         canvas.circle(x, y, size, kind)

@@ -65,6 +65,7 @@ def assemble(
             unrecognised=context.unrecognised,
             notes=context.notes,
             minor=context.minor,
+            contraindications=context.contraindications,
         ),
         limitations=_limitations(observations, call, parameters, words),
         reads=reads,

@@ -74,12 +74,15 @@ class PatientReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         Ids of the items of `context` that stand in front because of it.
     unrecognised
         Names that the tables do not know; nothing was looked up for them.
+    contraindications
+        What the drug has contraindications on, in a few words each, whoever the person is.
     """
 
     warnings: tuple[str, ...]
     unrecognised: tuple[str, ...]
     notes: tuple[str, ...]
     minor: bool
+    contraindications: tuple[str, ...] = ()
 
 
 class SampleReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -1,6 +1,7 @@
 """The door in: the only room that imports pysam. It hands out plain records and facts, nothing of htslib."""
 
-from pgx.vcf.bed import callable_sites
-from pgx.vcf.read import Columns, InputFacts, VcfContent, read_sites
+from pgx.vcf.open import Limits
+from pgx.vcf.read import InputFacts, VcfContent, read_sites
+from pgx.vcf.records import Columns
 
-__all__ = ["Columns", "InputFacts", "VcfContent", "callable_sites", "read_sites"]
+__all__ = ["Columns", "InputFacts", "Limits", "VcfContent", "read_sites"]

@@ -1,37 +1,60 @@
-"""Regions that a user states to be callable (--callable): a BED file, plain or compressed."""
+"""Regions that a user states to be callable (--callable): a BED file, plain or compressed.
+
+The fourth column decides what a line says: nothing (callable), a word of GATK CallableLoci (only CALLABLE
+counts), or a number, which is the depth (as mosdepth writes it).
+"""
 
 from __future__ import annotations
 
 import gzip
+import re
 import zlib
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
-from pgx.errors import FormatError, InputError, NotFoundError
+from pgx.errors import FormatError, InputError, NotFoundError, printable
 from pgx.genome.sites import Site
 
 _GZIP_MAGIC = b"\x1f\x8b"
+_LONGEST = 1 << 20  # characters of a line
+_CALLABLE = "CALLABLE"
+#: Words of GATK CallableLoci and of the labels that the manual of mosdepth proposes for --quantize.
+_NOT_CALLABLE = frozenset(
+    {
+        "REF_N",
+        "NO_COVERAGE",
+        "LOW_COVERAGE",
+        "EXCESSIVE_COVERAGE",
+        "HIGH_COVERAGE",
+        "POOR_MAPPING_QUALITY",
+    }
+)
+_NUMBER = re.compile(r"\d{1,9}(?:\.\d*)?(?:[eE]\+?\d)?", re.ASCII)
 
 
-def callable_sites(path: Path, sites: Sequence[Site], contigs: Collection[str]) -> frozenset[str]:
-    """Return the rsIDs of the sites that lie in a region of the BED file `path`.
+def callable_sites(path: Path, sites: Sequence[Site], contigs: Collection[str]) -> dict[str, float | None]:
+    """Return the rsIDs of the sites that lie in a callable region of the BED file `path`, with their depth.
 
-    Regions are 0-based and half-open, as BED has them; `contigs` are the names of the chromosome.
+    Regions are 0-based and half-open, as BED has them; `contigs` are the names of the chromosome. The depth
+    is None where the file states none. Of several lines over a site the one that says least counts.
 
     Raises
     ------
     InputError
-        The file is missing, unreadable, or no BED file.
+        The file is missing, unreadable, no BED file, or its fourth column says something else.
     """
     names = {name.lower() for name in contigs}
-    found = set()
-    for contig, start, end in _regions(path):
+    said: dict[str, list[float | None]] = {}
+    for contig, start, end, depth in _regions(path):
         if contig.lower() in names:
-            found |= {site.rsid for site in sites if start < site.position <= end}
-    return frozenset(found)
+            for site in sites:
+                if start < site.position <= end:
+                    said.setdefault(site.rsid, []).append(depth)
+    found = {rsid: [depth for depth in depths if depth is not None] for rsid, depths in said.items()}
+    return {rsid: min(depths, default=None) for rsid, depths in found.items() if min(depths, default=1) > 0}
 
 
-def _regions(path: Path) -> Iterator[tuple[str, int, int]]:
+def _regions(path: Path) -> Iterator[tuple[str, int, int, float | None]]:
     for number, line in enumerate(_lines(path), start=1):
         if not line.strip() or line.startswith(("#", "track", "browser")):
             continue
@@ -48,7 +71,23 @@ def _regions(path: Path) -> Iterator[tuple[str, int, int]]:
             raise FormatError(
                 f"line {number} has its end before its start", where=str(path), cure="Correct the BED file"
             )
-        yield columns[0], start, end
+        yield columns[0], start, end, _depth(columns[3].strip() if len(columns) > 3 else "", number, path)
+
+
+def _depth(text: str, number: int, path: Path) -> float | None:
+    """Return the depth that a fourth column states, 0 where it says that the region is not callable."""
+    if text in {"", ".", _CALLABLE}:
+        return None
+    if text in _NOT_CALLABLE:
+        return 0
+    if _NUMBER.fullmatch(text):
+        return float(text)
+    raise FormatError(
+        f"line {number} has '{printable(text, 40)}' as its fourth column, which is neither a word of "
+        "CallableLoci (as CALLABLE) nor a depth",
+        where=str(path),
+        cure="Give a BED file of three columns with the callable regions only (cut -f 1-3)",
+    )
 
 
 def _lines(path: Path) -> Iterator[str]:
@@ -56,14 +95,23 @@ def _lines(path: Path) -> Iterator[str]:
         with path.open("rb") as handle:
             compressed = handle.read(2) == _GZIP_MAGIC
         with gzip.open(path, "rt", encoding="utf-8") if compressed else path.open(encoding="utf-8") as lines:
-            yield from lines
+            while line := lines.readline(_LONGEST):
+                if len(line) == _LONGEST:
+                    raise FormatError(
+                        "has a line of more than a million characters",
+                        where=str(path),
+                        cure="Give a BED file after --callable",
+                    )
+                yield line
     except FileNotFoundError as error:
         raise NotFoundError(
             "no such file", where=str(path), cure="Check the path after --callable"
         ) from error
     except (EOFError, gzip.BadGzipFile, zlib.error, UnicodeDecodeError) as error:
         raise FormatError("is damaged, or no BED file", where=str(path), cure="Copy it again") from error
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise InputError(
-            f"cannot be read ({error.strerror})", where=str(path), cure="Check the path after --callable"
+            f"cannot be read ({getattr(error, 'strerror', None) or error})",
+            where=str(path),
+            cure="Check the path after --callable",
         ) from error

@@ -1,180 +1,360 @@
-"""NUL bytes in the header of an input: htslib takes one for the end, and the samples behind it are lost.
+"""What the start of an input shows: which kind of file it is, and its header, before htslib sees either.
 
-Nothing that htslib hands out shows it, so the raw bytes of the header are looked at: of a file or URL by
-reading its beginning once more, of a stream on their way to htslib.
+htslib has one message for every fault of a header, reads it no further than a NUL byte, and holds all of
+it however long it is. So its end, its lines and the names of its samples are found here.
 """
 
 from __future__ import annotations
 
-import contextlib
-import os
-import threading
-import zlib
-from collections.abc import Iterable, Iterator
-from pathlib import Path
+import re
+from collections.abc import Iterator
+from itertools import chain
 
-import pysam
+from msgspec import Struct
 
-_GZIP_MAGIC = b"\x1f\x8b"
+from pgx.errors import FormatError, printable
+from pgx.vcf.bgzf import GZIP_MAGIC
+from pgx.vcf.open import COPY_AGAIN, GIVE_A_VCF, Limits, beyond
+
+_BOM = b"\xef\xbb\xbf"
 _BCF_MAGIC = b"BCF\x02"
-_VCF_MAGIC = b"##fileform"
 #: Magic (5 bytes) and length of the text (4 bytes), in front of the header of a BCF.
 _BCF_START = 9
-_ENOUGH = len(_VCF_MAGIC)
-#: How lines begin after which the header goes on; htslib skips blank lines.
-_NOT_LAST = frozenset({b"##", b"", b"\r"})
-_PIECE = 1 << 16
-_BROKEN_OFF = b"\nbroken off\n"  # no record, and no gzip
+_HEAD = 1 << 12  # bytes by which the kind of a file is told
+_FIXED = (b"#CHROM", b"POS", b"ID", b"REF", b"ALT", b"QUAL", b"FILTER", b"INFO", b"FORMAT")
+#: The first line behind the "##" lines; blank lines between them count as such, as they do for htslib.
+_AFTER = re.compile(rb"\n(?=#[^#]|[^#\r\n])")
+_CONTIG = re.compile(rb"^##contig=<([^\n]*)", re.MULTILINE)
+_ID = re.compile(rb"(?:^|,)ID=([^,>\r]+)")
+_INDEX = re.compile(rb",IDX=(\d{1,18})")
 
 
-class HeaderWatch:
-    """Looks for NUL bytes in the header of an input that is fed piece by piece, compressed or not.
+class Header(Struct, frozen=True, kw_only=True):
+    """The header of an input.
 
     Attributes
     ----------
-    nul_line
-        The 1-based line of the header with the first NUL, None while there is none.
-    is_over
-        The header has ended, or the input is none that has one: no more need be fed.
+    kind
+        "VCF" or "BCF".
+    data
+        The bytes to give to htslib in front of records: cleaned of a BOM and of a trailing tab.
+    samples
+        The names in the last line.
+    size, lines
+        How many bytes, without compression, and lines it takes in the input.
+    contigs
+        Names of the contigs that it declares, by their number in a BCF.
+    trailing_tab
+        The line of column names ends with a tab, and so may the records.
     """
 
-    __slots__ = ("_begin", "_inflater", "_left", "_line", "_packed", "_text", "is_over", "nul_line")
+    kind: str
+    data: bytes
+    samples: tuple[str, ...]
+    size: int
+    lines: int
+    contigs: dict[int, str]
+    trailing_tab: bool = False
 
-    def __init__(self) -> None:
-        self.nul_line: int | None = None
-        self.is_over = False
-        self._packed: bytes | None = b""  # what came before it was known whether it is compressed
-        self._inflater: zlib._Decompress | None = None
-        self._text: bytes | None = b""  # what came before it was known whether it is VCF or BCF
-        self._left: int | None = None  # bytes of the header of a BCF that are still to come
-        self._line = 1
-        self._begin = b""  # the first two bytes of the current line
-
-    def feed(self, piece: bytes) -> None:
-        """Look at the next bytes of the input; nothing that may be wrong with them is an error here."""
-        if self._packed is not None:
-            self._packed = piece = self._packed + piece
-            if len(piece) < len(_GZIP_MAGIC):
-                return
-            self._packed = None
-            if piece.startswith(_GZIP_MAGIC):
-                self._inflater = zlib.decompressobj(31)
-        try:
-            for text in self._unpacked(piece):
-                if self.is_over:
-                    return
-                self._see(text)
-        except zlib.error:  # htslib stops there, too
-            self.is_over = True
-
-    def _unpacked(self, piece: bytes) -> Iterator[bytes]:
-        """Yield the bytes of a piece decompressed: gzip may have many members, and bgzip does."""
-        if self._inflater is None:
-            yield piece
-            return
-        while piece:
-            yield self._inflater.decompress(piece)
-            piece = self._inflater.unused_data
-            if self._inflater.eof:
-                self._inflater = zlib.decompressobj(31)
-
-    def _see(self, text: bytes) -> None:
-        if self._text is not None:
-            self._text = text = self._text + text
-            if len(text) < _ENOUGH:
-                return
-            self._text = None
-            if text.startswith(_BCF_MAGIC):
-                self._left = int.from_bytes(text[_BCF_START - 4 : _BCF_START], "little")
-                text = text[_BCF_START:]
-            elif not text.startswith(_VCF_MAGIC):
-                self.is_over = True
-                return
-        if self._left is None:
-            self._see_lines(text)
-            return
-        text = text[: self._left]
-        self._left -= len(text)
-        self._see_lines(text if self._left else text.rstrip(b"\0"))  # which ends the text of a BCF
-        self.is_over = self.is_over or not self._left
-
-    def _see_lines(self, text: bytes) -> None:
-        """Look at lines up to the one of the samples, as htslib finds it: the first without "##"."""
-        first, *others = text.split(b"\n")
-        self._see_part(first)
-        for part in others:
-            if self._begin not in _NOT_LAST:
-                self.is_over = True
-                return
-            self._line += 1
-            self._begin = b""
-            self._see_part(part)
-
-    def _see_part(self, part: bytes) -> None:
-        self._begin += part[: 2 - len(self._begin)]
-        if self.nul_line is None and b"\0" in part:
-            self.nul_line = self._line
+    @property
+    def text(self) -> bytes:
+        """Return its lines."""
+        return self.data if self.kind == "VCF" else self.data[_BCF_START:].rstrip(b"\0")
 
 
-def watch_file(path: str, watch: HeaderWatch) -> None:
-    """Feed the beginning of a file.
+def read_header(
+    pieces: Iterator[bytes], label: str, limits: Limits, *, packed: bool
+) -> tuple[Header, Iterator[bytes]]:
+    """Read the header off an input without compression; return it, and what comes behind.
+
+    `packed` says whether the input is compressed, for the message.
 
     Raises
     ------
-    OSError
-        It cannot be read.
+    FormatError
+        It is no VCF or BCF, its header is faulty or goes beyond a limit, or there are no samples.
     """
-    with Path(path).open("rb", buffering=0) as handle:
-        _feed(iter(lambda: handle.read(_PIECE), b""), watch)
+    head = b""
+    while len(head) < _HEAD and (piece := next(pieces, b"")):
+        head += piece
+    check_kind(head[:_HEAD], label, inside_gzip=packed)
+    most = limits.bytes("max_header")
+    if head.startswith(_BCF_MAGIC):
+        header, size, head = _bcf_header(head, pieces, label, limits, most)
+    else:
+        header, size, head = _vcf_header(head, pieces, label, limits, most)
+    return header, chain([head[size:]], pieces)
 
 
-def watch_url(address: str, watch: HeaderWatch) -> None:
-    """Feed the beginning of what is behind a URL.
+def _bcf_header(
+    head: bytes, pieces: Iterator[bytes], label: str, limits: Limits, most: int
+) -> tuple[Header, int, bytes]:
+    size = _BCF_START + int.from_bytes(head[_BCF_START - 4 : _BCF_START], "little")
+    if size > most:
+        raise beyond("max_header", "its header", label, limits)
+    parts, have = [head], len(head)
+    while have < size and (piece := next(pieces, b"")):
+        parts.append(piece)
+        have += len(piece)
+    head = b"".join(parts)
+    if len(head) < size:
+        raise FormatError("is truncated in its header", where=label, cure=COPY_AGAIN)
+    text = head[_BCF_START:size].rstrip(b"\0")
+    names = _checked(text, label, limits)
+    header = Header(
+        kind="BCF",
+        data=head[:size],
+        samples=names,
+        size=size,
+        lines=text.count(b"\n") + 1,
+        contigs=_contigs(text),
+    )
+    return header, size, head
+
+
+def _vcf_header(
+    head: bytes, pieces: Iterator[bytes], label: str, limits: Limits, most: int
+) -> tuple[Header, int, bytes]:
+    """Find the end of the header; a piece is looked at once, but for the line that it breaks off in."""
+    parts: list[bytes] = []
+    done, text = 0, head
+    while True:
+        found = _AFTER.search(text)
+        if found and (end := text.find(b"\n", found.end())) >= 0:
+            text = b"".join([*parts, text])
+            start, end = done + found.end(), done + end
+            break
+        if done + len(text) > most:
+            raise beyond("max_header", "its header", label, limits)
+        piece = next(pieces, b"")
+        if not piece:
+            text = b"".join([*parts, text])
+            start = done + found.end() if found else text.rstrip(b"\r\n").rfind(b"\n") + 1
+            end = len(text)
+            break
+        cut = found.start() if found else max(text.rfind(b"\n"), 0)
+        parts.append(text[:cut])
+        done += cut
+        text = text[cut:] + piece
+    if end > most:
+        raise beyond("max_header", "its header", label, limits)
+    size = min(end + 1, len(text))
+    data = text[:size]
+    _check_last_line(data[start:].rstrip(b"\r\n"), data[:start].count(b"\n") + 1, label, data)
+    kept = data.removeprefix(_BOM).rstrip(b"\r\n")
+    clean = kept.rstrip(b"\t") + b"\n"
+    names = _checked(clean, label, limits)
+    header = Header(
+        kind="VCF",
+        data=clean,
+        samples=names,
+        size=size,
+        lines=data.count(b"\n"),
+        contigs=_contigs(clean),
+        trailing_tab=kept.endswith(b"\t"),
+    )
+    return header, size, text
+
+
+def _check_last_line(line: bytes, number: int, label: str, header: bytes) -> None:
+    """Check that `line` names the columns, and that tabs part it."""
+    if b"\n" not in header and b"\r" in header:
+        raise FormatError(
+            "has line ends of the old Macintosh (CR alone)",
+            where=label,
+            cure="Convert it: tr '\\r' '\\n' < FILE | pgx annotate -",
+        )
+    if line.startswith(b"#CHROM") and b"\t" not in line and b" " in line:
+        raise FormatError(
+            f"line {number}, which names the columns, is separated by spaces instead of tabs",
+            where=label,
+            cure="Write tabs between the columns, in the records too",
+        )
+    if not line.startswith(b"#CHROM"):
+        raise FormatError(
+            f"has no line of column names (#CHROM ...) at the end of its header, line {number}",
+            where=label,
+            cure="Write the header again, for example with bcftools reheader",
+        )
+
+
+def _checked(text: bytes, label: str, limits: Limits) -> tuple[str, ...]:
+    """Check the lines of a header, and return the names of its samples."""
+    if (place := text.find(b"\0")) >= 0:
+        raise FormatError(
+            f"line {text.count(bytes([10]), 0, place) + 1} of its header holds a NUL byte, and what stands "
+            "behind it would be lost",
+            where=label,
+            cure="Take it out, for example with tr -d '\\000' on the uncompressed text",
+        )
+    if text.count(b"\n##contig=<") > limits.value("max_contigs"):
+        raise beyond("max_contigs", "the number of contigs in its header", label, limits)
+    if b"IDX=" in text and max(map(int, _INDEX.findall(text)), default=0) > limits.value("max_contigs"):
+        raise FormatError(
+            "its header numbers a line beyond all others (IDX)",
+            where=label,
+            cure="Write it again, for example with bcftools view",
+        )
+    line = text.rstrip(b"\r\n").rpartition(b"\n")[2]
+    columns = line.split(b"\t")
+    wrong = next((name for name, column in zip(_FIXED, columns, strict=False) if name != column), None)
+    if wrong or len(columns) < len(_FIXED) - 1:
+        missing = (wrong or _FIXED[len(columns)]).decode()
+        raise FormatError(
+            f"the line of column names lacks {missing} in its place",
+            where=label,
+            cure="Write the header again, for example with bcftools reheader",
+        )
+    try:
+        text.decode()
+        names = tuple(line.decode().split("\t")[len(_FIXED) :])
+    except UnicodeDecodeError as error:
+        raise FormatError(
+            "has a header that is not UTF-8 text",
+            where=label,
+            cure="Convert it, for example with iconv -f latin1 -t utf-8",
+        ) from error
+    _check_names(names, label)
+    return names
+
+
+def _check_names(names: tuple[str, ...], label: str) -> None:
+    if not names:
+        raise FormatError(
+            "has no samples (a sites-only file holds nobody's genotype)", where=label, cure=GIVE_A_VCF
+        )
+    if len(set(names)) < len(names):
+        seen: set[str] = set()
+        twice = next(name for name in names if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+        raise FormatError(
+            f"two samples are called '{printable(twice, 60)}'",
+            where=label,
+            cure="Give each a name of its own (bcftools reheader --samples)",
+        )
+    if "" in names:
+        raise FormatError(
+            f"the name of sample {names.index('') + 1} is empty",
+            where=label,
+            cure="Name it (bcftools reheader --samples)",
+        )
+
+
+def _contigs(text: bytes) -> dict[int, str]:
+    """Return the contigs by the number that records of a BCF give them: IDX, or the order of their lines."""
+    found: dict[int, str] = {}
+    for number, match in enumerate(_CONTIG.finditer(text)):
+        name, index = _ID.search(match[1]), _INDEX.search(match[1])
+        if name:
+            found[int(index[1]) if index else number] = name[1].decode(errors="replace")
+    return found
+
+
+_DECOMPRESS = "Decompress it, then give the VCF to pgx: {} FILE | pgx annotate -"
+_FROM_READS = "Call variants from it first (for example bcftools mpileup and bcftools call), with both sites"
+_FROM_PLINK = "Export it as VCF with plink2 --export vcf bgz, with the reference alleles set (--ref-from-fa)"
+#: First bytes, what they show, and the way out; at offset 0 unless a third value says otherwise.
+_MAGIC: tuple[tuple[bytes, str, str, int], ...] = (
+    (b"\xfd7zXZ\0", "compressed with xz", _DECOMPRESS.format("xz -dc"), 0),
+    (b"BZh", "compressed with bzip2", _DECOMPRESS.format("bzip2 -dc"), 0),
+    (b"\x28\xb5\x2f\xfd", "compressed with zstd", _DECOMPRESS.format("zstd -dc"), 0),
+    (b"\x04\x22\x4d\x18", "compressed with lz4", _DECOMPRESS.format("lz4 -dc"), 0),
+    (b"LZIP", "compressed with lzip", _DECOMPRESS.format("lzip -dc"), 0),
+    (b"\x5d\0\0", "compressed with lzma", _DECOMPRESS.format("lzma -dc"), 0),
+    (b"\x1f\x9d", "compressed with compress", _DECOMPRESS.format("zcat"), 0),
+    (b"PK\x03\x04", "a zip archive", "Unpack it with unzip, and give the VCF inside to pgx", 0),
+    (b"PK\x05\x06", "an empty zip archive", GIVE_A_VCF, 0),
+    (b"7z\xbc\xaf\x27\x1c", "a 7z archive", "Unpack it, and give the VCF inside to pgx", 0),
+    (b"Rar!", "a rar archive", "Unpack it, and give the VCF inside to pgx", 0),
+    (b"ustar", "a tar archive", "Unpack it with tar -xf, and give the VCF inside to pgx", 257),
+    (b"BAM\1", "a BAM file of reads", _FROM_READS, 0),
+    (b"CRAM", "a CRAM file of reads", _FROM_READS, 0),
+    (b"BCF\4", "a BCF of version 1", "Convert it with bcftools 0.1.19, which still reads it", 0),
+    (b"TBI\1", "an index (.tbi)", "Give the file that it belongs to", 0),
+    (b"CSI\1", "an index (.csi)", "Give the file that it belongs to", 0),
+    (b"BAI\1", "an index (.bai)", GIVE_A_VCF, 0),
+    (b"\x6c\x1b\x01", "a PLINK .bed file", _FROM_PLINK, 0),
+    (b"\x6c\x1b\x00", "a PLINK .bed file", _FROM_PLINK, 0),
+    (b"\x6c\x1b", "a PLINK 2 .pgen file", _FROM_PLINK, 0),
+    (b"bgen", "a BGEN file", "Export it as VCF with plink2 --bgen FILE ref-first --export vcf bgz", 16),
+    (b"%PDF", "a PDF", GIVE_A_VCF, 0),
+    (b"\x89PNG", "a picture", GIVE_A_VCF, 0),
+    (b"\xff\xd8\xff", "a picture", GIVE_A_VCF, 0),
+    (b"SQLite format 3", "a database", GIVE_A_VCF, 0),
+    (b"\x89HDF", "an HDF5 file", GIVE_A_VCF, 0),
+    (b"PAR1", "a Parquet file", GIVE_A_VCF, 0),
+    (b"crypt4gh", "encrypted with Crypt4GH", "Decrypt it with crypt4gh decrypt", 0),
+    (b"\xd0\xcf\x11\xe0", "an office document", GIVE_A_VCF, 0),
+    (b"\x7fELF", "a program", GIVE_A_VCF, 0),
+)
+_CONSUMER = (
+    "Convert it to VCF with a tool that knows its build and strand (for example bcftools convert --tsv2vcf)"
+)
+#: How the text of other kinds of files begins.
+_TEXTS: tuple[tuple[re.Pattern[bytes], str, str], ...] = tuple(
+    (re.compile(pattern, re.IGNORECASE), what, cure)
+    for pattern, what, cure in (
+        (rb"\s*<(!doctype\s+html|html|head|body)", "a web page", "Download the file itself, not its page"),
+        (rb"\s*<\?xml", "XML", GIVE_A_VCF),
+        (rb"\s*[{\[]", "JSON", "Give the VCF; a stored result of pgx goes to pgx report"),
+        (
+            (
+                # a line of column names, or of a genotype, or the name of a service
+                rb"(#[^\n]*\n|\s)*[#\" ]*rsid[\", \t]"
+                rb"|(#[^\n]*\n)*[\"']?(rs|i)\d+[\"']?[\t ,][\"']?(\d+|X|Y|MT)[\"']?[\t ,][\"']?\d+\b"
+                rb"|#[^\n]*(23andme|ancestrydna|myheritage|living ?dna)"
+            ),
+            "the text file of a consumer genotyping service",
+            _CONSUMER,
+        ),
+        (rb"@(HD|SQ|RG|PG)\t", "a SAM file of reads", _FROM_READS),
+        (rb"@[^\n]*\n[ACGTN]+\s*\n\+", "a FASTQ file of reads", _FROM_READS),
+        (rb">", "a FASTA file", GIVE_A_VCF),
+        (rb"#(FID|IID)\b", "a PLINK 2 .psam file", _FROM_PLINK),
+        (rb"##gff|##gtf", "a list of genome features", GIVE_A_VCF),
+        (rb"Hugo_Symbol\t|#version [\d.]+\s*\n", "a MAF table", GIVE_A_VCF),
+    )
+)
+_NO_VCF = "is not a VCF or BCF"
+
+
+def check_kind(head: bytes, label: str, *, inside_gzip: bool = False) -> None:
+    """Refuse, by the first bytes (a few kB) of an input without compression, what is no VCF or BCF.
 
     Raises
     ------
-    OSError
-        It cannot be read.
+    FormatError
+        It is something else, which is named where it can be told.
     """
-    with pysam.HFile(address, "rb") as remote:
-        _feed(iter(lambda: remote.read(_PIECE), b""), watch)
-
-
-def _feed(pieces: Iterable[bytes], watch: HeaderWatch) -> None:
-    for piece in pieces:
-        watch.feed(piece)
-        if watch.is_over:
-            return
-
-
-def watched(source: int, watch: HeaderWatch) -> int:
-    """Return a descriptor from which the stream `source` can be read, each byte seen by `watch` before.
-
-    The caller closes the descriptor; `source` is closed when it has ended, or nobody reads on.
-    """
-    reading, writing = os.pipe()
-    threading.Thread(target=_pump, args=(source, writing, watch), daemon=True).start()
-    return reading
-
-
-def _pump(source: int, target: int, watch: HeaderWatch) -> None:
-    try:
-        with contextlib.suppress(BrokenPipeError):  # nobody reads on
-            for piece in _pieces(source):
-                if not watch.is_over:
-                    watch.feed(piece)
-                view = memoryview(piece)
-                while view:
-                    view = view[os.write(target, view) :]
-    finally:
-        os.close(target)
-        os.close(source)
-
-
-def _pieces(source: int) -> Iterator[bytes]:
-    """Yield what comes from a stream; where reading fails, last what htslib cannot take for a good end."""
-    try:
-        while piece := os.read(source, _PIECE):
-            yield piece
-    except OSError:
-        yield _BROKEN_OFF
+    shown = f"{_NO_VCF}: it is gzip around " if inside_gzip else f"{_NO_VCF}: it is "
+    if not head:
+        raise FormatError("is empty", where=label, cure=GIVE_A_VCF)
+    if inside_gzip and head.startswith(GZIP_MAGIC):
+        raise FormatError(
+            "is compressed twice", where=label, cure="Decompress it once: gzip -dc FILE | pgx annotate -"
+        )
+    for magic, what, cure, offset in _MAGIC:
+        if head[offset : offset + len(magic)] == magic:
+            raise FormatError(shown + what, where=label, cure=cure)
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")) or head[:4] in {b"#\0#\0", b"\0#\0#"}:
+        raise FormatError(
+            "is text in UTF-16",
+            where=label,
+            cure="Convert it: iconv -f utf-16 -t utf-8 FILE | pgx annotate -",
+        )
+    if head.startswith(b"BCF\2"):
+        return
+    text = head.removeprefix(b"\xef\xbb\xbf")
+    if text.startswith(b"##fileformat=VCF"):
+        return
+    for pattern, what, cure in _TEXTS:
+        if pattern.match(text):
+            raise FormatError(shown + what, where=label, cure=cure)
+    if re.match(rb"\s*(##|#CHROM)", text):
+        raise FormatError(
+            "does not begin with a ##fileformat line",
+            where=label,
+            cure="Write ##fileformat=VCFv4.2 as its first line, if it is a VCF",
+        )
+    if not text.strip(b" \t\r\n\0"):
+        raise FormatError(f"{_NO_VCF}: it holds nothing but blanks", where=label, cure=GIVE_A_VCF)
+    raise FormatError(_NO_VCF, where=label, cure=GIVE_A_VCF)

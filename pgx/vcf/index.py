@@ -1,102 +1,428 @@
-"""Reading by index, and noticing an index that belongs to another file.
+"""Where an index (.tbi or .csi) says that records stand, and the proof in the data that it is right.
 
-Such an index raises no error: it leads to nowhere, and both sites would seem to be absent.
+htslib dies on some indexes whose checksums are sound, and follows one of another file to nowhere, so that
+sites seem to be absent. Here no index reaches htslib. It is read as plain numbers, each of them is a claim,
+and the data has to bear it out:
+
+* the last place that the index knows is where the records of the file end;
+* places over the whole chromosome lead to records of it, and of the stretch that the index names;
+* reading from a known record in front of a region, one arrives exactly at the place of the region, so that
+  nothing of it stands before; and one reads on until a record starts behind it.
+
+Where any of it fails, `IndexMisfitError` says so, and the whole file is read.
+
+An index groups the records of a contig by bins of 2^14 bases and more, and keeps places as virtual offsets:
+the place of a BGZF block in the file, times 2^16, plus the place in the block without compression.
 """
 
 from __future__ import annotations
 
-import gzip
-import zlib
-from collections.abc import Iterable, Iterator
+import struct
+import sys
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
-import pysam
+from msgspec import Struct
 
 from pgx.errors import FormatError
-from pgx.genome.assemblies import contig_names
-from pgx.vcf.open import Source
+from pgx.vcf.bgzf import Blocks, block_size, unpacked
+from pgx.vcf.header import Header
+from pgx.vcf.scan import is_wanted
 
-_MAGIC = frozenset({b"TBI\1", b"CSI\1"})
-_PIECE = 1 << 20
-#: What pysam raises on damaged input; ValueError includes text that is not UTF-8.
-PYSAM_ERRORS = (
-    OSError,
-    ValueError,
-    TypeError,
-    AssertionError,
-    KeyError,
-    OverflowError,
-    NotImplementedError,
-)
+_TBI, _CSI = b"TBI\1", b"CSI\1"
+_LINEAR_SHIFT = 14  # the linear index of a .tbi has an entry for 2^14 bases
+_SAMPLES = 3  # places of a chromosome that are tried
+_TILES = 40  # contigs of a file whose first records are tried where chromosome 19 has none
+_FORMAT_VCF = 2  # in the header of an index: which columns it is made from
+_CHUNKS = 500_000  # of one contig; chromosome 1 in bins of 2^14 bases has some 20,000
+_STEPS = 500_000  # records that are passed over on the way to a region
+_RECORD_HEAD = struct.Struct("<IIii")
+_DEEPEST = 9
 
 
-def is_whole(index: str) -> bool:
-    """Return whether an index file is undamaged, by its checksums: htslib crashes on some that are not."""
-    try:
-        with gzip.open(index, "rb") as content:
-            magic = content.read(4)
-            while content.read(_PIECE):
-                pass
-    except (OSError, EOFError, zlib.error):
-        return False
-    return magic in _MAGIC
+class IndexMisfitError(Exception):
+    """The index is broken, or is not that of this file."""
 
 
-def fetch(
-    handle: pysam.VariantFile, contig: str, start: int | None = None, stop: int | None = None
-) -> Iterable[pysam.VariantRecord]:
-    """Return the records of a region, 0-based and half-open; none where the index does not know it."""
-    try:
-        return handle.fetch(contig, start, stop)
-    except ValueError:
-        return ()
+class Contig(Struct, frozen=True, kw_only=True):
+    """What an index knows of one contig: its bins by number, each as its place in `Index.numbers`.
+
+    Attributes
+    ----------
+    linear
+        Where its linear index starts in `Index.numbers`, and how many entries it has; (0, 0) in a .csi.
+    """
+
+    bins: dict[int, int]
+    linear: tuple[int, int]
 
 
-def guarded(records: Iterable[pysam.VariantRecord], source: Source) -> Iterator[pysam.VariantRecord]:
-    """Yield records; turn what htslib raises in the middle of an input into one clear error.
+class Index:
+    """An index in numbers of 32 bits.
+
+    Parameters
+    ----------
+    data
+        The index without compression.
+    names
+        The contigs by number for a .csi that does not name them (of a BCF).
+    most
+        How many contigs there may be.
 
     Raises
     ------
-    FormatError
-        A record cannot be read.
+    IndexMisfitError
+        It is no index, or cannot be one.
     """
-    count = 0
-    try:
-        for record in records:
-            count += 1
-            yield record
-    except PYSAM_ERRORS as error:
-        raise FormatError(
-            f"the record after record {count} cannot be read: the file is damaged or truncated",
-            where=source.label,
-            cure="Check it with bcftools view, and copy or write it again",
-        ) from error
+
+    def __init__(self, data: bytes, names: dict[int, str], most: int) -> None:
+        try:
+            self._read(data, names, most)
+        except (IndexError, struct.error, ValueError, OverflowError) as error:
+            raise IndexMisfitError from error
+
+    def _read(self, data: bytes, names: dict[int, str], most: int) -> None:
+        magic = data[:4]
+        text: list[str] | None
+        if magic == _TBI:
+            self.shift, self.depth = _LINEAR_SHIFT, 5
+            count, text, start = _names(data, 4, with_count=True)
+        elif magic == _CSI:
+            self.shift, self.depth, extra = struct.unpack_from("<iii", data, 4)
+            start = 16 + extra
+            text = _names(data[:start], 16, with_count=False)[1] if extra >= 28 else None
+            (count,) = struct.unpack_from("<i", data, start)
+            start += 4
+        else:
+            raise IndexMisfitError
+        if not (0 <= self.depth <= _DEEPEST and 0 < self.shift < 40 and 0 <= count <= most):
+            raise IndexMisfitError
+        self.names = dict(enumerate(text)) if text is not None else names
+        self.numbers = array("I")
+        self.numbers.frombytes(memoryview(data)[start : start + (len(data) - start) // 4 * 4])
+        if sys.byteorder == "big":
+            self.numbers.byteswap()
+        self._is_tbi = magic == _TBI
+        self._head = 2 if self._is_tbi else 4  # numbers of a bin in front of its chunks; the last counts them
+        self.most = ((1 << 3 * (self.depth + 1)) - 1) // 7  # bins are below it; one beyond has totals
+        self._starts = self._walk(count)
+
+    def _walk(self, count: int) -> list[int]:
+        """Return where each contig starts; a number that leads out of the index is an IndexError."""
+        numbers, head, linear = self.numbers, self._head, self._is_tbi
+        place, starts = 0, []
+        for _ in range(count):
+            starts.append(place)
+            bins = numbers[place]
+            place += head  # to the number of chunks of the first bin
+            for _ in range(bins):
+                place += head + 4 * numbers[place]
+            place += 1 - head
+            if linear:
+                place += 1 + 2 * numbers[place]
+        if place > len(numbers):
+            raise IndexMisfitError
+        return starts
+
+    def contig(self, number: int) -> Contig:
+        """Return what is known of a contig, without the bin of totals."""
+        numbers, place = self.numbers, self._starts[number]
+        bins = {}
+        count, place = numbers[place], place + 1
+        if count > _CHUNKS:
+            raise IndexMisfitError
+        for _ in range(count):
+            if numbers[place] < self.most:
+                bins[numbers[place]] = place
+            place += self._head + 4 * numbers[place + self._head - 1]
+        return Contig(bins=bins, linear=(place + 1, numbers[place]) if self._is_tbi else (0, 0))
+
+    def __len__(self) -> int:
+        return len(self._starts)
+
+    def _offset(self, place: int) -> int:
+        return self.numbers[place] | self.numbers[place + 1] << 32
+
+    def chunks(self, contig: Contig) -> Iterator[tuple[int, int, int]]:
+        """Yield the start and the end of each chunk, as virtual offsets, and its bin."""
+        left, numbers = _CHUNKS, self.numbers
+        for number, place in contig.bins.items():
+            first = place + self._head
+            left -= numbers[first - 1]
+            if left < 0:
+                raise IndexMisfitError
+            for at in range(first, first + 4 * numbers[first - 1], 4):
+                yield (
+                    numbers[at] | numbers[at + 1] << 32,
+                    numbers[at + 2] | numbers[at + 3] << 32,
+                    number,
+                )
+
+    def first_place(self, contig: Contig, start: int) -> int:
+        """Return an offset before which no record reaches the 0-based `start`; 0 where the index has none."""
+        first, count = contig.linear
+        if self._is_tbi:
+            at = min(start >> self.shift, count - 1)
+            while at >= 0 and not (offset := self._offset(first + 2 * at)):
+                at -= 1
+            return offset if at >= 0 else 0
+        number = ((1 << 3 * self.depth) - 1) // 7 + (start >> self.shift)
+        while number and number not in contig.bins:  # as htslib does: to the left, then up
+            parent = (number - 1) >> 3
+            number = number - 1 if number > (parent << 3) + 1 else parent
+        return self._offset(contig.bins[number] + 1) if number in contig.bins else 0
+
+    def stretch(self, number: int) -> tuple[int, int]:
+        """Return the bases of a bin, 0-based and half-open."""
+        level, first = 0, 0
+        while number >= (beyond := first + (1 << 3 * level)):
+            level, first = level + 1, beyond
+        size = 1 << self.shift + 3 * (self.depth - level)
+        return (number - first) * size, (number - first + 1) * size
 
 
-def leads_to_first(handle: pysam.VariantFile) -> bool:
-    """Return whether the index leads to the first record of the file."""
-    try:
-        first = next(iter(handle), None)
-        if first is None:
-            return True
-        wanted = (first.start, first.ref, first.alts)
-        found = handle.fetch(first.chrom, first.start, first.start + 1)
-        return any((record.start, record.ref, record.alts) == wanted for record in found)
-    except PYSAM_ERRORS:
-        return False
+def _names(data: bytes, place: int, *, with_count: bool) -> tuple[int, list[str], int]:
+    """Return how many contigs there are, their names, and where the bins start in a .tbi."""
+    count = struct.unpack_from("<i", data, place)[0] if with_count else 0
+    place += 4 if with_count else 0
+    kind, size = struct.unpack_from("<i20xi", data, place)
+    place += 28
+    if kind & 0xFFFF != _FORMAT_VCF or not 0 <= size <= len(data) - place:
+        raise IndexMisfitError
+    text = data[place : place + size]
+    return count, [name.decode(errors="replace") for name in text.split(b"\0")[:-1]], place + size
 
 
-def leads_on(handle: pysam.VariantFile, source: Source) -> bool:
-    """Return whether chromosome 19 and the last contig have records, where the index of a VCF knows them.
+def unpacked_index(packed: bytes, most: int) -> bytes | None:
+    """Return an index without compression; None where it goes beyond `most` bytes.
 
-    The index of a BCF numbers all contigs of the header, with records or without, and tells nothing here.
+    Raises
+    ------
+    IndexMisfitError
+        It is damaged, or not packed with bgzip.
     """
-    if handle.format == "BCF":
-        return True
+    parts: list[bytes] = []
+    left, place = most, 0
     try:
-        with pysam.TabixFile(source.path, index=source.usable_index) as table:
-            names = list(table.contigs)
-        ours = {name.lower() for name in contig_names()}
-        asked = [name for name in names if name.lower() in ours] + names[-1:]
-        return all(next(iter(handle.fetch(name)), None) is not None for name in asked)
-    except PYSAM_ERRORS:
-        return False
+        while place < len(packed) and left >= 0:
+            size = block_size(packed, place)
+            if not size:
+                raise IndexMisfitError
+            parts.append(unpacked(packed[place : place + size], "index"))
+            left -= len(parts[-1])
+            place += size
+    except FormatError as error:
+        raise IndexMisfitError from error
+    return b"".join(parts) if left >= 0 else None
+
+
+class Cursor:
+    """A place in the records of a BGZF file, from which they are read in order."""
+
+    def __init__(self, blocks: Blocks, header: Header, offset: int, most: int) -> None:
+        self._blocks = blocks
+        self._binary = header.kind == "BCF"
+        self._most = most
+        self._block, self._inside = offset >> 16, offset & 0xFFFF
+        if self._block > (blocks.raw.size or 0):
+            raise IndexMisfitError
+        self._data, self._next = blocks.load(self._block)
+        if self._inside > len(self._data):
+            raise IndexMisfitError
+
+    @property
+    def offset(self) -> int:
+        """Return the virtual offset of what comes next: never the end of a block, but that of the file."""
+        while self._inside == len(self._data) and self._next != self._block:
+            self._block, self._inside = self._next, 0
+            self._data, self._next = self._blocks.load(self._block)
+        return self._block << 16 | self._inside
+
+    @property
+    def is_at_end(self) -> bool:
+        """Return whether no bytes come any more."""
+        return self.offset >> 16 == self._next
+
+    def skip(self, count: int) -> bytes:
+        """Return the next bytes, fewer at the end."""
+        found, parts = 0, []
+        while found < count and not self.is_at_end:
+            part = self._data[self._inside : self._inside + count - found]
+            self._inside += len(part)
+            found += len(part)
+            parts.append(part)
+        return b"".join(parts)
+
+    def _line(self) -> bytes:
+        parts, found = [], 0
+        while not self.is_at_end:
+            end = self._data.find(b"\n", self._inside)
+            part = self._data[self._inside : end if end >= 0 else None]
+            parts.append(part)
+            found += len(part)
+            self._inside += len(part) + (end >= 0)
+            if end >= 0:
+                break
+            if found > self._most:
+                raise IndexMisfitError
+        return b"".join(parts)
+
+    def record(self) -> tuple[str | int, int, bytes] | None:
+        """Return contig (its number in a BCF), 0-based start and bytes of the next record; None at the end.
+
+        Raises
+        ------
+        IndexMisfitError
+            There is none: the place is no start of a record.
+        """
+        if self.is_at_end:
+            return None
+        if self._binary:
+            head = self.skip(_RECORD_HEAD.size)
+            if len(head) < _RECORD_HEAD.size:
+                raise IndexMisfitError
+            shared, own, number, start = _RECORD_HEAD.unpack(head)
+            size = 8 + shared + own
+            if shared < 24 or size > self._most:
+                raise IndexMisfitError
+            data = head + self.skip(size - len(head))
+            if len(data) < size:
+                raise IndexMisfitError
+            return number, start, data
+        line = self._line()
+        contig, _, rest = line.partition(b"\t")
+        position = rest.partition(b"\t")[0]
+        if not contig or contig.startswith(b"#") or not position.isdigit() or len(position) > 12:
+            raise IndexMisfitError
+        return contig.decode(errors="replace"), int(position) - 1, line
+
+
+class IndexedRecords:
+    """The records that an index leads to, each region proven.
+
+    Parameters
+    ----------
+    most
+        Bytes that a record may have.
+    """
+
+    def __init__(self, index: Index, blocks: Blocks, header: Header, most: int) -> None:
+        self._index = index
+        self._blocks = blocks
+        self._header = header
+        self._most = most
+        self._known: dict[int, Contig] = {}
+
+    def regions(self, windows: Sequence[tuple[int, int]]) -> Iterator[tuple[int, bytes]]:
+        """Yield the records of chromosome 19 that the index puts into `windows`, each once, in file order.
+
+        `windows` are 0-based, half-open and ascending. A record comes with its virtual offset.
+
+        Raises
+        ------
+        IndexMisfitError
+            The index does not belong to the data.
+        """
+        self._check_end()
+        ours = [number for number, name in self._index.names.items() if is_wanted(name)]
+        ours = [number for number in ours if number < len(self._index) and self._of(number).bins]
+        if not ours:
+            self._check_that_none_is_there()
+        for number in ours:
+            yield from self._of_contig(number, windows)
+
+    def _of(self, number: int) -> Contig:
+        if number not in self._known:
+            self._known[number] = self._index.contig(number)
+        return self._known[number]
+
+    def _is(self, contig: str | int, number: int) -> bool:
+        return contig == (number if self._header.kind == "BCF" else self._index.names[number])
+
+    def _cursor(self, offset: int) -> Cursor:
+        try:
+            return Cursor(self._blocks, self._header, offset, self._most)
+        except FormatError as error:
+            raise IndexMisfitError from error
+
+    def _of_contig(self, number: int, windows: Sequence[tuple[int, int]]) -> Iterator[tuple[int, bytes]]:
+        contig = self._of(number)
+        chunks = sorted(self._index.chunks(contig))
+        for place in range(0, len(chunks), max(len(chunks) // _SAMPLES, 1)):
+            self._check_chunk(number, *chunks[place])
+        starts = [start for start, _, _ in chunks]
+        done = -1
+        for start, stop in windows:
+            place = max(self._index.first_place(contig, start), starts[0])
+            known = bisect_left(starts, place)
+            cursor = self._cursor(starts[known - 1]) if known else self._in_front_of(place)
+            self._go_to(cursor, place, number, stop)
+            for _ in range(_STEPS):
+                offset = cursor.offset
+                record = cursor.record()
+                if record is None or not self._is(record[0], number) or record[1] >= stop:
+                    break
+                if offset > done:
+                    done = offset
+                    yield offset, record[2]
+            else:
+                raise IndexMisfitError
+
+    def _in_front_of(self, place: int) -> Cursor:
+        """Return a cursor at the last record in front of `place` that is known, else behind the header."""
+        every = (self._index.chunks(self._of(number)) for number in range(len(self._index)))
+        before = max((start for chunks in every for start, _, _ in chunks if start < place), default=None)
+        return self._behind_header() if before is None else self._cursor(before)
+
+    def _behind_header(self) -> Cursor:
+        cursor = self._cursor(0)
+        cursor.skip(self._header.size)
+        return cursor
+
+    def _go_to(self, cursor: Cursor, place: int, number: int, stop: int) -> None:
+        """Go on to `place`, which must be the start of a record, past records in front of `stop` only."""
+        wanted = self._cursor(place).offset
+        for _ in range(_STEPS):
+            if cursor.offset >= wanted:
+                break
+            record = cursor.record()
+            if record is None or (self._is(record[0], number) and record[1] >= stop):
+                raise IndexMisfitError
+        if cursor.offset != wanted:
+            raise IndexMisfitError
+
+    def _check_chunk(self, number: int, start: int, _: int, bin_number: int) -> None:
+        record = self._cursor(start).record()
+        first, last = self._index.stretch(bin_number)
+        if record is None or not self._is(record[0], number) or not first <= record[1] < last:
+            raise IndexMisfitError
+
+    def _check_end(self) -> None:
+        """Check that the last place of the index is the end of the file."""
+        last = 0
+        for number in reversed(range(len(self._index))):
+            ends = [end for _, end, _ in self._index.chunks(self._of(number))]
+            if max(ends, default=0) > last:
+                last = max(ends)
+                if self._cursor(last).is_at_end:
+                    return
+        if last or not self._behind_header().is_at_end:
+            raise IndexMisfitError
+
+    def _check_that_none_is_there(self) -> None:
+        """Check that the other contigs follow upon each other without a gap, from the header to the end."""
+        tiles = []
+        for number in range(len(self._index)):
+            found = list(self._index.chunks(self._of(number)))
+            if found:
+                tiles.append((min(found)[0], max(end for _, end, _ in found), number, min(found)[2]))
+        tiles.sort()
+        if tiles and self._behind_header().offset != self._cursor(tiles[0][0]).offset:
+            raise IndexMisfitError
+        for (_, end, _, _), (start, _, _, _) in pairwise(tiles):
+            if end != start and self._cursor(end).offset != self._cursor(start).offset:
+                raise IndexMisfitError
+        for start, end, number, bin_number in tiles[:: max(len(tiles) // _TILES, 1)]:
+            self._check_chunk(number, start, end, bin_number)

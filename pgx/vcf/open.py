@@ -1,30 +1,104 @@
-"""What an input is before it is read: path, kind, size, index; and opening it with one clear error."""
+"""An input before it is parsed: what its name stands for, what its first bytes show, and its bytes.
+
+Nothing here knows a line of VCF. What htslib is given later has passed through this module, so damage,
+bombs and files of other kinds end in one clear error before they reach it.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import datetime
+import functools
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
 
-import pysam
 from msgspec import Struct
 
-from pgx.errors import FormatError, InputError, NotFoundError
+from pgx.errors import FormatError, InputError, NotFoundError, UsageError
 from pgx.provenance import moment_text
-from pgx.vcf.header import HeaderWatch, watch_file, watch_url, watched
+from pgx.reference import Facts, Provenance, load
 
 STANDARD_INPUT = "-"
+GIVE_A_VCF = "Give a .vcf, .vcf.gz or .bcf file with genotypes"
+COPY_AGAIN = "Copy it again, or write it again from its source"
 _INDEX_SUFFIXES = (".csi", ".tbi")
-_NOT_A_VCF = "is not a VCF or BCF"
-_GIVE_A_VCF = "Give a .vcf, .vcf.gz or .bcf file with genotypes"
+_MB = 1_000_000
 
-_GZIP_MAGIC = b"\x1f\x8b"
-_BGZF_FIELD = b"BC"
+_FIRST_PIECE = 1 << 16
+_PIECE = 1 << 20
 
-# htslib would print warnings on stderr that name neither the input nor a cure.
-pysam.set_verbosity(0)
+
+class _Value(Facts, frozen=True, kw_only=True):
+    value: float
+    basis: str
+
+
+class _LimitsFile(Facts, frozen=True, kw_only=True):
+    provenance: Provenance
+    max_header: _Value
+    max_record: _Value
+    max_sample: _Value
+    max_contigs: _Value
+    max_index: _Value
+    timeout: _Value
+    min_progress: _Value
+    max_redirects: _Value
+
+
+class Limits(Struct, frozen=True, kw_only=True):
+    """Bounds on what an input may make pgx hold or wait for; None stands for the value of reference/.
+
+    Attributes
+    ----------
+    max_header, max_record, max_index
+        MB (10^6 bytes) without compression.
+    max_contigs
+        Contig lines in a header.
+    timeout
+        Seconds in which a server must deliver something.
+    max_redirects
+        Redirections for one request.
+    """
+
+    max_header: float | None = None
+    max_record: float | None = None
+    max_contigs: int | None = None
+    max_index: float | None = None
+    timeout: float | None = None
+    max_redirects: int | None = None
+
+    def value(self, name: str) -> float:
+        """Return the bound called `name`, in the unit of reference/limits.toml."""
+        own = getattr(self, name, None)
+        return _default(name) if own is None else float(own)
+
+    def bytes(self, name: str) -> int:
+        """Return the bound called `name`, which is given in MB, in bytes."""
+        return int(self.value(name) * _MB)
+
+    def record_bytes(self, samples: int) -> int:
+        """Return how many bytes a record of so many samples may have."""
+        return self.bytes("max_record") + int(samples * self.value("max_sample") * 1000)
+
+
+@functools.cache
+def _default(name: str) -> float:
+    entry: _Value = getattr(load("limits.toml", _LimitsFile), name)
+    return entry.value
+
+
+def beyond(limit: str, what: str, label: str, limits: Limits) -> FormatError:
+    """Return the error that an input goes beyond `limit`; `what` is the subject, as "its header"."""
+    option = f"--{limit.replace('_', '-')}"
+    unit = "" if limit == "max_contigs" else " MB"
+    return FormatError(
+        f"{what} goes beyond the limit of {limits.value(limit):,.10g}{unit}",
+        where=label,
+        cure=f"If the file is right, raise the limit with {option}",
+    )
 
 
 class Source(Struct, frozen=True, kw_only=True):
@@ -75,7 +149,11 @@ def look(path: str) -> Source:
     ------
     NotFoundError, FormatError, InputError
         Missing, a folder, empty, or unreadable.
+    UsageError
+        Standard input is a terminal.
     """
+    if path == STANDARD_INPUT:
+        _check_standard_input()
     if path == STANDARD_INPUT or is_url(path):
         return Source(path=path)
     file = Path(path)
@@ -83,144 +161,169 @@ def look(path: str) -> Source:
         state = file.stat()
     except (FileNotFoundError, NotADirectoryError) as error:
         raise NotFoundError("no such file", where=path, cure="Check the path") from error
-    except OSError as error:
-        raise InputError(
-            f"cannot be read ({error.strerror})", where=path, cure="Check the path and its permissions"
-        ) from error
-    except ValueError as error:
-        raise NotFoundError("is not a file name", where=path, cure="Check the path") from error
-    if file.is_dir():
+    except (OSError, ValueError) as error:  # ValueError: a NUL byte
+        raise _unreadable(path, error) from error
+    if stat.S_ISDIR(state.st_mode):
         raise FormatError("is a folder", where=path, cure="Give a file; pgx cohort takes folders")
     if not os.access(file, os.R_OK):
         raise InputError("cannot be read (permission denied)", where=path, cure="Check its permissions")
-    if not file.is_file():
+    if not stat.S_ISREG(state.st_mode):
         return Source(path=path)
     if state.st_size == 0:
-        raise FormatError("is empty", where=path, cure=_GIVE_A_VCF)
-    beside = [Path(path + suffix) for suffix in _INDEX_SUFFIXES if Path(path + suffix).is_file()]
-    fresh = [index for index in beside if index.stat().st_mtime_ns >= state.st_mtime_ns]
-    index = next(iter(fresh or beside), None)
+        raise FormatError("is empty", where=path, cure=GIVE_A_VCF)
+    beside = [(state_, index) for index, state_ in _indexes(path)]
+    fresh = [index for state_, index in beside if state_.st_mtime_ns >= state.st_mtime_ns]
+    index = next(iter(fresh or [name for _, name in beside]), None)
     return Source(
         path=path,
         size=state.st_size,
-        modified=moment_text(datetime.datetime.fromtimestamp(int(state.st_mtime), datetime.UTC)),
-        index=str(index) if index else None,
+        modified=_moment(state.st_mtime),
+        index=index,
         index_is_stale=index is not None and not fresh,
     )
 
 
-def open_source(source: Source, *, index: str | None) -> pysam.VariantFile:
-    """Open an input with pysam, with the index file `index` or without any.
+def _indexes(path: str) -> Iterator[tuple[str, os.stat_result]]:
+    for suffix in _INDEX_SUFFIXES:
+        with contextlib.suppress(OSError):
+            state = os.stat(path + suffix)  # noqa: PTH116 - a Path costs more than the call
+            if stat.S_ISREG(state.st_mode):
+                yield path + suffix, state
 
-    Raises
-    ------
-    FormatError
-        Not a VCF or BCF, damaged, truncated, without samples, or with a NUL byte in its header.
-    """
-    watch = HeaderWatch()
+
+def _moment(seconds: float) -> str | None:
+    """Return a time of the file system as text; None where it lies outside the years 1 to 9999."""
     try:
-        handle = _opened(source, index, watch)
-    except (OSError, ValueError, TypeError) as error:  # TypeError: pysam wants a name for its message
-        _check_no_nul(watch, source)
-        raise _opening_error(source, error) from error
+        return moment_text(datetime.datetime.fromtimestamp(int(seconds), datetime.UTC))
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def _check_standard_input() -> None:
     try:
-        _check_no_nul(watch, source)
-    except FormatError:
-        _close_quietly(handle)
-        raise
-    if handle.format not in {"VCF", "BCF"}:
-        handle.close()
-        raise FormatError(_NOT_A_VCF, where=source.label, cure=_GIVE_A_VCF)
-    if not len(handle.header.samples):
-        handle.close()
-        raise FormatError(
-            "has no samples (a sites-only file holds nobody's genotype)", where=source.label, cure=_GIVE_A_VCF
+        waits = os.isatty(0)
+        os.fstat(0)
+    except OSError as error:
+        raise InputError("is closed", where="standard input", cure="Pipe a VCF into pgx") from error
+    if waits:
+        raise UsageError(
+            "is a terminal", where="standard input", cure="Pipe a VCF into pgx, or give the name of a file"
         )
-    return handle
+
+
+def _unreadable(path: str, error: OSError | ValueError) -> InputError:
+    reason = getattr(error, "strerror", None) or str(error)
+    return InputError(f"cannot be read ({reason})", where=path, cure="Check the path and its permissions")
+
+
+class Raw(Protocol):
+    """The bytes of an input, as they are stored."""
+
+    label: str
+    size: int | None
+
+    def at(self, offset: int, count: int) -> bytes:
+        """Return `count` bytes from `offset`, fewer only where the input ends."""
+
+    def pieces(self) -> Iterator[bytes]:
+        """Yield all bytes from the start."""
+
+    def check_unchanged(self) -> None:
+        """Raise `InputError` where the input has changed since it was opened."""
+
+
+class FileBytes:
+    """A file on disk."""
+
+    def __init__(self, descriptor: int, label: str) -> None:
+        self.label = label
+        self._descriptor = descriptor
+        self._state = os.fstat(descriptor)
+        self.size: int | None = self._state.st_size
+
+    def at(self, offset: int, count: int) -> bytes:
+        """Return bytes; see `Raw`."""
+        found = b""
+        try:
+            while len(found) < count and (
+                more := os.pread(self._descriptor, count - len(found), offset + len(found))
+            ):
+                found = found + more if found else more
+        except OSError as error:
+            raise _unreadable(self.label, error) from error
+        return found
+
+    def pieces(self) -> Iterator[bytes]:
+        """Yield all bytes; see `Raw`."""
+        offset, count = 0, _FIRST_PIECE
+        while piece := self.at(offset, count):
+            yield piece
+            offset += len(piece)
+            count = _PIECE
+
+    def check_unchanged(self) -> None:
+        """Compare size and time; see `Raw`."""
+        now = os.fstat(self._descriptor)
+        if (now.st_size, now.st_mtime_ns) != (self._state.st_size, self._state.st_mtime_ns):
+            raise InputError(
+                "changed while it was read", where=self.label, cure="Wait until it is written, and try again"
+            )
+
+
+class StreamBytes:
+    """Standard input or a pipe: read once, from the start."""
+
+    size: int | None = None
+
+    def __init__(self, descriptor: int, label: str) -> None:
+        self.label = label
+        self._descriptor = descriptor
+        self._head = b""
+
+    def at(self, offset: int, count: int) -> bytes:
+        """Return bytes of the start, which `pieces` yields again; nothing else can be had of a stream."""
+        while len(self._head) < offset + count and (piece := self._read()):
+            self._head += piece
+        return self._head[offset : offset + count]
+
+    def pieces(self) -> Iterator[bytes]:
+        """Yield all bytes; see `Raw`."""
+        head, self._head = self._head, b""
+        if head:
+            yield head
+        while piece := self._read():
+            yield piece
+
+    def _read(self) -> bytes:
+        try:
+            return os.read(self._descriptor, _PIECE)
+        except OSError as error:
+            raise InputError(
+                f"broke off ({error.strerror})", where=self.label, cure="Look at what writes it"
+            ) from error
+
+    def check_unchanged(self) -> None:
+        """Do nothing: a stream is read once."""
 
 
 @contextlib.contextmanager
-def reading(source: Source, *, index: str | None) -> Iterator[pysam.VariantFile]:
-    """Open an input for the time of a `with` block; see `open_source`.
+def local_bytes(source: Source) -> Iterator[Raw]:
+    """Open a file or stream.
 
     Raises
     ------
-    FormatError
-        Also where the end of a damaged file is noticed only on closing.
+    InputError
+        It cannot be opened.
     """
-    handle = open_source(source, index=index)
     try:
-        yield handle
-    except BaseException:
-        _close_quietly(handle)
-        raise
+        if source.path == STANDARD_INPUT:
+            descriptor = os.dup(0)
+        else:
+            descriptor = os.open(source.path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise _unreadable(source.label, error) from error
     try:
-        handle.close()
-    except (OSError, TypeError) as error:  # TypeError: pysam wants a name for its message, a stream has none
-        raise FormatError("is damaged or truncated", where=source.label, cure="Copy it again") from error
-
-
-def _close_quietly(handle: pysam.VariantFile) -> None:
-    """Close after an error, which is the message: that closing fails too says no more."""
-    with contextlib.suppress(OSError, TypeError):
-        handle.close()
-
-
-def _check_no_nul(watch: HeaderWatch, source: Source) -> None:
-    if watch.nul_line is not None:
-        raise FormatError(
-            f"line {watch.nul_line} of its header holds a NUL byte, and what stands behind it would be lost",
-            where=source.label,
-            cure="Take it out, for example with tr -d '\\000' on the uncompressed text",
-        )
-
-
-def _opened(source: Source, index: str | None, watch: HeaderWatch) -> pysam.VariantFile:
-    if source.path == STANDARD_INPUT:
-        return _opened_descriptor(watched(os.dup(0), watch))
-    if is_url(source.path):
-        watch_url(source.path, watch)
-    elif source.size is None:
-        return _opened_descriptor(watched(os.open(source.path, os.O_RDONLY), watch))
-    else:
-        watch_file(source.path, watch)
-    if index is not None and not _is_plain_gzip(source):
-        # Reading the header, htslib takes an index of this base name from the working directory, whatever
-        # was handed over: for a URL let that be the folder of its own index, while it is opened.
-        with contextlib.chdir(Path(index).parent) if source.name else contextlib.nullcontext():
-            return pysam.VariantFile(source.path, index_filename=index)
-    if source.size is None:
-        return pysam.VariantFile(source.path)
-    # By name, pysam takes up any index beside the file, a damaged one too, and asks for the position in the
-    # file, which plain gzip does not have. Not so as a stream.
-    return _opened_descriptor(os.open(source.path, os.O_RDONLY))
-
-
-def _opened_descriptor(descriptor: int) -> pysam.VariantFile:
-    """Open a descriptor, of which pysam makes its own copy."""
-    try:
-        return pysam.VariantFile(descriptor)
+        kind = StreamBytes if source.size is None else FileBytes
+        yield kind(descriptor, source.label)
     finally:
         os.close(descriptor)
-
-
-def _is_plain_gzip(source: Source) -> bool:
-    """Return whether a file is gzip without the extra field that makes it bgzip."""
-    if source.size is None:
-        return False
-    with Path(source.path).open("rb") as handle:
-        start = handle.read(14)
-    return start.startswith(_GZIP_MAGIC) and start[12:14] != _BGZF_FIELD
-
-
-def _opening_error(source: Source, error: Exception) -> InputError:
-    text = str(error).lower()
-    if "eof marker" in text or "truncated" in text:
-        return FormatError("is truncated", where=source.label, cure="Copy or compress it again")
-    if isinstance(error, FileNotFoundError):
-        return NotFoundError("no such file", where=source.label, cure="Check the path")
-    if isinstance(error, PermissionError):
-        return InputError(
-            "cannot be read (permission denied)", where=source.label, cure="Check its permissions"
-        )
-    return FormatError(f"{_NOT_A_VCF}, or its header is broken", where=source.label, cure=_GIVE_A_VCF)

@@ -1,91 +1,37 @@
-"""Read the records at the two sites, by index where there is one, else by a pass over the whole input."""
+"""Read the records at the two sites, by index where there is one, else by a pass over the whole input.
+
+htslib parses the header and the records that may matter; nothing else of an input reaches it.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
-import math
-import re
 import sys
-from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
-from typing import overload
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import pysam
 from msgspec import Struct
-from msgspec.structs import replace
 
-from pgx.errors import FormatError
-from pgx.genome.assemblies import HeaderFacts, contig_names
-from pgx.genome.sites import definitions, positions, rsids
+from pgx.errors import FormatError, printable
+from pgx.genome.assemblies import CHROMOSOMES, HeaderFacts
+from pgx.genome.sites import definitions, rsids
 from pgx.observe import SiteRecord
-from pgx.vcf.index import PYSAM_ERRORS, fetch, guarded, is_whole, leads_on, leads_to_first
-from pgx.vcf.open import Source, look, reading
-from pgx.vcf.remote import check_scan_allowed, reachable
+from pgx.vcf.bgzf import Blocks, compression, damaged, inflated
+from pgx.vcf.header import read_header
+from pgx.vcf.index import Index, IndexedRecords, IndexMisfitError, unpacked_index
+from pgx.vcf.open import Limits, Raw, Source, beyond, is_url, local_bytes, look
+from pgx.vcf.records import PYSAM_ERRORS, Decoder, plain_record, with_huge_alleles
+from pgx.vcf.scan import Row, Rows, identifier, is_wanted, looks_wanted, may_reach, places, scan_of
 
 _REFERENCE_KEYS = frozenset({"reference", "assembly"})
 _DECLARING = frozenset(
     {"fileformat", "FORMAT", "INFO", "FILTER", "ALT", "contig", "SAMPLE", "PEDIGREE", "META"}
 )
-_SURROGATES = "surrogateescape"
-_FIXED = 9
-#: From how many samples on the columns are kept as one line.
-_LINE_FROM = 10_000
-
-
-class Columns(Sequence[str]):
-    """Sample columns of which a text is made only when it is looked at.
-
-    Attributes
-    ----------
-    line
-        UTF-8: the fixed columns, then the sample columns, separated by tabs, and one byte more.
-    first
-        Where the first sample column starts in `line`.
-    edges
-        Where each of n columns starts in `line`, and its end, shape (n + 1,); None until somebody who can
-        find these fast has set it. Until then all columns are split when one is looked at.
-    """
-
-    __slots__ = ("_count", "_texts", "edges", "first", "line")
-
-    def __init__(self, line: bytes, first: int, count: int) -> None:
-        """Keep a line with `count` sample columns, at least one."""
-        self.line = line
-        self.first = first
-        self.edges: memoryview | None = None
-        self._count = count
-        self._texts: tuple[str, ...] = ()
-
-    @classmethod
-    def of(cls, fixed: str, samples: Sequence[str]) -> Columns:
-        """Join columns to a line."""
-        line = "\t".join([fixed, *samples]) + "\n"
-        first = len(fixed.encode(errors=_SURROGATES)) + 1
-        return cls(line.encode(errors=_SURROGATES), first, len(samples))
-
-    def __len__(self) -> int:
-        return self._count
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._split())
-
-    @overload
-    def __getitem__(self, place: int) -> str: ...
-    @overload
-    def __getitem__(self, place: slice) -> tuple[str, ...]: ...
-    def __getitem__(self, place: int | slice) -> str | tuple[str, ...]:
-        if self.edges is None or isinstance(place, slice):
-            return self._split()[place]
-        number = range(self._count)[place]
-        text = self.line[self.edges[number] : self.edges[number + 1] - 1]
-        return text.decode(errors=_SURROGATES)
-
-    def _split(self) -> tuple[str, ...]:
-        if not self._texts:
-            text = self.line[self.first : -1].decode(errors=_SURROGATES)
-            self._texts = tuple(text.split("\t"))
-        return self._texts
+_END_BLOCK = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
 
 
 class InputFacts(Struct, frozen=True, kw_only=True):
@@ -99,6 +45,9 @@ class InputFacts(Struct, frozen=True, kw_only=True):
         `sha256:` over the header as htslib prints it.
     access
         "index" or "scan".
+    read_as_text
+        Fields with a value that is not of the type that the header declares, and where the first stands; they
+        were read as text.
     """
 
     path: str
@@ -111,6 +60,7 @@ class InputFacts(Struct, frozen=True, kw_only=True):
     access: str
     stale_index: bool
     unsorted: bool
+    read_as_text: tuple[tuple[str, str], ...] = ()
 
 
 class VcfContent(Struct, frozen=True, kw_only=True):
@@ -134,264 +84,245 @@ class VcfContent(Struct, frozen=True, kw_only=True):
     gl_is_phred: bool
 
 
-def read_sites(path: str) -> VcfContent:
+class Selection(Struct, frozen=True, kw_only=True):
+    """The records of an input that may matter, and how they were found.
+
+    Attributes
+    ----------
+    names
+        The names of chromosome 19 that an index or the records have.
+    is_misfit
+        The index was not used, because it is not that of this file.
+    """
+
+    rows: list[Row]
+    by_index: bool
+    unsorted: bool = False
+    names: tuple[str, ...] = ()
+    is_misfit: bool = False
+
+
+class Input:
+    """An input whose header has been read.
+
+    Parameters
+    ----------
+    index
+        Returns the bytes of its index, or None.
+    """
+
+    def __init__(self, source: Source, raw: Raw, limits: Limits, index: Callable[[], bytes | None]) -> None:
+        self.source = source
+        self.label = source.label
+        self.raw = raw
+        self.limits = limits
+        self.packed = compression(raw)
+        self._index = index
+        self.header, self.rest = read_header(
+            inflated(raw, self.packed), self.label, limits, packed=self.packed != "NONE"
+        )
+
+    def select(self) -> Selection:
+        """Return the records that may matter, in file order.
+
+        Raises
+        ------
+        FormatError
+            The input is damaged, goes beyond a limit, or has no index and lies behind a URL.
+        """
+        packed = self._index() if self.packed == "BGZF" else None
+        misfit = False
+        if packed is not None:
+            if self.raw.at((self.raw.size or 0) - len(_END_BLOCK), len(_END_BLOCK)) != _END_BLOCK:
+                raise damaged(self.label, "is truncated: the block that ends a bgzip file is missing")
+            try:
+                return self._by_index(packed)
+            except IndexMisfitError:
+                misfit = True
+        if self.source.name:
+            raise FormatError(
+                "the index beside it cannot be read, or is that of another file",
+                where=self.label,
+                cure="Index it again (tabix -p vcf), and see that it is bgzipped",
+            )
+        scan = scan_of(self.header, self.label, self.limits)
+        rows = scan.run(self.rest)
+        return Selection(
+            rows=rows, by_index=False, unsorted=scan.unsorted, names=tuple(scan.names), is_misfit=misfit
+        )
+
+    def _by_index(self, packed: bytes) -> Selection:
+        data = unpacked_index(packed, self.limits.bytes("max_index"))
+        if data is None:
+            raise beyond("max_index", "its index", self.label, self.limits)
+        index = Index(data, self.header.contigs, int(self.limits.value("max_contigs")))
+        rows = Rows(self.header, self.label, self.limits)
+        found = IndexedRecords(index, Blocks(self.raw), self.header, rows.most)
+        for offset, record in found.regions(windows()):
+            if self.header.kind == "BCF" or _may_matter(record):
+                rows.keep(offset, record)
+        return Selection(rows=rows.sorted(), by_index=True, names=tuple(index.names.values()))
+
+
+def _may_matter(line: bytes) -> bool:
+    """Return whether a line of chromosome 19 may cover a site, or carry its rsID."""
+    columns = line.split(b"\t", 3)
+    if len(columns) < 4 or identifier().search(columns[2].decode(errors="replace")):
+        return True
+    position = int(columns[1])
+    place = places()[bisect_left(places(), position)]
+    return place != sys.maxsize and may_reach(line, 0, len(line), position, place)
+
+
+@contextlib.contextmanager
+def opened(path: str, limits: Limits | None = None) -> Iterator[Input]:
+    """Open an input, and read its header.
+
+    Raises
+    ------
+    InputError
+        Missing, empty, unreadable, not a VCF or BCF, without samples, or changed while it is read.
+    """
+    bounds = limits or Limits()
+    if is_url(path):
+        from pgx.vcf.remote import remote_bytes  # noqa: PLC0415 - files on disk need no network
+
+        with remote_bytes(path, bounds) as (source, raw, index):
+            yield Input(source, raw, bounds, index)
+            raw.check_unchanged()
+        return
+    source = look(path)
+    with local_bytes(source) as raw:
+        yield Input(source, raw, bounds, functools.partial(_local_index, source, bounds))
+        raw.check_unchanged()
+
+
+def _local_index(source: Source, limits: Limits) -> bytes | None:
+    if source.usable_index is None:
+        return None
+    most = limits.bytes("max_index")
+    try:
+        with Path(source.usable_index).open("rb") as handle:
+            data = handle.read(most + 1)
+    except OSError:
+        return b""  # as good as a broken one
+    if len(data) > most:
+        raise beyond("max_index", "its index", source.label, limits)
+    return data
+
+
+def read_sites(path: str, limits: Limits | None = None) -> VcfContent:
     """Read what the input says at the sites, on every assembly.
 
     Raises
     ------
     InputError
-        Missing, empty, unreadable, not a VCF or BCF, truncated, or without samples.
+        Missing, empty, unreadable, not a VCF or BCF, truncated, without samples, or beyond a limit.
     """
-    with reachable(look(path)) as source:
-        try:
-            return _read(path, source)
-        except _IndexMisfitError:  # as good as a stale one: the second pass reads the whole input
-            check_scan_allowed(source)
-            return _read(path, replace(source, index_is_stale=True))
-
-
-class _IndexMisfitError(Exception):
-    """The index is not that of this file."""
-
-
-def _read(path: str, source: Source) -> VcfContent:
-    if source.usable_index is not None and not is_whole(source.usable_index):
-        raise _IndexMisfitError
-    with reading(source, index=source.usable_index) as handle:
-        digest, header, samples, gl_is_phred = _header(handle.header, source)
-        indexed = source.usable_index is not None and handle.index is not None
-        if not indexed:
-            check_scan_allowed(source)
-        elif not leads_to_first(handle):
-            raise _IndexMisfitError
-        found, unsorted = _by_index(handle, source) if indexed else _by_scan(handle, source)
-        if indexed and not found and not leads_on(handle, source):
-            raise _IndexMisfitError
-        facts = InputFacts(
+    with opened(path, limits) as door:
+        chosen = door.select()
+        text = Decoder(door.header, door.label)
+        records = tuple(_relevant(text, chosen.rows))
+        digest, header, gl_is_phred = _header_facts(text.header, door.label)
+    source = door.source
+    named = [name for name, _, _ in header.contigs]
+    shown = [record.contig for record in records if is_wanted(record.contig)]
+    contigs = tuple(dict.fromkeys([*named, *filter(is_wanted, chosen.names), *shown]))
+    if not contigs:
+        _check_no_other_name([*door.header.contigs.values(), *chosen.names], door.label)
+    return VcfContent(
+        facts=InputFacts(
             path=source.name or path,
             size=source.size,
             modified=source.modified,
-            kind=handle.format,
-            compression=handle.compression,
+            kind=door.header.kind,
+            compression=door.packed,
             index=source.index_name or source.index,
             header_digest=digest,
-            access="index" if indexed else "scan",
-            stale_index=source.index_is_stale,
-            unsorted=unsorted,
-        )
-    records = tuple(found)
-    named = [name for name, _, _ in header.contigs]
-    shown = [record.contig for record in records if _is_wanted(record.contig)]
-    return VcfContent(
-        facts=facts,
+            access="index" if chosen.by_index else "scan",
+            stale_index=source.index_is_stale or chosen.is_misfit,
+            unsorted=chosen.unsorted,
+            read_as_text=tuple(text.relaxed.items()),
+        ),
         header=header,
-        samples=samples,
-        contigs=tuple(dict.fromkeys([*named, *shown])),
+        samples=door.header.samples,
+        contigs=contigs,
         records=records,
         gl_is_phred=gl_is_phred,
     )
 
 
-def _is_wanted(name: str) -> bool:
-    return name.lower() in {known.lower() for known in contig_names()}
-
-
-def _header(header: pysam.VariantHeader, source: Source) -> tuple[str, HeaderFacts, tuple[str, ...], bool]:
-    """Return digest, facts on the assembly, sample names, and whether GL is declared as an integer."""
-    try:
-        text = str(header)
-        digest = hashlib.sha256(text.encode()).hexdigest()
-        phred = "GL" in header.formats and header.formats["GL"].type == "Integer"
-        return f"sha256:{digest}", _header_facts(header), _sample_names(text), phred
-    except UnicodeDecodeError as error:
+def _check_no_other_name(names: Sequence[str], label: str) -> None:
+    """Refuse an input that has chromosome 19 under a name only that pgx does not know."""
+    for name in filter(looks_wanted, names):
         raise FormatError(
-            "has a header that is not UTF-8 text",
-            where=source.label,
-            cure="Convert it, for example with iconv -f latin1 -t utf-8",
-        ) from error
-    except PYSAM_ERRORS as error:
-        raise FormatError("has a broken header", where=source.label, cure="Write it again") from error
+            f"seems to call chromosome 19 '{printable(name, 60)}', a name that pgx does not know",
+            where=label,
+            cure="Rename it to chr19 or 19 with bcftools annotate --rename-chrs",
+        )
 
 
-def _sample_names(header: str) -> tuple[str, ...]:
-    """Return the names in the last line of a header; pysam makes them one by one, in twice the time."""
-    return tuple(header.rstrip("\n").rpartition("\n")[2].split("\t")[9:])
+@functools.cache
+def windows() -> tuple[tuple[int, int], ...]:
+    """Return what is read on each assembly, 0-based and half-open, ascending.
+
+    The margin is for our rsIDs in a record that stands a little aside.
+    """
+    margin = 1000
+    names = definitions()[0].positions
+    assemblies = ([definition.positions[name] for definition in definitions()] for name in names)
+    return tuple(sorted((min(found) - 1 - margin, max(found) + margin) for found in assemblies))
 
 
-def _header_facts(header: pysam.VariantHeader) -> HeaderFacts:
-    contigs = []
-    for name in map(str, header.contigs):
-        if _is_wanted(name):
+def _header_facts(header: pysam.VariantHeader, label: str) -> tuple[str, HeaderFacts, bool]:
+    """Return digest, facts on the assembly, and whether GL is declared as an integer."""
+    try:
+        digest = hashlib.sha256(str(header).encode()).hexdigest()
+        phred = "GL" in header.formats and header.formats["GL"].type == "Integer"
+        contigs = []
+        for name in filter(is_wanted, map(str, header.contigs)):
             contig = header.contigs[name]
             tags = dict(contig.header_record.items()) if contig.header_record is not None else {}
             contigs.append((name, contig.length or None, _unquoted(tags.get("assembly"))))
-    references = [
-        _unquoted(record.value) or ""
-        for record in header.records
-        if record.key in _REFERENCE_KEYS and record.value
-    ]
-    return HeaderFacts(
-        contigs=tuple(contigs),
-        references=tuple(references),
-        fields=frozenset(map(str, header.formats)),
-        history=tuple(str(record).strip() for record in header.records if record.key not in _DECLARING),
-    )
+        lengths = tuple(
+            (name, chromosome, header.contigs[name].length or 0)
+            for chromosome in CHROMOSOMES
+            for name in (chromosome, f"chr{chromosome}")
+            if name in header.contigs and not is_wanted(name) and header.contigs[name].length
+        )
+        references = [
+            _unquoted(record.value) or ""
+            for record in header.records
+            if record.key in _REFERENCE_KEYS and record.value
+        ]
+        facts = HeaderFacts(
+            contigs=tuple(contigs),
+            references=tuple(references),
+            fields=frozenset(map(str, header.formats)),
+            history=tuple(str(record).strip() for record in header.records if record.key not in _DECLARING),
+            lengths=lengths,
+        )
+    except PYSAM_ERRORS as error:
+        raise FormatError("has a broken header", where=label, cure="Write it again") from error
+    return f"sha256:{digest}", facts, phred
 
 
 def _unquoted(value: str | None) -> str | None:
     return value.strip('"') if value is not None else None
 
 
-def _by_index(handle: pysam.VariantFile, source: Source) -> tuple[list[SiteRecord], bool]:
-    """Fetch the records around the sites of each assembly; a record that reaches two windows is kept once."""
-    found: list[SiteRecord] = []
-    for contig in filter(_is_wanted, map(str, handle.header.contigs)):
-        before = 0
-        for start, stop in _windows():
-            for record in guarded(fetch(handle, contig, start, stop), source):
-                if record.start >= before:
-                    found += _relevant(record, source, wanted=True)
-            before = stop
-    return found, False
-
-
-@functools.cache
-def _windows() -> tuple[tuple[int, int], ...]:
-    """Return what is fetched on each assembly, 0-based and half-open, ascending.
-
-    The margin is for our rsIDs in a record that stands a little aside.
-    """
-    margin = 1000
-    return tuple(
-        sorted((min(places) - 1 - margin, max(places) + margin) for places in zip(*_places(), strict=True))
-    )
-
-
-def _places() -> list[list[int]]:
-    """Return the positions of each site, in the same order of assemblies."""
-    names = definitions()[0].positions
-    return [[definition.positions[name] for name in names] for definition in definitions()]
-
-
-def _by_scan(handle: pysam.VariantFile, source: Source) -> tuple[list[SiteRecord], bool]:
-    """Pass over all records: those over a site, and those that carry its rsID wherever they stand.
-
-    A whole genome passes through this loop, so what most records need is done here, without a call.
-    """
-    wanted: dict[int, bool] = {}
-    found: list[SiteRecord] = []
-    unsorted = False
-    seen_contigs: set[int] = set()
-    last_contig = last_start = -1
-    places = (*positions(), sys.maxsize + 1)
-    is_ours = _identifier().search
-    try:
-        for record in guarded(handle, source):
-            contig, start = record.rid, record.start
-            if contig != last_contig:
-                unsorted = unsorted or contig in seen_contigs
-                seen_contigs.add(contig)
-                wanted.setdefault(contig, _is_wanted(record.chrom))
-                last_contig = contig
-            elif start < last_start:
-                unsorted = True
-            last_start = start
-            near = wanted[contig] and places[bisect_right(places, start)] <= _reach(record)
-            if near or ((name := record.id) is not None and is_ours(name)):
-                found += _relevant(record, source, wanted=wanted[contig])
-    except UnicodeDecodeError as error:
-        raise FormatError(
-            f"holds text that is not UTF-8, near position {last_start + 1}",
-            where=source.label,
-            cure="Convert it, for example with iconv -f latin1 -t utf-8",
-        ) from error
-    return found, unsorted
-
-
-def _relevant(record: pysam.VariantRecord, source: Source, *, wanted: bool) -> tuple[SiteRecord, ...]:
-    """Return the record in plain text if it covers a site on some assembly or carries our rsID, else nothing.
-
-    `wanted` says whether it lies on chromosome 19.
-    """
-    places = (*positions(), sys.maxsize + 1)
-    try:
-        near = wanted and places[bisect_right(places, record.start)] <= _reach(record)
-        if not near and not _identifier().search(record.id or ""):
-            return ()
-        plain = plain_record(record)
-    except PYSAM_ERRORS as error:
-        raise FormatError(
-            f"the record at position {record.pos} cannot be read as text",
-            where=source.label,
-            cure="Check it with bcftools view, and write it again",
-        ) from error
-    named = {token.lower() for token in plain.identifiers}
-    covers = near and any(plain.position <= place <= plain.end for place in places)
-    return (plain,) if covers or named & {rsid.lower() for rsid in rsids()} else ()
-
-
-def _reach(record: pysam.VariantRecord) -> int:
-    """Return the last base that a record may cover, 1-based; with FORMAT/LEN that is not known yet."""
-    return record.stop if "LEN" not in record.format else sys.maxsize
-
-
-@functools.cache
-def _identifier() -> re.Pattern[str]:
-    return re.compile("|".join(re.escape(rsid) for rsid in rsids()), re.IGNORECASE)
-
-
-def plain_record(record: pysam.VariantRecord) -> SiteRecord:
-    """Copy a record into plain text. htslib prints the columns; what it read is not interpreted twice."""
-    fixed, samples = _split(str(record), len(record.samples))
-    reference, alternates = fixed[3], fixed[4]
-    form = tuple(fixed[8].split(":")) if len(fixed) > 8 else ()
-    position = record.pos
-    return SiteRecord(
-        contig=fixed[0],
-        position=position,
-        end=max(record.stop, position + len(reference) - 1, position + _longest(form, samples) - 1),
-        identifiers=() if fixed[2] == "." else tuple(fixed[2].split(";")),
-        reference=reference,
-        alternates=() if alternates == "." else tuple(alternates.split(",")),
-        quality=_number(fixed[5]),
-        filters=() if fixed[6] in {".", "PASS", ""} else tuple(fixed[6].split(";")),
-        info=_info(fixed[7]),
-        format=form,
-        samples=samples,
-        fixed="\t".join(fixed),
-    )
-
-
-def _split(text: str, count: int) -> tuple[list[str], Sequence[str]]:
-    """Return the fixed columns of a line, and its `count` sample columns."""
-    if count < _LINE_FROM:
-        columns = text.rstrip("\n").split("\t")
-        return columns[:_FIXED], tuple(columns[_FIXED:])
-    line, first = text.encode(), 0
-    for _ in range(_FIXED):
-        first = line.index(b"\t", first) + 1
-    return line[: first - 1].decode().split("\t"), Columns(line, first, count)
-
-
-def _longest(form: tuple[str, ...], samples: Sequence[str]) -> int:
-    """Return the largest FORMAT/LEN of a reference block (VCF 4.5), 0 without one."""
-    if "LEN" not in form:
-        return 0
-    column = form.index("LEN")
-    values = (sample.split(":")[column : column + 1] for sample in samples)
-    return max((int(value[0]) for value in values if value and value[0].isdecimal()), default=0)
-
-
-def _number(text: str) -> float | None:
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
-
-
-def _info(text: str) -> Mapping[str, str]:
-    if text == ".":
-        return {}
-    pairs = (entry.partition("=") for entry in text.split(";") if entry)
-    return {key: value for key, _, value in pairs}
+def _relevant(decoder: Decoder, rows: Sequence[Row]) -> Iterator[SiteRecord]:
+    """Yield the records in plain text that cover a site on some assembly or carry our rsID."""
+    ours = {rsid.lower() for rsid in rsids()}
+    for row, record in decoder.lines(rows):
+        try:
+            plain = plain_record(record)
+        except PYSAM_ERRORS as error:
+            raise FormatError(
+                f"the record at position {record.pos} cannot be read as text",
+                where=decoder.label,
+                cure="See that it is UTF-8; bcftools view shows it",
+            ) from error
+        covers = is_wanted(plain.contig) and any(plain.position <= place <= plain.end for place in places())
+        if covers or any(name.lower() in ours for name in plain.identifiers):
+            yield with_huge_alleles(plain, row.data) if decoder.is_text else plain

@@ -1,141 +1,196 @@
-"""Inputs behind a URL: read in ranges, with an index that is fetched into a private temporary folder.
+"""Inputs behind a URL: read in ranges, each of which has to come in time, with an index held in memory.
 
-htslib itself saves a remote index in the working directory under its base name, and takes a file that
-lies there for the index of any URL with that base name. So the index is fetched here and handed over, and
-a URL is opened with the private folder as the working directory of the process (see `pgx.vcf.open`):
-threads of one process should not read URLs side by side.
+http and https are read here, so that a server that stalls, drips, cuts off, redirects for ever or sends
+without end is one clear error. s3 is left to htslib, which signs its requests, in a process of its own that
+is stopped when it stalls.
 """
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import errno
-import shutil
-import tempfile
-from collections.abc import Iterator
+import http.client
+import os
+import queue
+import select
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
-
-import pysam
-from msgspec.structs import replace
+from typing import IO, Protocol, TypeVar, cast
+from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 
 from pgx.errors import FormatError, InputError, NotFoundError
-from pgx.vcf.open import Source, is_url
+from pgx.vcf.open import Limits, Source, beyond, is_url
 
-SCHEMES = frozenset({"http", "https", "s3", "s3+http", "s3+https"})
+_WEB = frozenset({"http", "https"})
+SCHEMES = frozenset({*_WEB, "s3", "s3+http", "s3+https"})
 #: Between a URL and the place of its index, as htslib has it.
 INDEX_MARK = "##idx##"
-_PIECE = 1 << 20
-_TAIL = 28  # bytes of the end-of-file block of BGZF: the least that a BGZF file or BCF ends with
+_PIECE = 1 << 17  # bytes of one range
+_PIECES_KEPT = 64
+_LEAST = 28  # bytes of the block that ends a BGZF file
+_DOWNLOAD = "Check the address and the network, or download the file and its index"
 _GET_LIBCURL = "Install libcurl and the certificates of the system (Debian: libcurl4 and ca-certificates)"
+T = TypeVar("T")
+_MISSING, _REFUSED, _NO_PROTOCOL = "missing", "refused", "no-protocol"
 
 
 def public_name(url: str) -> str:
     """Return a URL for messages and reports: without user, password, and the query that may sign it."""
     address = url.partition(INDEX_MARK)[0]
-    parts = urlsplit(address)
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return address.partition("?")[0].rpartition("@")[2]
     host = parts.netloc.rpartition("@")[2]
     return urlunsplit((parts.scheme, host, parts.path, "", ""))
 
 
-@contextlib.contextmanager
-def reachable(source: Source) -> Iterator[Source]:
-    """Yield `source` as it can be opened. A file on disk is yielded as it is.
+class _NotThereError(Exception):
+    """The server has no such object, or does not show it to strangers; `args[0]` says which."""
 
-    For a URL the index is fetched into a private folder that is removed afterwards; nothing is written
-    anywhere else.
+
+class Ranges(Protocol):
+    """What gives out parts of a file behind a URL."""
+
+    def get(self, offset: int, count: int) -> tuple[bytes, int | None, str]:
+        """Return bytes, the size of the whole where it is told, and what marks its version."""
+
+    def whole(self, most: int) -> bytes | None:
+        """Return all bytes; None where there are more than `most`."""
+
+
+class RemoteBytes:
+    """The bytes behind a URL; see `pgx.vcf.open.Raw`. Pieces that were fetched are kept."""
+
+    def __init__(self, ranges: Ranges, label: str) -> None:
+        self.label = label
+        self._ranges = ranges
+        first, size, self._version = ranges.get(0, _PIECE)
+        self.size: int | None = size
+        if size is None or size < _LEAST:
+            raise FormatError(
+                "is empty, or too short for a VCF or BCF", where=label, cure="Check the address"
+            )
+        self._kept = {0: self._checked(first, 0)}
+
+    def at(self, offset: int, count: int) -> bytes:
+        """Return bytes; see `Raw`."""
+        end = min(offset + count, self.size or 0)
+        if offset >= end:
+            return b""
+        first, last = offset // _PIECE, (end - 1) // _PIECE
+        data = b"".join(self._piece(number) for number in range(first, last + 1))
+        return data[offset - first * _PIECE :][: end - offset]
+
+    def _piece(self, number: int) -> bytes:
+        if number not in self._kept:
+            data, size, version = self._ranges.get(number * _PIECE, _PIECE)
+            if (size, version) != (self.size, self._version):
+                raise InputError(
+                    "changed while it was read", where=self.label, cure="Try again when it is complete"
+                )
+            if len(self._kept) > _PIECES_KEPT:
+                self._kept.clear()
+            self._kept[number] = self._checked(data, number)
+        return self._kept[number]
+
+    def _checked(self, data: bytes, number: int) -> bytes:
+        if len(data) != min(_PIECE, (self.size or 0) - number * _PIECE):
+            raise InputError("the server cut off what it sent", where=self.label, cure=_DOWNLOAD)
+        return data
+
+    def pieces(self) -> Iterator[bytes]:
+        """Yield all bytes; see `Raw`."""
+        for offset in range(0, self.size or 0, _PIECE):
+            yield self.at(offset, _PIECE)
+
+    def check_unchanged(self) -> None:
+        """Do nothing: each part was checked when it came."""
+
+
+@contextlib.contextmanager
+def remote_bytes(
+    path: str, limits: Limits
+) -> Iterator[tuple[Source, RemoteBytes, Callable[[], bytes | None]]]:
+    """Open what is behind a URL; yield it, and what returns its index. Nothing is written anywhere.
 
     Raises
     ------
     InputError
-        The URL cannot be reached, has no index, or its server does not deliver ranges.
+        The URL cannot be reached, has no index, its server does not deliver ranges, or is too slow.
     """
-    if not is_url(source.path):
-        yield source
-        return
-    address, _, stated = source.path.partition(INDEX_MARK)
-    name = public_name(source.path)
-    _check_scheme(address, name)
+    address, _, stated = path.partition(INDEX_MARK)
+    name = public_name(path)
+    scheme = _scheme(address, name)
+    with contextlib.ExitStack() as stack:
+
+        def ranges(url: str) -> Ranges:
+            if scheme in _WEB or urlsplit(url).scheme.lower() in _WEB:
+                return _Web(url, name, limits)
+            return stack.enter_context(_Signed(url, name, limits))
+
+        try:
+            raw = RemoteBytes(ranges(address), name)
+        except _NotThereError as error:
+            raise _not_there(str(error), name) from error
+        data, index_name = _index(address, stated, name, ranges, limits)
+        source = Source(path=address, name=name, index=index_name, index_name=index_name)
+        yield source, raw, lambda: data
+
+
+def _scheme(address: str, name: str) -> str:
     try:
-        _check_ranges(address, name)
-        with tempfile.TemporaryDirectory(prefix="pgx-index-") as folder:
-            index, index_name = _fetch_index(address, stated, Path(folder), name)
-            yield replace(source, path=address, name=name, index=index, index_name=index_name)
-    except OSError as error:
-        raise _as_input_error(error, name) from error
-
-
-def check_scan_allowed(source: Source) -> None:
-    """Refuse to read a whole input over the network because its index cannot be read.
-
-    Raises
-    ------
-    FormatError
-        `source` is behind a URL.
-    """
-    if source.name:
-        raise FormatError(
-            "the index beside it cannot be read, or is that of another file",
-            where=source.name,
-            cure="Index it again (tabix -p vcf), and see that it is bgzipped",
-        )
-
-
-def _check_scheme(address: str, name: str) -> None:
-    scheme = urlsplit(address).scheme.lower()
+        parts = urlsplit(address)
+        scheme = parts.scheme.lower()
+        port, host = parts.port, parts.hostname
+    except ValueError as error:
+        raise InputError(f"is no URL ({error})", where=name, cure="Check the address") from error
+    del port
     if scheme not in SCHEMES:
         raise InputError(
             f"is a kind of URL that pgx does not read ({scheme}:)",
             where=name,
             cure="Use http, https or s3, or download the file and its index",
         )
+    if not host or any(ord(char) <= 32 for char in address):
+        raise InputError("is no URL", where=name, cure="Check the address")
+    return scheme
 
 
-def _check_ranges(address: str, name: str) -> None:
-    """Read the end of the file: a server without ranges cannot deliver it alone."""
-    try:
-        with pysam.HFile(address, "rb") as remote:
-            if len(remote.read(_TAIL)) < _TAIL:
-                raise FormatError(
-                    "is empty, or too short for a VCF or BCF", where=name, cure="Check the address"
-                )
-            remote.seek(-_TAIL, 2)
-            remote.read(_TAIL)
-    except OSError as error:
-        if error.errno == errno.ESPIPE:
-            raise InputError(
-                "the server does not deliver parts of a file (range requests), so the index is of no use",
-                where=name,
-                cure="Download the file and its index, or serve them with ranges",
-            ) from error
-        raise
-
-
-def _fetch_index(address: str, stated: str, folder: Path, name: str) -> tuple[str, str]:
-    """Return the local path of the index, and the name under which a report mentions it."""
-    base = Path(urlsplit(address).path).name
+def _index(
+    address: str, stated: str, name: str, ranges: Callable[[str], Ranges], limits: Limits
+) -> tuple[bytes, str]:
+    """Return the bytes of the index, and the name under which a report mentions it."""
+    most = limits.bytes("max_index")
     if stated and not is_url(stated):
-        local = folder / f"{base}{_suffix(stated)}"
-        shutil.copyfile(stated, local)
-        return str(local), stated
-    for candidate in [stated] if stated else _index_addresses(address):
-        local = folder / f"{base}{_suffix(urlsplit(candidate).path)}"
         try:
-            _download(candidate, local)
-        except FileNotFoundError:
+            with Path(stated).open("rb") as handle:
+                data: bytes | None = handle.read(most + 1)
+        except OSError as error:
+            raise NotFoundError("no such index", where=stated, cure="Check the path") from error
+        if data is None or len(data) > most:
+            raise beyond("max_index", "its index", name, limits)
+        return data, stated
+    for candidate in [stated] if stated else _index_addresses(address):
+        try:
+            data = ranges(candidate).whole(most)
+        except _NotThereError:
             continue
-        except PermissionError:  # a store that does not let strangers list it says so of missing objects too
-            continue
-        return str(local), public_name(candidate)
+        if data is None:
+            raise beyond("max_index", "its index", name, limits)
+        return data, public_name(candidate)
     raise NotFoundError(
         "has no index beside it (.tbi or .csi), and without one pgx does not read over the network",
         where=name,
         cure=f"Index it (bgzip, tabix -p vcf), name the index as URL{INDEX_MARK}INDEX, or download the file",
     )
-
-
-def _suffix(name: str) -> str:
-    return ".csi" if name.endswith(".csi") else ".tbi"
 
 
 def _index_addresses(address: str) -> list[str]:
@@ -145,25 +200,281 @@ def _index_addresses(address: str) -> list[str]:
     return [urlunsplit(parts._replace(path=parts.path + suffix)) for suffix in suffixes]
 
 
-def _download(address: str, target: Path) -> None:
-    with pysam.HFile(address, "rb") as remote, target.open("wb") as local:
-        while piece := remote.read(_PIECE):
-            local.write(piece)
-
-
-def _as_input_error(error: OSError, name: str) -> InputError:
-    if error.errno == errno.EPROTONOSUPPORT:
+def _not_there(kind: str, name: str) -> InputError:
+    if kind == _MISSING:
+        return NotFoundError("no such file on the server", where=name, cure="Check the address")
+    if kind == _NO_PROTOCOL:
         return InputError(
             "cannot be read over the network: libcurl is missing", where=name, cure=_GET_LIBCURL
         )
-    if isinstance(error, FileNotFoundError):
-        return NotFoundError("no such file on the server", where=name, cure="Check the address")
-    if isinstance(error, PermissionError):
-        return InputError(
-            "the server refuses it (permission denied)", where=name, cure="Check the address and credentials"
-        )
     return InputError(
-        "cannot be reached, or the connection broke",
-        where=name,
-        cure="Check the address and the network, or download the file and its index",
+        "the server refuses it (permission denied)", where=name, cure="Check the address and credentials"
     )
+
+
+class _Pace:
+    """The time that a server has: something must come within `timeout` seconds, and not by the drop."""
+
+    def __init__(self, name: str, limits: Limits) -> None:
+        self._name = name
+        self.timeout = limits.value("timeout")
+        self._least = limits.value("min_progress") * 1000
+        self._since = time.monotonic()
+        self._bytes = 0
+
+    def came(self, count: int) -> None:
+        """Take note of bytes that came."""
+        self._bytes += count
+        now = time.monotonic()
+        if now - self._since > self.timeout:
+            if self._bytes < self._least:
+                raise self.error()
+            self._since, self._bytes = now, 0
+
+    def error(self) -> InputError:
+        """Return the error of a server that does not keep up."""
+        return InputError(
+            f"the server delivered next to nothing for {self.timeout:g} seconds",
+            where=self._name,
+            cure="Try again later, raise the limit with --timeout, or download the file and its index",
+        )
+
+
+def _in_time(function: Callable[[], T], seconds: float) -> T:
+    """Return what `function` returns; a server may send the head of its answer byte by byte, for ever.
+
+    Raises
+    ------
+    TimeoutError
+        It took longer. Its thread is left behind.
+    """
+    outcome: queue.SimpleQueue[tuple[T | None, BaseException | None]] = queue.SimpleQueue()
+
+    def run() -> None:
+        try:
+            outcome.put((function(), None))
+        except BaseException as error:  # noqa: BLE001 - it is raised by who waits
+            outcome.put((None, error))
+
+    threading.Thread(target=run, daemon=True).start()
+    try:
+        value, error = outcome.get(timeout=seconds)
+    except queue.Empty:
+        raise TimeoutError from None
+    if error is not None:
+        raise error
+    return cast("T", value)
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """Redirections are followed by `_Web`, which counts them and keeps credentials with their host."""
+
+    def redirect_request(self, *_: object, **__: object) -> None:
+        return None
+
+
+class _Web:
+    """Ranges over http or https."""
+
+    def __init__(self, url: str, name: str, limits: Limits) -> None:
+        parts = urlsplit(url)
+        user, at, host = parts.netloc.rpartition("@")
+        self._url = urlunsplit((*parts._replace(netloc=host)[:4], ""))
+        self._host = host
+        credentials = base64.b64encode(unquote(user).encode()).decode() if at else ""
+        self._authorization = {"Authorization": f"Basic {credentials}"} if at else {}
+        self._name = name
+        self._limits = limits
+        self._opener = urllib.request.build_opener(_NoRedirect)
+
+    def get(self, offset: int, count: int) -> tuple[bytes, int | None, str]:
+        pace = _Pace(self._name, self._limits)
+        with self._answer({"Range": f"bytes={offset}-{offset + count - 1}"}, pace) as answer:
+            stated = answer.headers.get("Content-Range", "")
+            if answer.status == 416 or answer.headers.get("Content-Length") == "0":
+                return b"", 0, ""
+            if answer.status != 206 or not stated.startswith("bytes "):
+                raise InputError(
+                    "the server does not deliver parts of a file (range requests), so the index is of no use",
+                    where=self._name,
+                    cure="Download the file and its index, or serve them with ranges",
+                )
+            size = stated.rpartition("/")[2]
+            version = answer.headers.get("ETag") or answer.headers.get("Last-Modified") or ""
+            data = self._read(answer, count, pace)
+            return data, int(size) if size.isdigit() else None, version
+
+    def whole(self, most: int) -> bytes | None:
+        pace = _Pace(self._name, self._limits)
+        with self._answer({}, pace) as answer:
+            data = self._read(answer, most + 1, pace)
+            stated = answer.headers.get("Content-Length", "")
+            if stated.isdigit() and len(data) < min(int(stated), most + 1):
+                raise InputError("the server cut off its index", where=self._name, cure=_DOWNLOAD)
+            return data if len(data) <= most else None
+
+    @contextlib.contextmanager
+    def _answer(self, headers: dict[str, str], pace: _Pace) -> Iterator[http.client.HTTPResponse]:
+        """Open the URL, following redirections."""
+        url, authorization = self._url, self._authorization
+        try:
+            for _ in range(int(self._limits.value("max_redirects")) + 1):
+                request = urllib.request.Request(  # noqa: S310 - the scheme was checked
+                    url,
+                    headers={"User-Agent": "pgx", "Accept-Encoding": "identity", **headers, **authorization},
+                )
+                try:
+                    answer = self._opener.open(request, timeout=pace.timeout)
+                except urllib.error.HTTPError as error:
+                    if error.code not in {301, 302, 303, 307, 308}:
+                        answer = self._refusal(error)
+                    else:
+                        url, authorization = self._next(url, error), {}
+                        continue
+                with answer:
+                    yield cast("http.client.HTTPResponse", answer)
+                return
+        except TimeoutError as error:
+            raise pace.error() from error
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            if isinstance(getattr(error, "reason", None), TimeoutError):
+                raise pace.error() from error
+            raise InputError(
+                "cannot be reached, or the connection broke", where=self._name, cure=_DOWNLOAD
+            ) from (error)
+        raise InputError(
+            f"the server redirects more than {self._limits.value('max_redirects'):g} times",
+            where=self._name,
+            cure="Check the address, or raise the limit with --max-redirects",
+        )
+
+    def _broken(self) -> InputError:
+        return InputError("cannot be reached, or the connection broke", where=self._name, cure=_DOWNLOAD)
+
+    def _next(self, url: str, error: urllib.error.HTTPError) -> str:
+        with error:
+            target = urljoin(url, error.headers.get("Location", ""))
+        if urlsplit(target).scheme.lower() not in _WEB or not urlsplit(target).hostname:
+            raise InputError(
+                "the server redirects to what is no web address", where=self._name, cure="Check the address"
+            )
+        return target
+
+    def _refusal(self, error: urllib.error.HTTPError) -> urllib.error.HTTPError:
+        """Return the answer where a size can be read off it, else raise."""
+        if error.code == 416:
+            return error
+        with error:
+            if error.code in {404, 410}:
+                raise _NotThereError(_MISSING)
+            if error.code in {401, 403}:
+                raise _NotThereError(_REFUSED)
+            raise InputError(f"the server answers with {error.code}", where=self._name, cure=_DOWNLOAD)
+
+    def _read(self, answer: http.client.HTTPResponse, most: int, pace: _Pace) -> bytes:
+        parts, left = [], most
+        while left > 0 and (part := answer.read1(min(left, 1 << 16))):
+            parts.append(part)
+            left -= len(part)
+            pace.came(len(part))
+        return b"".join(parts)
+
+
+class _Signed:
+    """Ranges by htslib (s3), in a process of its own: one that stalls in htslib could not be stopped here."""
+
+    def __init__(self, url: str, name: str, limits: Limits) -> None:
+        self._name = name
+        self._limits = limits
+        self._process = subprocess.Popen(  # noqa: S603 - this interpreter
+            [sys.executable, "-m", "pgx.vcf.remote", url],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        )
+        self._size: int | None = None
+
+    def __enter__(self) -> _Signed:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            with contextlib.suppress(OSError):
+                cast("IO[bytes]", pipe).close()
+
+    def get(self, offset: int, count: int) -> tuple[bytes, int | None, str]:
+        if self._size is None:
+            self._size = int(self._ask(-1, 0))
+        return self._ask(offset, count), self._size, ""
+
+    def whole(self, most: int) -> bytes | None:
+        data = self._ask(0, most + 1)
+        return data if len(data) <= most else None
+
+    def _ask(self, offset: int, count: int) -> bytes:
+        pace = _Pace(self._name, self._limits)
+        try:
+            asked = cast("IO[bytes]", self._process.stdin)
+            asked.write(b"%d %d\n" % (offset, count))
+            asked.flush()
+        except OSError:  # it has died, and what it said of it is read below
+            pass
+        word, _, size = self._line(pace).partition(b" ")
+        if word == b"data":
+            return self._bytes(int(size), pace)
+        if word.decode() in {_MISSING, _REFUSED, _NO_PROTOCOL}:
+            raise _NotThereError(word.decode())
+        raise InputError("cannot be reached, or the connection broke", where=self._name, cure=_DOWNLOAD)
+
+    def _line(self, pace: _Pace) -> bytes:
+        line = b""
+        while not line.endswith(b"\n") and (byte := self._bytes(1, pace)):
+            line += byte
+        return line.rstrip(b"\n")
+
+    def _bytes(self, count: int, pace: _Pace) -> bytes:
+        pipe = cast("IO[bytes]", self._process.stdout).fileno()
+        parts = []
+        while count > 0:
+            if not select.select([pipe], [], [], pace.timeout)[0]:
+                raise pace.error()
+            part = os.read(pipe, min(count, 1 << 16))
+            if not part:
+                break
+            parts.append(part)
+            count -= len(part)
+        return b"".join(parts)
+
+
+def _serve(url: str) -> None:
+    """Read ranges of `url` with htslib, as lines on standard input ask for them."""
+    import pysam  # noqa: PLC0415 - only this process needs it here
+
+    pysam.set_verbosity(0)
+    out = sys.stdout.buffer
+    try:
+        with pysam.HFile(url, "rb") as remote:
+            for line in sys.stdin.buffer:
+                offset, count = map(int, line.split())
+                if offset < 0:
+                    remote.seek(0, 2)
+                    data = b"%d" % remote.tell()
+                else:
+                    remote.seek(offset)
+                    data = remote.read(count)
+                out.write(b"data %d\n%s" % (len(data), data))
+                out.flush()
+    except FileNotFoundError:
+        out.write(f"{_MISSING} \n".encode())
+    except PermissionError:
+        out.write(f"{_REFUSED} \n".encode())
+    except OSError as error:
+        out.write(f"{_NO_PROTOCOL if error.errno == errno.EPROTONOSUPPORT else 'error'} \n".encode())
+    out.flush()
+
+
+if __name__ == "__main__":
+    _serve(sys.argv[1])

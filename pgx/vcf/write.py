@@ -24,8 +24,8 @@ from pgx.files import STANDARD_OUTPUT, Staged, is_replaceable, replacing, write
 from pgx.genome.assemblies import contig_names, find_assembly
 from pgx.genome.sites import sites_on
 from pgx.report import Run, SampleReport
-from pgx.vcf.open import Source, look, reading
-from pgx.vcf.remote import reachable
+from pgx.vcf.read import Input, opened
+from pgx.vcf.records import Decoder
 
 _PREFIX = "PGX_"
 _FIELDS = (
@@ -82,14 +82,16 @@ def annotated_lines(
     path: str, run: Run, reports: Sequence[SampleReport], *, all_records: bool
 ) -> Iterator[str]:
     """Yield the header as one piece, then a line a record, each with its newline."""
-    with reachable(look(path)) as source, reading(source, index=source.usable_index) as handle:
-        columns = {name: number for number, name in enumerate(handle.header.samples)}
+    with opened(path) as door:
+        decoder = Decoder(door.header, door.label)
+        columns = {name: number for number, name in enumerate(door.header.samples)}
         chosen = [columns[report.sample] for report in reports]
-        yield _header(handle.header, run, reports)
+        yield _header(decoder.header, run, reports)
         answers = [_answers(report) for report in reports]
         whole = len(chosen) == len(columns)
         at_site = _site_test(run)
-        for record in _records(handle, source, run, at_site, all_records=all_records):
+        every = decoder.stream(door.rest, door.limits) if all_records else _at_sites(door, decoder, at_site)
+        for record in every:
             fields = str(record).rstrip("\n").split("\t")
             if not whole and len(fields) > 8:
                 fields = [
@@ -105,29 +107,10 @@ def annotated_lines(
             yield "\t".join(fields) + "\n"
 
 
-def _records(
-    handle: pysam.VariantFile,
-    source: Source,
-    run: Run,
-    at_site: Callable[[pysam.VariantRecord], bool],
-    *,
-    all_records: bool,
-) -> Iterable[pysam.VariantRecord]:
-    if all_records:
-        return iter(handle)
-    if source.usable_index is None or handle.index is None:
-        return (record for record in handle if at_site(record))
-    found: dict[str, pysam.VariantRecord] = {}
-    wanted = {name.lower() for name in contig_names()}
-    for contig in filter(lambda name: name.lower() in wanted, map(str, handle.header.contigs)):
-        for position in _positions(run):
-            try:
-                overlapping = list(handle.fetch(contig, position - 1, position))
-            except ValueError:  # a contig of the header that the index does not know has no records
-                continue
-            for record in overlapping:
-                found.setdefault(str(record), record)
-    return sorted(found.values(), key=lambda record: (record.rid, record.start))
+def _at_sites(
+    door: Input, decoder: Decoder, at_site: Callable[[pysam.VariantRecord], bool]
+) -> Iterator[pysam.VariantRecord]:
+    return (record for _, record in decoder.lines(door.select().rows) if at_site(record))
 
 
 def _positions(run: Run) -> tuple[int, ...]:

@@ -7,9 +7,9 @@ import signal
 import time
 from pathlib import Path
 
-from pgx.cohort.state import Result
-from pgx.cohort.work import Batch
-from pgx.cohort.work import work as annotate
+from pgx.cohort.store import Result
+from pgx.cohort.worker import Batch
+from pgx.cohort.worker import work as annotate
 
 POISON = 4
 

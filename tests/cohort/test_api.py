@@ -22,8 +22,10 @@ from pgx.api import DTYPES, Keywords
 from pgx.calling import default_population
 from pgx.cohort import CohortOptions, plan_inputs, run_cohort
 from pgx.errors import FormatError, NotFoundError, ReferenceDataError, UsageError
+from pgx.genome.sites import rsids
 from pgx.options import Options, declared
 from pgx.reference import threshold
+from pgx.report import row
 
 
 def test_reports_come_one_by_one(sample_vcfs):
@@ -192,7 +194,27 @@ def test_the_numbers_of_a_frame_are_those_of_the_json(tmp_path):
         assert row["diplotype_probability"] == pytest.approx(genotype["diplotype_probability"], abs=1e-9)
         assert (row["e4_copies"], row["diplotype"]) == (genotype["e4_copies"], genotype["diplotype"])
     assert frame.loc["E44", "e4_carrier_probability"] > 0.99
+    assert set(frame["population"]) == {made[0].to_dict()["parameters"]["population"]}
     assert frame["e4_copies"].tolist() == [0, 1, 2, 1]
+
+
+def test_every_table_names_the_population_that_a_sample_was_called_under(tmp_path):
+    for name in ("a", "b", "c"):
+        write_vcf(tmp_path / f"{name}.vcf", records=records("0/1", "0/0"), samples=[name.upper()])
+    (tmp_path / "m.tsv").write_text("path\tpopulation\na.vcf\teas\nb.vcf\t\nc.vcf\tflat\n")
+    run_cohort(
+        plan_inputs([], tmp_path / "m.tsv", Options(population="AFR")), tmp_path / "out", CohortOptions()
+    )
+    wanted = ["EAS", "AFR", "flat"]
+    lines = (tmp_path / "out" / "samples.tsv").read_text().splitlines()
+    assert [line.split("\t")[-1] for line in lines] == ["population", *wanted]
+    assert list(pgx.read_cohort(tmp_path / "out")["population"]) == wanted
+    assert list(pgx.to_frame(pgx.annotate(tmp_path / "a.vcf", population="eas"))["population"]) == ["EAS"]
+
+
+def test_the_row_has_a_column_for_each_site():
+    assert row.COLUMNS[3:5] == rsids()
+    assert row.kinds(row.Row)["e4_copies"] is int
 
 
 def test_an_empty_frame_has_its_types():

@@ -9,10 +9,10 @@ import pytest
 import truth_tables
 from vcf_builder import block, site, write_vcf
 
-from pgx.cohort import siteread, table
-from pgx.cohort.biobank import StoredInput, report_of, unpack_texts
-from pgx.cohort.model import Job
-from pgx.cohort.work import result_of_content
+from pgx.cohort.biobank.arrays import StoredInput, report_of, sample_classes, unpack_texts
+from pgx.cohort.jobs import Job
+from pgx.cohort.tables import table
+from pgx.cohort.worker import result_of_content
 from pgx.errors import PgxError
 from pgx.options import Options
 from pgx.single import prepare
@@ -283,7 +283,7 @@ def test_the_size_of_a_piece_does_not_show(form, monkeypatch, tmp_path):
         for rsid in ("rs429358", "rs7412")
     ]
     path = write_vcf(tmp_path / "a.vcf", records=records, samples=[f"S{number}" for number in range(100)])
-    monkeypatch.setattr(siteread, "_PIECE", 7)
+    monkeypatch.setattr(sample_classes, "_PIECE", 7)
     assert_same(path, Options(min_gq=3))
 
 

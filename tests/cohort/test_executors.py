@@ -11,9 +11,10 @@ import pytest
 from cohort import deadly
 from cohort.conftest import FILES, assert_same_tables, command
 from pgx.cohort import CohortOptions, plan_inputs, run_cohort
-from pgx.cohort.state import State
+from pgx.cohort.store import State
 from pgx.errors import InputError
-from pgx.executors import Dask, Serial, WorkerDiedError, run_all
+from pgx.executors import Serial, WorkerDiedError, run_all
+from pgx.executors.dask import Dask
 from pgx.options import Options
 
 

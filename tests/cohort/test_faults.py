@@ -20,7 +20,7 @@ from pgx.options import Options
 HOLD = """
 import sys
 from pathlib import Path
-from pgx.cohort.state import State
+from pgx.cohort.store import State
 State(Path(sys.argv[1]))
 print('held', flush=True)
 sys.stdin.read()
@@ -67,7 +67,7 @@ def test_two_runs_in_one_folder(tmp_path, run_pgx):
 
 
 def test_several_may_read_a_cohort_at_rest(unbroken, run_pgx, tmp_path):
-    from pgx.cohort.state import State
+    from pgx.cohort.store import State
 
     with State(unbroken, create=False), State(unbroken, create=False):
         assert run_pgx("report", unbroken, "--sample", "P00003", "-f", "tsv").exit_code == 0
@@ -262,7 +262,7 @@ def test_folders_are_searched_through_links(tmp_path):
 
 def test_tables_that_are_out_of_date_are_refused(tmp_path, monkeypatch):
     import pgx
-    from pgx.cohort import outputs
+    from pgx.cohort.tables import finalise
     from pgx.errors import FormatError
 
     write_good(tmp_path / "a.vcf", 0)
@@ -274,7 +274,7 @@ def test_tables_that_are_out_of_date_are_refused(tmp_path, monkeypatch):
 
     before = {name: (tmp_path / "out" / name).read_bytes() for name in TABLES}
     write_good(tmp_path / "b.vcf", 1)
-    monkeypatch.setattr(outputs, "write_failures", stop)
+    monkeypatch.setattr(finalise, "write_failures", stop)
     with pytest.raises(KeyboardInterrupt):
         run([tmp_path / "a.vcf", tmp_path / "b.vcf"], tmp_path / "out")
     assert {name: (tmp_path / "out" / name).read_bytes() for name in TABLES} == before, "no mix of two runs"

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from pgx.cohort.fields import Fields, between, edges_of
+from pgx.cohort.biobank.format_parser import Fields, between, edges_of
 from pgx.vcf import Columns
 
 FIXED = "chr19\t44908684\t.\tT\tC\t.\t.\t.\tGT:DP:XX:PL"

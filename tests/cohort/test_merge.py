@@ -78,10 +78,10 @@ def test_slices_made_under_other_conditions_are_refused(change, tmp_path, run_pg
             manifest.write_text("path\tname\na.vcf\tAnn\nb.vcf\tBob\n")
         case "version":
             from pgx import provenance
-            from pgx.cohort import work
+            from pgx.cohort import worker
 
             monkeypatch.setattr(provenance, "program_version", lambda: "999")
-            work._recipe.cache_clear()
+            worker._recipe.cache_clear()
     assert run_pgx("cohort", "-o", tmp_path / "s2", *options, "--shard", "2/2").exit_code == 0
     if change == "unfinished":
         with sqlite3.connect(tmp_path / "s2" / "cohort.sqlite") as base:
@@ -91,7 +91,7 @@ def test_slices_made_under_other_conditions_are_refused(change, tmp_path, run_pg
     assert refused.exit_code == 2, refused.stderr
     assert not (tmp_path / "all").exists()
     if change == "version":
-        work._recipe.cache_clear()
+        worker._recipe.cache_clear()
 
 
 def test_merge_refuses_its_own_slice(tmp_path):

@@ -14,9 +14,10 @@ import pytest
 from vcf_builder import site, write_vcf
 
 from cohort.conftest import records
-from pgx.cohort import CohortOptions, alarms, plan_inputs, run_cohort, summary
-from pgx.cohort.cells import Cells
-from pgx.cohort.statistics import hardy_weinberg, wilson
+from pgx.cohort import CohortOptions, plan_inputs, run_cohort
+from pgx.cohort.summary import alarms, summary
+from pgx.cohort.summary.disclosure import Cells
+from pgx.cohort.summary.statistics import hardy_weinberg, wilson
 from pgx.options import Options, PageOptions
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -433,7 +434,7 @@ def test_axe_finds_nothing(browser, shown, scheme):
 
 
 def test_the_table_of_samples_shows_nothing_of_a_minor() -> None:
-    from pgx.cohort.tally import _without_minor
+    from pgx.cohort.summary.tally import _without_minor
 
     row: dict[str, object] = {
         "sample": "S1",

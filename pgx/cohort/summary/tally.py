@@ -11,11 +11,11 @@ import numpy.typing as npt
 import pyarrow as pa
 from msgspec import Struct
 
-from pgx.cohort import arrow
-from pgx.cohort.people import MINOR, is_flagged_minor
-from pgx.cohort.rules import page_limits
-from pgx.cohort.siteread import compact, first_of
-from pgx.cohort.strata import POPULATION, Dividing
+from pgx.cohort.limits import page_limits
+from pgx.cohort.manifest import MINOR, is_flagged_minor
+from pgx.cohort.summary.strata import POPULATION, Dividing
+from pgx.cohort.tables import arrow
+from pgx.cohort.tables.arrow import compact, first_of
 from pgx.genome.sites import rsids
 
 #: What a sample is counted by, before the columns that divide the cohort.
@@ -136,7 +136,7 @@ class Tally:
         self.bins[name] = self.bins.get(name, np.zeros(len(edges), dtype=np.int64)) + counted
 
     def _note(self, found: list[Open], table: pa.Table, rows: npt.NDArray[np.bool_]) -> None:
-        """Note samples by name up to the limit; nothing of a minor."""
+        """Record samples by name up to the limit; nothing of a minor."""
         for row in np.flatnonzero(rows).tolist():
             if len(found) >= page_limits().max_listed:
                 return
@@ -176,7 +176,7 @@ def bin_edges(name: str) -> tuple[float, ...]:
 
 
 def _having(table: pa.Table, name: str, wanted: Callable[[str], bool]) -> npt.NDArray[np.bool_]:
-    """Say in which rows the text of a column is wanted; an empty one never is."""
+    """Return in which rows the text of a column is wanted; an empty one never is."""
     column = _single(table.column(name))
     good = np.array([bool(text) and wanted(text) for text in column.dictionary.to_pylist()] or [False])
     indices = column.indices

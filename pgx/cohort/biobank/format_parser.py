@@ -93,7 +93,7 @@ class Fields:
         return rows, [outer[before + place] for place in range(wanted + 1)]
 
     def _fitting(self, sizes: dict[str, int]) -> Flags:
-        """Say which columns have as many numbers in each field as they should."""
+        """Return which columns have as many numbers in each field as they should."""
         fits = np.ones(len(self.rows), dtype=bool)
         for key, size in sizes.items():
             before, behind = self._around(key)

@@ -76,7 +76,7 @@ class Likelihoods(Struct, frozen=True, kw_only=True):
 
     @property
     def half_called(self) -> bool:
-        """Say whether half a genotype is missing somewhere."""
+        """Return whether half a genotype is missing somewhere."""
         return any(site.half for site in self.sites)
 
     def part(self, rows: Places) -> Likelihoods:
@@ -151,7 +151,7 @@ def answers(given: Likelihoods, options: CallOptions) -> Answers:
 
 
 def _is_doubtful(best: Whole, given: Likelihoods) -> Flags:
-    """Say where a rare haplotype rests on a quality or a phase that was assumed, not stated."""
+    """Return where a rare haplotype rests on a quality or a phase that was assumed, not stated."""
     phase = given.phase
     if phase is not None and not phase.stated and has_rare(phase.diplotype):
         return np.ones(len(best), dtype=bool)
@@ -205,7 +205,7 @@ def _status(copies: Floats, exact: Floats, prior: Floats, options: CallOptions) 
 
 
 def differs_elsewhere(given: Likelihoods, found: Answers, options: CallOptions) -> Flags:
-    """Say for each sample whether diplotype or status would differ under another population that ships."""
+    """Return for each sample whether diplotype or status would differ under another population that ships."""
     result = np.zeros(len(found.best), dtype=bool)
     rows = np.arange(len(found.best))
     for name in _others(options):
@@ -233,7 +233,7 @@ def _differs(given: Likelihoods, found: Answers, options: CallOptions) -> Flags:
 
 
 def same_everywhere(given: Likelihoods, found: Answers, options: CallOptions) -> Flags:
-    """Say where diplotype and status are surely the same under every population, by bounds.
+    """Return where diplotype and status are surely the same under every population, by bounds.
 
     The most probable diplotype has at least its least prior, all others together at most their greatest.
     Likelihoods that depend on the population, and half genotypes, are left to `differs_elsewhere`.

@@ -14,7 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pgx import evidence, provenance, reference
-from pgx.cohort.model import Failure, Job, Result, StoredSample, options_text, text_digest
+from pgx.cohort.jobs import Failure, Job, Result, StoredSample, options_text, text_digest
 from pgx.errors import PgxError, printable
 from pgx.evidence import ContextItem, Response
 from pgx.options import Options
@@ -160,7 +160,7 @@ def result_of_content(job: Job, content: VcfContent, *, arrays_from: int = ARRAY
         assembly=ready.run.input.assembly,
     )
     if len(ready.columns) >= arrays_from:
-        from pgx.cohort.biobank import annotate_arrays  # noqa: PLC0415 - small inputs need no arrays
+        from pgx.cohort.biobank.arrays import annotate_arrays  # noqa: PLC0415 - small inputs need no arrays
 
         return annotate_arrays(result, content, ready)
     return _with_reports(result, ready)
@@ -189,7 +189,7 @@ def _missing(job: Job, content: VcfContent) -> tuple[Failure, ...]:
 
 
 def _with_reports(result: Result, ready: Prepared) -> Result:
-    from pgx.cohort.table import facts_of  # noqa: PLC0415
+    from pgx.cohort.tables.table import facts_of  # noqa: PLC0415
 
     parts: dict[str, bytes] = {}
     rows = []

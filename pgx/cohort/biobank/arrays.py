@@ -20,11 +20,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pgx.calling import CallOptions
-from pgx.calling.posterior import PhaseEvidence, phase_evidence
-from pgx.cohort import arrow
-from pgx.cohort.fields import between
-from pgx.cohort.model import Result, StoredBlock
-from pgx.cohort.posterior import (
+from pgx.calling.arrays import (
     STATUSES,
     Likelihoods,
     SiteLikelihoods,
@@ -32,21 +28,24 @@ from pgx.cohort.posterior import (
     differs_elsewhere,
     same_everywhere,
 )
-from pgx.cohort.settle import settle
-from pgx.cohort.siteread import Floats, SiteArrays, columns_of, compact, first_of, joined_codes, read_arrays
-from pgx.cohort.table import FACTS, fact_table, fact_type, facts_of, to_bytes
+from pgx.calling.frequencies import diplotypes
+from pgx.calling.posterior import PhaseEvidence, phase_evidence
+from pgx.cohort.biobank.format_parser import between
+from pgx.cohort.biobank.sample_classes import Floats, SiteArrays, columns_of, read_arrays, settle
+from pgx.cohort.jobs import Result, StoredBlock
+from pgx.cohort.tables import arrow
+from pgx.cohort.tables.arrow import compact, first_of, joined_codes
+from pgx.cohort.tables.table import FACTS, fact_table, fact_type, facts_of, to_bytes
 from pgx.observe import EvidenceKind, observe
 from pgx.options import Options
-from pgx.render.tsv import safe_cell
 from pgx.report import Run, SampleReport
+from pgx.report.row import safe_cell
 from pgx.single import Prepared, prepare
 from pgx.vcf import VcfContent
 
 _BLOCK = 50_000
 #: Samples whose posteriors are computed at a time: the arrays stay in the cache of the processor.
 _PIECE = 1 << 14
-#: More than the answers of one class can be.
-_ANSWERS = 1 << 8
 _LONGEST_NAME = 1000
 _THREADS = 2
 _FIRST_PRINTABLE, _DELETE = b" \x7f"
@@ -118,13 +117,18 @@ def _begin_answers(
     kinds = [_kind(ready.columns[row], ready) for row in first_of(pairs).tolist()]
     different = list(dict.fromkeys(kinds))
     by_class = np.array([different.index(kind) for kind in kinds])[pairs]
-    found = _Found(pairs * _ANSWERS, np.empty(len(pairs)), np.empty(len(pairs)))
+    found = _Found(pairs * _answer_count(), np.empty(len(pairs)), np.empty(len(pairs)))
     begun = []
     for number, kind in enumerate(different):
         work = _Posteriors(sites, kind, ready.rules, found)
         pieces = _pieces(np.flatnonzero(by_class == number))
         begun.append((work, [pool.submit(work.answer, rows) for rows in pieces]))
     return found, begun
+
+
+def _answer_count() -> int:
+    """Return how many answers a class may have: the numbers that `_Posteriors` gives them are below it."""
+    return len(diplotypes()) * len(STATUSES) * 2 * 2
 
 
 def _finish_answers(pool: ThreadPoolExecutor, found: _Found, begun: _Begun) -> None:
@@ -169,7 +173,7 @@ class _Posteriors(Struct, frozen=True):
         )
 
     def answer(self, rows: Rows) -> Rows:
-        """Note what these samples are; return those of them that another population might change."""
+        """Record what these samples are; return those of them that another population might change."""
         given = self._given(rows)
         answer = answers(given, self.rules)
         self.found.probability[rows] = answer.probability
@@ -179,7 +183,7 @@ class _Posteriors(Struct, frozen=True):
         return rows[~same_everywhere(given, answer, self.rules)]
 
     def compare(self, rows: Rows) -> None:
-        """Note which of these samples another population does change."""
+        """Record which of these samples another population does change."""
         given = self._given(rows)
         self.found.classes[rows] += differs_elsewhere(given, answers(given, self.rules), self.rules)
 

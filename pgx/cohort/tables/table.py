@@ -1,7 +1,6 @@
 """The facts of a sample for tables and summary, and the tables themselves: text and Parquet, in input order.
 
-A fact row is a list: the cells of `pgx.render.tsv` and, behind them, what only the summary needs. Both tables
-hold numbers as the text prints them (ten digits), so that the order of a sum never shows.
+A fact row is a list: the cells of `pgx.report.row` and, behind them, what only the summary needs.
 """
 
 from __future__ import annotations
@@ -15,60 +14,74 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from msgspec.structs import astuple
 
-from pgx.cohort import arrow
-from pgx.cohort.model import Failure
-from pgx.cohort.siteread import Codes, first_of, joined_codes
-from pgx.cohort.strata import column_of
-from pgx.render.tsv import COLUMNS, row, safe_cell
+from pgx.cohort.jobs import Failure
+from pgx.cohort.summary.strata import column_of
+from pgx.cohort.tables import arrow
+from pgx.cohort.tables.arrow import Codes, first_of, joined_codes
 from pgx.report import Run, SampleReport
+from pgx.report.row import COLUMNS, Cell, Row, cells_of, kinds, safe_cell
 
-#: Facts behind the columns of the table: state, depth and quality of each site, the most probable
-#: diplotype, and why something is not determined.
-EXTRA = ("state_1", "state_2", "depth_1", "depth_2", "quality_1", "quality_2", "best", "reasons")
-FACTS = (*COLUMNS, *EXTRA)
-_FLOATS = frozenset({"diplotype_probability", "e4_carrier_probability", "quality_1", "quality_2"})
-_WHOLE = frozenset({"depth_1", "depth_2"})
+
+class Facts(Row, frozen=True, kw_only=True):
+    """A row with what only the summary needs.
+
+    Attributes
+    ----------
+    state_1, depth_1, quality_1
+        Of the first site; `_2` of the second.
+    best
+        The most probable diplotype; None where no site was used: it is then that of the population.
+    reasons
+        Why something is not determined.
+    """
+
+    state_1: str
+    state_2: str
+    depth_1: int | None
+    depth_2: int | None
+    quality_1: float | None
+    quality_2: float | None
+    best: str | None
+    reasons: str
+
+
+_KINDS = kinds(Facts)
+FACTS = Facts.__struct_fields__
 _CHUNK = 1 << 17
 _CODED = pa.dictionary(pa.int32(), pa.string())
 _PLAIN = frozenset({"sample"})
 
 
 def fact_type(name: str) -> pa.DataType:
-    """Return the Arrow type of a fact."""
-    if name in _FLOATS:
+    """Return the Arrow type of a fact; texts of few values are coded."""
+    if _KINDS[name] is str:
+        return pa.string() if name in _PLAIN else _CODED
+    if _KINDS[name] is float:
         return pa.float64()
-    if name == "e4_copies":
-        return pa.int8()
-    if name in _WHOLE:
-        return pa.int32()
-    return pa.string() if name in _PLAIN else _CODED
+    return pa.int8() if name in COLUMNS else pa.int32()
 
 
 FACT_SCHEMA = pa.schema([(name, fact_type(name)) for name in FACTS])
 
 
-def facts_of(run: Run, report: SampleReport) -> list[object]:
-    """Return the facts of one sample, in the order of `FACTS`; None is empty.
-
-    `best` is None where no site was used: the most probable diplotype is then that of the population.
-    """
+def facts_of(run: Run, report: SampleReport) -> tuple[Cell, ...]:
+    """Return the facts of one sample, in the order of `FACTS`."""
     first, second = report.sites
-    copies = report.genotype.e4_copies_posterior
-    cells: list[object] = list(row(run, report))
-    cells[5:7] = report.genotype.diplotype, report.genotype.diplotype_probability
-    cells[8:10] = report.genotype.e4_copies, copies["1"] + copies["2"]
-    return [
-        *cells,
-        first.state,
-        second.state,
-        first.depth,
-        second.depth,
-        first.genotype_quality,
-        second.genotype_quality,
-        report.genotype.best_diplotype if any(site.basis is not None for site in report.sites) else None,
-        ";".join(report.genotype.not_determined_because),
-    ]
+    genotype = report.genotype
+    facts = Facts(
+        **cells_of(run, report),
+        state_1=first.state,
+        state_2=second.state,
+        depth_1=first.depth,
+        depth_2=second.depth,
+        quality_1=first.genotype_quality,
+        quality_2=second.genotype_quality,
+        best=genotype.best_diplotype if any(site.basis is not None for site in report.sites) else None,
+        reasons=";".join(genotype.not_determined_because),
+    )
+    return astuple(facts)
 
 
 def fact_table(rows: Sequence[Sequence[object]]) -> pa.Table:
@@ -136,7 +149,7 @@ class TableWriter:
     def __init__(self, tsv: Path, parquet: Path, carried: Sequence[str]) -> None:
         self._columns = (*COLUMNS, *map(column_of, carried))
         self._schema = output_schema(carried)
-        self._beside = ThreadPoolExecutor(max_workers=2)
+        self._pool = ThreadPoolExecutor(max_workers=2)
         self._pending: list[Future[None]] = []
         self._text = tsv.open("wb")
         self._text.write(("\t".join([*COLUMNS, *map(safe_cell, carried)]) + "\n").encode())
@@ -151,7 +164,7 @@ class TableWriter:
         texts = [_float_texts(each) if pa.types.is_floating(each.type) else None for each in columns]
         self._wait()
         self._pending = [
-            self._beside.submit(write, columns, texts) for write in (self._write_parquet, self._write_text)
+            self._pool.submit(write, columns, texts) for write in (self._write_parquet, self._write_text)
         ]
 
     def _wait(self) -> None:
@@ -172,7 +185,7 @@ class TableWriter:
 
     def close(self) -> None:
         """Finish both files."""
-        with self._text, self._parquet, self._beside:
+        with self._text, self._parquet, self._pool:
             self._wait()
 
 

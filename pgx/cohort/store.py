@@ -22,7 +22,7 @@ from typing import TypeVar
 import msgspec
 from msgspec import Struct
 
-from pgx.cohort.model import Job, Known, Plan, Result
+from pgx.cohort.jobs import Job, Known, Plan, Result
 from pgx.errors import FormatError, OutputError
 
 FILE_NAME = "cohort.sqlite"
@@ -132,7 +132,7 @@ class State:
 
     @staticmethod
     def is_in(folder: Path) -> bool:
-        """Say whether a folder holds a state."""
+        """Return whether a folder holds a state."""
         return (folder / FILE_NAME).is_file()
 
     def close(self) -> None:
@@ -155,7 +155,7 @@ class State:
         return None if text is None else msgspec.json.decode(text, type=kind)
 
     def set_meta(self, **values: object) -> None:
-        """Note values by name."""
+        """Store values by name."""
         for name, value in values.items():
             text = msgspec.json.encode(value).decode()
             self._run("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, text))
@@ -287,7 +287,7 @@ class State:
         return list(self._run("SELECT name, facts FROM sample WHERE key = ? ORDER BY ordinal", (key,)))
 
     def has_blocks(self, key: str) -> bool:
-        """Say whether an input is stored as blocks."""
+        """Return whether an input is stored as blocks."""
         return self._run("SELECT 1 FROM block WHERE key = ?", (key,)).fetchone() is not None
 
     def blocks(self, key: str, what: str) -> Iterator[bytes]:

@@ -8,7 +8,7 @@ from pgx.reference import Facts, Provenance, load
 
 
 class Alarms(Facts, frozen=True, kw_only=True):
-    """From when an alarm is raised; the file says what each number means."""
+    """Limits of alarms; the file says what each number means."""
 
     min_samples: int
     frequency_z: float
@@ -53,7 +53,7 @@ def _file() -> _CohortFile:
 
 
 def alarm_limits() -> Alarms:
-    """Return from when alarms are raised."""
+    """Return the limits of alarms."""
     return _file().alarms
 
 

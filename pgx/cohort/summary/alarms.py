@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pgx.calling import E4_COPIES
-from pgx.cohort.rules import alarm_limits
+from pgx.cohort.limits import alarm_limits
 from pgx.genome.sites import counted_haplotype, rare_haplotypes
 from pgx.wording import greek, rounded_percent, wording
 
@@ -113,7 +113,7 @@ def _counted(summary: Object) -> Object:
 
 
 def _is_far(copies: int, people: int, expected: float) -> bool:
-    """Say whether the share of a haplotype is far from what is expected, in standard errors."""
+    """Return whether the share of a haplotype is far from what is expected, in standard errors."""
     if people < alarm_limits().min_samples or not 0 < expected < 1:
         return False
     error = math.sqrt(expected * (1 - expected) / (2 * people))

@@ -9,11 +9,11 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from pgx.cohort.model import Job, Known
-from pgx.cohort.people import born_of, has_birth_dates, meta_of
-from pgx.cohort.rules import least_same_people
-from pgx.cohort.state import PlannedRow, State
-from pgx.cohort.work import decode_run, recipe, shared_parts, unpack
+from pgx.cohort.jobs import Job, Known
+from pgx.cohort.limits import least_same_people
+from pgx.cohort.manifest import born_of, has_birth_dates, meta_of
+from pgx.cohort.store import PlannedRow, State
+from pgx.cohort.worker import decode_run, recipe, shared_parts, unpack
 from pgx.errors import FormatError, SampleError, printable
 from pgx.render.form import PatientMeta
 from pgx.report import Run, SampleReport, mark_minors
@@ -104,7 +104,7 @@ def run_of(state: State, key: str) -> Run:
     data = state.run_of(key)
     if not state.has_blocks(key):
         return decode_run(data)
-    from pgx.cohort.biobank import StoredInput  # noqa: PLC0415 - small inputs need no arrays
+    from pgx.cohort.biobank.arrays import StoredInput  # noqa: PLC0415 - small inputs need no arrays
 
     return msgspec.json.decode(data, type=StoredInput).run
 
@@ -139,7 +139,7 @@ def _of_blocks(
     state: State, source: Source, data: bytes, wanted: frozenset[str] | None
 ) -> Iterator[tuple[Run, SampleReport]]:
     """Make reports of a large input anew, from its columns: with what its results were made with, or not."""
-    from pgx.cohort.biobank import StoredInput, report_of, unpack_texts  # noqa: PLC0415
+    from pgx.cohort.biobank.arrays import StoredInput, report_of, unpack_texts  # noqa: PLC0415
 
     stored = msgspec.json.decode(data, type=StoredInput)
     for block in state.blocks(source.key, "texts"):
@@ -151,7 +151,7 @@ def _of_blocks(
 
 
 def _is_text(name: str) -> bool:
-    """Say whether a name can be looked up: what is no UTF-8 is the name of no stored sample."""
+    """Return whether a name can be looked up: what is no UTF-8 is the name of no stored sample."""
     try:
         name.encode()
     except UnicodeEncodeError:
@@ -170,7 +170,7 @@ def _check_recipe(source: Source) -> None:
 
 def names_of(state: State, key: str) -> Iterator[list[str]]:
     """Yield the names of the samples of a large input as the file has them, block by block."""
-    from pgx.cohort.biobank import unpack_texts  # noqa: PLC0415
+    from pgx.cohort.biobank.arrays import unpack_texts  # noqa: PLC0415
 
     for block in state.blocks(key, "texts"):
         yield unpack_texts(block)[0]
@@ -191,8 +191,8 @@ def one_report(folder: Path, sample: str, source_path: str | None = None) -> Sto
         state.check_finished()
         found = list(reports(state, frozenset({sample}), source_path)) if _is_text(sample) else []
     if not found:
-        beside = "" if source_path is None else f" from '{source_path}'"
-        raise SampleError(f"no sample '{wanted}'{beside}", where=str(folder), cure="See samples.tsv")
+        origin = "" if source_path is None else f" from '{source_path}'"
+        raise SampleError(f"no sample '{wanted}'{origin}", where=str(folder), cure="See samples.tsv")
     if len(found) > 1:
         paths = list(dict.fromkeys(item.run.input.path for item in found))
         raise SampleError(

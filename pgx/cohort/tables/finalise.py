@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -12,21 +12,31 @@ import pyarrow as pa
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pgx.cohort.beside import Part, PlanCells, flagged_rows, flagged_table, needs_names
-from pgx.cohort.files import Staged
-from pgx.cohort.manifest import place_of
-from pgx.cohort.model import Failure, Known, Slice
-from pgx.cohort.rules import page_limits
-from pgx.cohort.state import PlannedRow, State
-from pgx.cohort.stored import Source, copy_number_inputs, names_of, passed_over, sources
-from pgx.cohort.strata import OF_FILES, Dividing, Planned, choose, common_folder
-from pgx.cohort.summary import Overview, summarise
-from pgx.cohort.table import TableWriter, chunked, fact_table, from_bytes, write_failures
-from pgx.cohort.tally import Tally
-from pgx.cohort.work import shared_parts
+from pgx.cohort.jobs import Failure, Job, Known, Slice
+from pgx.cohort.limits import page_limits
+from pgx.cohort.manifest import EVERYBODY, MINOR, born_of, has_birth_dates, is_flagged_minor, place_of
+from pgx.cohort.results import Source, copy_number_inputs, names_of, passed_over, sources
+from pgx.cohort.store import PlannedRow, State
+from pgx.cohort.summary.strata import (
+    OF_FILES,
+    Dividing,
+    Planned,
+    choose,
+    column_of,
+    common_folder,
+    plan_cells,
+)
+from pgx.cohort.summary.summary import Overview, summarise
+from pgx.cohort.summary.tally import Tally
+from pgx.cohort.tables import arrow
+from pgx.cohort.tables.table import TableWriter, chunked, fact_table, from_bytes, write_failures
+from pgx.cohort.worker import shared_parts
 from pgx.errors import UsageError, printable
+from pgx.files import Staged
 from pgx.options import PageOptions
 from pgx.render import cohort_page
+from pgx.report import is_minor
+from pgx.report.row import COLUMNS, Cell, safe_cell
 
 #: What is written into the folder, beside the state and reports/.
 OUTPUTS = ("samples.tsv", "samples.parquet", "failures.tsv", "summary.json", "pgx_mqc.json", "index.html")
@@ -89,7 +99,7 @@ def finish(state: State, folder: Path, page: PageOptions, *, kept: int = 0) -> O
         passed_over=(*silent, *copy_number),
         shard=_slice_text(state),
     )
-    with Staged(folder) as staged:
+    with Staged(folder, exclusive=True) as staged:
         _write_tables(staged, _tables(state, shown, carried, tally.dividing), carried, tally)
         write_failures(staged.path("failures.tsv"), failures)
         summary = summarise(tally, overview, least=page.min_cell)
@@ -174,7 +184,7 @@ def _tables(
     """Yield the facts of all samples with the columns that come from the plan, in order."""
     columns = [item.column for item in dividing]
     cells = PlanCells(carried, columns, common_folder(source.job for source in shown))
-    rows: list[list[object]] = []
+    rows: list[list[Cell]] = []
     parts: list[Part] = []
     for source in shown:
         small = state.samples(source.key)
@@ -183,11 +193,11 @@ def _tables(
             rows += flagged_rows([msgspec.json.decode(data) for _, data in small], part)
             parts.append(part)
         if rows and (len(rows) >= _ROWS or not small):
-            yield cells.beside(fact_table(rows), parts)
+            yield cells.added_to(fact_table(rows), parts)
             rows, parts = [], []
         if not small:
             yield from _tables_of_blocks(state, source, cells)
-    yield cells.beside(fact_table(rows), parts)
+    yield cells.added_to(fact_table(rows), parts)
 
 
 def _tables_of_blocks(state: State, source: Source, cells: PlanCells) -> Iterator[pa.Table]:
@@ -196,4 +206,74 @@ def _tables_of_blocks(state: State, source: Source, cells: PlanCells) -> Iterato
     for data, own in zip(state.blocks(source.key, "facts"), names, strict=False):
         table = from_bytes(data)
         part = Part(source=source, names=own, count=table.num_rows)
-        yield cells.beside(flagged_table(table, part), [part])
+        yield cells.added_to(flagged_table(table, part), [part])
+
+
+_FLAGS = COLUMNS.index("flags")
+
+
+class Part(Struct, frozen=True, kw_only=True):
+    """Rows of a table that come from one input; `names` are those of the file, empty where nobody asks."""
+
+    source: Source
+    names: Sequence[str]
+    count: int
+
+
+def needs_names(job: Job) -> bool:
+    """Return whether the manifest says anything by sample of an input."""
+    return any(job.carried.values()) or bool(job.meta)
+
+
+class PlanCells:
+    """The columns that come from the plan: carried ones by sample, others the same for a whole input."""
+
+    def __init__(self, carried: Sequence[str], dividing: Iterable[str], root: str) -> None:
+        self._carried = carried
+        self._plan = [name for name in dividing if name.startswith("plan:")]
+        self._root = root
+
+    def added_to(self, table: pa.Table, parts: Sequence[Part]) -> pa.Table:
+        """Return `table` with these columns added; `parts` are its rows, in order."""
+        if self._carried:
+            cells = [row for part in parts for row in self._cells(part)]
+            for index, name in enumerate(self._carried):
+                table = table.append_column(column_of(name), arrow.coded([row[index] for row in cells]))
+        shared = [plan_cells(part.source.job, self._root) for part in parts]
+        counts = [part.count for part in parts]
+        for name in self._plan:
+            table = table.append_column(name, arrow.repeated([cells[name] for cells in shared], counts))
+        return table
+
+    def _cells(self, part: Part) -> list[tuple[str, ...]]:
+        carried = part.source.job.carried
+        known = {
+            name: tuple(safe_cell(cells.get(column, "")) for column in self._carried)
+            for name, cells in carried.items()
+        }
+        nothing = known.get(EVERYBODY, ("",) * len(self._carried))
+        return [known.get(name, nothing) for name in part.names] or [nothing] * part.count
+
+
+def flagged_rows(rows: list[list[Cell]], part: Part) -> list[list[Cell]]:
+    """Return fact rows, with the flag of a minor where the birth date in the manifest makes one."""
+    if has_birth_dates(part.source.job):
+        for row, name in zip(rows, part.names, strict=True):
+            row[_FLAGS] = _flagged(part.source, name, str(row[_FLAGS] or ""))
+    return rows
+
+
+def flagged_table(table: pa.Table, part: Part) -> pa.Table:
+    """Return a table of facts, with the flags of `flagged_rows`."""
+    if not has_birth_dates(part.source.job):
+        return table
+    pairs = zip(part.names, table.column("flags").to_pylist(), strict=True)
+    flags = arrow.coded([_flagged(part.source, name, found or "") for name, found in pairs])
+    return table.set_column(table.schema.get_field_index("flags"), "flags", flags)
+
+
+def _flagged(source: Source, name: str, flags: str) -> str:
+    born = born_of(source.job, name)
+    if born is None or is_flagged_minor(flags) or not is_minor(born, created=source.created):
+        return flags
+    return f"{MINOR};{flags}" if flags else MINOR

@@ -10,26 +10,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
+from msgspec.structs import replace
 
-from pgx.cohort import arrow
-from pgx.cohort.fields import Fields, between, edges_of
+from pgx.calling import CallOptions
+from pgx.calling.frequencies import genotype_prior
+from pgx.calling.likelihood import genotype_likelihood, imputed_probabilities
+from pgx.cohort.biobank.format_parser import Fields, between, edges_of
+from pgx.cohort.tables import arrow
+from pgx.cohort.tables.arrow import Codes, compact, first_of, joined_codes
 from pgx.genome.sites import letters
-from pgx.observe import ReadContext, SiteRecord, SiteRecords
+from pgx.observe import EvidenceKind, Observation, ReadContext, SiteRecord, SiteRecords, observe
 from pgx.observe.alleles import Letter, Other, letters_of
 from pgx.observe.evidence_fields import is_from_imputation, read_weights
 from pgx.observe.read_counts import READ_FIELDS
 from pgx.reference import threshold
+from pgx.single import Prepared
 from pgx.vcf import Columns
 
 Floats = npt.NDArray[np.float64]
-Codes = npt.NDArray[np.int64]
 #: Samples that are read at a time: what is worked on stays in the cache of the processor.
 _PIECE = 1 << 15
-#: Numbers without gaps are looked for before there are more.
-_MANY_CODES = 1 << 16
 #: Beyond this, 10 ** (-PL / 10) is zero in floating point.
 _PL_CAP = 3300
 _FROM_PL = np.array([10 ** (-float(value) / 10) for value in range(_PL_CAP + 1)])
@@ -86,13 +90,6 @@ def read_arrays(
     return result
 
 
-def first_of(codes: Codes) -> npt.NDArray[np.intp]:
-    """Return where each class of `compact` codes occurs first."""
-    found = np.zeros(int(codes.max(initial=-1)) + 1, dtype=np.intp)
-    found[codes[::-1]] = np.arange(len(codes) - 1, -1, -1)
-    return found
-
-
 def columns_of(record: SiteRecord, columns: Sequence[int] | None) -> Columns:
     """Return the sample columns of a record in one line: all, or these 0-based ones."""
     samples = record.samples
@@ -113,7 +110,7 @@ def _empty(count: int) -> SiteArrays:
 
 
 def _is_plain(record: SiteRecord) -> bool:
-    """Say whether genotypes come with PL and what else is stated is not more telling."""
+    """Return whether genotypes come with PL and what else is stated is not more telling."""
     keys = set(record.format)
     return (
         "GT" in keys
@@ -123,27 +120,6 @@ def _is_plain(record: SiteRecord) -> bool:
         and not is_from_imputation(record)
         and len(keys) == len(record.format)
     )
-
-
-def compact(codes: Codes) -> Codes:
-    """Return the same classes numbered from 0 without gaps, in the order of their codes."""
-    if len(codes) and codes.max() < max(4 * len(codes), 1 << 16):
-        present = np.bincount(codes) > 0
-        return np.asarray((np.cumsum(present) - 1)[codes])
-    return np.unique(codes, return_inverse=True)[1].astype(np.int64)
-
-
-def joined_codes(parts: Sequence[Codes]) -> Codes:
-    """Return the classes of samples that are alike in all parts, numbered from 0 without gaps."""
-    joined, size = parts[0], int(parts[0].max(initial=0)) + 1
-    for codes in parts[1:]:
-        width = int(codes.max(initial=0)) + 1
-        if size * width > _MANY_CODES:
-            joined = compact(joined)
-            size = int(joined.max(initial=0)) + 1
-        joined = joined * width + codes
-        size *= width
-    return compact(joined)
 
 
 def _copies(spelled: Sequence[Letter]) -> list[int | None]:
@@ -286,3 +262,86 @@ def _reads_phred(reads: Sequence[Codes]) -> list[Floats]:
 
 def _middle(phred: Sequence[Codes]) -> Codes:
     return np.asarray(np.sort(np.stack(phred), axis=0)[1])
+
+
+_CONTAINS_PRIOR = frozenset({EvidenceKind.GP, EvidenceKind.DS})
+
+
+class _Classes:
+    """What the scalar code says of each class of a site, in arrays: there may be as many as samples."""
+
+    def __init__(self, count: int) -> None:
+        self.merged = np.zeros(count, dtype=np.int64)
+        self.by_class = np.zeros(count, dtype=bool)
+        self.likelihoods = np.ones((3, count))
+        self.chances = np.full((3, count), np.nan)
+        self.depth = np.full(count, np.nan)
+        self.quality = np.full(count, np.nan)
+        self._known: dict[bytes, int] = {}
+
+    def note(self, number: int, seen: Observation, place: int, rules: CallOptions, *, numeric: bool) -> None:
+        """Record an observation; `numeric`: PL was read as numbers, if it is PL that counts."""
+        evidence = seen.evidence
+        self.merged[number] = self._known.setdefault(_without_numbers(seen), len(self._known))
+        self.by_class[number] = not (numeric and evidence is not None and evidence.kind is EvidenceKind.PL)
+        self.depth[number] = np.nan if seen.depth is None else seen.depth
+        self.quality[number] = np.nan if seen.genotype_quality is None else seen.genotype_quality
+        if evidence is None:
+            return
+        if evidence.kind in _CONTAINS_PRIOR:
+            self.chances[:, number] = imputed_probabilities(evidence)
+        else:
+            marginal = genotype_prior(rules.population, place)
+            self.likelihoods[:, number] = genotype_likelihood(evidence, marginal, rules.allele_error_rate)
+
+
+def settle(site: SiteArrays, place: int, columns: Sequence[int], ready: Prepared) -> SiteArrays:
+    """Let the scalar code observe one sample of each class of the site at `place`.
+
+    Returns
+    -------
+    SiteArrays
+        With codes of what was observed, and with all that is known of likelihoods, depth and quality.
+    """
+    firsts = first_of(site.codes).tolist()
+    classes = _Classes(len(firsts))
+    for number, row in enumerate(firsts):
+        seen = _observed(columns[row], place, ready)
+        classes.note(number, seen, place, ready.rules, numeric=bool(site.numeric[row]))
+    rows = np.flatnonzero(classes.by_class[site.codes])
+    for values, own in zip(site.likelihoods, classes.likelihoods, strict=True):
+        values[rows] = own[site.codes[rows]]
+    _fill(site.depth, classes.depth, site.codes)
+    _fill(site.quality, classes.quality, site.codes)
+    has_chances = not np.isnan(classes.chances).all()
+    return replace(
+        site,
+        codes=compact(classes.merged[site.codes]),
+        chances=classes.chances[:, site.codes] if has_chances else None,
+    )
+
+
+def _observed(column: int, place: int, ready: Prepared) -> Observation:
+    if any(pile.misplaced for pile in ready.records):  # then no site can be seen without the others
+        return observe(ready.records, column, ready.context)[place]
+    return observe((ready.records[place],), column, ready.context)[0]
+
+
+def _without_numbers(seen: Observation) -> bytes:
+    """Return what tells an observation from others, but for likelihoods, depth and quality."""
+    evidence = seen.evidence
+    bare = replace(
+        seen,
+        evidence=None if evidence is None else replace(evidence, values=(), limits=()),
+        depth=None,
+        allele_depths=None,
+        genotype_quality=None,
+        record=None,
+    )
+    return msgspec.msgpack.encode(bare)
+
+
+def _fill(values: Floats, by_class: Floats, codes: Codes) -> None:
+    """Put in what each class states where the numbers were not read from the columns."""
+    rows = np.flatnonzero(np.isnan(values))
+    values[rows] = by_class[codes[rows]]

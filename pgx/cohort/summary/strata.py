@@ -13,11 +13,11 @@ from pathlib import Path
 from msgspec import Struct
 
 from pgx.calling import population_name
-from pgx.cohort.model import Job
-from pgx.cohort.rules import alarm_limits, page_limits
+from pgx.cohort.jobs import Job
+from pgx.cohort.limits import alarm_limits, page_limits
 from pgx.errors import UsageError
 
-POPULATION = "plan:population"
+POPULATION = "population"
 ASSEMBLY = "assembly"
 INPUT = "input"
 _FOLDER = "plan:folder"

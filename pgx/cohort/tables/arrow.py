@@ -8,7 +8,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+Codes = npt.NDArray[np.int64]
 NEWLINE = ord("\n")
+#: Numbers without gaps are looked for before there are more.
+_MANY_CODES = 1 << 16
 _NUMBERS = {
     pa.float64(): np.float64,
     pa.int64(): np.int64,
@@ -114,3 +117,31 @@ def valid(array: pa.Array) -> npt.NDArray[np.bool_]:
         return np.ones(len(array), dtype=bool)
     bits = np.unpackbits(np.frombuffer(array.buffers()[0], dtype=np.uint8), bitorder="little")
     return bits[array.offset : array.offset + len(array)].astype(bool)
+
+
+def first_of(codes: Codes) -> npt.NDArray[np.intp]:
+    """Return where each class of `compact` codes occurs first."""
+    found = np.zeros(int(codes.max(initial=-1)) + 1, dtype=np.intp)
+    found[codes[::-1]] = np.arange(len(codes) - 1, -1, -1)
+    return found
+
+
+def compact(codes: Codes) -> Codes:
+    """Return the same classes numbered from 0 without gaps, in the order of their codes."""
+    if len(codes) and codes.max() < max(4 * len(codes), 1 << 16):
+        present = np.bincount(codes) > 0
+        return np.asarray((np.cumsum(present) - 1)[codes])
+    return np.unique(codes, return_inverse=True)[1].astype(np.int64)
+
+
+def joined_codes(parts: Sequence[Codes]) -> Codes:
+    """Return the classes of samples that are alike in all parts, numbered from 0 without gaps."""
+    joined, size = parts[0], int(parts[0].max(initial=0)) + 1
+    for codes in parts[1:]:
+        width = int(codes.max(initial=0)) + 1
+        if size * width > _MANY_CODES:
+            joined = compact(joined)
+            size = int(joined.max(initial=0)) + 1
+        joined = joined * width + codes
+        size *= width
+    return compact(joined)

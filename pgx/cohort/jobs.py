@@ -59,8 +59,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     @property
     def digest(self) -> str:
         """Return what tells this list of inputs, and what goes with them, from another."""
-        beside = (msgspec.json.encode((job.carried, job.meta)).decode() for job in self.jobs)
-        return text_digest(*self.carried, *(job.key for job in self.jobs), *beside)
+        stated = (msgspec.json.encode((job.carried, job.meta)).decode() for job in self.jobs)
+        return text_digest(*self.carried, *(job.key for job in self.jobs), *stated)
 
 
 class StoredSample(Struct, frozen=True, kw_only=True):

@@ -14,13 +14,13 @@ from msgspec import Struct, to_builtins
 from pgx import provenance, reference
 from pgx.calling import E4Status
 from pgx.calling.frequencies import diplotype_name, diplotypes
-from pgx.cohort.alarms import alarms, shared_alarms
-from pgx.cohort.cells import Cells, Object, flat, parts, rounded
-from pgx.cohort.expected import Expected, expected_of
-from pgx.cohort.model import Failure
-from pgx.cohort.rules import least_group, page_limits
-from pgx.cohort.strata import ASSEMBLY, POPULATION, Dividing
-from pgx.cohort.tally import Tally, bin_edges
+from pgx.cohort.jobs import Failure
+from pgx.cohort.limits import least_group, page_limits
+from pgx.cohort.summary.alarms import alarms, shared_alarms
+from pgx.cohort.summary.disclosure import Cells, Object, flat, parts, rounded
+from pgx.cohort.summary.statistics import Expected, expected_of
+from pgx.cohort.summary.strata import ASSEMBLY, POPULATION, Dividing
+from pgx.cohort.summary.tally import Tally, bin_edges
 from pgx.errors import printable
 from pgx.genome.sites import haplotypes, letters, rsids
 from pgx.observe import DETERMINED_STATES, SiteState

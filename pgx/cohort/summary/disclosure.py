@@ -14,8 +14,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from pgx.cohort.rules import least_group
-from pgx.cohort.statistics import hardy_weinberg, wilson
+from pgx.cohort.limits import least_group
+from pgx.cohort.summary.statistics import hardy_weinberg, wilson
 
 Object = dict[str, Any]
 

@@ -6,14 +6,14 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from pgx.cohort.files import cannot_write, replacing, write_text
-from pgx.cohort.model import text_digest
-from pgx.cohort.state import State
-from pgx.cohort.stored import StoredSampleReport, reports
+from pgx.cohort.jobs import text_digest
+from pgx.cohort.results import StoredSampleReport, reports
+from pgx.cohort.store import State
 from pgx.errors import NotFoundError, SampleError
+from pgx.files import cannot_write, replacing, write_text
 from pgx.render.form import Form
 from pgx.render.registry import Format, file_stem
-from pgx.render.tsv import safe_cell
+from pgx.report.row import safe_cell
 
 FOLDER = "reports"
 INDEX = "index.tsv"
@@ -64,7 +64,7 @@ def write_reports(folder: Path, form: str, wanted_file: Path | None = None) -> i
 
 
 def check_reports(form: str, wanted_file: Path | None = None) -> None:
-    """Find out early whether reports can be written.
+    """Check that reports can be written, before hours are spent.
 
     Raises
     ------

@@ -1,0 +1,1 @@
+"""Inputs with very many samples, read as arrays."""

@@ -1,0 +1,91 @@
+"""Intervals, the exact Hardy-Weinberg test, and what populations expect: each sample counts with its own."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from msgspec import Struct
+
+from pgx.calling import diplotype_prior, haplotype_frequencies, population_name, populations
+from pgx.calling.frequencies import diplotypes
+from pgx.genome.sites import haplotypes
+
+_Z95 = 1.959963984540054
+_SAME = 1 + 1e-7  # two tables with the same probability, up to rounding
+
+
+def wilson(count: int, total: int) -> tuple[float, float]:
+    """Return the 95 % Wilson interval of a share; (0, 1) where nothing was counted."""
+    if total == 0:
+        return 0.0, 1.0
+    share, z2 = count / total, _Z95**2
+    centre = share + z2 / (2 * total)
+    reach = _Z95 * math.sqrt(share * (1 - share) / total + z2 / (4 * total**2))
+    low, high = (centre - reach) / (1 + z2 / total), (centre + reach) / (1 + z2 / total)
+    return (0.0 if count == 0 else low), (1.0 if count == total else high)
+
+
+def hardy_weinberg(first: int, het: int, second: int) -> float:
+    """Return the two-sided exact P of these genotype counts (AA, Aa, aa) given the allele counts.
+
+    The sum over all heterozygote counts that are at most as probable as the one that was seen
+    (Wigginton and others 2005, doi 10.1086/429864). 1 where only one allele was seen.
+    """
+    total = first + het + second
+    minor = min(2 * first + het, 2 * second + het)
+    if minor == 0:
+        return 1.0
+    log_factorial = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, total + 1)))])
+    hets = np.arange(minor % 2, minor + 1, 2)
+    rare = (minor - hets) // 2
+    common = total - hets - rare
+    weight = hets * math.log(2) - log_factorial[hets] - log_factorial[rare] - log_factorial[common]
+    weight = np.exp(weight - weight.max())
+    seen = weight[(het - hets[0]) // 2]
+    return float(min(1.0, weight[weight <= seen * _SAME].sum() / weight.sum()))
+
+
+MIXED = "mixed"
+
+
+class Expected(Struct, frozen=True, kw_only=True):
+    """Expected shares, in the order of `diplotypes()` and `haplotypes()`.
+
+    Attributes
+    ----------
+    name
+        Of the population; "mixed" for several.
+    label
+        In words.
+    """
+
+    name: str
+    label: str
+    diplotypes: Sequence[float]
+    haplotypes: Sequence[float]
+
+
+def expected_of(counts: Mapping[str, int]) -> Expected:
+    """Return the shares that samples of these populations (by count) would have under Hardy-Weinberg."""
+    total = sum(counts.values())
+    names = sorted(counts) if total else [population_name(None)]
+    weights = [counts[name] / total for name in names] if total else [1.0]
+    return Expected(
+        name=names[0] if len(names) == 1 else MIXED,
+        label="; ".join(_label(name) for name in names),
+        diplotypes=_mean([diplotype_prior(name) for name in names], weights, len(diplotypes())),
+        haplotypes=_mean([haplotype_frequencies(name) for name in names], weights, len(haplotypes())),
+    )
+
+
+def _label(name: str) -> str:
+    return next((item.label for item in populations() if item.name == name), name)
+
+
+def _mean(shares: Sequence[Sequence[float]], weights: Sequence[float], length: int) -> list[float]:
+    return [
+        sum(weight * row[place] for weight, row in zip(weights, shares, strict=True))
+        for place in range(length)
+    ]

@@ -1,0 +1,159 @@
+"""The bytes of an input without compression: gzip as a stream, BGZF also block by block.
+
+htslib is given nothing that it would have to unpack, so no block can grow in it beyond its bounds.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+
+from pgx.errors import FormatError
+from pgx.vcf.open import COPY_AGAIN, Raw
+
+GZIP_MAGIC = b"\x1f\x8b"
+_BGZF_MAGIC = b"\x1f\x8b\x08\x04"
+_BLOCK_MAX = 1 << 16  # bytes of a BGZF block, packed or not
+_PIECE = 1 << 20
+
+
+def compression(raw: Raw) -> str:
+    """Return "NONE", "GZIP" or "BGZF"."""
+    start = raw.at(0, 18)
+    if not start.startswith(GZIP_MAGIC):
+        return "NONE"
+    return "BGZF" if start.startswith(_BGZF_MAGIC) and start[12:14] == b"BC" else "GZIP"
+
+
+def damaged(label: str, what: str = "is damaged or truncated") -> FormatError:
+    """Return the error of an input whose bytes cannot be right."""
+    return FormatError(what, where=label, cure=COPY_AGAIN)
+
+
+def inflated(raw: Raw, packed: str) -> Iterator[bytes]:
+    """Yield the bytes of an input without compression, in pieces of about a megabyte at most.
+
+    Raises
+    ------
+    FormatError
+        The compression is damaged, or the input ends too early.
+    """
+    if packed == "NONE":
+        return raw.pieces()
+    return _bgzf_pieces(raw) if packed == "BGZF" else _gzip_pieces(raw)
+
+
+def _bgzf_pieces(raw: Raw) -> Iterator[bytes]:
+    left = b""
+    data = b"x"
+    for piece in raw.pieces():
+        left = left + piece if left else piece
+        place, found, held = 0, [], 0
+        while block := block_size(left, place):
+            if place + block > len(left):
+                break
+            data = unpacked(left[place : place + block], raw.label)
+            place += block
+            found.append(data)
+            held += len(data)
+            if held >= _PIECE:
+                yield b"".join(found)
+                found, held = [], 0
+        if not block and len(left) - place >= _BLOCK_MAX:
+            raise damaged(raw.label)
+        left = left[place:]
+        if text := b"".join(found):
+            yield text
+    if left:
+        raise damaged(raw.label, "is damaged or truncated" if len(left) < _BLOCK_MAX else "is damaged")
+    if data:  # the last block of a whole file is empty
+        raise damaged(raw.label, "is truncated: the block that ends a bgzip file is missing")
+
+
+def block_size(data: bytes, place: int) -> int:
+    """Return the packed size of the BGZF block at `place`; 0 where there is none, or too few bytes."""
+    if data[place : place + 4] != _BGZF_MAGIC or len(data) < place + 18:
+        return 0
+    extra = int.from_bytes(data[place + 10 : place + 12], "little")
+    field, end = place + 12, place + 12 + extra
+    while field + 6 <= end:
+        size = int.from_bytes(data[field + 2 : field + 4], "little")
+        if data[field : field + 2] == b"BC" and size == 2:
+            return int.from_bytes(data[field + 4 : field + 6], "little") + 1
+        field += 4 + size
+    return 0
+
+
+def unpacked(block: bytes, label: str) -> bytes:
+    """Return the bytes in one block.
+
+    Raises
+    ------
+    FormatError
+        It is damaged.
+    """
+    start = 12 + int.from_bytes(block[10:12], "little")
+    try:
+        inflater = zlib.decompressobj(-15)
+        data = inflater.decompress(block[start:-8], _BLOCK_MAX + 1)
+        checksum, size = struct.unpack("<II", block[-8:])
+    except (zlib.error, struct.error) as error:
+        raise damaged(label) from error
+    if len(data) != size or not inflater.eof or zlib.crc32(data) != checksum or size > _BLOCK_MAX:
+        raise damaged(label)
+    return data
+
+
+def _gzip_pieces(raw: Raw) -> Iterator[bytes]:
+    inflater: zlib._Decompress | None = None
+    for packed in raw.pieces():
+        piece = packed
+        while True:
+            if inflater is None:
+                piece = piece.lstrip(b"\0")  # blocks of a tape end in zeros
+                if not piece:
+                    break
+                inflater = zlib.decompressobj(31)
+            try:
+                text = inflater.decompress(piece, _PIECE)
+            except zlib.error as error:
+                raise damaged(raw.label) from error
+            if text:
+                yield text
+            if inflater.eof:
+                piece, inflater = inflater.unused_data, None
+            else:
+                piece = inflater.unconsumed_tail
+                if not piece and len(text) < _PIECE:
+                    break
+    if inflater is not None:
+        raise damaged(raw.label, "is truncated")
+
+
+class Blocks:
+    """BGZF blocks of a file by their place; the last few are kept."""
+
+    def __init__(self, raw: Raw) -> None:
+        self.raw = raw
+        self._kept: dict[int, tuple[bytes, int]] = {}
+
+    def load(self, offset: int) -> tuple[bytes, int]:
+        """Return the bytes of the block at `offset`, and where the next begins; (b"", offset) at the end.
+
+        Raises
+        ------
+        FormatError
+            There is no sound block.
+        """
+        if offset not in self._kept:
+            packed = self.raw.at(offset, _BLOCK_MAX)
+            if not packed:
+                return b"", offset
+            size = block_size(packed, 0)
+            if not 0 < size <= len(packed):
+                raise damaged(self.raw.label)
+            if len(self._kept) > 16:
+                self._kept.clear()
+            self._kept[offset] = unpacked(packed[:size], self.raw.label), offset + size
+        return self._kept[offset]

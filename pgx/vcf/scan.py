@@ -1,0 +1,381 @@
+"""Pass over the records of an input and keep those that may cover a site, or carry its rsID.
+
+No record is parsed here further than it takes to pass over it: what is kept goes to htslib. A whole genome
+passes through these loops, so most of it is never looked at line by line.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import struct
+import sys
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator
+
+from msgspec import Struct
+
+from pgx.errors import FormatError
+from pgx.genome.assemblies import contig_names
+from pgx.genome.sites import positions, rsids
+from pgx.vcf.bgzf import damaged
+from pgx.vcf.header import Header
+from pgx.vcf.open import COPY_AGAIN, Limits, beyond
+
+_END = re.compile(rb"(?:^|;)END=(\d+)")
+_FIXED_TABS = 8  # in front of the first sample column there is one more
+#: Length of the shared and of the sample part, contig, 0-based position and length on the reference.
+_BCF_RECORD = struct.Struct("<IIiii")
+_BCF_LEAST = 24  # bytes of the shared part
+_NAMES = 100_000  # contigs that are remembered
+#: How many of the largest records may be held for the sites together.
+_HELD = 4
+
+
+class Row(Struct, frozen=True, kw_only=True):
+    """A record as it stands in the input: its bytes, and where they are, for a message."""
+
+    place: str
+    data: bytes
+
+
+@functools.cache
+def places() -> tuple[int, ...]:
+    """Return the 1-based positions of the sites on all assemblies, ascending, and one beyond all others."""
+    return (*positions(), sys.maxsize)
+
+
+@functools.cache
+def _wanted() -> frozenset[str]:
+    return frozenset(name.lower() for name in contig_names())
+
+
+def is_wanted(name: str) -> bool:
+    """Return whether `name` is one of chromosome 19."""
+    return name.lower() in _wanted()
+
+
+_LOOKS_WANTED = re.compile(
+    r"(?:(?:homo[ _]?sapiens|human|hs|hsa|hg\d\d|grch\d\d|b3[78])[ _.:-]*)?"
+    r"(?:chromosome|chrom|chr|ch|c)?[ _.:-]*0*19(?:\.0|[ _.-]*(?:grch|hg)\d\d)?"
+    r"|.*(?:nc_0*19|cm000681|nc_060943|cp068259)(?:\.\d+)?\W*",
+    re.IGNORECASE,
+)
+
+
+def looks_wanted(name: str) -> bool:
+    """Return whether `name` may be one of chromosome 19, though no one that is known."""
+    return not is_wanted(name) and _LOOKS_WANTED.fullmatch(name.strip()) is not None
+
+
+@functools.cache
+def identifier() -> re.Pattern[str]:
+    """Return what finds an rsID of ours in an ID, whatever the case."""
+    return re.compile("|".join(re.escape(rsid) for rsid in rsids()), re.IGNORECASE)
+
+
+@functools.cache
+def _digits() -> tuple[bytes, ...]:
+    """Return the rsIDs without "rs": searching for plain bytes is many times faster than for any case."""
+    return tuple(rsid[2:].encode() for rsid in rsids())
+
+
+class Rows:
+    """The records that are kept, in file order, within the bounds of memory.
+
+    Parameters
+    ----------
+    counted
+        What the numbers count that records are kept under, "line" or "record"; "" for places in the file.
+    """
+
+    def __init__(self, header: Header, label: str, limits: Limits, counted: str = "") -> None:
+        self._counted = counted
+        self._is_text = header.kind == "VCF"
+        self.most = limits.record_bytes(len(header.samples))
+        self.label = label
+        self.limits = limits
+        self._kept: dict[int, bytes] = {}
+        self._bytes = 0
+
+    def keep(self, number: int, data: bytes) -> None:
+        """Keep a record.
+
+        Raises
+        ------
+        FormatError
+            It is too long, or all together are.
+        """
+        if number in self._kept:
+            return
+        self.check(len(data), self._place(number, data))
+        self._kept[number] = data
+        self._bytes += len(data)
+        if self._bytes > _HELD * self.most:
+            raise beyond("max_record", "what stands at the sites", self.label, self.limits)
+
+    def check(self, size: int, what: str) -> None:
+        """Check the size of one record."""
+        if size > self.most:
+            raise beyond("max_record", what, self.label, self.limits)
+
+    def sorted(self) -> list[Row]:
+        """Return what was kept."""
+        return [
+            Row(place=self._place(number, data), data=data) for number, data in sorted(self._kept.items())
+        ]
+
+    def _place(self, number: int, data: bytes) -> str:
+        if self._counted:
+            return f"{self._counted} {number}"
+        if self._is_text:
+            return "the record at " + b":".join(data.split(b"\t", 2)[:2]).decode(errors="replace")
+        return f"the record at position {_BCF_RECORD.unpack_from(data)[3] + 1}"
+
+
+def may_reach(text: bytes, start: int, end: int, position: int, place: int) -> bool:
+    """Return whether the line `text[start:end]` of a record at `position` may cover `place` (both 1-based).
+
+    Where a length stands that htslib reads in its own way (SVLEN, FORMAT/LEN), it may.
+    """
+    find = text.find
+    after_id = find(b"\t", find(b"\t", find(b"\t", start, end) + 1, end) + 1, end)
+    after_ref = find(b"\t", after_id + 1, end)
+    if position + after_ref - after_id - 2 >= place:
+        return True
+    tab = after_ref
+    for _ in range(3):  # ALT, QUAL, FILTER
+        tab = find(b"\t", tab + 1, end)
+    after_info = find(b"\t", tab + 1, end)
+    info = text[tab + 1 : after_info if after_info >= 0 else end]
+    if b"END=" in info and any(int(match) >= place for match in _END.findall(info)):
+        return True
+    if b"SVLEN=" in info:
+        return True
+    return after_info >= 0 and b"LEN" in text[after_info + 1 : max(find(b"\t", after_info + 1, end), 0)]
+
+
+class TextScan:
+    """A pass over the lines of a VCF.
+
+    Attributes
+    ----------
+    unsorted
+        Chromosome 19 stands in more than one place, or its records descend.
+    names
+        Names of chromosome 19 in the records, and what seems to be one.
+    """
+
+    def __init__(self, header: Header, label: str, limits: Limits) -> None:
+        self.rows = Rows(header, label, limits, "line")
+        self.unsorted = False
+        self.names: list[str] = []
+        self._tabs = _FIXED_TABS + len(header.samples)
+        self._line = header.lines + 1
+        self._label = label
+        self._contig = b""
+        self._seen: set[bytes] = set()
+        self._is_ours = False
+        self._last = 0
+
+    def run(self, pieces: Iterable[bytes]) -> list[Row]:
+        """Pass over the text behind a header.
+
+        Raises
+        ------
+        FormatError
+            A line has too few or too many columns, or is too long.
+        """
+        for text in whole_lines(pieces, self.rows, lambda: self._line):
+            self._feed(text)
+        return self.rows.sorted()
+
+    def _feed(self, text: bytes) -> None:
+        lines = text.count(b"\n")
+        if text.count(b"\t") != lines * self._tabs:
+            self._check_columns(text)
+        first = text[: text.find(b"\t") + 1]
+        if text.count(b"\n" + first) == lines - 1:  # all on one contig
+            self._enter(first[:-1])
+            if self._is_ours:
+                self._look_at_lines(text)
+        else:
+            self._look_at_lines(text)
+        self._look_for_names(text)
+        self._line += lines
+
+    def _check_columns(self, text: bytes) -> None:
+        """Find the line that is wrong. One without samples may stand anywhere; htslib allows it, too."""
+        for number, line in enumerate(text.split(b"\n")[:-1], start=self._line):
+            tabs = line.count(b"\t")
+            if tabs in {self._tabs, _FIXED_TABS - 1}:
+                continue
+            if tabs == self._tabs + 1 and line.rstrip(b"\r").endswith(b"\t"):
+                continue
+            raise _wrong_columns(line, number, tabs + 1, self._tabs + 1, self._label)
+
+    def _enter(self, contig: bytes) -> None:
+        if contig == self._contig:
+            return
+        self._contig = contig
+        name = contig.decode(errors="replace")
+        self._is_ours = is_wanted(name)
+        if self._is_ours:
+            self.unsorted = self.unsorted or contig in self._seen
+            self._last = 0
+        if contig not in self._seen and len(self._seen) < _NAMES:
+            self._seen.add(contig)
+            if self._is_ours or looks_wanted(name):
+                self.names.append(name)
+
+    def _look_at_lines(self, text: bytes) -> None:
+        known = places()
+        find = text.find
+        start, number, size = 0, self._line, len(text)
+        while start < size:
+            end = find(b"\n", start)
+            tab = find(b"\t", start)
+            self._enter(text[start:tab])
+            if self._is_ours:
+                position = _position(text[tab + 1 : find(b"\t", tab + 1)], number, self._label)
+                self.unsorted = self.unsorted or position < self._last
+                self._last = position
+                place = known[bisect_left(known, position)]
+                if place != sys.maxsize and may_reach(text, start, end, position, place):
+                    self._keep(number, text[start:end])
+            start = end + 1
+            number += 1
+
+    def _look_for_names(self, text: bytes) -> None:
+        for digits in _digits():
+            place = text.find(digits)
+            while place >= 0:
+                if text[place - 2 : place].lower() == b"rs":
+                    start = text.rfind(b"\n", 0, place) + 1
+                    end = text.find(b"\n", place)
+                    name = text[start:end].split(b"\t", 3)[2]
+                    if identifier().search(name.decode(errors="replace")):
+                        self._keep(self._line + text.count(b"\n", 0, start), text[start:end])
+                place = text.find(digits, place + 1)
+
+    def _keep(self, number: int, line: bytes) -> None:
+        line = line.removesuffix(b"\r")
+        if line.endswith(b"\t") and line.count(b"\t") > self._tabs:
+            line = line[:-1]
+        self.rows.keep(number, line)
+
+
+def whole_lines(pieces: Iterable[bytes], rows: Rows, number: Callable[[], object]) -> Iterator[bytes]:
+    """Yield pieces that end where a line does; the last line may lack its end.
+
+    Raises
+    ------
+    FormatError
+        A line is longer than a record may be; `number` returns that of the first line not yet yielded.
+    """
+    parts: list[bytes] = []
+    held = 0
+    for piece in pieces:
+        cut = piece.rfind(b"\n") + 1
+        if cut:
+            yield b"".join([*parts, piece[:cut]])
+            parts, held = [], 0
+        if cut < len(piece):
+            parts.append(piece[cut:])
+            held += len(piece) - cut
+            rows.check(held, f"line {number()}")
+    if parts:
+        yield b"".join([*parts, b"\n"])
+
+
+def _wrong_columns(line: bytes, number: int, columns: int, wanted: int, label: str) -> FormatError:
+    if b"\t" not in line and len(line.split()) >= _FIXED_TABS:
+        return FormatError(
+            f"line {number} is separated by spaces instead of tabs",
+            where=label,
+            cure="Write tabs between the columns",
+        )
+    held = "is empty" if not line.strip() else f"has {columns} columns where the header has {wanted}"
+    return FormatError(
+        f"line {number} {held}, so the file is damaged or truncated", where=label, cure=COPY_AGAIN
+    )
+
+
+def _position(text: bytes, number: int, label: str) -> int:
+    if not text.isdigit() or len(text) > 12:
+        raise FormatError(f"line {number} has no number as its position", where=label, cure=COPY_AGAIN)
+    return int(text)
+
+
+class BinaryScan:
+    """A pass over the records of a BCF. See `TextScan`."""
+
+    def __init__(self, header: Header, label: str, limits: Limits) -> None:
+        self.rows = Rows(header, label, limits, "record")
+        self.unsorted = False
+        self.names = list(header.contigs.values())
+        self._label = label
+        self._ours = frozenset(number for number, name in header.contigs.items() if is_wanted(name))
+        self._any_length = b"##FORMAT=<ID=LEN," in header.text
+
+    def run(self, pieces: Iterable[bytes]) -> list[Row]:
+        """Pass over the records behind a header.
+
+        Raises
+        ------
+        FormatError
+            A record is too long, or cannot be one.
+        """
+        known = places()
+        unpack, ours = _BCF_RECORD.unpack_from, self._ours
+        buffer, number, contig_before, before = b"", 1, -1, 0
+        seen: set[int] = set()
+        for piece in pieces:
+            buffer += piece
+            named = _named_places(buffer)
+            place, size = 0, len(buffer)
+            while place + 32 <= size:
+                shared, own, contig, start, length = unpack(buffer, place)
+                end = place + 8 + shared + own
+                if shared < _BCF_LEAST:
+                    raise damaged(self._label, f"is damaged at record {number}")
+                if end > size:
+                    self.rows.check(end - place, f"record {number}")
+                    break
+                if contig in ours:
+                    self.unsorted = self.unsorted or (
+                        start < before if contig == contig_before else contig in seen
+                    )
+                    before = start
+                    site = known[bisect_left(known, start + 1)]
+                    if site != sys.maxsize and (site <= start + length or self._any_length):
+                        self.rows.keep(number, buffer[place:end])
+                if contig != contig_before:
+                    seen.add(contig)
+                    contig_before = contig
+                while named and named[-1] < end:
+                    if named.pop() >= place:
+                        self.rows.keep(number, buffer[place:end])
+                place = end
+                number += 1
+            buffer = buffer[place:]
+        if buffer:
+            raise damaged(self._label, f"is damaged or truncated at record {number}")
+        return self.rows.sorted()
+
+
+def _named_places(data: bytes) -> list[int]:
+    """Return where our rsIDs stand in `data`, the last first."""
+    found = []
+    for digits in _digits():
+        place = data.find(digits)
+        while place >= 0:
+            if data[place - 2 : place].lower() == b"rs":
+                found.append(place)
+            place = data.find(digits, place + 1)
+    return sorted(found, reverse=True)
+
+
+def scan_of(header: Header, label: str, limits: Limits) -> TextScan | BinaryScan:
+    """Return the pass for an input with this header."""
+    return (TextScan if header.kind == "VCF" else BinaryScan)(header, label, limits)
