@@ -23,7 +23,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from pgx.calling import default_population, diplotype_prior, haplotype_frequencies
-from pgx.calling.populations import diplotype_name, diplotypes
+from pgx.calling.frequencies import diplotype_name, diplotypes
 from pgx.genome.assemblies import find_assembly
 from pgx.genome.sites import haplotypes, sites_on
 from pgx.reads.likelihood import joint_likelihood
@@ -65,10 +65,12 @@ def outcome(task: tuple[str, Library, str, str, int]) -> Outcome:
     return name, library.depth, truth, _NAMES[best], weights[best] / sum(weights), settled
 
 
-def tasks(people: int, seed: int, libraries: list[str]) -> Iterator[tuple[str, Library, str, str, int]]:
+def tasks(
+    people: int, seed: int, libraries: list[str], depths: tuple[int, ...] = DEPTHS
+) -> Iterator[tuple[str, Library, str, str, int]]:
     dice = random.Random(seed)
     for name in libraries:
-        for depth in DEPTHS:
+        for depth in depths:
             for _ in range(people):
                 library = replace(LIBRARIES[name], depth=depth)
                 yield name, library, draw(dice), draw(dice), dice.randrange(1 << 40)
@@ -86,10 +88,12 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--library", action="append", choices=list(LIBRARIES))
+    parser.add_argument("--heterozygotes", action="store_true", help="double heterozygotes at 30x alone")
     options = parser.parse_args()
     libraries = options.library or list(LIBRARIES)
+    wanted = tasks(options.people, options.seed, libraries, () if options.heterozygotes else DEPTHS)
     with ProcessPoolExecutor(options.jobs) as pool:
-        results = list(pool.map(outcome, tasks(options.people, options.seed, libraries), chunksize=20))
+        results = list(pool.map(outcome, wanted, chunksize=20))
     groups: dict[tuple[str, float], list[Outcome]] = {}
     for item in results:
         groups.setdefault((item[0], item[1]), []).append(item)

@@ -41,6 +41,8 @@ class Input(Struct, frozen=True, kw_only=True):
     ----------
     content
         Without records where the input is aligned reads alone.
+    decision
+        The assembly where it is known already: of aligned reads, and of a stated genotype. See `assembly_of`.
     reads
         Those of a BAM or CRAM: the input itself, or beside a VCF.
     beside
@@ -48,7 +50,7 @@ class Input(Struct, frozen=True, kw_only=True):
     """
 
     content: VcfContent
-    decision: AssemblyDecision
+    decision: AssemblyDecision | None = None
     reads: ReadsContent | None = None
     beside: bool = False
 
@@ -111,21 +113,30 @@ def read_input(
         content = read_consumer_text(path)
     else:
         content = read_sites(path)
-    return of_content(content, assembly, reads=reads, reference=reference)
+    if reads is None:
+        return Input(content=content)
+    return _with_reads(content, reads, reference)
 
 
-def of_content(
-    content: VcfContent, assembly: str = AUTO, *, reads: Path | None = None, reference: Path | None = None
-) -> Input:
-    """Return the input that a VCF or consumer file makes, with its assembly, and reads beside it."""
-    decision = decide(
+def assembly_of(source: Input, assembly: str) -> AssemblyDecision:
+    """Return the assembly of an input, where `assembly` is what the user says ("auto" for nothing).
+
+    Raises
+    ------
+    UsageError, AssemblyError
+        See `pgx.genome.assemblies.decide`.
+    """
+    content = source.content
+    return source.decision or decide(
         assembly,
         header_evidence(content.header),
         record_evidence(content.records, content.contigs),
         where=content.facts.path,
     )
-    if reads is None:
-        return Input(content=content, decision=decision)
+
+
+def _with_reads(content: VcfContent, reads: Path, reference: Path | None) -> Input:
+    """Return the input that a VCF makes with the reads beside it, sample by sample."""
     from pgx.reads.open import read_reads  # noqa: PLC0415
 
     found = read_reads(str(reads), reference=reference)
@@ -139,7 +150,7 @@ def of_content(
             where=str(reads),
             cure="Give the reads of the same people, with the same sample names (SM)",
         )
-    return Input(content=content, decision=decision, reads=found, beside=True)
+    return Input(content=content, reads=found, beside=True)
 
 
 def _reads_input(path: str, assembly: str, reference: Path | None) -> Input:

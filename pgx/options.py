@@ -282,6 +282,10 @@ class CohortOptions(Struct, frozen=True, kw_only=True):
         From how many samples on an input is read as arrays; None for what was measured.
     """
 
+    with_reads: Annotated[
+        bool,
+        Option("Take BAM and CRAM files of a folder, too, that lie beside a VCF of the same name.", INPUT),
+    ] = False
     verify: Annotated[bool, Option("Compare files by SHA-256, too, when a run goes on.", INPUT)] = False
     fail_fast: Annotated[bool, Option("Stop at the first input that fails.", INPUT)] = False
     engine: Annotated[Literal["local", "dask"], Option("Processes of this machine, or Dask.", RUN)] = "local"

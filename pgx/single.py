@@ -16,7 +16,7 @@ from pgx.errors import FormatError, SampleError, UsageError, did_you_mean
 from pgx.evidence import ContextReport, EvidenceBase, PatientContext, Response, Subject
 from pgx.genome.assemblies import AssemblyDecision, assemblies
 from pgx.genome.sites import sites_on
-from pgx.inputs import CONSUMER, STATED, Input, of_content, read_input, stated_input
+from pgx.inputs import CONSUMER, STATED, Input, assembly_of, read_input, stated_input
 from pgx.observe import Finding, ReadContext, SiteRecords, input_kind, observe, records_at
 from pgx.observe.sample_record import header_says
 from pgx.options import Options, Parameters, check_limits, stated
@@ -131,8 +131,8 @@ def prepare(source: Input | VcfContent, options: Options) -> Prepared:
         See the exit codes of `pgx.errors`.
     """
     if isinstance(source, VcfContent):
-        source = of_content(source, options.assembly)
-    content, decision = source.content, source.decision
+        source = Input(content=source)
+    content, decision = source.content, assembly_of(source, options.assembly)
     parameters = _parameters(options, content.facts.kind)
     base = evidence.load(options.evidence)
     columns = _columns(content, options.samples)

@@ -17,14 +17,15 @@ from pgx import evidence, provenance, reference
 from pgx.cohort.jobs import Failure, Job, Result, StoredSample, options_text, text_digest
 from pgx.errors import PgxError, printable
 from pgx.evidence import ContextItem, Response
+from pgx.inputs import Input, read_input
 from pgx.options import Options
 from pgx.report import SCHEMA_VERSION, Run, SampleReport
 from pgx.single import Prepared, is_copy_number, prepare
-from pgx.vcf import VcfContent, read_sites
+from pgx.vcf import VcfContent
 
 #: From how many samples on an input is read as arrays.
 ARRAYS_FROM = 200
-_INDEXES = (".csi", ".tbi")
+_INDEXES = (".csi", ".tbi", ".bai", ".crai")
 _SHARED = ("response", "context")
 
 
@@ -61,16 +62,17 @@ def failed(job: Job, failure: Failure) -> Result:
 
 def recipe(options: Options) -> str:
     """Return the digest of all that a result depends on but the input: options, evidence, program."""
-    callable_regions = fingerprint(str(options.callable_bed)) if options.callable_bed else ""
-    return _recipe(options, evidence.load(options.evidence).digests, callable_regions)
+    beside = [options.callable_bed, options.reads, options.reference]
+    files = tuple(fingerprint(str(path)) if path else "" for path in beside)
+    return _recipe(options, evidence.load(options.evidence).digests, files)
 
 
 @functools.lru_cache(maxsize=4096)
-def _recipe(options: Options, digests: tuple[tuple[str, str], ...], callable_regions: str) -> str:
+def _recipe(options: Options, digests: tuple[tuple[str, str], ...], files: tuple[str, ...]) -> str:
     return text_digest(
         options_text(options),
         *(text for pair in digests for text in pair),
-        callable_regions,
+        *files,
         reference.digest(),
         provenance.program_version(),
         SCHEMA_VERSION,
@@ -104,8 +106,13 @@ def _result_of(job: Job, batch: Batch) -> Result:
     before = fingerprint(job.path)
     try:
         digest = file_digest(job.path) if batch.verify else ""
-        content = read_sites(job.path)
-        found = result_of_content(job, content, arrays_from=batch.arrays_from)
+        source = read_input(
+            job.path,
+            assembly=job.options.assembly,
+            reads=job.options.reads,
+            reference=job.options.reference,
+        )
+        found = result_of_content(job, source, arrays_from=batch.arrays_from)
         return replace(found, fingerprint=before, digest=digest)
     except Exception as error:  # noqa: BLE001 - a bug met in one input must not lose the others
         return failed(job, failure_by(job, error))
@@ -130,7 +137,7 @@ def _bug(job: Job, error: Exception) -> Failure:
     )
 
 
-def result_of_content(job: Job, content: VcfContent, *, arrays_from: int = ARRAYS_FROM) -> Result:
+def result_of_content(job: Job, source: Input | VcfContent, *, arrays_from: int = ARRAYS_FROM) -> Result:
     """Annotate the samples of an input that was read; many of them as arrays.
 
     Raises
@@ -138,6 +145,9 @@ def result_of_content(job: Job, content: VcfContent, *, arrays_from: int = ARRAY
     PgxError
         The input cannot be understood, or has none of the samples that are asked for.
     """
+    if isinstance(source, VcfContent):
+        source = Input(content=source)
+    content = source.content
     names = hashlib.sha256("\n".join(content.samples).encode(errors="surrogateescape")).hexdigest()
     result = Result(
         key=job.key,
@@ -146,20 +156,20 @@ def result_of_content(job: Job, content: VcfContent, *, arrays_from: int = ARRAY
         fingerprint=fingerprint(job.path),
         name_digest=names,
         problems=_missing(job, content),
-        has_records=bool(content.records),
+        has_records=bool(content.records) or source.reads is not None,
         is_copy_number=is_copy_number(content),
     )
     chosen = _chosen(job, content)
     if chosen is None or result.is_copy_number:
         return result
-    ready = prepare(content, replace(job.options, samples=chosen))
+    ready = prepare(source, replace(job.options, samples=chosen))
     result = replace(
         result,
         run=msgspec.json.encode(ready.run),
         samples=len(ready.columns),
         assembly=ready.run.input.assembly,
     )
-    if len(ready.columns) >= arrays_from:
+    if len(ready.columns) >= arrays_from and source.reads is None:
         from pgx.cohort.biobank.arrays import annotate_arrays  # noqa: PLC0415 - small inputs need no arrays
 
         return annotate_arrays(result, content, ready)

@@ -24,7 +24,7 @@ from pgx.genome.assemblies import (
     header_evidence,
 )
 from pgx.genome.sites import sites_on
-from pgx.inputs import CONSUMER, READS, Input, kind_of, read_input
+from pgx.inputs import CONSUMER, READS, Input, assembly_of, kind_of, read_input
 from pgx.observe import (
     EvidenceKind,
     Observation,
@@ -260,13 +260,14 @@ def inspect(
 
 def _of_reads(source: Input, wanted: Sequence[str]) -> Inspection:
     """Return what a file of aligned reads is, and what its reads say."""
-    content, place = source.content, source.decision.assembly
+    content, decision = source.content, assembly_of(source, AUTO)
+    place = decision.assembly
     seen = [(name, source.settle(name, ())) for _, name in _columns(content, wanted)]
     facts = _facts(content, ())
     return Inspection(
         schema_version=SCHEMA_VERSION,
         file=facts,
-        assembly=InspectedAssembly(name=place.name, problem=None, evidence=source.decision.evidence),
+        assembly=InspectedAssembly(name=place.name, problem=None, evidence=decision.evidence),
         sample_count=len(content.samples),
         sample_names=content.samples[:SHOWN_NAMES],
         samples=tuple(

@@ -187,6 +187,10 @@ def settle(
     evidence = ReadEvidence(pile, sites_on(content.decision.assembly), content.contig, content.path)
     if file is None:
         return evidence.observations, evidence.findings(), "reads", evidence.summary
+    evidence.observations = tuple(
+        replace(seen, contig=said.contig, position=said.position, ref=said.ref, alt=said.alt)
+        for said, seen in zip(file, evidence.observations, strict=True)
+    )  # the reads may lie on another assembly than the file
     chosen, decided, contradictions = beside_file(file, evidence)
     source = "file" if chosen == file else "file+reads"
     return chosen, (*contradictions, *evidence.findings()), source, replace(evidence.summary, decided=decided)

@@ -39,6 +39,7 @@ class Row(Struct, frozen=True, kw_only=True):
     conclusion: str
     flags: str
     population: str
+    source: str
 
 
 COLUMNS = Row.__struct_fields__
@@ -75,6 +76,7 @@ def cells_of(run: Run, report: SampleReport) -> dict[str, Any]:
         "conclusion": _listed(response.conclusion for response in report.response),
         "flags": _listed(flag.code for flag in report.flags),
         "population": population_name(run.parameters.population),
+        "source": genotype.source,
     }
 
 
