@@ -333,3 +333,29 @@ def test_inspect_says_what_reads_can_answer(tmp_path):
     text = run_cli("inspect", bam(tmp_path, DEEP["e2/e4"], "full.bam")).stdout
     assert "hold both sites" in text
     assert "duplicates" in text
+
+
+def test_reads_in_a_cohort(tmp_path):
+    """By folder beside a VCF (passed over), by folder alone, and as a column of the manifest."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    bam(folder, DEEP["e3/e4"], "one.bam")
+    bam(folder, DEEP["e2/e4"], "two.bam")
+    two_sites(folder, "0/1:99", "0/0:99", fmt="GT:GQ", name="one.vcf")
+    table = tmp_path / "m.tsv"
+    table.write_text("path\tsample\treads\nin/one.vcf\tS1\tin/one.bam\n")
+    done = run_cli("cohort", folder, "-o", tmp_path / "a", "-j", "1")
+    assert done.returncode == 0, done.stderr
+    assert "one.bam: passed over" in done.stderr
+    assert rows(tmp_path / "a") == [("one.vcf", "e3/e4", "file"), ("two.bam", "e2/e4", "reads")]
+    done = run_cli("cohort", folder, "-o", tmp_path / "b", "-j", "1", "--with-reads")
+    assert [row[0] for row in rows(tmp_path / "b")] == ["one.bam", "one.vcf", "two.bam"]
+    done = run_cli("cohort", "--manifest", table, "-o", tmp_path / "c", "-j", "1")
+    assert done.returncode == 0, done.stderr
+    assert rows(tmp_path / "c") == [("one.vcf", "e3/e4", "file+reads")]
+
+
+def rows(folder):
+    lines = [line.split("\t") for line in (folder / "samples.tsv").read_text().splitlines()]
+    made = [dict(zip(lines[0], line, strict=True)) for line in lines[1:]]
+    return [(row["input"].rpartition("/")[2], row["diplotype"], row["source"]) for row in made]

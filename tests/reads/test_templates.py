@@ -1,5 +1,7 @@
 """Reads to templates: every trap has its row."""
 
+import itertools
+
 import pytest
 
 from pgx.reads.model import Read, facts
@@ -167,3 +169,38 @@ def test_what_lies_beyond_the_stretch_is_not_compared():
     beyond = FIRST + facts().sequence.first - 50
     tally = pile_up([read(start=beyond, length=100)], POSITIONS, {}).tally
     assert tally.compared == 50
+
+
+def test_the_sequence_is_apoe():
+    """Its translation, the two codons at their places, and letters of public VCF files (GRCh37)."""
+    known = facts().sequence
+    start = 388 + known.first  # of c.
+    assert (start, len(known.letters)) == (237, 440)
+    table = dict(
+        zip(
+            itertools.product("TCAG", repeat=3),
+            "FFLLSSSSYY**CC*WLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG",
+            strict=True,
+        )
+    )
+    frame = known.letters[(1 - start) % 3 :]
+    protein = "".join(table[tuple(frame[at : at + 3])] for at in range(0, len(frame) - 2, 3))
+    first = (start + (1 - start) % 3 + 2) // 3
+    assert first == 80
+    assert protein.startswith(
+        "ALMDETMKELKAYKSELEEQLTPVAEETRARLSKELQAAQARLGADMEDVCGRLVQYRGEVQAMLGQSTEELRVRLASHLRKLRKR"
+    )
+    assert (protein[130 - first], protein[176 - first]) == ("C", "R")
+    assert "*" not in protein
+    letters = {
+        45411947: "C",
+        45411965: "G",
+        45412006: "G",
+        45412040: "C",
+        45412079: "C",
+        45412125: "G",
+        45412128: "TCA",
+    }
+    for position, shown in letters.items():
+        offset = position - 45411941 - known.first
+        assert known.letters[offset : offset + len(shown)] == shown
