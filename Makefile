@@ -15,7 +15,7 @@ CARRIER := sample_vcfs/NA18526.e3-e4.GRCh38.vcf
 ABSENT := sample_vcfs/absent-sites.GRCh38.vcf
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint bench docs dist clean
+.PHONY: help demo test test-all torture fuzz lint bench docs dist clean
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -56,6 +56,13 @@ test: $(STAMP) ## run the tests, without the slow ones (make test PYTEST_ARGS="-
 
 test-all: $(STAMP) ## run every test
 	@$(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
+
+torture: $(STAMP) ## try damaged, forged and exhausting inputs (make torture SECONDS=600)
+	@$(BIN)/python tools/torture.py --seconds $(or $(SECONDS),60)
+
+fuzz: $(STAMP) ## fuzz what reads strangers' bytes (make fuzz SECONDS=600); with atheris where it installs
+	@$(PIP) atheris 2>/dev/null || echo 'atheris does not install here; hypothesis makes the inputs'
+	@$(BIN)/python tools/fuzz.py --seconds $(or $(SECONDS),60)
 
 lint: $(STAMP) ## check style, format, types, the direction of imports, and the evidence
 	$(BIN)/ruff check .

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from calibration import HARD_QUALITY, MAIN_ERROR, SEED, THRESHOLD, Plan, Results
+from calibration_styles import WITH_BAR
 from score import EDGES, Reliability, Tally
 from tables import DOCS, fill, machine, markdown, percent, share, today, upper_bound
 
@@ -100,6 +101,49 @@ def checks(results: Results) -> list[Check]:
     return found
 
 
+def style_checks(results: Results) -> list[Check]:
+    """Return the requirements on the styles: without a disturbance, and with a little of another person."""
+    found = []
+    for disturbance, kinds in (("none", KINDS), ("contamination 3 %", ("status",))):
+        for kind in kinds:
+            counted = [
+                (key, _counts(group, kind)[:2])
+                for key, group in results.styles.items()
+                if key[0] in WITH_BAR and key[1] == disturbance
+            ]
+            (style, _, depth), (determined, wrong) = max(counted, key=lambda item: _ratio(*item[1]))
+            worst = f"{style}, depth {depth}: {wrong} of {determined} ({share(wrong, determined)} %)"
+            found.append(
+                Check(
+                    name=f"records of {', '.join(WITH_BAR)}, disturbance {disturbance}: at most 1 % of the"
+                    f" determined answers wrong at every depth ({kind})",
+                    holds=all(_ratio(*counts) <= MOST_WRONG for _, counts in counted),
+                    figures=f"worst: {worst}",
+                )
+            )
+    return found
+
+
+def fill_styles(results: Results, outcome: Sequence[Check]) -> None:
+    """Write what was found of the styles of records into docs/calibration.md."""
+    parts = {
+        "styles-run": f"Made on {today()} by `python benchmarks/calibration.py --styles`; seed {SEED}.",
+        "styles-requirements": _requirements(outcome),
+        "styles": _style_table(results),
+        "phases": _phase_table(results),
+    }
+    for mark, text in parts.items():
+        fill("calibration.md", mark, text)
+
+
+def _requirements(outcome: Sequence[Check]) -> str:
+    return markdown(
+        ("requirement", "holds", "figures"),
+        [(c.name, "yes" if c.holds else "**no**", c.figures) for c in outcome],
+        numbers=False,
+    )
+
+
 def _least_warned_depth(
     cells: Sequence[tuple[tuple[str, str, int], Tally]], kind: str
 ) -> tuple[int, int, int]:
@@ -124,11 +168,7 @@ def fill_document(results: Results, outcome: Sequence[Check], plan: Plan) -> Non
     """Write the tables into docs/calibration.md and the picture beside it."""
     parts = {
         "run": f"Made on {today()} by `python benchmarks/calibration.py` ({machine()}; seed {SEED}).",
-        "requirements": markdown(
-            ("requirement", "holds", "figures"),
-            [(c.name, "yes" if c.holds else "**no**", c.figures) for c in outcome],
-            numbers=False,
-        ),
+        "requirements": _requirements(outcome),
         "matched": _matched_table(results),
         "reliability": _reliability_table(results.reliability),
         "crossed": _crossed_table(results, plan),
@@ -247,6 +287,24 @@ def _shallow_table(results: Results) -> str:
         for row in results.shallow
     ]  # fmt: skip
     return markdown(("answers by", "status determined %", "wrong", "wrong %", "bound %"), rows)
+
+
+def _style_table(results: Results) -> str:
+    rows = [
+        (f"{style}, {disturbance}, depth {depth}", *_cells(group, "diplotype"), *_cells(group, "status"),
+         share(group.warned, group.people))
+        for (style, disturbance, depth), group in results.styles.items()
+    ]  # fmt: skip
+    columns = [f"{kind}: {c}" for kind in KINDS for c in ("determined %", "wrong %", "bound %")]
+    return markdown(("style, disturbance, depth", *columns, "with a warning %"), rows)
+
+
+def _phase_table(results: Results) -> str:
+    rows = [
+        (f"{population}, {100 * switches:g} % switched", percent(determined), percent(wrong), percent(warned))
+        for population, switches, determined, wrong, warned in results.phases
+    ]
+    return markdown(("population, switches", "diplotype determined %", "wrong %", "with a warning %"), rows)
 
 
 _SIZE, _LEFT, _TOP, _LOWEST = 420, 70, 24, -5.0

@@ -79,8 +79,13 @@ class Reliability:
 
 def score(people: Ints, reads: Ints, error: float, ask: Callable[[Phred, Phred], Reply]) -> Scored:
     """Ask for every distinct pair of PL and compare with the truth."""
+    return score_rows(people, reads, lambda row: ask(*phred_pair(row, error)))
+
+
+def score_rows(people: Ints, reads: Ints, ask: Callable[[list[int]], Reply]) -> Scored:
+    """Ask for every distinct row of reads and compare with the truth."""
     rows, places = np.unique(reads, axis=0, return_inverse=True)
-    replies = [ask(*phred_pair(row, error)) for row in rows.tolist()]
+    replies = [ask(row) for row in rows.tolist()]
     places = places.reshape(-1)
 
     def column(take: Callable[[Reply], object]) -> NDArray[np.object_]:

@@ -3,10 +3,11 @@
 The model: two haplotypes are drawn independently by the frequencies of a population. The reads at each
 site are Poisson in number; each comes from one of the two chromosomes with equal probability, and shows
 the other letter with the probability of a base error. PL is the exact likelihood of those reads, given
-the same base error, Phred-scaled and rounded. Two disturbances that the likelihood does not know of:
+the same base error, Phred-scaled and rounded. Disturbances that the likelihood does not know of:
 
 - dropout: with this probability a site loses all reads of one of its two chromosomes;
-- contamination: this share of the reads comes from one other person of the same population.
+- contamination: this share of the reads comes from one other person of the same population;
+- bias: of a heterozygote this share of the reads shows the ALT, instead of one half.
 
 Arrays have a row a person. Reads: columns (reads, reads with C) of rs429358, then of rs7412.
 """
@@ -19,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pgx.calling import haplotype_frequencies
-from pgx.genome.sites import haplotypes, letters
+from pgx.genome.sites import definitions, haplotypes, letters
 
 Ints = NDArray[np.int64]
 _MOST_PHRED = 255
@@ -28,12 +29,13 @@ NAMES_OF_READS = ("reads 1", "C 1", "reads 2", "C 2")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conditions:
-    """How the reads of a group of people come about. `error`, `dropout`, `contamination`: probabilities."""
+    """How the reads of a group of people come about. All but `depth` are probabilities."""
 
     depth: float
     error: float
     dropout: float = 0.0
     contamination: float = 0.0
+    bias: float = 0.5
 
 
 def draw_people(dice: np.random.Generator, population: str, size: int) -> Ints:
@@ -59,9 +61,11 @@ def draw_reads(dice: np.random.Generator, people: Ints, others: Ints, how: Condi
     columns = []
     for site in range(2):
         own = table[people, site]
+        shown = how.bias if definitions()[site].alt == letters()[1] else 1 - how.bias
+        mean = np.where(own[:, 0] == own[:, 1], own[:, 0], shown)
         lost = dice.random(len(people)) < how.dropout
         kept = dice.integers(2, size=len(people))
-        chance = np.where(lost, own[np.arange(len(people)), kept], own.mean(axis=1))
+        chance = np.where(lost, own[np.arange(len(people)), kept], mean)
         foreign = table[others, site].mean(axis=1)
         chance = (1 - how.contamination) * chance + how.contamination * foreign
         chance = chance * (1 - how.error) + (1 - chance) * how.error

@@ -83,7 +83,7 @@ class Report(Struct, frozen=True, kw_only=True):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON document of the sample: dicts, lists, text, numbers, None."""
-        from pgx.report import to_dict  # noqa: PLC0415
+        from pgx.report.json import to_dict  # noqa: PLC0415
 
         return to_dict(self.run, (self.report,))
 
@@ -161,6 +161,7 @@ class Keywords(TypedDict, total=False):
     min_probability: float | None
     population: str | None
     genotype_error_rate: float | None
+    neighbours: Literal["auto", "always", "off"]
     evidence: PathLike | Sequence[PathLike]
     indication: str | None
     drug: str | None
@@ -168,6 +169,13 @@ class Keywords(TypedDict, total=False):
     history: str | Sequence[str]
     age: float | None
     reveal_minor: bool
+    max_header: float | None
+    max_record: float | None
+    max_index: float | None
+    max_contigs: int | None
+    timeout: float | None
+    max_redirects: int | None
+    pseudonymise: PathLike | None
     digest: bool
 
 

@@ -132,8 +132,13 @@ def read_limited(path: Path, limit: int) -> bytes:
 
 def limited(handle: IO[bytes], limit: int) -> bytes:
     """Return what is left to read, at most `limit` MB; else as `read_limited`."""
-    content = handle.read(limit * 10**6 + 1)
-    if len(content) > limit * 10**6:
+    largest = limit * 10**6
+    try:
+        size = os.fstat(handle.fileno()).st_size
+    except OSError:  # a stream without a descriptor
+        size = 0
+    content = b"" if size > largest else handle.read(largest + 1)
+    if max(size, len(content)) > largest:
         raise OSError(errno.EFBIG, f"larger than {limit:,} MB")
     return content
 

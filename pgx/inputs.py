@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pgx.errors import SampleError, UsageError
+from pgx.errors import PgxError, SampleError, UsageError
 from pgx.genome.assemblies import AUTO, AssemblyDecision, HeaderFacts, decide, find_assembly, header_evidence
 from pgx.genome.sites import Site, haplotypes, letters, rare_haplotypes, rsids, sites_on
 from pgx.observe import Finding, Observation, ReadSummary, SiteRecord, record_evidence
-from pgx.vcf import InputFacts, VcfContent, read_sites
+from pgx.observe.sample_record import without_names
+from pgx.options import Options
+from pgx.vcf import Bounds, InputFacts, Neighbours, VcfContent, read_sites, read_with_neighbours
 
 if TYPE_CHECKING:
+    from pgx.pseudonyms import Pseudonyms
     from pgx.reads.open import ReadsContent
 
 READS, CONSUMER, STATED, VCF = "reads", "consumer-text", "stated", "vcf"
@@ -90,32 +93,96 @@ def kind_of(path: str) -> str:
     )
 
 
-def read_input(
-    path: str, *, assembly: str = AUTO, reads: Path | None = None, reference: Path | None = None
-) -> Input:
-    """Read the input `path`, and the aligned reads beside it.
+def hiding(options: Options) -> Pseudonyms:
+    """Return what replaces the names, where the options ask for it."""
+    from pgx.pseudonyms import pseudonyms  # noqa: PLC0415 - few ask for it
+
+    assert options.pseudonymise is not None  # noqa: S101 - the callers ask first
+    return pseudonyms(options.pseudonymise)
+
+
+def read_input(path: str | None, options: Options) -> tuple[Input, Neighbours | None]:
+    """Read the sites of an input, and find what reads its neighbours, where the options ask for them.
+
+    With --pseudonymise, names are replaced here, where they enter.
 
     Raises
     ------
-    UsageError, InputError
-        `reads` beside something else than a VCF; or the input cannot be read or understood.
+    InputError, UsageError
+        It cannot be read, or the key cannot.
     """
-    kind = kind_of(path)
-    if reads is not None and kind != VCF:
+    if options.pseudonymise is None:
+        return _read(path, options)
+    hide = hiding(options)
+    try:
+        source, neighbours = _read(path, options)
+    except PgxError as error:
+        raise type(error)(hide.message(error.what), where=error.where, cure=error.cure) from None
+    content, reads = source.content, source.reads
+    names = frozenset(content.samples)
+    facts = hide.facts(content.facts)
+    read_as_text = tuple((field, hide.message(place)) for field, place in facts.read_as_text)
+    hidden = replace(
+        content,
+        facts=replace(facts, read_as_text=read_as_text),
+        header=replace(content.header, history=without_names(content.header.history)),
+        samples=tuple(map(hide.name, content.samples)),
+        records=tuple(
+            replace(
+                record,
+                fixed=hide.record(record.fixed, names),
+                identifiers=tuple(hide.words(name, names) for name in record.identifiers),
+                info={key: hide.words(value, names) for key, value in record.info.items()},
+            )
+            for record in content.records
+        ),
+    )
+    if reads is not None:
+        reads = replace(
+            reads,
+            path=hide.path(reads.path),
+            samples=tuple(map(hide.name, reads.samples)),
+            piles={hide.name(name): pile for name, pile in reads.piles.items()},
+        )
+    return replace(source, content=hidden, reads=reads), neighbours
+
+
+def _read(path: str | None, options: Options) -> tuple[Input, Neighbours | None]:
+    if (path is None) == (options.genotype is None):
+        raise UsageError("give INPUT or --genotype, one of them", cure="See pgx annotate --help")
+    kind = STATED if path is None else kind_of(path)
+    if options.reads is not None and kind != VCF:
         raise UsageError(
             "reads go beside a VCF only", where="--reads", cure="Give the VCF as INPUT, or leave it out"
         )
+    if path is None or options.genotype is not None:
+        name = (*options.samples, STATED)[0]
+        return stated_input(options.genotype or "", name=name, assembly=options.assembly), None
+    if kind != VCF:
+        return read_other(path, kind, assembly=options.assembly, reference=options.reference), None
+    bounds = Bounds.of(options)
+    if options.neighbours == "off":
+        content, neighbours = read_sites(path, bounds), None
+    else:
+        content, neighbours = read_with_neighbours(path, bounds)
+    if options.reads is None:
+        return Input(content=content), neighbours
+    return with_reads(content, options.reads, options.reference), neighbours
+
+
+def read_other(path: str, kind: str, *, assembly: str = AUTO, reference: Path | None = None) -> Input:
+    """Read an input that is no VCF: aligned reads, or a consumer text file.
+
+    Raises
+    ------
+    InputError
+        It cannot be read or understood.
+    """
     if kind == READS:
         return _reads_input(path, assembly, reference)
-    if kind == CONSUMER:
-        from pgx.consumer import read_consumer_text  # noqa: PLC0415
+    from pgx.consumer import read_consumer_text  # noqa: PLC0415
 
-        content = read_consumer_text(path)
-    else:
-        content = read_sites(path)
-    if reads is None:
-        return Input(content=content)
-    return _with_reads(content, reads, reference)
+    return Input(content=read_consumer_text(path))
 
 
 def assembly_of(source: Input, assembly: str) -> AssemblyDecision:
@@ -135,8 +202,14 @@ def assembly_of(source: Input, assembly: str) -> AssemblyDecision:
     )
 
 
-def _with_reads(content: VcfContent, reads: Path, reference: Path | None) -> Input:
-    """Return the input that a VCF makes with the reads beside it, sample by sample."""
+def with_reads(content: VcfContent, reads: Path, reference: Path | None) -> Input:
+    """Return the input that a VCF makes with the reads beside it, sample by sample.
+
+    Raises
+    ------
+    InputError
+        The reads cannot be read, or are of other people.
+    """
     from pgx.reads.open import read_reads  # noqa: PLC0415
 
     found = read_reads(str(reads), reference=reference)

@@ -22,10 +22,11 @@ import msgspec
 from msgspec import Struct, field
 
 from pgx.errors import UsageError
-from pgx.reference import threshold
+from pgx.reference import limit, threshold
 
 INPUT = "Input and output"
 READING = "Reading the input"
+BOUNDS = "Bounds of what an input may take"
 CALLING = "Calling"
 PERSON = "The person"
 LAYOUT = "Layout of the report"
@@ -78,6 +79,8 @@ class Option(NamedTuple):
         Whether the command line takes several values as one text with commas, not as a repeated option.
     stated
         Whether the JSON states it among `parameters`: an option that changes a result.
+    elsewhere
+        Commands with a default of their own, and that default.
     before
         Its value in stored results that do not state it yet.
     names
@@ -94,6 +97,7 @@ class Option(NamedTuple):
     row: bool = False
     comma: bool = False
     stated: bool = True
+    elsewhere: tuple[tuple[str, Any], ...] = ()
     before: Any = ALWAYS_STATED
     names: str = ""
     parse: Callable[[str], Any] | None = None
@@ -112,6 +116,18 @@ def _default_population() -> str:
 def _from_reference(name: str) -> float:
     value: float = field(default_factory=functools.partial(threshold, name))
     return value
+
+
+BOUND_NAMES = ("max_header", "max_record", "max_index", "max_contigs", "timeout", "max_redirects")
+
+
+def _bound(name: str) -> float:
+    value: float = field(default_factory=functools.partial(limit, name))
+    return value
+
+
+def _count(name: str) -> int:
+    return int(limit(name))
 
 
 class Options(Struct, frozen=True, kw_only=True):
@@ -148,7 +164,7 @@ class Options(Struct, frozen=True, kw_only=True):
     keep_filtered: Annotated[bool, Option("Use records that failed a filter.", READING)] = False
     min_gq: Annotated[
         float, Limits(least=0), Option("Minimum genotype quality of a site, e.g. 20.", READING, "Q")
-    ] = 0
+    ] = 0.0
     min_dp: Annotated[int, Limits(least=0), Option("Minimum read depth of a site, e.g. 8.", READING, "N")] = 0
     min_probability: Annotated[
         float, Limits(above=0.5, below=1), Option("Minimum posterior probability for a call.", CALLING, "P")
@@ -165,6 +181,16 @@ class Options(Struct, frozen=True, kw_only=True):
         Limits(above=0, below=0.5),
         Option("Error rate of an allele without a stated quality.", CALLING, "E"),
     ] = _from_reference("allele_error_rate")
+    neighbours: Annotated[
+        Literal["auto", "always", "off"],
+        Option(
+            "What the variants around the sites say: where a site is missing, always, or never.",
+            CALLING,
+            commands="annotate cohort",
+            elsewhere=(("cohort", "off"),),
+            before="off",
+        ),
+    ] = "auto"
     evidence: Annotated[tuple[Path, ...], Option("Folder with further evidence.", CALLING, "DIR")] = ()
     indication: Annotated[
         str | None,
@@ -180,7 +206,7 @@ class Options(Struct, frozen=True, kw_only=True):
     taking: Annotated[
         tuple[str, ...],
         Option(
-            "Medicines taken, e.g. donepezil,lithium.",
+            "Medicines taken, e.g. lithium,sertraline.",
             PERSON,
             "NAMES",
             commands="annotate",
@@ -227,6 +253,35 @@ class Options(Struct, frozen=True, kw_only=True):
             "TEXT",
             commands="annotate",
             before=None,
+        ),
+    ] = None
+    max_header: Annotated[
+        float, Limits(above=0), Option("Largest header to read, in MB.", BOUNDS, "MB", stated=False)
+    ] = _bound("max_header")
+    max_record: Annotated[
+        float, Limits(above=0), Option("Largest record to read, in MB.", BOUNDS, "MB", stated=False)
+    ] = _bound("max_record")
+    max_index: Annotated[
+        float, Limits(above=0), Option("Largest index to read, in MB.", BOUNDS, "MB", stated=False)
+    ] = _bound("max_index")
+    max_contigs: Annotated[
+        int, Limits(least=1), Option("Most contigs of a header.", BOUNDS, "N", stated=False)
+    ] = field(default_factory=functools.partial(_count, "max_contigs"))
+    timeout: Annotated[
+        float,
+        Limits(above=0),
+        Option("Seconds in which a server must deliver something.", BOUNDS, "SECONDS", stated=False),
+    ] = _bound("timeout")
+    max_redirects: Annotated[
+        int, Limits(least=0), Option("Most redirections that a server may send.", BOUNDS, "N", stated=False)
+    ] = field(default_factory=functools.partial(_count, "max_redirects"))
+    pseudonymise: Annotated[
+        Path | None,
+        Option(
+            "Replace names of samples and files by digests made with the key in KEYFILE.",
+            INPUT,
+            "KEYFILE",
+            stated=False,
         ),
     ] = None
     digest: Annotated[

@@ -202,3 +202,27 @@ def threshold(name: str) -> float:
     """Return the number called `name`; the file says what it rests on."""
     entry: _Value = getattr(_thresholds(), name)
     return entry.value
+
+
+class _LimitsFile(Facts, frozen=True, kw_only=True):
+    provenance: Provenance
+    max_header: _Value
+    max_record: _Value
+    max_sample: _Value
+    max_contigs: _Value
+    max_index: _Value
+    timeout: _Value
+    min_progress: _Value
+    max_redirects: _Value
+    stall: _Value
+
+
+@functools.cache
+def _limits() -> _LimitsFile:
+    return load("limits.toml", _LimitsFile)
+
+
+def limit(name: str) -> float:
+    """Return the bound called `name` of reference/limits.toml, which states its unit."""
+    entry: _Value = getattr(_limits(), name)
+    return entry.value

@@ -6,18 +6,28 @@ import functools
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from pgx import evidence, provenance, reference
-from pgx.calling import CallOptions, E4Status, call, haplotype_frequencies
+from pgx.calling import CallOptions, DiplotypeCall, E4Status, Reason, call, haplotype_frequencies
 from pgx.errors import FormatError, SampleError, UsageError, did_you_mean
 from pgx.evidence import ContextReport, EvidenceBase, PatientContext, Response, Subject
 from pgx.genome.assemblies import AssemblyDecision, assemblies
 from pgx.genome.sites import sites_on
-from pgx.inputs import CONSUMER, STATED, Input, assembly_of, read_input, stated_input
-from pgx.observe import Finding, ReadContext, SiteRecords, input_kind, observe, records_at
+from pgx.inputs import CONSUMER, STATED, Input, assembly_of, hiding, read_input
+from pgx.neighbours.model import NeighbourReport, is_needed
+from pgx.observe import (
+    Finding,
+    Observation,
+    ReadContext,
+    SiteRecords,
+    input_kind,
+    observe,
+    records_at,
+)
 from pgx.observe.sample_record import header_says
 from pgx.options import Options, Parameters, check_limits, stated
 from pgx.reference import threshold
@@ -32,7 +42,10 @@ from pgx.report import (
     appendix,
     assemble,
 )
-from pgx.vcf import VcfContent
+from pgx.vcf import Neighbours, VcfContent
+
+if TYPE_CHECKING:
+    from pgx.neighbours.markers import MarkerReader
 
 
 class Annotation(Struct, frozen=True, kw_only=True):
@@ -40,6 +53,64 @@ class Annotation(Struct, frozen=True, kw_only=True):
 
     run: Run
     samples: Iterator[SampleReport]
+
+
+class Around:
+    """The neighbours of all samples of an input; they are read when the first sample needs them.
+
+    Parameters
+    ----------
+    read
+        Returns the records around the sites.
+    always
+        Not only where a site is missing, weak or assumed.
+    """
+
+    def __init__(
+        self,
+        read: Neighbours,
+        contigs: Sequence[str],
+        assembly: str,
+        context: ReadContext,
+        rules: CallOptions,
+        *,
+        always: bool,
+    ) -> None:
+        self._read = read
+        self._contigs = contigs
+        self._assembly = assembly
+        self._context = context
+        self._error = rules.allele_error_rate
+        self._always = always
+
+    def say(
+        self, observations: tuple[Observation, ...], result: DiplotypeCall, column: int
+    ) -> NeighbourReport | None:
+        """Return what the neighbours say beside the call of one sample (its 0-based column)."""
+        if not (self._always or is_needed(observations, result)):
+            return None
+        if Reason.COORDINATES in result.not_determined_because or self.reader is None:
+            return None
+        from pgx.neighbours.estimate import opinion  # noqa: PLC0415 - a well-called sample does without
+
+        return opinion(self.reader.genotypes(column), observations, result)
+
+    @functools.cached_property
+    def reader(self) -> MarkerReader | None:
+        """What reads the markers; None where the panel has no positions on the assembly, or without numpy."""
+        from pgx.neighbours.markers import MarkerReader, can_compute, has_positions  # noqa: PLC0415
+
+        if not has_positions(self._assembly):
+            return None
+        if not can_compute():
+            if self._always:
+                raise UsageError(
+                    "needs numpy, which cannot be imported",
+                    where="--neighbours always",
+                    cure="Install it: python -m pip install numpy",
+                )
+            return None
+        return MarkerReader(self._read(), self._contigs, self._assembly, self._context, self._error)
 
 
 class Prepared(Struct, frozen=True, kw_only=True):
@@ -53,6 +124,8 @@ class Prepared(Struct, frozen=True, kw_only=True):
         The records at each site, in report order.
     findings
         What holds for the whole input.
+    around
+        What the variants around the sites say; None where nobody asks, or there is no panel for the assembly.
     """
 
     run: Run
@@ -65,6 +138,7 @@ class Prepared(Struct, frozen=True, kw_only=True):
     respond: Callable[[E4Status, str | None], tuple[Response, ...]]
     surroundings: ContextReport
     findings: tuple[Finding, ...]
+    around: Around | None
 
     def report(self, column: int, name: str) -> SampleReport:
         """Return the report of the sample in the 0-based `column`."""
@@ -73,7 +147,7 @@ class Prepared(Struct, frozen=True, kw_only=True):
         result = call(observations, self.rules)
         if settled.source != result.source:
             result = replace(result, source=settled.source)
-        return assemble(
+        report = assemble(
             name,
             observations,
             result,
@@ -81,8 +155,9 @@ class Prepared(Struct, frozen=True, kw_only=True):
             self.surroundings,
             self.run.parameters,
             input_findings=(*settled.findings, *self.findings),
-            reads=settled.reads,
+            neighbours=self.around.say(observations, result, column) if self.around else None,
         )
+        return report if settled.reads is None else replace(report, reads=settled.reads)
 
 
 def annotate(path: str | None, options: Options) -> Annotation:
@@ -96,18 +171,11 @@ def annotate(path: str | None, options: Options) -> Annotation:
         See the exit codes of `pgx.errors`.
     """
     check_options(options)
-    ready = prepare(_read(path, options), options)
+    source, neighbours = read_input(path, options)
+    if options.pseudonymise is not None:
+        options = replace(options, samples=tuple(map(hiding(options).name, options.samples)))
+    ready = prepare(source, options, neighbours)
     return Annotation(run=ready.run, samples=map(ready.report, ready.columns, ready.names))
-
-
-def _read(path: str | None, options: Options) -> Input:
-    if options.genotype is None and path is not None:
-        return read_input(path, assembly=options.assembly, reads=options.reads, reference=options.reference)
-    if options.genotype is None or path is not None:
-        raise UsageError("give INPUT or --genotype, one of them", cure="See pgx annotate --help")
-    if options.reads is not None:
-        raise UsageError("reads go beside a VCF only", where="--reads", cure="Leave it out with --genotype")
-    return stated_input(options.genotype, name=(*options.samples, STATED)[0], assembly=options.assembly)
 
 
 def check_options(options: Options) -> None:
@@ -119,11 +187,19 @@ def check_options(options: Options) -> None:
         A value that cannot be, an unknown name, or evidence that is invalid.
     """
     _parameters(options)
+    if options.pseudonymise is not None:
+        hiding(options)
+        if options.digest:
+            raise UsageError(
+                "would tell which file it is", where="--digest", cure="Leave it or --pseudonymise out"
+            )
     evidence.load(options.evidence).reported(options.drug)
 
 
-def prepare(source: Input | VcfContent, options: Options) -> Prepared:
-    """Sort the records of an input by site, and look up what all its samples share.
+def prepare(source: Input | VcfContent, options: Options, neighbours: Neighbours | None = None) -> Prepared:
+    """Decide on the assembly of an input, sort its records by site, and look up what all samples share.
+
+    `neighbours` reads the records around the sites; without it nothing is said of them.
 
     Raises
     ------
@@ -139,25 +215,32 @@ def prepare(source: Input | VcfContent, options: Options) -> Prepared:
     patient = PatientContext(
         taking=options.taking, history=options.history, age=options.age, indication=options.indication
     )
+    context = _read_context(content, decision, options)
+    rules = CallOptions(
+        population=parameters.population,
+        min_probability=parameters.min_probability,
+        allele_error_rate=parameters.genotype_error_rate,
+    )
     records = tuple(
         records_at(content.records, site, content.contigs) for site in sites_on(decision.assembly)
     )
     kind = input_kind(content.facts.kind, content.header.fields, records)
+    around = None
+    if neighbours is not None and options.neighbours != "off":
+        names = content.contigs, decision.assembly.name
+        around = Around(neighbours, *names, context, rules, always=options.neighbours == "always")
     return Prepared(
         run=_run(content, decision, parameters, base, kind=kind, digest=options.digest),
         source=source,
         columns=columns,
         names=[content.samples[column] for column in columns] if options.samples else content.samples,
         records=records,
-        context=_read_context(content, decision, options),
-        rules=CallOptions(
-            population=parameters.population,
-            min_probability=parameters.min_probability,
-            allele_error_rate=parameters.genotype_error_rate,
-        ),
+        context=context,
+        rules=rules,
         respond=functools.partial(_respond, _Loaded(base), options.indication, options.drug),
         surroundings=_surroundings(_Loaded(base), patient, options.drug),
         findings=_input_findings(content, options),
+        around=around,
     )
 
 
@@ -178,7 +261,8 @@ def _parameters(options: Options, kind: str = "") -> Parameters:
         from pgx.consumer import allele_error_rate  # noqa: PLC0415 - not on the path of a VCF
 
         options = replace(options, genotype_error_rate=allele_error_rate())
-    return stated(options)
+    said = stated(options)
+    return said if options.pseudonymise is None else hiding(options).parameters(said)
 
 
 def _columns(content: VcfContent, wanted: Sequence[str]) -> Sequence[int]:
@@ -249,7 +333,7 @@ def _read_context(content: VcfContent, decision: AssemblyDecision, options: Opti
         absence_is_stated=header_says(content.header.history, "absence-stated"),
         is_lifted=header_says(content.header.history, "lifted"),
         assume_reference=options.absent_sites == "reference",
-        callable_sites=dict.fromkeys(regions),
+        callable_sites=regions,
         keep_filtered=options.keep_filtered,
         min_gq=options.min_gq,
         min_dp=options.min_dp,

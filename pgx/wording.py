@@ -48,12 +48,8 @@ class Wording(Struct, frozen=True):
 
 @functools.cache
 def wording(language: str = DEFAULT_LANGUAGE) -> Wording:
-    """Return the sentences of `language`; one that it does not have is said in English."""
-    topics = load(f"wording/{language}.toml", _WordingFile).topic
-    if language != DEFAULT_LANGUAGE:
-        english = wording(DEFAULT_LANGUAGE).topics
-        topics = {name: {**english.get(name, {}), **topics.get(name, {})} for name in {**english, **topics}}
-    return Wording(language=language, topics=topics)
+    """Return the sentences of `language`."""
+    return Wording(language=language, topics=load(f"wording/{language}.toml", _WordingFile).topic)
 
 
 def percent(probability: float) -> str:
@@ -95,14 +91,9 @@ def greek(name: str) -> str:
     return name.replace("e", "ε")
 
 
-def chance(words: Wording, probability: float) -> str:
+def chance(words: Wording, probability: float) -> str:  # noqa: ARG001 - a language may write it otherwise
     """Return a probability as the language writes it; see `percent`."""
-    text = percent(probability)
-    if not words.has("number", "decimal"):
-        return text
-    for english, key in ((".", "decimal"), ("more than", "more"), ("less than", "less")):
-        text = text.replace(english, words.say("number", key))
-    return text
+    return percent(probability)
 
 
 def capitalised(text: str) -> str:

@@ -23,7 +23,7 @@ from pgx.genome.assemblies import find_assembly
 from pgx.genome.sites import sites_on
 from pgx.options import Options
 from pgx.single import annotate
-from pgx.vcf import Limits, read_sites
+from pgx.vcf import Bounds, read_sites
 from pgx.vcf import index as index_room
 from pgx.vcf.bed import callable_sites
 from pgx.vcf.read import opened
@@ -510,7 +510,7 @@ class TestIndexes:
         assert (found, "stale-index" in flags) == ("e3/e4", True)
 
     def test_one_that_is_too_large(self, indexed):
-        assert "--max-index" in refusal(indexed / "a.vcf.gz", Limits(max_index=0.001))
+        assert "--max-index" in refusal(indexed / "a.vcf.gz", Bounds(max_index=0.001))
 
     def test_a_walk_without_end_is_given_up(self, indexed, monkeypatch):
         monkeypatch.setattr(index_room, "_STEPS", 3)
@@ -538,32 +538,32 @@ class TestLimits:
         text = TEXT.replace("##commandline", "##x=" + "y" * 3_000_000 + "\n##commandline", 1)
         path = write_vcf(tmp_path / "a.vcf", text=text)
         assert diplotype(path) == "e3/e4"
-        message = refusal(path, Limits(max_header=2))
+        message = refusal(path, Bounds(max_header=2))
         assert "its header goes beyond the limit of 2 MB" in message
         assert "--max-header" in message
-        assert "--max-header" in refusal(write_vcf(tmp_path / "a.bcf", text=text), Limits(max_header=2))
+        assert "--max-header" in refusal(write_vcf(tmp_path / "a.bcf", text=text), Bounds(max_header=2))
 
     def test_contigs(self, tmp_path):
         lines = "".join(f"##contig=<ID=c{number}>\n" for number in range(3000))
         path = write_vcf(tmp_path / "a.vcf", text=TEXT.replace("#CHROM", lines + "#CHROM"))
         assert diplotype(path) == "e3/e4"
-        assert "--max-contigs" in refusal(path, Limits(max_contigs=2000))
+        assert "--max-contigs" in refusal(path, Bounds(max_contigs=2000))
 
     @pytest.mark.parametrize("name", ["a.vcf", "a.vcf.gz", "a.bcf"])
     def test_a_record(self, tmp_path, name):
         long = site("rs429358", gt="0/1:99", format="GT:GQ", info="X=" + "A" * 2_000_000)
         path = write_vcf(tmp_path / name, records=[long, HET[1]])
         assert diplotype(path) == "e3/e4"
-        assert "--max-record" in refusal(path, Limits(max_record=1))
+        assert "--max-record" in refusal(path, Bounds(max_record=1))
 
     def test_many_records_at_a_site(self, tmp_path):
         long = site("rs429358", gt="0/1:99", format="GT:GQ", info="X=" + "A" * 500_000)
         path = write_vcf(tmp_path / "a.vcf", records=[*[long] * 12, HET[1]])
-        assert "--max-record" in refusal(path, Limits(max_record=1))
+        assert "--max-record" in refusal(path, Bounds(max_record=1))
 
     def test_a_limit_must_be_its_own(self):
-        assert Limits(max_header=3).bytes("max_header") == 3_000_000
-        assert Limits().value("max_contigs") == 100_000
+        assert Bounds(max_header=3).bytes("max_header") == 3_000_000
+        assert Bounds().value("max_contigs") == 100_000
 
 
 SAMPLES_FROM = TEXT.index("\tS1\n")
@@ -635,7 +635,7 @@ def test_a_bomb_ends_soon_in_little_memory(tmp_path, name, packed):
 @pytest.mark.slow
 def test_within_the_limits_memory_is_bounded(tmp_path):
     """The largest header, and the largest records at the sites, that are taken."""
-    limits = Limits()
+    limits = Bounds()
     header = "##x=" + "y" * (limits.bytes("max_header") - 20_000)
     info = "X=" + "A" * (limits.bytes("max_record") - 4000)
     records = [site(rsid, gt="0/1:99", format="GT:GQ", info=info) for rsid in POSITIONS["GRCh38"]]

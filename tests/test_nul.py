@@ -14,7 +14,7 @@ import pytest
 from vcf_builder import site, vcf_text, write_vcf
 
 from pgx.errors import FormatError, InputError
-from pgx.vcf import Limits, read_sites
+from pgx.vcf import Bounds, read_sites
 from pgx.vcf.bgzf import compression, inflated
 from pgx.vcf.header import read_header
 
@@ -56,7 +56,7 @@ def line_of_nul(pieces):
     raw = Given(pieces)
     packed = compression(raw)
     try:
-        read_header(inflated(raw, packed), "given", Limits(), packed=packed != "NONE")
+        read_header(inflated(raw, packed), "given", Bounds(), packed=packed != "NONE")
     except FormatError as error:
         found = re.match(r"line (\d+) of its header holds a NUL byte", error.what)
         return int(found[1]) if found else None

@@ -23,7 +23,7 @@ import pytest
 from vcf_builder import site, vcf_text, write_vcf
 
 from pgx.errors import FormatError, InputError, NotFoundError
-from pgx.vcf import read_sites
+from pgx.vcf import Bounds, read_sites
 from pgx.vcf import remote as remote_room
 from pgx.vcf.remote import public_name
 
@@ -339,3 +339,148 @@ def test_inspecting_a_url(served, elsewhere, run_pgx):
     assert "rs429358 at chr19:44908684: C/C (called)" in outcome.stdout
     assert "SECRET" not in outcome.stdout
     assert left_behind(elsewhere) == []
+
+
+class Slow(http.server.BaseHTTPRequestHandler):
+    """Serves a file in ranges, and then misbehaves as its server is told to."""
+
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, format, *args):
+        pass
+
+    def do_GET(self):  # noqa: PLR0911, PLR0912
+        how, name = self.server.how, self.path.rpartition("/")[2].partition("?")[0]
+        file = self.server.folder / name
+        is_index = name.endswith((".tbi", ".csi"))
+        self.server.asked.append((name, self.headers.get("Authorization")))
+        if how == "redirects":
+            return self.redirect(f"/{len(self.server.asked)}/{name}")
+        if how == "redirects once" and not self.path.startswith("/x/"):
+            return self.redirect(f"http://localhost:{self.server.server_address[1]}/x/{name}")
+        if how == "redirects to a file":
+            return self.redirect("file:///etc/passwd")
+        if how == "stalls" or (how == "stalls at the index" and is_index):
+            self.server.stop.wait(60)
+            return None
+        if how == "drips its head":
+            with contextlib.suppress(OSError):
+                while not self.server.stop.wait(0.05):
+                    self.wfile.write(b"H")
+            return None
+        if not file.is_file():
+            return self.send_error(404)
+        data = file.read_bytes()
+        if is_index and how == "index without end":
+            return self.without_end()
+        first, last, code = 0, len(data) - 1, 200
+        wanted = self.headers.get("Range")
+        if wanted:
+            start, _, end = wanted.removeprefix("bytes=").partition("-")
+            first, last, code = int(start), min(int(end), len(data) - 1), 206
+        self.server.parts += 1
+        if how == "another file from the second part on" and not is_index and self.server.parts > 2:
+            data = bytes(len(data) + 1)
+        self.send_response(code)
+        self.send_header("Content-Length", str(last - first + 1))
+        self.send_header("ETag", f'"{len(data)}"')
+        if wanted:
+            self.send_header("Content-Range", f"bytes {first}-{last}/{len(data)}")
+        self.end_headers()
+        body = data[first : last + 1]
+        if how == "cuts off":
+            self.wfile.write(body[: len(body) // 2])
+            self.close_connection = True
+            return None
+        if how == "drips":
+            with contextlib.suppress(OSError):
+                for byte in body:
+                    self.wfile.write(bytes([byte]))
+                    if self.server.stop.wait(0.05):
+                        break
+            return None
+        self.wfile.write(body)
+        return None
+
+    def redirect(self, place):
+        self.send_response(302)
+        self.send_header("Location", place)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def without_end(self):
+        self.send_response(200)
+        self.end_headers()
+        with contextlib.suppress(OSError):
+            while not self.server.stop.is_set():
+                self.wfile.write(bytes(1 << 16))
+
+
+@contextlib.contextmanager
+def slow_server(folder: Path, how: str):
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Slow) as server:
+        server.daemon_threads = True
+        server.folder, server.how, server.stop = folder, how, threading.Event()
+        server.asked, server.parts = [], 0
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        try:
+            yield server, f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.stop.set()
+            server.shutdown()
+            thread.join(10)
+
+
+MISBEHAVIOUR = {
+    "stalls": ("next to nothing for 1 seconds", "--timeout"),
+    "stalls at the index": ("next to nothing for 1 seconds", "--timeout"),
+    "drips its head": ("next to nothing for 1 seconds", "--timeout"),
+    "drips": ("next to nothing for 1 seconds", "--timeout"),
+    "cuts off": ("cut off", "download"),
+    "redirects": ("redirects more than 3 times", "--max-redirects"),
+    "redirects to a file": ("redirects to what is no web address", "Check"),
+    "index without end": ("its index goes beyond the limit of 1 MB", "--max-index"),
+    "another file from the second part on": ("changed while it was read", "Try again"),
+}
+HURRY = Bounds(timeout=1, max_redirects=3, max_index=1)
+
+
+class TestServersThatMisbehave:
+    @pytest.mark.parametrize(("how", "words"), MISBEHAVIOUR.items(), ids=MISBEHAVIOUR)
+    def test_it_is_one_clear_error_in_time(self, site_folder, how, words):
+        before = time.monotonic()
+        with slow_server(site_folder / "one", how) as (_, base), pytest.raises(InputError) as caught:
+            read_sites(f"{base}/same.vcf.gz", HURRY)
+        assert time.monotonic() - before < 30, "on a machine that does other things, too"
+        message = str(caught.value)
+        assert "\n" not in message
+        assert all(word.lower() in message.lower() for word in words)
+
+    def test_a_server_that_behaves(self, site_folder):
+        with slow_server(site_folder / "one", "") as (_, base):
+            assert genotypes(f"{base}/same.vcf.gz") == ["1/1", "0/0"]
+
+    def test_credentials_stay_with_their_host(self, site_folder):
+        with slow_server(site_folder / "one", "redirects once") as (server, base):
+            url = base.replace("http://", "http://user:secret@")
+            assert genotypes(f"{url}/same.vcf.gz") == ["1/1", "0/0"]
+            by_place = {}
+            for number, (_, authorization) in enumerate(server.asked):
+                by_place.setdefault(number % 2, set()).add(authorization)
+        assert by_place == {0: {"Basic dXNlcjpzZWNyZXQ="}, 1: {None}}, "the first server only"
+
+    def test_the_command_line_ends_with_one_line(self, site_folder, run_pgx_process):
+        with slow_server(site_folder / "one", "stalls") as (_, base):
+            for command in ("annotate", "inspect"):
+                outcome = run_pgx_process(command, f"{base}/same.vcf.gz?key=SECRET", "--timeout", "1")
+                assert (outcome.exit_code, outcome.stdout) == (3, "")
+                assert outcome.stderr.count("\n") == 1
+                assert "SECRET" not in outcome.stderr
+
+    @pytest.mark.parametrize(
+        "url", ["http://[", "http://", "https://host:port/a.vcf.gz", "http://a b/c.vcf.gz"]
+    )
+    def test_what_is_no_url(self, url):
+        with pytest.raises(InputError, match="URL"):
+            read_sites(url)

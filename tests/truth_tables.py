@@ -190,7 +190,10 @@ def _options(case: Case, folder: Path, assembly: str) -> Options:
 
 def _bed(rsids: str, path: Path, case: Case, assembly: str) -> Path:
     contig = _words(case.layout).get("contig", "19" if assembly == "GRCh37" else "chr19")
-    lines = [f"{contig}\t{POSITIONS[assembly][r] - 1}\t{POSITIONS[assembly][r]}\n" for r in rsids.split(",")]
+    lines = []
+    for rsid, _, said in (word.partition(":") for word in rsids.split(",")):
+        position = POSITIONS[assembly][rsid]
+        lines.append("\t".join([contig, str(position - 1), str(position), *([said] if said else [])]) + "\n")
     path.write_text("track name=callable\n" + "".join(lines))
     return path
 

@@ -10,21 +10,12 @@ from typing import Any
 
 import typer.main
 
-from pgx.cli.main import app
-from pgx.errors import PgxError
+from pgx.cli.main import EXIT_CODES, app
 
 _HEAD = """# Commands and options
 
 Made from the program itself (`make docs`); `pgx COMMAND --help` prints the same.
 """
-_OTHER_CODES = {
-    "0": "done; an indeterminate call is an answer, too, and so is the early end of a pipe (head)",
-    "1": "a fault of the program, with a traceback that shows no genotype: please report it",
-    "5": "a cohort finished, but some inputs failed; they are listed, all others are written",
-    "6": "a status is indeterminate and `--strict` was given",
-    "130": "interrupted (Ctrl-C)",
-    "143": "ended by SIGTERM",
-}
 
 
 def write_reference(path: Path) -> None:
@@ -63,26 +54,16 @@ def _section(command: Any, context: Any, name: str) -> str:
 
 
 def _row(parameter: Any, context: Any) -> str:
+    if callable(parameter.default):  # of reference/
+        parameter.default = parameter.default()
     names, words = parameter.get_help_record(context) or (", ".join(parameter.opts), "")
     clean = re.sub(r"\s+", " ", words).replace("|", "\\|")
     return f"| `{names.replace('|', chr(92) + '|')}` | {clean} |"
 
 
 def _exit_codes() -> str:
-    codes = dict(_OTHER_CODES)
-    for error in _subclasses(PgxError):
-        first = inspect.cleandoc(error.__doc__ or "").splitlines()[0].rstrip(".")
-        code = str(error.exit_code)
-        if code not in _OTHER_CODES:
-            codes[code] = f"{codes[code]}; {first[0].lower()}{first[1:]}" if code in codes else first
-    rows = [
-        f"| {code} | {meaning} |" for code, meaning in sorted(codes.items(), key=lambda item: int(item[0]))
-    ]
+    rows = [f"| {code} | {meaning} |" for code, meaning in EXIT_CODES.items()]
     return "\n".join(["## Exit codes", "", "| code | meaning |", "|---|---|", *rows, ""])
-
-
-def _subclasses(kind: type[PgxError]) -> list[type[PgxError]]:
-    return [found for child in kind.__subclasses__() for found in (child, *_subclasses(child))]
 
 
 if __name__ == "__main__":

@@ -40,6 +40,7 @@ def annotate(
     from pgx.cli.output import (
         format_for,
         layout_for,
+        refuse_names,
         refuse_overwriting,
         say_written,
         with_handout,
@@ -51,6 +52,7 @@ def annotate(
     name = format_for(form)
     if form.all_records and name is not Format.VCF:
         raise UsageError("only vcf has records", where="--all-records", cure="Add -f vcf, or leave it out")
+    refuse_names(options, form.report_meta)
     if name is Format.VCF:
         from pgx.vcf.write import check_readable_twice
 
@@ -69,11 +71,21 @@ def annotate(
     samples = mark_minors(result.samples, layout.birth_dates, created=result.run.created)
     reports = with_handout(result.run, _watched(samples, undetermined), form, layout)
     if name is Format.VCF:
+        from pgx.pseudonyms import pseudonyms
+        from pgx.vcf import Bounds
         from pgx.vcf.write import write_vcf
 
-        if result.run.input.kind.lower() not in _VCF_KINDS:
+        if result.run.input.kind not in _VCF_KINDS:
             raise UsageError("only a VCF is written as VCF", where="-f vcf", cure="Give another format")
-        write_vcf(source or "", result.run, tuple(reports), form.output, all_records=form.all_records)
+        write_vcf(
+            source or "",
+            result.run,
+            tuple(reports),
+            form.output,
+            all_records=form.all_records,
+            bounds=Bounds.of(options),
+            hide=pseudonyms(options.pseudonymise) if options.pseudonymise else None,
+        )
     else:
         write_reports(name, result.run, reports, form.output, layout)
     say_written(form.output, form.handout)

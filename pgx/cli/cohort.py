@@ -67,7 +67,7 @@ def cohort(
         typer.echo(note, err=True)
     with Shown() as shown:
         outcome = run_cohort(plan, output, replace(how, page=page), tell=shown.tell)
-    _finish(outcome, output, single)
+    _finish(outcome, output, single, options.pseudonymise)
 
 
 def merge(
@@ -106,7 +106,7 @@ def _check(page: PageOptions, single: ReportsOptions) -> None:
         )
 
 
-def _finish(outcome: Outcome, folder: Path, single: ReportsOptions) -> None:
+def _finish(outcome: Outcome, folder: Path, single: ReportsOptions, key: Path | None = None) -> None:
     """Report what became of the run, write the reports that were asked for, and end with the exit code."""
     from pgx.wording import wording
 
@@ -137,7 +137,12 @@ def _finish(outcome: Outcome, folder: Path, single: ReportsOptions) -> None:
     if single.reports is not None:
         from pgx.cohort import write_reports
 
-        written = write_reports(folder, single.reports, single.reports_for)
+        hide = None
+        if key is not None:
+            from pgx.pseudonyms import pseudonyms
+
+            hide = pseudonyms(key)
+        written = write_reports(folder, single.reports, single.reports_for, hide=hide)
         typer.echo(f"{written} reports in {folder / 'reports'}", err=True)
     elif (folder / "reports").is_dir():
         typer.echo(

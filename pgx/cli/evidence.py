@@ -5,13 +5,14 @@ Imports within functions keep `pgx --help` fast.
 
 from __future__ import annotations
 
+import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pgx import files
+from pgx import files, provenance, reference
 from pgx.errors import ReferenceDataError, UsageError, printable
 
 if TYPE_CHECKING:
@@ -31,6 +32,25 @@ class ExportFormat(StrEnum):
 
     TSV = "tsv"
     JSON = "json"
+    HTML = "html"
+    GRAPHML = "graphml"
+
+
+class Content(StrEnum):
+    """What `export` exports."""
+
+    CLAIMS = "claims"
+    SUMMARY = "summary"
+    CONFLICTS = "conflicts"
+    STATEMENTS = "statements"
+
+
+_FORMATS = {
+    Content.CLAIMS: (ExportFormat.TSV, ExportFormat.JSON),
+    Content.SUMMARY: (ExportFormat.TSV, ExportFormat.JSON, ExportFormat.HTML),
+    Content.CONFLICTS: (ExportFormat.JSON, ExportFormat.GRAPHML),
+    Content.STATEMENTS: (ExportFormat.JSON,),
+}
 
 
 Extra = Annotated[
@@ -88,28 +108,66 @@ def check(
     path: Annotated[
         list[Path] | None, typer.Argument(metavar="[PATH]...", help="Your own evidence files or folders.")
     ] = None,
+    as_of: Annotated[
+        str | None,
+        typer.Option("--as-of", metavar="DATE", help="Judge the age on this day, e.g. 2027-12-01 (today)."),
+    ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit 4 where a search is overdue, too.")] = False,
 ) -> None:
     """Check the shipped evidence, and your own beside it; exit 4 when something is wrong."""
-    from pgx.evidence.lint import lint
+    from pgx.evidence.lint import lint, overdue
 
+    day = _day(as_of)
     base = _load(path)
-    problems = lint(base)
+    problems = [str(problem) for problem in lint(base)]
+    late = overdue(base, day)
     for problem in problems:
-        typer.echo(str(problem))
+        typer.echo(problem)
+    for line in late:
+        typer.echo(f"warning: {line}", err=True)
     typer.echo(f"claims: {len(base.claims)}, sources: {len(base.sources)}, files: {len(base.digests)}")
-    if problems:
-        raise ReferenceDataError(
-            f"{len(problems)} problem(s) in the evidence",
-            where="pgx evidence check",
-            cure="See the list above",
-        )
+    if problems or (late and strict):
+        what = f"{len(problems)} problem(s) in the evidence" if problems else "a search is overdue"
+        raise ReferenceDataError(what, where="pgx evidence check", cure="See the list above")
+
+
+def _day(text: str | None) -> datetime.date:
+    if text is None:
+        return datetime.date.fromisoformat(provenance.now()[:10])
+    try:
+        return datetime.date.fromisoformat(text)
+    except ValueError as error:
+        raise UsageError(
+            f"{printable(text, 40)!r} is no date", where="--as-of", cure="Write it as 2027-12-01"
+        ) from error
+
+
+@app.command()
+def diff(
+    old: Annotated[Path, typer.Argument(metavar="OLD", help="A reference folder, or an export in JSON.")],
+    new: Annotated[Path, typer.Argument(metavar="NEW", help="The same of a later release.")],
+) -> None:
+    """Show which claims and sources came, went or changed between two releases."""
+    from pgx.evidence.compare import differences, read_release
+
+    for line in differences(read_release(old), read_release(new)):
+        typer.echo(line)
 
 
 @app.command()
 def export(
     output_format: Annotated[
-        ExportFormat, typer.Option("-f", "--format", help="tsv or json.")
-    ] = ExportFormat.TSV,
+        ExportFormat | None,
+        typer.Option("-f", "--format", help="The first that the content has if not given."),
+    ] = None,
+    what: Annotated[
+        Content,
+        typer.Option(
+            "--what",
+            help="claims (tsv, json); summary of findings (tsv, json, html); conflicts (json, graphml); "
+            "statements (json).",
+        ),
+    ] = Content.CLAIMS,
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", metavar="FILE", help="A file instead of stdout; - is stdout."),
@@ -121,13 +179,39 @@ def export(
     marker: MarkerFilter = None,
     evidence: Extra = None,
 ) -> None:
-    """Export claims with their sources as a table or a document."""
-    from pgx.evidence.export import as_json, as_tsv
-
+    """Export claims with their sources, the summary of findings, the conflict graph, or statements."""
+    form = output_format or _FORMATS[what][0]
+    if form not in _FORMATS[what]:
+        known = ", ".join(_FORMATS[what])
+        raise UsageError(f"{what} has no format {form}", where="-f", cure=f"Use one of: {known}")
     base = _load(evidence)
     claims = _select(base, topic=topic, drug=drug, gene=gene, indication=indication, marker=marker)
-    text = (as_json if output_format is ExportFormat.JSON else as_tsv)(base, claims)
+    text = _exported(base, claims, what, form)
     files.write((text,), files.STANDARD_OUTPUT if output is None or str(output) == "-" else output)
+
+
+def _exported(base: EvidenceBase, claims: list[Claim], what: Content, form: ExportFormat) -> str:
+    from msgspec import to_builtins
+
+    from pgx.evidence import export as made
+
+    if what is Content.CLAIMS:
+        return (made.as_json if form is ExportFormat.JSON else made.as_tsv)(base, claims)
+    if what is Content.STATEMENTS:
+        return made.as_document(made.as_statements(base, claims))
+    if what is Content.CONFLICTS:
+        graph = made.conflict_graph(base, claims)
+        return made.as_graphml(graph) if form is ExportFormat.GRAPHML else made.as_document(graph)
+    from pgx.evidence.grade import as_rows, findings
+    from pgx.render.evidence_table import page
+
+    rows = findings(base, claims)
+    if form is ExportFormat.JSON:
+        return made.as_document({"findings": to_builtins(rows)})
+    if form is ExportFormat.HTML:
+        footer = f"pgx {provenance.program_version()}, reference data {reference.release()}"
+        return page(as_rows(rows), base.phrases.summary, footer=footer)
+    return made.as_table(as_rows(rows))
 
 
 def _load(extra: list[Path] | None) -> EvidenceBase:

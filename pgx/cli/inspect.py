@@ -8,7 +8,7 @@ import typer
 from msgspec import Struct
 
 from pgx.cli.options import Only
-from pgx.options import INPUT, Option, Options
+from pgx.options import BOUND_NAMES, INPUT, Option, Options
 
 
 class InspectOptions(Struct, frozen=True, kw_only=True):
@@ -27,7 +27,7 @@ def inspect(
             metavar="INPUT", help="A VCF, gVCF or BCF, a URL, or - for stdin; BAM, CRAM or consumer text."
         ),
     ],
-    options: Annotated[Options, Only(("samples", "assembly", "reference"))],
+    options: Annotated[Options, Only(("samples", "assembly", "reference", *BOUND_NAMES))],
     form: InspectOptions,
 ) -> None:
     """Show what a file is, what it says at each site, and what a call would need."""
@@ -37,8 +37,15 @@ def inspect(
     from pgx.files import write
     from pgx.inspect.inspect import inspect as look
     from pgx.inspect.text import as_text
+    from pgx.vcf import Bounds
 
-    found = look(source, samples=options.samples, assembly=options.assembly, reference=options.reference)
+    found = look(
+        source,
+        samples=options.samples,
+        assembly=options.assembly,
+        bounds=Bounds.of(options),
+        reference=options.reference,
+    )
     if form.format == "json":
         text = msgspec.json.format(msgspec.json.encode(found), indent=2).decode() + "\n"
     else:

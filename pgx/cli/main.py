@@ -24,15 +24,15 @@ from pgx.errors import InputError, OutputError, PgxError, UsageError, did_you_me
 
 #: What each exit code of a command means.
 EXIT_CODES = {
-    0: "done; an indeterminate call is an answer",
-    1: "a bug in pgx, shown with a traceback",
+    0: "done; an indeterminate call is an answer, and so is the early end of a pipe (head)",
+    1: "a bug in pgx, with a traceback that shows no genotype: please report it",
     2: "wrong usage",
     3: "the input cannot be read or understood, or the output cannot be written",
     4: "the reference data or the evidence is invalid",
     5: "a cohort is finished, but some inputs failed (see failures.tsv)",
     6: "with --strict: the status of a sample is indeterminate",
     129: "ended by SIGHUP",
-    130: "interrupted",
+    130: "interrupted (Ctrl-C)",
     143: "ended by SIGTERM",
 }
 #: The commands in the order of the help, and the module of each: building one takes time, so that only the

@@ -11,7 +11,8 @@ import typer
 from msgspec import Struct
 from typer.core import TyperCommand
 
-from pgx.options import INPUT, LAYOUT, Declared, Option, check_limits, declared
+from pgx.errors import printable
+from pgx.options import INPUT, LAYOUT, Declared, Option, Options, check_limits, declared
 from pgx.render.registry import Format
 
 
@@ -90,7 +91,7 @@ def command(name: str, function: Callable[..., None]) -> Callable[..., None]:
             if more:
                 items = [item for item in items if item.name in more[0].names]
             groups[parameter.name] = kind, items
-            parameters += map(_parameter, items)
+            parameters += (_parameter(item, name) for item in items)
         else:
             parameters.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
 
@@ -106,10 +107,11 @@ def command(name: str, function: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-def _parameter(item: Declared) -> inspect.Parameter:
+def _parameter(item: Declared, command_name: str) -> inspect.Parameter:
     """Return an option as typer wants it: a parameter with a default and an annotation."""
     option = item.option
-    kind, default, words = item.type, item.default, option.help
+    kind, words = item.type, option.help
+    default = dict(option.elsewhere).get(command_name, item.default)
     if option.comma or option.parse is not None:
         kind, default = str | None, None
     elif item.many:
@@ -156,4 +158,13 @@ def _options(kind: type[Struct], items: list[Declared], values: Mapping[str, Any
         given[item.name] = tuple(value) if item.many else value
     made = kind(**given)
     check_limits(made)
+    if isinstance(made, Options) and made.pseudonymise is not None:
+        _warn_of_open_key(made.pseudonymise)
     return made
+
+
+def _warn_of_open_key(key: Path) -> None:
+    from pgx.pseudonyms import is_open_to_others
+
+    if is_open_to_others(key):
+        typer.echo(f"warning: others can read the key: chmod 600 {printable(str(key), 500)}", err=True)

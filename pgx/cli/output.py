@@ -17,6 +17,7 @@ from pgx.render.registry import Format, file_stem, format_of_name
 
 if TYPE_CHECKING:
     from pgx.cli.options import FormOptions
+    from pgx.options import Options
     from pgx.render.form import Form
     from pgx.report import Run, SampleReport
 
@@ -55,6 +56,22 @@ def _is_terminal(output: str) -> bool:
         return os.isatty(descriptor)
     finally:
         os.close(descriptor)
+
+
+def refuse_names(options: Options, meta: Path | None) -> None:
+    """Refuse stated facts beside pseudonyms: they say who somebody is, and are kept by the name.
+
+    Raises
+    ------
+    UsageError
+        Both were given.
+    """
+    if meta is not None and options.pseudonymise is not None:
+        raise UsageError(
+            "states who somebody is, beside --pseudonymise",
+            where="--report-meta",
+            cure="Leave one out; --age says who is a minor",
+        )
 
 
 def say_written(*outputs: str | Path | None) -> None:
@@ -150,12 +167,12 @@ def layout_for(name: Format, form: FormOptions) -> Form:
         raise UsageError("only html and pdf can be sealed", where="--sealed", cure="Add -f html or -f pdf")
     if form.full and name is not Format.TEXT:
         raise UsageError(f"{name} is always full", where="--full", cure="Leave it out, or choose -f text")
-    plain = form.lang == "en" and form.report_meta is None
+    plain = form.lang == "en" and (form.report_meta is None or name is Format.FHIR)
     if not name.is_readable and form.handout is None and not plain:
         raise UsageError(
             f"{name} has neither a language nor a header",
             where="--lang, --report-meta",
-            cure="Leave them out, or choose text, html or pdf",
+            cure="Leave them out, or choose text, html, pdf or fhir",
         )
     if form.handout is not None and form.handout.suffix.lower() not in _HANDOUT_ENDINGS:
         raise UsageError(

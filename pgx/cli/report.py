@@ -28,7 +28,7 @@ def report(
         str,
         typer.Argument(metavar="RESULT", help="A stored result (.json, .jsonl), a cohort folder, or -."),
     ],
-    options: Annotated[Options, Only(("samples",))],
+    options: Annotated[Options, Only(("samples", "pseudonymise"))],
     form: FormOptions,
     input_: Annotated[
         str | None,
@@ -48,12 +48,13 @@ def report(
     from pgx.cli.output import (
         format_for,
         layout_for,
+        refuse_names,
         refuse_overwriting,
         say_written,
         with_handout,
         write_reports,
     )
-    from pgx.report import mark_minors
+    from pgx.report import Document, mark_minors
 
     name = format_for(form)
     if name is Format.VCF:
@@ -61,15 +62,22 @@ def report(
             "a stored result does not hold the records of the input", where="-f vcf", cure="Use pgx annotate"
         )
     refuse_overwriting((source, form.report_meta, *_files_of(source)), (form.output, form.handout))
+    refuse_names(options, form.report_meta)
     layout = layout_for(name, form)
     if Path(source).is_dir():
-        stored, layout = _of_cohort(source, options.samples, input_, layout)
+        stored, layout = _of_cohort(source, options, input_, layout)
     elif input_ is not None:
         raise UsageError("is for a cohort folder", where="--input", cure="Leave it out")
     else:
         stored = read_result(source, max_result)
     chosen = choose(stored, options.samples, where=source)
     chosen = tuple(mark_minors(chosen, layout.birth_dates, created=stored.created))
+    if options.pseudonymise is not None:
+        from pgx.pseudonyms import pseudonyms
+
+        hide, names = pseudonyms(options.pseudonymise), frozenset(item.sample for item in stored.samples)
+        chosen = tuple(hide.report(item, names) for item in chosen)
+        stored = Document.of(hide.run(stored), chosen)
     write_reports(name, stored, with_handout(stored, chosen, form, layout), form.output, layout)
     say_written(form.output, form.handout)
 
@@ -83,9 +91,7 @@ def _files_of(source: str) -> list[Path]:
     return [Path(source) / name for name in (*OUTPUTS, STATE)]
 
 
-def _of_cohort(
-    folder: str, samples: tuple[str, ...], input_: str | None, layout: Form
-) -> tuple[Document, Form]:
+def _of_cohort(folder: str, options: Options, input_: str | None, layout: Form) -> tuple[Document, Form]:
     """Return the report of one sample of a folder that `pgx cohort` wrote, and the layout with its header.
 
     What --report-meta says of the sample goes before what the manifest of the cohort said.
@@ -95,10 +101,11 @@ def _of_cohort(
     from pgx.cohort import one_report
     from pgx.report import Document
 
+    samples = options.samples
     if len(samples) != 1:
         raise UsageError("is a folder", where=folder, cure="Name one sample of the cohort with --sample")
     found = one_report(Path(folder), samples[0], input_)
-    if found.meta is not None:
+    if found.meta is not None and options.pseudonymise is None:
         layout = replace(layout, meta={samples[0]: found.meta, **layout.meta})
     return Document.of(found.run, (found.report,)), layout
 
@@ -111,7 +118,8 @@ def read_result(source: str, largest: int = _LARGEST) -> Document:
     InputError
         It cannot be read, or is no result of pgx.
     """
-    from pgx.report import Document, from_json
+    from pgx.report import Document
+    from pgx.report.json import from_json
 
     data = _bytes(source, largest)
     lines = [line for line in data.splitlines() if line.strip()]

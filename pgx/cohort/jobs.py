@@ -34,6 +34,8 @@ class Job(Struct, frozen=True, kw_only=True):
         Samples of the input that other rows of the manifest speak for; not done here.
     failure
         Known before anything is read: there is no such file, or its row cannot be used.
+    source
+        What is read, where `path` is a pseudonym; it is never stored.
     """
 
     path: str
@@ -42,6 +44,12 @@ class Job(Struct, frozen=True, kw_only=True):
     meta: Mapping[str, PatientMeta] = msgspec.field(default_factory=dict)
     without: tuple[str, ...] = ()
     failure: Failure | None = None
+    source: str = ""
+
+    @property
+    def place(self) -> str:
+        """Return where the input is."""
+        return self.source or self.path
 
     @property
     def key(self) -> str:

@@ -17,6 +17,9 @@ class Alarms(Facts, frozen=True, kw_only=True):
     other_missing_share: float
     batch_min_samples: int
     absent_share: float
+    neighbours_min_samples: int
+    neighbours_plate_share: float
+    neighbours_strand_share: float
     rare_excess: float
 
 

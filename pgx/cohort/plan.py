@@ -7,6 +7,7 @@ import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
@@ -14,6 +15,9 @@ from pgx.cohort.jobs import Failure, Job, Plan
 from pgx.cohort.manifest import STANDARD_INPUT, check, exists, jobs_of, place_of
 from pgx.errors import NotFoundError, UsageError, printable
 from pgx.options import Options
+
+if TYPE_CHECKING:
+    from pgx.pseudonyms import Pseudonyms
 
 ENDINGS = (".vcf", ".vcf.gz", ".vcf.bgz", ".gvcf", ".gvcf.gz", ".bcf")
 READ_ENDINGS = (".bam", ".cram")
@@ -48,7 +52,49 @@ def plan_inputs(
         f"{printable(str(path))}: passed over, a VCF of the same name lies beside it; --with-reads takes it"
         for path in sorted(map(str, beside))
     )
-    return Plan(jobs=tuple(_apart(named, rows)), carried=carried, notes=notes)
+    jobs = tuple(_apart(named, rows))
+    if options.pseudonymise is not None:
+        from pgx.pseudonyms import pseudonyms  # noqa: PLC0415 - few ask for it
+
+        hide = pseudonyms(options.pseudonymise)
+        jobs = tuple(_hidden(job, hide) for job in jobs)
+    return Plan(jobs=jobs, carried=carried, notes=notes)
+
+
+def _hidden(job: Job, hide: Pseudonyms) -> Job:
+    """Return a job under pseudonyms; its input is still where it was.
+
+    Raises
+    ------
+    UsageError
+        The manifest says who somebody is.
+    """
+    if any(meta.name or meta.order_id for meta in job.meta.values()):
+        raise UsageError(
+            "states who somebody is, beside --pseudonymise",
+            where="--manifest",
+            cure="Leave out the columns name and order_id",
+        )
+    path = hide.path(job.path)
+    failure = job.failure
+    if failure is not None:
+        said = hide.message(failure.error).replace(job.path, path)
+        failure = Failure(input=hide.path(failure.input), error=said, cure=failure.cure)
+    return replace(
+        job,
+        path=path,
+        source=job.path,
+        options=replace(job.options, samples=tuple(map(hide.name, job.options.samples))),
+        without=tuple(map(hide.name, job.without)),
+        carried={
+            name and hide.name(name): {
+                column: hide.name(cell) if cell and cell == name else cell for column, cell in row.items()
+            }
+            for name, row in job.carried.items()
+        },
+        meta={name and hide.name(name): meta for name, meta in job.meta.items()},
+        failure=failure,
+    )
 
 
 def _reads_beside_a_vcf(found: Iterable[str | Failure], named: Iterable[str]) -> set[str | Failure]:

@@ -180,7 +180,7 @@ def _current(jobs: Sequence[Job], known: Mapping[str, Known], *, verify: bool) -
         return set(current)
     before = {key: known[key].digest for key in current if known[key].digest}
     with ThreadPoolExecutor(max_workers=cpus()) as pool:  # hashing lets go of the lock
-        digests = pool.map(file_digest, (current[key].path for key in before))
+        digests = pool.map(file_digest, (current[key].place for key in before))
         return {key for key, digest in zip(before, digests, strict=True) if digest == before[key]}
 
 
@@ -189,7 +189,7 @@ def _is_current(job: Job, known: Known | None) -> bool:
         known is not None
         and known.failure is None
         and known.recipe == recipe(job.options)
-        and known.fingerprint == fingerprint(job.path)
+        and known.fingerprint == fingerprint(job.place)
         and unclear_person(job, known.samples) is None
     )
 
@@ -245,7 +245,7 @@ def _batches(jobs: Sequence[Job], engine: Engine, options: CohortOptions) -> Ite
     size = fitting()
     small: list[Job] = []
     for job in jobs:
-        if _size(job.path) >= _BIG_FILE:
+        if _size(job.place) >= _BIG_FILE:
             yield batch(job)
             continue
         small.append(job)

@@ -21,6 +21,7 @@ from typing import TypeVar
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from pgx.cohort.jobs import Job, Known, Plan, Result
 from pgx.errors import FormatError, OutputError
@@ -183,7 +184,11 @@ class State:
             self._base.executemany(
                 "INSERT INTO plan VALUES (?, ?, ?)",
                 (
-                    (row.position, row.key, msgspec.json.encode(row.job, enc_hook=str).decode())
+                    (
+                        row.position,
+                        row.key,
+                        msgspec.json.encode(replace(row.job, source=""), enc_hook=str).decode(),
+                    )
                     for row in rows
                 ),
             )
@@ -331,3 +336,8 @@ def _named(error: sqlite3.Error, path: Path) -> OutputError:
     else:
         what, cure = f"cannot be written ({text})", "Check the folder and its permissions"
     return OutputError(what, where=str(path), cure=cure)
+
+
+def _stored(job: Job) -> str:
+    """Return a job as it is kept: without the place of an input that has a pseudonym."""
+    return msgspec.json.encode(replace(job, source=""), enc_hook=str).decode()

@@ -21,7 +21,7 @@ from pgx.inputs import Input, read_input
 from pgx.options import Options
 from pgx.report import SCHEMA_VERSION, Run, SampleReport
 from pgx.single import Prepared, is_copy_number, prepare
-from pgx.vcf import VcfContent
+from pgx.vcf import Neighbours, VcfContent
 
 #: From how many samples on an input is read as arrays.
 ARRAYS_FROM = 200
@@ -55,24 +55,28 @@ def failed(job: Job, failure: Failure) -> Result:
         key=job.key,
         path=job.path,
         recipe=recipe(job.options),
-        fingerprint=fingerprint(job.path),
+        fingerprint=fingerprint(job.place),
         failure=failure,
     )
 
 
 def recipe(options: Options) -> str:
     """Return the digest of all that a result depends on but the input: options, evidence, program."""
-    beside = [options.callable_bed, options.reads, options.reference]
-    files = tuple(fingerprint(str(path)) if path else "" for path in beside)
+    beside = (options.callable_bed, options.reads, options.reference)
+    files = "".join(fingerprint(str(path)) for path in beside if path is not None)
+    if options.pseudonymise is not None:
+        from pgx.pseudonyms import pseudonyms  # noqa: PLC0415 - few ask for it
+
+        files += pseudonyms(options.pseudonymise).digest
     return _recipe(options, evidence.load(options.evidence).digests, files)
 
 
 @functools.lru_cache(maxsize=4096)
-def _recipe(options: Options, digests: tuple[tuple[str, str], ...], files: tuple[str, ...]) -> str:
+def _recipe(options: Options, digests: tuple[tuple[str, str], ...], files: str) -> str:
     return text_digest(
         options_text(options),
         *(text for pair in digests for text in pair),
-        *files,
+        files,
         reference.digest(),
         provenance.program_version(),
         SCHEMA_VERSION,
@@ -103,16 +107,11 @@ def file_digest(path: str) -> str:
 def _result_of(job: Job, batch: Batch) -> Result:
     if job.failure is not None:
         return failed(job, job.failure)
-    before = fingerprint(job.path)
+    before = fingerprint(job.place)
     try:
-        digest = file_digest(job.path) if batch.verify else ""
-        source = read_input(
-            job.path,
-            assembly=job.options.assembly,
-            reads=job.options.reads,
-            reference=job.options.reference,
-        )
-        found = result_of_content(job, source, arrays_from=batch.arrays_from)
+        digest = file_digest(job.place) if batch.verify else ""
+        source, neighbours = read_input(job.place, job.options)
+        found = result_of_content(job, source, neighbours, arrays_from=batch.arrays_from)
         return replace(found, fingerprint=before, digest=digest)
     except Exception as error:  # noqa: BLE001 - a bug met in one input must not lose the others
         return failed(job, failure_by(job, error))
@@ -122,8 +121,9 @@ def failure_by(job: Job, error: Exception) -> Failure:
     """Return the failure of an input over which `error` was raised."""
     if not isinstance(error, PgxError):
         return _bug(job, error)
-    where = f"{error.where}: " if error.where and error.where != job.path else ""
-    return Failure(input=job.path, error=where + error.what, cure=error.cure)
+    where = f"{error.where}: " if error.where and error.where != job.place else ""
+    said, cure = (text.replace(job.place, job.path) for text in (where + error.what, error.cure))
+    return Failure(input=job.path, error=said, cure=cure)
 
 
 def _bug(job: Job, error: Exception) -> Failure:
@@ -137,7 +137,13 @@ def _bug(job: Job, error: Exception) -> Failure:
     )
 
 
-def result_of_content(job: Job, source: Input | VcfContent, *, arrays_from: int = ARRAYS_FROM) -> Result:
+def result_of_content(
+    job: Job,
+    source: Input | VcfContent,
+    neighbours: Neighbours | None = None,
+    *,
+    arrays_from: int = ARRAYS_FROM,
+) -> Result:
     """Annotate the samples of an input that was read; many of them as arrays.
 
     Raises
@@ -153,7 +159,7 @@ def result_of_content(job: Job, source: Input | VcfContent, *, arrays_from: int 
         key=job.key,
         path=job.path,
         recipe=recipe(job.options),
-        fingerprint=fingerprint(job.path),
+        fingerprint=fingerprint(job.place),
         name_digest=names,
         problems=_missing(job, content),
         has_records=bool(content.records) or source.reads is not None,
@@ -162,7 +168,7 @@ def result_of_content(job: Job, source: Input | VcfContent, *, arrays_from: int 
     chosen = _chosen(job, content)
     if chosen is None or result.is_copy_number:
         return result
-    ready = prepare(source, replace(job.options, samples=chosen))
+    ready = prepare(source, replace(job.options, samples=chosen), neighbours)
     result = replace(
         result,
         run=msgspec.json.encode(ready.run),

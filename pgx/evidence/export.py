@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from msgspec import to_builtins
 
 from pgx.evidence.cite import cite
 from pgx.evidence.load import EvidenceBase
 from pgx.evidence.match import effect_text, sample_size_text
-from pgx.evidence.schema import Claim, Group
+from pgx.evidence.rules import is_indirect, points
+from pgx.evidence.schema import Claim, Group, Level
+from pgx.genome.sites import counted_haplotype, definitions, haplotypes
 
 COLUMNS = (
     "id",
@@ -55,9 +59,17 @@ COLUMNS = (
 
 def as_tsv(base: EvidenceBase, claims: Sequence[Claim]) -> str:
     """Return a table, a claim a line; lists are joined with `; `."""
-    lines = ["\t".join(COLUMNS)]
-    lines += ["\t".join(" ".join(cell.split()) for cell in _cells(base, claim)) for claim in claims]
-    return "\n".join(lines) + "\n"
+    return as_table([list(COLUMNS), *(_cells(base, claim) for claim in claims)])
+
+
+def as_table(rows: Sequence[Sequence[str]]) -> str:
+    """Return rows as TSV; blanks of every kind within a cell become one blank."""
+    return "".join("\t".join(" ".join(cell.split()) for cell in row) + "\n" for row in rows)
+
+
+def as_document(value: object) -> str:
+    """Return JSON as it is exported."""
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
 
 
 def _cells(base: EvidenceBase, claim: Claim) -> list[str]:
@@ -95,7 +107,7 @@ def as_json(base: EvidenceBase, claims: Sequence[Claim]) -> str:
         "claims": [{**to_builtins(claim), "file": base.origins[claim.id]} for claim in claims],
         "sources": [to_builtins(base.sources[key]) for key in keys],
     }
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    return as_document(document)
 
 
 def as_text(base: EvidenceBase, claim: Claim) -> str:
@@ -145,3 +157,150 @@ def _lines(base: EvidenceBase, claim: Claim) -> Iterator[str]:
 
 def _join(items: Iterable[str]) -> str:
     return "; ".join(item for item in items if item)
+
+
+def conflict_graph(base: EvidenceBase, claims: Sequence[Claim]) -> dict[str, list[dict[str, Any]]]:
+    """Return the claims that are at odds with another, and one edge for each pair of them."""
+    chosen = {claim.id for claim in claims}
+    edges: dict[tuple[str, str], dict[str, Any]] = {}
+    for claim in claims:
+        for item in claim.conflicts_with:
+            first, second = sorted((claim.id, item.id))
+            if item.id in chosen:
+                also = [kind.value for kind in item.also]
+                edges[first, second] = {
+                    "source": first,
+                    "target": second,
+                    "kind": item.kind.value,
+                    "also": also,
+                    "note": item.note,
+                }
+    named = {name for pair in edges for name in pair}
+    nodes = [
+        {
+            "id": claim.id,
+            "statement": claim.statement,
+            "drug": claim.drug,
+            "topic": claim.topic.value,
+            "indication": claim.indication,
+            "direction": claim.direction.value,
+            "certainty": claim.certainty.level.value,
+            "data_sets": list(base.data_sets(claim)),
+        }
+        for claim in claims
+        if claim.id in named
+    ]
+    return {"nodes": nodes, "edges": [edges[pair] for pair in sorted(edges)]}
+
+
+def as_graphml(graph: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
+    """Return a conflict graph as GraphML, undirected; lists are joined with `; `."""
+    root = Element("graphml", xmlns="http://graphml.graphdrawing.org/xmlns")
+    names = {"node": ("nodes", ("id",)), "edge": ("edges", ("source", "target"))}
+    for kind, (key, ends) in names.items():
+        for field in dict.fromkeys(name for item in graph[key] for name in item if name not in ends):
+            named = {"id": f"{kind}-{field}", "for": kind, "attr.name": field, "attr.type": "string"}
+            SubElement(root, "key", named)
+    body = SubElement(root, "graph", edgedefault="undirected")
+    for kind, (key, ends) in names.items():
+        for item in graph[key]:
+            made = SubElement(body, kind, {name: str(item[name]) for name in ends})
+            for field, value in item.items():
+                if field not in ends:
+                    text = "; ".join(value) if isinstance(value, list) else str(value)
+                    SubElement(made, "data", key=f"{kind}-{field}").text = text
+    indent(root)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + tostring(root, encoding="unicode") + "\n"
+
+
+#: A proposition on what carriers do against non-carriers, and the side of a claim that supports it.
+_PROPOSITIONS = {
+    "response-by-genotype": ("respond-less-than", "for-lower-response"),
+    "risk-by-genotype": ("have-a-higher-risk-than", "for-higher-risk"),
+}
+_PROFILE = (
+    "Statements in the manner of GA4GH VA-Spec and SEPIO, as a profile of pgx's own; unofficial, not "
+    "validated against any release of those specifications."
+)
+
+
+def as_statements(base: EvidenceBase, claims: Sequence[Claim]) -> dict[str, Any]:
+    """Return the claims by genotype as statements on one proposition for each drug, use and topic.
+
+    A claim whose result was not seen, or that points to no side, is "neutral" and has no strength.
+    """
+    chosen = [
+        claim
+        for claim in claims
+        if claim.topic in base.rules.genotype_topics and base.drugs[claim.drug].role == "subject"
+    ]
+    return {"profile": _PROFILE, "statements": [_statement(base, claim) for claim in chosen]}
+
+
+def _statement(base: EvidenceBase, claim: Claim) -> dict[str, Any]:
+    predicate, supporting = _PROPOSITIONS[claim.topic]
+    rule = base.rules.directions.get(claim.direction)
+    carriers = claim.group is not Group.NON_CARRIER
+    side = (rule.side if carriers else rule.mirror) if rule and points(base.rules, claim) else ""
+    graded = claim.certainty.level not in {Level.NOT_GRADABLE, Level.NOT_RATED}
+    is_label = claim.certainty.level is Level.NOT_RATED
+    direction = (
+        "neutral"
+        if not side or not (graded or is_label)
+        else "supports"
+        if side == supporting
+        else "disputes"
+    )
+    return {
+        "id": f"pgx:{claim.id}",
+        "type": "Statement",
+        "proposition": {
+            "type": "VariantTherapeuticProposition",
+            "subjectVariant": _e4_haplotype(),
+            "predicate": predicate,
+            "subjectGroup": claim.group.value if carriers else "carrier",
+            "comparisonGroups": [item.value for item in claim.compared_with]
+            if carriers
+            else [claim.group.value],
+            "objectTherapeutic": {"type": "Drug", "name": claim.drug},
+            "conditionQualifier": {"name": base.indications[claim.indication].label},
+        },
+        "direction": direction,
+        "strength": claim.certainty.level.value if graded and direction != "neutral" else None,
+        "indirect": is_indirect(base.rules, claim),
+        "description": claim.statement,
+        "hasEvidenceLines": [
+            {
+                "type": "EvidenceLine",
+                "dataSets": list(base.data_sets(claim)),
+                "hasEvidenceItems": [
+                    {"type": "Document", "title": item.citation, "url": item.url, "seen": item.seen}
+                    for item in cite(base, claim)
+                ],
+            }
+        ],
+        "caveats": list(claim.caveats),
+    }
+
+
+def _e4_haplotype() -> dict[str, Any]:
+    """Return ε4 as a haplotype of two VRS alleles: its letter at each site, 0-based between residues."""
+    letters = next(item.letters for item in haplotypes() if item.name == counted_haplotype())
+    return {
+        "type": "Haplotype",
+        "name": f"APOE {counted_haplotype()}",
+        "members": [
+            {
+                "type": "Allele",
+                "id": site.vrs[letter],
+                "location": {
+                    "type": "SequenceLocation",
+                    "sequenceReference": {"type": "SequenceReference", "id": site.hgvs_g.partition(":")[0]},
+                    "start": site.positions["GRCh38"] - 1,
+                    "end": site.positions["GRCh38"],
+                },
+                "state": {"type": "LiteralSequenceExpression", "sequence": letter},
+            }
+            for site, letter in zip(definitions(), letters, strict=True)
+        ],
+    }

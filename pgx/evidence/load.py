@@ -76,12 +76,10 @@ class EvidenceBase(Struct, frozen=True, kw_only=True):
         for drug in self.subjects():
             if normalise(name) in map(normalise, (drug.name, *drug.names)):
                 return (drug,)
-        known = ", ".join(
-            drug.name.lower() for drug in sorted(self.subjects(), key=lambda drug: drug.on_request)
-        )
-        raise UsageError(
-            f"the drug {printable(name, 60)!r} is not known", where="--drug", cure=f"Use one of: {known}"
-        )
+        subjects = sorted(self.subjects(), key=lambda drug: drug.on_request)
+        hint = did_you_mean(name, [word for drug in subjects for word in (drug.name.lower(), *drug.names)])
+        known = f"Use one of: {', '.join(drug.name.lower() for drug in subjects)}"
+        raise UsageError(f"the drug {printable(name, 60)!r} is not known", where="--drug", cure=hint or known)
 
     def data_sets(self, claim: Claim) -> tuple[str, ...]:
         """Return the independent data sets that a claim rests on."""
@@ -286,14 +284,20 @@ def files_of(path: Path) -> tuple[Path, ...]:
     ReferenceDataError
         There is no such file or folder, or the folder holds no TOML file.
     """
-    if path.is_dir():
+    try:
+        is_folder, is_there = path.is_dir(), path.exists()
+    except OSError as error:  # a name that is too long, a folder that may not be entered
+        raise ReferenceDataError(
+            f"cannot be read ({error.strerror})", where=str(path), cure="Check the path and its permissions"
+        ) from error
+    if is_folder:
         found = tuple(sorted(item for item in path.glob("*.toml") if item.is_file()))
         if not found:
             raise ReferenceDataError(
                 "the folder holds no .toml file", where=str(path), cure="Name a folder or file with evidence"
             )
         return found
-    if not path.exists():
+    if not is_there:
         raise ReferenceDataError("no such file or folder", where=str(path), cure="Check the path")
     return (path,)
 

@@ -145,6 +145,7 @@ class Phrases(Facts, frozen=True, kw_only=True):
     sides: dict[str, str]
     conflicts: dict[str, str]
     tests: dict[str, str]
+    summary: dict[str, str]
 
 
 @functools.cache

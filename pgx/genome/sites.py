@@ -55,6 +55,8 @@ class Site(Struct, frozen=True, kw_only=True):
         Alleles on the plus strand; None where the base of the assembly is not known (T2T-CHM13).
     letters
         The two letters that tell the haplotypes apart, the assembly's own first where it is known.
+    counted
+        The same two letters; genotypes are counted in copies of the second, whatever the assembly has.
     """
 
     rsid: str
@@ -62,6 +64,7 @@ class Site(Struct, frozen=True, kw_only=True):
     ref: str | None
     alt: str | None
     letters: tuple[str, str]
+    counted: tuple[str, str]
 
 
 class Haplotype(Struct, frozen=True, kw_only=True):
@@ -116,6 +119,7 @@ def _place(definition: SiteDefinition, assembly: Assembly) -> Site:
         ref=definition.ref if known else None,
         alt=definition.alt if known else None,
         letters=(definition.ref, definition.alt) if known else letters(),
+        counted=letters(),
     )
 
 

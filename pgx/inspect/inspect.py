@@ -24,7 +24,9 @@ from pgx.genome.assemblies import (
     header_evidence,
 )
 from pgx.genome.sites import sites_on
-from pgx.inputs import CONSUMER, READS, Input, assembly_of, kind_of, read_input
+from pgx.inputs import CONSUMER, READS, Input, assembly_of, kind_of, read_other
+from pgx.neighbours.markers import MarkerReader, has_positions
+from pgx.neighbours.panel import worth
 from pgx.observe import (
     EvidenceKind,
     Observation,
@@ -42,7 +44,7 @@ from pgx.observe.sample_record import header_says
 from pgx.reference import threshold
 from pgx.report import SCHEMA_VERSION
 from pgx.report.assemble import unique
-from pgx.vcf import VcfContent, read_sites
+from pgx.vcf import Bounds, Neighbours, VcfContent, read_with_neighbours
 from pgx.wording import wording
 
 SHOWN_SAMPLES = 3
@@ -146,11 +148,38 @@ class InspectedSite(Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...]
 
 
+class InspectedNeighbours(Struct, frozen=True, kw_only=True):
+    """How many positions around the sites are known, and what an estimate from as many is worth.
+
+    Attributes
+    ----------
+    known, positions
+        Of this sample, and of the panel.
+    r2_e4, determined
+        Squared correlation of the estimated copies of ε4 with the true ones, and the share of people with a
+        diplotype from 0.99 on, as measured with no more positions than these; None below the least measured.
+    """
+
+    known: int
+    positions: int
+    r2_e4: float | None
+    determined: float | None
+
+
 class InspectedSample(Struct, frozen=True, kw_only=True):
-    """The sites of one sample, and what its aligned reads show, where the input is a BAM or CRAM."""
+    """The sites of one sample.
+
+    Attributes
+    ----------
+    neighbours
+        Where the assembly is decided and the panel has it.
+    reads
+        What aligned reads show, where the input is a BAM or CRAM.
+    """
 
     sample: str
     sites: tuple[InspectedSite, ...]
+    neighbours: InspectedNeighbours | None = None
     reads: ReadSummary | None = None
 
 
@@ -189,7 +218,11 @@ class Inspection(Struct, frozen=True, kw_only=True):
 
 
 def inspect(
-    path: str, samples: Sequence[str] = (), assembly: str = AUTO, reference: Path | None = None
+    path: str,
+    samples: Sequence[str] = (),
+    assembly: str = AUTO,
+    bounds: Bounds | None = None,
+    reference: Path | None = None,
 ) -> Inspection:
     """Look at the input `path` ("-" for standard input).
 
@@ -199,6 +232,8 @@ def inspect(
         Whose sites to show; the first few of the file unless given.
     assembly
         A name, or "auto".
+    bounds
+        What the input may take; those of reference/ unless given.
     reference
         The FASTA of a CRAM.
 
@@ -210,13 +245,11 @@ def inspect(
     """
     kind = kind_of(path)
     if kind == READS:
-        return _of_reads(read_input(path, assembly=assembly, reference=reference), samples)
+        return _of_reads(read_other(path, kind, assembly=assembly, reference=reference), samples)
     if kind == CONSUMER:
-        from pgx.consumer import read_consumer_text  # noqa: PLC0415 - not on the path of a VCF
-
-        content = read_consumer_text(path)
+        content, neighbours = read_other(path, kind).content, None
     else:
-        content = read_sites(path)
+        content, neighbours = read_with_neighbours(path, bounds)
     columns = _columns(content, samples)
     clues = (*header_evidence(content.header), *record_evidence(content.records, content.contigs))
     decision, problem = _decision(content, assembly)
@@ -236,6 +269,7 @@ def inspect(
         (name, [(place, observe(group, column, context)) for place, group in at_sites])
         for column, name in columns
     ]
+    around = _neighbours(content, neighbours, decision.assembly, columns) if decision and neighbours else {}
     decided = [(name, found[0][1]) for name, found in seen] if decision else []
     return Inspection(
         schema_version=SCHEMA_VERSION,
@@ -250,6 +284,7 @@ def inspect(
         samples=tuple(
             InspectedSample(
                 sample=name,
+                neighbours=around.get(name),
                 sites=tuple(_site(item, place) for place, group in found for item in group),
             )
             for name, found in seen
@@ -321,6 +356,29 @@ def _candidates(content: VcfContent, clues: Sequence[AssemblyEvidence]) -> list[
         for assembly in assemblies()
         if assembly.name in named or any(_covers(record, content, assembly) for record in content.records)
     ]
+
+
+def _neighbours(
+    content: VcfContent, read: Neighbours, assembly: Assembly, columns: Sequence[tuple[int, str]]
+) -> dict[str, InspectedNeighbours]:
+    """Return what is known around the sites by sample; nothing on an assembly that the panel has not."""
+    if not has_positions(assembly.name):
+        return {}
+    context = ReadContext(contig="", gl_is_phred=content.gl_is_phred)
+    error = threshold("allele_error_rate")
+    reader = MarkerReader(read(), content.contigs, assembly.name, context, error)
+    found = {}
+    for column, name in columns:
+        genotypes = reader.genotypes(column)
+        count = sum(one is not None for one in genotypes)
+        value = worth(count)
+        found[name] = InspectedNeighbours(
+            known=count,
+            positions=len(genotypes),
+            r2_e4=value.r2_e4 if value else None,
+            determined=value.determined if value else None,
+        )
+    return found
 
 
 def _covers(record: SiteRecord, content: VcfContent, assembly: Assembly) -> bool:
@@ -427,7 +485,7 @@ def _sample_needs(
 
 def _needs_of(facts: FileFacts, observations: tuple[Observation, ...]) -> Iterable[Need]:
     file = _quoted(facts.path)
-    reasons = _reasons(observations)
+    reasons, sites = _open_reasons(observations)
     if facts.kind == "copy-number":
         yield _need("copy-number", command=None)
         return
@@ -447,9 +505,9 @@ def _needs_of(facts: FileFacts, observations: tuple[Observation, ...]) -> Iterab
     for reason, command in _REASON_COMMANDS.items():
         if reason in reasons and facts.kind in {CONSUMER, *_READ_KINDS}:
             code = "phase-reads" if reason is Reason.PHASE and facts.kind != CONSUMER else reason.value
-            yield _need(code, command=None)
+            yield _need(code, command=None, sites=sites)
         elif reason in reasons:
-            yield _need(reason.value, command=command.format(file=file) if command else None)
+            yield _need(reason.value, command=command.format(file=file) if command else None, sites=sites)
 
 
 def _region(seen: Observation) -> str:
@@ -458,8 +516,8 @@ def _region(seen: Observation) -> str:
     return shlex.quote(f"{contig}:{position}")
 
 
-def _reasons(observations: tuple[Observation, ...]) -> tuple[Reason, ...]:
-    """Return why a call with the usual options would leave something open; nothing else of it is kept."""
+def _open_reasons(observations: tuple[Observation, ...]) -> tuple[tuple[Reason, ...], str]:
+    """Return why a call with the usual options would leave something open, and the sites that are weak."""
     result = call(
         observations,
         CallOptions(
@@ -468,8 +526,10 @@ def _reasons(observations: tuple[Observation, ...]) -> tuple[Reason, ...]:
             allele_error_rate=threshold("allele_error_rate"),
         ),
     )
+    weak = (note.values["sites"] for note in result.findings if note.code == "low-certainty")
+    sites = next(weak, ", ".join(seen.rsid for seen in observations))
     settled = result.diplotype is not None and result.e4_status is not E4Status.INDETERMINATE
-    return () if settled else result.not_determined_because
+    return () if settled else result.not_determined_because, sites
 
 
 def _need(code: str, *, command: str | None, optional: bool = False, **values: object) -> Need:

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterable, Iterator
 
 from pgx.errors import printable
-from pgx.inspect.inspect import InspectedSample, InspectedSite, Inspection, Need
+from pgx.inspect.inspect import InspectedNeighbours, InspectedSample, InspectedSite, Inspection, Need
 from pgx.observe import ReadSummary
 from pgx.wording import wording
 
@@ -95,6 +95,8 @@ def _sites(sample: InspectedSample, *, several: bool) -> Iterator[str]:
         yield from _reads(sample.reads)
     if not sample.sites:
         yield _wrapped(_say("no-sites"), indent="  ")
+    if sample.neighbours is not None:
+        yield _wrapped(_neighbours_line(sample.neighbours), indent="  ", hang="    ")
     for site in sample.sites:
         yield _wrapped(_site_line(site, several=several), indent="  ", hang="    ")
         for record in site.records:
@@ -110,6 +112,14 @@ def _reads(reads: ReadSummary) -> Iterator[str]:
     if reads.dropped:
         parts = [f"{_say(f'dropped-{reason}')} {count}" for reason, count in reads.dropped.items()]
         yield _wrapped(_say("dropped", list=", ".join(parts)), indent="  ", hang="    ")
+
+
+def _neighbours_line(around: InspectedNeighbours) -> str:
+    counted = _say("neighbours", known=around.known, positions=around.positions)
+    if around.r2_e4 is None or around.determined is None:
+        return f"{counted} {_say('neighbours-few' if around.known else 'neighbours-none')}"
+    worth = _say("neighbours-worth", r2=f"{around.r2_e4:.2f}", determined=f"{100 * around.determined:.0f}")
+    return f"{counted} {worth}"
 
 
 def _site_line(site: InspectedSite, *, several: bool) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pgx.genome.sites import Site, letters
+from pgx.genome.sites import Site
 from pgx.observe.alleles import Letter, Other, variant_keys
 from pgx.observe.model import (
     EvidenceKind,
@@ -79,7 +79,7 @@ def combine(readings: Sequence[Reading], site: Site) -> Combined:
         return Combined(
             primary=only, shown=only.shown, phase=only.phase, own_evidence=True, findings=findings
         )
-    return _merge_split(distinct, findings)
+    return _merge_split(distinct, site, findings)
 
 
 def _stated(reading: Reading) -> float:
@@ -114,7 +114,7 @@ def _conflict(readings: Sequence[Reading]) -> Combined:
     return Combined(primary=readings[0], shown=(), phase=None, own_evidence=False, conflict=True)
 
 
-def _merge_split(readings: Sequence[Reading], findings: tuple[Finding, ...]) -> Combined:
+def _merge_split(readings: Sequence[Reading], site: Site, findings: tuple[Finding, ...]) -> Combined:
     """Join the lines of a split multi-allelic site, where 0 means "not this ALT"."""
     if not all(reading.shown for reading in readings):
         return _conflict(readings)  # without a genotype on each line nothing can be summed
@@ -124,7 +124,7 @@ def _merge_split(readings: Sequence[Reading], findings: tuple[Finding, ...]) -> 
     shown = _by_slot(readings, reference) if phase is not None else _by_count(readings, reference)
     if shown is None:
         return _conflict(readings)
-    informative = [reading for reading in readings if set(letters()) <= set(reading.spelled)]
+    informative = [reading for reading in readings if set(site.counted) <= set(reading.spelled)]
     primary = informative[0] if informative else readings[0]
     own = sorted(map(str, primary.shown)) == sorted(map(str, shown))
     return Combined(primary=primary, shown=shown, phase=phase, own_evidence=own, findings=findings)
@@ -217,7 +217,7 @@ def without_record(site: Site, context: ReadContext) -> Observation:
         evidence=GenotypeEvidence(
             kind=kind,
             values=(reads,) if kind is EvidenceKind.DEPTH else (),
-            copies=2 * (site.ref == letters()[1]),
+            copies=2 * (site.ref == site.counted[1]),
         ),
         findings=_state_findings(state, site),
     )
@@ -250,8 +250,8 @@ def observation(
     alleles = _ordered(combined, site) if state is called else None
     seen: tuple[object, ...] = alleles or ()
     if state is SiteState.PARTIAL_CALL:
-        seen = tuple(letter for letter in combined.shown if letter in letters())
-    evidence = _evidence(combined, state, seen, called)
+        seen = tuple(letter for letter in combined.shown if letter in site.counted)
+    evidence = _evidence(combined, site, state, seen, called)
     if evidence is not None and evidence.kind is EvidenceKind.GT:
         findings = (*findings, Finding(code="no-genotype-quality", values={"rsid": site.rsid}))
     return Observation(
@@ -284,11 +284,11 @@ def _judge(combined: Combined, site: Site, called: SiteState) -> tuple[SiteState
         return SiteState.UNSUPPORTED, (Finding(code="reference-base-unknown", values={"rsid": site.rsid}),)
     if all(letter is None for letter in shown):
         return called, ()  # likelihoods without a genotype; without either it was a no-call before
-    if any(letter not in (*letters(), Other.DELETED, None) for letter in shown):
+    if any(letter not in (*site.counted, Other.DELETED, None) for letter in shown):
         values = {"rsid": site.rsid, "expected": "/".join(site.letters)}
         return SiteState.UNSUPPORTED, (Finding(code="unexpected-allele", values=values),)
     if Other.DELETED in shown:
-        known = any(letter in letters() for letter in shown)
+        known = any(letter in site.counted for letter in shown)
         return SiteState.PARTIAL_CALL if known else SiteState.UNSUPPORTED, (spanning(site),)
     return SiteState.PARTIAL_CALL if None in shown else called, ()
 
@@ -304,7 +304,7 @@ def _ordered(combined: Combined, site: Site) -> tuple[str, str] | None:
 
 
 def _evidence(
-    combined: Combined, state: SiteState, seen: Sequence[object], called: SiteState
+    combined: Combined, site: Site, state: SiteState, seen: Sequence[object], called: SiteState
 ) -> GenotypeEvidence | None:
     if state is SiteState.PARTIAL_CALL:
         primary = combined.primary
@@ -316,5 +316,5 @@ def _evidence(
         return None
     if combined.own_evidence:
         return combined.primary.evidence
-    copies = sum(letter == letters()[1] for letter in combined.shown)
+    copies = sum(letter == site.counted[1] for letter in combined.shown)
     return GenotypeEvidence(kind=EvidenceKind.GT, copies=copies)

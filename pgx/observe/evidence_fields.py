@@ -327,8 +327,11 @@ class _LikelihoodFields:
         return self._sorted(EvidenceKind.GP, known, self._letters, sum)
 
     def dosage(self) -> tuple[EvidenceKind, tuple[float | None, ...]] | None:
-        """Return DS as the expected copies of the counted letter."""
+        """Return DS, or the sum of HDS, as the expected copies of the counted letter."""
         values = numbers(self._fields.get("DS"))
+        by_haplotype = numbers(self._fields.get("HDS"))
+        if not values and len(by_haplotype) == 2 and None not in by_haplotype:
+            values = (sum(value or 0.0 for value in by_haplotype),)
         if not values or len(values) != len(self._letters) - 1:
             return None
         if any(value is None or not 0 <= value <= 2 for value in values):

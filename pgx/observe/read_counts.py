@@ -9,14 +9,14 @@ from pgx.observe.model import SiteRecord
 
 #: Least depth of a block, in FORMAT or INFO: GATK and freebayes, bcftools, freebayes before 1.1.
 _BLOCK_DEPTHS = ("MIN_DP", "MinDP", "MIN")
-_DEPTHS = ("DP", "DPI")
-_INFO_DEPTHS = ("DP", "TotalReads")
+_DEPTHS = ("DP", "DPI", "SDP", "FDP")
+_INFO_DEPTHS = ("DP", "ADP", "TotalReads")
 #: Reads by allele, REF first (Number=R).
 _READS_BY_ALLELE = ("AD", "DPR")
 #: Reads with REF, and with each ALT: VarScan, freebayes, Torrent Variant Caller.
 _REF_AND_ALT_READS = (("RD", "AD"), ("RO", "AO"), ("FRO", "FAO"))
-#: All reads, and those with each ALT: Platypus, VarDict, samtools before 1.0.
-_ALL_AND_ALT_READS = (("NR", "NV"), ("DP", "VD"), ("DP", "DV"))
+#: All reads, and those with each ALT: Platypus, VarDict, samtools before 1.0, VarScan without RD.
+_ALL_AND_ALT_READS = (("NR", "NV"), ("DP", "VD"), ("DP", "DV"), ("DP", "AD"))
 #: The share of reads with each ALT: VarScan, DeepVariant, Illumina, Mutect2, GATK 3.
 _ALT_SHARES = ("FREQ", "VAF", "VF", "AF", "FA")
 #: Fields, beside AD, that state reads by allele.
@@ -80,7 +80,7 @@ def reads_by_allele(record: SiteRecord, fields: Mapping[str, str]) -> Iterator[C
     A field that stands under the same name for something else has another number of values, and is left out.
     """
     size = len(record.alternates) + 1
-    total = number(fields.get("DP"))
+    total = _total(fields)
     for counts in _of_sample(record, fields, size):
         known = [value for value in counts if value is not None and value >= 0]
         if len(known) == len(counts) == size:
@@ -108,7 +108,11 @@ def _of_sample(record: SiteRecord, fields: Mapping[str, str], size: int) -> Iter
     for total, alternate in _ALL_AND_ALT_READS:
         yield _with_rest(next(iter(numbers(fields.get(total))), None), numbers(fields.get(alternate)))
     for key in _ALT_SHARES:
-        yield _with_rest(*_from_shares(number(fields.get("DP")), fields.get(key)))
+        yield _with_rest(*_from_shares(_total(fields), fields.get(key)))
+
+
+def _total(fields: Mapping[str, str]) -> float | None:
+    return next((value for key in _DEPTHS if (value := number(fields.get(key))) is not None), None)
 
 
 def _of_record(record: SiteRecord, size: int) -> Iterator[Counts]:
@@ -118,6 +122,12 @@ def _of_record(record: SiteRecord, size: int) -> Iterator[Counts]:
     if len(strands) == 4 and size <= 2:
         reference, others = kept * sum(strands[:2]), kept * sum(strands[2:])
         yield ((reference,), others) if size == 1 else ((reference, others), 0.0)
+    # INFO may have the same fields; a share there is that of a population.
+    fields = {key: value for key, value in record.info.items() if key not in _ALT_SHARES}
+    for counts in _of_sample(record, fields, size):
+        known = [value * kept for value in counts if value is not None and value >= 0]
+        if len(known) == len(counts) == size > 1:
+            yield tuple(known), 0.0
     stated = number(record.info.get("TotalReads"))
     counts = _with_rest(*_from_shares(stated, record.info.get("SupportFraction")))
     known = [value for value in counts if value is not None]

@@ -9,7 +9,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from pgx.genome.sites import Site, letters
+from pgx.genome.sites import Site
 from pgx.observe.alleles import Letter, Other, covers_with_bases, is_deleted, is_unseen, letters_of
 from pgx.observe.evidence_fields import (
     FieldReader,
@@ -90,6 +90,22 @@ def header_says(history: Iterable[str], meaning: str) -> bool:
     return any(pattern.search(line) for line in history for pattern in patterns)
 
 
+def without_names(history: Iterable[str]) -> tuple[str, ...]:
+    """Return of lines of a header only the words that have a meaning, without the files between them."""
+    known = load("filters.toml", _FilterFile).header_line
+    kept = []
+    for line in history:
+        for pattern in (re.compile(item.pattern, re.IGNORECASE) for item in known):
+            found = pattern.search(line)
+            if found is None:
+                continue
+            words = found[0].split()
+            tries = [words, ["x" if set(word) & set("./") else word for word in words]]
+            tries += [[*words[:1], *words[1:][-last:]] for last in (2, 1)]
+            kept.append(next(text for text in map(" ".join, reversed(tries)) if pattern.search(text)))
+    return tuple(kept)
+
+
 class Reading(Struct, frozen=True, kw_only=True):
     """What one sample shows in one record.
 
@@ -134,8 +150,8 @@ def read(record: SiteRecord, sample: int, site: Site, context: ReadContext, *, b
         record,
         fields,
         spelled,
-        letters(),
-        copies=_copies(shown),
+        site.counted,
+        copies=_copies(shown, site),
         gl_is_phred=context.gl_is_phred,
         block=block,
     )
@@ -199,11 +215,10 @@ def _beyond(allele: str) -> Other:
     return Other.DELETED if is_deleted(allele) else Other.STRUCTURAL
 
 
-def _copies(shown: tuple[Letter | None, ...]) -> int | None:
-    counted = letters()
-    if len(shown) != 2 or not all(letter in counted for letter in shown):
+def _copies(shown: tuple[Letter | None, ...], site: Site) -> int | None:
+    if len(shown) != 2 or not all(letter in site.counted for letter in shown):
         return None
-    return sum(letter == counted[1] for letter in shown)
+    return sum(letter == site.counted[1] for letter in shown)
 
 
 def _is_stated_absence(
@@ -224,7 +239,7 @@ def _filters(record: SiteRecord, fields: Mapping[str, str], genotype: Genotype) 
     is_reference = set(genotype.indices) <= {0, None}
     names = [name for name in record.filters if not (is_reference and name.lower() in reference_filters())]
     sample_filter = fields.get("FT", MISSING)
-    if sample_filter not in _PASSED:
+    if sample_filter not in _PASSED and not (is_reference and sample_filter.lower() in reference_filters()):
         names.append(f"FT={sample_filter}")
     return ";".join(names) if names else None
 

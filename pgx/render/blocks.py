@@ -26,6 +26,8 @@ class Kind(Enum):
     SUBHEADING = "subheading"
     ALERT = "alert"
     DETAIL = "detail"
+    FACT = "fact"
+    ROOM = "room"
     TABLE = "table"
     PICTURE = "picture"
     SIDES = "sides"
@@ -41,7 +43,7 @@ class Block(Struct, frozen=True):
     marks
         Numbers of the references that go with the text.
     note
-        A smaller second line of a bullet.
+        A smaller second line of a bullet; the label of a fact.
     quoted
         The text is stored in the report in English and is printed as it is, whatever the language.
     name
@@ -76,12 +78,21 @@ class Block(Struct, frozen=True):
 
 
 class Section(Struct, frozen=True, kw_only=True):
-    """A headed part of the report; `key` is stable and language-free. `folded` parts may start closed."""
+    """A headed part of the report; `key` is stable and language-free.
+
+    Attributes
+    ----------
+    folded
+        It may start closed.
+    summary
+        It belongs to the page that every readable format opens with.
+    """
 
     key: str
     title: str
     blocks: tuple[Block, ...]
     folded: bool = False
+    summary: bool = False
 
 
 class Narrative(Struct, frozen=True, kw_only=True):
@@ -105,6 +116,11 @@ def paragraph(text: str, *, quoted: bool = False) -> Block:
 def bullet(text: str, *, quoted: bool = False) -> Block:
     """Return an item of a list."""
     return Block(Kind.BULLET, text, quoted=quoted)
+
+
+def fact(label: str, value: str) -> Block:
+    """Return a labelled value; facts that follow each other stand in columns."""
+    return Block(Kind.FACT, value, note=label)
 
 
 def subheading(text: str, *, quoted: bool = False) -> Block:

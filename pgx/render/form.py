@@ -31,8 +31,10 @@ class PatientMeta(Facts, frozen=True, kw_only=True):
     platform: str | None = None
     order_id: str | None = None
     laboratory: str | None = None
+    contact: str | None = None
     requester: str | None = None
     consent: str | None = None
+    reviewed_by: str | None = None
 
     @property
     def born(self) -> datetime.date | None:
@@ -54,7 +56,7 @@ class Form(Struct, frozen=True, kw_only=True):
     sealed
         The result stands behind a cover.
     full
-        Text only: with the tables behind the pictures, the appendix and all references.
+        Text only: everything, not the summary alone.
     meta
         Stated facts by sample name.
     """

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from msgspec.structs import replace
-
 from pgx.errors import printable
 from pgx.render import text
-from pgx.render.blocks import Block, Kind, Narrative, Section, paragraph
-from pgx.render.form import Form
+from pgx.render.blocks import Block, Kind, Narrative, Section, fact, paragraph
+from pgx.render.form import Form, PatientMeta
 from pgx.render.medicine import undirected
-from pgx.render.narrative import is_withheld
-from pgx.render.sureness import caveats, has_answer
+from pgx.render.narrative import drugs
+from pgx.render.summary import is_withheld
+from pgx.render.sureness import caveat_codes, has_answer, unstated_sites
 from pgx.report import Run, SampleReport
 from pgx.wording import Wording
 
@@ -24,56 +23,74 @@ def render(run: Run, report: SampleReport, form: Form, ending: str) -> bytes:
     """Return the hand-out of one sample as the ending asks: ".html", ".pdf" or ".txt"."""
     told = handout(run, report, form)
     if ending == ".html":
-        return _html(told, run, form).encode()
+        from pgx.render.html import page  # noqa: PLC0415 - jinja2 is for html only
+
+        return page(
+            told, run, report, form, kind=_TOPIC, before=(), summary=told.sections, footer=""
+        ).encode()
     if ending == ".pdf":
-        return _pdf(told, run, form)
+        from pgx.render import pdf  # noqa: PLC0415 - typst is an extra
+
+        pdf.check_installed()
+        return pdf.sheet(told, run, report, form)
     return text.layout(told).encode()
 
 
 def handout(run: Run, report: SampleReport, form: Form) -> Narrative:
     """Return the hand-out in words: at most 300, in short sentences."""
     words = form.words
-    say = words.say
     withheld = is_withheld(run, report)
-    nothing_to_check = not withheld and not has_answer(report)
+    status = "withheld" if withheld else report.genotype.e4_status
+    drug = drugs(report)
     parts: dict[str, Iterable[str]] = {
-        "what": ("what_1", "what_2", "what_3"),
-        "found": _found(report, withheld=withheld),
-        "alzheimer": ("alzheimer_1", "alzheimer_2"),
-        "family": ("family_1", "family_2"),
-        "next": ("next_1", "next_3") if nothing_to_check else ("next_1", "next_2", "next_3"),
+        "what": _said(words, "what_1", "what_2", "what_3"),
+        "found": _found(report, words, withheld=withheld),
+        "medicine": _medicine(report, words, withheld=withheld),
+        "alzheimer": _said(words, f"alzheimer_{status}", "alzheimer_2"),
+        "family": _said(words, f"family_{status}", "family_2"),
+        "next": _next(report, words, withheld=withheld),
     }
     sections = [
-        Section(key=key, title=say(_TOPIC, key), blocks=(paragraph(" ".join(say(_TOPIC, k) for k in keys)),))
-        for key, keys in parts.items()
+        Section(key=key, title=words.say(_TOPIC, key, drug=drug), blocks=(paragraph(" ".join(told)),))
+        for key, told in parts.items()
     ]
-    if not withheld and (told := caveats(report, words)):
-        found = next(index for index, section in enumerate(sections) if section.key == "found")
-        blocks = (*sections[found].blocks, paragraph(" ".join(told)))
-        sections[found] = replace(sections[found], blocks=blocks)
-    drug = ", ".join(dict.fromkeys(response.drug for response in report.response))
-    medicine = Section(
-        key="medicine",
-        title=say(_TOPIC, "medicine", drug=drug),
-        blocks=tuple(_medicine(report, words, withheld=withheld)),
-    )
-    sections.insert(2, medicine)
-    meta = form.meta.get(report.sample)
-    name = (meta.name if meta else None) or report.sample
-    head = [paragraph(say(_TOPIC, "for", sample=printable(name)))]
-    if mark := say("form", "experimental"):
-        head.insert(0, Block(Kind.ALERT, mark))
-    return Narrative(title=say(_TOPIC, "title"), head=tuple(head), sections=tuple(sections))
+    sections.append(Section(key="notes", title=words.say(_TOPIC, "notes"), blocks=(Block(Kind.ROOM),)))
+    title = words.say(_TOPIC, "title_withheld" if withheld else "title")
+    return Narrative(title=title, head=tuple(_head(run, report, form)), sections=tuple(sections))
 
 
-def _found(report: SampleReport, *, withheld: bool) -> tuple[str, ...]:
+def _head(run: Run, report: SampleReport, form: Form) -> Iterable[Block]:
+    say = form.words.say
+    meta = form.meta.get(report.sample) or PatientMeta()
+    yield fact(say(_TOPIC, "for"), printable(meta.name or report.sample))
+    yield fact(say(_TOPIC, "date"), run.created[:10])
+    for key in ("laboratory", "contact"):
+        yield fact(say("meta", key), printable(getattr(meta, key) or say("meta", "blank")))
+
+
+def _said(words: Wording, *keys: str) -> list[str]:
+    return [words.say(_TOPIC, key) for key in keys]
+
+
+def _found(report: SampleReport, words: Wording, *, withheld: bool) -> Iterable[str]:
     if withheld:
-        return ("withheld",)
-    assumed = ("assumed",) if report.genotype.assumed else ()
-    return (report.genotype.e4_status, *assumed)
+        return _said(words, "withheld")
+    told = _said(words, report.genotype.e4_status)
+    if report.genotype.assumed:
+        told += _said(words, "assumed")
+    if unstated_sites(report):
+        told += _said(words, "no_quality")
+    for code in caveat_codes(report):
+        plain = words.has(_TOPIC, f"caveat_{code}")
+        told.append(words.say(_TOPIC, f"caveat_{code}") if plain else words.say("caveat", code))
+    if report.genotype.diplotype == "e2/e2":
+        told += _said(words, "lipids")
+    if report.patient.minor:
+        told += _said(words, "minor")
+    return told
 
 
-def _medicine(report: SampleReport, words: Wording, *, withheld: bool) -> Iterable[Block]:
+def _medicine(report: SampleReport, words: Wording, *, withheld: bool) -> Iterable[str]:
     said = []
     for response in report.response:
         key = response.conclusion if response.conclusion in _SAID_OF else "other"
@@ -84,34 +101,9 @@ def _medicine(report: SampleReport, words: Wording, *, withheld: bool) -> Iterab
     said += [words.say(_TOPIC, "contraindicated", drug=drug) for drug in sorted(named)]
     if drug := undirected(report, withheld=withheld):
         said.append(words.say(_TOPIC, "not_needed", drug=drug))
-    yield paragraph(" ".join([*dict.fromkeys(said), words.say(_TOPIC, "no_change")]))
+    return [*dict.fromkeys(said), words.say(_TOPIC, "no_change")]
 
 
-def _html(told: Narrative, run: Run, form: Form) -> str:
-    from pgx.render.html import environment, page, style  # noqa: PLC0415 - jinja2 is for html only
-
-    sheet, digest = style()
-    from markupsafe import Markup  # noqa: PLC0415
-
-    template = environment().get_template("report.html.j2")
-    return template.render(
-        **page(form),
-        title=told.title,
-        document_title=told.title,
-        head=told.head,
-        before=told.sections,
-        after=(),
-        sealed=False,
-        open=False,
-        style=Markup(sheet),  # noqa: S704 - our own style sheet
-        style_hash=digest,
-        picture=str,
-        footer=form.words.say("form", "made", version=run.tool.version),
-    )
-
-
-def _pdf(told: Narrative, run: Run, form: Form) -> bytes:
-    from pgx.render import pdf  # noqa: PLC0415 - typst is an extra
-
-    pdf.check_installed()
-    return pdf.sheet(told, run, form)
+def _next(report: SampleReport, words: Wording, *, withheld: bool) -> Iterable[str]:
+    check = ("next_2",) if not withheld and has_answer(report) else ()
+    return _said(words, "next_1", *check, "next_3")

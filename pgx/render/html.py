@@ -10,12 +10,13 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pgx.render.blocks import Block, Section
+from pgx.errors import printable
+from pgx.render.blocks import Block, Narrative
 from pgx.render.form import Form
-from pgx.render.narrative import OPEN_SECTIONS, is_withheld, narrate
+from pgx.render.narrative import OPEN_SECTIONS, narrate
+from pgx.render.summary import is_withheld
 from pgx.render.svg import draw
 from pgx.report import Run, SampleReport
-from pgx.wording import DEFAULT_LANGUAGE
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -42,8 +43,7 @@ def environment() -> Environment:
 def style() -> tuple[str, str]:
     """Return the style sheet and its hash for the content security policy."""
     text = (TEMPLATES / "report.css").read_text(encoding="utf-8")
-    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-    return text, f"sha256-{digest}"
+    return text, _digest(text)
 
 
 def runs(blocks: Iterable[Block]) -> Iterator[tuple[str, list[Block]]]:
@@ -58,45 +58,65 @@ def render(run: Run, report: SampleReport, form: Form | None = None) -> str:
     words = form.words
     told = narrate(run, report, form)
     withheld = is_withheld(run, report)
-    sealed = form.sealed and not withheld
+    return page(
+        told,
+        run,
+        report,
+        form,
+        before=[part for part in told.sections if part.key in OPEN_SECTIONS],
+        summary=[part for part in told.sections if part.summary and part.key not in OPEN_SECTIONS],
+        behind=[part for part in told.sections if not part.summary],
+        sealed=form.sealed and not withheld,
+        skip=not withheld,
+        picture=lambda name: _markup(draw(name, run, report, words)[0]),
+        footer=words.say("form", "made", version=run.tool.version),
+    )
+
+
+def page(told: Narrative, run: Run, report: SampleReport, form: Form, **parts: Any) -> str:
+    """Return a page of a narrative; `parts` says which sections stand where, see report.html.j2."""
+    words = form.words
     sheet, digest = style()
+    ours = _page_style(printed_on_every_page(run, report, form))
+    given: dict[str, Any] = {"kind": "", "behind": (), "sealed": False, "skip": False, "picture": str} | parts
     return (
         environment()
         .get_template("report.html.j2")
         .render(
-            **page(form),
+            **given,
+            language=form.language,
+            say=words.say,
             title=told.title,
-            document_title=told.title,
+            document_title=f"{told.title}, {run.created[:10]}",
             head=told.head,
-            before=_only(told.sections, before=True),
-            after=_only(told.sections, before=False),
-            sealed=sealed,
-            open=not withheld,
             style=_markup(sheet),
             style_hash=digest,
-            picture=lambda name: _markup(draw(name, run, report, words)[0]),
-            footer=words.say("form", "made", version=run.tool.version),
+            page_style=_markup(ours),
+            page_style_hash=_digest(ours),
         )
     )
 
 
-def page(form: Form) -> dict[str, Any]:
-    """Return what every page of a language needs."""
-    words = form.words
-    foreign = _markup(f' lang="{DEFAULT_LANGUAGE}"') if form.language != DEFAULT_LANGUAGE else ""
-    return {
-        "language": form.language,
-        "quoted": foreign,
-        "say": words.say,
-        "every_page": words.say("form", "experimental"),
-    }
+def printed_on_every_page(run: Run, report: SampleReport, form: Form) -> str:
+    """Return what every printed page bears beside its number: the sample and the date of issue."""
+    said = {"sample": printable(report.sample), "date": run.created[:10]}
+    return form.words.say("form", "every_page", **said)
 
 
-def _only(sections: Iterable[Section], *, before: bool) -> list[Section]:
-    return [part for part in sections if (part.key in OPEN_SECTIONS) is before]
+def _page_style(words: str) -> str:
+    """Return the margin of a printed page; every character that could mean something to CSS is escaped."""
+    spelled = "".join(c if c.isalnum() and c.isascii() else f"\\{ord(c):x} " for c in words)
+    box = "font:8pt system-ui,sans-serif"
+    number = 'content:counter(page) " / " counter(pages)'
+    return f'@page{{@bottom-left{{content:"{spelled}";{box}}}@bottom-right{{{number};{box}}}}}'
+
+
+def _digest(text: str) -> str:
+    """Return the hash of a style sheet as a content security policy names it."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
 def _markup(text: str) -> Any:
     from markupsafe import Markup  # noqa: PLC0415 - comes with jinja2
 
-    return Markup(text)  # noqa: S704 - our own style sheet and pictures, in which every text is escaped
+    return Markup(text)  # noqa: S704 - our own style sheets and pictures, in which every text is escaped

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from pgx.evidence import ContextItem, MatchedClaim, Response, SourceCitation
 from pgx.evidence.match import StatusRow
@@ -145,67 +146,22 @@ def _remarks(item: ContextItem | MatchedClaim, words: Wording) -> Iterable[str]:
         yield words.say("evidence", "odds", kinds=said)
 
 
-def medicine_blocks(
-    run: Run, report: SampleReport, words: Wording, cite: Citations, *, withheld: bool
-) -> Iterable[Block]:
-    """Yield what the result means for the medicine: the leading statement, the other side, the conclusion."""
-    yield from _warnings(run, report, words, cite)
+def medicine_blocks(report: SampleReport, words: Wording, *, withheld: bool) -> Iterable[Block]:
+    """Yield what goes with the conclusion of the summary: why it is so, and what to keep in mind."""
     for response in report.response:
         if len(report.response) > 1:
             yield subheading(f"{response.drug}, {response.indication_label}", quoted=True)
-        if withheld:
-            yield paragraph(words.say("medicine", "withheld"))
-        else:
-            yield from _meaning(response, words, cite)
-        if asked := label_advice(report, response):
-            yield subheading(words.say("medicine", "label_asks"))
-            yield from (item_block(item, words, cite) for item in asked)
-        if report.patient.contraindications:
-            groups = "; ".join(report.patient.contraindications)
-            yield paragraph(words.say("medicine", "not_given", drug=response.drug, groups=groups))
         if not withheld:
+            if response.conclusion not in _NO_ADVICE:
+                yield paragraph(response.conclusion_text, quoted=True)
             yield subheading(words.say("heading", "notes"))
             yield from (bullet(note, quoted=True) for note in response.notes)
-
-
-def _warnings(run: Run, report: SampleReport, words: Wording, cite: Citations) -> Iterable[Block]:
-    """Yield what the patient context brings up; nothing where none was given."""
-    given = run.parameters
-    if not (given.taking or given.history or given.age is not None or report.patient.warnings):
-        return
-    items = [item for item in report.context if item.id in report.patient.warnings]
-    if items:
-        yield subheading(words.say("heading", "warnings"))
-        yield from (item_block(item, words, cite) for item in items)
-    yield from (paragraph(note, quoted=True) for note in report.patient.notes)
 
 
 def item_block(item: ContextItem, words: Wording, cite: Citations) -> Block:
     """Return a statement on the drug that is not about the genotype."""
     note = " ".join(_remarks(item, words))
     return cited(item.statement, item.sources, item.certainty, words, cite, note=note)
-
-
-def _meaning(response: Response, words: Wording, cite: Citations) -> Iterable[Block]:
-    lead, against, _, _ = grouped(response)
-    for key, claims in (("lead", _opening(lead)), ("against", against[:1])):
-        if claims:
-            yield subheading(words.say("medicine", key))
-            yield from (claim_block(claim, words, cite) for claim in claims)
-    if response.claims:
-        yield Block(Kind.ALERT, concluded(response, words))
-    yield paragraph(response.conclusion_text, quoted=True)
-    if response.claims:
-        yield paragraph(words.say("medicine", "see_evidence"))
-
-
-def _opening(lead: Sequence[MatchedClaim]) -> list[MatchedClaim]:
-    """Return the first claim with whatever else rests on the same data: one source has one framing."""
-    return [
-        claim
-        for claim in lead
-        if claim is lead[0] or (claim.data_sets and claim.data_sets == lead[0].data_sets)
-    ]
 
 
 def conclusion_words(response: Response, words: Wording) -> str:
@@ -270,7 +226,7 @@ def _independent(rows: Iterable[_Row]) -> list[_Row]:
 
 
 def evidence_blocks(
-    run: Run, report: SampleReport, words: Wording, cite: Citations, *, withheld: bool
+    report: SampleReport, words: Wording, cite: Citations, *, withheld: bool
 ) -> Iterable[Block]:
     """Yield the map of the findings and its table, then the claims on both sides of the question."""
     for number, response in enumerate(report.response):
@@ -286,21 +242,24 @@ def evidence_blocks(
         is_general = withheld or not response.claims
         yield from _common_table(response, words) if is_general else _matched(response, words, cite)
         yield paragraph(words.say("evidence", "certainty_note"))
-        yield from _age(run, response, words)
+        if response.searched_on is not None:
+            yield paragraph(words.say("evidence", "searched", searched_on=response.searched_on))
 
 
-def _age(run: Run, response: Response, words: Wording) -> Iterable[Block]:
-    """Yield when the literature was searched, and that it is due again where it was at the report's date."""
-    if response.searched_on is None:
-        return
-    yield paragraph(words.say("evidence", "searched", searched_on=response.searched_on))
-    if response.next_review is not None and run.created[:10] > response.next_review:
-        dates = {"searched_on": response.searched_on, "next_review": response.next_review}
-        yield Block(Kind.ALERT, words.say("evidence", "overdue", **dates))
+def overdue(run: Run, response: Response, words: Wording) -> str:
+    """Return the line that the evidence is past its review at the date of the report, or nothing."""
+    if (
+        response.searched_on is None
+        or response.next_review is None
+        or run.created[:10] <= response.next_review
+    ):
+        return ""
+    dates = {"searched_on": response.searched_on, "next_review": response.next_review}
+    return words.say("evidence", "overdue", **dates)
 
 
 def _map_table(response: Response, words: Wording, cite: Citations) -> Block:
-    heads = ("letter", "finding", "direction", "population", "endpoint", "size", "effect", "certainty")
+    heads = ("letter", "direction", "population", "endpoint", "size", "effect", "certainty")
     rows = {row.claim_id: row for row in response.by_status if row.group == "carrier"}
     table = [tuple(words.say("table", head) for head in heads)]
     table += [
@@ -315,8 +274,7 @@ def _map_row(letter: str, row: StatusRow, words: Wording, cite: Citations) -> tu
     marks = "".join(f"[{number}]" for number in cite.marks_of(row.citations))
     apart = "" if row.applicable else f" {words.say('table', 'not_counted')}"
     return (
-        letter,
-        f"{row.statement} {marks}",
+        f"{letter} {marks}",
         words.say("side_indirect" if row.indirect else "side", row.side) + apart,
         row.population,
         row.endpoint,
@@ -328,10 +286,15 @@ def _map_row(letter: str, row: StatusRow, words: Wording, cite: Citations) -> tu
 
 def _matched(response: Response, words: Wording, cite: Citations) -> Iterable[Block]:
     lead, against, also, others = grouped(response)
+    letters = _letters(response)
+
+    def lettered(claim: MatchedClaim) -> Block:
+        block = claim_block(claim, words, cite, details=True)
+        return replace(block, text=letters.get(claim.id, "") + block.text)
 
     def column(key: str, claims: Sequence[MatchedClaim]) -> tuple[Block, ...]:
         heading = subheading(words.say("heading", key, indication=response.indication_label))
-        return (heading, *(claim_block(claim, words, cite, details=True) for claim in claims))
+        return (heading, *map(lettered, claims))
 
     if lead and against:
         yield Block(Kind.SIDES, sides=(column("said", lead), column("against", against)))
@@ -342,26 +305,38 @@ def _matched(response: Response, words: Wording, cite: Citations) -> Iterable[Bl
             yield from column(key, claims)
 
 
+def _letters(response: Response) -> dict[str, str]:
+    """Return the letter of each finding on the map as it stands before its statement."""
+    return {claim: f"{mark.letter}. " for mark in evidence_marks(response) for claim in mark.claims}
+
+
 def _common_table(response: Response, words: Wording) -> Iterable[Block]:
     """Yield what is said of each group, whoever this person is."""
     yield paragraph(words.say("evidence", "general"))
+    letters = _letters(response)
     labels = dict.fromkeys(row.label for row in response.by_status)
 
-    def told(label: str) -> list[StatusRow]:
+    def told(label: str) -> list[str]:
         rows = [row for row in response.by_status if row.label == label]
         counted = [row for row in rows if row.applicable]
-        return counted + _independent(row for row in rows if not row.applicable)
+        shown = counted + _independent(row for row in rows if not row.applicable)
+        return list(dict.fromkeys(letters.get(row.claim_id, "") + row.statement for row in shown))
 
-    yield Block(
-        Kind.SIDES,
-        sides=tuple(
-            (
-                subheading(f"{capitalised(label)}:", quoted=True),
-                *(bullet(text, quoted=True) for text in dict.fromkeys(row.statement for row in told(label))),
-            )
-            for label in labels
-        ),
-    )
+    columns = {label: told(label) for label in labels}
+    shared = [
+        text for text in next(iter(columns.values()), ()) if all(text in said for said in columns.values())
+    ]
+    if shared:
+        yield subheading(words.say("heading", "said"))
+        yield from (bullet(text, quoted=True) for text in shared)
+    own = {label: [text for text in said if text not in shared] for label, said in columns.items()}
+    sides = [
+        (subheading(f"{capitalised(label)}:", quoted=True), *(bullet(text, quoted=True) for text in said))
+        for label, said in own.items()
+        if said
+    ]
+    if sides:
+        yield Block(Kind.SIDES, sides=tuple(sides))
 
 
 def evidence_marks(response: Response) -> tuple[Mark, ...]:

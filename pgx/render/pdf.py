@@ -13,10 +13,11 @@ from datetime import datetime
 from typing import Any
 
 from pgx.errors import UsageError
-from pgx.render.blocks import Block, Kind, Narrative
+from pgx.render.blocks import Block, Kind, Narrative, Section
 from pgx.render.form import Form
-from pgx.render.html import TEMPLATES
-from pgx.render.narrative import OPEN_SECTIONS, is_withheld, narrate
+from pgx.render.html import TEMPLATES, printed_on_every_page
+from pgx.render.narrative import OPEN_SECTIONS, narrate
+from pgx.render.summary import is_withheld
 from pgx.render.svg import draw
 from pgx.report import Run, SampleReport
 
@@ -30,6 +31,8 @@ _INK = (
     ".mark-unknown{fill:#fff;stroke:#000;stroke-width:1.5;stroke-dasharray:3 3}"
     ".threshold{stroke:#000;stroke-width:1.5;stroke-dasharray:4 3}.rule{stroke:#666}</style>"
 )
+#: Sizes of the letters, in points; what a patient reads is larger.
+_SIZE, _SIZE_OF_A_HAND_OUT = 10, 12
 _CAPTION_IS_SHOWN_ALREADY = frozenset({"map", "chromosomes"})
 
 
@@ -68,42 +71,45 @@ def render(run: Run, report: SampleReport, form: Form | None = None) -> bytes:
     def plain(blocks: Iterable[Block]) -> list[dict[str, Any]]:
         return [_plain(block, run, report, form) for block in blocks]
 
-    sections = [
-        (part.key in OPEN_SECTIONS, {"key": part.key, "title": part.title, "blocks": plain(part.blocks)})
-        for part in told.sections
-    ]
+    def laid(sections: Iterable[Section]) -> list[dict[str, Any]]:
+        return [{"key": part.key, "title": part.title, "blocks": plain(part.blocks)} for part in sections]
+
     seal = {"title": words.say("form", "sealed_title"), "text": words.say("form", "sealed")}
     data = {
         "title": told.title,
         "head": plain(told.head),
-        "before": [part for opened, part in sections if opened],
-        "after": [part for opened, part in sections if not opened],
+        "before": laid(part for part in told.sections if part.key in OPEN_SECTIONS),
+        "summary": laid(part for part in told.sections if part.summary and part.key not in OPEN_SECTIONS),
+        "behind": laid(part for part in told.sections if not part.summary),
         "sealed": seal if sealed else None,
+        "size": _SIZE,
+        "footer": words.say("form", "made", version=run.tool.version),
     }
-    return compiled(data, run, form)
+    return compiled(data, run, report, form)
 
 
-def sheet(told: Narrative, run: Run, form: Form) -> bytes:
-    """Return a short text without pictures, such as a hand-out, as PDF/UA-1."""
+def sheet(told: Narrative, run: Run, report: SampleReport, form: Form) -> bytes:
+    """Return a hand-out, a short text without pictures, as PDF/UA-1."""
     sections = [
         {"key": part.key, "title": part.title, "blocks": [_words(block) for block in part.blocks]}
         for part in told.sections
     ]
+    parts = {"before": [], "summary": sections, "behind": [], "sealed": None}
     head = [_words(block) for block in told.head]
-    data = {"title": told.title, "head": head, "before": [], "after": sections, "sealed": None}
-    return compiled(data, run, form)
+    data = {"title": told.title, "head": head, "size": _SIZE_OF_A_HAND_OUT, "footer": "", **parts}
+    return compiled(data, run, report, form)
 
 
-def compiled(data: dict[str, Any], run: Run, form: Form) -> bytes:
+def compiled(data: dict[str, Any], run: Run, report: SampleReport, form: Form) -> bytes:
     """Return a document of the layout's data, with what every page has."""
     words = form.words
     moment = datetime.fromisoformat(run.created)
     whole = data | {
         "date": [moment.year, moment.month, moment.day, moment.hour, moment.minute, moment.second],
         "language": form.language,
-        "footer": words.say("form", "made", version=run.tool.version),
+        "document_title": f"{data['title']}, {run.created[:10]}",
         "page": words.say("form", "page", page="{page}", pages="{pages}"),
-        "every_page": words.say("form", "experimental"),
+        "every_page": printed_on_every_page(run, report, form),
     }
     made: bytes = _compiler().compile(
         format="pdf",
@@ -130,7 +136,6 @@ def _words(block: Block) -> dict[str, Any]:
         "text": block.text,
         "marks": block.marks,
         "note": block.note,
-        "quoted": block.quoted,
         "number": block.number,
         "link": block.link,
         "linked": block.linked,

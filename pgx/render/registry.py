@@ -80,7 +80,7 @@ def _pdf(run: Run, report: SampleReport, form: Form | None) -> bytes:
 def _fhir(run: Run, report: SampleReport, form: Form | None) -> bytes:
     from pgx.render import fhir
 
-    return fhir.render(run, report)
+    return fhir.render(run, report, form)
 
 
 class Format(StrEnum):
@@ -91,7 +91,7 @@ class Format(StrEnum):
     endings
         Endings of file names that ask for the format; files of a folder have the first.
     is_readable
-        Laid out for people; the form (language, seal, stated facts) concerns these only.
+        Laid out for people; the form (language, seal) concerns these only.
     stream
         What makes it, where one output holds many samples.
     page

@@ -12,17 +12,29 @@ from msgspec import Struct
 from pgx.calling import E4_COPIES, E4Status
 from pgx.errors import ReferenceDataError, printable
 from pgx.genome.sites import counted_haplotype, haplotypes
-from pgx.observe import ReadSummary, SiteState
+from pgx.observe import EvidenceKind, ReadSummary, SiteState
 from pgx.render.blocks import LONG, Block, Kind, bullet, caption, paragraph
 from pgx.report import Flag, Run, SampleReport, SiteReport
-from pgx.wording import Wording, capitalised, chance, greek
+from pgx.wording import Wording, chance, greek
 
 _WORTH_SAYING = 1e-4
 _TOLD_ELSEWHERE = frozenset(
-    {"absent-site", "assumed-reference", "no-call", "partial-call", "low-quality", "no-reads", "minor"}
+    {
+        "absent-site",
+        "assumed-reference",
+        "no-call",
+        "no-genotype-quality",
+        "partial-call",
+        "low-quality",
+        "minor",
+        "no-reads",
+    }
 )
 _NEGLIGIBLE = 1e-4
+_CARRIED = 0.01  # beyond it a percentage would be that of the assumption, not of the file
 _MOST_BARS = 4
+#: A likelihood, relative to the best, from which on down a diplotype counts as unlikely.
+EXCLUDING = 0.01
 _CODES = (
     "reads-disagree",
     "stated-genotype",
@@ -38,6 +50,12 @@ _CODES = (
     "rare-haplotype",
     "contradicting-quality",
 )
+
+
+#: Flags that say no more than the state of a site does.
+_TOLD_BY_STATE = frozenset({"filtered-site", "low-certainty"})
+#: Flags that say the same as a reason why something is not determined.
+_REASON_OF = {"rare-haplotype": "rare-haplotype", "ambiguous-phase": "phase"}
 
 
 class Chromosome(Struct, frozen=True, kw_only=True):
@@ -147,7 +165,24 @@ def has_answer(report: SampleReport) -> bool:
 
 def caveats(report: SampleReport, words: Wording) -> list[str]:
     """Return one short sentence for each caveat of the answer; none where there is no answer."""
-    return [words.say("caveat", code) for code in _caveat_codes(report)] if has_answer(report) else []
+    populations = ", ".join(_leaving_open(report))
+    told = [words.say("caveat", code, populations=populations) for code in caveat_codes(report)]
+    others = dict.fromkeys(flag.code for flag in report.flags if flag.severity != "info")
+    names = [
+        words.say("flag_name", code)
+        for code in others
+        if code not in {*_CODES, *_TOLD_ELSEWHERE, *_TOLD_BY_STATE} and words.has("flag_name", code)
+    ]
+    if names and has_answer(report):
+        told.append(words.say("caveat", "also", names="; ".join(names)))
+    return told
+
+
+def _leaving_open(report: SampleReport) -> list[str]:
+    """Return the populations under whose haplotype frequencies the answer would be another, or none."""
+    given = (report.genotype.diplotype, report.genotype.e4_status)
+    other = report.genotype.by_population.items()
+    return [name for name, result in other if (result.diplotype, result.e4_status) != given]
 
 
 def distrusted_phase(report: SampleReport) -> str | None:
@@ -160,12 +195,14 @@ def distrusted_phase(report: SampleReport) -> str | None:
     )
 
 
-def _caveat_codes(report: SampleReport) -> Iterator[str]:
-    for code in _CODES:
+def caveat_codes(report: SampleReport) -> Iterator[str]:
+    """Yield the flags that take from the weight of an answer; none where there is no answer."""
+    for code in _CODES if has_answer(report) else ():
         used = code != "filtered-site" or any(
             site.basis is not None and site.filter not in {None, ".", "PASS"} for site in report.sites
         )
-        if used and report.has_flag(code):
+        told = _REASON_OF.get(code) in report.genotype.not_determined_because
+        if used and not told and report.has_flag(code):
             yield code
 
 
@@ -184,16 +221,17 @@ def sure_blocks(run: Run, report: SampleReport, words: Wording) -> Iterable[Bloc
     yield from (bullet(_site_sentence(site, words)) for site in report.sites)
     if report.reads is not None:
         yield from _read_blocks(report, report.reads, words)
-    if any(site.basis is not None for site in report.sites):
-        yield from _probabilities(run, report, words)
+    if report.genotype.diplotype is not None:
         yield Block(Kind.PICTURE, words.say("picture", "posterior"), name="posterior")
         yield _bar_table(run, report, words)
-        yield paragraph(words.say("sure", "conditional"))
-    if report.genotype.assumed:
+        yield from _second_best(report, words)
+    elif fitting := _fitting(report):
+        yield paragraph(words.say("sure", "open", list=", ".join(map(greek, fitting))))
+    if rests_on_assumption(report):
         yield paragraph(words.say("sure", "conditional_assumed"))
     for flag in report.flags:
         if flag.severity != "info" and flag.code not in _TOLD_ELSEWHERE:
-            yield bullet(flag_message(flag, words))
+            yield bullet(flag_message(flag, words, is_open=report.genotype.diplotype is None))
 
 
 class ReadRow(Struct, frozen=True, kw_only=True):
@@ -298,6 +336,50 @@ def assumed_mark(report: SampleReport, words: Wording) -> str:
     return words.say("result", "assumed_mark") if report.genotype.assumed else ""
 
 
+def weak_sites(report: SampleReport) -> list[str]:
+    """Return the sites at which a surer genotype would settle the answer; both where none is named."""
+    named = next((flag.values.get("sites") for flag in report.flags if flag.code == "low-certainty"), None)
+    return named.split(", ") if named else [site.rsid for site in report.sites]
+
+
+def unstated_sites(report: SampleReport) -> list[str]:
+    """Return the rsIDs of the sites of whose genotype the file states no quality."""
+    if not report.has_flag("no-genotype-quality"):
+        return []
+    return [site.rsid for site in report.sites if site.basis == EvidenceKind.GT]
+
+
+def rests_on_assumption(report: SampleReport) -> bool:
+    """Return whether letters, or how sure they are, were assumed: no percentage may then stand alone."""
+    return report.genotype.assumed or any(site.basis == EvidenceKind.GT for site in report.sites)
+
+
+def told_chance(words: Wording, probability: float, report: SampleReport) -> str:
+    """Return a probability as it may be told: near 0 and 1 an assumption carries no percentage."""
+    text = chance(words, probability)
+    if not rests_on_assumption(report):
+        return text
+    if probability >= 1 - _CARRIED:
+        return words.say("sure", "as_sure")
+    if probability <= _CARRIED:
+        return words.say("sure", "as_unlikely")
+    return words.say("sure", "if_assumed", probability=text)
+
+
+def short_chance(words: Wording, probability: float, report: SampleReport) -> str:
+    """Return a probability as there is room for it beside a bar."""
+    text = chance(words, probability)
+    if not rests_on_assumption(report):
+        return text
+    if _CARRIED < probability < 1 - _CARRIED:
+        return text + words.say("result", "assumed_mark")
+    return (
+        words.say("picture", "as_assumed")
+        if probability > _CARRIED
+        else words.say("picture", "not_as_assumed")
+    )
+
+
 def names_text(names: tuple[str, ...], report: SampleReport, words: Wording) -> str:
     """Return the haplotypes that a chromosome can be; without certainty they carry a question mark."""
     if not names:
@@ -326,27 +408,25 @@ def _basis(site: SiteReport, basis: str, words: Wording) -> str:
     return words.say("basis", basis, quality=f"{site.genotype_quality or 0:g}", depth=site.depth)
 
 
-def _probabilities(run: Run, report: SampleReport, words: Wording) -> Iterable[Block]:
-    say, genotype = words.say, report.genotype
-    mark = assumed_mark(report, words)
-    best = greek(genotype.best_diplotype) + mark
-    sure = chance(words, genotype.diplotype_probability)
-    if genotype.diplotype is not None:
-        yield paragraph(say("sure", "diplotype", diplotype=best, probability=sure))
-    else:
-        threshold = chance(words, run.parameters.min_probability)
-        yield paragraph(say("sure", "best_not_enough", diplotype=best, probability=sure, threshold=threshold))
-    if genotype.e4_status != E4Status.INDETERMINATE:
-        status = capitalised(say("status", genotype.e4_status)) + mark
-        sure = chance(words, status_probability(report))
-        yield paragraph(say("sure", "status", status=status, probability=sure))
-    ranked = sorted(genotype.diplotype_posterior.items(), key=lambda item: -item[1])
+def _second_best(report: SampleReport, words: Wording) -> Iterable[Block]:
+    """Yield what the second most probable diplotype would mean, where it is worth a word."""
+    ranked = sorted(report.genotype.diplotype_posterior.items(), key=lambda item: -item[1])
     name, probability = ranked[1]
     if probability >= _WORTH_SAYING:
         copies = carries_counted(name)
-        status = say("status", next(status for status, count in E4_COPIES.items() if count == copies))
-        second = chance(words, probability)
-        yield paragraph(say("sure", "second", diplotype=greek(name), probability=second, status=status))
+        status = words.say("status", next(key for key, count in E4_COPIES.items() if count == copies))
+        yield paragraph(words.say("sure", "second", diplotype=greek(name), status=status))
+
+
+def _fitting(report: SampleReport) -> list[str]:
+    """Return the diplotypes that the letters leave possible; none where no letter was read."""
+    if all(site.basis is None and not site.seen for site in report.sites):
+        return []
+    return [
+        row.diplotype
+        for row in report.genotype.calculation
+        if row.phase_factor > EXCLUDING and all(value > EXCLUDING for value in row.likelihood.values())
+    ]
 
 
 def bar_name(bar: Bar, words: Wording) -> str:
@@ -358,14 +438,16 @@ def bar_name(bar: Bar, words: Wording) -> str:
 
 def _bar_table(run: Run, report: SampleReport, words: Wording) -> Block:
     rows = [(words.say("picture", "answer"), words.say("picture", "probability"))]
-    rows += [(bar_name(bar, words), chance(words, bar.probability)) for bar in bars(report)]
+    rows += [(bar_name(bar, words), told_chance(words, bar.probability, report)) for bar in bars(report)]
     threshold = chance(words, run.parameters.min_probability)
     caption = words.say("picture", "threshold_text", threshold=threshold)
     return Block(Kind.TABLE, caption, rows=tuple(rows), name="posterior")
 
 
-def flag_message(flag: Flag, words: Wording) -> str:
-    """Return what a flag says in this language; a flag stored without its values says it in English."""
+def flag_message(flag: Flag, words: Wording, *, is_open: bool) -> str:
+    """Return what a flag says; where the diplotype is open (`is_open`), without figures of a population."""
+    if is_open and words.has("flag_open", flag.code):
+        return words.say("flag_open", flag.code)
     mild = f"{flag.code}-info"
     key = mild if flag.severity == "info" and words.has("flag", mild) else flag.code
     values = {name: _readable(words, name, value) for name, value in flag.values.items()}

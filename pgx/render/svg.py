@@ -19,6 +19,8 @@ from pgx.render.sureness import (
     names_text,
     read_name,
     read_rows,
+    short_chance,
+    told_chance,
 )
 from pgx.report import Run, SampleReport
 from pgx.wording import Wording, chance, greek
@@ -172,7 +174,10 @@ def _posterior(run: Run, report: SampleReport, words: Wording) -> tuple[str, str
     shown = bars(report)
     said = [
         words.say(
-            "picture", "posterior_text", name=bar_name(bar, words), probability=chance(words, bar.probability)
+            "picture",
+            "posterior_text",
+            name=bar_name(bar, words),
+            probability=told_chance(words, bar.probability, report),
         )
         for bar in shown
     ]
@@ -187,7 +192,7 @@ def _posterior(run: Run, report: SampleReport, words: Wording) -> tuple[str, str
         canvas.rect((_BAR_X, y, _BAR_WIDTH, 16), "track")
         if bar.probability > 0:
             canvas.rect((_BAR_X, y, max(1.0, _BAR_WIDTH * bar.probability), 16), "bar")
-        canvas.text(_BAR_X + _BAR_WIDTH + 8, y + 12, chance(words, bar.probability))
+        canvas.text(_BAR_X + _BAR_WIDTH + 8, y + 12, short_chance(words, bar.probability, report))
         y += 22
     canvas.line((x, 18), (x, y), "threshold")
     threshold = words.say("picture", "threshold", threshold=chance(words, needed))

@@ -8,12 +8,10 @@ from msgspec import structs
 
 from pgx.errors import printable
 from pgx.render.blocks import Block, Kind
-from pgx.render.sureness import flag_message
-from pgx.report import CalculationRow, PopulationResult, Run, SampleReport, SiteReport
-from pgx.wording import Wording, chance, greek
+from pgx.render.sureness import EXCLUDING, flag_message, told_chance
+from pgx.report import PopulationResult, Run, SampleReport, SiteReport
+from pgx.wording import Wording, greek
 
-_NEGLIGIBLE = 1e-4
-_EXCLUDING = 0.01
 _RECORD_LIMIT = 300
 _DIGEST_DIGITS = 12
 #: Evidence on the assembly that comes from records of the two sites, and so from the genotype.
@@ -30,10 +28,15 @@ def _lines(run: Run, report: SampleReport, words: Wording, *, withheld: bool) ->
         for site in report.sites:
             yield from _site_lines(site, words)
         yield from _calculation_lines(report, words)
+        is_open = report.genotype.diplotype is None
         for flag in report.flags:
             severity = words.say("severity", flag.severity)
             yield words.say(
-                "technical", "flag", severity=severity, message=flag_message(flag, words), code=flag.code
+                "technical",
+                "flag",
+                severity=severity,
+                message=flag_message(flag, words, is_open=is_open),
+                code=flag.code,
             )
     yield from _run_lines(run, words, withheld=withheld)
 
@@ -69,43 +72,31 @@ def _calculation_lines(report: SampleReport, words: Wording) -> Iterable[str]:
     yield words.say("technical", "phase", phase=genotype.phase)
     if all(site.basis is None for site in report.sites):
         return
-    ranked = sorted(genotype.calculation, key=lambda row: -row.posterior)
-    kept = [row for row in ranked if row.posterior >= _NEGLIGIBLE]
-    yield words.say("technical", "posterior", list=_listed(kept, words))
     for rsid in [site.rsid for site in report.sites if site.basis is not None]:
-        excluded = [row.diplotype for row in genotype.calculation if row.likelihood[rsid] <= _EXCLUDING]
+        excluded = [row.diplotype for row in genotype.calculation if row.likelihood[rsid] <= EXCLUDING]
         if excluded:
             yield words.say("technical", "excluded", rsid=rsid, list=", ".join(map(greek, excluded)))
-    unlikely = [row.diplotype for row in genotype.calculation if row.phase_factor <= _EXCLUDING]
+    unlikely = [row.diplotype for row in genotype.calculation if row.phase_factor <= EXCLUDING]
     if unlikely:
         yield words.say("technical", "excluded_by_phase", list=", ".join(map(greek, unlikely)))
-    copies = {
-        name: chance(words, genotype.e4_copies_posterior[key])
-        for name, key in (("zero", "0"), ("one", "1"), ("two", "2"))
-    }
-    yield words.say("technical", "copies", **copies)
     if report.has_flag("prior-dependent"):
         answer = (genotype.diplotype, genotype.e4_status)
         others = [
-            f"{name}: {_answer(other, words)}"
+            f"{name}: {_answer(other, report, words)}"
             for name, other in genotype.by_population.items()
             if (other.diplotype, other.e4_status) != answer
         ]
         yield words.say("technical", "populations", list="; ".join(others))
 
 
-def _answer(result: PopulationResult, words: Wording) -> str:
+def _answer(result: PopulationResult, report: SampleReport, words: Wording) -> str:
     return words.say(
         "technical",
         "population" if result.diplotype else "population_open",
         diplotype=greek(result.diplotype or ""),
-        probability=chance(words, result.diplotype_probability),
+        probability=told_chance(words, result.diplotype_probability, report),
         status=words.say("status", result.e4_status).partition(" (")[0],
     )
-
-
-def _listed(rows: list[CalculationRow], words: Wording) -> str:
-    return ", ".join(f"{greek(row.diplotype)} {chance(words, row.posterior)}" for row in rows)
 
 
 def _run_lines(run: Run, words: Wording, *, withheld: bool) -> Iterable[str]:

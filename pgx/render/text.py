@@ -1,92 +1,100 @@
-"""Plain text at 80 columns: for the terminal without tables and appendix, in full on request."""
+"""Plain text at 80 columns: the summary, one line a sample where there are several, or everything."""
 
 from __future__ import annotations
 
+import itertools
 import textwrap
 from collections.abc import Iterable, Iterator
 
-from msgspec.structs import replace
-
-from pgx.render.blocks import CAPTION, Block, Kind, Narrative, Section, flattened, paragraph
+from pgx.render.blocks import Block, Kind, Narrative, flattened
 from pgx.render.form import Form
-from pgx.render.narrative import narrate
+from pgx.render.narrative import OPEN_SECTIONS, narrate, one_line
 from pgx.report import Run, SampleReport
 
 WIDTH = 80
-_LEFT_OUT = frozenset({"appendix", "sources"})
 _BETWEEN_SAMPLES = "\n" + "=" * WIDTH + "\n\n"
+_LINES_FOR_NOTES = 4
+#: A summary that is longer than this loses the empty lines between its parts.
+_SHORT = 40
+_BETWEEN_FACTS = " · "
 _INDENTS = {Kind.BULLET: ("  - ", "    "), Kind.DETAIL: ("", "  "), Kind.TABLE: ("  ", "    ")}
 
 
 def stream(run: Run, samples: Iterable[SampleReport], form: Form | None = None) -> Iterator[str]:
-    """Yield the reports of the samples, a ruled line between them."""
-    for number, report in enumerate(samples):
-        yield (_BETWEEN_SAMPLES if number else "") + render(run, report, form)
+    """Yield the reports of the samples: the summary of one, a line each of several, or each in full."""
+    form = form or Form()
+    rest = iter(samples)
+    if form.full:
+        for number, report in enumerate(rest):
+            yield (_BETWEEN_SAMPLES if number else "") + render(run, report, form)
+        return
+    first = list(itertools.islice(rest, 2))
+    if len(first) == 1:
+        yield render(run, first[0], form)
+    elif first:
+        yield from (f"{one_line(run, report, form)}\n" for report in itertools.chain(first, rest))
+        yield f"\n{_filled(form.words.say('form', 'one_line_each'), '', '')}\n"
 
 
 def render(run: Run, report: SampleReport, form: Form | None = None) -> str:
-    """Return the report of one sample, ending with a newline."""
+    """Return the report of one sample, ending with a newline: the summary, or all of it."""
     form = form or Form()
-    narrative = narrate(run, report, form)
-    return layout(narrative if form.full else shortened(narrative, form))
+    narrative = narrate(run, report, form, full=form.full)
+    if form.full:
+        return layout(narrative)
+    return _short(narrative, _filled(form.words.say("form", "shortened"), "", ""))
 
 
-def shortened(narrative: Narrative, form: Form) -> Narrative:
-    """Return a narrative for a terminal: no tables, no appendix, only the references still cited."""
-    kept = [_without_pictures(section) for section in narrative.sections if section.key not in _LEFT_OUT]
-    cited = {mark for section in kept for block in flattened(section.blocks) for mark in block.marks}
-    sections = []
+def _short(narrative: Narrative, last: str) -> str:
+    """Lay out a summary in few lines: headings stand out by what is set in below them."""
+    head = _joined(narrative.head, marks=False)
+    parts = [f"{narrative.title}\n{'=' * min(len(narrative.title), WIDTH)}\n{head}"]
     for section in narrative.sections:
-        if section.key == "appendix":
-            blocks: tuple[Block, ...] = (paragraph(form.words.say("form", "shortened")),)
-        elif section.key == "sources":
-            blocks = tuple(block for block in section.blocks if block.number in cited)
+        if section.key in OPEN_SECTIONS:
+            told = " ".join(block.text for block in section.blocks)
+            parts.append(_filled(f"{section.title}: {told}", "", "  "))
         else:
-            blocks = _without_pictures(section).blocks
-        if blocks:
-            sections.append(replace(section, blocks=blocks))
-    return replace(narrative, sections=tuple(sections))
-
-
-def _without_pictures(section: Section) -> Section:
-    blocks = flattened(section.blocks)
-    return replace(
-        section,
-        blocks=tuple(block for block in blocks if block.kind is not Kind.TABLE and block.name != CAPTION),
-    )
+            told = _joined(section.blocks, marks=False, dense=True, margin="  ")
+            parts.append(f"{section.title}\n{told}")
+    told = "\n\n".join([*parts, last])
+    return (told if told.count("\n") < _SHORT else "\n".join([*parts, last])) + "\n"
 
 
 def layout(narrative: Narrative) -> str:
     """Lay out a narrative at `WIDTH` columns."""
-    parts = [f"{narrative.title}\n{'=' * len(narrative.title)}", _joined(narrative.head)]
-    parts += [
-        f"{section.title}\n{'-' * len(section.title)}\n{_joined(section.blocks)}"
-        for section in narrative.sections
-    ]
+    title = f"{narrative.title}\n{'=' * min(len(narrative.title), WIDTH)}"
+    parts = [f"{title}\n{_joined(narrative.head)}"]
+    for section in narrative.sections:
+        told = _joined(section.blocks, dense=section.summary)
+        parts.append(f"{section.title}\n{'-' * len(section.title)}\n{told}")
     return "\n\n".join(parts) + "\n"
 
 
-def _joined(blocks: Iterable[Block]) -> str:
-    """Join blocks: an empty line before a change of kind, none inside a list. Pictures have their tables."""
+def _joined(blocks: Iterable[Block], *, marks: bool = True, dense: bool = False, margin: str = "") -> str:
+    """Join blocks: an empty line before a change of kind, none inside a list or where it is to be dense."""
     lines: list[str] = []
     previous: Kind | None = None
-    for block in flattened(blocks):
-        if block.kind is Kind.PICTURE:
+    for kind, group in itertools.groupby(flattened(blocks), key=lambda block: block.kind):
+        if kind is Kind.PICTURE:  # its table stands below it
             continue
-        if previous is not None and _is_apart(previous, block.kind):
+        if previous is not None and not dense and previous is not Kind.SUBHEADING:
             lines.append("")
-        lines.append(_table(block) if block.kind is Kind.TABLE else _wrapped(block))
-        previous = block.kind
+        if kind is Kind.FACT:
+            facts = _BETWEEN_FACTS.join(f"{block.note}: {block.text}" for block in group)
+            lines.append(_filled(facts, margin, margin))
+        elif kind is Kind.ROOM:
+            lines += ["_" * WIDTH] * _LINES_FOR_NOTES
+        elif kind is Kind.TABLE:
+            lines.append("\n\n".join(_table(block) for block in group))
+        else:
+            lines += [_wrapped(block, margin, marks=marks) for block in group]
+        previous = kind
     return "\n".join(lines)
 
 
-def _is_apart(previous: Kind, current: Kind) -> bool:
-    return previous is not Kind.SUBHEADING and (current is not previous or current is Kind.TABLE)
-
-
-def _wrapped(block: Block) -> str:
-    first, rest = _INDENTS.get(block.kind, ("", ""))
-    text = _filled(block.full_text, first, rest)
+def _wrapped(block: Block, margin: str, *, marks: bool) -> str:
+    first, rest = _INDENTS.get(block.kind, (margin, margin))
+    text = _filled(block.full_text if marks else block.text, first, rest)
     return f"{text}\n{_filled(block.note, rest, rest)}" if block.note else text
 
 

@@ -2,9 +2,7 @@
 
 from pgx.calling import CalculationRow, GenotypeReport, PopulationResult
 from pgx.observe import SiteReport
-from pgx.report.assemble import appendix, assemble, general_limits
-from pgx.report.json import from_json, to_dict
-from pgx.report.minors import is_minor, mark_minors
+from pgx.report.assemble import appendix, assemble, general_limits, is_minor, mark_minors
 from pgx.report.model import (
     SCHEMA_VERSION,
     AppendixItem,
@@ -37,9 +35,7 @@ __all__ = [
     "Tool",
     "appendix",
     "assemble",
-    "from_json",
     "general_limits",
     "is_minor",
     "mark_minors",
-    "to_dict",
 ]

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import datetime
 import functools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 from msgspec.structs import replace
 
+from pgx import evidence
 from pgx.calling import DiplotypeCall, GenotypeReport
 from pgx.evidence import ContextReport, EvidenceBase, Response
 from pgx.evidence.cite import cite
 from pgx.evidence.context import appendix_kind
-from pgx.observe import EvidenceKind, Finding, Observation, ReadSummary, SiteReport
+from pgx.neighbours.model import NeighbourReport, is_needed
+from pgx.observe import EvidenceKind, Finding, Observation, SiteReport
 from pgx.options import Parameters
 from pgx.reference import Facts, Provenance, load
 from pgx.report.model import AppendixItem, Flag, PatientReport, SampleReport
@@ -43,7 +46,7 @@ def assemble(
     parameters: Parameters,
     *,
     input_findings: Sequence[Finding] = (),
-    reads: ReadSummary | None = None,
+    neighbours: NeighbourReport | None = None,
 ) -> SampleReport:
     """Build the report of one sample.
 
@@ -51,6 +54,8 @@ def assemble(
     """
     words = wording()
     findings = [*(note for seen in observations for note in seen.findings), *call.findings, *input_findings]
+    if neighbours is not None:
+        findings += _neighbour_findings(neighbours, observations, call)
     if context.minor:
         findings.append(Finding(code="minor"))
     return SampleReport(
@@ -68,8 +73,27 @@ def assemble(
             contraindications=context.contraindications,
         ),
         limitations=_limitations(observations, call, parameters, words),
-        reads=reads,
+        neighbours=neighbours,
     )
+
+
+def _neighbour_findings(
+    found: NeighbourReport, observations: tuple[Observation, ...], call: DiplotypeCall
+) -> list[Finding]:
+    """Return what the neighbours give reason to tell; what they expect is in the values, for machines."""
+    values = {
+        "markers": str(found.markers_used),
+        "expected": found.diplotype or "",
+        "expected_probability": str(found.diplotype_probability or 0.0),
+    }
+    findings = []
+    if found.diplotype is not None and is_needed(observations, call):
+        findings.append(Finding(code="neighbours-estimate", values=values))
+    if found.agrees is False:
+        sites = [seen.rsid for seen in observations if seen.alleles is not None]
+        more = {"rsid": ", ".join(sites), "read_probability": str(found.read_probability or 0.0)}
+        findings.append(Finding(code="neighbours-disagree", values=values | more))
+    return findings
 
 
 def _site(seen: Observation, words: Wording) -> SiteReport:
@@ -134,7 +158,10 @@ def _limitations(
 
 def appendix(base: EvidenceBase, drug: str | None = None) -> tuple[AppendixItem, ...]:
     """Return what else is known of the drugs reported and of other products; the same for all samples."""
-    others = {item.name for item in base.subjects()} - {item.name for item in base.reported(drug)}
+    reported = base.reported(drug)
+    others = {item.name for item in base.subjects()} - {item.name for item in reported}
+    if all(item.on_request for item in reported):  # products beside the usual drug are of no concern then
+        others = set(base.drugs) - {item.name for item in reported}
     found = [
         (kind, claim)
         for claim in base.claims.values()
@@ -152,3 +179,34 @@ def appendix(base: EvidenceBase, drug: str | None = None) -> tuple[AppendixItem,
         )
         for kind, claim in ordered
     )
+
+
+def mark_minors(
+    reports: Iterable[SampleReport], birth_dates: Mapping[str, datetime.date], *, created: str
+) -> Iterator[SampleReport]:
+    """Yield reports, those of people under age marked as such.
+
+    Parameters
+    ----------
+    birth_dates
+        By sample name; a sample without one is passed on as it is.
+    created
+        The time of the run as `Run.created` has it; the age is that of this day.
+    """
+    for report in reports:
+        born = birth_dates.get(report.sample)
+        if born is None or report.patient.minor or not is_minor(born, created=created):
+            yield report
+            continue
+        flag = Flag(code="minor", severity=severities()["minor"], message=wording().say("flag", "minor"))
+        yield replace(report, flags=(flag, *report.flags), patient=replace(report.patient, minor=True))
+
+
+def is_minor(born: datetime.date, *, created: str) -> bool:
+    """Return whether somebody born on that day was under age at the time of a run (`Run.created`)."""
+    today = datetime.date.fromisoformat(created[:10])
+    return _years(born, today) < evidence.load().rules.minor_age_years
+
+
+def _years(born: datetime.date, today: datetime.date) -> int:
+    return today.year - born.year - ((today.month, today.day) < (born.month, born.day))

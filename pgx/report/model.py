@@ -10,6 +10,7 @@ from msgspec import Struct
 from pgx.calling import GenotypeReport
 from pgx.evidence import ContextItem, Response, SourceCitation
 from pgx.genome.assemblies import AssemblyEvidence
+from pgx.neighbours.model import NeighbourReport
 from pgx.observe import ReadSummary, SiteReport
 from pgx.options import Parameters
 
@@ -86,7 +87,7 @@ class PatientReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class SampleReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """All that is said of one sample."""
+    """All that is said of one sample. `neighbours` is an estimate, and no part of the genotype."""
 
     sample: str
     genotype: GenotypeReport
@@ -96,6 +97,7 @@ class SampleReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     context: tuple[ContextItem, ...]
     patient: PatientReport
     limitations: tuple[str, ...]
+    neighbours: NeighbourReport | None = None
     reads: ReadSummary | None = None
 
     def has_flag(self, code: str) -> bool:

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from pgx.calling import population_name
 from pgx.errors import printable
+from pgx.neighbours.model import NeighbourReport
 from pgx.observe import SiteReport, SiteState
 from pgx.report.model import Run, SampleReport
 
@@ -40,6 +41,10 @@ class Row(Struct, frozen=True, kw_only=True):
     flags: str
     population: str
     source: str
+    neighbours_diplotype: str | None
+    neighbours_probability: float | None
+    neighbours_markers: int | None
+    neighbours_agree: str | None
 
 
 COLUMNS = Row.__struct_fields__
@@ -77,6 +82,17 @@ def cells_of(run: Run, report: SampleReport) -> dict[str, Any]:
         "flags": _listed(flag.code for flag in report.flags),
         "population": population_name(run.parameters.population),
         "source": genotype.source,
+        **_neighbours(report.neighbours),
+    }
+
+
+def _neighbours(found: NeighbourReport | None) -> dict[str, Any]:
+    """Return the cells of what the neighbours say: an estimate, in columns of its own."""
+    return {
+        "neighbours_diplotype": found.diplotype if found else None,
+        "neighbours_probability": found.diplotype_probability if found else None,
+        "neighbours_markers": found.markers_used if found else None,
+        "neighbours_agree": None if found is None or found.agrees is None else ("no", "yes")[found.agrees],
     }
 
 

@@ -1,7 +1,15 @@
 """The door in: the only room that imports pysam. It hands out plain records and facts, nothing of htslib."""
 
-from pgx.vcf.open import Limits
-from pgx.vcf.read import InputFacts, VcfContent, read_sites
+from pgx.vcf.open import Bounds
+from pgx.vcf.read import InputFacts, Neighbours, VcfContent, read_sites, read_with_neighbours
 from pgx.vcf.records import Columns
 
-__all__ = ["Columns", "InputFacts", "Limits", "VcfContent", "read_sites"]
+__all__ = [
+    "Bounds",
+    "Columns",
+    "InputFacts",
+    "Neighbours",
+    "VcfContent",
+    "read_sites",
+    "read_with_neighbours",
+]

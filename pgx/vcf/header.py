@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from pgx.errors import FormatError, printable
 from pgx.vcf.bgzf import GZIP_MAGIC
-from pgx.vcf.open import COPY_AGAIN, GIVE_A_VCF, Limits, beyond
+from pgx.vcf.open import COPY_AGAIN, GIVE_A_VCF, Bounds, beyond
 
 _BOM = b"\xef\xbb\xbf"
 _BCF_MAGIC = b"BCF\x02"
@@ -63,7 +63,7 @@ class Header(Struct, frozen=True, kw_only=True):
 
 
 def read_header(
-    pieces: Iterator[bytes], label: str, limits: Limits, *, packed: bool
+    pieces: Iterator[bytes], label: str, limits: Bounds, *, packed: bool
 ) -> tuple[Header, Iterator[bytes]]:
     """Read the header off an input without compression; return it, and what comes behind.
 
@@ -87,7 +87,7 @@ def read_header(
 
 
 def _bcf_header(
-    head: bytes, pieces: Iterator[bytes], label: str, limits: Limits, most: int
+    head: bytes, pieces: Iterator[bytes], label: str, limits: Bounds, most: int
 ) -> tuple[Header, int, bytes]:
     size = _BCF_START + int.from_bytes(head[_BCF_START - 4 : _BCF_START], "little")
     if size > most:
@@ -113,7 +113,7 @@ def _bcf_header(
 
 
 def _vcf_header(
-    head: bytes, pieces: Iterator[bytes], label: str, limits: Limits, most: int
+    head: bytes, pieces: Iterator[bytes], label: str, limits: Bounds, most: int
 ) -> tuple[Header, int, bytes]:
     """Find the end of the header; a piece is looked at once, but for the line that it breaks off in."""
     parts: list[bytes] = []
@@ -178,7 +178,7 @@ def _check_last_line(line: bytes, number: int, label: str, header: bytes) -> Non
         )
 
 
-def _checked(text: bytes, label: str, limits: Limits) -> tuple[str, ...]:
+def _checked(text: bytes, label: str, limits: Bounds) -> tuple[str, ...]:
     """Check the lines of a header, and return the names of its samples."""
     if (place := text.find(b"\0")) >= 0:
         raise FormatError(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import functools
 import os
 import stat
 from collections.abc import Iterator
@@ -18,8 +17,9 @@ from typing import Protocol
 from msgspec import Struct
 
 from pgx.errors import FormatError, InputError, NotFoundError, UsageError
+from pgx.options import BOUND_NAMES, Options
 from pgx.provenance import moment_text
-from pgx.reference import Facts, Provenance, load
+from pgx.reference import limit
 
 STANDARD_INPUT = "-"
 GIVE_A_VCF = "Give a .vcf, .vcf.gz or .bcf file with genotypes"
@@ -31,24 +31,7 @@ _FIRST_PIECE = 1 << 16
 _PIECE = 1 << 20
 
 
-class _Value(Facts, frozen=True, kw_only=True):
-    value: float
-    basis: str
-
-
-class _LimitsFile(Facts, frozen=True, kw_only=True):
-    provenance: Provenance
-    max_header: _Value
-    max_record: _Value
-    max_sample: _Value
-    max_contigs: _Value
-    max_index: _Value
-    timeout: _Value
-    min_progress: _Value
-    max_redirects: _Value
-
-
-class Limits(Struct, frozen=True, kw_only=True):
+class Bounds(Struct, frozen=True, kw_only=True):
     """Bounds on what an input may make pgx hold or wait for; None stands for the value of reference/.
 
     Attributes
@@ -70,10 +53,15 @@ class Limits(Struct, frozen=True, kw_only=True):
     timeout: float | None = None
     max_redirects: int | None = None
 
+    @classmethod
+    def of(cls, options: Options) -> Bounds:
+        """Return the bounds that options state."""
+        return cls(**{name: getattr(options, name) for name in BOUND_NAMES})
+
     def value(self, name: str) -> float:
         """Return the bound called `name`, in the unit of reference/limits.toml."""
         own = getattr(self, name, None)
-        return _default(name) if own is None else float(own)
+        return limit(name) if own is None else float(own)
 
     def bytes(self, name: str) -> int:
         """Return the bound called `name`, which is given in MB, in bytes."""
@@ -84,18 +72,12 @@ class Limits(Struct, frozen=True, kw_only=True):
         return self.bytes("max_record") + int(samples * self.value("max_sample") * 1000)
 
 
-@functools.cache
-def _default(name: str) -> float:
-    entry: _Value = getattr(load("limits.toml", _LimitsFile), name)
-    return entry.value
-
-
-def beyond(limit: str, what: str, label: str, limits: Limits) -> FormatError:
-    """Return the error that an input goes beyond `limit`; `what` is the subject, as "its header"."""
-    option = f"--{limit.replace('_', '-')}"
-    unit = "" if limit == "max_contigs" else " MB"
+def beyond(name: str, what: str, label: str, limits: Bounds) -> FormatError:
+    """Return the error that an input goes beyond the limit `name`; `what` is the subject, as "its header"."""
+    option = f"--{name.replace('_', '-')}"
+    unit = "" if name == "max_contigs" else " MB"
     return FormatError(
-        f"{what} goes beyond the limit of {limits.value(limit):,.10g}{unit}",
+        f"{what} goes beyond the limit of {limits.value(name):,.10g}{unit}",
         where=label,
         cure=f"If the file is right, raise the limit with {option}",
     )

@@ -23,9 +23,19 @@ from pgx.observe import SiteRecord
 from pgx.vcf.bgzf import Blocks, compression, damaged, inflated
 from pgx.vcf.header import read_header
 from pgx.vcf.index import Index, IndexedRecords, IndexMisfitError, unpacked_index
-from pgx.vcf.open import Limits, Raw, Source, beyond, is_url, local_bytes, look
+from pgx.vcf.open import Bounds, Raw, Source, beyond, is_url, local_bytes, look
 from pgx.vcf.records import PYSAM_ERRORS, Decoder, plain_record, with_huge_alleles
-from pgx.vcf.scan import Row, Rows, identifier, is_wanted, looks_wanted, may_reach, places, scan_of
+from pgx.vcf.scan import (
+    Row,
+    Rows,
+    identifier,
+    is_wanted,
+    looks_wanted,
+    may_reach,
+    places,
+    scan_of,
+    surroundings,
+)
 
 _REFERENCE_KEYS = frozenset({"reference", "assembly"})
 _DECLARING = frozenset(
@@ -84,6 +94,10 @@ class VcfContent(Struct, frozen=True, kw_only=True):
     gl_is_phred: bool
 
 
+#: Returns the records at the positions of the panel around the sites, in file order.
+Neighbours = Callable[[], tuple[SiteRecord, ...]]
+
+
 class Selection(Struct, frozen=True, kw_only=True):
     """The records of an input that may matter, and how they were found.
 
@@ -93,6 +107,8 @@ class Selection(Struct, frozen=True, kw_only=True):
         The names of chromosome 19 that an index or the records have.
     is_misfit
         The index was not used, because it is not that of this file.
+    around
+        The records around the sites, if they were wanted and met in passing.
     """
 
     rows: list[Row]
@@ -100,6 +116,7 @@ class Selection(Struct, frozen=True, kw_only=True):
     unsorted: bool = False
     names: tuple[str, ...] = ()
     is_misfit: bool = False
+    around: Sequence[Row] = ()
 
 
 class Input:
@@ -111,7 +128,7 @@ class Input:
         Returns the bytes of its index, or None.
     """
 
-    def __init__(self, source: Source, raw: Raw, limits: Limits, index: Callable[[], bytes | None]) -> None:
+    def __init__(self, source: Source, raw: Raw, limits: Bounds, index: Callable[[], bytes | None]) -> None:
         self.source = source
         self.label = source.label
         self.raw = raw
@@ -122,8 +139,8 @@ class Input:
             inflated(raw, self.packed), self.label, limits, packed=self.packed != "NONE"
         )
 
-    def select(self) -> Selection:
-        """Return the records that may matter, in file order.
+    def select(self, *, around: bool = False) -> Selection:
+        """Return the records that may matter, in file order; `around`: in a pass those around the sites, too.
 
         Raises
         ------
@@ -136,7 +153,7 @@ class Input:
             if self.raw.at((self.raw.size or 0) - len(_END_BLOCK), len(_END_BLOCK)) != _END_BLOCK:
                 raise damaged(self.label, "is truncated: the block that ends a bgzip file is missing")
             try:
-                return self._by_index(packed)
+                return self._by_index(packed, windows())
             except IndexMisfitError:
                 misfit = True
         if self.source.name:
@@ -145,21 +162,38 @@ class Input:
                 where=self.label,
                 cure="Index it again (tabix -p vcf), and see that it is bgzipped",
             )
-        scan = scan_of(self.header, self.label, self.limits)
+        scan = scan_of(self.header, self.label, self.limits, around=around)
         rows = scan.run(self.rest)
         return Selection(
-            rows=rows, by_index=False, unsorted=scan.unsorted, names=tuple(scan.names), is_misfit=misfit
+            rows=rows,
+            by_index=False,
+            unsorted=scan.unsorted,
+            names=tuple(scan.names),
+            is_misfit=misfit,
+            around=scan.around.sorted() if scan.around is not None else (),
         )
 
-    def _by_index(self, packed: bytes) -> Selection:
+    def around(self) -> list[Row]:
+        """Return the records around the sites, by index; none where that does not lead there."""
+        packed = self._index()
+        try:
+            return self._by_index(packed, surroundings(), all_of_them=True).rows if packed else []
+        except IndexMisfitError:
+            return []
+
+    def _by_index(
+        self, packed: bytes, where: Sequence[tuple[int, int]], *, all_of_them: bool = False
+    ) -> Selection:
         data = unpacked_index(packed, self.limits.bytes("max_index"))
         if data is None:
             raise beyond("max_index", "its index", self.label, self.limits)
         index = Index(data, self.header.contigs, int(self.limits.value("max_contigs")))
         rows = Rows(self.header, self.label, self.limits)
         found = IndexedRecords(index, Blocks(self.raw), self.header, rows.most)
-        for offset, record in found.regions(windows()):
-            if self.header.kind == "BCF" or _may_matter(record):
+        for offset, record in found.regions(where):
+            if all_of_them:
+                rows.keep_if_it_fits(offset, record)
+            elif self.header.kind == "BCF" or _may_matter(record):
                 rows.keep(offset, record)
         return Selection(rows=rows.sorted(), by_index=True, names=tuple(index.names.values()))
 
@@ -175,7 +209,7 @@ def _may_matter(line: bytes) -> bool:
 
 
 @contextlib.contextmanager
-def opened(path: str, limits: Limits | None = None) -> Iterator[Input]:
+def opened(path: str, limits: Bounds | None = None) -> Iterator[Input]:
     """Open an input, and read its header.
 
     Raises
@@ -183,7 +217,7 @@ def opened(path: str, limits: Limits | None = None) -> Iterator[Input]:
     InputError
         Missing, empty, unreadable, not a VCF or BCF, without samples, or changed while it is read.
     """
-    bounds = limits or Limits()
+    bounds = limits or Bounds()
     if is_url(path):
         from pgx.vcf.remote import remote_bytes  # noqa: PLC0415 - files on disk need no network
 
@@ -197,7 +231,7 @@ def opened(path: str, limits: Limits | None = None) -> Iterator[Input]:
         raw.check_unchanged()
 
 
-def _local_index(source: Source, limits: Limits) -> bytes | None:
+def _local_index(source: Source, limits: Bounds) -> bytes | None:
     if source.usable_index is None:
         return None
     most = limits.bytes("max_index")
@@ -211,7 +245,7 @@ def _local_index(source: Source, limits: Limits) -> bytes | None:
     return data
 
 
-def read_sites(path: str, limits: Limits | None = None) -> VcfContent:
+def read_sites(path: str, limits: Bounds | None = None) -> VcfContent:
     """Read what the input says at the sites, on every assembly.
 
     Raises
@@ -219,8 +253,25 @@ def read_sites(path: str, limits: Limits | None = None) -> VcfContent:
     InputError
         Missing, empty, unreadable, not a VCF or BCF, truncated, without samples, or beyond a limit.
     """
+    return _read(path, limits, around=False)[0]
+
+
+def read_with_neighbours(path: str, limits: Bounds | None = None) -> tuple[VcfContent, Neighbours]:
+    """Read what the input says at the sites, and return what reads the records around them, too.
+
+    An index leads to these only when somebody asks for them; in a pass they are kept.
+
+    Raises
+    ------
+    InputError
+        As of `read_sites`.
+    """
+    return _read(path, limits, around=True)
+
+
+def _read(path: str, limits: Bounds | None, *, around: bool) -> tuple[VcfContent, Neighbours]:
     with opened(path, limits) as door:
-        chosen = door.select()
+        chosen = door.select(around=around)
         text = Decoder(door.header, door.label)
         records = tuple(_relevant(text, chosen.rows))
         digest, header, gl_is_phred = _header_facts(text.header, door.label)
@@ -230,7 +281,7 @@ def read_sites(path: str, limits: Limits | None = None) -> VcfContent:
     contigs = tuple(dict.fromkeys([*named, *filter(is_wanted, chosen.names), *shown]))
     if not contigs:
         _check_no_other_name([*door.header.contigs.values(), *chosen.names], door.label)
-    return VcfContent(
+    content = VcfContent(
         facts=InputFacts(
             path=source.name or path,
             size=source.size,
@@ -250,6 +301,21 @@ def read_sites(path: str, limits: Limits | None = None) -> VcfContent:
         records=records,
         gl_is_phred=gl_is_phred,
     )
+    return content, _neighbours(path, limits, door, chosen)
+
+
+def _neighbours(path: str, limits: Bounds | None, door: Input, chosen: Selection) -> Neighbours:
+    """Return what reads the records around the sites: again by index, or those kept in the pass."""
+
+    def read() -> tuple[SiteRecord, ...]:
+        from pgx.vcf.around import decoded  # noqa: PLC0415 - for most inputs nobody asks
+
+        if not chosen.by_index:
+            return tuple(decoded(door.header, door.label, chosen.around))
+        with opened(path, limits) as again:
+            return tuple(decoded(again.header, again.label, again.around()))
+
+    return read
 
 
 def _check_no_other_name(names: Sequence[str], label: str) -> None:
@@ -299,12 +365,19 @@ def _header_facts(header: pysam.VariantHeader, label: str) -> tuple[str, HeaderF
             contigs=tuple(contigs),
             references=tuple(references),
             fields=frozenset(map(str, header.formats)),
-            history=tuple(str(record).strip() for record in header.records if record.key not in _DECLARING),
+            history=tuple(
+                line for record in header.records if _tells(record.key, line := str(record).strip())
+            ),
             lengths=lengths,
         )
     except PYSAM_ERRORS as error:
         raise FormatError("has a broken header", where=label, cure="Write it again") from error
     return f"sha256:{digest}", facts, phred
+
+
+def _tells(key: str | None, line: str) -> bool:
+    """Return whether a line of the header may tell how the file came about: Picard does so in INFO lines."""
+    return key not in _DECLARING or (key == "INFO" and "liftover" in line.lower())
 
 
 def _unquoted(value: str | None) -> str | None:

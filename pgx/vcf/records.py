@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from pgx.errors import FormatError, printable
 from pgx.observe import SiteRecord
 from pgx.vcf.header import Header
-from pgx.vcf.open import COPY_AGAIN, Limits
+from pgx.vcf.open import COPY_AGAIN, Bounds
 from pgx.vcf.scan import Row, Rows, whole_lines
 
 _SURROGATES = "surrogateescape"
@@ -155,7 +155,7 @@ class Decoder:
                 except (*PYSAM_ERRORS, StopIteration) as error:
                     self._relax(rows[done], error)
 
-    def stream(self, pieces: Iterable[bytes], limits: Limits) -> Iterator[pysam.VariantRecord]:
+    def stream(self, pieces: Iterable[bytes], limits: Bounds) -> Iterator[pysam.VariantRecord]:
         """Yield all records of an input; `pieces` is what follows its header.
 
         Raises

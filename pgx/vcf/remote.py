@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import errno
+import functools
 import http.client
 import os
 import queue
@@ -26,7 +27,7 @@ from typing import IO, Protocol, TypeVar, cast
 from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 
 from pgx.errors import FormatError, InputError, NotFoundError
-from pgx.vcf.open import Limits, Source, beyond, is_url
+from pgx.vcf.open import Bounds, Source, beyond, is_url
 
 _WEB = frozenset({"http", "https"})
 SCHEMES = frozenset({*_WEB, "s3", "s3+http", "s3+https"})
@@ -117,7 +118,7 @@ class RemoteBytes:
 
 @contextlib.contextmanager
 def remote_bytes(
-    path: str, limits: Limits
+    path: str, limits: Bounds
 ) -> Iterator[tuple[Source, RemoteBytes, Callable[[], bytes | None]]]:
     """Open what is behind a URL; yield it, and what returns its index. Nothing is written anywhere.
 
@@ -165,7 +166,7 @@ def _scheme(address: str, name: str) -> str:
 
 
 def _index(
-    address: str, stated: str, name: str, ranges: Callable[[str], Ranges], limits: Limits
+    address: str, stated: str, name: str, ranges: Callable[[str], Ranges], limits: Bounds
 ) -> tuple[bytes, str]:
     """Return the bytes of the index, and the name under which a report mentions it."""
     most = limits.bytes("max_index")
@@ -215,7 +216,7 @@ def _not_there(kind: str, name: str) -> InputError:
 class _Pace:
     """The time that a server has: something must come within `timeout` seconds, and not by the drop."""
 
-    def __init__(self, name: str, limits: Limits) -> None:
+    def __init__(self, name: str, limits: Bounds) -> None:
         self._name = name
         self.timeout = limits.value("timeout")
         self._least = limits.value("min_progress") * 1000
@@ -276,7 +277,7 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 class _Web:
     """Ranges over http or https."""
 
-    def __init__(self, url: str, name: str, limits: Limits) -> None:
+    def __init__(self, url: str, name: str, limits: Bounds) -> None:
         parts = urlsplit(url)
         user, at, host = parts.netloc.rpartition("@")
         self._url = urlunsplit((*parts._replace(netloc=host)[:4], ""))
@@ -319,12 +320,11 @@ class _Web:
         url, authorization = self._url, self._authorization
         try:
             for _ in range(int(self._limits.value("max_redirects")) + 1):
-                request = urllib.request.Request(  # noqa: S310 - the scheme was checked
-                    url,
-                    headers={"User-Agent": "pgx", "Accept-Encoding": "identity", **headers, **authorization},
-                )
+                own = {"User-Agent": "pgx", "Accept-Encoding": "identity", **headers, **authorization}
+                request = urllib.request.Request(url, headers=own)  # noqa: S310 - the scheme was checked
+                ask = functools.partial(self._opener.open, request, timeout=pace.timeout)
                 try:
-                    answer = self._opener.open(request, timeout=pace.timeout)
+                    answer = _in_time(ask, pace.timeout)
                 except urllib.error.HTTPError as error:
                     if error.code not in {301, 302, 303, 307, 308}:
                         answer = self._refusal(error)
@@ -341,7 +341,7 @@ class _Web:
                 raise pace.error() from error
             raise InputError(
                 "cannot be reached, or the connection broke", where=self._name, cure=_DOWNLOAD
-            ) from (error)
+            ) from error
         raise InputError(
             f"the server redirects more than {self._limits.value('max_redirects'):g} times",
             where=self._name,
@@ -383,7 +383,7 @@ class _Web:
 class _Signed:
     """Ranges by htslib (s3), in a process of its own: one that stalls in htslib could not be stopped here."""
 
-    def __init__(self, url: str, name: str, limits: Limits) -> None:
+    def __init__(self, url: str, name: str, limits: Bounds) -> None:
         self._name = name
         self._limits = limits
         self._process = subprocess.Popen(  # noqa: S603 - this interpreter

@@ -10,17 +10,17 @@ import functools
 import re
 import struct
 import sys
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator
 
 from msgspec import Struct
 
 from pgx.errors import FormatError
 from pgx.genome.assemblies import contig_names
-from pgx.genome.sites import positions, rsids
+from pgx.genome.sites import definitions, positions, rsids
 from pgx.vcf.bgzf import damaged
 from pgx.vcf.header import Header
-from pgx.vcf.open import COPY_AGAIN, Limits, beyond
+from pgx.vcf.open import COPY_AGAIN, Bounds, beyond
 
 _END = re.compile(rb"(?:^|;)END=(\d+)")
 _FIXED_TABS = 8  # in front of the first sample column there is one more
@@ -43,6 +43,28 @@ class Row(Struct, frozen=True, kw_only=True):
 def places() -> tuple[int, ...]:
     """Return the 1-based positions of the sites on all assemblies, ascending, and one beyond all others."""
     return (*positions(), sys.maxsize)
+
+
+#: Bases on each side of the sites in which neighbours may lie.
+_REACH = 31_000
+
+
+@functools.cache
+def surroundings() -> tuple[tuple[int, int], ...]:
+    """Return the window around the sites on each assembly, 0-based and half-open, ascending."""
+    names = definitions()[0].positions
+    assemblies = ([definition.positions[name] for definition in definitions()] for name in names)
+    return tuple(sorted((min(found) - 1 - _REACH, max(found) + _REACH) for found in assemblies))
+
+
+@functools.cache
+def _edges() -> tuple[int, ...]:
+    return tuple(edge for window in surroundings() for edge in window)
+
+
+def is_around(start: int) -> bool:
+    """Return whether a record at the 0-based `start` begins in a window around the sites."""
+    return bisect_right(_edges(), start) % 2 == 1
 
 
 @functools.cache
@@ -89,7 +111,7 @@ class Rows:
         What the numbers count that records are kept under, "line" or "record"; "" for places in the file.
     """
 
-    def __init__(self, header: Header, label: str, limits: Limits, counted: str = "") -> None:
+    def __init__(self, header: Header, label: str, limits: Bounds, counted: str = "") -> None:
         self._counted = counted
         self._is_text = header.kind == "VCF"
         self.most = limits.record_bytes(len(header.samples))
@@ -113,6 +135,15 @@ class Rows:
         self._bytes += len(data)
         if self._bytes > _HELD * self.most:
             raise beyond("max_record", "what stands at the sites", self.label, self.limits)
+
+    def keep_if_it_fits(self, number: int, data: bytes) -> None:
+        """Keep a record that no answer depends on; beyond the bounds of memory none is kept any more."""
+        if self._bytes + len(data) > _HELD * self.most:
+            self._kept.clear()
+            self._bytes = sys.maxsize
+        else:
+            self._kept[number] = data
+            self._bytes += len(data)
 
     def check(self, size: int, what: str) -> None:
         """Check the size of one record."""
@@ -164,10 +195,13 @@ class TextScan:
         Chromosome 19 stands in more than one place, or its records descend.
     names
         Names of chromosome 19 in the records, and what seems to be one.
+    around
+        The records in the windows around the sites; None where nobody wants them.
     """
 
-    def __init__(self, header: Header, label: str, limits: Limits) -> None:
+    def __init__(self, header: Header, label: str, limits: Bounds, *, around: bool) -> None:
         self.rows = Rows(header, label, limits, "line")
+        self.around = Rows(header, label, limits, "line") if around else None
         self.unsorted = False
         self.names: list[str] = []
         self._tabs = _FIXED_TABS + len(header.samples)
@@ -243,6 +277,8 @@ class TextScan:
                 place = known[bisect_left(known, position)]
                 if place != sys.maxsize and may_reach(text, start, end, position, place):
                     self._keep(number, text[start:end])
+                if self.around is not None and is_around(position - 1):
+                    self.around.keep_if_it_fits(number, self._trimmed(text[start:end]))
             start = end + 1
             number += 1
 
@@ -259,10 +295,12 @@ class TextScan:
                 place = text.find(digits, place + 1)
 
     def _keep(self, number: int, line: bytes) -> None:
+        self.rows.keep(number, self._trimmed(line))
+
+    def _trimmed(self, line: bytes) -> bytes:
+        """Return a line without what may stand behind its last column."""
         line = line.removesuffix(b"\r")
-        if line.endswith(b"\t") and line.count(b"\t") > self._tabs:
-            line = line[:-1]
-        self.rows.keep(number, line)
+        return line[:-1] if line.endswith(b"\t") and line.count(b"\t") > self._tabs else line
 
 
 def whole_lines(pieces: Iterable[bytes], rows: Rows, number: Callable[[], object]) -> Iterator[bytes]:
@@ -310,8 +348,9 @@ def _position(text: bytes, number: int, label: str) -> int:
 class BinaryScan:
     """A pass over the records of a BCF. See `TextScan`."""
 
-    def __init__(self, header: Header, label: str, limits: Limits) -> None:
+    def __init__(self, header: Header, label: str, limits: Bounds, *, around: bool) -> None:
         self.rows = Rows(header, label, limits, "record")
+        self.around = Rows(header, label, limits, "record") if around else None
         self.unsorted = False
         self.names = list(header.contigs.values())
         self._label = label
@@ -350,6 +389,8 @@ class BinaryScan:
                     site = known[bisect_left(known, start + 1)]
                     if site != sys.maxsize and (site <= start + length or self._any_length):
                         self.rows.keep(number, buffer[place:end])
+                    if self.around is not None and is_around(start):
+                        self.around.keep_if_it_fits(number, buffer[place:end])
                 if contig != contig_before:
                     seen.add(contig)
                     contig_before = contig
@@ -376,6 +417,6 @@ def _named_places(data: bytes) -> list[int]:
     return sorted(found, reverse=True)
 
 
-def scan_of(header: Header, label: str, limits: Limits) -> TextScan | BinaryScan:
-    """Return the pass for an input with this header."""
-    return (TextScan if header.kind == "VCF" else BinaryScan)(header, label, limits)
+def scan_of(header: Header, label: str, limits: Bounds, *, around: bool = False) -> TextScan | BinaryScan:
+    """Return the pass for an input with this header; `around`: keep the records around the sites, too."""
+    return (TextScan if header.kind == "VCF" else BinaryScan)(header, label, limits, around=around)

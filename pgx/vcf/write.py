@@ -14,6 +14,7 @@ import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pysam
 import pysam.bcftools
@@ -24,8 +25,12 @@ from pgx.files import STANDARD_OUTPUT, Staged, is_replaceable, replacing, write
 from pgx.genome.assemblies import contig_names, find_assembly
 from pgx.genome.sites import sites_on
 from pgx.report import Run, SampleReport
+from pgx.vcf.open import Bounds
 from pgx.vcf.read import Input, opened
 from pgx.vcf.records import Decoder
+
+if TYPE_CHECKING:
+    from pgx.pseudonyms import Pseudonyms
 
 _PREFIX = "PGX_"
 _FIELDS = (
@@ -41,11 +46,19 @@ _INDEX_NUMBER = re.compile(r",IDX=\d+")
 
 
 def write_vcf(
-    path: str, run: Run, reports: Sequence[SampleReport], output: str, *, all_records: bool = False
+    path: str,
+    run: Run,
+    reports: Sequence[SampleReport],
+    output: str,
+    *,
+    all_records: bool = False,
+    bounds: Bounds | None = None,
+    hide: Pseudonyms | None = None,
 ) -> None:
     """Write the records of `path` at the sites, or all of them, with the answers of `reports`.
 
-    The kind follows the ending of `output`: .vcf.gz is bgzip with an index, .bcf has one too.
+    The kind follows the ending of `output`: .vcf.gz is bgzip with an index, .bcf has one too. `reports` have
+    the names that `hide` gives to the samples.
 
     Raises
     ------
@@ -55,7 +68,7 @@ def write_vcf(
         The input cannot be read (again), or the output cannot be written.
     """
     check_readable_twice(path)
-    lines = annotated_lines(path, run, reports, all_records=all_records)
+    lines = annotated_lines(path, run, reports, all_records=all_records, bounds=bounds, hide=hide)
     if output == STANDARD_OUTPUT or _kind(Path(output)) == ".vcf":
         write(lines, output)
     else:
@@ -79,14 +92,22 @@ def check_readable_twice(path: str) -> None:
 
 
 def annotated_lines(
-    path: str, run: Run, reports: Sequence[SampleReport], *, all_records: bool
+    path: str,
+    run: Run,
+    reports: Sequence[SampleReport],
+    *,
+    all_records: bool,
+    bounds: Bounds | None = None,
+    hide: Pseudonyms | None = None,
 ) -> Iterator[str]:
     """Yield the header as one piece, then a line a record, each with its newline."""
-    with opened(path) as door:
+    with opened(path, bounds) as door:
         decoder = Decoder(door.header, door.label)
-        columns = {name: number for number, name in enumerate(door.header.samples)}
+        names = frozenset(door.header.samples)
+        shown = door.header.samples if hide is None else map(hide.name, door.header.samples)
+        columns = {name: number for number, name in enumerate(shown)}
         chosen = [columns[report.sample] for report in reports]
-        yield _header(decoder.header, run, reports)
+        yield _header(decoder.header, run, reports, hide)
         answers = [_answers(report) for report in reports]
         whole = len(chosen) == len(columns)
         at_site = _site_test(run)
@@ -104,7 +125,8 @@ def annotated_lines(
                 fields = [*fields[:9], *(fields[9 + n] for n in chosen)]
             if at_site(record):
                 _add(fields, answers)
-            yield "\t".join(fields) + "\n"
+            line = "\t".join(fields)
+            yield (line if hide is None else hide.record(line, names)) + "\n"
 
 
 def _at_sites(
@@ -162,9 +184,12 @@ def _without_counts(info: str) -> str:
     return ";".join(kept) or "."
 
 
-def _header(header: pysam.VariantHeader, run: Run, reports: Sequence[SampleReport]) -> str:
+def _header(
+    header: pysam.VariantHeader, run: Run, reports: Sequence[SampleReport], hide: Pseudonyms | None
+) -> str:
     lines = [_INDEX_NUMBER.sub("", line) for line in str(header).splitlines()]
     kept = [line for line in lines[:-1] if not line.startswith((f"##FORMAT=<ID={_PREFIX}", "##pgx_"))]
+    kept = kept if hide is None else hide.header(kept)
     fixed = "\t".join([*lines[-1].split("\t")[:9], *(report.sample for report in reports)])
     return "\n".join([*kept, *_own_lines(run, reports), fixed]) + "\n"
 

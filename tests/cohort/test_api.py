@@ -167,6 +167,64 @@ def test_none_stands_for_a_default_of_the_reference_data(two_people):
     assert report.run.parameters.population == default_population()
 
 
+class TestReport:
+    """What a notebook does with a report."""
+
+    @pytest.fixture
+    def report(self, two_people):
+        return next(pgx.annotate(two_people, samples="A"))
+
+    def test_names_are_found(self):
+        assert {"annotate", "read_cohort", "to_frame"} <= set(dir(pgx))
+
+    def test_it_is_shown_in_one_line(self, report, tmp_path):
+        assert repr(report) == f"<Report A: {report.diplotype or 'open'}, {report.e4_status}>"
+        strange = write_vcf(tmp_path / "b.vcf", samples=["a\u202e" + "b" * 500], neighbours=False)
+        shown = repr(next(pgx.annotate(strange)))
+        assert len(shown) < 120
+        assert "\u202e" not in shown
+
+    def test_a_minor_is_not_shown(self, two_people):
+        child = next(pgx.annotate(two_people, samples="A", age=9))
+        assert repr(child) == "<Report A: withheld>"
+        assert "ε3/ε4" not in child._repr_html_()
+        shown = next(pgx.annotate(two_people, samples="A", age=9, reveal_minor=True))
+        assert "heterozygous" in repr(shown)
+
+    def test_a_notebook_gets_the_short_report(self, two_people, tmp_path):
+        strange = write_vcf(tmp_path / "b.vcf", samples=["<script>"], neighbours=False)
+        shown = next(pgx.annotate(strange))._repr_html_()
+        assert "&lt;script&gt;" in shown
+        assert "<script" not in shown
+
+    @pytest.mark.parametrize("ending", [".txt", ".json", ".jsonl", ".tsv", ".html", ".fhir.json", ".pdf"])
+    def test_a_saved_report_is_that_of_the_command(self, two_people, ending, tmp_path, run_pgx, monkeypatch):
+        monkeypatch.setenv("SOURCE_DATE_EPOCH", "0")
+        report = next(pgx.annotate(two_people, samples="A"))
+        report.save(tmp_path / f"made{ending}")
+        wanted = tmp_path / f"wanted{ending}"
+        assert run_pgx("annotate", two_people, "-s", "A", "-o", wanted).exit_code == 0
+        made = (tmp_path / f"made{ending}").read_bytes()
+        if ending == ".pdf":  # two runs of its maker differ in an ID
+            assert made[:5] == wanted.read_bytes()[:5] == b"%PDF-"
+            assert report.to_pdf()[:5] == b"%PDF-"
+            return
+        assert made == wanted.read_bytes()
+        methods = {".txt": report.to_text, ".html": report.to_html}
+        if ending in methods:
+            assert methods[ending]().encode() == made
+
+    def test_options_of_the_layout(self, report):
+        assert len(report.to_text(full=True)) > len(report.to_text())
+        assert report.to_html(sealed=True) != report.to_html()
+
+    @pytest.mark.parametrize("name", ["b.vcf", "b.docx", "b"])
+    def test_an_ending_that_no_report_has(self, report, tmp_path, name):
+        with pytest.raises(UsageError):
+            report.save(tmp_path / name)
+        assert not (tmp_path / name).exists()
+
+
 def test_both_frames_are_the_same(tmp_path):
     for name, pair in (("a", ("0/1", "0/0")), ("b", ("0/0", "0/1"))):
         write_vcf(tmp_path / f"{name}.vcf", records=records(*pair), samples=[name.upper()])

@@ -333,7 +333,8 @@ def test_each_option_of_a_row_reaches_its_result(tmp_path, two):
     given = {
         "assembly": ("GRCh38", "GRCh38"),
         "population": ("AFR", "AFR"),
-        "indication": ("stroke", "stroke"),
+        "indication": ("mild cognitive impairment", "mild cognitive impairment"),
+        "drug": ("lecanemab", "lecanemab"),
         "taking": ("lithium, donepezil", ("lithium", "donepezil")),
         "history": ("epilepsy", ("epilepsy",)),
         "age": ("71.5", 71.5),

@@ -10,7 +10,7 @@ from pgx.evidence.schema import Claim
 
 def test_every_snippet_of_the_guide_is_in_the_worked_example(repository: Path) -> None:
     guide = (repository / "docs" / "evidence.md").read_text(encoding="utf-8")
-    example = (repository / "examples" / "evidence" / "anti_amyloid_aria.toml").read_text(encoding="utf-8")
+    example = (repository / "examples" / "evidence" / "own_evidence.toml").read_text(encoding="utf-8")
     snippets = re.findall(r"```toml\n(.*?)```", guide, flags=re.DOTALL)
     assert len(snippets) >= 6
     for snippet in snippets:

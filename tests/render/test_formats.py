@@ -25,6 +25,7 @@ from pgx.render.blocks import sentences
 from pgx.render.form import Form, PatientMeta
 from pgx.render.handout import handout
 from pgx.render.handout import render as render_handout
+from pgx.render.medicine import evidence_marks
 from pgx.render.narrative import is_withheld, narrate
 from pgx.render.registry import Format, file_stem, format_of_name, json_document
 from pgx.report import Flag
@@ -421,6 +422,7 @@ def test_statements_stand_in_front_or_in_the_appendix_and_in_one_of_them(run_pgx
     assert warnings
     (use,) = {response["indication"] for response in item["response"]}
     topics = {"contraindication", "interaction", "safety", "efficacy", "regulatory"}
+    topics |= {"evidence-quality", "advice"}
     for one_of in item["context"]:
         said = squeezed(one_of["statement"])
         shown = one_of["topic"] in topics and (one_of["topic"] != "efficacy" or one_of["indication"] == use)
@@ -429,7 +431,7 @@ def test_statements_stand_in_front_or_in_the_appendix_and_in_one_of_them(run_pgx
 
 
 def _read(path):
-    from pgx.report import from_json
+    from pgx.report.json import from_json
 
     document = from_json(path.read_bytes(), where="test")
     return document, document.samples[0]
@@ -438,9 +440,12 @@ def _read(path):
 def test_page_is_small_and_self_contained(one):
     for state in STATES:
         page = html.render(*one(state))
-        assert len(page.encode()) <= 60_000
+        assert len(page.encode()) <= 80_000
         assert "<script" not in page
-        assert not re.search(r'(?:src|href)="(?!#)', page)
+        # nothing is loaded; references lead to where they can be read
+        assert not re.search(r'src="(?!#)', page)
+        registries = r"https://(?:doi\.org|pubmed\.ncbi\.nlm\.nih\.gov|clinicaltrials\.gov|www\.isrctn\.com)/"
+        assert not re.search(rf'href="(?!#|{registries})', page)
         assert "default-src 'none'" in page
 
 
@@ -491,17 +496,75 @@ def test_a_withheld_hand_out_gives_nothing_away(one, stored):
 
 
 def test_evidence_of_a_users_own_has_its_place_in_every_format(run_pgx, tmp_path, repository):
-    """Another drug: no map without findings on response, no words that were meant for Cerebrolysin."""
+    """Another drug: an answer and a map of its own, no words that were meant for Cerebrolysin."""
     source = SAMPLES / "HG00136.e4-e4.GRCh37.vcf"
     own = repository / "examples" / "evidence"
     for ending in ("html", "pdf", "fhir.json", "tsv", "json"):
         made = tmp_path / f"out.{ending}"
         assert run_pgx("annotate", source, "--evidence", own, "-o", made).exit_code == 0
     words = " ".join(run_pgx("annotate", source, "--evidence", own).stdout.split())
-    assert "Conclusion: increased risk." in words
+    assert "Examplamab in Alzheimer's disease: what is known by ε4 status is insufficient" in words
     assert "for the sake of Cerebrolysin." in words
-    assert "none was found for APOE and Leqembi" not in words
-    assert (tmp_path / "out.html").read_text().count('aria-labelledby="map-') == 1
+    assert "Guidelines on APOE and Examplamab" not in words
+    assert (tmp_path / "out.html").read_text().count('aria-labelledby="map-') == 2
+
+
+def test_a_drug_on_request_stands_alone_and_says_what_its_label_asks_for(run_pgx, tmp_path):
+    source = SAMPLES / "HG00136.e4-e4.GRCh37.vcf"
+    page = tmp_path / "out.html"
+    assert run_pgx("annotate", source, "--drug", "kisunla", "-o", page).exit_code == 0
+    whole = page.read_text(encoding="utf-8")
+    assert 'aria-labelledby="map-' not in whole, "no map without findings on a response"
+    assert "Cerebrolysin" not in whole.replace("Other drugs, for comparison", "")
+    words = " ".join(run_pgx("annotate", source, "--drug", "donanemab").stdout.split())
+    for part in (
+        "increased risk of ARIA",
+        "58 of 143 with two copies (40.6%)",
+        "103 of 452 with one copy (22.8%)",
+        "on placebo in 0.8%, 1.9% and 3.4%",
+        "People who are not tested can still be treated",
+        "the risk across genotypes and what the result implies are to be discussed",
+    ):
+        assert part in words, part
+    # nobody is told here that the status need not be known
+    assert "nobody needs to know" not in words
+    assert "No relative needs a test" not in words
+    assert "Labels of antibodies" not in words, "the neutral line is for reports on another drug"
+    usual = " ".join(run_pgx("annotate", source).stdout.split())
+    assert "Labels of antibodies against amyloid (Lecanemab and Donanemab) use the number of copies" in usual
+    assert "ARIA" not in usual
+    stroke = " ".join(run_pgx("annotate", source, "--indication", "stroke").stdout.split())
+    assert "Labels of antibodies" not in stroke
+    failed = run_pgx("annotate", source, "--drug", "aducanumab")
+    assert failed.exit_code == 2
+    assert "cerebrolysin, lecanemab, donanemab" in failed.stderr
+
+
+def test_evidence_past_its_review_says_so(run_pgx, tmp_path):
+    source = SAMPLES / "NA18526.e3-e4.GRCh38.vcf"
+    for epoch, late in ((1_800_000_000, False), (1_900_000_000, True)):  # January 2027, March 2030
+        done = run_pgx("annotate", source, env={"SOURCE_DATE_EPOCH": str(epoch)})
+        assert ("was due again on 2027-11-26" in " ".join(done.stdout.split())) is late
+
+
+def test_what_was_named_and_is_a_reason_not_to_give_it_stands_at_the_top(run_pgx):
+    source = SAMPLES / "NA18526.e3-e4.GRCh38.vcf"
+    named = run_pgx("annotate", source, "--history", "epilepsy").stdout
+    glance = " ".join(named.partition("Result at a glance")[2].partition("What it means")[0].split())
+    assert "Named in the history: epilepsy (seizures)." in glance
+    assert "should avoid it" in glance
+    plain = " ".join(run_pgx("annotate", source).stdout.split())
+    assert "Named in the history" not in plain
+    assert "Reasons not to give Cerebrolysin, or to take care, by the article or a label: seizures;" in plain
+
+
+def test_one_mark_for_each_set_of_data(one):
+    """Two findings that rest on one source are one mark and share a letter."""
+    _, report = one("heterozygous")
+    marks = evidence_marks(report.response[0])
+    assert [len(mark.claims) for mark in marks] == [2, 1, 1, 1]
+    assert [mark.side for mark in marks if mark.counted] == [-1, 1]
+    assert [mark.indirect for mark in marks] == [False, True, False, False]
 
 
 @pytest.mark.parametrize(

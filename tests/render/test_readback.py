@@ -309,13 +309,13 @@ _RESULTS = (
 def read_words(words):
     """Read a readable report of one sample: sample, diplotype, status, letters, and in full also phase."""
     text = squeezed(words)
-    sample = re.search(r"Sample:(\w+?)File:", text)
+    sample = re.search(r"APOEandCerebrolysin:(\w+?)=*Sample", text)
     found = [match for one in _RESULTS for match in re.finditer(one, text)]
     found = min(found, key=lambda match: match.start()).groupdict()
     name = found.get("diplotype")
     status = found.get("status")
     phase = re.search(r"Phase:(phased|unphased|notneeded)", text)
-    said = [re.search(rf"{rsid}:([TC][/|][TC]),", text) for rsid in RSIDS]
+    said = [re.search(rf"{rsid}:?([TC][/|][TC])", text) for rsid in RSIDS]
     return {
         "sample": sample and sample[1],
         "diplotype": name and name.replace("ε", "e"),
@@ -344,14 +344,32 @@ def check_words(made, words, item, *, full):
             assert shown is same, (name, column)
 
 
-@pytest.mark.parametrize(("command", "full"), [("annotate", False), ("report", True)])
-def test_text(state, command, full):
+def test_text(state):
     wanted = truth(state)
-    path = state.output("a.txt", *(["--full"] if full else []), command=command)
-    parts = path.read_text().split("=" * 80)
+    parts = state.output("a.txt", "--full", command="report").read_text().split("=" * 80)
     assert len(parts) == len(ORDER)
     for name, part in zip(ORDER, parts, strict=True):
-        check_words(state, part, wanted[name], full=full)
+        check_words(state, part, wanted[name], full=True)
+
+
+def test_the_summary_as_text(state):
+    wanted = truth(state)
+    for name in ORDER:
+        done = state.run("annotate", state.source, "-s", name, *state.options)
+        check_words(state, done.stdout, wanted[name], full=False)
+
+
+def test_one_line_a_sample(state):
+    wanted = truth(state)
+    lines = state.output("a.txt").read_text().splitlines()[: len(ORDER)]
+    for name, line in zip(ORDER, lines, strict=True):
+        genotype = wanted[name]["genotype"]
+        assert line.startswith(f"{name}: ")
+        found = re.findall(r"APOE (ε\d/ε\d)", line)
+        assert [one.replace("ε", "e") for one in found] == [genotype["diplotype"]] * bool(found)
+        assert bool(found) is (genotype["diplotype"] is not None)
+        said = [key for key in STATUSES if f"; {WORDS.say('status', key)};" in line]
+        assert said == [genotype["e4_status"]] * (genotype["e4_status"] != "indeterminate")
 
 
 def visible(page):
@@ -386,10 +404,13 @@ def check_pictures(page, item):
 
 
 def check_map(page, item):
-    """Each finding on carriers stands under its side, in its order, counted or not, with its people."""
-    said = [row for row in item["response"][0]["by_status"] if row["group"] == "carrier"]
+    """Each set of data has one mark: under its side, in its order, counted or not, with its people."""
     sides = {"for-lower-response": "carriers less", "for-higher-response": "carriers more"}
-    said = [row for row in said if row["side"] in {*sides, "for-no-difference"}]
+    sets = {}
+    for row in item["response"][0]["by_status"]:
+        if row["group"] == "carrier" and row["side"] in {*sides, "for-no-difference"}:
+            own = (*(row["data_sets"] or [row["claim_id"]]), row["side"], row["applicable"], row["indirect"])
+            sets.setdefault(own, []).append(row)
     picture = re.search(r'<svg[^>]*aria-labelledby="map-0-t.*?</svg>', page, flags=re.DOTALL)[0]
     heads = {words: float(x) for x, words in re.findall(r'<text x="([\d.]+)"[^>]*>(carriers \w+)<', picture)}
     heads["middle"] = (heads["carriers less"] + heads["carriers more"]) / 2
@@ -399,16 +420,18 @@ def check_map(page, item):
         r'class="(mark[\w-]*)"'
     )
     marks = [
-        (float(x) + float(width) / 2, kind) if width else (float(center), kind)
+        (float(x) + float(width) / 2, kind, True) if width else (float(center), kind, False)
         for x, width, center, kind in re.findall(shape, picture)
     ]
     numbers = re.findall(r">(n \d+|size unknown)<", picture)
-    assert len(marks) == len(said) == len(numbers) > 0
-    for row, (x, kind), number in zip(said, marks, numbers, strict=True):
-        assert x == pytest.approx(heads[sides.get(row["side"], "middle")]), row["claim_id"]
-        people = re.search(r"\d[\d,]*", row["sample_size"])
-        assert number == (f"n {people[0].replace(',', '')}" if people else "size unknown")
-        assert kind == ("mark-unknown" if not people else "mark" if row["applicable"] else "mark-other")
+    assert len(marks) == len(sets) == len(numbers) > 0
+    for rows, (x, kind, is_square), number in zip(sets.values(), marks, numbers, strict=True):
+        assert x == pytest.approx(heads[sides.get(rows[0]["side"], "middle")]), rows[0]["claim_id"]
+        stated = [re.search(r"\d[\d,]*", row["sample_size"]) for row in rows]
+        people = [int(found[0].replace(",", "")) for found in stated if found]
+        assert number == (f"n {max(people)}" if people else "size unknown")
+        assert kind == ("mark-unknown" if not people else "mark" if rows[0]["applicable"] else "mark-other")
+        assert is_square is rows[0]["indirect"]
 
 
 @pytest.mark.parametrize(("command", "sealed"), [("annotate", False), ("report", True)])
@@ -453,7 +476,10 @@ def test_handout(state):
             text = squeezed(words)
             said = [key for key in STATUSES if squeezed(WORDS.say("handout", key)) in text]
             assert said == [wanted[name]["genotype"]["e4_status"]]
-            assert f"For:{name}" in text
+            assert re.search(rf"For:?{name}·?Date", text)
+            for topic in ("alzheimer", "family"):
+                own = WORDS.say("handout", f"{topic}_{wanted[name]['genotype']['e4_status']}")
+                assert squeezed(own) in text
 
 
 def read_table(path):
@@ -594,6 +620,7 @@ def test_fhir(state, command):
         bundle = json.loads(path.read_text())
         expected = state.people[name]
         assert {entry["resource"]["subject"]["identifier"]["value"] for entry in bundle["entry"]} == {name}
+        check_claims(bundle, wanted[name])
         (genotype,) = _observations(bundle, "84413-4")
         said = genotype["valueCodeableConcept"]["text"].replace("ε", "e")
         undetermined = WORDS.say("result", "undetermined_short")
@@ -610,6 +637,26 @@ def test_fhir(state, command):
         ]
         assert phases == ([expected.arrangement] if expected.arrangement else [])
         check_variants(state, name, _observations(bundle, "69548-6"), wanted[name])
+
+
+def check_claims(bundle, item):
+    """Each claim is an implication of its own: statement, direction, certainty and sources."""
+    implications = _observations(bundle, "therapeutic-implication")
+    found = {
+        _coded(one, "conclusion-string")[0]["valueString"]: one for one in implications if "extension" in one
+    }
+    claims = [claim for response in item["response"] for claim in response["claims"]]
+    shown = [claim for claim in claims if claim["statement"] in found]
+    assert len(found) == len(shown) == len(implications) - len(item["response"])
+    assert [claim for claim in claims if claim["applicable"] and claim not in shown] == []
+    for claim in shown:
+        one = found[claim["statement"]]
+        (side,) = _coded(one, "therapeutic-implication")
+        (level,) = _coded(one, "93044-6")
+        assert side["valueCodeableConcept"]["coding"][0]["code"] == claim["side"]
+        assert level["valueCodeableConcept"]["coding"][0]["code"] == claim["certainty"]
+        cited = [part["valueRelatedArtifact"]["citation"] for part in one["extension"]]
+        assert cited == [source["citation"] for source in claim["sources"]]
 
 
 def check_variants(made, name, variants, item):

@@ -36,7 +36,8 @@ from pgx.cohort.jobs import Result, StoredBlock
 from pgx.cohort.tables import arrow
 from pgx.cohort.tables.arrow import compact, first_of, joined_codes
 from pgx.cohort.tables.table import FACTS, fact_table, fact_type, facts_of, to_bytes
-from pgx.observe import EvidenceKind, observe
+from pgx.neighbours.markers import MarkerReader
+from pgx.observe import EvidenceKind, SiteRecord, observe
 from pgx.options import Options
 from pgx.report import Run, SampleReport
 from pgx.report.row import safe_cell
@@ -54,10 +55,14 @@ Rows = npt.NDArray[np.intp]
 
 
 class StoredInput(Struct, frozen=True, kw_only=True):
-    """What is kept of a large input beside its blocks: the run, and the content without sample columns."""
+    """What is kept of a large input beside its blocks: the run, and the content without sample columns.
+
+    `around` are the records around the sites, if they were read; their columns follow those of the content.
+    """
 
     run: Run
     content: VcfContent
+    around: tuple[SiteRecord, ...] = ()
 
 
 class _Found(Struct):
@@ -90,23 +95,46 @@ def annotate_arrays(result: Result, content: VcfContent, ready: Prepared) -> Res
     with ThreadPoolExecutor(max_workers=_THREADS) as pool:
         sites = list(pool.map(read, range(len(ready.records))))
         found, begun = _begin_answers(pool, sites, ready)
-        texts = _packed_texts(pool, content, ready.names, some)
+        reader = ready.around.reader if ready.around else None
+        around = reader.records if reader else ()
+        texts = _packed_texts(pool, (*content.records, *around), ready.names, some)
         _finish_answers(pool, found, begun)
+        if reader is not None:
+            _part_by_neighbours(found, content, reader, columns, some)
         classes = _facts_of_classes(found, ready)
         facts = _packed_facts(pool, found, sites, ready, classes)
         blocks = tuple(
             StoredBlock(facts=one.result(), texts=other.result())
             for one, other in zip(facts, texts, strict=True)
         )
-    bare = replace(
-        content, samples=(), records=tuple(replace(record, samples=()) for record in content.records)
-    )
+    bare = replace(content, samples=(), records=_without_columns(content.records))
+    stored = StoredInput(run=ready.run, content=bare, around=_without_columns(around))
     return replace(
         result,
-        run=msgspec.json.encode(StoredInput(run=ready.run, content=bare)),
+        run=msgspec.json.encode(stored),
         statuses=_statuses(found, classes),
         blocks=blocks,
     )
+
+
+def _without_columns(records: Sequence[SiteRecord]) -> tuple[SiteRecord, ...]:
+    return tuple(replace(record, samples=()) for record in records)
+
+
+def _part_by_neighbours(
+    found: _Found,
+    content: VcfContent,
+    reader: MarkerReader,
+    columns: Sequence[int],
+    some: Sequence[int] | None,
+) -> None:
+    """Part the classes by what the neighbours show, and by the texts at the sites beside them."""
+    from pgx.cohort.biobank.around import neighbour_codes, text_codes  # noqa: PLC0415
+
+    parts = [found.classes, neighbour_codes(reader, columns, some)]
+    if content.records:
+        parts.append(text_codes(content.records, some))
+    found.classes = joined_codes(parts)
 
 
 def _begin_answers(
@@ -257,10 +285,10 @@ def _cells(names: Sequence[str]) -> pa.Array:
 
 
 def _packed_texts(
-    pool: ThreadPoolExecutor, content: VcfContent, names: Sequence[str], some: Sequence[int] | None
+    pool: ThreadPoolExecutor, records: Sequence[SiteRecord], names: Sequence[str], some: Sequence[int] | None
 ) -> list[Future[bytes]]:
     """Begin to pack the names and the columns of each block."""
-    lines = [columns_of(record, some) for record in content.records]
+    lines = [columns_of(record, some) for record in records]
 
     def joined(start: int, stop: int) -> bytes:
         texts = ["\n".join(names[start:stop]).encode(errors="surrogateescape")]
@@ -291,10 +319,11 @@ def report_of(
     It is that of the run only where all that the run was made with is the same (`work.recipe`).
     """
     # Twice: what a record says of all its samples together must not be taken for this one's.
-    records = tuple(
+    every = tuple(
         replace(record, samples=(text, text))
-        for record, text in zip(stored.content.records, texts, strict=True)
+        for record, text in zip((*stored.content.records, *stored.around), texts, strict=True)
     )
-    content = replace(stored.content, samples=(name, ""), records=records)
-    ready = prepare(content, replace(options, samples=(), digest=False))
+    count = len(stored.content.records)
+    content = replace(stored.content, samples=(name, ""), records=every[:count])
+    ready = prepare(content, replace(options, samples=(), digest=False), lambda: every[count:])
     return stored.run, ready.report(0, name)

@@ -26,10 +26,12 @@ def _all(summary: Object) -> list[_Alarm]:
         *_frequency(summary),
         *_strata_frequency(summary),
         *_absent(summary),
+        *_uncertain_heterozygotes(summary),
         *_batches(summary),
         *_twice(summary),
         *_rare(summary),
         *_assemblies(summary),
+        *_neighbours(summary),
         *_hardy_weinberg(summary),
     ]
 
@@ -134,6 +136,28 @@ def _absent(summary: Object) -> Iterator[_Alarm]:
                 )
 
 
+def _uncertain_heterozygotes(summary: Object) -> Iterator[_Alarm]:
+    """Compare who stays open for want of certainty with who is determined: dosages part them by genotype.
+
+    On a page that is shared there are no such counts.
+    """
+    for site in summary["certainty"]:
+        groups = [(site[f"{kind}_heterozygous"], site[kind]) for kind in ("open", "determined")]
+        people = sum(number for _, number in groups)
+        if people < alarm_limits().min_samples or not all(number for _, number in groups):
+            continue
+        shares = [part / number for part, number in groups]
+        pooled = sum(part for part, _ in groups) / people
+        error = math.sqrt(pooled * (1 - pooled) * sum(1 / number for _, number in groups))
+        if shares[0] - shares[1] > alarm_limits().frequency_z * error:
+            yield _say(
+                "uncertain_heterozygotes",
+                rsid=site["rsid"],
+                open=rounded_percent(shares[0]),
+                determined=rounded_percent(shares[1]),
+            )
+
+
 def _batches(summary: Object) -> Iterator[_Alarm]:
     limits = alarm_limits()
     for stratum in summary["strata"]:
@@ -156,6 +180,31 @@ def _batches(summary: Object) -> Iterator[_Alarm]:
                         share=rounded_percent(missing / total),
                         elsewhere=rounded_percent(elsewhere),
                     )
+
+
+def _neighbours(summary: Object) -> Iterator[_Alarm]:
+    """Tell single people from a batch: of a group, neighbours contradict many genotypes, or nearly all.
+
+    Of people who change places by chance about half happen to have what they are given, so nearly all points
+    to the letters of a whole file, and many to a plate.
+    """
+    limits = alarm_limits()
+    whole = summary["neighbours"]
+    groups = [
+        (f"{stratum['column']} = {value['value'] or '-'}", value["neighbours"])
+        for stratum in summary["strata"]
+        for value in stratum["values"]
+    ]
+    blamed = False
+    for who, found in [(wording().say("cohort", "everybody"), whole), *groups]:
+        count, asked = found["disagree"]["count"], found["asked"]
+        if asked < limits.neighbours_min_samples or count < limits.neighbours_plate_share * asked:
+            continue
+        blamed = True
+        code = "neighbours_strand" if count >= limits.neighbours_strand_share * asked else "neighbours_plate"
+        yield _say(code, who=who, count=count, asked=asked)
+    if whole["disagree"]["count"] and not blamed:
+        yield _say("neighbours_people", count=whole["disagree"]["count"], asked=whole["asked"])
 
 
 def _twice(summary: Object) -> Iterator[_Alarm]:

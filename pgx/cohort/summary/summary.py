@@ -12,7 +12,7 @@ import numpy as np
 from msgspec import Struct, to_builtins
 
 from pgx import provenance, reference
-from pgx.calling import E4Status
+from pgx.calling import E4Status, Reason
 from pgx.calling.frequencies import diplotype_name, diplotypes
 from pgx.cohort.jobs import Failure
 from pgx.cohort.limits import least_group, page_limits
@@ -30,6 +30,7 @@ _STATES = dict(zip(rsids(), ("state_1", "state_2"), strict=True))
 _LONGEST = 1000
 _READ = DETERMINED_STATES - {SiteState.ASSUMED_REFERENCE}
 _OBSERVED = frozenset({SiteState.CALLED, SiteState.REFERENCE_BLOCK})
+_AGREE = "neighbours_agree"
 _STATUSES = [status.value for status in E4Status]
 
 
@@ -62,7 +63,8 @@ def summarise(tally: Tally, overview: Overview, *, least: int = 0) -> Object:
     shown = _counts(tally, overview, Cells(least).of(tally.samples))
     shown["inputs"] = {"total": shown["inputs"]["total"], "failed": None, "joined": None}
     nothing: Object = {
-        name: [] for name in ("undetermined", "ambiguous", "failures", "joined", "passed_over", "rows")
+        name: []
+        for name in ("undetermined", "ambiguous", "failures", "joined", "passed_over", "rows", "certainty")
     }
     repeated: Object = {"count": None, "listed": []}
     shown |= nothing | {"duplicates": repeated, "min_cell": least, "min_group": least_group(least)}
@@ -93,6 +95,7 @@ def _counts(tally: Tally, overview: Overview, cells: Cells) -> Object:
         "flags": cells.rows(parts(tally.count("flags")), total=tally.samples),
         "reasons": cells.rows(parts(tally.count("reasons")), total=tally.samples),
         "sites": [_site(tally, rsid, cells) for rsid in rsids()],
+        "neighbours": _neighbours(tally.count(_AGREE), cells),
         "strata": [found for item in tally.dividing if (found := _strata(tally, item, cells))],
         "distributions": _distributions(tally, cells),
     }
@@ -112,7 +115,20 @@ def _singles(tally: Tally, overview: Overview) -> Object:
         "joined": [],  # of version 1.0
         "passed_over": [printable(path, _LONGEST) for path in overview.passed_over[:limit]],
         "rows": tally.rows,
+        "certainty": [_certainty(tally, rsid) for rsid in rsids()],
     }
+
+
+def _certainty(tally: Tally, rsid: str) -> Object:
+    """Return who is open for want of certainty and who is determined, and the heterozygotes of both."""
+    found = dict.fromkeys(("open", "open_heterozygous", "determined", "determined_heterozygous"), 0)
+    for (cell, diplotype, reasons), number in tally.count(rsid, "diplotype", "reasons").items():
+        kind = "open" if Reason.LOW_CERTAINTY in reasons.split(";") else "determined" if diplotype else ""
+        if kind:
+            read = cell.partition(" ")[0].replace("|", "/").split("/")
+            found[kind] += number
+            found[f"{kind}_heterozygous"] += number * (len(set(read)) == 2)
+    return {"rsid": rsid, **found}
 
 
 def _printable(cells: dict[str, str]) -> dict[str, str]:
@@ -150,6 +166,13 @@ def _site(tally: Tally, rsid: str, cells: Cells) -> Object:
     }
 
 
+def _neighbours(counts: Mapping[tuple[str, ...], int], cells: Cells) -> Object:
+    """Return how many samples the neighbouring variants were asked about, and how many they contradict."""
+    answers = flat(counts)
+    asked = answers["yes"] + answers["no"]
+    return {"asked": cells.count(asked), "disagree": cells.row("disagree", answers["no"], asked)}
+
+
 def _genotypes(counts: Mapping[tuple[str, ...], int], cells: Cells) -> Object:
     """Return what was observed at a site: genotypes, allele frequency, Hardy-Weinberg, and what is missing.
 
@@ -181,6 +204,7 @@ def _strata(tally: Tally, dividing: Dividing, cells: Cells) -> Object | None:
     """
     column = dividing.column
     by_status = tally.count(column, "e4_status")
+    by_neighbours = tally.count(column, _AGREE)
     by_site = {rsid: tally.count(column, rsid, _STATES[rsid]) for rsid in rsids()}
     sizes: Counter[str] = Counter()
     for (value, _), number in by_status.items():
@@ -196,6 +220,7 @@ def _strata(tally: Tally, dividing: Dividing, cells: Cells) -> Object | None:
             "sites": [
                 {"rsid": rsid, **_genotypes(_of(counts, value), cells)} for rsid, counts in by_site.items()
             ],
+            "neighbours": _neighbours(_of(by_neighbours, value), cells),
         }
         for value in sorted(shown)
     ]

@@ -21,7 +21,7 @@ from pgx.genome.sites import rsids
 #: What a sample is counted by, before the columns that divide the cohort.
 PROFILE = (
     *rsids(), "diplotype", "e4_status", "state_1", "state_2", "assembly", "conclusion", "flags", "reasons",
-    POPULATION,
+    POPULATION, "neighbours_agree",
 )  # fmt: skip
 _SHOWN = (
     "sample", "input", "diplotype", "diplotype_probability", "e4_status", *rsids(), "flags"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pgx.cohort.jobs import text_digest
 from pgx.cohort.results import StoredSampleReport, reports
@@ -15,6 +16,9 @@ from pgx.render.form import Form
 from pgx.render.registry import Format, file_stem
 from pgx.report.row import safe_cell
 
+if TYPE_CHECKING:
+    from pgx.pseudonyms import Pseudonyms
+
 FOLDER = "reports"
 INDEX = "index.tsv"
 _LISTED = 5
@@ -22,9 +26,12 @@ _LISTED = 5
 _OURS = re.compile(r"\.[0-9a-f]{16}(\.\d+)?\.(html|pdf|json|fhir\.json)$")
 
 
-def write_reports(folder: Path, form: str, wanted_file: Path | None = None) -> int:
+def write_reports(
+    folder: Path, form: str, wanted_file: Path | None = None, *, hide: Pseudonyms | None = None
+) -> int:
     """Write a report (html, pdf, json or fhir) a sample into reports/, and return how many.
 
+    `hide` gives the names of `wanted_file` those that the cohort has.
     Reports of an earlier run that are not made again are removed: they may say what no longer holds.
 
     Raises
@@ -35,6 +42,8 @@ def write_reports(folder: Path, form: str, wanted_file: Path | None = None) -> i
         They cannot be written.
     """
     wanted = None if wanted_file is None else _names(wanted_file)
+    if wanted is not None and hide is not None:
+        wanted = frozenset(map(hide.name, wanted))
     render, ending = _renderer(form)
     target = folder / FOLDER
     try:

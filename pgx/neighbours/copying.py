@@ -1,0 +1,247 @@
+"""Li and Stephens' copying model of two haplotypes over the classes of a panel, from both sides.
+
+Each haplotype of a person is a mosaic of classes: along the chromosome it stays with a class, or jumps to
+another, drawn by how common the classes are. Both haplotypes are followed together, so phase is not needed.
+The only module of this room that computes with arrays; it is imported where an estimate runs.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from pgx.neighbours.panel import Panel, centre, panel, settings
+
+Floats = NDArray[np.float64]
+_Single = NDArray[np.float32]
+_Numbers = NDArray[np.intp]
+
+#: Classes that differ only on markers further on are followed as one. They are parted once their number has
+#: grown by this much, since parting costs as much as a step.
+_GROWTH = 1.3
+
+
+class _Step(Struct, frozen=True):
+    """One marker on the way to the centre, over g groups of classes.
+
+    Attributes
+    ----------
+    marker
+        Its number.
+    jump
+        Probability that one haplotype jumps between the marker before and this one.
+    shares
+        The share of each group in the panel, shape (g,).
+    alleles
+        One-hot: whether a group carries ref (0) or alt (1), shape (2, g).
+    parents, fractions
+        Where groups were parted: the group of the step before that each comes from, and its share of it,
+        shapes (g,). None otherwise.
+    """
+
+    marker: int
+    jump: float
+    shares: _Single
+    alleles: _Single
+    parents: _Numbers | None
+    fractions: _Single | None
+
+
+class _Side:
+    """The walk over the markers of one side, from the outermost inwards."""
+
+    def __init__(
+        self,
+        alleles: NDArray[np.uint8],
+        shares: Floats,
+        positions: _Numbers,
+        order: Sequence[int],
+        middle: int,
+    ) -> None:
+        """Plan the walk over the markers `order`; arguments as of `CopyingModel`."""
+        self.steps: list[_Step] = []
+        self.group: _Numbers = np.zeros(len(shares), np.intp)
+        self.shares: _Single = np.ones(1, np.float32)
+        prefixes = _prefixes(alleles, order)
+        rate = settings().jump_rate.value
+        here = 0
+        while here < len(order):
+            stop = _stop(prefixes, here)
+            group = prefixes[stop - 1]
+            example = np.unique(group, return_index=True)[1]
+            own = np.bincount(group, shares)
+            parents = self.group[example]
+            fractions = (own / self.shares[parents]).astype(np.float32)
+            for number in range(here, stop):
+                gap = abs(positions[order[number]] - positions[order[number - 1]]) if number else 0
+                self.steps.append(
+                    _Step(
+                        order[number],
+                        -math.expm1(-rate * gap),
+                        own.astype(np.float32),
+                        np.eye(2, dtype=np.float32)[:, alleles[example, order[number]]],
+                        parents if number == here and number else None,
+                        fractions if number == here and number else None,
+                    )
+                )
+            self.group, self.shares = group, own.astype(np.float32)
+            here = stop
+        self.last_jump = -math.expm1(-rate * abs(positions[order[-1]] - middle)) if order else 0.0
+
+    def walk(self, emissions: Floats) -> tuple[_Single, float]:
+        """Return the joint of data and both groups at the centre, shape (g, g), and the log of its scale."""
+        joint = np.outer(self.steps[0].shares, self.steps[0].shares)
+        spare = np.empty_like(joint)
+        scale = 0.0
+        for step in self.steps:
+            if step.parents is not None and step.fractions is not None:
+                joint = joint.take(step.parents, axis=0).take(step.parents, axis=1)
+                joint *= step.fractions[:, None]
+                joint *= step.fractions
+                spare = np.empty_like(joint)
+            if step.jump:
+                scale += math.log(_moved(joint, step.shares, step.jump, spare))
+            none, one, two = emissions[step.marker]
+            by_alleles = np.array([[none, one], [one, two]], np.float32)
+            joint *= np.matmul(step.alleles.T @ by_alleles, step.alleles, out=spare)
+        return joint, scale + math.log(_moved(joint, self.shares, self.last_jump, spare))
+
+
+def _prefixes(alleles: NDArray[np.uint8], order: Sequence[int]) -> list[_Numbers]:
+    """Return for each marker of a walk the group of each class, shape (k,): equal so far, equal number."""
+    group = np.zeros(len(alleles), np.intp)
+    found = []
+    for marker in order:
+        code = 2 * group + alleles[:, marker]
+        group = (np.cumsum(np.bincount(code) > 0) - 1)[code]
+        found.append(group)
+    return found
+
+
+def _stop(prefixes: list[_Numbers], here: int) -> int:
+    """Return up to which marker the groups need not be parted again."""
+    limit = max(_GROWTH * (prefixes[here].max() + 1), prefixes[here].max() + 5)
+    stop = here + 1
+    while stop < len(prefixes) and prefixes[stop].max() + 1 <= limit:
+        stop += 1
+    return stop
+
+
+def _moved(joint: _Single, shares: _Single, jump: float, spare: _Single) -> float:
+    """Move `joint` on in place, scaled to a sum of 1; return the sum it had. `spare` is overwritten."""
+    rows = joint @ np.ones(len(joint), np.float32)
+    total = float(rows.sum())
+    one_jumps = (jump * (1 - jump) / total) * rows + (jump**2 / 2) * shares
+    tall, wide = np.empty((len(rows), 2), np.float32), np.empty((2, len(rows)), np.float32)
+    tall[:, 0] = wide[1] = one_jumps
+    tall[:, 1] = wide[0] = shares
+    joint *= np.float32((1 - jump) ** 2 / total)
+    joint += np.matmul(tall, wide, out=spare)
+    return total
+
+
+class CopyingModel:
+    """The model over a panel of k classes and m markers.
+
+    Parameters
+    ----------
+    alleles
+        0 for ref, 1 for alt, shape (k, m), markers in order of position.
+    counts
+        Copies of each APOE haplotype by class, shape (k, 4).
+    positions
+        1-based, shape (m,).
+    middle
+        The position midway between the sites.
+    """
+
+    def __init__(
+        self, alleles: NDArray[np.uint8], counts: NDArray[np.intp], positions: _Numbers, middle: int
+    ) -> None:
+        """Plan both walks."""
+        copies = counts.sum(axis=1)
+        shares = copies / copies.sum()
+        left = [number for number, place in enumerate(positions) if place < middle]
+        right = [number for number, place in enumerate(positions) if place >= middle]
+        self.frequencies = _frequencies(counts)
+        self._sides = [
+            _Side(alleles, shares, positions, order, middle) for order in (left, right[::-1]) if order
+        ]
+        error = settings().label_error.value
+        labels = (1 - error) * counts / copies[:, None] + error * self.frequencies
+        weight = shares.copy()
+        for side in self._sides:
+            weight /= side.shares[side.group]
+        self._labels = (weight[:, None] * labels).astype(np.float32)
+
+    def pairs(self, emissions: Floats) -> tuple[Floats, float]:
+        """Return what the neighbours say of the two haplotypes.
+
+        Parameters
+        ----------
+        emissions
+            Likelihood of 0, 1 and 2 copies of alt at each marker, shape (m, 3); ones where it is unknown.
+
+        Returns
+        -------
+        tuple
+            Probability of each ordered pair of haplotypes, shape (4, 4), and the log likelihood of the data.
+        """
+        joint: _Single | None = None
+        scale = 0.0
+        for side in self._sides:
+            part, more = side.walk(emissions)
+            scale += more
+            part = part.take(side.group, axis=0).take(side.group, axis=1)
+            joint = part if joint is None else np.multiply(joint, part, out=joint)
+        if joint is None:
+            return np.outer(self.frequencies, self.frequencies), 0.0
+        found = (self._labels.T @ joint @ self._labels).astype(np.float64)
+        total = float(found.sum())
+        return (found + found.T) / (2 * total), scale + math.log(total)
+
+
+def _frequencies(counts: NDArray[np.intp]) -> Floats:
+    """Return the frequency of each haplotype in the panel; one that no class carries is never impossible."""
+    copies = counts.sum(axis=0) + np.where(counts.sum(axis=0) == 0, settings().unseen_copies.value, 0.0)
+    shares: Floats = copies / copies.sum()
+    return shares
+
+
+def misread() -> Floats:
+    """Return the probability of reading g copies where the classes have d, shape (3, 3): [g, d]."""
+    error = settings().allele_misread.value
+    found = np.zeros((3, 3))
+    for copies in range(3):
+        first, second = (error if copies < 1 else 1 - error), (error if copies < 2 else 1 - error)
+        found[:, copies] = (1 - first) * (1 - second), first + second - 2 * first * second, first * second
+    return found
+
+
+def restricted(
+    alleles: NDArray[np.uint8],
+    counts: NDArray[np.intp],
+    positions: _Numbers,
+    middle: int,
+    known: Sequence[int],
+) -> CopyingModel:
+    """Return the model over the markers `known` (ascending) alone: classes equal on these are one class."""
+    kept, number = np.unique(alleles[:, list(known)], axis=0, return_inverse=True)
+    together = np.zeros((len(kept), counts.shape[1]), np.intp)
+    np.add.at(together, number.ravel(), counts)
+    return CopyingModel(kept, together, positions[list(known)], middle)
+
+
+@functools.lru_cache(maxsize=64)
+def shipped(known: tuple[int, ...]) -> CopyingModel:
+    """Return the model of the shipped panel over the markers `known` (their numbers, ascending)."""
+    source: Panel = panel()
+    digits = np.frombuffer("".join(source.alleles).encode(), np.uint8) - ord("0")
+    alleles = digits.reshape(len(source.alleles), -1)
+    positions = np.array([marker.positions["GRCh37"] for marker in source.markers], np.intp)
+    return restricted(alleles, np.array(source.counts, np.intp), positions, centre("GRCh37"), known)

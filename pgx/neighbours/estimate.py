@@ -1,0 +1,183 @@
+"""Genotypes of the neighbours in, an estimate out; with a second opinion on what was read at the sites."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from pgx.calling import DiplotypeCall
+from pgx.calling.frequencies import diplotype_names, diplotypes, double_heterozygotes
+from pgx.genome.sites import Haplotype, counted_haplotype, haplotypes
+from pgx.neighbours.model import NeighbourReport, is_needed, is_read
+from pgx.neighbours.panel import markers, panel, settings
+from pgx.observe import Observation
+from pgx.reference import threshold
+
+#: What is known at one marker: the copies of alt, or the likelihood of 0, 1 and 2 of them, or nothing.
+Known = int | tuple[float, float, float] | None
+
+STRICT = "strict"
+
+
+class Saying(Struct, frozen=True, kw_only=True):
+    """What the neighbours alone say.
+
+    Attributes
+    ----------
+    posterior
+        Probability of each diplotype, in the order of `pgx.calling.frequencies.diplotypes`.
+    fit
+        Natural logarithm of the probability of the neighbours.
+    """
+
+    posterior: tuple[float, ...]
+    fit: float
+
+
+def known(likelihood: tuple[float, float, float]) -> Known:
+    """Return what a likelihood (scaled to a maximum of 1) amounts to: a genotype, where one is sure."""
+    best = likelihood.index(max(likelihood))
+    doubt: float = 10 ** (-settings().sure_phred.value / 10)
+    if all(value <= doubt for copies, value in enumerate(likelihood) if copies != best):
+        return best
+    none, one, two = (float(f"{value:.3g}") for value in likelihood)
+    return None if none == one == two else (none, one, two)
+
+
+@functools.lru_cache(maxsize=1 << 14)
+def neighbours_say(genotypes: tuple[Known, ...]) -> Saying:
+    """Return what genotypes at the markers of the panel say; equal ones are computed once."""
+    import numpy as np  # noqa: PLC0415 - numpy is loaded where an estimate runs, and nowhere before
+
+    from pgx.neighbours import copying  # noqa: PLC0415
+
+    present = tuple(number for number, one in enumerate(genotypes) if one is not None)
+    by_copies = copying.misread()
+    emissions = np.ones((len(present), 3))
+    for row, number in enumerate(present):
+        one = genotypes[number]
+        emissions[row] = by_copies[one] if isinstance(one, int) else np.array(one) @ by_copies
+    pairs, fit = copying.shipped(present).pairs(emissions)
+    return Saying(posterior=folded(pairs.tolist()), fit=fit)
+
+
+def folded(pairs: Sequence[Sequence[float]]) -> tuple[float, ...]:
+    """Return the probability of each diplotype from that of each ordered pair of haplotypes."""
+    number = {haplotype.name: place for place, haplotype in enumerate(haplotypes())}
+    found = []
+    for one, other in diplotypes():
+        first, second = number[one.name], number[other.name]
+        found.append(pairs[first][second] + (pairs[second][first] if first != second else 0.0))
+    return tuple(found)
+
+
+def lowest_fit(count: int) -> float:
+    """Return the fit below which a person is unlike the panel, for a number of known markers."""
+    bar = settings().lowest_fit
+    return bar.start + bar.each * count
+
+
+def opinion(
+    genotypes: tuple[Known, ...], observations: tuple[Observation, ...], call: DiplotypeCall
+) -> NeighbourReport | None:
+    """Return what the neighbours of one sample say beside its call; None where no neighbour is known.
+
+    A site that is missing, or was taken for reference without a record, is estimated with what was read
+    at the other one. Where both were read, both are left out: a second opinion.
+    """
+    count = sum(one is not None for one in genotypes)
+    if not count:
+        return None
+    saying = neighbours_say(genotypes)
+    unlike = saying.fit < lowest_fit(count)
+    used = tuple(seen.rsid for seen in observations if is_read(seen)) if is_needed(observations, call) else ()
+    posterior = _with_sites(saying, call, used)
+    names = diplotype_names()
+    best = max(range(len(names)), key=posterior.__getitem__)
+    letters = [seen.alleles for seen in observations]
+    return NeighbourReport(
+        panel=settings().panel,
+        mode=STRICT,
+        markers_known=count,
+        markers_used=count,
+        markers_panel=len(markers()),
+        sites_used=used,
+        fit=saying.fit,
+        lowest_fit=lowest_fit(count),
+        unlike_panel=unlike,
+        diplotype=None if unlike else names[best],
+        diplotype_probability=None if unlike else posterior[best],
+        diplotype_posterior=None if unlike else dict(zip(names, posterior, strict=True)),
+        e4_copies_posterior=None if unlike else _copies(names, posterior),
+        neighbours_alone=dict(zip(names, saying.posterior, strict=True)) if used and not unlike else None,
+        agrees=None if unlike else allows(saying.posterior, letters),
+        read_probability=None if unlike else chance_of(saying.posterior, letters),
+        phase_posterior=None if unlike else _phase(names, saying, observations),
+    )
+
+
+def _with_sites(saying: Saying, call: DiplotypeCall, used: tuple[str, ...]) -> tuple[float, ...]:
+    """Return the posterior with the likelihood of what was read at the sites `used`, as the caller has it."""
+    weights = [
+        chance * math.prod(row.likelihood[rsid] for rsid in used)
+        for chance, row in zip(saying.posterior, call.calculation, strict=True)
+    ]
+    total = sum(weights)
+    return tuple(weight / total for weight in weights) if total else saying.posterior
+
+
+def _copies(names: Sequence[str], posterior: Sequence[float]) -> dict[str, float]:
+    totals = [0.0, 0.0, 0.0]
+    for name, chance in zip(names, posterior, strict=True):
+        totals[name.split("/").count(counted_haplotype())] += chance
+    return {str(copies): total for copies, total in enumerate(totals)}
+
+
+def allows(posterior: Sequence[float], letters: Sequence[tuple[str, str] | None]) -> bool | None:
+    """Return whether the neighbours allow the letters read at each site, None where none is known.
+
+    They do not where these have become improbable *by* the neighbours: a genotype may be rare by itself.
+    """
+    chance, before = chance_of(posterior, letters), chance_of(without_neighbours(), letters)
+    if chance is None or before is None:
+        return None
+    rare = settings().disagree_below.value
+    return not (chance < rare and chance * threshold("min_bayes_factor") <= before)
+
+
+def chance_of(posterior: Sequence[float], letters: Sequence[tuple[str, str] | None]) -> float | None:
+    """Return the probability of the letters read at each site, None where none is known."""
+    if all(pair is None for pair in letters):
+        return None
+    return sum(p for p, pair in zip(posterior, diplotypes(), strict=True) if _shows(pair, letters))
+
+
+def _shows(pair: tuple[Haplotype, Haplotype], letters: Sequence[tuple[str, str] | None]) -> bool:
+    """Return whether a diplotype has the letters that are known, whatever their order."""
+    for site, known_letters in enumerate(letters):
+        own = sorted(haplotype.letters[site] for haplotype in pair)
+        if known_letters is not None and sorted(known_letters) != own:
+            return False
+    return True
+
+
+@functools.cache
+def without_neighbours() -> tuple[float, ...]:
+    """Return the probability of each diplotype in the panel, before any neighbour is looked at."""
+    copies = [sum(column) or settings().unseen_copies.value for column in zip(*panel().counts, strict=True)]
+    shares = [count / sum(copies) for count in copies]
+    return folded([[one * other for other in shares] for one in shares])
+
+
+def _phase(
+    names: Sequence[str], saying: Saying, observations: tuple[Observation, ...]
+) -> dict[str, float] | None:
+    """Return how a double heterozygote divides over its two diplotypes by the neighbours alone."""
+    if not all(seen.is_heterozygous for seen in observations):
+        return None
+    chance = dict(zip(names, saying.posterior, strict=True))
+    total = sum(chance[name] for name in double_heterozygotes())
+    return {name: chance[name] / total for name in double_heterozygotes()} if total else None
