@@ -86,8 +86,8 @@ FULL = Plan(
     shallow_size=40_000,
     priors=PRIORS,
     populations=POPULATIONS,
-    style_size=800,
-    style_depths=(1, 2, 4, 6, 8, 15, 30),
+    style_size=300,
+    style_depths=(2, 4, 8, 15, 30),
     style_populations=("global", "AFR", "memory-clinic"),
 )
 QUICK = Plan(

@@ -301,8 +301,8 @@ def _style_table(results: Results) -> str:
 
 def _phase_table(results: Results) -> str:
     rows = [
-        (f"{population}, {100 * switches:g} % switched", percent(determined), percent(wrong), percent(warned))
-        for population, switches, determined, wrong, warned in results.phases
+        (f"{population}, {100 * switches:g} % switched", *(f"{100 * part:.3g}" for part in parts))
+        for population, switches, *parts in results.phases
     ]
     return markdown(("population, switches", "diplotype determined %", "wrong %", "with a warning %"), rows)
 

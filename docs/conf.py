@@ -17,6 +17,7 @@ myst_heading_anchors = 3
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
 napoleon_google_docstring = False
+napoleon_use_ivar = True  # the fields of a Struct are documented once
 exclude_patterns = ["_build"]
 html_theme = "furo"
 html_title = f"pgx {release}"

@@ -40,11 +40,11 @@ class Shot(Struct, frozen=True):
 
 CARRIER, ABSENT = "NA18526.e3-e4.GRCh38.vcf", "absent-sites.GRCh38.vcf"
 SHOTS = (
-    Shot("called-desktop", CARRIER),
+    Shot("called-desktop", CARRIER, width=1280, height=800),
     Shot("called-pictures", CARRIER, at="#sure"),
     Shot("called-evidence", CARRIER, at="#evidence"),
     Shot("called-dark", CARRIER, scheme="dark", at="#sure"),
-    Shot("called-phone", CARRIER, width=320, height=700, at="#result"),
+    Shot("called-phone", CARRIER, width=390, height=844),
     Shot("called-print", CARRIER, media="print", width=794, height=1123),
     Shot("ambiguous", "HG00150.e2-e4.GRCh38.vcf", Options(population="AFR"), at="#sure"),
     Shot("not-determined", ABSENT, at="#result"),

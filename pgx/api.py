@@ -60,7 +60,7 @@ class Report(Struct, frozen=True, kw_only=True):
     run
         Input, options, versions.
     report
-        Everything that is said of the sample; see `pgx.report.SampleReport`.
+        The report itself; see `pgx.report.SampleReport`.
     """
 
     run: Run

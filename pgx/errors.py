@@ -99,7 +99,7 @@ class FormatError(InputError):
 
 
 class SampleError(InputError):
-    """A sample was asked for that the input does not have."""
+    """The input does not have a requested sample."""
 
 
 class AssemblyError(InputError):

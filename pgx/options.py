@@ -16,7 +16,7 @@ import functools
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 from msgspec import Struct, field
@@ -34,10 +34,10 @@ RUN = "Where the work is done"
 PAGE = "Cohort page and reports"
 
 #: Of an option that stored results have always stated.
-ALWAYS_STATED: Any = msgspec.NODEFAULT
+ALWAYS_STATED: Any = ...
 
 
-class Limits(NamedTuple):
+class Limits(Struct, frozen=True):
     """What a number must be; NaN is within no limits."""
 
     above: float | None = None
@@ -58,7 +58,7 @@ class Limits(NamedTuple):
         return " and ".join(f"{word} {limit:g}" for word, limit in said if limit is not None)
 
 
-class Option(NamedTuple):
+class Option(Struct, frozen=True):
     """What is known of an option beside its name, type and default.
 
     Attributes
@@ -349,6 +349,11 @@ class CohortOptions(Struct, frozen=True, kw_only=True):
         Limits(least=1),
         Option("Processes to use (all processors if not given).", RUN, "N", ("-j", "--jobs")),
     ] = None
+    stall: Annotated[
+        float,
+        Limits(above=0),
+        Option("Seconds without a new byte after which the reading of an input is given up.", RUN, "SECONDS"),
+    ] = _bound("stall")
     scheduler: Annotated[
         str | None, Option("Dask scheduler to use, e.g. tcp://10.0.0.1:8786.", RUN, "ADDRESS")
     ] = None
@@ -360,7 +365,7 @@ class CohortOptions(Struct, frozen=True, kw_only=True):
     page: PageOptions = PageOptions()
 
 
-class Declared(NamedTuple):
+class Declared(Struct, frozen=True):
     """An option as the makers of command lines, keywords and columns need it.
 
     Attributes

@@ -90,8 +90,10 @@ def read_bytes(path: Path) -> bytes:
         ) from error
 
 
-def parse(path: Path, content: bytes) -> dict[str, Any]:
+def parse(path: Path, content: bytes, digest: str | None = None) -> dict[str, Any]:
     """Return the tables of a TOML file: from the copy where it holds exactly this content, else parsed.
+
+    `digest` is that of the content, where it is known already.
 
     Raises
     ------
@@ -101,7 +103,7 @@ def parse(path: Path, content: bytes) -> dict[str, Any]:
     folder = root()
     name = path.relative_to(folder).as_posix() if path.is_relative_to(folder) else ""
     copy = _copies(folder).get(name)
-    if copy is not None and copy.digest == sha256(content):
+    if copy is not None and copy.digest == (digest or sha256(content)):
         plain: dict[str, Any] = msgspec.json.decode(copy.data)
         return plain
     import tomli  # noqa: PLC0415 - slow to import and seldom needed

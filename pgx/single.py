@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from pgx import evidence, provenance, reference
 from pgx.calling import CallOptions, DiplotypeCall, E4Status, Reason, call, haplotype_frequencies
-from pgx.errors import FormatError, SampleError, UsageError, did_you_mean
+from pgx.errors import FormatError, InputError, SampleError, UsageError, did_you_mean
 from pgx.evidence import ContextReport, EvidenceBase, PatientContext, Response, Subject
 from pgx.genome.assemblies import AssemblyDecision, assemblies
 from pgx.genome.sites import sites_on
@@ -110,7 +110,13 @@ class Around:
                     cure="Install it: python -m pip install numpy",
                 )
             return None
-        return MarkerReader(self._read(), self._contigs, self._assembly, self._context, self._error)
+        try:
+            records = self._read()
+        except InputError:  # the sites have been read; what lies around them must not end the report
+            if self._always:
+                raise
+            return None
+        return MarkerReader(records, self._contigs, self._assembly, self._context, self._error)
 
 
 class Prepared(Struct, frozen=True, kw_only=True):

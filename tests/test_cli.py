@@ -71,6 +71,7 @@ class TestDeclaredOptions:
         "age": ("71", 71.0),
         "reveal_minor": (None, True),
         "drug": ("lecanemab", "lecanemab"),
+        "neighbours": ("always", "always"),
     }
 
     def test_each_option_alone_reaches_the_result(self, run_pgx, sample_vcfs, repository, tmp_path):
@@ -365,7 +366,8 @@ class TestOutput:
         assert list(rows[0]) == [
             *("sample", "input", "assembly", "rs429358", "rs7412", "diplotype", "diplotype_probability"),
             *("e4_status", "e4_copies", "e4_carrier_probability", "phase", "conclusion", "flags"),
-            "population",
+            *("population", "neighbours_diplotype", "neighbours_probability", "neighbours_markers"),
+            "neighbours_agree",
         ]
         assert len(rows) == 8
         rare = next(row for row in rows if row["sample"] == "NA19146")

@@ -190,6 +190,25 @@ class TestSignals:
         assert (process.returncode, errors) == (code, b"")
         assert names(tmp_path) == []
 
+    @pytest.mark.parametrize(("number", "code"), SIGNALS)
+    def test_a_cohort_keeps_what_is_done_and_nothing_half_done(self, number, code, tmp_path):
+        folder, out = tmp_path / "in", tmp_path / "out"
+        folder.mkdir()
+        for count in range(300):
+            shutil.copy(CARRIER, folder / f"{count}.vcf")
+        line = [*PGX, "cohort", str(folder), "-o", str(out), "--jobs", "2"]
+        process = subprocess.Popen(line, stderr=subprocess.PIPE, env=ENVIRONMENT)
+        deadline = time.monotonic() + 60
+        while not (out / "cohort.sqlite").exists() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        time.sleep(0.3)
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=60)
+        if process.returncode == 0:
+            pytest.skip("this machine was done before the signal came")
+        assert (process.returncode, errors) == (code, b"")
+        assert {path.name for path in out.iterdir()} <= {"cohort.sqlite"}
+
     def test_what_nohup_has_had_ignored_stays_ignored(self, tmp_path):
         os.mkfifo(tmp_path / "pipe.vcf")
         line = ["sh", "-c", "trap '' HUP; exec \"$@\"", "sh", *PGX, "annotate", str(tmp_path / "pipe.vcf")]

@@ -248,16 +248,18 @@ def test_what_of_a_record_is_a_name(record, wanted):
 
 
 @pytest.mark.parametrize(
-    ("line", "kept"),
+    ("line", "means_something"),
     [
-        ("##bcftools_mergeCommand=merge -o /x/BOB.vcf -0 a.vcf BOB.vcf", ("merge -0",)),
-        ("##bcftools_mergeCommand=merge BOB.vcf --missing-to-ref", ("merge --missing-to-ref",)),
-        ("##c=plugin setGT BOB.vcf -- -t . -n 0", ("setGT -n 0",)),
-        ("##c=CrossMap.py vcf BOB.vcf", ("CrossMap",)),
-        ("##c=merge BOB.vcf", ()),
+        ("##bcftools_mergeCommand=merge -o /x/BOB.vcf -0 a.vcf BOB.vcf", True),
+        ("##bcftools_mergeCommand=merge BOB.vcf --missing-to-ref", True),
+        ("##c=plugin setGT BOB -- -t . -n 0", True),
+        ("##liftoverCommand=BOB.vcf", True),
+        ("##c=merge BOB.vcf", False),
     ],
 )
-def test_of_a_header_only_the_meaning_is_kept(line, kept):
-    assert without_names([line]) == kept
+def test_of_a_header_only_the_meaning_is_kept(line, means_something):
+    kept = without_names([line])
+    assert bool(kept) is means_something
+    assert "BOB" not in " ".join(kept)
     for meaning in ("absence-stated", "lifted"):
         assert header_says(kept, meaning) is header_says([line], meaning)

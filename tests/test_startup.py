@@ -13,18 +13,19 @@ HEAVY = {"pandas", "numpy", "pyarrow", "matplotlib", "jinja2", "dask", "distribu
 RECORDS = [site("rs429358", gt="0/1:99", format="GT:GQ"), site("rs7412", gt="0/0:99", format="GT:GQ")]
 _PROBE = """
 import json, sys
-from pgx.cli.main import app
 sys.argv = ["pgx", *sys.argv[1:]]
+from pgx.cli.main import main  # which builds only the command that is asked for
 try:
-    app()
+    main()
 finally:
     packages = {name for name, module in sys.modules.items() if hasattr(module, "__path__")}
     print(json.dumps([sorted(sys.modules), sorted(packages)]), file=sys.stderr)
 """
 #: Modules of pgx that one sample to text may import, packages not counted.
 MOST_MODULES = 62
-#: And a cohort of one file.
-MOST_MODULES_COHORT = 81
+#: And a cohort of one file. What came with issues 11 to 14 is among them: `observe.read_counts`, `vcf.bgzf`,
+#: `vcf.records`, `vcf.scan`, `neighbours.model`, `evidence.rules` and `options`.
+MOST_MODULES_COHORT = 68
 
 
 def loaded(tmp_path, *arguments):

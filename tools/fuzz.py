@@ -201,7 +201,7 @@ def by_atheris(name: str, seconds: float) -> tuple[int, int]:
             if told:
                 found += 1
                 _keep(name, data, told)
-            if count % 100 == 0 or told:
+            if count % 10 == 0 or told:
                 log.write_text(f"{count} {found}")
 
         atheris.Setup(["fuzz", str(corpus), f"-max_total_time={int(seconds)}", "-verbosity=0"], one)

@@ -77,7 +77,7 @@ def merge(
     single: ReportsOptions,
 ) -> None:
     """Join the slices of a cohort (pgx cohort --shard) into one folder."""
-    from pgx.cohort import merge as merge_folders
+    from pgx.cohort.merge import merge as merge_folders
 
     _check(page, single)
     _finish(merge_folders(folders, output, page), output, single)
@@ -97,7 +97,7 @@ def _check(page: PageOptions, single: ReportsOptions) -> None:
             "a page for sharing names no files", where=shared, cure="Leave --by input and --by folder out"
         )
     if single.reports is not None:
-        from pgx.cohort import check_reports
+        from pgx.cohort.tables.reports import check_reports
 
         check_reports(single.reports, single.reports_for)
     elif single.reports_for is not None:
@@ -135,7 +135,7 @@ def _finish(outcome: Outcome, folder: Path, single: ReportsOptions, key: Path | 
     if outcome.failed:
         typer.echo(f"What failed, and what to do: {folder / 'failures.tsv'}", err=True)
     if single.reports is not None:
-        from pgx.cohort import write_reports
+        from pgx.cohort.tables.reports import write_reports
 
         hide = None
         if key is not None:

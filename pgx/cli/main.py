@@ -80,7 +80,7 @@ def _in_one_line() -> Iterator[None]:
             raise
         _forget_output()
         said = f"cannot be written ({error.strerror})"
-        _tell(OutputError(said, where="standard output", cure="Check its space, or give -o"))
+        _tell(OutputError(said, where="the output", cure="Check its space, or give -o"))
 
 
 def _tell(error: PgxError) -> None:

@@ -43,7 +43,7 @@ class FormOptions(Struct, frozen=True, kw_only=True):
     ] = None
     sealed: Annotated[bool, Option("Put the result behind a cover (html, pdf).", LAYOUT)] = False
     full: Annotated[bool, Option("Print tables and appendix, too (text).", LAYOUT)] = False
-    lang: Annotated[str, Option("Language of text, html and pdf: en or de.", LAYOUT, "LANG")] = "en"
+    lang: Annotated[str, Option("Language of text, html and pdf, e.g. en.", LAYOUT, "LANG")] = "en"
     handout: Annotated[
         Path | None, Option("Also write one page for the patient (.html, .pdf or .txt).", LAYOUT, "FILE")
     ] = None

@@ -3,6 +3,7 @@
 Results go into one SQLite file as they come (`store`), written by one process; the tables, the summary and
 the page are made from it at the end, in input order. So a run that was killed, cut into slices or spread
 over a cluster gives the same bytes as one without a break.
+What only some runs need is imported from where it is: `merge`, `tables.reports`.
 """
 
 from pgx.errors import UsageError
@@ -15,13 +16,11 @@ except ImportError as error:
     ) from error
 
 from pgx.cohort.jobs import Failure, Job, Plan
-from pgx.cohort.merge import merge
 from pgx.cohort.plan import plan_inputs
 from pgx.cohort.results import one_report
 from pgx.cohort.run import Progress, run_cohort
 from pgx.cohort.store import FILE_NAME as STATE
 from pgx.cohort.tables.finalise import OUTPUTS, Outcome
-from pgx.cohort.tables.reports import check_reports, write_reports
 from pgx.options import CohortOptions, PageOptions
 
 __all__ = [
@@ -34,10 +33,7 @@ __all__ = [
     "PageOptions",
     "Plan",
     "Progress",
-    "check_reports",
-    "merge",
     "one_report",
     "plan_inputs",
     "run_cohort",
-    "write_reports",
 ]

@@ -19,7 +19,7 @@ from pgx.cohort.summary.strata import check_columns
 from pgx.cohort.tables.finalise import Outcome, finish, refuse_foreign
 from pgx.cohort.worker import ARRAYS_FROM, Batch, failed, file_digest, fingerprint, recipe, work
 from pgx.errors import InputError, UsageError
-from pgx.executors import Engine, Processes, Serial, cpus, run_all, run_alone
+from pgx.executors import Engine, Processes, Serial, can_fork, cpus, run_all, run_alone
 from pgx.options import CohortOptions
 from pgx.single import check_options
 
@@ -97,7 +97,7 @@ def _engine(options: CohortOptions, inputs: int) -> Engine:
 
         return Dask(jobs=options.jobs, scheduler=options.scheduler)
     jobs = min(options.jobs or cpus(), inputs)
-    return Serial() if jobs <= 1 else Processes(jobs)
+    return Serial() if jobs <= 1 and can_fork() else Processes(jobs)
 
 
 Tell = Callable[[str], None]
@@ -226,8 +226,8 @@ def _singly(engine: Engine, batch: Batch, tell: Tell) -> list[Result]:
 def _death(job: Job, error: Exception) -> Failure:
     return Failure(
         input=job.path,
-        error=f"the worker died over it ({type(error).__name__})",
-        cure="Check the memory of the machine, and give the same command again",
+        error=f"the worker died over it, or stood still for too long ({type(error).__name__})",
+        cure="Check the file, and the memory of the machine; --stall gives more time",
     )
 
 
@@ -237,7 +237,12 @@ def _batches(jobs: Sequence[Job], engine: Engine, options: CohortOptions) -> Ite
     def batch(*some: Job) -> Batch:
         # what only goes with an input (columns of the manifest) need not travel
         bare = tuple(msgspec.structs.replace(job, carried={}, meta={}) for job in some)
-        return Batch(jobs=bare, verify=options.verify, arrays_from=options.arrays_from or ARRAYS_FROM)
+        return Batch(
+            jobs=bare,
+            verify=options.verify,
+            arrays_from=options.arrays_from or ARRAYS_FROM,
+            stall=options.stall,
+        )
 
     def fitting() -> int:  # anew for each batch: workers may join later
         return max(1, min(_BATCH_MAX, -(-len(jobs) // (engine.width * _BATCHES_PER_WORKER))))

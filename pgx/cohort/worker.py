@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import faulthandler
 import functools
 import hashlib
+import os
+import time
 import traceback
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -21,7 +25,7 @@ from pgx.inputs import Input, read_input
 from pgx.options import Options
 from pgx.report import SCHEMA_VERSION, Run, SampleReport
 from pgx.single import Prepared, is_copy_number, prepare
-from pgx.vcf import Neighbours, VcfContent
+from pgx.vcf import Neighbours, VcfContent, tell_progress_to
 
 #: From how many samples on an input is read as arrays.
 ARRAYS_FROM = 200
@@ -30,11 +34,20 @@ _SHARED = ("response", "context")
 
 
 class Batch(Struct, frozen=True, kw_only=True):
-    """Inputs that one worker reads one after the other. `verify`: also note the digest of each file."""
+    """Inputs that one worker reads one after the other.
+
+    Attributes
+    ----------
+    verify
+        Also note the digest of each file.
+    stall
+        Seconds without a new byte of an input after which its worker ends.
+    """
 
     jobs: tuple[Job, ...]
     verify: bool = False
     arrays_from: int = ARRAYS_FROM
+    stall: float = 0
 
 
 class StoredReport(Struct, frozen=True, kw_only=True):
@@ -46,7 +59,35 @@ class StoredReport(Struct, frozen=True, kw_only=True):
 
 def work(batch: Batch) -> list[Result]:
     """Annotate the inputs of a batch; whatever goes wrong with one is its result."""
-    return [_result_of(job, batch) for job in batch.jobs]
+    with _ends_when_it_stalls(batch.stall):
+        return [_result_of(job, batch) for job in batch.jobs]
+
+
+@contextlib.contextmanager
+def _ends_when_it_stalls(seconds: float) -> Iterator[None]:
+    """End this process where no byte of an input comes for so long; 0 for never.
+
+    The clock is one of faulthandler: it runs on where a library of C never returns.
+    """
+    if not seconds:
+        yield
+        return
+    last = 0.0
+    with Path(os.devnull).open("w") as nowhere:
+
+        def came() -> None:
+            nonlocal last
+            now = time.monotonic()
+            if now - last > seconds / 10:
+                last = now
+                faulthandler.dump_traceback_later(seconds, exit=True, file=nowhere)
+
+        came()
+        with tell_progress_to(came):
+            try:
+                yield
+            finally:
+                faulthandler.cancel_dump_traceback_later()
 
 
 def failed(job: Job, failure: Failure) -> Result:

@@ -51,16 +51,17 @@ def cite(base: EvidenceBase, claim: Claim) -> tuple[SourceCitation, ...]:
     """Return the sources of a claim in its own order; those not seen share the `short` words of the first."""
     documents = [base.sources[key] for key in claim.sources]
     cited = [_cite(base, claim, document) for document in documents]
-    for identity in Identity:
-        unseen = [
-            place
-            for place, document in enumerate(documents)
-            if document.identity is identity and identity not in PRINTABLE
-        ]
-        markers = tuple(marker for place in unseen for marker in _markers(claim, documents[place]))
-        for number, place in enumerate(unseen):
-            short = "" if number else _through_article(base, claim, documents[place], markers)
-            cited[place] = replace(cited[place], short=short)
+    unseen: dict[Identity, list[int]] = {}
+    for place, document in enumerate(documents):
+        if document.identity not in PRINTABLE:
+            unseen.setdefault(document.identity, []).append(place)
+    for places in unseen.values():
+        markers = tuple(marker for place in places for marker in _markers(claim, documents[place]))
+        first, *others = places
+        words = _through_article(base, claim, documents[first], markers)
+        cited[first] = replace(cited[first], short=words)
+        for place in others:
+            cited[place] = replace(cited[place], short="")
     return tuple(cited)
 
 

@@ -154,8 +154,9 @@ class _Loader:
     def add_file(self, path: Path, name: str, *, own: bool = False) -> None:
         """Add the items of one TOML file; errors name `path`. The text of a user's `own` file is cleaned."""
         content = _read_own(path) if own else reference.read_bytes(path)
-        self.digests.append((name, reference.sha256(content)))
-        data = reference.parse(path, content)
+        digest = reference.sha256(content)
+        self.digests.append((name, digest))
+        data = reference.parse(path, content, digest)
         if own:
             data = cleaned(data)
         defaults = _table(data.pop("defaults", {}), "defaults", path)

@@ -5,13 +5,14 @@ and found by import. `Dask` is in `pgx.executors.dask`, which few runs need.
 """
 
 from pgx.executors.engine import Engine, WorkerDiedError, run_all, run_alone
-from pgx.executors.local import Processes, Serial, cpus
+from pgx.executors.local import Processes, Serial, can_fork, cpus
 
 __all__ = [
     "Engine",
     "Processes",
     "Serial",
     "WorkerDiedError",
+    "can_fork",
     "cpus",
     "run_all",
     "run_alone",

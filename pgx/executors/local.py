@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pickle
 import signal
+import sys
 import threading
+import time
+import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from multiprocessing import get_context, parent_process
+from typing import NoReturn, cast
 
-from pgx.executors.engine import ArgumentT, ResultT
+from pgx.executors.engine import ArgumentT, ResultT, WorkerDiedError
 
 
 class Serial:
-    """Do everything here, one after the other."""
+    """One piece of work after the other, each in a fork of this process: a death costs that piece alone."""
 
     width = 1
 
@@ -22,7 +27,7 @@ class Serial:
         """Do it now."""
         future: Future[ResultT] = Future()
         try:
-            future.set_result(function(argument))
+            future.set_result(_apart(function, argument))
         except Exception as error:  # noqa: BLE001 - a future hands on whatever the work raised
             future.set_exception(error)
         return future
@@ -32,10 +37,76 @@ class Serial:
         return ""
 
     def renew(self) -> None:
-        """Nothing can die but this process."""
+        """Nothing is left of a process that died."""
 
     def close(self) -> None:
         """Nothing is left running."""
+
+
+def can_fork() -> bool:
+    """Return whether a process may go on as two; on macOS libraries of the system do not bear it."""
+    return hasattr(os, "fork") and sys.platform != "darwin"
+
+
+def _apart(function: Callable[[ArgumentT], ResultT], argument: ArgumentT) -> ResultT:
+    """Return `function(argument)` from a fork of this process.
+
+    Raises
+    ------
+    WorkerDiedError
+        The fork ended without an answer.
+    """
+    reading, writing = os.pipe()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of forks beside threads: this one only computes
+        child = os.fork()
+    if not child:
+        _answer(function, argument, reading, writing)
+    os.close(writing)
+    try:
+        with os.fdopen(reading, "rb") as pipe:
+            data = pipe.read()
+    except BaseException:  # Ctrl-C, or the end of the program
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        raise
+    os.waitpid(child, 0)
+    try:
+        is_result, value = pickle.loads(data)  # noqa: S301 - from this program
+    except (EOFError, pickle.UnpicklingError) as error:
+        raise WorkerDiedError("the worker died") from error
+    if not is_result:
+        raise value
+    return cast("ResultT", value)
+
+
+def _answer(
+    function: Callable[[ArgumentT], ResultT], argument: ArgumentT, reading: int, writing: int
+) -> NoReturn:
+    """Write what a function returns or raises into a pipe, and end this process at once."""
+    status = 1
+    try:
+        os.close(reading)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main process hears it, and stops this one
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        threading.Thread(target=_end_without, args=(os.getppid(),), daemon=True).start()
+        outcome: tuple[bool, object]
+        try:
+            outcome = (True, function(argument))
+        except Exception as error:  # noqa: BLE001 - it is raised again where the result is awaited
+            outcome = (False, error)
+        with os.fdopen(writing, "wb") as pipe:
+            pipe.write(pickle.dumps(outcome))
+        status = 0
+    finally:
+        os._exit(status)
+
+
+def _end_without(parent: int) -> None:
+    """End this process when its parent has: nobody will take the result."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
 
 
 class Processes:

@@ -6,7 +6,8 @@ import textwrap
 from collections.abc import Iterable, Iterator
 
 from pgx.errors import printable
-from pgx.inspect.inspect import InspectedNeighbours, InspectedSample, InspectedSite, Inspection, Need
+from pgx.inspect.inspect import InspectedNeighbours, InspectedSample, InspectedSite, Inspection
+from pgx.inspect.needs import Need
 from pgx.observe import ReadSummary
 from pgx.wording import wording
 

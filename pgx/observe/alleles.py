@@ -17,50 +17,12 @@ _SPANNING = frozenset({"*", "<*:DEL>"})
 #: Fields that only a caller of copy numbers or of ploidy writes: DRAGEN, GATK gCNV, Canvas, CNVkit, cn.MOPS,
 #: Delly, Genome STRiP.
 SEGMENT_FIELDS = frozenset(
-    [
-        "CN",
-        "CNF",
-        "CNL",
-        "CNLP",
-        "CNP",
-        "CNQ",
-        "CNV_GQ",
-        "MCN",
-        "MCNQ",
-        "MCNF",
-        "MCC",
-        "NDC",
-        "QSE",
-        "QSS",
-        "QSS",
-        "SM",
-        "LFC",
-        "FC",
-        "RDCN",
-        "RDSD",
-        "LOG2",
-        "NCN",
-    ]
+    {"BAF", "BC", "CN", "CNF", "CNL", "CNLP", "CNP", "CNQ", "FC", "LFC", "LOG2", "LRR", "MCC", "MCN"}
+    | {"MCNF", "MCNQ", "NCN", "NDC", "QSE", "QSS", "RDCN", "RDSD", "SD", "SM"}
 )
 _SEGMENT_INFO = frozenset(
-    [
-        "SVTYPE",
-        "SVLEN",
-        "CN",
-        "REFLEN",
-        "CNVLEN",
-        "IMPRECISE",
-        "CIPOS",
-        "CIEND",
-        "FOLD_CHANGE",
-        "FOLD_CHANGE_LOG",
-        "PROBES",
-        "NUM_PROBES",
-        "NUM_BINS",
-        "SEGID",
-        "LOG2",
-        "CNCLASS",
-    ]
+    {"CIEND", "CIPOS", "CN", "CNCLASS", "CNVLEN", "FOLD_CHANGE", "FOLD_CHANGE_LOG", "IMPRECISE", "LOG2"}
+    | {"NUM_BINS", "NUM_PROBES", "PROBES", "REFLEN", "SEGID", "SVLEN", "SVTYPE"}
 )
 
 

@@ -214,6 +214,7 @@ def without_record(site: Site, context: ReadContext) -> Observation:
         state=state,
         alleles=(site.ref, site.ref),
         seen=(site.ref,),
+        depth=None if state is not SiteState.CALLABLE_REGION or reads is None else int(reads),
         evidence=GenotypeEvidence(
             kind=kind,
             values=(reads,) if kind is EvidenceKind.DEPTH else (),

@@ -172,14 +172,13 @@ class FieldReader:
             yield self._made(EvidenceKind.GQ, (quality,))
 
     def _reads(self) -> Iterator[GenotypeEvidence]:
-        """Yield reads by allele, and their number; of a block QUAL where it states no reads."""
+        """Yield reads by allele, else their number; of a block QUAL, where it states neither reads nor GQ."""
         by_letter = [] if self._block else self.reads_by_letter()[:1]
-        yield from by_letter
-        limit = self._reads_limit()
-        if limit and not by_letter:
-            yield from limit
-        elif not by_letter and self._block and self._copies != 1 and (self._own_quality() or 0) > 0:
-            yield self._made(EvidenceKind.GQ, (self._own_quality(),))
+        found = [*by_letter] or [*self._reads_limit()]
+        yield from found
+        quality = self._own_quality() or 0.0
+        if not found and self._block and self._copies != 1 and quality > 0:
+            yield from () if any(self._qualities()) else (self._made(EvidenceKind.GQ, (quality,)),)
 
     def _reads_limit(self) -> tuple[GenotypeEvidence, ...]:
         reads = depth(self._record, self._fields, block=self._block)

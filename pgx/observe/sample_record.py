@@ -99,10 +99,11 @@ def without_names(history: Iterable[str]) -> tuple[str, ...]:
             found = pattern.search(line)
             if found is None:
                 continue
-            words = found[0].split()
-            tries = [words, ["x" if set(word) & set("./") else word for word in words]]
-            tries += [[*words[:1], *words[1:][-last:]] for last in (2, 1)]
-            kept.append(next(text for text in map(" ".join, reversed(tries)) if pattern.search(text)))
+            words, blank = found[0].split(), " " if found[0][0].isspace() else ""
+            shorter = ([*words[:head], *words[head:][-tail:]] for head in (1, 2) for tail in (1, 2))
+            masked = ["x" if set(word) & set("./") else word for word in words]
+            texts = (blank + " ".join(some) for some in (*shorter, masked, words))
+            kept.append(next(text for text in texts if pattern.search(text)))
     return tuple(kept)
 
 

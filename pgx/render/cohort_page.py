@@ -5,15 +5,13 @@ One file, no network; the only script filters the rows of --sample-table, which 
 
 from __future__ import annotations
 
-import base64
 import functools
-import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pgx.calling import Reason
 from pgx.genome.sites import rsids
-from pgx.render.html import TEMPLATES, environment
+from pgx.render.form import asset, environment
 from pgx.wording import Wording, greek, percent, rounded_percent, wording
 
 Object = Mapping[str, Any]
@@ -26,8 +24,8 @@ def page(summary: Object) -> str:
     """Return index.html. Plots are drawn in the rows of the tables that hold their numbers."""
     from markupsafe import Markup  # noqa: PLC0415 - belongs to jinja2, which costs time to import
 
-    style, style_hash = _asset("cohort.css")
-    script, script_hash = _asset("cohort.js")
+    style, style_hash = asset("cohort.css")
+    script, script_hash = asset("cohort.js")
     words = wording()
     with_script = bool(summary["rows"])
     return (
@@ -58,13 +56,6 @@ def page(summary: Object) -> str:
             bar_width=_BAR,
         )
     )
-
-
-def _asset(name: str) -> tuple[str, str]:
-    """Return a file of templates/ and its hash for the content security policy."""
-    text = (TEMPLATES / name).read_text(encoding="utf-8")
-    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-    return text, f"sha256-{digest}"
 
 
 def _word(words: Wording, topic: str, key: str) -> str:

@@ -23,7 +23,7 @@ from pgx.reference import Facts, Provenance, load
 from pgx.render import html
 from pgx.render.blocks import LONG, Citations, Kind
 from pgx.render.form import Form, PatientMeta
-from pgx.render.medicine import claim_block, concluded, grouped
+from pgx.render.medicine import claim_block, concluded, grouped, side_words
 from pgx.render.narrative import narrate
 from pgx.render.sureness import flag_message, told_chance
 from pgx.report import Run, SampleReport, SiteReport
@@ -356,7 +356,7 @@ class _Maker:
     def _claim(self, claim: MatchedClaim, response: Response, number: int, genotype: Json) -> Json:
         """Return a claim with its direction, its certainty and its citations."""
         facts, said = _facts(), claim_block(claim, self.words, Citations(), details=True)
-        side = self.words.say("side_indirect" if claim.indirect else "side", claim.side)
+        side = side_words(claim, self.words)
         direction = {"coding": [{"system": facts.direction_system, "code": claim.side}], "text": side}
         sure = self.words.say("level", claim.certainty)
         certainty = {"coding": [{"system": facts.certainty_system, "code": claim.certainty}], "text": sure}

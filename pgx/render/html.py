@@ -2,48 +2,17 @@
 
 from __future__ import annotations
 
-import base64
-import functools
-import hashlib
 from collections.abc import Iterable, Iterator
 from itertools import groupby
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pgx.errors import printable
 from pgx.render.blocks import Block, Narrative
-from pgx.render.form import Form
+from pgx.render.form import Form, asset, csp_hash, environment
 from pgx.render.narrative import OPEN_SECTIONS, narrate
 from pgx.render.summary import is_withheld
 from pgx.render.svg import draw
 from pgx.report import Run, SampleReport
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
-
-TEMPLATES = Path(__file__).parent / "templates"
-
-
-@functools.cache
-def environment() -> Environment:
-    """Return the templates: every value is escaped, an unknown name is an error."""
-    import jinja2  # noqa: PLC0415 - costs 30 ms that text and JSON need not pay
-
-    made = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        auto_reload=False,
-    )
-    made.globals["runs"] = runs
-    return made
-
-
-@functools.cache
-def style() -> tuple[str, str]:
-    """Return the style sheet and its hash for the content security policy."""
-    text = (TEMPLATES / "report.css").read_text(encoding="utf-8")
-    return text, _digest(text)
 
 
 def runs(blocks: Iterable[Block]) -> Iterator[tuple[str, list[Block]]]:
@@ -76,7 +45,7 @@ def render(run: Run, report: SampleReport, form: Form | None = None) -> str:
 def page(told: Narrative, run: Run, report: SampleReport, form: Form, **parts: Any) -> str:
     """Return a page of a narrative; `parts` says which sections stand where, see report.html.j2."""
     words = form.words
-    sheet, digest = style()
+    sheet, digest = asset("report.css")
     ours = _page_style(printed_on_every_page(run, report, form))
     given: dict[str, Any] = {"kind": "", "behind": (), "sealed": False, "skip": False, "picture": str} | parts
     return (
@@ -84,6 +53,7 @@ def page(told: Narrative, run: Run, report: SampleReport, form: Form, **parts: A
         .get_template("report.html.j2")
         .render(
             **given,
+            runs=runs,
             language=form.language,
             say=words.say,
             title=told.title,
@@ -92,7 +62,7 @@ def page(told: Narrative, run: Run, report: SampleReport, form: Form, **parts: A
             style=_markup(sheet),
             style_hash=digest,
             page_style=_markup(ours),
-            page_style_hash=_digest(ours),
+            page_style_hash=csp_hash(ours),
         )
     )
 
@@ -109,11 +79,6 @@ def _page_style(words: str) -> str:
     box = "font:8pt system-ui,sans-serif"
     number = 'content:counter(page) " / " counter(pages)'
     return f'@page{{@bottom-left{{content:"{spelled}";{box}}}@bottom-right{{{number};{box}}}}}'
-
-
-def _digest(text: str) -> str:
-    """Return the hash of a style sheet as a content security policy names it."""
-    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
 def _markup(text: str) -> Any:

@@ -270,12 +270,19 @@ def _map_table(response: Response, words: Wording, cite: Citations) -> Block:
     return Block(Kind.TABLE, words.say("picture", "map"), rows=tuple(table), name="map", quoted=True)
 
 
+def side_words(row: StatusRow | MatchedClaim, words: Wording) -> str:
+    """Return which way a finding points, no more firmly than its source allows."""
+    if row.indirect:
+        return words.say("side_indirect", row.side)
+    return words.say("side_ungraded" if row.certainty == "not-gradable" else "side", row.side)
+
+
 def _map_row(letter: str, row: StatusRow, words: Wording, cite: Citations) -> tuple[str, ...]:
     marks = "".join(f"[{number}]" for number in cite.marks_of(row.citations))
     apart = "" if row.applicable else f" {words.say('table', 'not_counted')}"
     return (
         f"{letter} {marks}",
-        words.say("side_indirect" if row.indirect else "side", row.side) + apart,
+        side_words(row, words) + apart,
         row.population,
         row.endpoint,
         row.sample_size,

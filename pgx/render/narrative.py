@@ -58,13 +58,15 @@ def _behind(
 ) -> dict[str, Iterable[Block]]:
     """Return the sections behind the summary, in their order."""
     drug = undirected(report, withheld=withheld)
+    neighbours, around = ((), ()) if withheld else _around(run, report, words)
     return {
+        "neighbours": neighbours,
         "sure": () if withheld else sure_blocks(run, report, words),
         "evidence": (
             *medicine_blocks(report, words, withheld=withheld),
             *evidence_blocks(report, words, cite, withheld=withheld),
         ),
-        "around": () if withheld else _around(report, words),
+        "around": around,
         "family": family_blocks(report, words, drug=drug, withheld=withheld),
         "talk": talk_blocks(report, words, cite, withheld=withheld),
         "limits": _limits(run, report, words, withheld=withheld),
@@ -73,13 +75,14 @@ def _behind(
     }
 
 
-def _around(report: SampleReport, words: Wording) -> Iterable[Block]:
-    """Return what an estimate from the neighbours rests on; reports without one do not load it."""
+def _around(run: Run, report: SampleReport, words: Wording) -> tuple[Iterable[Block], Iterable[Block]]:
+    """Return an estimate from the neighbours and what it rests on; reports without one do not load it."""
     if report.neighbours is None:
-        return ()
-    from pgx.render.neighbours import basis_blocks  # noqa: PLC0415
+        return (), ()
+    from pgx.render.neighbours import basis_blocks, neighbour_blocks  # noqa: PLC0415
 
-    return basis_blocks(report.neighbours, words)
+    told = neighbour_blocks(run, report, report.neighbours, words)
+    return told, basis_blocks(report.neighbours, words)
 
 
 def _section(

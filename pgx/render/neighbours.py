@@ -13,6 +13,7 @@ from pgx.neighbours.model import NeighbourReport
 from pgx.neighbours.panel import settings
 from pgx.observe import EvidenceKind
 from pgx.render.blocks import Block, Kind, bullet, paragraph
+from pgx.render.sureness import has_answer
 from pgx.report import Run, SampleReport
 from pgx.wording import Wording, chance, greek
 
@@ -48,6 +49,8 @@ def basis_blocks(found: NeighbourReport, words: Wording) -> Iterable[Block]:
 def neighbour_sentence(report: SampleReport, found: NeighbourReport, words: Wording) -> str | None:
     """Return what the summary says of the neighbours; None where they have nothing to add."""
     if found.agrees is False:
+        if has_answer(report):
+            return None  # a caveat of the answer says it
         return words.say("neighbours", "glance_disagrees", sites=_sites_read(report, words))
     if not is_estimate(report):
         return None

@@ -14,8 +14,8 @@ from typing import Any
 
 from pgx.errors import UsageError
 from pgx.render.blocks import Block, Kind, Narrative, Section
-from pgx.render.form import Form
-from pgx.render.html import TEMPLATES, printed_on_every_page
+from pgx.render.form import TEMPLATES, Form
+from pgx.render.html import printed_on_every_page
 from pgx.render.narrative import OPEN_SECTIONS, narrate
 from pgx.render.summary import is_withheld
 from pgx.render.svg import draw

@@ -79,7 +79,6 @@ class Summary:
         """Return the parts in their order; all of them stand behind a seal."""
         return {
             "result": self._withheld_result() if self.withheld else self._result(),
-            "neighbours": () if self.withheld else self._neighbours(),
             "medicine": self._medicine(),
             "first": self._first(),
             "next": self._next(),
@@ -124,13 +123,6 @@ class Summary:
         from pgx.render.neighbours import neighbour_sentence  # noqa: PLC0415 - few reports have an estimate
 
         return neighbour_sentence(self.report, self.report.neighbours, self.words)
-
-    def _neighbours(self) -> Iterable[Block]:
-        if self.report.neighbours is None:
-            return ()
-        from pgx.render.neighbours import neighbour_blocks  # noqa: PLC0415 - few reports have an estimate
-
-        return neighbour_blocks(self.run, self.report, self.report.neighbours, self.words)
 
     def _contraindicated(self) -> Iterable[Block]:
         """Yield what speaks against the drug because of something that was named, one alert a reason."""

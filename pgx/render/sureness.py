@@ -49,6 +49,7 @@ _CODES = (
     "prior-dependent",
     "rare-haplotype",
     "contradicting-quality",
+    "neighbours-disagree",
 )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from html import escape
 
-from pgx.render.medicine import Mark, evidence_marks
+from pgx.render.medicine import Mark, evidence_marks, side_words
 from pgx.render.sureness import (
     Chromosome,
     bar_name,
@@ -221,13 +221,14 @@ def _map(name: str, report: SampleReport, words: Wording) -> tuple[str, str]:
         canvas.line((32, y), (212, y), "rule")
         canvas.line((_MAP_X[0], y - 16), (_MAP_X[0], y + 16), "threshold")
         _mark(canvas, mark, y)
-        canvas.text(222, y - 2, unknown if mark.people is None else f"n {mark.people}", "small")
-        beside = f"{level}; {words.say('picture', 'map_indirect')}" if mark.indirect else level
-        canvas.text(222, y + 12, beside, "small")
-        side = words.say("side_indirect" if mark.indirect else "side", row.side)
+        beside = [unknown if mark.people is None else f"n {mark.people}", level]
+        beside += [words.say("picture", "map_indirect")] if mark.indirect else []
+        for line, text in enumerate(beside):
+            canvas.text(222, y - 2 + 14 * line, text, "small")
+        side = side_words(row, words)
         facts = {"letter": mark.letter, "direction": side, "size": size, "certainty": level}
         said.append(words.say("picture", "map_row", **facts))
-        y += 36
+        y += 22 + 14 * (len(beside) - 1)
     canvas.description = " ".join(said)
     return canvas.svg(y - 10), canvas.description
 

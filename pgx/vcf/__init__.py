@@ -1,6 +1,6 @@
 """The door in: the only room that imports pysam. It hands out plain records and facts, nothing of htslib."""
 
-from pgx.vcf.open import Bounds
+from pgx.vcf.open import Bounds, tell_progress_to
 from pgx.vcf.read import InputFacts, Neighbours, VcfContent, read_sites, read_with_neighbours
 from pgx.vcf.records import Columns
 
@@ -12,4 +12,5 @@ __all__ = [
     "VcfContent",
     "read_sites",
     "read_with_neighbours",
+    "tell_progress_to",
 ]

@@ -10,7 +10,7 @@ import contextlib
 import datetime
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -198,6 +198,29 @@ def _unreadable(path: str, error: OSError | ValueError) -> InputError:
     return InputError(f"cannot be read ({reason})", where=path, cure="Check the path and its permissions")
 
 
+def _nobody() -> None:
+    """Take the news that bytes came."""
+
+
+_progress: Callable[[], None] = _nobody
+
+
+@contextlib.contextmanager
+def tell_progress_to(told: Callable[[], None]) -> Iterator[None]:
+    """Call `told` whenever bytes of an input come, for the time of a `with` block."""
+    global _progress  # noqa: PLW0603 - one process reads one input at a time
+    before, _progress = _progress, told
+    try:
+        yield
+    finally:
+        _progress = before
+
+
+def came() -> None:
+    """Tell that bytes of an input came."""
+    _progress()
+
+
 class Raw(Protocol):
     """The bytes of an input, as they are stored."""
 
@@ -225,6 +248,7 @@ class FileBytes:
 
     def at(self, offset: int, count: int) -> bytes:
         """Return bytes; see `Raw`."""
+        came()
         found = b""
         try:
             while len(found) < count and (
@@ -277,6 +301,7 @@ class StreamBytes:
             yield piece
 
     def _read(self) -> bytes:
+        came()
         try:
             return os.read(self._descriptor, _PIECE)
         except OSError as error:

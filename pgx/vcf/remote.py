@@ -27,7 +27,7 @@ from typing import IO, Protocol, TypeVar, cast
 from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 
 from pgx.errors import FormatError, InputError, NotFoundError
-from pgx.vcf.open import Bounds, Source, beyond, is_url
+from pgx.vcf.open import Bounds, Source, beyond, came, is_url
 
 _WEB = frozenset({"http", "https"})
 SCHEMES = frozenset({*_WEB, "s3", "s3+http", "s3+https"})
@@ -225,6 +225,7 @@ class _Pace:
 
     def came(self, count: int) -> None:
         """Take note of bytes that came."""
+        came()
         self._bytes += count
         now = time.monotonic()
         if now - self._since > self.timeout:

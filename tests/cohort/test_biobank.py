@@ -9,7 +9,8 @@ import pytest
 import truth_tables
 from vcf_builder import block, site, write_vcf
 
-from pgx.cohort.biobank.arrays import StoredInput, report_of, sample_classes, unpack_texts
+from pgx.cohort.biobank import sample_classes
+from pgx.cohort.biobank.arrays import StoredInput, report_of, unpack_texts
 from pgx.cohort.jobs import Job
 from pgx.cohort.tables import table
 from pgx.cohort.worker import result_of_content
@@ -62,6 +63,12 @@ def test_every_row_of_the_truth_tables(case, tmp_path):
 
 
 _RARE_FIELDS = {
+    "RO": ["0", "12", "30", "."],
+    "AO": ["0", "3", "14", "."],
+    "RD": ["0", "12", "30", "."],
+    "VAF": ["0", "0.05", "0.5", "1", "."],
+    "HDS": ["0,0", "0,1", "1,1", "0.5,0.5", "."],
+    "LA": ["0,1", "0", "1", "."],
     "GQX": ["3", "18", "35", "99", "."],
     "RGQ": ["0", "12", "60", "."],
     "LEN": ["1", "500", "."],
@@ -123,6 +130,13 @@ RARE_FORMATS = [
     "GT:DP:GQ:PL:LEN",
     "GT:DP:PL:PGT:PID",
     "GT:GQ:PL:HP",
+    "GT:DP:RO:AO",
+    "GT:DP:RO:AO:PL",
+    "GT:DP:RD:AD:GQ",
+    "GT:AD:DP:PL:DS",
+    "GT:DP:VAF:PL",
+    "GT:HDS:DS",
+    "GT:LA:DP:PL",
 ]
 OPTIONS = [
     Options(),

@@ -86,7 +86,7 @@ def test_dask_gives_the_same_tables_even_when_a_worker_dies(many, unbroken, tmp_
     from pgx.executors.dask import Dask
 
     engine = Dask(jobs=2)
-    victims = list(engine.client.run(os.getpid).values())
+    victims = list(engine._client.run(os.getpid).values())
     killed = []
 
     def tell(progress):

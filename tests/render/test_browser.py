@@ -13,8 +13,8 @@ import pytest
 from pypdf import PdfReader
 from render_states import STATES
 
-from pgx.render import html
-from pgx.render.form import Form
+from pgx.render import html, pdf
+from pgx.render.form import Form, PatientMeta
 from pgx.render.handout import render as handout
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -28,7 +28,24 @@ FLAGS = [
     "--disable-component-update",
 ]
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa"]
-PAGES = [*STATES, "sealed", "german", "handout"]
+PAGES = [*STATES, "sealed", "stated", "handout"]
+
+#: Every fact that can be stated, at some length.
+META = PatientMeta(
+    name="P-0193",
+    birth_date="1950-01-31",
+    specimen="Blood, EDTA",
+    specimen_date="2026-11-02",
+    reason="Before a course of Cerebrolysin",
+    platform="Whole genome, 30x",
+    order_id="L-2026-118204",
+    laboratory="Institute of Human Genetics, Example City",
+    contact="+00 000 0000",
+    requester="Dr A. Example, memory clinic",
+    consent="Signed 2026-11-01",
+    reviewed_by="Dr B. Example",
+)
+STATES_SAMPLES = {"carrier-rare-haplotype": "NA19146", "assumed-reference": "MADE-ABSENT"}
 
 OVERLAPS = """() => [...document.querySelectorAll('svg')].flatMap(svg => {
   const boxes = [...svg.querySelectorAll('text')].map(t => [t.textContent, t.getBoundingClientRect()]);
@@ -84,7 +101,7 @@ def page_file(one, tmp_path_factory):
             if name == "handout":
                 path.write_bytes(handout(*one("heterozygous"), Form(), ".html"))
             else:
-                forms = {"sealed": Form(sealed=True), "german": Form(language="de")}
+                forms = {"sealed": Form(sealed=True), "stated": Form(meta={"NA18526": META})}
                 path.write_text(
                     html.render(*one(name if name in STATES else "heterozygous"), forms.get(name))
                 )
@@ -98,9 +115,9 @@ def page_file(one, tmp_path_factory):
 def open_page(browser, page_file):
     opened = []
 
-    def make(name, *, width=1000, scheme="light", bypass=False):
+    def make(name, *, width=1000, height=800, scheme="light", bypass=False):
         context = browser.new_context(
-            viewport={"width": width, "height": 800}, color_scheme=scheme, bypass_csp=bypass
+            viewport={"width": width, "height": height}, color_scheme=scheme, bypass_csp=bypass
         )
         opened.append(context)
         page = context.new_page()
@@ -167,7 +184,7 @@ def test_the_report_can_be_read_by_keyboard(open_page):
             page.evaluate("document.activeElement.getAttribute('href') || document.activeElement.tagName")
         )
     assert order[0] == "#result"
-    places = [order.index(target) for target in ("#result", "#medicine", "#technical", "#ref-1", "SUMMARY")]
+    places = [order.index(target) for target in ("#result", "#ref-1", "#sure", "#technical", "SUMMARY")]
     assert places == sorted(places)
 
 
@@ -201,6 +218,37 @@ def test_a_sealed_print_has_a_cover(open_page):
     assert any("ε4 carrier" in words for words in pages[1:])
 
 
-def test_german_says_on_every_printed_page_that_it_is_experimental(open_page):
-    pages = PdfReader(io.BytesIO(open_page("german").pdf(format="A4"))).pages
-    assert all("experimentell" in leaf.extract_text() for leaf in pages)
+@pytest.mark.parametrize(("width", "height"), [(1280, 800), (390, 844)])
+@pytest.mark.parametrize("name", ["stated", "heterozygous", "assumed-reference", "absent"])
+def test_the_result_is_in_the_first_screen(name, width, height, open_page):
+    """The whole answer, also below a head of twelve stated facts, and no link before it but the skip link."""
+    page = open_page(name, width=width, height=height)
+    assert page.evaluate("document.querySelector('#result .alert').getBoundingClientRect().bottom") < height
+    before = "a => a.compareDocumentPosition(document.querySelector('#result')) & 4"
+    assert page.evaluate(f"[...document.querySelectorAll('a')].filter({before}).length") == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["stated", "carrier-rare-haplotype", "minor-withheld", "assumed-reference"])
+def test_the_summary_is_one_printed_page_that_names_sample_and_date(name, open_page):
+    leaves = PdfReader(io.BytesIO(open_page(name).pdf(format="A4", prefer_css_page_size=True))).pages
+    words = [" ".join(leaf.extract_text().split()) for leaf in leaves]
+    assert "neither laboratory work nor identity was checked" in words[0]
+    assert "What biological" not in words[0]
+    assert "How sure the call is" not in words[0]
+    sample = STATES_SAMPLES.get(name, "NA18526")
+    for number, said in enumerate(words, start=1):
+        assert f"{sample}, 1970-01-01" in said
+        assert f"{number} / {len(words)}" in said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["heterozygous", "absent"])
+def test_the_summary_of_a_pdf_is_its_first_page(name, one):
+    run, report = one(name)
+    leaves = PdfReader(io.BytesIO(pdf.render(run, report, Form(meta={report.sample: META})))).pages
+    first, second = (" ".join(leaf.extract_text().split()) for leaf in leaves[:2])
+    assert "neither laboratory work nor identity was checked" in first
+    assert second.startswith("How sure the call is")
+    assert f"{report.sample}, 1970-01-01" in second
+    assert f"page 2 of {len(leaves)}" in second

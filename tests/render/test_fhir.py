@@ -7,15 +7,18 @@ a reference to nothing, so the checks here are our own.
 
 from __future__ import annotations
 
+import base64
 import copy
 import json
 import re
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from render_states import STATES, UNDETERMINED
 
-from pgx.render import fhir
+from pgx.render import fhir, html
+from pgx.render.form import Form, PatientMeta
 
 PROFILES = json.loads((Path(__file__).parent / "data" / "genomics_reporting.json").read_text())["profiles"]
 #: Required bindings, by value set. The answer list LL1971-2 is LOINC's, the others are HL7's.
@@ -54,7 +57,11 @@ def count_fits(count, element):
 
 
 def problems(resource):
-    """Yield what a resource has against the profile that it names."""
+    """Yield what a resource has against the profile that it names; people and laboratories have none."""
+    if "profile" not in resource.get("meta", {}):
+        if resource["resourceType"] not in {"Patient", "Specimen", "ServiceRequest", "Organization"}:
+            yield "no profile"
+        return
     profile = PROFILES[resource["meta"]["profile"][0]]
     if profile["type"] != resource["resourceType"]:
         yield "type"
@@ -172,12 +179,14 @@ def test_the_checker_sees_what_is_wrong(one, spoil):
 def test_there_is_no_recommendation_and_no_final_status(one, state):
     resources = [entry["resource"] for entry in fhir.bundle(*one(state))["entry"]]
     assert {item["resourceType"] for item in resources} == {"DiagnosticReport", "Observation"}
+    assert [item for item in resources if "recommended-action" in json.dumps(item)] == []
     assert {item["status"] for item in resources} == {"preliminary"}
 
 
 def _by_code(bundle, code):
     found = [entry["resource"] for entry in bundle["entry"]]
-    return [item for item in found if item["code"]["coding"][0]["code"] == code]
+    coded = [item for item in found if item["resourceType"] in {"DiagnosticReport", "Observation"}]
+    return [item for item in coded if item["code"]["coding"][0]["code"] == code]
 
 
 @pytest.mark.parametrize(
@@ -213,3 +222,96 @@ def test_positions_follow_the_assembly(one):
         assert f'"low": {{"value": {position}}}' in words
         assert code in words
         assert ("g.44908684" in words) is (code == "LA26806-2")
+
+
+META = PatientMeta(
+    name="P-7",
+    birth_date="1950-01-31",
+    specimen="Blood",
+    specimen_date="2026-11-02",
+    reason="Before treatment",
+    platform="Genome, 30x",
+    order_id="L-1",
+    laboratory="Lab A",
+    contact="tel. 1",
+    requester="Dr B",
+    reviewed_by="Dr C",
+)
+
+
+def _stated(one, state="heterozygous", meta=META):
+    run, report = one(state)
+    return fhir.bundle(run, report, Form(meta={report.sample: meta}))
+
+
+def test_people_and_laboratory_are_those_that_are_stated(one):
+    """Every fact of --report-meta stands in its resource, and every result refers to these."""
+    from fhir.resources.R4B.bundle import Bundle
+
+    made = _stated(one)
+    assert list(all_problems(made)) == []
+    Bundle.model_validate(copy.deepcopy(made))
+    found = {entry["resource"]["resourceType"]: entry["resource"] for entry in made["entry"]}
+    patient, specimen, order, laboratory, report = (
+        found[kind] for kind in ("Patient", "Specimen", "ServiceRequest", "Organization", "DiagnosticReport")
+    )
+    assert (patient["name"], patient["birthDate"]) == ([{"text": "P-7"}], "1950-01-31")
+    assert (specimen["type"]["text"], specimen["collection"]["collectedDateTime"]) == ("Blood", "2026-11-02")
+    assert (order["identifier"][0]["value"], order["requester"]["display"]) == ("L-1", "Dr B")
+    assert order["reasonCode"] == [{"text": "Before treatment"}]
+    assert (laboratory["name"], laboratory["telecom"][0]["value"]) == ("Lab A", "tel. 1")
+    assert report["resultsInterpreter"] == [{"display": "Dr C"}]
+
+    def to(resource):
+        return {"reference": f"urn:uuid:{resource['id']}"}
+
+    assert (report["performer"], report["basedOn"]) == ([to(laboratory)], [to(order)])
+    results = [
+        entry["resource"] for entry in made["entry"] if entry["resource"]["resourceType"] == "Observation"
+    ]
+    for result in (report, *results):
+        assert result["subject"]["reference"] == to(patient)["reference"]
+        assert result["effectiveDateTime"] == "2026-11-02"
+        assert result["performer"] == [to(laboratory)]
+    assert all(result["specimen"] == to(specimen) for result in results)
+    assert all(result["method"]["text"].startswith("Genome, 30x; pgx ") for result in results)
+
+
+def test_nothing_that_was_not_stated_is_there(one):
+    made = fhir.bundle(*one("heterozygous"))
+    for resource in (entry["resource"] for entry in made["entry"]):
+        assert not {"performer", "specimen", "basedOn", "effectiveDateTime"} & set(resource)
+        assert resource["_effectiveDateTime"]["extension"][0]["valueCode"] == "unknown"
+        assert "reference" not in resource["subject"]
+    odd = _stated(one, meta=PatientMeta(specimen_date="last week", laboratory="Lab A"))
+    assert "last week" not in json.dumps(odd)
+
+
+def test_the_report_carries_its_page_and_a_narrative(one):
+    run, report = one("heterozygous")
+    (made,) = _by_code(fhir.bundle(run, report), "51969-4")
+    (page,) = made["presentedForm"]
+    assert base64.b64decode(page["data"]).decode() == html.render(run, report)
+    assert page["contentType"] == "text/html"
+    root = ElementTree.fromstring(made["text"]["div"])  # noqa: S314 - our own output
+    assert root.tag == "{http://www.w3.org/1999/xhtml}div"
+    assert "one copy of ε4" in "".join(root.itertext())
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_a_minor_has_a_security_label_and_nobody_else(one, state):
+    run, report = one(state)
+    made = fhir.bundle(run, report)
+    marked = [entry["resource"].get("meta", {}).get("security") for entry in made["entry"]]
+    label = {
+        "system": "http://terminology.hl7.org/CodeSystem/v3-Confidentiality",
+        "code": "R",
+        "display": "restricted",
+    }
+    assert marked == [[label] if report.patient.minor else None] * len(marked)
+    assert made.get("meta") == ({"security": [label]} if report.patient.minor else None)
+    if report.patient.minor:
+        (whole,) = _by_code(made, "51969-4")
+        shown = whole["text"]["div"] + base64.b64decode(whole["presentedForm"][0]["data"]).decode()
+        assert "one copy of ε4 (ε4 carrier)" not in shown
+        assert "withheld" in shown

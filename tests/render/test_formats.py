@@ -28,7 +28,9 @@ from pgx.render.handout import render as render_handout
 from pgx.render.medicine import evidence_marks
 from pgx.render.narrative import is_withheld, narrate
 from pgx.render.registry import Format, file_stem, format_of_name, json_document
+from pgx.render.sureness import status_probability
 from pgx.report import Flag
+from pgx.wording import percent as chance
 
 GOLDEN = Path(__file__).parent / "golden"
 TAG = re.compile(r"<[^>]+>")
@@ -83,6 +85,8 @@ def fhir_core(run, report):
     bundle = fhir.bundle(run, report)
     for entry in bundle["entry"]:
         entry["resource"].pop("note", None)
+        for page in entry["resource"].get("presentedForm", ()):
+            page["data"] = "<the HTML report>"
     return json.dumps(bundle, indent=1, ensure_ascii=False) + "\n"
 
 
@@ -121,7 +125,10 @@ def test_every_sentence_stands_in_text_html_and_pdf(one, state):
     told = narrate(run, report)
     plain = squeezed(text.render(run, report, Form(full=True)))
     page = words_of(html.render(run, report))
-    footer = squeezed(f"pgx {run.tool.version}. For genetic counsellors and physicians; not a diagnosis.")
+    footer = squeezed(
+        f"pgx {run.tool.version}. For genetic counsellors and physicians; not a diagnosis."
+        f"{report.sample}, {run.created[:10]}"
+    )
     leaves = [squeezed(leaf) for leaf in pdf_words(pdf.render(run, report))]
     printed = "".join(re.sub(re.escape(footer) + r"page\d+of\d+$", "", leaf) for leaf in leaves)
     for sentence in sentences(told):
@@ -310,11 +317,12 @@ def test_stated_facts_stand_in_the_header_of_that_sample_alone(run_pgx, tmp_path
         '[sample.HG00096]\nname = "Pseudonym <7>"\nbirth_date = 1950-01-31\nlaboratory = "Lab A"\n'
     )
     source = SAMPLES / "eight-people.GRCh38.vcf.gz"
-    result = run_pgx("annotate", source, "--report-meta", facts, "-s", "HG00096", "-s", "HG00097")
+    asked = ("-s", "HG00096", "-s", "HG00097", "--full")
+    result = run_pgx("annotate", source, "--report-meta", facts, *asked)
     first, second = result.stdout.split("=" * 80)
     assert "Pseudonym <7>" in first
     assert "1950-01-31" in first
-    assert "did not check who this person is" in first
+    assert "neither laboratory work nor identity was checked" in " ".join(first.split())
     assert "Pseudonym" not in second
     facts.write_text('[sample.HG00096]\nblood_type = "A"\n')
     failed = run_pgx("annotate", source, "--report-meta", facts)
@@ -356,7 +364,7 @@ def test_sealed_hides_the_result_until_it_is_opened(one):
     before, _, behind = page[page.index("<body>") :].partition('<details class="seal">')
     assert "ε3/ε4" not in before
     assert "ε3/ε4" in behind
-    assert "<title>APOE and Cerebrolysin</title>" in page
+    assert "<title>APOE and Cerebrolysin: NA18526, 1970-01-01</title>" in page
     cover = pdf_words(pdf.render(run, report, Form(sealed=True)))[0]
     assert "ε3/ε4" not in cover
     assert "sealed" in cover
@@ -370,7 +378,13 @@ def test_sealed_hides_an_assumption_too(one):
 
 def test_options_that_do_not_fit_are_refused(run_pgx, monkeypatch):
     source = SAMPLES / "NA18526.e3-e4.GRCh38.vcf"
-    for options in (["--sealed"], ["-f", "json", "--lang", "de"], ["--lang", "xx"], ["--all-records"]):
+    refusals = (
+        ["--sealed"],
+        ["-f", "json", "--report-meta", "meta.toml"],
+        ["--lang", "de"],
+        ["--all-records"],
+    )
+    for options in refusals:
         assert run_pgx("annotate", source, *options).exit_code == 2, options
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     refused = run_pgx("annotate", source, "-f", "pdf")
@@ -394,20 +408,36 @@ def test_a_pdf_is_dated_when_the_result_was_made(one):
     assert made.isoformat() == "2026-03-04T05:06:07+00:00"
 
 
-@pytest.mark.parametrize("code", Form().words.topics["caveat"])
+@pytest.mark.parametrize("code", sorted(set(Form().words.topics["caveat"]) - {"also"}))
 def test_what_takes_from_the_weight_of_an_answer_stands_beside_it(one, code):
     run, report = one("heterozygous")
     flag = Flag(code=code, severity="warning", message="")
     sites = [replace(site, filter="LowQual" if code == "filtered-site" else "PASS") for site in report.sites]
     flagged = replace(report, flags=(flag,), sites=tuple(sites))
-    wanted = Form().words.say("caveat", code)
+    words = Form().words
+    wanted = words.say("caveat", code, populations="")
+    plain = words.topics["handout"].get(f"caveat_{code}", wanted)
     for item in (replace(report, flags=()), flagged):
         told = narrate(run, item)
         glance = " ".join(b.text for part in told.sections if part.key == "result" for b in part.blocks)
         assert (wanted in glance) is (item is flagged)
-        assert (wanted in " ".join(sentences(handout(run, item, Form())))) is (item is flagged)
+        assert (plain in " ".join(sentences(handout(run, item, Form())))) is (item is flagged)
     nowhere = replace(one("absent")[1], flags=(flag,), sites=tuple(sites))
-    assert wanted not in " ".join(sentences(handout(run, nowhere, Form())))
+    assert plain not in " ".join(sentences(handout(run, nowhere, Form())))
+
+
+def test_any_other_warning_is_named_beside_an_answer(one):
+    run, report = one("heterozygous")
+    flags = (Flag(code="spanning-deletion", severity="warning", message=""),)
+    told = text.render(run, replace(report, flags=flags))
+    assert "Also noted: a deletion over a site." in told
+    assert "Also noted" not in text.render(run, replace(report, flags=()))
+
+
+def test_dependence_on_the_population_says_what_would_change(run_pgx):
+    source = SAMPLES / "eight-people.GRCh38.vcf.gz"
+    told = " ".join(run_pgx("annotate", source, "-s", "HG00155").stdout.split())
+    assert "The letters stay the same, but with the gene frequencies of other populations (AFR" in told
 
 
 def test_statements_stand_in_front_or_in_the_appendix_and_in_one_of_them(run_pgx, tmp_path):
@@ -416,7 +446,7 @@ def test_statements_stand_in_front_or_in_the_appendix_and_in_one_of_them(run_pgx
     assert run_pgx("annotate", source, "--taking", "lithium", "-o", stored_file).exit_code == 0
     (item,) = json.loads(stored_file.read_text())["samples"]
     page = html.render(*_read(stored_file))
-    front = words_of("<body>" + page[page.index('id="medicine"') : page.index('id="sure"')])
+    front = words_of("<body>" + page[page.index('id="result"') : page.index('id="sure"')])
     behind = words_of("<body>" + page[page.index('id="appendix"') : page.index('id="technical"')])
     warnings = set(item["patient"]["warnings"])
     assert warnings
@@ -435,6 +465,40 @@ def _read(path):
 
     document = from_json(path.read_bytes(), where="test")
     return document, document.samples[0]
+
+
+def test_no_word_of_the_command_line_stands_on_a_clinical_page(one):
+    for state in STATES:
+        told = narrate(*one(state))
+        clinical = [part for part in told.sections if part.key != "technical"]
+        words = " ".join(sentences(replace(told, sections=tuple(clinical))))
+        assert not re.search(r"(?<!\w)--\w|pgx (?!\d)|\bVCF\b.*--|stdin|stdout", words), state
+
+
+def test_an_open_answer_shows_no_figure_of_a_population(one):
+    """Only what the letters leave possible; the probability of each would be that of a population."""
+    for state in ("ambiguous-phase-AFR", "partial", "absent", "one-site", "carrier-half-call"):
+        run, report = one(state)
+        if report.genotype.diplotype is not None:
+            continue
+        flags = tuple(flag for flag in report.flags if not flag.code.startswith("neighbours"))
+        report = replace(report, neighbours=None, flags=flags)  # an estimate of its own, and named as such
+        told = narrate(run, report)
+        shown = [part for part in told.sections if part.key in {"result", "sure", "first", "next", "issue"}]
+        words = " ".join(sentences(replace(told, sections=tuple(shown))))
+        allowed = {chance(run.parameters.min_probability)}
+        if report.genotype.e4_status != "indeterminate":
+            allowed.add(chance(status_probability(report)))
+        assert set(re.findall(r"(?:more than |less than )?[\d.]+ %", words)) <= allowed, state
+
+
+def test_two_copies_of_e2_have_their_own_next_step(run_pgx, tmp_path):
+    source = SAMPLES / "eight-people.GRCh38.vcf.gz"
+    for name, wanted in (("HG01816", True), ("HG00102", False)):
+        told = " ".join(run_pgx("annotate", source, "-s", name, "--full").stdout.split())
+        assert ("type III hyperlipoproteinaemia have ε2/ε2" in told) is wanted
+        assert ("Severe hyperlipidemia in apolipoprotein E2 homozygotes" in told) is wanted
+        assert "Having no ε4 does not rule Alzheimer's disease out" in told
 
 
 def test_page_is_small_and_self_contained(one):
@@ -516,7 +580,7 @@ def test_a_drug_on_request_stands_alone_and_says_what_its_label_asks_for(run_pgx
     whole = page.read_text(encoding="utf-8")
     assert 'aria-labelledby="map-' not in whole, "no map without findings on a response"
     assert "Cerebrolysin" not in whole.replace("Other drugs, for comparison", "")
-    words = " ".join(run_pgx("annotate", source, "--drug", "donanemab").stdout.split())
+    words = " ".join(run_pgx("annotate", source, "--drug", "donanemab", "--full").stdout.split())
     for part in (
         "increased risk of ARIA",
         "58 of 143 with two copies (40.6%)",
@@ -527,14 +591,14 @@ def test_a_drug_on_request_stands_alone_and_says_what_its_label_asks_for(run_pgx
     ):
         assert part in words, part
     # nobody is told here that the status need not be known
-    assert "nobody needs to know" not in words
+    assert "Nobody needs to know" not in words
     assert "No relative needs a test" not in words
-    assert "Labels of antibodies" not in words, "the neutral line is for reports on another drug"
+    assert "(against amyloid)" not in words, "the neutral line is for reports on another drug"
     usual = " ".join(run_pgx("annotate", source).stdout.split())
-    assert "Labels of antibodies against amyloid (Lecanemab and Donanemab) use the number of copies" in usual
+    assert "Labels of Lecanemab and Donanemab (against amyloid) count the copies of ε4." in usual
     assert "ARIA" not in usual
     stroke = " ".join(run_pgx("annotate", source, "--indication", "stroke").stdout.split())
-    assert "Labels of antibodies" not in stroke
+    assert "(against amyloid)" not in stroke
     failed = run_pgx("annotate", source, "--drug", "aducanumab")
     assert failed.exit_code == 2
     assert "cerebrolysin, lecanemab, donanemab" in failed.stderr
@@ -543,7 +607,7 @@ def test_a_drug_on_request_stands_alone_and_says_what_its_label_asks_for(run_pgx
 def test_evidence_past_its_review_says_so(run_pgx, tmp_path):
     source = SAMPLES / "NA18526.e3-e4.GRCh38.vcf"
     for epoch, late in ((1_800_000_000, False), (1_900_000_000, True)):  # January 2027, March 2030
-        done = run_pgx("annotate", source, env={"SOURCE_DATE_EPOCH": str(epoch)})
+        done = run_pgx("annotate", source, "--full", env={"SOURCE_DATE_EPOCH": str(epoch)})
         assert ("was due again on 2027-11-26" in " ".join(done.stdout.split())) is late
 
 
@@ -551,7 +615,7 @@ def test_what_was_named_and_is_a_reason_not_to_give_it_stands_at_the_top(run_pgx
     source = SAMPLES / "NA18526.e3-e4.GRCh38.vcf"
     named = run_pgx("annotate", source, "--history", "epilepsy").stdout
     glance = " ".join(named.partition("Result at a glance")[2].partition("What it means")[0].split())
-    assert "Named in the history: epilepsy (seizures)." in glance
+    assert "Named in the history: epilepsy (seizures). There is some evidence" in glance
     assert "should avoid it" in glance
     plain = " ".join(run_pgx("annotate", source).stdout.split())
     assert "Named in the history" not in plain

@@ -12,8 +12,8 @@ from render_states import SAMPLES, STATES
 
 from pgx.render import html
 from pgx.render.blocks import sentences
-from pgx.render.form import Form, languages
-from pgx.render.handout import handout
+from pgx.render.form import Form, PatientMeta
+from pgx.render.handout import handout, render
 from pgx.wording import wording
 
 GRADE_OF_A_TWELVE_YEAR_OLD = 7
@@ -75,54 +75,43 @@ def test_it_is_for_one_person(run_pgx, tmp_path):
     assert run_pgx("annotate", SAMPLES / "NA18526.e3-e4.GRCh38.vcf", "--handout", "x.doc").exit_code == 2
 
 
-@pytest.mark.parametrize("language", [name for name in languages() if name != "en"])
-def test_a_language_asks_for_the_same_values(language):
-    """Sentences of a language exist in English too, and are filled with the same values."""
-    import tomllib
-
-    from pgx.reference import root
-
-    english = wording("en").topics
-    own = tomllib.loads((root() / "wording" / f"{language}.toml").read_text(encoding="utf-8"))["topic"]
-
-    def holes(sentence):
-        return sorted(re.findall(r"\{(\w+)\}", sentence))
-
-    for topic, table in own.items():
-        if topic == "number":
-            continue
-        for key, sentence in table.items():
-            assert key in english[topic], f"{topic}.{key}"
-            assert holes(sentence) == holes(english[topic][key]), f"{topic}.{key}"
-    reports = (
-        "section",
-        "share",
-        "result",
-        "status",
-        "family",
-        "next",
-        "limits",
-        "handout",
-        "glance",
-        "caveat",
-        "sure",
-    )
-    for topic in reports:
-        missing = set(english[topic]) - set(own[topic]) - {"undetermined_short", "status_line"}
-        assert missing == set(), topic
+def test_copies_and_children_make_a_difference(one):
+    """One copy, two copies and none read differently, and only ε4/ε4 says that each child has one."""
+    sheets = {
+        state: plain(handout(*one(state), Form())) for state in ("non-carrier", "heterozygous", "homozygous")
+    }
+    assert len({sheet.partition("Alzheimer's disease")[2] for sheet in sheets.values()}) == 3
+    assert [state for state, sheet in sheets.items() if "Each child of yours has got one ε4" in sheet] == [
+        "homozygous"
+    ]
+    assert "toss of a coin" in sheets["heterozygous"]
 
 
+def test_it_has_date_laboratory_contact_and_room(one):
+    run, report = one("heterozygous")
+    meta = PatientMeta(name="P-7", laboratory="Lab A", contact="tel. 1")
+    sheet = handout(run, report, Form(meta={report.sample: meta}))
+    assert [(block.note, block.text) for block in sheet.head] == [
+        ("For", "P-7"),
+        ("Date", "1970-01-01"),
+        ("Laboratory", "Lab A"),
+        ("Contact", "tel. 1"),
+    ]
+    assert sheet.sections[-1].key == "notes"
+    assert "physicians" not in render(run, report, Form(), ".html").decode()
+
+
+def test_a_withheld_sheet_does_not_speak_of_your_result(one):
+    said = plain(handout(*one("minor-withheld"), Form()))
+    assert not re.search(r"your (APOE )?result|check the result", said)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("state", STATES)
-def test_german_is_marked_and_keeps_the_result(one, state):
-    run, report = one(state)
-    from pgx.render import pdf, text
-
-    form = Form(language="de")
-    said = text.render(run, report, form)
-    assert "experimentell, nicht klinisch geprüft" in said
-    page = html.render(run, report, form)
-    assert '<html lang="de">' in page
-    for leaf in PdfReader(io.BytesIO(pdf.render(run, report, form))).pages:
-        assert "experimentell" in leaf.extract_text()
-    if report.genotype.assumed:
-        assert "assumed)" in said
+def test_on_paper_it_is_one_page_of_12_points_or_more(one, state):
+    (page,) = PdfReader(io.BytesIO(render(*one(state), Form(), ".pdf"))).pages
+    sizes = set()
+    page.extract_text(
+        visitor_text=lambda words, cm, tm, font, size: sizes.add(size * abs(tm[3])) if words.strip() else None
+    )
+    assert min(round(size, 1) for size in sizes) >= 12

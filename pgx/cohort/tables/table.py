@@ -227,7 +227,8 @@ def _lines(columns: Sequence[pa.Array], texts: Sequence[pa.Array | None]) -> mem
         if run:
             cells.append(_joined_cells(run))
             run = []
-        cells.append(column.cast(pa.large_string()) if text is None else text.cast(pa.large_string()))
+        cell = (column if text is None else text).cast(pa.large_string())
+        cells.append(pc.coalesce(cell, arrow.texts([""])[0]))  # a missing cell would lose the whole line
     cells.append(_joined_cells(run, end="\n"))
     lines = pc.binary_join_element_wise(*cells, arrow.texts(["\t"])[0])
     return memoryview(lines.buffers()[2])
