@@ -25,7 +25,7 @@ def report(path, **options):
         ("CT", "CC", "e3/e4", "heterozygous"),
         ("TT", "CT", "e2/e3", "non-carrier"),
         ("CC", "CC", "e4/e4", "homozygous"),
-        ("CC", "TT", None, "carrier"),
+        ("CC", "TT", None, "indeterminate"),  # spells e1/e1, which an unstated quality never supports
     ],
 )
 def test_a_file_with_both_sites(tmp_path, first, second, diplotype, status):
