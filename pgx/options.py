@@ -228,6 +228,33 @@ class Options(Struct, frozen=True, kw_only=True):
         Option("Age in years, e.g. 71.", PERSON, "YEARS", commands="annotate", row=True),
     ] = None
     reveal_minor: Annotated[bool, Option("Show the result of a minor, too.", PERSON)] = False
+    reads: Annotated[
+        Path | None,
+        Option(
+            "Aligned reads of the same people (BAM or CRAM) beside a VCF.",
+            READING, "FILE", commands="annotate", row=True, before=None,
+        ),
+    ] = None  # fmt: skip
+    reference: Annotated[
+        Path | None, Option("FASTA that a CRAM was made with.", READING, "FASTA", before=None)
+    ] = None
+    genotype: Annotated[
+        str | None,
+        Option(
+            "Genotype that a laboratory states, instead of INPUT, e.g. e3/e4 or T/C,C/C.",
+            READING, "TEXT", commands="annotate", before=None,
+        ),
+    ] = None  # fmt: skip
+    method: Annotated[
+        str | None,
+        Option(
+            "How the stated genotype was found, e.g. TaqMan.",
+            READING,
+            "TEXT",
+            commands="annotate",
+            before=None,
+        ),
+    ] = None
     max_header: Annotated[
         float, Limits(above=0), Option("Largest header to read, in MB.", BOUNDS, "MB", stated=False)
     ] = _bound("max_header")
@@ -310,6 +337,10 @@ class CohortOptions(Struct, frozen=True, kw_only=True):
         Least number of samples of an input that is read as arrays; None for the measured one.
     """
 
+    with_reads: Annotated[
+        bool,
+        Option("Take BAM and CRAM files of a folder, too, that lie beside a VCF of the same name.", INPUT),
+    ] = False
     verify: Annotated[bool, Option("Compare files by SHA-256, too, when a run goes on.", INPUT)] = False
     fail_fast: Annotated[bool, Option("Stop at the first input that fails.", INPUT)] = False
     engine: Annotated[Literal["local", "dask"], Option("Processes of this machine, or Dask.", RUN)] = "local"

@@ -109,7 +109,12 @@ class Pseudonyms:
         """Return the stated options without the names of their files."""
         bed: str | None = getattr(stated, "callable", None)
         folders = tuple(self.path(str(folder)) for folder in stated.evidence)
-        hidden: Parameters = replace(stated, callable=self.path(bed) if bed else None, evidence=folders)
+        beside = {
+            name: self.path(str(path)) for name in ("reads", "reference") if (path := getattr(stated, name))
+        }
+        hidden: Parameters = replace(
+            stated, callable=self.path(bed) if bed else None, evidence=folders, **beside
+        )
         return hidden
 
     def facts(self, facts: FactsT) -> FactsT:

@@ -13,10 +13,11 @@ from msgspec.structs import replace
 
 from pgx import evidence, provenance, reference
 from pgx.calling import CallOptions, DiplotypeCall, E4Status, Reason, call, haplotype_frequencies
-from pgx.errors import FormatError, InputError, PgxError, SampleError, UsageError, did_you_mean
+from pgx.errors import FormatError, InputError, SampleError, UsageError, did_you_mean
 from pgx.evidence import ContextReport, EvidenceBase, PatientContext, Response, Subject
-from pgx.genome.assemblies import AssemblyDecision, assemblies, decide, header_evidence
+from pgx.genome.assemblies import AssemblyDecision, assemblies
 from pgx.genome.sites import sites_on
+from pgx.inputs import CONSUMER, STATED, Input, assembly_of, hiding, read_input
 from pgx.neighbours.model import NeighbourReport, is_needed
 from pgx.observe import (
     Finding,
@@ -25,11 +26,11 @@ from pgx.observe import (
     SiteRecords,
     input_kind,
     observe,
-    record_evidence,
     records_at,
 )
-from pgx.observe.sample_record import header_says, without_names
+from pgx.observe.sample_record import header_says
 from pgx.options import Options, Parameters, check_limits, stated
+from pgx.reference import threshold
 from pgx.report import (
     SCHEMA_VERSION,
     InputReport,
@@ -41,11 +42,10 @@ from pgx.report import (
     appendix,
     assemble,
 )
-from pgx.vcf import Bounds, Neighbours, VcfContent, read_sites, read_with_neighbours
+from pgx.vcf import Neighbours, VcfContent
 
 if TYPE_CHECKING:
     from pgx.neighbours.markers import MarkerReader
-    from pgx.pseudonyms import Pseudonyms
 
 
 class Annotation(Struct, frozen=True, kw_only=True):
@@ -135,6 +135,7 @@ class Prepared(Struct, frozen=True, kw_only=True):
     """
 
     run: Run
+    source: Input
     columns: Sequence[int]
     names: Sequence[str]
     records: tuple[SiteRecords, ...]
@@ -147,22 +148,26 @@ class Prepared(Struct, frozen=True, kw_only=True):
 
     def report(self, column: int, name: str) -> SampleReport:
         """Return the report of the sample in the 0-based `column`."""
-        observations = observe(self.records, column, self.context)
+        settled = self.source.settle(name, observe(self.records, column, self.context))
+        observations = settled.observations
         result = call(observations, self.rules)
-        return assemble(
+        if settled.source != result.source:
+            result = replace(result, source=settled.source)
+        report = assemble(
             name,
             observations,
             result,
             self.respond(result.e4_status, result.diplotype),
             self.surroundings,
             self.run.parameters,
-            input_findings=self.findings,
+            input_findings=(*settled.findings, *self.findings),
             neighbours=self.around.say(observations, result, column) if self.around else None,
         )
+        return report if settled.reads is None else replace(report, reads=settled.reads)
 
 
-def annotate(path: str, options: Options) -> Annotation:
-    """Annotate the input `path` ("-" for standard input).
+def annotate(path: str | None, options: Options) -> Annotation:
+    """Annotate the input `path` ("-" for standard input), or None for a stated genotype.
 
     Reading and all checks are done before this returns; the reports are made one by one.
 
@@ -172,63 +177,11 @@ def annotate(path: str, options: Options) -> Annotation:
         See the exit codes of `pgx.errors`.
     """
     check_options(options)
-    content, neighbours = read_input(path, options)
+    source, neighbours = read_input(path, options)
     if options.pseudonymise is not None:
-        options = replace(options, samples=tuple(map(_hide(options).name, options.samples)))
-    ready = prepare(content, options, neighbours)
+        options = replace(options, samples=tuple(map(hiding(options).name, options.samples)))
+    ready = prepare(source, options, neighbours)
     return Annotation(run=ready.run, samples=map(ready.report, ready.columns, ready.names))
-
-
-def _hide(options: Options) -> Pseudonyms:
-    from pgx.pseudonyms import pseudonyms  # noqa: PLC0415 - few ask for it
-
-    assert options.pseudonymise is not None  # noqa: S101 - the callers ask first
-    return pseudonyms(options.pseudonymise)
-
-
-def read_input(path: str, options: Options) -> tuple[VcfContent, Neighbours | None]:
-    """Read the sites of an input, and find what reads its neighbours, where the options ask for them.
-
-    With --pseudonymise, names are replaced here, where they enter.
-
-    Raises
-    ------
-    InputError, UsageError
-        It cannot be read, or the key cannot.
-    """
-    if options.pseudonymise is None:
-        return _read(path, options)
-    hide = _hide(options)
-    try:
-        content, neighbours = _read(path, options)
-    except PgxError as error:
-        raise type(error)(hide.message(error.what), where=error.where, cure=error.cure) from None
-    names = frozenset(content.samples)
-    facts = hide.facts(content.facts)
-    read_as_text = tuple((field, hide.message(place)) for field, place in facts.read_as_text)
-    hidden = replace(
-        content,
-        facts=replace(facts, read_as_text=read_as_text),
-        header=replace(content.header, history=without_names(content.header.history)),
-        samples=tuple(map(hide.name, content.samples)),
-        records=tuple(
-            replace(
-                record,
-                fixed=hide.record(record.fixed, names),
-                identifiers=tuple(hide.words(name, names) for name in record.identifiers),
-                info={key: hide.words(value, names) for key, value in record.info.items()},
-            )
-            for record in content.records
-        ),
-    )
-    return hidden, neighbours
-
-
-def _read(path: str, options: Options) -> tuple[VcfContent, Neighbours | None]:
-    bounds = Bounds.of(options)
-    if options.neighbours == "off":
-        return read_sites(path, bounds), None
-    return read_with_neighbours(path, bounds)
 
 
 def check_options(options: Options) -> None:
@@ -241,7 +194,7 @@ def check_options(options: Options) -> None:
     """
     _parameters(options)
     if options.pseudonymise is not None:
-        _hide(options)
+        hiding(options)
         if options.digest:
             raise UsageError(
                 "would tell which file it is", where="--digest", cure="Leave it or --pseudonymise out"
@@ -249,7 +202,7 @@ def check_options(options: Options) -> None:
     evidence.load(options.evidence).reported(options.drug)
 
 
-def prepare(content: VcfContent, options: Options, neighbours: Neighbours | None = None) -> Prepared:
+def prepare(source: Input | VcfContent, options: Options, neighbours: Neighbours | None = None) -> Prepared:
     """Decide on the assembly of an input, sort its records by site, and look up what all samples share.
 
     `neighbours` reads the records around the sites; without it nothing is said of them.
@@ -259,15 +212,12 @@ def prepare(content: VcfContent, options: Options, neighbours: Neighbours | None
     UsageError, InputError, ReferenceDataError
         See the exit codes of `pgx.errors`.
     """
-    parameters = _parameters(options)
+    if isinstance(source, VcfContent):
+        source = Input(content=source)
+    content, decision = source.content, assembly_of(source, options.assembly)
+    parameters = _parameters(options, content.facts.kind)
     base = evidence.load(options.evidence)
     columns = _columns(content, options.samples)
-    decision = decide(
-        options.assembly,
-        header_evidence(content.header),
-        record_evidence(content.records, content.contigs),
-        where=content.facts.path,
-    )
     patient = PatientContext(
         taking=options.taking, history=options.history, age=options.age, indication=options.indication
     )
@@ -287,6 +237,7 @@ def prepare(content: VcfContent, options: Options, neighbours: Neighbours | None
         around = Around(neighbours, *names, context, rules, always=options.neighbours == "always")
     return Prepared(
         run=_run(content, decision, parameters, base, kind=kind, digest=options.digest),
+        source=source,
         columns=columns,
         names=[content.samples[column] for column in columns] if options.samples else content.samples,
         records=records,
@@ -294,7 +245,7 @@ def prepare(content: VcfContent, options: Options, neighbours: Neighbours | None
         rules=rules,
         respond=functools.partial(_respond, _Loaded(base), options.indication, options.drug),
         surroundings=_surroundings(_Loaded(base), patient, options.drug),
-        findings=_input_findings(content),
+        findings=_input_findings(content, options),
         around=around,
     )
 
@@ -309,11 +260,15 @@ def is_copy_number(content: VcfContent) -> bool:
     return input_kind(content.facts.kind, content.header.fields, sites) == "copy-number"
 
 
-def _parameters(options: Options) -> Parameters:
+def _parameters(options: Options, kind: str = "") -> Parameters:
     check_limits(options)
     haplotype_frequencies(options.population)  # an unknown name is an error before anything is read
+    if kind == CONSUMER and options.genotype_error_rate == threshold("allele_error_rate"):
+        from pgx.consumer import allele_error_rate  # noqa: PLC0415 - not on the path of a VCF
+
+        options = replace(options, genotype_error_rate=allele_error_rate())
     said = stated(options)
-    return said if options.pseudonymise is None else _hide(options).parameters(said)
+    return said if options.pseudonymise is None else hiding(options).parameters(said)
 
 
 def _columns(content: VcfContent, wanted: Sequence[str]) -> Sequence[int]:
@@ -419,9 +374,13 @@ def _surroundings(loaded: _Loaded, patient: PatientContext, drug: str | None) ->
     return evidence.context(loaded.base, patient, drug=drug)
 
 
-def _input_findings(content: VcfContent) -> tuple[Finding, ...]:
+def _input_findings(content: VcfContent, options: Options) -> tuple[Finding, ...]:
     facts = content.facts
     found = []
+    if facts.kind == STATED:
+        found.append(Finding(code="stated-genotype", values={"method": options.method or "not stated"}))
+    if facts.kind == CONSUMER:
+        found.append(Finding(code="consumer-array"))
     if facts.stale_index:
         found.append(Finding(code="stale-index"))
     if facts.unsorted:

@@ -3,9 +3,11 @@
 from pgx.calling.call import call
 from pgx.calling.frequencies import (
     FLAT,
+    copies_at,
     default_population,
     diplotype_names,
     diplotype_prior,
+    diplotypes,
     haplotype_frequencies,
     population_name,
     populations,
@@ -34,9 +36,11 @@ __all__ = [
     "PopulationResult",
     "Reason",
     "call",
+    "copies_at",
     "default_population",
     "diplotype_names",
     "diplotype_prior",
+    "diplotypes",
     "haplotype_frequencies",
     "population_name",
     "populations",

@@ -29,7 +29,9 @@ from pgx.observe import EvidenceKind, Finding, GenotypeEvidence, Observation, Si
 def call(observations: tuple[Observation, ...], options: CallOptions) -> DiplotypeCall:
     """Call the diplotype and e4 status of one sample from its observations, in the order of the sites."""
     data = SiteData(
-        evidence=tuple(item.evidence for item in observations), phase=phase_evidence(observations)
+        evidence=tuple(item.evidence for item in observations),
+        phase=phase_evidence(observations),
+        joint=observations[0].joint or observations[1].joint,
     )
     result, others = answers(data, options)
     weak = _weak_sites(result, observations, data, options)

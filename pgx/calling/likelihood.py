@@ -14,9 +14,8 @@ from pgx.reference import threshold
 Likelihood = tuple[float, float, float]
 UNINFORMATIVE: Likelihood = (1.0, 1.0, 1.0)
 _POSTERIORS = frozenset({EvidenceKind.GP, EvidenceKind.DS})
-_BY_GENOTYPE = frozenset(
-    {EvidenceKind.PL, EvidenceKind.GL, EvidenceKind.GP, EvidenceKind.DS, EvidenceKind.AD}
-)
+_PHRED = frozenset({EvidenceKind.PL, EvidenceKind.READS})
+_BY_GENOTYPE = _PHRED | _POSTERIORS | {EvidenceKind.GL, EvidenceKind.AD}
 _ENOUGH_READS = 500  # more make nothing surer that is compared here
 _NO_KNOWLEDGE = 2 / 3  # an error probability that leaves all three genotypes equal
 
@@ -81,7 +80,7 @@ def _from_values(evidence: GenotypeEvidence, marginal: Likelihood) -> Likelihood
     if evidence.kind is EvidenceKind.AD:
         return _from_reads(evidence)
     values = [_known(value) for value in evidence.values]
-    if evidence.kind is EvidenceKind.PL:
+    if evidence.kind in _PHRED:
         return _scaled(*(10 ** (-(value - min(values)) / 10) for value in values))
     if evidence.kind is EvidenceKind.GL:
         return _scaled(*(10 ** (value - max(values)) for value in values))

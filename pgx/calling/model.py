@@ -101,6 +101,8 @@ class GenotypeReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         Why diplotype or status is not determined, the most telling first; empty when both are.
     calculation
         A row a diplotype, in the order of `diplotype_posterior`.
+    source
+        What the call rests on: "file", "reads", "file+reads" or "stated".
     """
 
     gene: str
@@ -116,6 +118,7 @@ class GenotypeReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     assumed: bool
     not_determined_because: tuple[Reason, ...]
     calculation: tuple[CalculationRow, ...]
+    source: str = "file"
 
 
 class DiplotypeCall(GenotypeReport, frozen=True, kw_only=True):

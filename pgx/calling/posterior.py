@@ -35,10 +35,14 @@ class PhaseEvidence(Struct, frozen=True, kw_only=True):
 
 
 class SiteData(Struct, frozen=True, kw_only=True):
-    """All of the observations that the posterior depends on; equal data give equal calls."""
+    """All of the observations that the posterior depends on; equal data give equal calls.
+
+    `joint` is the likelihood of each diplotype from reads, which stands for the others where it is given.
+    """
 
     evidence: tuple[GenotypeEvidence | None, ...]
     phase: PhaseEvidence | None
+    joint: tuple[float, ...] | None = None
 
 
 class Answer(Struct, frozen=True, kw_only=True):
@@ -92,6 +96,11 @@ def _factors(data: SiteData, population: str, allele_error_rate: float) -> _Fact
         genotype_likelihood(evidence, genotype_prior(population, site), allele_error_rate)
         for site, evidence in enumerate(data.evidence)
     )
+    if data.joint is not None:  # what the sites do not say one by one is the factor of both together
+        return tuple(
+            (first[one], second[two], whole / (first[one] * second[two]))
+            for whole, one, two in zip(data.joint, copies_at(0), copies_at(1), strict=True)
+        )
     return tuple(
         (first[one], second[two], _phase_factor(name, data.phase, one == two == 1))
         for name, one, two in zip(diplotype_names(), copies_at(0), copies_at(1), strict=True)
@@ -136,7 +145,7 @@ def _without_half_calls(data: SiteData) -> SiteData:
     if not any(item is not None and item.seen is not None for item in data.evidence):
         return data
     kept = tuple(None if item is not None and item.seen is not None else item for item in data.evidence)
-    return SiteData(evidence=kept, phase=data.phase)
+    return SiteData(evidence=kept, phase=data.phase, joint=data.joint)
 
 
 def _answer(

@@ -16,12 +16,20 @@ if TYPE_CHECKING:
     from pgx.report import SampleReport
 
 _INDETERMINATE_UNDER_STRICT = 6
+_VCF_KINDS = frozenset({"vcf", "gvcf", "bcf", "copy-number"})
 
 
 def annotate(
     source: Annotated[
-        str, typer.Argument(metavar="INPUT", help="A VCF, gVCF or BCF (.vcf .vcf.gz .bcf), or - for stdin.")
-    ],
+        str | None,
+        typer.Argument(
+            metavar="INPUT",
+            help="A VCF, gVCF or BCF (.vcf .vcf.gz .bcf), or - for stdin; a BAM or CRAM; or the text file "
+            "of a consumer test.",
+            show_default=False,
+        ),
+    ] = None,
+    *,
     options: Options,
     form: FormOptions,
     strict: Annotated[
@@ -48,8 +56,11 @@ def annotate(
     if name is Format.VCF:
         from pgx.vcf.write import check_readable_twice
 
+        if source is None or options.genotype is not None:
+            raise UsageError("only a VCF is written as VCF", where="-f vcf", cure="Give another format")
         check_readable_twice(source)
-    refuse_overwriting((source, options.callable_bed, form.report_meta), (form.output, form.handout))
+    given = (source, options.callable_bed, options.reads, options.reference, form.report_meta)
+    refuse_overwriting(given, (form.output, form.handout))
     layout = layout_for(name, form)
     result = run(source, options)
     if options.taking or options.history:
@@ -64,8 +75,10 @@ def annotate(
         from pgx.vcf import Bounds
         from pgx.vcf.write import write_vcf
 
+        if result.run.input.kind not in _VCF_KINDS:
+            raise UsageError("only a VCF is written as VCF", where="-f vcf", cure="Give another format")
         write_vcf(
-            source,
+            source or "",
             result.run,
             tuple(reports),
             form.output,

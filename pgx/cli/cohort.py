@@ -62,7 +62,9 @@ def cohort(
 
     _check(page, single)
     refuse_overwriting((manifest, single.reports_for), [output / name for name in OUTPUTS])
-    plan = plan_inputs(inputs or [], manifest, options)
+    plan = plan_inputs(inputs or [], manifest, options, with_reads=how.with_reads)
+    for note in plan.notes:
+        typer.echo(note, err=True)
     with Shown() as shown:
         outcome = run_cohort(plan, output, replace(how, page=page), tell=shown.tell)
     _finish(outcome, output, single, options.pseudonymise)

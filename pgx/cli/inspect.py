@@ -22,9 +22,12 @@ class InspectOptions(Struct, frozen=True, kw_only=True):
 
 def inspect(
     source: Annotated[
-        str, typer.Argument(metavar="INPUT", help="A VCF, gVCF or BCF, a URL, or - for stdin.")
+        str,
+        typer.Argument(
+            metavar="INPUT", help="A VCF, gVCF or BCF, a URL, or - for stdin; BAM, CRAM or consumer text."
+        ),
     ],
-    options: Annotated[Options, Only(("samples", "assembly", *BOUND_NAMES))],
+    options: Annotated[Options, Only(("samples", "assembly", "reference", *BOUND_NAMES))],
     form: InspectOptions,
 ) -> None:
     """Show what a file is, what it says at each site, and what a call would need."""
@@ -36,7 +39,13 @@ def inspect(
     from pgx.inspect.text import as_text
     from pgx.vcf import Bounds
 
-    found = look(source, samples=options.samples, assembly=options.assembly, bounds=Bounds.of(options))
+    found = look(
+        source,
+        samples=options.samples,
+        assembly=options.assembly,
+        bounds=Bounds.of(options),
+        reference=options.reference,
+    )
     if form.format == "json":
         text = msgspec.json.format(msgspec.json.encode(found), indent=2).decode() + "\n"
     else:

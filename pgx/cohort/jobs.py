@@ -59,10 +59,11 @@ class Job(Struct, frozen=True, kw_only=True):
 
 
 class Plan(Struct, frozen=True, kw_only=True):
-    """All inputs in order, and the names of the carried columns."""
+    """All inputs in order, the names of the carried columns, and a line for each file passed over."""
 
     jobs: tuple[Job, ...]
     carried: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def digest(self) -> str:

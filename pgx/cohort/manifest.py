@@ -78,6 +78,8 @@ def jobs_of(manifest: Path, options: Options) -> tuple[list[Job], tuple[str, ...
     for number, cells in rows:
         row = dict(itertools.zip_longest(columns, cells[: len(columns)], fillvalue=""))
         path = _beside(row["path"], manifest) if row["path"] else f"{manifest}:{number}"
+        if row.get("reads"):
+            row["reads"] = _beside(row["reads"], manifest)
         try:
             own, stated = _own_options(row, cells[len(columns) :], options), _stated(row)
             _check_new(lines, place_of(path), row.get("sample", ""), number)
@@ -242,6 +244,8 @@ def _value(item: Declared, cell: str) -> object:
     if item.many:
         return tuple(part.strip() for part in cell.split(",") if part.strip())
     kind = next((part for part in get_args(item.type) if part is not type(None)), item.type)
+    if kind is Path:
+        return Path(cell)
     try:
         value = msgspec.convert(cell, kind, strict=False)
     except msgspec.ValidationError:

@@ -20,11 +20,16 @@ if TYPE_CHECKING:
     from pgx.pseudonyms import Pseudonyms
 
 ENDINGS = (".vcf", ".vcf.gz", ".vcf.bgz", ".gvcf", ".gvcf.gz", ".bcf")
+READ_ENDINGS = (".bam", ".cram")
 _CHECK = "Check the path; files end in .vcf, .vcf.gz or .bcf"
 
 
-def plan_inputs(inputs: Sequence[str], manifest: Path | None, options: Options) -> Plan:
+def plan_inputs(
+    inputs: Sequence[str], manifest: Path | None, options: Options, *, with_reads: bool = False
+) -> Plan:
     """Return the plan of a cohort; the rows of the manifest come after the inputs that were named.
+
+    In a folder, reads (BAM, CRAM) beside a VCF of the same name are passed over unless `with_reads`.
 
     An input that is named twice counts once. Of one that the manifest has too, the rows count: they speak for
     the samples that they name, also where they cannot be used, or for all.
@@ -39,15 +44,21 @@ def plan_inputs(inputs: Sequence[str], manifest: Path | None, options: Options) 
     check(options)
     if options.callable_bed is not None and not exists(str(options.callable_bed)):
         raise NotFoundError("no such file", where=str(options.callable_bed), cure="Check --callable")
-    named = list({_place(item): _job(item, options) for item in _spread(inputs)}.values())
+    found = list(_spread(inputs))
+    beside = set() if with_reads else _reads_beside_a_vcf(found, inputs)
+    named = list({_place(item): _job(item, options) for item in found if item not in beside}.values())
     rows, carried = ([], ()) if manifest is None else jobs_of(manifest, options)
+    notes = tuple(
+        f"{printable(str(path))}: passed over, a VCF of the same name lies beside it; --with-reads takes it"
+        for path in sorted(map(str, beside))
+    )
     jobs = tuple(_apart(named, rows))
     if options.pseudonymise is not None:
         from pgx.pseudonyms import pseudonyms  # noqa: PLC0415 - few ask for it
 
         hide = pseudonyms(options.pseudonymise)
         jobs = tuple(_hidden(job, hide) for job in jobs)
-    return Plan(jobs=jobs, carried=carried)
+    return Plan(jobs=jobs, carried=carried, notes=notes)
 
 
 def _hidden(job: Job, hide: Pseudonyms) -> Job:
@@ -84,6 +95,24 @@ def _hidden(job: Job, hide: Pseudonyms) -> Job:
         meta={name and hide.name(name): meta for name, meta in job.meta.items()},
         failure=failure,
     )
+
+
+def _reads_beside_a_vcf(found: Iterable[str | Failure], named: Iterable[str]) -> set[str | Failure]:
+    """Return the BAM and CRAM files of folders that have a VCF of the same name beside them."""
+    by_stem: dict[tuple[str, str], list[str]] = defaultdict(list)
+    given = {place_of(path) for path in named}
+    for path in found:
+        if isinstance(path, str) and "://" not in path:
+            place = Path(path)
+            by_stem[str(place.parent), place.name.split(".")[0]].append(path)
+    return {
+        path
+        for group in by_stem.values()
+        for path in group
+        if path.lower().endswith(READ_ENDINGS)
+        and place_of(path) not in given
+        and any(other.lower().endswith(ENDINGS) for other in group)
+    }
 
 
 def _apart(named: Iterable[Job], rows: Sequence[Job]) -> Iterator[Job]:
@@ -158,11 +187,15 @@ def _in_folder(folder: str) -> Iterator[str | Failure]:
         been.add(real)
         folders.sort()  # which of two links leads to a folder must not depend on the file system
         paths = (str(Path(where) / name) for name in files if not name.startswith("."))
-        found += (path for path in paths if path.lower().endswith(ENDINGS) and exists(path, file=True))
+        found += (
+            path
+            for path in paths
+            if path.lower().endswith((*ENDINGS, *READ_ENDINGS)) and exists(path, file=True)
+        )
     yield from map(_storable, sorted(found))
     yield from unread
     if not found and not unread:
-        yield _nothing(folder, "holds no VCF or BCF")
+        yield _nothing(folder, "holds no VCF, BCF, BAM or CRAM")
 
 
 def _nothing(text: str, error: str) -> Failure:

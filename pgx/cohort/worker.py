@@ -21,14 +21,15 @@ from pgx import evidence, provenance, reference
 from pgx.cohort.jobs import Failure, Job, Result, StoredSample, options_text, text_digest
 from pgx.errors import PgxError, printable
 from pgx.evidence import ContextItem, Response
+from pgx.inputs import Input, read_input
 from pgx.options import Options
 from pgx.report import SCHEMA_VERSION, Run, SampleReport
-from pgx.single import Prepared, is_copy_number, prepare, read_input
+from pgx.single import Prepared, is_copy_number, prepare
 from pgx.vcf import Neighbours, VcfContent, tell_progress_to
 
 #: An input with at least so many samples is read as arrays.
 ARRAYS_FROM = 200
-_INDEXES = (".csi", ".tbi")
+_INDEXES = (".csi", ".tbi", ".bai", ".crai")
 _SHARED = ("response", "context")
 
 
@@ -102,7 +103,8 @@ def failed(job: Job, failure: Failure) -> Result:
 
 def recipe(options: Options) -> str:
     """Return the digest of all that a result depends on but the input: options, evidence, program."""
-    files = fingerprint(str(options.callable_bed)) if options.callable_bed else ""
+    beside = (options.callable_bed, options.reads, options.reference)
+    files = "".join(fingerprint(str(path)) for path in beside if path is not None)
     if options.pseudonymise is not None:
         from pgx.pseudonyms import pseudonyms  # noqa: PLC0415 - few ask for it
 
@@ -149,8 +151,8 @@ def _result_of(job: Job, batch: Batch) -> Result:
     before = fingerprint(job.place)
     try:
         digest = file_digest(job.place) if batch.verify else ""
-        content, neighbours = read_input(job.place, job.options)
-        found = result_of_content(job, content, neighbours, arrays_from=batch.arrays_from)
+        source, neighbours = read_input(job.place, job.options)
+        found = result_of_content(job, source, neighbours, arrays_from=batch.arrays_from)
         return replace(found, fingerprint=before, digest=digest)
     except Exception as error:  # noqa: BLE001 - a bug met in one input must not lose the others
         return failed(job, failure_by(job, error))
@@ -178,7 +180,7 @@ def _bug(job: Job, error: Exception) -> Failure:
 
 def result_of_content(
     job: Job,
-    content: VcfContent,
+    source: Input | VcfContent,
     neighbours: Neighbours | None = None,
     *,
     arrays_from: int = ARRAYS_FROM,
@@ -190,6 +192,9 @@ def result_of_content(
     PgxError
         The input cannot be understood, or has none of the samples that are asked for.
     """
+    if isinstance(source, VcfContent):
+        source = Input(content=source)
+    content = source.content
     names = hashlib.sha256("\n".join(content.samples).encode(errors="surrogateescape")).hexdigest()
     result = Result(
         key=job.key,
@@ -198,20 +203,20 @@ def result_of_content(
         fingerprint=fingerprint(job.place),
         name_digest=names,
         problems=_missing(job, content),
-        has_records=bool(content.records),
+        has_records=bool(content.records) or source.reads is not None,
         is_copy_number=is_copy_number(content),
     )
     chosen = _chosen(job, content)
     if chosen is None or result.is_copy_number:
         return result
-    ready = prepare(content, replace(job.options, samples=chosen), neighbours)
+    ready = prepare(source, replace(job.options, samples=chosen), neighbours)
     result = replace(
         result,
         run=msgspec.json.encode(ready.run),
         samples=len(ready.columns),
         assembly=ready.run.input.assembly,
     )
-    if len(ready.columns) >= arrays_from:
+    if len(ready.columns) >= arrays_from and source.reads is None:
         from pgx.cohort.biobank.arrays import annotate_arrays  # noqa: PLC0415 - small inputs need no arrays
 
         return annotate_arrays(result, content, ready)

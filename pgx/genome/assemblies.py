@@ -21,7 +21,7 @@ CHROMOSOMES = (*map(str, range(1, 23)), "X", "Y")
 
 
 class Assembly(Facts, frozen=True, kw_only=True):
-    """One assembly: names and length (bases) of its chromosome 19, and tags by which headers call it.
+    """One assembly: names, length (bases) and MD5 of its chromosome 19, and tags by which headers call it.
 
     `chromosomes` holds the lengths of all chromosomes in the order of `CHROMOSOMES`.
     """
@@ -34,6 +34,7 @@ class Assembly(Facts, frozen=True, kw_only=True):
     chromosomes: tuple[int, ...]
     reference_base_known: bool
     tags: tuple[str, ...]
+    m5: tuple[str, ...] = ()
 
     def is_named_in(self, text: str) -> bool:
         """Return whether `text` (a header value, a path) calls the assembly by one of its tags."""
@@ -49,6 +50,7 @@ class AssemblyEvidenceKind(StrEnum):
     """What an assembly was recognised by, the most telling first."""
 
     CONTIG_LENGTH = "contig-length"
+    CONTIG_DIGEST = "contig-digest"
     CONTIG_NAME = "contig-name"
     ASSEMBLY_TAG = "assembly-tag"
     REFERENCE_LINE = "reference-line"
@@ -173,6 +175,19 @@ def _from_contig(name: str, length: int | None, tag: str | None) -> Iterable[Ass
             assembly=named[0].name,
             detail=f"contig {name}, assembly={tag}",
         )
+
+
+def digest_evidence(name: str, digest: str | None) -> tuple[AssemblyEvidence, ...]:
+    """Return what the MD5 of chromosome 19 (M5 of @SQ) gives away; an unknown one is no evidence."""
+    return tuple(
+        AssemblyEvidence(
+            kind=AssemblyEvidenceKind.CONTIG_DIGEST,
+            assembly=assembly.name,
+            detail=f"contig {name} has the M5 {digest}",
+        )
+        for assembly in assemblies()
+        if digest and digest.lower() in assembly.m5
+    )
 
 
 def decide(

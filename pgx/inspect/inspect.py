@@ -6,8 +6,10 @@ Nothing is decided here: a contradiction is shown, not raised. Field names are t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from pgx.errors import AssemblyError, SampleError, printable
 from pgx.genome.assemblies import (
@@ -20,6 +22,7 @@ from pgx.genome.assemblies import (
     header_evidence,
 )
 from pgx.genome.sites import sites_on
+from pgx.inputs import CONSUMER, READS, Input, assembly_of, kind_of, read_other
 from pgx.inspect.needs import FileFacts, Need, file_needs, sample_needs
 from pgx.neighbours.markers import MarkerReader, has_positions
 from pgx.neighbours.panel import worth
@@ -27,6 +30,7 @@ from pgx.observe import (
     EvidenceKind,
     Observation,
     ReadContext,
+    ReadSummary,
     SiteRecord,
     SiteRecords,
     SiteState,
@@ -46,7 +50,7 @@ SHOWN_SAMPLES = 3
 SHOWN_NAMES = 5
 _SHOWN_RECORDS = 3
 _COLUMN = 28
-_COMPRESSIONS = {"NONE": "plain", "GZIP": "gzip", "BGZF": "bgzip"}
+_COMPRESSIONS = {"OWN": "own", "NONE": "plain", "GZIP": "gzip", "BGZF": "bgzip"}
 
 
 class InspectedAssembly(Struct, frozen=True, kw_only=True):
@@ -108,11 +112,20 @@ class InspectedNeighbours(Struct, frozen=True, kw_only=True):
 
 
 class InspectedSample(Struct, frozen=True, kw_only=True):
-    """The sites of one sample, and its neighbours where the assembly is decided and the panel has it."""
+    """The sites of one sample.
+
+    Attributes
+    ----------
+    neighbours
+        Where the assembly is decided and the panel has it.
+    reads
+        What aligned reads show, where the input is a BAM or CRAM.
+    """
 
     sample: str
     sites: tuple[InspectedSite, ...]
     neighbours: InspectedNeighbours | None = None
+    reads: ReadSummary | None = None
 
 
 class Inspection(Struct, frozen=True, kw_only=True):
@@ -128,7 +141,11 @@ class Inspection(Struct, frozen=True, kw_only=True):
 
 
 def inspect(
-    path: str, samples: Sequence[str] = (), assembly: str = AUTO, bounds: Bounds | None = None
+    path: str,
+    samples: Sequence[str] = (),
+    assembly: str = AUTO,
+    bounds: Bounds | None = None,
+    reference: Path | None = None,
 ) -> Inspection:
     """Look at the input `path` ("-" for standard input).
 
@@ -140,14 +157,22 @@ def inspect(
         A name, or "auto".
     bounds
         What the input may take; those of reference/ unless given.
+    reference
+        The FASTA of a CRAM.
 
     Raises
     ------
     UsageError, InputError
         `assembly` is no assembly, the input cannot be read, or has no such sample. An unknown or
-        contradicted assembly is no error here.
+        contradicted assembly is no error here, but for aligned reads, which lie nowhere without one.
     """
-    content, neighbours = read_with_neighbours(path, bounds)
+    kind = kind_of(path)
+    if kind == READS:
+        return _of_reads(read_other(path, kind, assembly=assembly, reference=reference), samples)
+    if kind == CONSUMER:
+        content, neighbours = read_other(path, kind).content, None
+    else:
+        content, neighbours = read_with_neighbours(path, bounds)
     columns = _columns(content, samples)
     clues = (*header_evidence(content.header), *record_evidence(content.records, content.contigs))
     decision, problem = _decision(content, assembly)
@@ -167,7 +192,7 @@ def inspect(
         (name, [(place, observe(group, column, context)) for place, group in at_sites])
         for column, name in columns
     ]
-    around = _neighbours(content, neighbours, decision.assembly, columns) if decision else {}
+    around = _neighbours(content, neighbours, decision.assembly, columns) if decision and neighbours else {}
     decided = [(name, found[0][1]) for name, found in seen] if decision else []
     return Inspection(
         schema_version=SCHEMA_VERSION,
@@ -188,6 +213,38 @@ def inspect(
             for name, found in seen
         ),
         needs=(*file_needs(facts, on, decided=decision is not None), *sample_needs(facts, decided)),
+    )
+
+
+def _of_reads(source: Input, wanted: Sequence[str]) -> Inspection:
+    """Return what a file of aligned reads is, and what its reads say."""
+    content, decision = source.content, assembly_of(source, AUTO)
+    place = decision.assembly
+    seen = [(name, source.settle(name, ())) for _, name in _columns(content, wanted)]
+    facts = _facts(content, ())
+    return Inspection(
+        schema_version=SCHEMA_VERSION,
+        file=facts,
+        assembly=InspectedAssembly(name=place.name, problem=None, evidence=decision.evidence),
+        sample_count=len(content.samples),
+        sample_names=content.samples[:SHOWN_NAMES],
+        samples=tuple(
+            InspectedSample(
+                sample=name,
+                sites=tuple(
+                    _site(
+                        replace(item, findings=(*item.findings, *(settled.findings if first else ()))), place
+                    )
+                    for first, item in zip((True, False), settled.observations, strict=True)
+                ),
+                reads=settled.reads,
+            )
+            for name, settled in seen
+        ),
+        needs=(
+            *file_needs(facts, [place], decided=True),
+            *sample_needs(facts, [(name, settled.observations) for name, settled in seen]),
+        ),
     )
 
 

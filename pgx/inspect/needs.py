@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from pgx.calling import CallOptions, E4Status, Reason, call, default_population
 from pgx.genome.assemblies import Assembly, assemblies
+from pgx.inputs import CONSUMER
 from pgx.observe import Observation, SiteState
 from pgx.reference import threshold
 from pgx.wording import wording
@@ -23,7 +24,10 @@ _SITE_COMMANDS = {
     SiteState.NO_CALL: None,
     SiteState.PARTIAL_CALL: None,
     SiteState.LOW_QUALITY: None,
+    SiteState.NO_READS: None,
 }
+_READ_KINDS = frozenset({"bam", "cram"})
+_CONSUMER_NEEDS = frozenset({"absent-consumer", "no-call-consumer"})
 #: Reasons of an open call that no site state explains.
 _REASON_COMMANDS = {
     Reason.PHASE: "whatshap phase -r REFERENCE.fa -o PHASED.vcf {file} READS.bam",
@@ -100,7 +104,11 @@ def file_needs(facts: FileFacts, candidates: Sequence[Assembly], *, decided: boo
         )
     index = "bcftools index" if facts.container == "BCF" else "tabix -p vcf"
     force = "bcftools index -f" if facts.container == "BCF" else "tabix -f -p vcf"
-    if facts.path == _STREAM:
+    if facts.path == _STREAM or facts.kind == CONSUMER:
+        return
+    if facts.kind in _READ_KINDS:
+        if facts.index is None:
+            yield _need("index", optional=True, command=f"samtools index {file}")
         return
     if facts.unsorted:
         yield _need("sorting", optional=True, command=f"bcftools sort -O z -o SORTED.vcf.gz {file}")
@@ -148,13 +156,18 @@ def _needs_of(facts: FileFacts, observations: tuple[Observation, ...]) -> Iterab
         command, code = _SITE_COMMANDS[seen.state], seen.state.value
         if seen.state is SiteState.ABSENT and seen.ref is None:
             command, code = None, "absent-unknown-base"
+        if facts.kind == CONSUMER and f"{code}-consumer" in _CONSUMER_NEEDS:
+            command, code = None, f"{code}-consumer"
         yield _need(
             code,
             command=command.format(file=file, region=_region(seen)) if command else None,
             rsid=seen.rsid,
         )
     for reason, command in _REASON_COMMANDS.items():
-        if reason in reasons:
+        if reason in reasons and facts.kind in {CONSUMER, *_READ_KINDS}:
+            code = "phase-reads" if reason is Reason.PHASE and facts.kind != CONSUMER else reason.value
+            yield _need(code, command=None, sites=sites)
+        elif reason in reasons:
             yield _need(reason.value, command=command.format(file=file) if command else None, sites=sites)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from pgx.errors import printable
 from pgx.inspect.inspect import InspectedNeighbours, InspectedSample, InspectedSite, Inspection
 from pgx.inspect.needs import Need
+from pgx.observe import ReadSummary
 from pgx.wording import wording
 
 _WIDTH = 80
@@ -91,6 +92,8 @@ def _sample_lines(found: Inspection) -> Iterator[str]:
 
 def _sites(sample: InspectedSample, *, several: bool) -> Iterator[str]:
     yield printable(sample.sample, _WIDTH)
+    if sample.reads is not None:
+        yield from _reads(sample.reads)
     if not sample.sites:
         yield _wrapped(_say("no-sites"), indent="  ")
     if sample.neighbours is not None:
@@ -101,6 +104,15 @@ def _sites(sample: InspectedSample, *, several: bool) -> Iterator[str]:
             yield _wrapped(_say("record", record=record), indent="    ")
         for note in site.notes:
             yield _wrapped(printable(note, 400), indent="    ")
+
+
+def _reads(reads: ReadSummary) -> Iterator[str]:
+    """Yield what the reads of a sample hold, and what of them was not used."""
+    depths = ", ".join(f"{rsid} {depth}" for rsid, depth in reads.depth.items())
+    yield _wrapped(_say("reads", depths=depths, both=reads.templates_both), indent="  ", hang="    ")
+    if reads.dropped:
+        parts = [f"{_say(f'dropped-{reason}')} {count}" for reason, count in reads.dropped.items()]
+        yield _wrapped(_say("dropped", list=", ".join(parts)), indent="  ", hang="    ")
 
 
 def _neighbours_line(around: InspectedNeighbours) -> str:

@@ -77,6 +77,7 @@ class SiteState(StrEnum):
     LOW_QUALITY = "low-quality"
     CONFLICTING = "conflicting"
     UNSUPPORTED = "unsupported"
+    NO_READS = "no-reads"
 
 
 #: States in which both letters are known.
@@ -111,6 +112,7 @@ class EvidenceKind(StrEnum):
     DEPTH = "depth"
     QUAL = "QUAL"
     PARTIAL = "partial"
+    READS = "reads"
     ASSUMED = "assumed"
 
 
@@ -120,7 +122,7 @@ class GenotypeEvidence(Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     values
-        PL: Phred-scaled, GL: log10, GP: linear and summing to about 1, each by 0, 1, 2 copies of C;
+        PL, READS: Phred-scaled, GL: log10, GP: linear and summing to about 1, each by 0, 1, 2 copies of C;
         None for a class that the record does not speak of. DS: the expected copies of C, one value.
         GQ: one Phred-scaled value. AD: reads with each of the two letters. DEPTH: reads, one value.
         QUAL: Phred-scaled, and the copies of C without any ALT. PARTIAL: one Phred-scaled value, or empty.
@@ -214,6 +216,9 @@ class Observation(SiteReport, frozen=True, kw_only=True):
     ----------
     evidence
         None where the site says nothing that may be used. `basis` follows from it, `phased` from `phase`.
+    joint
+        From reads, the same at both sites: the likelihood of each diplotype, the highest being 1. It stands
+        for `evidence` and `phase` of both, which then only tell of it.
     """
 
     alleles: tuple[str, str] | None = None
@@ -229,6 +234,7 @@ class Observation(SiteReport, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
     evidence: GenotypeEvidence | None = None
     phase: Phase | None = None
+    joint: tuple[float, ...] | None = None
     findings: tuple[Finding, ...] = ()
 
     def __post_init__(self) -> None:
@@ -240,6 +246,44 @@ class Observation(SiteReport, frozen=True, kw_only=True):
     def is_heterozygous(self) -> bool:
         """Return whether both letters are known and differ."""
         return self.alleles is not None and self.alleles[0] != self.alleles[1]
+
+
+class ReadSummary(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the aligned reads of one sample show; `samples[].reads` of the JSON.
+
+    Attributes
+    ----------
+    depth
+        Templates (a read or a pair) that show a letter, by rsID.
+    letters
+        Templates by rsID and letter.
+    templates_both
+        Templates that show both sites.
+    haplotypes
+        Of those, how many show each two letters ("TC": T at the first site, C at the second).
+    reads
+        Reads over the known stretch that were used.
+    dropped
+        Reads, bases and templates that were not, by reason.
+    contamination, damage
+        Share of the reads of another person, and of C read as T: expected, and the ends of the 90 % interval.
+    mismatches
+        Share of all other mismatches against the known sequence.
+    decided
+        rsIDs that the reads decided, where there is a VCF too; both where there is none.
+    """
+
+    path: str
+    depth: Mapping[str, int]
+    letters: Mapping[str, Mapping[str, int]]
+    templates_both: int
+    haplotypes: Mapping[str, int]
+    reads: int
+    dropped: Mapping[str, int]
+    contamination: tuple[float, float, float]
+    damage: tuple[float, float, float]
+    mismatches: float
+    decided: tuple[str, ...] = ()
 
 
 class ReadContext(Struct, frozen=True, kw_only=True):

@@ -66,6 +66,8 @@ class Summary:
         """Yield who and when."""
         say = self.words.say
         yield fact(say("meta", "sample"), printable(self.report.sample))
+        if self.run.input.kind == "stated":
+            yield paragraph(say("heading", "stated"))
         yield from self._stated(_WHO)
         yield fact(say("meta", "issued"), self.run.created[:10])
 
@@ -254,7 +256,8 @@ class Summary:
             states = dict.fromkeys(site.state for site in report.sites if site.state not in DETERMINED_STATES)
             for state in states:
                 named = ", ".join(site.rsid for site in report.sites if site.state == state)
-                yield bullet(say("next", state, rsid=named))
+                own = f"{state}-{self.run.input.kind}"
+                yield bullet(say("next", own if self.words.has("next", own) else state, rsid=named))
             causes = [key for key in self._causes() if self.words.has("next", key)]
             weak = self._joined(weak_sites(report))
             yield from (bullet(say("next", key, sites=weak)) for key in causes)

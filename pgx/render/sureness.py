@@ -12,7 +12,7 @@ from msgspec import Struct
 from pgx.calling import E4_COPIES, E4Status
 from pgx.errors import ReferenceDataError, printable
 from pgx.genome.sites import counted_haplotype, haplotypes
-from pgx.observe import EvidenceKind, SiteState
+from pgx.observe import EvidenceKind, ReadSummary, SiteState
 from pgx.render.blocks import LONG, Block, Kind, bullet, caption, paragraph
 from pgx.report import Flag, Run, SampleReport, SiteReport
 from pgx.wording import Wording, chance, greek
@@ -27,6 +27,7 @@ _TOLD_ELSEWHERE = frozenset(
         "partial-call",
         "low-quality",
         "minor",
+        "no-reads",
     }
 )
 _NEGLIGIBLE = 1e-4
@@ -35,6 +36,11 @@ _MOST_BARS = 4
 #: A likelihood, relative to the best, from which on down a diplotype counts as unlikely.
 EXCLUDING = 0.01
 _CODES = (
+    "reads-disagree",
+    "stated-genotype",
+    "consumer-array",
+    "contamination",
+    "damage",
     "one-site-inference",
     "imputed",
     "low-imputation-quality",
@@ -214,6 +220,8 @@ def sure_blocks(run: Run, report: SampleReport, words: Wording) -> Iterable[Bloc
     yield Block(Kind.PICTURE, words.say("picture", "chromosomes"), name="chromosomes")
     yield from _chromosome_lines(report, words)
     yield from (bullet(_site_sentence(site, words)) for site in report.sites)
+    if report.reads is not None:
+        yield from _read_blocks(report, report.reads, words)
     if report.genotype.diplotype is not None:
         yield Block(Kind.PICTURE, words.say("picture", "posterior"), name="posterior")
         yield _bar_table(run, report, words)
@@ -225,6 +233,73 @@ def sure_blocks(run: Run, report: SampleReport, words: Wording) -> Iterable[Bloc
     for flag in report.flags:
         if flag.severity != "info" and flag.code not in _TOLD_ELSEWHERE:
             yield bullet(flag_message(flag, words, is_open=report.genotype.diplotype is None))
+
+
+class ReadRow(Struct, frozen=True, kw_only=True):
+    """Templates that show the same: a letter a site or None; `name` where both make a haplotype."""
+
+    letters: tuple[str | None, str | None]
+    name: str | None
+    count: int
+
+
+def read_rows(report: SampleReport) -> tuple[ReadRow, ...]:
+    """Return the templates by what they show: those with both sites, then those with one."""
+    if report.reads is None:
+        return ()
+    reads, rsids = report.reads, [site.rsid for site in report.sites]
+    rows = [
+        ReadRow(letters=item.letters, name=item.name, count=reads.haplotypes.get("".join(item.letters), 0))
+        for item in haplotypes()
+    ]
+    for site, rsid in enumerate(rsids):
+        for letter, count in reads.letters[rsid].items():
+            alone = count - sum(row.count for row in rows if row.name and row.letters[site] == letter)
+            rows.append(
+                ReadRow(letters=(letter, None) if site == 0 else (None, letter), name=None, count=alone)
+            )
+    return tuple(row for row in rows if row.count or row.name)
+
+
+def read_name(row: ReadRow, words: Wording) -> str:
+    """Return what the templates of a row show together."""
+    return greek(row.name) if row.name else words.say("picture", "one_site")
+
+
+def _read_blocks(report: SampleReport, reads: ReadSummary, words: Wording) -> Iterable[Block]:
+    """Yield what the reads hold, as a picture and as a table."""
+    say = words.say
+    first, second = (site.rsid for site in report.sites)
+    both = say("sure", "reads_both" if reads.templates_both else "reads_not_both", count=reads.templates_both)
+    yield bullet(
+        say(
+            "sure",
+            "reads",
+            first=first,
+            second=second,
+            at_first=reads.depth[first],
+            at_second=reads.depth[second],
+        )
+        + f" {both}"
+    )
+    if report.genotype.source == "file+reads":
+        key = "reads_decided" if reads.decided else "reads_phase"
+        yield bullet(say("sure", key, sites=say("result", "and").join(reads.decided)))
+    if not any(reads.depth.values()):
+        return
+    yield Block(Kind.PICTURE, say("picture", "reads"), name="reads")
+    rows: list[tuple[str, ...]] = [
+        (first, second, say("picture", "reads_haplotype"), say("picture", "reads_count"))
+    ]
+    rows += [
+        (
+            *(letter or say("picture", "not_covered") for letter in row.letters),
+            read_name(row, words),
+            str(row.count),
+        )
+        for row in read_rows(report)
+    ]
+    yield Block(Kind.TABLE, say("picture", "reads"), rows=tuple(rows), name="reads")
 
 
 def _chromosome_lines(report: SampleReport, words: Wording) -> Iterable[Block]:

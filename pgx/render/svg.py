@@ -1,4 +1,4 @@
-"""The three pictures as SVG: chromosomes, probabilities, evidence map.
+"""The four pictures as SVG: chromosomes, reads, probabilities, evidence map.
 
 Colours are classes that a page or a PDF sets. Widths are chosen so that the smallest
 letters stay readable on a screen of 320 pixels.
@@ -17,11 +17,13 @@ from pgx.render.sureness import (
     chromosomes,
     letter_text,
     names_text,
+    read_name,
+    read_rows,
     short_chance,
     told_chance,
 )
 from pgx.report import Run, SampleReport
-from pgx.wording import Wording, chance
+from pgx.wording import Wording, chance, greek
 
 _WIDTH = 350
 _SITE_X = (95, 185)
@@ -70,6 +72,8 @@ def draw(name: str, run: Run, report: SampleReport, words: Wording) -> tuple[str
     """Return the picture called `name` as SVG, and its description in words."""
     if name == "chromosomes":
         return _chromosomes(report, words)
+    if name == "reads":
+        return _reads(report, words)
     if name == "posterior":
         return _posterior(run, report, words)
     return _map(name, report, words)
@@ -123,6 +127,47 @@ def _described(number: int, one: Chromosome, report: SampleReport, words: Wordin
         second=second,
         name=names_text(one.names, report, words),
     )
+
+
+def _reads(report: SampleReport, words: Wording) -> tuple[str, str]:
+    """Draw the templates over the two sites, a row for those that show the same."""
+    shown = read_rows(report)
+    first, second = (site.rsid for site in report.sites)
+    unknown = words.say("picture", "not_covered")
+    said = [
+        words.say(
+            "picture",
+            "reads_text",
+            first_site=first,
+            first=row.letters[0] or unknown,
+            second_site=second,
+            second=row.letters[1] or unknown,
+            name=read_name(row, words),
+            count=row.count,
+        )
+        for row in shown
+    ]
+    canvas = _Canvas("reads", words.say("picture", "reads"), " ".join(said))
+    places = (36, 104)
+    for x, rsid in zip(places, (first, second), strict=True):
+        canvas.text(x, 13, rsid, "small", "middle")
+    most = max(row.count for row in shown)
+    y = 34.0
+    for row in shown:
+        there = [x for x, letter in zip(places, row.letters, strict=True) if letter is not None]
+        canvas.rect((there[0] - 20, y - 4, there[-1] - there[0] + 40, 8), "strand", 4)
+        for x, letter in zip(places, row.letters, strict=True):
+            if letter is not None:
+                kind = "letter-c" if letter == "C" else "letter-t"
+                canvas.rect((x - 10, y - 10, 20, 20), kind, 3)
+                canvas.text(x, y + 5, letter, f"on-{kind}", "middle")
+        canvas.text(134, y + 5, greek(row.name) if row.name else "", "strong")
+        canvas.rect((162, y - 8, 130, 16), "track")
+        if row.count:
+            canvas.rect((162, y - 8, max(1.0, 130 * row.count / most), 16), "bar")
+        canvas.text(300, y + 5, str(row.count))
+        y += 28
+    return canvas.svg(y - 10), canvas.description
 
 
 def _posterior(run: Run, report: SampleReport, words: Wording) -> tuple[str, str]:

@@ -11,7 +11,7 @@ from pgx.calling import GenotypeReport
 from pgx.evidence import ContextItem, Response, SourceCitation
 from pgx.genome.assemblies import AssemblyEvidence
 from pgx.neighbours.model import NeighbourReport
-from pgx.observe import SiteReport
+from pgx.observe import ReadSummary, SiteReport
 from pgx.options import Parameters
 
 SCHEMA_VERSION = "1.0"
@@ -98,6 +98,7 @@ class SampleReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     patient: PatientReport
     limitations: tuple[str, ...]
     neighbours: NeighbourReport | None = None
+    reads: ReadSummary | None = None
 
     def has_flag(self, code: str) -> bool:
         """Return whether a flag of this code is set."""

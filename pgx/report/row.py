@@ -40,6 +40,7 @@ class Row(Struct, frozen=True, kw_only=True):
     conclusion: str
     flags: str
     population: str
+    source: str
     neighbours_diplotype: str | None
     neighbours_probability: float | None
     neighbours_markers: int | None
@@ -80,6 +81,7 @@ def cells_of(run: Run, report: SampleReport) -> dict[str, Any]:
         "conclusion": _listed(response.conclusion for response in report.response),
         "flags": _listed(flag.code for flag in report.flags),
         "population": population_name(run.parameters.population),
+        "source": genotype.source,
         **_neighbours(report.neighbours),
     }
 

@@ -1,0 +1,263 @@
+"""The door for text files of consumer tests: rows of ID, chromosome, position and letters.
+
+Five layouts (23andMe, AncestryDNA, MyHeritage, FamilyTreeDNA, Living DNA) are told by their content, also
+without a header. A row at a site becomes a record as a VCF would hold it, and then goes the way of a VCF.
+"""
+
+from __future__ import annotations
+
+import datetime
+import functools
+import gzip
+import hashlib
+import io
+import re
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import IO, cast
+
+from pgx.errors import FormatError
+from pgx.genome.assemblies import HeaderFacts, assemblies, contig_names
+from pgx.genome.sites import definitions, letters, rsids
+from pgx.observe import SiteRecord
+from pgx.provenance import moment_text
+from pgx.reference import Facts, Provenance, load
+from pgx.vcf import InputFacts, VcfContent
+
+KIND = "consumer-text"
+_BEGINNING = 1 << 16
+_MOST_BYTES = 1 << 28  # such files hold some 25 MB; more is no such file
+_CURE = "Give the raw data file as the company hands it out (.txt, .csv, .zip or .gz)"
+_ROW = re.compile(
+    r"""^"?(?P<id>[A-Za-z][\w.:/-]*)"?(?P<between>\t|,|[ ]+)
+        "?(?P<chromosome>(chr)?\d{1,2}|X|Y|XY|M|MT|PAR)"?(?P=between)
+        "?(?P<position>\d+)"?(?P=between)
+        "?(?P<first>[ACGTDI0-]{1,2})"?
+        (?:(?P=between)"?(?P<second>[ACGTDI0-])"?)?\s*$""",
+    re.VERBOSE | re.IGNORECASE,
+)
+_MISSING = frozenset("0-")
+
+
+class _Rate(Facts, frozen=True, kw_only=True):
+    value: float
+    basis: str
+
+
+class _Company(Facts, frozen=True, kw_only=True):
+    name: str
+    phrases: tuple[str, ...]
+
+
+class _ConsumerFile(Facts, frozen=True, kw_only=True):
+    provenance: Provenance
+    allele_error_rate: _Rate
+    company: tuple[_Company, ...]
+
+
+class Row(SiteRecord, frozen=True, kw_only=True):
+    """A row as a record; `text` is the row as the file has it."""
+
+    text: str
+
+    def line(self, sample: int) -> str:  # noqa: ARG002 - a file holds one person
+        """Return the row."""
+        return self.text
+
+
+@functools.cache
+def _file() -> _ConsumerFile:
+    return load("consumer.toml", _ConsumerFile)
+
+
+def allele_error_rate() -> float:
+    """Return the probability that one allele of a consumer test is wrong."""
+    return _file().allele_error_rate.value
+
+
+def is_consumer_text(beginning: bytes) -> bool:
+    """Return whether an input that begins so (uncompressed) is a text file of a consumer test.
+
+    It is where its first line that is neither empty nor a comment nor one of column names is a row.
+    """
+    lines = beginning.decode("utf-8", errors="replace").lstrip("\ufeff").splitlines()
+    if beginning and not beginning.endswith(b"\n") and len(beginning) >= _BEGINNING:
+        lines = lines[:-1]
+    for line in lines:
+        if line.startswith(("##fileformat", "#CHROM")):
+            return False
+        if line.strip() and not line.startswith("#") and not _names_columns(line):
+            return _ROW.match(line) is not None
+    return False
+
+
+def unpacked_beginning(path: str) -> bytes:
+    """Return how a file begins, uncompressed; nothing where it cannot be read."""
+    try:
+        with _opened(path) as handle:
+            return handle.read(_BEGINNING)
+    except (OSError, EOFError, zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError):
+        return b""
+
+
+def read_consumer_text(path: str) -> VcfContent:
+    """Read the rows at the sites, on every assembly, and those that carry the rsID of one.
+
+    Raises
+    ------
+    FormatError
+        Damaged, too large, or no such file.
+    """
+    content = _whole(path)
+    comments = _comments(content)
+    rows = [row for line in _wanted_lines(content) if (row := _record(line)) is not None]
+    state = Path(path).stat()
+    return VcfContent(
+        facts=InputFacts(
+            path=path,
+            size=state.st_size,
+            modified=moment_text(datetime.datetime.fromtimestamp(int(state.st_mtime), datetime.UTC)),
+            kind=KIND,
+            compression="NONE",
+            index=None,
+            header_digest=f"sha256:{hashlib.sha256(comments.encode()).hexdigest()}",
+            access="scan",
+            stale_index=False,
+            unsorted=False,
+        ),
+        header=HeaderFacts(contigs=(), references=_references(comments)),
+        samples=(Path(path).name.split(".")[0],),
+        contigs=tuple(dict.fromkeys(row.contig for row in rows)) or ("19",),
+        records=tuple(_without_empty(rows)),
+        gl_is_phred=False,
+    )
+
+
+def company(path: str) -> str | None:
+    """Return whose layout a file has, where it says so."""
+    text = _comments(unpacked_beginning(path)).lower()
+    return next((known.name for known in _file().company if any(p in text for p in known.phrases)), None)
+
+
+def _opened(path: str) -> IO[bytes]:
+    with Path(path).open("rb") as handle:
+        magic = handle.read(4)
+    if magic.startswith(b"\x1f\x8b"):
+        return cast("IO[bytes]", gzip.open(path, "rb"))
+    if magic == b"PK\x03\x04":
+        archive = zipfile.ZipFile(path)
+        members = [item for item in archive.infolist() if not item.is_dir() and item.filename[:2] != "__"]
+        if len(members) != 1 or members[0].file_size > _MOST_BYTES:
+            raise FormatError("is an archive of more than one file, or of a huge one", where=path, cure=_CURE)
+        return archive.open(members[0])
+    return Path(path).open("rb")
+
+
+def _whole(path: str) -> bytes:
+    try:
+        with _opened(path) as handle:
+            content = handle.read(_MOST_BYTES + 1)
+    except (OSError, EOFError, zipfile.BadZipFile, zlib.error, RuntimeError) as error:
+        raise FormatError("is damaged", where=path, cure=_CURE) from error
+    if len(content) > _MOST_BYTES:
+        raise FormatError("is too large for a file of a consumer test", where=path, cure=_CURE)
+    return content
+
+
+def _comments(content: bytes) -> str:
+    """Return the lines before the first row: comments, and the names of columns."""
+    lines = []
+    for line in io.BytesIO(content[:_BEGINNING]):
+        text = line.decode("utf-8", errors="replace").lstrip("\ufeff").rstrip("\r\n")
+        if text.strip() and not text.startswith("#") and not _names_columns(text):
+            break
+        lines.append(text)
+    return "\n".join(lines)
+
+
+def _names_columns(line: str) -> bool:
+    return line.replace('"', "").strip().lower().startswith("rsid")
+
+
+def _references(comments: str) -> tuple[str, ...]:
+    """Return the lines that name an assembly."""
+    lines = (line.lstrip("# ") for line in comments.splitlines())
+    return tuple(line for line in lines if any(known.is_named_in(line) for known in assemblies()))
+
+
+def _wanted_lines(content: bytes) -> Iterator[str]:
+    """Yield each line that holds an rsID or a position of a site, once, in file order."""
+    places = {str(place) for definition in definitions() for place in definition.positions.values()}
+    starts: set[int] = set()
+    for word in (*rsids(), *places):
+        at = content.find(word.encode())
+        while at >= 0:
+            starts.add(content.rfind(b"\n", 0, at) + 1)
+            at = content.find(word.encode(), at + 1)
+    for start in sorted(starts):
+        end = content.find(b"\n", start)
+        yield (
+            content[start : end if end >= 0 else len(content)].decode("utf-8", errors="replace").rstrip("\r")
+        )
+
+
+def _record(line: str) -> Row | None:
+    """Return a row as a record, or None where it is none of ours."""
+    match = _ROW.match(line)
+    if match is None:
+        return None
+    name, chromosome, place = match["id"], match["chromosome"], int(match["position"])
+    site = next((known for known in definitions() if place in known.positions.values()), None)
+    at_site = site is not None and chromosome in contig_names()
+    if not at_site and name.lower() not in rsids():
+        return None
+    shown = (match["first"] + (match["second"] or "")).upper()
+    reference, alternate, genotype = _spelled(shown, site.ref if at_site and site is not None else None)
+    fixed = (chromosome, str(place), name, reference, alternate or ".", ".", ".", ".", "GT")
+    return Row(
+        contig=chromosome,
+        position=place,
+        end=place,
+        identifiers=(name,),
+        reference=reference,
+        alternates=(alternate,) if alternate else (),
+        quality=None,
+        filters=(),
+        info={},
+        format=("GT",),
+        samples=(genotype,),
+        fixed="\t".join(fixed),
+        text=line.strip(),
+    )
+
+
+def _spelled(shown: str, reference: str | None) -> tuple[str, str, str]:
+    """Return REF, ALT and GT for the letters of a row.
+
+    A and G alone are the letters of the other strand. An insertion or deletion (I, D) is none of our letters.
+    """
+    first = reference or letters()[0]
+    other = next(letter for letter in letters() if letter != first)
+    if set(shown) <= _MISSING:
+        return first, other, "./."
+    if set(shown) <= {"A", "G"}:
+        first, other = "A", "G"
+    indices = {first: "0", other: "1"}
+    strange = [letter for letter in shown if letter not in indices and letter not in _MISSING]
+    if strange:
+        return first, "N", "1/1"
+    return first, other, "/".join("." if letter in _MISSING else indices[letter] for letter in shown)
+
+
+def _without_empty(rows: Iterable[Row]) -> Iterator[Row]:
+    """Leave out a no-call where another row at the same position has letters: some are read twice."""
+    rows = list(rows)
+    called = {row.position for row in rows if row.samples[0] != "./."}
+    seen: set[int] = set()
+    for row in rows:
+        if row.samples[0] == "./." and (row.position in called or row.position in seen):
+            continue
+        seen.add(row.position)
+        yield row

@@ -1,0 +1,334 @@
+"""What an input is, by its content: a VCF, aligned reads, a consumer text file; or a stated genotype."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from pgx.errors import PgxError, SampleError, UsageError
+from pgx.genome.assemblies import AUTO, AssemblyDecision, HeaderFacts, decide, find_assembly, header_evidence
+from pgx.genome.sites import Site, haplotypes, letters, rare_haplotypes, rsids, sites_on
+from pgx.observe import Finding, Observation, ReadSummary, SiteRecord, record_evidence
+from pgx.observe.sample_record import without_names
+from pgx.options import Options
+from pgx.vcf import Bounds, InputFacts, Neighbours, VcfContent, read_sites, read_with_neighbours
+
+if TYPE_CHECKING:
+    from pgx.pseudonyms import Pseudonyms
+    from pgx.reads.open import ReadsContent
+
+READS, CONSUMER, STATED, VCF = "reads", "consumer-text", "stated", "vcf"
+_BEGINNING = 1 << 16
+_STATED_ASSEMBLY = "GRCh38"
+_GENOTYPE_CURE = 'Give two haplotypes ("e3/e4"), or the letters at rs429358 and rs7412 ("T/C,C/C")'
+
+
+class Settled(Struct, frozen=True, kw_only=True):
+    """The observations to call from, and where they come from; see `Input.settle`."""
+
+    observations: tuple[Observation, ...]
+    findings: tuple[Finding, ...] = ()
+    source: str = "file"
+    reads: ReadSummary | None = None
+
+
+class Input(Struct, frozen=True, kw_only=True):
+    """An input that was read.
+
+    Attributes
+    ----------
+    content
+        Without records where the input is aligned reads alone.
+    decision
+        The assembly where it is known already: of aligned reads, and of a stated genotype. See `assembly_of`.
+    reads
+        Those of a BAM or CRAM: the input itself, or beside a VCF.
+    beside
+        Whether the reads are beside a VCF.
+    """
+
+    content: VcfContent
+    decision: AssemblyDecision | None = None
+    reads: ReadsContent | None = None
+    beside: bool = False
+
+    def settle(self, name: str, file: tuple[Observation, ...]) -> Settled:
+        """Return what to call sample `name` from: its observations in the file, its reads, or both."""
+        if self.content.facts.kind == STATED:
+            return Settled(observations=tuple(_as_stated(seen) for seen in file), source="stated")
+        if self.reads is None:
+            return Settled(observations=file)
+        from pgx.reads.observe import settle  # noqa: PLC0415 - not on the path of a VCF
+
+        observations, findings, source, summary = settle(self.reads, name, file if self.beside else None)
+        return Settled(observations=observations, findings=findings, source=source, reads=summary)
+
+
+def kind_of(path: str) -> str:
+    """Return what an input is by its first bytes: "reads", "consumer-text", or "vcf" where neither fits."""
+    if path == "-" or "://" in path or not Path(path).is_file():
+        return VCF
+    try:
+        with Path(path).open("rb") as handle:
+            raw = handle.read(_BEGINNING)
+        beginning = zlib.decompressobj(31).decompress(raw, _BEGINNING) if raw[:2] == b"\x1f\x8b" else raw
+    except (OSError, zlib.error):
+        return VCF
+    if beginning.startswith((b"BAM\x01", b"CRAM")) or re.match(rb"@(HD|SQ|RG|PG)\t", beginning):
+        return READS
+    if beginning.startswith((b"##", b"BCF")):
+        return VCF
+    from pgx import consumer  # noqa: PLC0415 - not on the path of a VCF
+
+    packed = beginning.startswith(b"PK\x03\x04")
+    return (
+        CONSUMER
+        if consumer.is_consumer_text(consumer.unpacked_beginning(path) if packed else beginning)
+        else VCF
+    )
+
+
+def hiding(options: Options) -> Pseudonyms:
+    """Return what replaces the names, where the options ask for it."""
+    from pgx.pseudonyms import pseudonyms  # noqa: PLC0415 - few ask for it
+
+    assert options.pseudonymise is not None  # noqa: S101 - the callers ask first
+    return pseudonyms(options.pseudonymise)
+
+
+def read_input(path: str | None, options: Options) -> tuple[Input, Neighbours | None]:
+    """Read the sites of an input, and find what reads its neighbours, where the options ask for them.
+
+    With --pseudonymise, names are replaced here, where they enter.
+
+    Raises
+    ------
+    InputError, UsageError
+        It cannot be read, or the key cannot.
+    """
+    if options.pseudonymise is None:
+        return _read(path, options)
+    hide = hiding(options)
+    try:
+        source, neighbours = _read(path, options)
+    except PgxError as error:
+        raise type(error)(hide.message(error.what), where=error.where, cure=error.cure) from None
+    content, reads = source.content, source.reads
+    names = frozenset(content.samples)
+    facts = hide.facts(content.facts)
+    read_as_text = tuple((field, hide.message(place)) for field, place in facts.read_as_text)
+    hidden = replace(
+        content,
+        facts=replace(facts, read_as_text=read_as_text),
+        header=replace(content.header, history=without_names(content.header.history)),
+        samples=tuple(map(hide.name, content.samples)),
+        records=tuple(
+            replace(
+                record,
+                fixed=hide.record(record.fixed, names),
+                identifiers=tuple(hide.words(name, names) for name in record.identifiers),
+                info={key: hide.words(value, names) for key, value in record.info.items()},
+            )
+            for record in content.records
+        ),
+    )
+    if reads is not None:
+        reads = replace(
+            reads,
+            path=hide.path(reads.path),
+            samples=tuple(map(hide.name, reads.samples)),
+            piles={hide.name(name): pile for name, pile in reads.piles.items()},
+        )
+    return replace(source, content=hidden, reads=reads), neighbours
+
+
+def _read(path: str | None, options: Options) -> tuple[Input, Neighbours | None]:
+    if (path is None) == (options.genotype is None):
+        raise UsageError("give INPUT or --genotype, one of them", cure="See pgx annotate --help")
+    kind = STATED if path is None else kind_of(path)
+    if options.reads is not None and kind != VCF:
+        raise UsageError(
+            "reads go beside a VCF only", where="--reads", cure="Give the VCF as INPUT, or leave it out"
+        )
+    if path is None or options.genotype is not None:
+        name = (*options.samples, STATED)[0]
+        return stated_input(options.genotype or "", name=name, assembly=options.assembly), None
+    if kind != VCF:
+        return read_other(path, kind, assembly=options.assembly, reference=options.reference), None
+    bounds = Bounds.of(options)
+    if options.neighbours == "off":
+        content, neighbours = read_sites(path, bounds), None
+    else:
+        content, neighbours = read_with_neighbours(path, bounds)
+    if options.reads is None:
+        return Input(content=content), neighbours
+    return with_reads(content, options.reads, options.reference), neighbours
+
+
+def read_other(path: str, kind: str, *, assembly: str = AUTO, reference: Path | None = None) -> Input:
+    """Read an input that is no VCF: aligned reads, or a consumer text file.
+
+    Raises
+    ------
+    InputError
+        It cannot be read or understood.
+    """
+    if kind == READS:
+        return _reads_input(path, assembly, reference)
+    from pgx.consumer import read_consumer_text  # noqa: PLC0415
+
+    return Input(content=read_consumer_text(path))
+
+
+def assembly_of(source: Input, assembly: str) -> AssemblyDecision:
+    """Return the assembly of an input, where `assembly` is what the user says ("auto" for nothing).
+
+    Raises
+    ------
+    UsageError, AssemblyError
+        See `pgx.genome.assemblies.decide`.
+    """
+    content = source.content
+    return source.decision or decide(
+        assembly,
+        header_evidence(content.header),
+        record_evidence(content.records, content.contigs),
+        where=content.facts.path,
+    )
+
+
+def with_reads(content: VcfContent, reads: Path, reference: Path | None) -> Input:
+    """Return the input that a VCF makes with the reads beside it, sample by sample.
+
+    Raises
+    ------
+    InputError
+        The reads cannot be read, or are of other people.
+    """
+    from pgx.reads.open import read_reads  # noqa: PLC0415
+
+    found = read_reads(str(reads), reference=reference)
+    if len(content.samples) == len(found.samples) == 1 and content.samples != found.samples:
+        found = replace(
+            found, samples=content.samples, piles={content.samples[0]: found.piles[found.samples[0]]}
+        )
+    elif not set(content.samples) & set(found.samples):
+        raise SampleError(
+            f"has reads of {', '.join(found.samples[:5])}, none of them a sample of the VCF",
+            where=str(reads),
+            cure="Give the reads of the same people, with the same sample names (SM)",
+        )
+    return Input(content=content, reads=found, beside=True)
+
+
+def _reads_input(path: str, assembly: str, reference: Path | None) -> Input:
+    from pgx.reads.open import read_reads  # noqa: PLC0415
+
+    found = read_reads(path, reference=reference, assembly=assembly)
+    facts = InputFacts(
+        path=path,
+        size=found.size,
+        modified=found.modified,
+        kind=found.kind,
+        compression="OWN",
+        index=found.index,
+        header_digest=found.header_digest,
+        access=found.access,
+        stale_index=found.stale_index,
+        unsorted=False,
+    )
+    content = VcfContent(
+        facts=facts,
+        header=HeaderFacts(contigs=(), references=()),
+        samples=found.samples,
+        contigs=(found.contig,),
+        records=(),
+        gl_is_phred=False,
+    )
+    return Input(content=content, decision=found.decision, reads=found)
+
+
+def stated_input(genotype: str, *, name: str = STATED, assembly: str = AUTO) -> Input:
+    """Return the input that a stated genotype makes: two haplotypes, or the letters at both sites.
+
+    Raises
+    ------
+    UsageError
+        It is neither.
+    """
+    known = find_assembly(_STATED_ASSEMBLY if assembly == AUTO else assembly)
+    texts = _stated_letters(genotype)
+    contig = known.contigs[0]
+    facts = InputFacts(
+        path="(stated genotype)",
+        size=None,
+        modified=None,
+        kind=STATED,
+        compression="NONE",
+        index=None,
+        header_digest="",
+        access="scan",
+        stale_index=False,
+        unsorted=False,
+    )
+    content = VcfContent(
+        facts=facts,
+        header=HeaderFacts(contigs=(), references=()),
+        samples=(name,),
+        contigs=(contig,),
+        records=tuple(
+            _stated_record(site, text, contig) for site, text in zip(sites_on(known), texts, strict=True)
+        ),
+        gl_is_phred=False,
+    )
+    return Input(content=content, decision=AssemblyDecision(assembly=known, evidence=()))
+
+
+def _stated_letters(genotype: str) -> tuple[str, str]:
+    """Return the letters at each site, "T/C" or, where the haplotypes are stated and one is rare, "T|C"."""
+    text = genotype.strip().lower().replace("ε", "e").replace(" ", "")
+    named = re.fullmatch(r"e?([1-4])[/|]e?([1-4])", text)
+    if named:
+        by_name = {haplotype.name: haplotype.letters for haplotype in haplotypes()}
+        pair = [f"e{number}" for number in named.groups()]
+        between = "|" if set(pair) & set(rare_haplotypes()) else "/"
+        first, second = (between.join(shown) for shown in zip(*(by_name[one] for one in pair), strict=True))
+        return first, second
+    said = re.sub("|".join(f"{rsid}[:=]?" for rsid in rsids()), "", text).upper()
+    spelled = re.fullmatch(r"([TC])/?([TC])[,;]([TC])/?([TC])", said)
+    if spelled is None:
+        raise UsageError("is no APOE genotype", where="--genotype", cure=_GENOTYPE_CURE)
+    one, two, three, four = spelled.groups()
+    return f"{one}/{two}", f"{three}/{four}"
+
+
+def _stated_record(site: Site, shown: str, contig: str) -> SiteRecord:
+    reference = site.ref or letters()[0]
+    other = next(letter for letter in letters() if letter != reference)
+    genotype = shown.replace(reference, "0").replace(other, "1")
+    fixed = (contig, str(site.position), site.rsid, reference, other, ".", ".", ".", "GT")
+    return SiteRecord(
+        contig=contig,
+        position=site.position,
+        end=site.position,
+        identifiers=(site.rsid,),
+        reference=reference,
+        alternates=(other,),
+        quality=None,
+        filters=(),
+        info={},
+        format=("GT",),
+        samples=(genotype,),
+        fixed="\t".join(fixed),
+    )
+
+
+def _as_stated(seen: Observation) -> Observation:
+    """Return an observation without what only holds of files: a raw record, and that it states no quality."""
+    kept = tuple(finding for finding in seen.findings if finding.code != "no-genotype-quality")
+    return replace(seen, findings=kept, record=None)

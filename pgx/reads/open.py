@@ -1,0 +1,379 @@
+"""The door for aligned reads: what a BAM or CRAM is, whether it may be used, and its reads over the sites."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import hashlib
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pysam
+from msgspec import Struct
+
+from pgx.errors import FormatError, InputError, NotFoundError
+from pgx.genome.assemblies import (
+    AssemblyDecision,
+    AssemblyEvidence,
+    HeaderFacts,
+    contig_names,
+    decide,
+    digest_evidence,
+    header_evidence,
+)
+from pgx.genome.sites import sites_on
+from pgx.provenance import moment_text
+from pgx.reads.model import Pile, Read, facts
+from pgx.reads.templates import pile_up
+
+# htslib would print warnings on stderr that name neither the input nor a cure.
+pysam.set_verbosity(0)
+
+_UNMAPPED, _SECONDARY, _FAILED, _DUPLICATE, _SUPPLEMENTARY = 4, 256, 512, 1024, 2048
+_DROPPED = (
+    (_DUPLICATE, "duplicate"),
+    (_SECONDARY, "secondary"),
+    (_SUPPLEMENTARY, "supplementary"),
+    (_FAILED, "quality-check"),
+    (_UNMAPPED, "unmapped"),
+)
+_SECOND = 128
+_INDEX_SUFFIXES = {"bam": (".bai", ".csi"), "cram": (".crai",)}
+_GIVE_READS = "Give a .bam or .cram file of reads that were aligned to a human assembly"
+_PYSAM_ERRORS = (OSError, ValueError, RuntimeError, UnicodeDecodeError)
+
+
+class ReadsContent(Struct, frozen=True, kw_only=True):
+    """All that pgx needs of a file of aligned reads.
+
+    Attributes
+    ----------
+    size
+        Bytes.
+    kind
+        "bam" or "cram".
+    access
+        "index" or "scan".
+    samples
+        Names by SM, in the order of the header; the name of the file where it has no read groups.
+    piles
+        By sample.
+    """
+
+    path: str
+    size: int
+    modified: str
+    kind: str
+    header_digest: str
+    access: str
+    index: str | None
+    stale_index: bool
+    decision: AssemblyDecision
+    contig: str
+    samples: tuple[str, ...]
+    piles: Mapping[str, Pile]
+
+
+def read_reads(path: str, *, reference: Path | None = None, assembly: str = "auto") -> ReadsContent:
+    """Read the reads over the sites.
+
+    Parameters
+    ----------
+    reference
+        FASTA with index that a CRAM was made with; not needed for BAM. Nothing is fetched over the network.
+
+    Raises
+    ------
+    InputError
+        Missing, damaged, not aligned, without a usable index or the reference it needs; or reads of a kind
+        that cannot answer: RNA, bisulfite-converted, of a tumour.
+    """
+    state = _state(path)
+    _stay_off_the_network()
+    fasta = _checked_reference(reference)
+    with _opened(path, fasta) as handle:
+        kind = handle.format.lower()
+        header = handle.header.to_dict()
+        decision, contig = _decided(header, assembly, path)
+        index, stale = _index(path, kind, state)
+        groups = _groups(header, path)
+        _check_header(header, path)
+        positions = [site.position for site in sites_on(decision.assembly)]
+        if index is None:
+            _check_size(state.st_size, path, kind, stale=stale)
+        reads, dropped = _collected(handle, contig, positions, groups, path, indexed=index is not None)
+    samples = tuple(dict.fromkeys(groups.values()))
+    piles = {name: pile_up(reads.get(name, ()), positions, dropped.get(name, {})) for name in samples}
+    for name, pile in piles.items():
+        _check_pile(pile, f"{path} ({name})" if len(samples) > 1 else path)
+    return ReadsContent(
+        path=path,
+        size=state.st_size,
+        modified=moment_text(datetime.datetime.fromtimestamp(int(state.st_mtime), datetime.UTC)),
+        kind=kind,
+        header_digest=f"sha256:{hashlib.sha256(str(handle.header).encode()).hexdigest()}",
+        access="index" if index is not None else "scan",
+        index=index,
+        stale_index=stale,
+        decision=decision,
+        contig=contig,
+        samples=samples,
+        piles=piles,
+    )
+
+
+def _state(path: str) -> os.stat_result:
+    if "://" in path or path == "-":
+        raise FormatError("reads are read from files only", where=path, cure="Copy the file, with its index")
+    try:
+        state = Path(path).stat()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise NotFoundError("no such file", where=path, cure="Check the path") from error
+    except (OSError, ValueError) as error:
+        raise InputError("cannot be read", where=path, cure="Check the path and its permissions") from error
+    if not os.access(path, os.R_OK):
+        raise InputError("cannot be read (permission denied)", where=path, cure="Check its permissions")
+    return state
+
+
+def _stay_off_the_network() -> None:
+    """Leave htslib no server to ask for a reference: older versions have one of their own."""
+    places = [place for place in re.split(r"(?<![/:]):(?!//)", os.environ.get("REF_PATH", "")) if place]
+    os.environ["REF_PATH"] = ":".join(place for place in places if "//" not in place) or os.devnull
+
+
+def _checked_reference(reference: Path | None) -> str | None:
+    """Return the path of a FASTA that can be used; htslib would write a missing index beside it."""
+    if reference is None:
+        return None
+    if not reference.is_file():
+        raise NotFoundError(
+            "no such file", where=f"--reference {reference}", cure="Give the FASTA of the CRAM"
+        )
+    if not Path(f"{reference}.fai").is_file():
+        raise InputError(
+            "the reference has no index", where=str(reference), cure=f"Make one: samtools faidx {reference}"
+        )
+    return str(reference)
+
+
+@contextlib.contextmanager
+def _opened(path: str, fasta: str | None) -> Iterator[pysam.AlignmentFile]:
+    try:
+        handle = pysam.AlignmentFile(path, reference_filename=fasta, check_sq=False)
+    except _PYSAM_ERRORS as error:
+        if "truncated" in str(error).lower() or "eof marker" in str(error).lower():
+            raise FormatError("is truncated", where=path, cure="Copy it again") from error
+        raise FormatError("is not a BAM or CRAM, or is damaged", where=path, cure=_GIVE_READS) from error
+    try:
+        if handle.format not in {"BAM", "CRAM"}:
+            raise FormatError(
+                f"is {handle.format}, not BAM or CRAM",
+                where=path,
+                cure="Convert it: samtools view -b -o OUT.bam",
+            )
+        yield handle
+    finally:
+        with contextlib.suppress(OSError):
+            handle.close()
+
+
+def _decided(header: dict[str, object], assembly: str, path: str) -> tuple[AssemblyDecision, str]:
+    """Return the assembly, and the name of chromosome 19 in this file."""
+    wanted = {name.lower() for name in contig_names()}
+    lines = [line for line in _lines(header, "SQ") if line.get("SN", "").lower() in wanted]
+    if not lines:
+        raise FormatError(
+            "holds no reads on chromosome 19 (its header does not name it)", where=path, cure=_GIVE_READS
+        )
+    contigs = tuple((line["SN"], int(line["LN"]), line.get("AS")) for line in lines)
+    evidence: list[AssemblyEvidence] = [
+        *header_evidence(HeaderFacts(contigs=contigs, references=())),
+        *(item for line in lines for item in digest_evidence(line["SN"], line.get("M5"))),
+    ]
+    decision = decide(assembly, evidence, (), where=path)
+    fitting = [name for name, length, _ in contigs if length == decision.assembly.length]
+    return decision, (fitting or [contigs[0][0]])[0]
+
+
+def _lines(header: Mapping[str, object], kind: str) -> list[dict[str, str]]:
+    found = header.get(kind, [])
+    return (
+        [{key: str(value) for key, value in line.items()} for line in found]
+        if isinstance(found, list)
+        else []
+    )
+
+
+def _index(path: str, kind: str, state: os.stat_result) -> tuple[str | None, bool]:
+    """Return the index to use, and whether there is one that is older than the file."""
+    stem = str(Path(path).with_suffix(""))
+    places = [Path(base + suffix) for suffix in _INDEX_SUFFIXES[kind] for base in (path, stem)]
+    present = [place for place in places if place.is_file()]
+    fresh = [place for place in present if place.stat().st_mtime_ns >= state.st_mtime_ns]
+    return (str(fresh[0]) if fresh else None), bool(present) and not fresh
+
+
+def _check_size(size: int, path: str, kind: str, *, stale: bool) -> None:
+    if size > facts().scan_limit.value:
+        raise FormatError(
+            "its index is older than the file" if stale else f"a {kind.upper()} of this size needs an index",
+            where=path,
+            cure=f"Make one: samtools index {path}",
+        )
+
+
+def _groups(header: Mapping[str, object], path: str) -> dict[str, str]:
+    """Return the sample of each read group; that of reads without any is under ""."""
+    stem = re.sub(r"\.(bam|cram)$", "", Path(path).name, flags=re.IGNORECASE)
+    groups = {line.get("ID", ""): line.get("SM") or stem for line in _lines(header, "RG")}
+    names = set(groups.values())
+    if len(names) <= 1:
+        groups[""] = next(iter(names), stem)
+    return groups
+
+
+def _check_header(header: Mapping[str, object], path: str) -> None:
+    """Refuse reads that cannot answer, where the header tells."""
+    known = facts().programs
+    for line in _lines(header, "PG"):
+        command = line.get("CL", "")
+        program = Path(command.split(" ")[0]).name if command else ""
+        named = {
+            token
+            for text in (line.get("PN", ""), line.get("ID", ""), program)
+            for token in (text.lower(), *re.split(r"[^a-z0-9_-]+", text.lower()))
+        }
+        options = command.lower()
+        if named & set(known.bisulfite) or any(option in options for option in known.bisulfite_options):
+            _refuse("bisulfite", path, line.get("PN") or line.get("ID") or command)
+        if named & set(known.rna) or any(option in options for option in known.rna_options):
+            _refuse("rna", path, line.get("PN") or line.get("ID") or command)
+    for line in _lines(header, "RG"):
+        said = " ".join(line.get(key, "") for key in ("SM", "DS", "LB", "ID"))
+        words = set(re.split(r"[^a-z]+", said.lower()))
+        if words & set(known.tumour):
+            _refuse("tumour", path, said.strip())
+
+
+_REFUSALS = {
+    "rna": (
+        "holds RNA reads ({found}): both copies of a gene are not read equally often, and one may be missing",
+        "Give reads of DNA",
+    ),
+    "bisulfite": (
+        "holds bisulfite- or enzyme-converted reads ({found}): a C is read as T, and both sites are C or T",
+        "Give reads of DNA that was not converted",
+    ),
+    "tumour": (
+        "holds reads of a tumour ({found}), which may have lost or gained a copy of the gene",
+        "Give reads of blood, saliva or normal tissue",
+    ),
+}
+
+
+def _refuse(kind: str, path: str, found: str) -> None:
+    what, cure = _REFUSALS[kind]
+    raise FormatError(what.format(found=found[:60]), where=path, cure=cure)
+
+
+def _check_pile(pile: Pile, where: str) -> None:
+    """Refuse reads that cannot answer, where only the reads themselves tell."""
+    if pile.spliced:
+        _refuse("rna", where, f"{pile.spliced} with a gap as introns make it")
+    tally, known = pile.tally, facts()
+    shares = [
+        damaged / exposed
+        for damaged, exposed in zip(tally.damaged, tally.exposed, strict=True)
+        if exposed >= 50
+    ]
+    if shares and max(shares) >= known.damage_refused.value:
+        _refuse("bisulfite", where, f"{max(shares):.0%} of C are read as T")
+    if tally.compared >= 100 and tally.wrong / tally.compared > known.unlike_reference.value:
+        raise FormatError(
+            f"{tally.wrong / tally.compared:.0%} of the bases around the sites are not those of APOE",
+            where=where,
+            cure="Check which assembly the reads were aligned to, and give it with --assembly",
+        )
+
+
+def _collected(
+    handle: pysam.AlignmentFile,
+    contig: str,
+    positions: list[int],
+    groups: Mapping[str, str],
+    path: str,
+    *,
+    indexed: bool,
+) -> tuple[dict[str, list[Read]], dict[str, dict[str, int]]]:
+    """Return the reads of each sample that lie on the known stretch, and what was left out, by reason."""
+    first = positions[0] - 1 + facts().sequence.first
+    last = first + len(facts().sequence.letters)
+    reads: dict[str, list[Read]] = {}
+    dropped: dict[str, dict[str, int]] = {}
+    try:
+        for segment in _segments(handle, contig, first, last, indexed=indexed):
+            group = str(segment.get_tag("RG")) if groups and segment.has_tag("RG") else ""
+            sample = groups.get(group, groups.get("", ""))
+            reason = _reason(segment.flag) if sample else "read-group"
+            if reason is None and segment.query_sequence is not None and segment.cigartuples:
+                reads.setdefault(sample, []).append(_plain(segment))
+            else:
+                counts = dropped.setdefault(sample, {})
+                counts[reason or "unmapped"] = counts.get(reason or "unmapped", 0) + 1
+    except _PYSAM_ERRORS as error:
+        raise _reading_error(handle, contig, path) from error
+    return reads, dropped
+
+
+def _segments(
+    handle: pysam.AlignmentFile, contig: str, first: int, last: int, *, indexed: bool
+) -> Iterator[pysam.AlignedSegment]:
+    """Yield the reads that reach into [first, last), 0-based: by index, or by passing over the whole file."""
+    if indexed:
+        yield from handle.fetch(contig, first, last)
+        return
+    ordered = handle.header.to_dict().get("HD", {}).get("SO") == "coordinate"
+    wanted = handle.get_tid(contig)
+    for segment in handle.fetch(until_eof=True):
+        if segment.reference_id != wanted or segment.is_unmapped:
+            if ordered and segment.reference_id > wanted:
+                return
+        elif segment.reference_start < last and (segment.reference_end or 0) > first:
+            yield segment
+        elif ordered and segment.reference_start >= last:
+            return
+
+
+def _reason(flag: int) -> str | None:
+    return next((reason for bit, reason in _DROPPED if flag & bit), None)
+
+
+def _plain(segment: pysam.AlignedSegment) -> Read:
+    qualities = segment.query_qualities
+    return Read(
+        segment.query_name or "",
+        segment.is_reverse,
+        bool(segment.flag & _SECOND),
+        segment.mapping_quality,
+        segment.reference_start,
+        tuple((int(operation), int(length)) for operation, length in segment.cigartuples or ()),
+        segment.query_sequence or "",
+        bytes(qualities) if qualities is not None else None,
+    )
+
+
+def _reading_error(handle: pysam.AlignmentFile, contig: str, path: str) -> InputError:
+    """Say what reading failed over. A CRAM without its reference is "truncated" to pysam."""
+    if handle.is_cram:
+        line = next(line for line in _lines(handle.header.to_dict(), "SQ") if line.get("SN") == contig)
+        digest = f", M5 {line['M5']}" if "M5" in line else ""
+        origin = f", {line['UR']}" if "UR" in line else ""
+        return InputError(
+            f"cannot be decoded without the sequence it was made with ({contig}{digest}{origin})",
+            where=path,
+            cure="Give that FASTA with --reference (no server is asked); if given, copy the file again",
+        )
+    return FormatError("is damaged or truncated", where=path, cure="Copy it again, and index it again")
