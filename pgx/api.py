@@ -162,6 +162,10 @@ class Keywords(TypedDict, total=False):
     population: str | None
     genotype_error_rate: float | None
     neighbours: Literal["auto", "always", "off"]
+    reads: PathLike | None
+    reference: PathLike | None
+    genotype: str | None
+    method: str | None
     evidence: PathLike | Sequence[PathLike]
     indication: str | None
     drug: str | None
@@ -179,13 +183,13 @@ class Keywords(TypedDict, total=False):
     digest: bool
 
 
-def annotate(path: PathLike, **options: Unpack[Keywords]) -> Iterator[Report]:
-    """Annotate a VCF, gVCF or BCF; yield a report a sample, one at a time.
+def annotate(path: PathLike | None = None, **options: Unpack[Keywords]) -> Iterator[Report]:
+    """Annotate an input, or a stated genotype; yield a report a sample, one at a time.
 
     Parameters
     ----------
     path
-        A file, or a URL.
+        A file (VCF, gVCF, BCF, BAM, CRAM, consumer text), or a URL; None with `genotype`.
     **options
         By name, see below. `samples`, `taking`, `history` and `evidence` take a list, a tuple, or one item
         alone: `samples="AB"` is the sample AB. Where a path is wanted, text will do. Nothing else is
@@ -199,7 +203,7 @@ def annotate(path: PathLike, **options: Unpack[Keywords]) -> Iterator[Report]:
     TypeError
         There is no such option.
     """
-    found = _annotate(str(path), _strict_options(options))
+    found = _annotate(None if path is None else str(path), _strict_options(options))
     return (Report(run=found.run, report=report) for report in found.samples)
 
 
@@ -215,7 +219,9 @@ def _document() -> None:
         )
         for item in items
     ]
-    path = inspect.Parameter("path", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=PathLike)
+    path = inspect.Parameter(
+        "path", inspect.Parameter.POSITIONAL_OR_KEYWORD, default=None, annotation=PathLike | None
+    )
     annotate.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
         [path, *given], return_annotation=Iterator[Report]
     )

@@ -74,15 +74,18 @@ class TestDeclaredOptions:
         "neighbours": ("always", "always"),
     }
 
+    #: These ask for an input of another kind; tests/reads reaches them.
+    OF_READS: ClassVar = {"reads", "reference", "genotype", "method"}
+
     def test_each_option_alone_reaches_the_result(self, run_pgx, sample_vcfs, repository, tmp_path):
         bed, folder = tmp_path / "x.bed", repository / "examples" / "evidence"
         bed.write_text("chr19\t1\t2\n")
         cases = self.GIVEN | {"callable": (bed, str(bed)), "evidence": (folder, [str(folder)])}
         plain = json.loads(run_pgx("annotate", sample_vcfs / CARRIER, "-f", "json").stdout)["parameters"]
         assert plain == json.loads(msgspec.json.encode(stated(Options())))
-        assert set(plain) == set(cases)
+        assert set(plain) == set(cases) | self.OF_READS
         for item in declared(Options):
-            if not item.option.stated:
+            if not item.option.stated or item.key in self.OF_READS:
                 continue
             value, expected = cases[item.key]
             given = [item.flag] if value is None else [item.flag, value]
@@ -279,12 +282,18 @@ class TestInputErrors:
         assert "is a folder" in one_line_error(run_pgx("annotate", tmp_path))
 
     @pytest.mark.parametrize(
-        "content", [b"hello\nworld\n", b"\x89PNG\r\n\x1a\n" + bytes(100), b"@HD\tVN:1.6\n"]
+        "content", [b"hello\nworld\n", b"\x89PNG\r\n\x1a\n" + bytes(100), b">chr19\nACGT\n"]
     )
     def test_not_a_vcf(self, run_pgx, tmp_path, content):
         path = tmp_path / "picture.vcf"
         path.write_bytes(content)
         assert "is not a VCF or BCF" in one_line_error(run_pgx("annotate", path))
+
+    def test_reads_as_text(self, run_pgx, tmp_path):
+        (tmp_path / "a.sam").write_text("@HD\tVN:1.6\n")
+        line = one_line_error(run_pgx("annotate", tmp_path / "a.sam"))
+        assert "is SAM, not BAM or CRAM" in line
+        assert "samtools view -b" in line
 
     def test_gzip_of_something_else(self, run_pgx, tmp_path):
         path = tmp_path / "x.vcf.gz"
@@ -366,8 +375,8 @@ class TestOutput:
         assert list(rows[0]) == [
             *("sample", "input", "assembly", "rs429358", "rs7412", "diplotype", "diplotype_probability"),
             *("e4_status", "e4_copies", "e4_carrier_probability", "phase", "conclusion", "flags"),
-            *("population", "neighbours_diplotype", "neighbours_probability", "neighbours_markers"),
-            "neighbours_agree",
+            *("population", "source", "neighbours_diplotype", "neighbours_probability"),
+            *("neighbours_markers", "neighbours_agree"),
         ]
         assert len(rows) == 8
         rare = next(row for row in rows if row["sample"] == "NA19146")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ast
 import re
+from pathlib import Path
 
 import pytest
-from conftest import ROOT
 
 from pgx.options import BOUND_NAMES, CohortOptions, Options, declared
+
+ROOT = Path(__file__).resolve().parents[1]
 
 PAGE = (ROOT / "docs" / "reliability.md").read_text()
 ROWS = [line for line in PAGE[PAGE.index("## Hazards") :].splitlines() if line.startswith("| ")][1:]

@@ -6,9 +6,11 @@ import importlib.util
 import os
 import signal
 import time
+from pathlib import Path
 
 import pytest
-from conftest import ROOT
+
+ROOT = Path(__file__).resolve().parents[1]
 
 spec = importlib.util.spec_from_file_location("torture", ROOT / "tools" / "torture.py")
 torture = importlib.util.module_from_spec(spec)

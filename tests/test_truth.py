@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 
 import pytest
 from truth_tables import ALL_PAIRS, ALL_PHASED, Case, all_cases, expected, letters_pair, load, outcome, tables
@@ -13,6 +14,12 @@ from pgx.report.assemble import severities
 CASES = list(all_cases())
 #: Set by what the user says of the person or by the file system, not by what stands in a file.
 NOT_OF_A_FILE = {"minor", "stale-index"}
+#: Flags of inputs that are no VCF, or of what is asked for beside one, and the tests of each.
+ELSEWHERE = {
+    "reads": {"no-reads", "reads-disagree", "contamination", "damage", "stated-genotype"},
+    "consumer": {"consumer-array"},
+    "neighbours": {"neighbours-estimate", "neighbours-disagree"},
+}
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.table.removesuffix('.tsv')}:{case.case}")
@@ -37,12 +44,15 @@ def test_case_names_are_unique_in_a_table():
 def test_every_flag_has_a_row():
     shown = frozenset().union(*(case.flag_codes for case in CASES))
     assert shown <= set(severities())
-    assert set(severities()) - NOT_OF_A_FILE - shown == set()
+    assert set(severities()) - NOT_OF_A_FILE - shown == set().union(*ELSEWHERE.values())
+    for folder, codes in ELSEWHERE.items():
+        tests = "".join(path.read_text() for path in (Path(__file__).parent / folder).glob("test_*.py"))
+        assert not [code for code in codes if f'"{code}"' not in tests]
 
 
 def test_every_site_state_has_a_row():
     shown = {cell.partition(":")[0] for case in CASES for cell in (case.rs429358_is, case.rs7412_is)}
-    assert shown - {"-"} == {state.value for state in SiteState}
+    assert shown - {"-"} == {state.value for state in SiteState} - {"no-reads"}  # of reads, not of a VCF
 
 
 @pytest.mark.parametrize("prefix", ["gq-", "pl-", "gt-"])
