@@ -36,7 +36,12 @@ def is_plain(case: Case) -> bool:
     )
 
 
-CASES = [case for case in all_cases() if case.error == "-" and is_plain(case)]
+#: bcftools refuses a value that its declaration does not allow.
+CASES = [
+    case
+    for case in all_cases()
+    if case.error == "-" and is_plain(case) and "malformed-field" not in case.flag_codes
+]
 
 
 def bcftools(*arguments: object, given: bytes | None = None) -> bytes:

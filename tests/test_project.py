@@ -123,3 +123,11 @@ def test_every_page_of_the_docs_is_in_the_index(repository):
     index = (repository / "docs/index.md").read_text(encoding="utf-8").split()
     pages = {path.stem for path in (repository / "docs").glob("*.md")} - {"index"}
     assert pages <= set(index)
+
+
+def test_every_slow_test_exists(repository):
+    lines = (repository / "tests" / "slow.txt").read_text(encoding="utf-8").splitlines()
+    names = [line.split("::") for line in lines if not line.startswith("#")]
+    assert len(names) > 100
+    for file, *rest in names:
+        assert f"def {rest[-1]}(" in (repository / file).read_text(encoding="utf-8"), rest
