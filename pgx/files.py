@@ -10,7 +10,6 @@ import contextlib
 import errno
 import os
 import re
-import secrets
 import stat
 import sys
 from collections.abc import Iterable, Iterator
@@ -54,7 +53,7 @@ class Staged:
 
     def __init__(self, folder: Path, *, exclusive: bool = False) -> None:
         self._folder = folder
-        self._token = "" if exclusive else f".{secrets.token_hex(4)}"
+        self._token = "" if exclusive else f".{os.urandom(4).hex()}"
         self._pairs: list[tuple[Path, Path]] = []
         _STAGED.add(self)
 
