@@ -186,9 +186,17 @@ def _from_number_of_reads(copies: int, reads: float) -> Likelihood:
     shares = (1 - wrong, 0.5, wrong) if copies == 2 else (wrong, 0.5, 1 - wrong)
     if not other:
         return UNINFORMATIVE
-    return _scaled(
-        *(sum(math.comb(count, k) * share**k * (1 - share) ** (count - k) for k in other) for share in shares)
-    )
+    ways = _ways(count)
+    return _scaled(*(sum(ways[k] * share**k * (1 - share) ** (count - k) for k in other) for share in shares))
+
+
+@functools.lru_cache(maxsize=64)
+def _ways(count: int) -> tuple[int, ...]:
+    """Return in how many ways 0, 1, ... of `count` reads can be chosen: each from the one before."""
+    ways = [1]
+    for chosen in range(1, count + 1):
+        ways.append(ways[-1] * (count - chosen + 1) // chosen)
+    return tuple(ways)
 
 
 def _around(copies: int, one_away: float, two_away: float) -> Likelihood:
