@@ -33,6 +33,11 @@ def test_the_sound_file_has_an_answer(stock):
     assert one[0] == "e3/e4"
 
 
+def test_what_this_process_holds_is_not_counted():
+    held = bytearray(os.urandom(1 << 20)) * 400
+    assert torture.fate(lambda: held[-1] == held[(1 << 20) - 1]) == ("", True)
+
+
 def die():
     os.kill(os.getpid(), signal.SIGKILL)
 
@@ -62,7 +67,6 @@ def test_what_does_not_survive_is_noticed(work, words):
 
 def test_a_wrong_answer_is_noticed(stock, monkeypatch):
     monkeypatch.setattr(torture, "answer", lambda what: ((None, (None, None)),))
-    monkeypatch.setattr(torture, "MEMORY_MB", 10**6)  # a fork of this process begins with what that holds
     assert "a wrong answer" in torture.attempt("foreign indexes", 1, stock)
 
 
