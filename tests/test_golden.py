@@ -158,3 +158,13 @@ def test_assumption_stands_in_the_first_lines(report):
 def test_a_file_without_the_sites_says_at_once_that_it_cannot_answer(report):
     lines = report(CASES["absent"]).splitlines()
     assert "cannot answer" in lines[lines.index("Result at a glance") + 1]
+
+
+@pytest.mark.parametrize("name", ["heterozygous", "homozygous", "non-carrier"])
+def test_the_short_form_has_both_sides_with_the_figure_beside_the_hedge(name):
+    told = " ".join((GOLDEN / f"{name}.txt").read_text(encoding="utf-8").split())
+    hedged = told.index("ε4 carriers may respond less than people without ε4.")
+    figure = told.index("people without ε4 were three times as likely to respond as ε4 carriers.")
+    against = told.index("BDNF in the blood rose")
+    assert hedged < figure < against
+    assert told[hedged:figure].count(".") == 1, "nothing stands between the two"

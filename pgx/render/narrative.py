@@ -25,11 +25,13 @@ _FOLDED = frozenset({"appendix", "technical"})
 OPEN_SECTIONS = frozenset({"sharing"})
 
 
-def narrate(run: Run, report: SampleReport, form: Form | None = None, *, full: bool = True) -> Narrative:
-    """Return the report of one sample in words; without `full` the summary alone."""
+def narrate(
+    run: Run, report: SampleReport, form: Form | None = None, *, full: bool = True, alone: bool = False
+) -> Narrative:
+    """Return the report of one sample in words; without `full` the summary, `alone` if nothing goes with it."""
     form = form or Form()
     words, cite, withheld = form.words, Citations(), is_withheld(run, report)
-    summary = Summary(run, report, form, cite)
+    summary = Summary(run, report, form, cite, alone=alone)
     opening: dict[str, Iterable[Block]] = {"sharing": summary.sharing(), **summary.parts()}
     sections = [_section(key, blocks, report, words, summary=True) for key, blocks in opening.items()]
     if full:

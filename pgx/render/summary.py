@@ -54,8 +54,11 @@ def is_withheld(run: Run, report: SampleReport) -> bool:
 class Summary:
     """Chooses the sentences of the summary for one sample."""
 
-    def __init__(self, run: Run, report: SampleReport, form: Form, cite: Citations) -> None:
+    def __init__(
+        self, run: Run, report: SampleReport, form: Form, cite: Citations, *, alone: bool = False
+    ) -> None:
         self.run, self.report, self.form, self.cite = run, report, form, cite
+        self.alone = alone  # no evidence stands behind it, so what was said of each side is told here
         self.words: Wording = form.words
         self.genotype = report.genotype
         self.status = E4Status(report.genotype.e4_status)
@@ -201,6 +204,8 @@ class Summary:
             yield paragraph(self.words.say("medicine", "withheld"))
         else:
             yield paragraph(" ".join(self._meaning()))
+            if self.alone:
+                yield from (paragraph(text, quoted=True) for text in self._said())
         for response in self.report.response:
             if line := overdue(self.run, response, self.words):
                 yield Block(Kind.ALERT, line)
@@ -209,6 +214,16 @@ class Summary:
         if groups and not self._named(contra=True):
             drug = ", ".join(dict.fromkeys(response.drug for response in self.report.response))
             yield paragraph(self.words.say("medicine", "not_given", drug=drug, groups="; ".join(groups)))
+
+    def _said(self) -> Iterable[str]:
+        """Yield what is said for this status, and right after it what points the other way."""
+        group = "non-carrier" if self.status is E4Status.NON_CARRIER else "carrier"
+        for response in self.report.response:
+            lead, against, *_ = grouped(response)
+            said = {row.claim_id: row.statement for row in response.by_status if row.group == group}
+            told = dict.fromkeys(said[claim.id] for claim in (*lead, *against) if claim.id in said)
+            if lead and against:
+                yield self.words.say("glance", "said", statements=" ".join(told))
 
     def _labelled(self, response: Response) -> Iterable[Block]:
         """Yield the figures of a drug whose label uses the number of copies, and what the label asks for."""
@@ -295,8 +310,9 @@ class Summary:
                 )
         rest = [key for key in PatientMeta.__struct_fields__ if key not in {*_WHO, *_TO_FILL_IN}]
         yield from self._stated(rest)
-        yield fact(say("meta", "reviewed_by"), printable(self.meta.reviewed_by or say("meta", "blank")))
-        yield fact(say("meta", "signature"), say("meta", "blank"))
+        if self.meta.reviewed_by or not self.alone:  # nobody signs in a terminal
+            yield fact(say("meta", "reviewed_by"), printable(self.meta.reviewed_by or say("meta", "blank")))
+            yield fact(say("meta", "signature"), say("meta", "blank"))
         made = {"version": self.run.tool.version, "release": self.run.reference.release}
         yield paragraph(say("issue", "method", **made))
 

@@ -39,10 +39,14 @@ def stream(run: Run, samples: Iterable[SampleReport], form: Form | None = None) 
 def render(run: Run, report: SampleReport, form: Form | None = None) -> str:
     """Return the report of one sample, ending with a newline: the summary, or all of it."""
     form = form or Form()
-    narrative = narrate(run, report, form, full=form.full)
     if form.full:
-        return layout(narrative)
-    return _short(narrative, _filled(form.words.say("form", "shortened"), "", ""))
+        return layout(narrate(run, report, form))
+    last = _filled(form.words.say("form", "shortened"), "", "")
+    told = _short(narrate(run, report, form, full=False, alone=True), last)
+    if told.count("\n") <= _SHORT:
+        return told
+    # Warnings that this person brings go before what the studies say; --full has both.
+    return _short(narrate(run, report, form, full=False), last)
 
 
 def _short(narrative: Narrative, last: str) -> str:
