@@ -28,7 +28,7 @@ OPEN_SECTIONS = frozenset({"sharing"})
 def narrate(
     run: Run, report: SampleReport, form: Form | None = None, *, full: bool = True, alone: bool = False
 ) -> Narrative:
-    """Return the report of one sample in words; without `full` the summary, `alone` if nothing goes with it."""
+    """Return the report of one sample in words; without `full` the summary, `alone` if nothing follows it."""
     form = form or Form()
     words, cite, withheld = form.words, Citations(), is_withheld(run, report)
     summary = Summary(run, report, form, cite, alone=alone)
