@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from simulate import phred
 
 from pgx.calling import CallOptions, E4Status, call
-from pgx.genome.sites import definitions
+from pgx.genome import definitions
 from pgx.observe import EvidenceKind, GenotypeEvidence, Observation, SiteState
 from pgx.reference import threshold
 

@@ -23,7 +23,7 @@ from calibration_styles import STYLES, WITH_BAR, phase_errors, reply
 from score import NAMES, Reliability, Scored, Tally, names_of, score, score_rows, tally
 from simulate import Conditions, Ints, draw_people, draw_reads, people_of
 
-from pgx.genome.sites import counted_haplotype
+from pgx.genome import counted_haplotype
 
 SEED = 20261123
 THRESHOLD = 0.99

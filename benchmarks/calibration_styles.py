@@ -22,8 +22,7 @@ from pgx.calling.frequencies import (
     double_heterozygotes,
     genotype_prior,
 )
-from pgx.genome.assemblies import find_assembly
-from pgx.genome.sites import Site, haplotypes, sites_on
+from pgx.genome import Site, find_assembly, haplotypes, sites_on
 from pgx.observe import Observation, ReadContext, SiteRecord, observe, records_at
 from pgx.reference import threshold
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pgx.calling.frequencies import diplotype_name, diplotypes
-from pgx.genome.sites import definitions, haplotypes
+from pgx.genome import definitions, haplotypes
 
 if TYPE_CHECKING:
     from neighbours import Fold, Said, Study

@@ -10,7 +10,7 @@ from asked import Phred, Reply, phred_pair
 from numpy.typing import NDArray
 from simulate import Ints
 
-from pgx.genome.sites import counted_haplotype, haplotypes
+from pgx.genome import counted_haplotype, haplotypes
 
 NAMES = tuple(haplotype.name for haplotype in haplotypes())
 #: Upper ends of the stated error probability (1 - probability) of the reliability table.

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pgx.calling import haplotype_frequencies
-from pgx.genome.sites import definitions, haplotypes, letters
+from pgx.genome import definitions, haplotypes, letters
 
 Ints = NDArray[np.int64]
 _MOST_PHRED = 255
@@ -39,7 +39,7 @@ class Conditions:
 
 
 def draw_people(dice: np.random.Generator, population: str, size: int) -> Ints:
-    """Return two haplotypes a person, as indices into `pgx.genome.sites.haplotypes`, lower first."""
+    """Return two haplotypes a person, as indices into `pgx.genome.haplotypes`, lower first."""
     frequencies = np.array(haplotype_frequencies(population))
     pairs = dice.choice(len(frequencies), size=(size, 2), p=frequencies / frequencies.sum())
     return np.sort(pairs, axis=1)

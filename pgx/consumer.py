@@ -19,8 +19,7 @@ from pathlib import Path
 from typing import IO, cast
 
 from pgx.errors import FormatError
-from pgx.genome.assemblies import HeaderFacts, assemblies, contig_names
-from pgx.genome.sites import definitions, letters, rsids
+from pgx.genome import HeaderFacts, assemblies, contig_names, definitions, letters, rsids
 from pgx.observe import SiteRecord
 from pgx.provenance import moment_text
 from pgx.reference import Facts, Provenance, load

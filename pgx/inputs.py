@@ -11,8 +11,20 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pgx.errors import PgxError, SampleError, UsageError
-from pgx.genome.assemblies import AUTO, AssemblyDecision, HeaderFacts, decide, find_assembly, header_evidence
-from pgx.genome.sites import Site, haplotypes, letters, rare_haplotypes, rsids, sites_on
+from pgx.genome import (
+    AUTO,
+    AssemblyDecision,
+    HeaderFacts,
+    Site,
+    decide,
+    find_assembly,
+    haplotypes,
+    header_evidence,
+    letters,
+    rare_haplotypes,
+    rsids,
+    sites_on,
+)
 from pgx.observe import Finding, Observation, ReadSummary, SiteRecord, record_evidence
 from pgx.observe.sample_record import without_names
 from pgx.options import Options
@@ -191,7 +203,7 @@ def assembly_of(source: Input, assembly: str) -> AssemblyDecision:
     Raises
     ------
     UsageError, AssemblyError
-        See `pgx.genome.assemblies.decide`.
+        See `pgx.genome.decide`.
     """
     content = source.content
     return source.decision or decide(

@@ -15,8 +15,7 @@ from pgx import evidence, provenance, reference
 from pgx.calling import CallOptions, DiplotypeCall, E4Status, Reason, call, haplotype_frequencies
 from pgx.errors import FormatError, InputError, SampleError, UsageError, did_you_mean
 from pgx.evidence import ContextReport, EvidenceBase, PatientContext, Response, Subject
-from pgx.genome.assemblies import AssemblyDecision, assemblies
-from pgx.genome.sites import sites_on
+from pgx.genome import AssemblyDecision, assemblies, sites_on
 from pgx.inputs import CONSUMER, STATED, Input, assembly_of, hiding, read_input
 from pgx.neighbours.model import NeighbourReport, is_needed
 from pgx.observe import (

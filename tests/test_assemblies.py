@@ -6,17 +6,18 @@ import pytest
 from vcf_builder import CONTIGS, LENGTHS, POSITIONS
 
 from pgx.errors import AssemblyError, UsageError
-from pgx.genome.assemblies import (
+from pgx.genome import (
     AssemblyEvidence,
     AssemblyEvidenceKind,
     HeaderFacts,
     assemblies,
     contig_names,
     decide,
+    definitions,
     find_assembly,
     header_evidence,
+    sites_on,
 )
-from pgx.genome.sites import definitions, sites_on
 
 
 def clue(kind, assembly):

@@ -17,7 +17,7 @@ from pgx.calling import (
 )
 from pgx.calling.likelihood import dosage_probabilities, genotype_likelihood
 from pgx.errors import UsageError
-from pgx.genome.sites import haplotypes
+from pgx.genome import haplotypes
 from pgx.observe import (
     EvidenceKind,
     GenotypeEvidence,

@@ -19,8 +19,7 @@ import pytest
 from vcf_builder import POSITIONS, site, vcf_text, write_vcf
 
 from pgx.errors import FormatError, InputError
-from pgx.genome.assemblies import find_assembly
-from pgx.genome.sites import sites_on
+from pgx.genome import find_assembly, sites_on
 from pgx.options import Options
 from pgx.single import annotate
 from pgx.vcf import Bounds, read_sites

@@ -12,7 +12,7 @@ import subprocess
 import pytest
 from vcf_builder import block, site, vcf_text, write_vcf
 
-from pgx.genome.assemblies import AssemblyEvidenceKind
+from pgx.genome import AssemblyEvidenceKind
 from pgx.inspect.inspect import inspect
 from pgx.observe import DETERMINED_STATES, SiteState
 from pgx.wording import wording

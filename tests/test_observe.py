@@ -6,8 +6,7 @@ import itertools
 
 import pytest
 
-from pgx.genome.assemblies import find_assembly
-from pgx.genome.sites import sites_on
+from pgx.genome import find_assembly, sites_on
 from pgx.observe import EvidenceKind, ReadContext, SiteRecord, observe, records_at
 from pgx.observe.alleles import Other, letters_of, variant_keys
 from pgx.observe.evidence_fields import FieldReader, imputation_score, is_imputed, stated_quality

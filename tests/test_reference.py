@@ -14,11 +14,10 @@ from pgx import reference
 from pgx.calling import FLAT, E4Status, Reason, haplotype_frequencies, populations
 from pgx.calling.model import PhaseState
 from pgx.errors import ReferenceDataError
-from pgx.genome.assemblies import assemblies
-from pgx.genome.sites import definitions, haplotypes, sites_on
+from pgx.genome import assemblies, definitions, haplotypes, sites_on
 from pgx.observe import EvidenceKind, SiteState
 from pgx.reference import _ThresholdFile
-from pgx.report.assemble import severities
+from pgx.report.model import severities
 from pgx.wording import percent, wording
 
 

@@ -19,8 +19,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from pgx import reference
-from pgx.genome.assemblies import find_assembly
-from pgx.genome.sites import definitions, haplotypes
+from pgx.genome import definitions, find_assembly, haplotypes
 from pgx.neighbours.panel import CLASSES, MARKERS, Marker, centre, settings
 
 _ASSEMBLIES = ("GRCh37", "GRCh38", "NCBI36")
@@ -42,7 +41,7 @@ class Region(Struct, frozen=True, kw_only=True):
     alleles
         0 for REF, 1 for ALT, shape (s, n, 2).
     labels
-        The number of the haplotype (order of `pgx.genome.sites.haplotypes`) on each chromosome, shape (n, 2).
+        The number of the haplotype (order of `pgx.genome.haplotypes`) on each chromosome, shape (n, 2).
     """
 
     names: tuple[str, ...]

@@ -22,7 +22,7 @@ from pgx.calling.model import (
     Reason,
 )
 from pgx.calling.posterior import Answer, SiteData, answers, calculation, has_rare, phase_evidence
-from pgx.genome.sites import gene
+from pgx.genome import gene
 from pgx.observe import EvidenceKind, Finding, GenotypeEvidence, Observation, SiteState
 
 

@@ -7,7 +7,7 @@ from itertools import combinations_with_replacement
 from typing import Literal
 
 from pgx.errors import UsageError, did_you_mean
-from pgx.genome.sites import Haplotype, haplotypes, letters
+from pgx.genome import Haplotype, haplotypes, letters
 from pgx.reference import Facts, Provenance, load
 
 FLAT = "flat"
@@ -74,7 +74,7 @@ def population_name(asked: str | None) -> str:
 
 @functools.cache
 def haplotype_frequencies(population: str) -> tuple[float, ...]:
-    """Return the frequencies of the haplotypes in the order of `pgx.genome.sites.haplotypes`.
+    """Return the frequencies of the haplotypes in the order of `pgx.genome.haplotypes`.
 
     Raises
     ------

@@ -6,7 +6,7 @@ import functools
 import math
 from collections.abc import Iterable
 
-from pgx.genome.sites import letters
+from pgx.genome import letters
 from pgx.observe import EvidenceKind, GenotypeEvidence
 from pgx.observe.evidence_fields import dosage_probabilities, reads_phred
 from pgx.reference import threshold

@@ -18,7 +18,7 @@ from pgx.calling.frequencies import (
 )
 from pgx.calling.likelihood import contains_prior, genotype_likelihood
 from pgx.calling.model import E4_COPIES, CalculationRow, CallOptions, E4Status
-from pgx.genome.sites import counted_haplotype, rare_haplotypes, rsids
+from pgx.genome import counted_haplotype, rare_haplotypes, rsids
 from pgx.observe import EvidenceKind, GenotypeEvidence, Observation, PhaseSource
 from pgx.reference import threshold
 

@@ -56,8 +56,7 @@ def cohort(
 
     The same command goes on where a run stopped. Exit code 5: some inputs failed, all others are written.
     """
-    from pgx.cli.output import refuse_overwriting
-    from pgx.cli.progress import Shown
+    from pgx.cli.output import Shown, refuse_overwriting
     from pgx.cohort import OUTPUTS, plan_inputs, run_cohort
 
     _check(page, single)

@@ -148,7 +148,7 @@ def diff(
     new: Annotated[Path, typer.Argument(metavar="NEW", help="The same of a later release.")],
 ) -> None:
     """Show which claims and sources came, went or changed between two releases."""
-    from pgx.evidence.compare import differences, read_release
+    from pgx.evidence.export import differences, read_release
 
     for line in differences(read_release(old), read_release(new)):
         typer.echo(line)
@@ -203,14 +203,14 @@ def _exported(base: EvidenceBase, claims: list[Claim], what: Content, form: Expo
         graph = made.conflict_graph(base, claims)
         return made.as_graphml(graph) if form is ExportFormat.GRAPHML else made.as_document(graph)
     from pgx.evidence.grade import as_rows, findings
-    from pgx.render.evidence_table import page
+    from pgx.render.html import table_page
 
     rows = findings(base, claims)
     if form is ExportFormat.JSON:
         return made.as_document({"findings": to_builtins(rows)})
     if form is ExportFormat.HTML:
         footer = f"pgx {provenance.program_version()}, reference data {reference.release()}"
-        return page(as_rows(rows), base.phrases.summary, footer=footer)
+        return table_page(as_rows(rows), base.phrases.summary, footer=footer)
     return made.as_table(as_rows(rows))
 
 

@@ -42,7 +42,7 @@ _COMMANDS = {
     "cohort": "pgx.cli.cohort",
     "merge": "pgx.cli.cohort",
     "report": "pgx.cli.report",
-    "inspect": "pgx.cli.inspect",
+    "inspect": "pgx.cli.annotate",
     "evidence": "pgx.cli.evidence",
     "list": "pgx.cli.names",
 }

@@ -21,7 +21,7 @@ from msgspec.structs import replace
 from pgx.cohort.jobs import Failure, Job, options_text
 from pgx.errors import NotFoundError, PgxError, UsageError
 from pgx.files import read_limited
-from pgx.genome.assemblies import AUTO, find_assembly
+from pgx.genome import AUTO, find_assembly
 from pgx.options import Declared, Options, declared
 from pgx.render.form import PatientMeta
 from pgx.report.row import COLUMNS, cell_text

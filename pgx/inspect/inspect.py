@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pgx.errors import AssemblyError, SampleError, printable
-from pgx.genome.assemblies import (
+from pgx.genome import (
     AUTO,
     Assembly,
     AssemblyDecision,
@@ -20,8 +20,8 @@ from pgx.genome.assemblies import (
     assemblies,
     decide,
     header_evidence,
+    sites_on,
 )
-from pgx.genome.sites import sites_on
 from pgx.inputs import CONSUMER, READS, Input, assembly_of, kind_of, read_other
 from pgx.inspect.needs import FileFacts, Need, file_needs, sample_needs
 from pgx.neighbours.markers import MarkerReader, has_positions
@@ -42,7 +42,7 @@ from pgx.observe import (
 from pgx.observe.sample_record import header_says
 from pgx.reference import threshold
 from pgx.report import SCHEMA_VERSION
-from pgx.report.assemble import unique
+from pgx.report.model import unique
 from pgx.vcf import Bounds, Neighbours, VcfContent, read_with_neighbours
 from pgx.wording import wording
 

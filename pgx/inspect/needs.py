@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct
 
 from pgx.calling import CallOptions, E4Status, Reason, call, default_population
-from pgx.genome.assemblies import Assembly, assemblies
+from pgx.genome import Assembly, assemblies
 from pgx.inputs import CONSUMER
 from pgx.observe import Observation, SiteState
 from pgx.reference import threshold

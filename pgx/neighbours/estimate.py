@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from pgx.calling import DiplotypeCall
 from pgx.calling.frequencies import diplotype_names, diplotypes, double_heterozygotes
-from pgx.genome.sites import Haplotype, counted_haplotype, haplotypes
+from pgx.genome import Haplotype, counted_haplotype, haplotypes
 from pgx.neighbours.model import NeighbourReport, is_needed, is_read
 from pgx.neighbours.panel import markers, panel, settings
 from pgx.observe import Observation

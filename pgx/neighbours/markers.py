@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Sequence
 from msgspec.structs import replace
 
 from pgx.calling.likelihood import UNINFORMATIVE, genotype_likelihood
-from pgx.genome.sites import Site
+from pgx.genome import Site
 from pgx.neighbours.estimate import Known, known
 from pgx.neighbours.panel import Marker, markers
 from pgx.observe import EvidenceKind, ReadContext, SiteRecord, SiteRecords, observe, records_at

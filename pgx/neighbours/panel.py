@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from pgx.errors import ReferenceDataError
-from pgx.genome.sites import definitions, haplotypes
+from pgx.genome import definitions, haplotypes
 from pgx.reference import Facts, Provenance, load, root
 
 MARKERS = "neighbours_markers.tsv"
@@ -86,7 +86,7 @@ class Panel(Struct, frozen=True, kw_only=True):
     alleles
         For each of the k classes a text of m digits: 0 for `ref`, 1 for `alt`.
     counts
-        For each class the copies of each haplotype, in the order of `pgx.genome.sites.haplotypes`.
+        For each class the copies of each haplotype, in the order of `pgx.genome.haplotypes`.
     """
 
     markers: tuple[Marker, ...]

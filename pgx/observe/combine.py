@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pgx.genome.sites import Site
+from pgx.genome import Site
 from pgx.observe.alleles import Letter, Other, variant_keys
 from pgx.observe.model import (
     EvidenceKind,

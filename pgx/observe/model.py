@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import force_setattr
 
-from pgx.genome.sites import Site
+from pgx.genome import Site
 
 MISSING = "."
 

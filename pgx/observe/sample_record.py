@@ -9,7 +9,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from pgx.genome.sites import Site
+from pgx.genome import Site
 from pgx.observe.alleles import Letter, Other, covers_with_bases, is_deleted, is_unseen, letters_of
 from pgx.observe.evidence_fields import (
     FieldReader,

@@ -6,8 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from msgspec.structs import replace
 
-from pgx.genome.assemblies import Assembly, AssemblyEvidence, AssemblyEvidenceKind, assemblies
-from pgx.genome.sites import Site, sites_on
+from pgx.genome import Assembly, AssemblyEvidence, AssemblyEvidenceKind, Site, assemblies, sites_on
 from pgx.observe.alleles import (
     SEGMENT_FIELDS,
     Letter,

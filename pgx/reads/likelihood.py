@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from pgx.calling import diplotype_prior, diplotypes
-from pgx.genome.sites import haplotypes, letters
+from pgx.genome import haplotypes, letters
 from pgx.reads.model import Base, Tally, Template, change_kind, facts
 
 #: Where the distribution of a rate is looked at, in standard deviations, and the weights (Gauss-Hermite).

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from pgx.calling import copies_at, default_population, diplotypes
-from pgx.genome.sites import Site, letters, sites_on
+from pgx.genome import Site, letters, sites_on
 from pgx.observe import (
     EvidenceKind,
     Finding,

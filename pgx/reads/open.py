@@ -14,7 +14,7 @@ import pysam
 from msgspec import Struct
 
 from pgx.errors import FormatError, InputError, NotFoundError
-from pgx.genome.assemblies import (
+from pgx.genome import (
     AssemblyDecision,
     AssemblyEvidence,
     HeaderFacts,
@@ -22,8 +22,8 @@ from pgx.genome.assemblies import (
     decide,
     digest_evidence,
     header_evidence,
+    sites_on,
 )
-from pgx.genome.sites import sites_on
 from pgx.provenance import moment_text
 from pgx.reads.model import Pile, Read, facts
 from pgx.reads.templates import pile_up

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
 
-from pgx.genome.sites import letters
+from pgx.genome import letters
 from pgx.reads.model import KINDS, Base, Pile, Read, Tally, Template, change_kind, facts
 
 _MATCH = frozenset({0, 7, 8})

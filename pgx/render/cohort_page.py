@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pgx.calling import Reason
-from pgx.genome.sites import rsids
+from pgx.genome import rsids
 from pgx.render.form import asset, environment
 from pgx.wording import Wording, greek, percent, rounded_percent, wording
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from pgx.errors import printable
 from pgx.evidence import MatchedClaim, Response, SourceCitation
-from pgx.genome.sites import SiteDefinition, definitions
+from pgx.genome import SiteDefinition, definitions
 from pgx.observe import SiteState
 from pgx.reference import Facts, Provenance, load
 from pgx.render import html

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from html import escape
 from itertools import groupby
 from typing import Any
 
@@ -85,3 +86,39 @@ def _markup(text: str) -> Any:
     from markupsafe import Markup  # noqa: PLC0415 - comes with jinja2
 
     return Markup(text)  # noqa: S704 - our own style sheets and pictures, in which every text is escaped
+
+
+_TABLE_STYLE = """
+body{font:1rem/1.45 system-ui,sans-serif;margin:1.5rem;color:#111;background:#fff}
+table{border-collapse:collapse;font-size:.85rem}
+caption{text-align:left;font-weight:600;margin:0 0 .5rem}
+th,td{border:1px solid #777;padding:.35rem .5rem;text-align:left;vertical-align:top}
+thead th{background:#eee}
+.scroll{overflow-x:auto}
+"""
+_TABLE_PAGE = """<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><title>{title}</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<style>{style}</style></head>
+<body><main><h1>{title}</h1>
+<p>{note}</p>
+<div class="scroll" tabindex="0" role="region" aria-label="{title}">
+<table><caption>{title}</caption>
+<thead><tr>{heads}</tr></thead>
+<tbody>
+{rows}</tbody></table></div></main>
+<footer><p>{footer}</p></footer></body></html>
+"""
+
+
+def table_page(table: Sequence[Sequence[str]], words: Mapping[str, str], *, footer: str) -> str:
+    """Return the table as HTML; the first row holds the names of the columns, `words` their headings."""
+    rows = ("".join(f"<td>{escape(cell)}</td>" for cell in row) for row in table[1:])
+    return _TABLE_PAGE.format(
+        title=escape(words["title"]),
+        style=_TABLE_STYLE,
+        note=escape(words["note"]),
+        heads="".join(f'<th scope="col">{escape(words[name])}</th>' for name in table[0]),
+        rows="".join(f"<tr>{row}</tr>\n" for row in rows),
+        footer=escape(footer),
+    )

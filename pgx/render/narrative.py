@@ -1,25 +1,26 @@
 """What a report says, in order. Every readable format lays out these same sentences.
 
 The sentences come from reference/wording/ and from the evidence; which of them are said is decided here and
-in the modules `summary`, `medicine`, `sureness`, `counsel` and `technical`, one for each group of sections.
+in the modules `summary`, `medicine`, `sureness` and `counsel`, one for each group of sections. The technical
+part (records, calculation, options, versions, digests) stands at the end of this one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
+from msgspec import structs
+
 from pgx.errors import printable
-from pgx.render.blocks import Block, Citations, Narrative, Section, bullet
+from pgx.render.blocks import Block, Citations, Kind, Narrative, Section, bullet
 from pgx.render.counsel import family_blocks, talk_blocks
 from pgx.render.form import Form
 from pgx.render.medicine import appendix_blocks, evidence_blocks, medicine_blocks, undirected
 from pgx.render.summary import Summary, is_withheld
-from pgx.render.sureness import sure_blocks
-from pgx.render.technical import technical_lines
-from pgx.report import Run, SampleReport
-from pgx.wording import Wording
+from pgx.render.sureness import EXCLUDING, flag_message, sure_blocks, told_chance
+from pgx.report import PopulationResult, Run, SampleReport, SiteReport, general_limits
+from pgx.wording import Wording, greek
 
-_GENERAL_LIMITS = ("two_sites", "no_diagnosis", "identity", "transfusion")
 _FOLDED = frozenset({"appendix", "technical"})
 #: Sections that come before the seal; everything behind it may give the status away.
 OPEN_SECTIONS = frozenset({"sharing"})
@@ -71,7 +72,7 @@ def _behind(
         "around": around,
         "family": family_blocks(report, words, drug=drug, withheld=withheld),
         "talk": talk_blocks(report, words, cite, withheld=withheld),
-        "limits": _limits(run, report, words, withheld=withheld),
+        "limits": _limits(report, words, withheld=withheld),
         "appendix": appendix_blocks(run, report, words, cite),
         "technical": technical_lines(run, report, words, withheld=withheld),
     }
@@ -94,15 +95,143 @@ def _section(
     return Section(key=key, title=title, blocks=tuple(blocks), folded=key in _FOLDED, summary=summary)
 
 
-def _limits(run: Run, report: SampleReport, words: Wording, *, withheld: bool) -> Iterable[Block]:
-    """Yield what holds for every report, then what holds for this one; the same as its `limitations`."""
-    say = words.say
-    yield from (bullet(say("limits", key)) for key in _GENERAL_LIMITS)
-    if withheld:
+def _limits(report: SampleReport, words: Wording, *, withheld: bool) -> Iterable[Block]:
+    """Yield what holds for every report, then what holds for this one, unless it is withheld."""
+    return map(bullet, general_limits(words) if withheld else report.limitations)
+
+
+_RECORD_LIMIT = 300
+_DIGEST_DIGITS = 12
+#: Evidence on the assembly that comes from records of the two sites, and so from the genotype.
+_FROM_RECORDS = frozenset({"records", "record-letters"})
+
+
+def technical_lines(run: Run, report: SampleReport, words: Wording, *, withheld: bool) -> Iterable[Block]:
+    """Return the lines, without anything of the genotype where the result is withheld."""
+    return (Block(Kind.DETAIL, line) for line in _lines(run, report, words, withheld=withheld))
+
+
+def _lines(run: Run, report: SampleReport, words: Wording, *, withheld: bool) -> Iterable[str]:
+    if not withheld:
+        for site in report.sites:
+            yield from _site_lines(site, words)
+        yield from _calculation_lines(report, words)
+        is_open = report.genotype.diplotype is None
+        for flag in report.flags:
+            severity = words.say("severity", flag.severity)
+            yield words.say(
+                "technical",
+                "flag",
+                severity=severity,
+                message=flag_message(flag, words, is_open=is_open),
+                code=flag.code,
+            )
+    yield from _run_lines(run, words, withheld=withheld)
+
+
+def _site_lines(site: SiteReport, words: Wording) -> Iterable[str]:
+    unknown = words.say("technical", "unknown")
+    yield words.say(
+        "technical",
+        "site",
+        rsid=site.rsid,
+        contig=printable(site.contig),
+        position=site.position,
+        ref=site.ref or unknown,
+        alt=site.alt or unknown,
+        state=words.say("state", site.state),
+    )
+    if site.record is None:
         return
-    if report.has_flag("ambiguous-phase"):
-        yield bullet(say("limits", "phase_limit"))
-    if any(site.basis == "GT" for site in report.sites):
-        rate = f"{run.parameters.genotype_error_rate:g}"
-        yield bullet(say("limits", "error_rate", rate=rate))
-    yield bullet(say("limits", "population", population=run.parameters.population))
+    yield words.say(
+        "technical",
+        "measured",
+        depth=unknown if site.depth is None else site.depth,
+        quality=unknown if site.genotype_quality is None else f"{site.genotype_quality:g}",
+        filter=printable(site.filter) if site.filter else unknown,
+        phase_set=printable(site.phase_set) if site.phase_set else unknown,
+    )
+    for line in site.record.split("\n"):
+        yield words.say("technical", "record", record=printable(line.replace("\t", " "), _RECORD_LIMIT))
+
+
+def _calculation_lines(report: SampleReport, words: Wording) -> Iterable[str]:
+    genotype = report.genotype
+    yield words.say("technical", "phase", phase=genotype.phase)
+    if all(site.basis is None for site in report.sites):
+        return
+    for rsid in [site.rsid for site in report.sites if site.basis is not None]:
+        excluded = [row.diplotype for row in genotype.calculation if row.likelihood[rsid] <= EXCLUDING]
+        if excluded:
+            yield words.say("technical", "excluded", rsid=rsid, list=", ".join(map(greek, excluded)))
+    unlikely = [row.diplotype for row in genotype.calculation if row.phase_factor <= EXCLUDING]
+    if unlikely:
+        yield words.say("technical", "excluded_by_phase", list=", ".join(map(greek, unlikely)))
+    if report.has_flag("prior-dependent"):
+        answer = (genotype.diplotype, genotype.e4_status)
+        others = [
+            f"{name}: {_answer(other, report, words)}"
+            for name, other in genotype.by_population.items()
+            if (other.diplotype, other.e4_status) != answer
+        ]
+        yield words.say("technical", "populations", list="; ".join(others))
+
+
+def _answer(result: PopulationResult, report: SampleReport, words: Wording) -> str:
+    return words.say(
+        "technical",
+        "population" if result.diplotype else "population_open",
+        diplotype=greek(result.diplotype or ""),
+        probability=told_chance(words, result.diplotype_probability, report),
+        status=words.say("status", result.e4_status).partition(" (")[0],
+    )
+
+
+def _run_lines(run: Run, words: Wording, *, withheld: bool) -> Iterable[str]:
+    size = words.say("technical", "stream")
+    if run.input.size is not None:
+        size = words.say("technical", "bytes", count=run.input.size)
+    yield words.say(
+        "technical",
+        "input",
+        path=printable(run.input.path),
+        size=size,
+        access=run.input.access,
+        header=run.input.header_digest,
+    )
+    clues = "; ".join(
+        f"{clue.kind}: {printable(clue.detail)}"
+        for clue in run.input.assembly_evidence
+        if not (withheld and clue.kind in _FROM_RECORDS)
+    )
+    yield words.say("technical", "assembly", assembly=run.input.assembly, evidence=clues)
+    yield words.say("technical", "options", options=_options(run))
+    yield words.say(
+        "technical",
+        "program",
+        version=run.tool.version,
+        release=run.reference.release,
+        digest=run.reference.digest,
+    )
+    files = [
+        f"{printable(file.name)} {file.digest.partition(':')[2][:_DIGEST_DIGITS]}"
+        for file in run.reference.evidence
+    ]
+    yield words.say("technical", "evidence_files", list=", ".join(files))
+    yield words.say("technical", "created", created=run.created)
+
+
+def _options(run: Run) -> str:
+    shown = []
+    for name, value in structs.asdict(run.parameters).items():
+        if value in (None, (), False):
+            continue
+        text = (
+            ",".join(value)
+            if isinstance(value, tuple)
+            else f"{value:g}"
+            if isinstance(value, float)
+            else str(value)
+        )
+        shown.append(f"{name.replace('_', '-')} {printable(text)}")
+    return ", ".join(shown)

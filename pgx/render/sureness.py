@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from pgx.calling import E4_COPIES, E4Status
 from pgx.errors import ReferenceDataError, printable
-from pgx.genome.sites import counted_haplotype, haplotypes
+from pgx.genome import counted_haplotype, haplotypes
 from pgx.observe import EvidenceKind, ReadSummary, SiteState
 from pgx.render.blocks import LONG, Block, Kind, bullet, caption, paragraph
 from pgx.report import Flag, Run, SampleReport, SiteReport

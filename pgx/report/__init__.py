@@ -2,7 +2,6 @@
 
 from pgx.calling import CalculationRow, GenotypeReport, PopulationResult
 from pgx.observe import SiteReport
-from pgx.report.assemble import appendix, assemble, general_limits, is_minor, mark_minors
 from pgx.report.model import (
     SCHEMA_VERSION,
     AppendixItem,
@@ -15,6 +14,11 @@ from pgx.report.model import (
     Run,
     SampleReport,
     Tool,
+    appendix,
+    assemble,
+    general_limits,
+    is_minor,
+    mark_minors,
 )
 
 __all__ = [

@@ -12,7 +12,7 @@ import msgspec
 from pgx.calling import diplotype_names
 from pgx.errors import FormatError
 from pgx.files import cleaned
-from pgx.genome.sites import rsids
+from pgx.genome import rsids
 from pgx.reference import describe
 from pgx.report.model import SCHEMA_VERSION, Document, Run, SampleReport
 

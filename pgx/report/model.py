@@ -1,18 +1,30 @@
 """The one report object. Every format is a projection of it, and `to_dict` of it is the JSON of the contract.
 
-Field names are those of the JSON. Haplotypes are ASCII here ("e3/e4"); readable formats write ε.
+Field names are those of the JSON. Haplotypes are ASCII here ("e3/e4"); readable formats write ε. It is
+assembled here, too: observations, call and evidence in, a `SampleReport` out, with its sentences.
 """
 
 from __future__ import annotations
 
-from msgspec import Struct
+import datetime
+import functools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from pgx.calling import GenotypeReport
-from pgx.evidence import ContextItem, Response, SourceCitation
-from pgx.genome.assemblies import AssemblyEvidence
-from pgx.neighbours.model import NeighbourReport
-from pgx.observe import ReadSummary, SiteReport
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from pgx import evidence
+from pgx.calling import DiplotypeCall, GenotypeReport
+from pgx.evidence import ContextItem, ContextReport, EvidenceBase, Response, SourceCitation
+from pgx.evidence.cite import cite
+from pgx.evidence.context import appendix_kind
+from pgx.genome import AssemblyEvidence
+from pgx.neighbours.model import NeighbourReport, is_needed
+from pgx.observe import EvidenceKind, Finding, Observation, ReadSummary, SiteReport
 from pgx.options import Parameters
+from pgx.reference import Facts, Provenance, load
+from pgx.wording import Wording, greek, percent, wording
 
 SCHEMA_VERSION = "1.0"
 
@@ -140,3 +152,194 @@ class Document(Run, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def of(cls, run: Run, samples: tuple[SampleReport, ...]) -> Document:
         """Return the document of a run with these samples."""
         return cls(**{name: getattr(run, name) for name in Run.__struct_fields__}, samples=samples)
+
+
+_APPENDIX_KINDS = ("mechanism", "composition", "background", "comparison", "animal", "related-product")
+_GENERAL_LIMITS = ("two_sites", "no_diagnosis", "identity", "transfusion")
+_WEIGHT = {"critical": 0, "warning": 1, "info": 2}
+
+
+class _FlagFile(Facts, frozen=True, kw_only=True):
+    provenance: Provenance
+    severity: dict[str, str]
+
+
+@functools.cache
+def severities() -> dict[str, str]:
+    """Return the severity of every flag code."""
+    return load("flags.toml", _FlagFile).severity
+
+
+def assemble(
+    sample: str,
+    observations: tuple[Observation, ...],
+    call: DiplotypeCall,
+    response: tuple[Response, ...],
+    context: ContextReport,
+    parameters: Parameters,
+    *,
+    input_findings: Sequence[Finding] = (),
+    neighbours: NeighbourReport | None = None,
+) -> SampleReport:
+    """Build the report of one sample.
+
+    `input_findings` are those of the whole input.
+    """
+    words = wording()
+    findings = [*(note for seen in observations for note in seen.findings), *call.findings, *input_findings]
+    if neighbours is not None:
+        findings += _neighbour_findings(neighbours, observations, call)
+    if context.minor:
+        findings.append(Finding(code="minor"))
+    return SampleReport(
+        sample=sample,
+        genotype=msgspec.convert(call, GenotypeReport, from_attributes=True),
+        sites=tuple(_site(seen, words) for seen in observations),
+        flags=_flags(findings, words),
+        response=response,
+        context=context.items,
+        patient=PatientReport(
+            warnings=tuple(item.id for item in context.warnings),
+            unrecognised=context.unrecognised,
+            notes=context.notes,
+            minor=context.minor,
+            contraindications=context.contraindications,
+        ),
+        limitations=_limitations(observations, call, parameters, words),
+        neighbours=neighbours,
+    )
+
+
+def _neighbour_findings(
+    found: NeighbourReport, observations: tuple[Observation, ...], call: DiplotypeCall
+) -> list[Finding]:
+    """Return what the neighbours give reason to tell; what they expect is in the values, for machines."""
+    values = {
+        "markers": str(found.markers_used),
+        "expected": found.diplotype or "",
+        "expected_probability": str(found.diplotype_probability or 0.0),
+    }
+    findings = []
+    if found.diplotype is not None and is_needed(observations, call):
+        findings.append(Finding(code="neighbours-estimate", values=values))
+    if found.agrees is False:
+        sites = [seen.rsid for seen in observations if seen.alleles is not None]
+        more = {"rsid": ", ".join(sites), "read_probability": str(found.read_probability or 0.0)}
+        findings.append(Finding(code="neighbours-disagree", values=values | more))
+    return findings
+
+
+def _site(seen: Observation, words: Wording) -> SiteReport:
+    notes = tuple(_message(finding, words) for finding in unique(seen.findings))
+    return msgspec.convert(replace(seen, notes=notes), SiteReport, from_attributes=True)
+
+
+def unique(findings: Iterable[Finding]) -> list[Finding]:
+    """Return findings without repeats, in their order."""
+    kept: list[Finding] = []
+    for finding in findings:
+        if finding not in kept:
+            kept.append(finding)
+    return kept
+
+
+def _flags(findings: Iterable[Finding], words: Wording) -> tuple[Flag, ...]:
+    """Return the flags without repeats, the gravest first, else in the order in which they arose."""
+    flags = [
+        Flag(
+            code=finding.code,
+            severity=_severity(finding),
+            message=_message(finding, words),
+            values=dict(finding.values),
+        )
+        for finding in unique(findings)
+    ]
+    return tuple(sorted(flags, key=lambda flag: _WEIGHT[flag.severity]))
+
+
+def _severity(finding: Finding) -> str:
+    return "info" if finding.critical is False else severities()[finding.code]
+
+
+def _message(finding: Finding, words: Wording) -> str:
+    key = f"{finding.code}-info" if finding.critical is False else finding.code
+    return words.say("flag", key, **{name: _readable(name, value) for name, value in finding.values.items()})
+
+
+def _readable(name: str, value: str) -> str:
+    if name.endswith("probability"):
+        return percent(float(value))
+    return greek(value) if name in {"best", "other", "diplotype"} else value
+
+
+def general_limits(words: Wording) -> tuple[str, ...]:
+    """Return the limits that hold for every report and give nothing of a result away."""
+    return tuple(words.say("limits", key) for key in _GENERAL_LIMITS)
+
+
+def _limitations(
+    observations: tuple[Observation, ...], call: DiplotypeCall, parameters: Parameters, words: Wording
+) -> tuple[str, ...]:
+    said = [*general_limits(words)]
+    if any(finding.code == "ambiguous-phase" for finding in call.findings):
+        said.append(words.say("limits", "phase_limit"))
+    if any(seen.evidence and seen.evidence.kind is EvidenceKind.GT for seen in observations):
+        said.append(words.say("limits", "error_rate", rate=f"{parameters.genotype_error_rate:g}"))
+    said.append(words.say("limits", "population", population=parameters.population))
+    return tuple(said)
+
+
+def appendix(base: EvidenceBase, drug: str | None = None) -> tuple[AppendixItem, ...]:
+    """Return what else is known of the drugs reported and of other products; the same for all samples."""
+    reported = base.reported(drug)
+    others = {item.name for item in base.subjects()} - {item.name for item in reported}
+    if all(item.on_request for item in reported):  # products beside the usual drug are of no concern then
+        others = set(base.drugs) - {item.name for item in reported}
+    found = [
+        (kind, claim)
+        for claim in base.claims.values()
+        if claim.drug not in others and (kind := appendix_kind(base, claim))
+    ]
+    ordered = sorted(found, key=lambda item: _APPENDIX_KINDS.index(item[0]))
+    return tuple(
+        AppendixItem(
+            id=claim.id,
+            kind=kind,
+            drug=claim.drug,
+            statement=claim.statement,
+            certainty=claim.certainty.level.value,
+            sources=cite(base, claim),
+        )
+        for kind, claim in ordered
+    )
+
+
+def mark_minors(
+    reports: Iterable[SampleReport], birth_dates: Mapping[str, datetime.date], *, created: str
+) -> Iterator[SampleReport]:
+    """Yield reports, those of people under age marked as such.
+
+    Parameters
+    ----------
+    birth_dates
+        By sample name; a sample without one is passed on as it is.
+    created
+        The time of the run as `Run.created` has it; the age is that of this day.
+    """
+    for report in reports:
+        born = birth_dates.get(report.sample)
+        if born is None or report.patient.minor or not is_minor(born, created=created):
+            yield report
+            continue
+        flag = Flag(code="minor", severity=severities()["minor"], message=wording().say("flag", "minor"))
+        yield replace(report, flags=(flag, *report.flags), patient=replace(report.patient, minor=True))
+
+
+def is_minor(born: datetime.date, *, created: str) -> bool:
+    """Return whether somebody born on that day was under age at the time of a run (`Run.created`)."""
+    today = datetime.date.fromisoformat(created[:10])
+    return _years(born, today) < evidence.load().rules.minor_age_years
+
+
+def _years(born: datetime.date, today: datetime.date) -> int:
+    return today.year - born.year - ((today.month, today.day) < (born.month, born.day))

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from pgx.errors import FormatError, InputError, NotFoundError, printable
-from pgx.genome.sites import Site
+from pgx.genome import Site
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _LONGEST = 1 << 20  # characters of a line

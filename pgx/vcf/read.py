@@ -17,8 +17,7 @@ import pysam
 from msgspec import Struct
 
 from pgx.errors import FormatError, printable
-from pgx.genome.assemblies import CHROMOSOMES, HeaderFacts
-from pgx.genome.sites import definitions, rsids
+from pgx.genome import CHROMOSOMES, HeaderFacts, definitions, rsids
 from pgx.observe import SiteRecord
 from pgx.vcf.bgzf import Blocks, compression, damaged, inflated
 from pgx.vcf.header import read_header

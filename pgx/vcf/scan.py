@@ -16,8 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from msgspec import Struct
 
 from pgx.errors import FormatError
-from pgx.genome.assemblies import contig_names
-from pgx.genome.sites import definitions, positions, rsids
+from pgx.genome import contig_names, definitions, positions, rsids
 from pgx.vcf.bgzf import damaged
 from pgx.vcf.header import Header
 from pgx.vcf.open import COPY_AGAIN, Bounds, beyond

@@ -22,8 +22,7 @@ import pysam.utils
 
 from pgx.errors import UsageError, printable
 from pgx.files import STANDARD_OUTPUT, Staged, is_replaceable, replacing, write
-from pgx.genome.assemblies import contig_names, find_assembly
-from pgx.genome.sites import sites_on
+from pgx.genome import contig_names, find_assembly, sites_on
 from pgx.report import Run, SampleReport
 from pgx.vcf.open import Bounds
 from pgx.vcf.read import Input, opened

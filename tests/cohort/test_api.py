@@ -22,7 +22,7 @@ from pgx.api import DTYPES, Keywords
 from pgx.calling import default_population
 from pgx.cohort import CohortOptions, plan_inputs, run_cohort
 from pgx.errors import FormatError, NotFoundError, ReferenceDataError, UsageError
-from pgx.genome.sites import rsids
+from pgx.genome import rsids
 from pgx.options import Options, declared
 from pgx.reference import threshold
 from pgx.report import row

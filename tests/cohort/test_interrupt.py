@@ -60,7 +60,7 @@ def test_a_terminal_sees_progress(many, tmp_path, repository):
 
 def test_a_log_counts_no_statuses(many, tmp_path, capsys, monkeypatch):
     """A log is kept, and the counts of a small cohort tell of people."""
-    from pgx.cli import progress
+    from pgx.cli import output as progress
     from pgx.cohort import Progress
 
     monkeypatch.setattr(progress, "_LOG_EVERY", 0.0)

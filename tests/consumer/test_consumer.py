@@ -7,8 +7,7 @@ import pytest
 
 from pgx.consumer import company, is_consumer_text, read_consumer_text, unpacked_beginning
 from pgx.errors import FormatError
-from pgx.genome.assemblies import decide, header_evidence
-from pgx.genome.sites import sites_on
+from pgx.genome import decide, header_evidence, sites_on
 from pgx.observe import ReadContext, SiteState, observe, record_evidence, records_at
 
 HEADERS = {

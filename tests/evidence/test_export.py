@@ -85,10 +85,12 @@ class TestSummary:
 
     def test_nothing_of_a_claim_becomes_markup(self, load_evidence: Callable[..., EvidenceBase]) -> None:
         from pgx.evidence.grade import as_rows
-        from pgx.render.evidence_table import page
+        from pgx.render.html import table_page
 
         base = load_evidence(claim(funding="<script>alert(1)</script>"))
-        made = page(as_rows(findings(base, [base.claims["test-claim"]])), base.phrases.summary, footer="<b>")
+        made = table_page(
+            as_rows(findings(base, [base.claims["test-claim"]])), base.phrases.summary, footer="<b>"
+        )
         assert "<script" not in made
         assert "&lt;script&gt;" in made
 

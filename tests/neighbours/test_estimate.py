@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from pgx.calling import CallOptions, call
 from pgx.calling.frequencies import diplotype_names, diplotypes
-from pgx.genome.sites import definitions
+from pgx.genome import definitions
 from pgx.neighbours import estimate
 from pgx.neighbours.estimate import allows, known, lowest_fit, neighbours_say, opinion
 from pgx.neighbours.panel import markers, settings

@@ -15,7 +15,7 @@ import pytest
 from made_up import MadeUp, people
 
 from pgx.calling.frequencies import diplotypes
-from pgx.genome.sites import definitions
+from pgx.genome import definitions
 from pgx.neighbours.panel import markers, settings
 from pgx.vcf.around import marker_places
 from pgx.vcf.scan import is_around

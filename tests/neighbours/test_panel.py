@@ -8,7 +8,7 @@ import pytest
 
 from pgx import reference
 from pgx.errors import ReferenceDataError
-from pgx.genome.sites import definitions
+from pgx.genome import definitions
 from pgx.neighbours import panel as tables
 from pgx.neighbours.panel import MARKERS, centre, markers, panel, settings
 

@@ -14,8 +14,7 @@ from pathlib import Path
 
 import pysam
 
-from pgx.genome.assemblies import find_assembly
-from pgx.genome.sites import haplotypes, sites_on
+from pgx.genome import find_assembly, haplotypes, sites_on
 from pgx.reads.model import Read, facts
 
 FLANK = 12_000

@@ -9,7 +9,7 @@ import pytest
 
 from pgx.calling import default_population, diplotype_prior, haplotype_frequencies
 from pgx.calling.frequencies import copies_at, diplotype_name, diplotypes
-from pgx.genome.sites import haplotypes
+from pgx.genome import haplotypes
 from pgx.reads.likelihood import joint_likelihood, site_likelihood
 from pgx.reads.model import Base, Tally, Template, facts
 from pgx.reads.templates import pile_up

@@ -8,8 +8,7 @@ from dataclasses import replace
 import pysam
 import pytest
 
-from pgx.genome.assemblies import find_assembly
-from pgx.genome.sites import sites_on
+from pgx.genome import find_assembly, sites_on
 from pgx.reads.observe import ReadEvidence
 from pgx.reads.open import read_reads
 from tests.reads.simulate import LONG, SHORT, SHORT_100, header_of, simulate, write_reads

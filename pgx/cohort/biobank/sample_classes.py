@@ -22,7 +22,7 @@ from pgx.calling.likelihood import genotype_likelihood, imputed_probabilities
 from pgx.cohort.biobank.format_parser import Fields, between, edges_of
 from pgx.cohort.tables import arrow
 from pgx.cohort.tables.arrow import Codes, compact, first_of, joined_codes
-from pgx.genome.sites import letters
+from pgx.genome import letters
 from pgx.observe import EvidenceKind, Observation, ReadContext, SiteRecord, SiteRecords, observe
 from pgx.observe.alleles import Letter, Other, letters_of
 from pgx.observe.evidence_fields import is_from_imputation, read_weights

@@ -8,7 +8,7 @@ from typing import Any
 
 from pgx.calling import E4_COPIES
 from pgx.cohort.limits import alarm_limits
-from pgx.genome.sites import counted_haplotype, rare_haplotypes
+from pgx.genome import counted_haplotype, rare_haplotypes
 from pgx.wording import greek, rounded_percent, wording
 
 Object = Mapping[str, Any]

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from pgx.calling import diplotype_prior, haplotype_frequencies, population_name, populations
 from pgx.calling.frequencies import diplotypes
-from pgx.genome.sites import haplotypes
+from pgx.genome import haplotypes
 
 _Z95 = 1.959963984540054
 _SAME = 1 + 1e-7  # two tables with the same probability, up to rounding

@@ -22,7 +22,7 @@ from pgx.cohort.summary.statistics import Expected, expected_of
 from pgx.cohort.summary.strata import ASSEMBLY, POPULATION, Dividing
 from pgx.cohort.summary.tally import Tally, bin_edges
 from pgx.errors import printable
-from pgx.genome.sites import haplotypes, letters, rsids
+from pgx.genome import haplotypes, letters, rsids
 from pgx.observe import DETERMINED_STATES, SiteState
 
 SCHEMA_VERSION = "1.0"

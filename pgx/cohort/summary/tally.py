@@ -16,7 +16,7 @@ from pgx.cohort.manifest import MINOR, is_flagged_minor
 from pgx.cohort.summary.strata import POPULATION, Dividing
 from pgx.cohort.tables import arrow
 from pgx.cohort.tables.arrow import compact, first_of
-from pgx.genome.sites import rsids
+from pgx.genome import rsids
 
 #: What a sample is counted by, before the columns that divide the cohort.
 PROFILE = (
