@@ -221,9 +221,13 @@ class Summary:
         for response in self.report.response:
             lead, against, *_ = grouped(response)
             said = {row.claim_id: row.statement for row in response.by_status if row.group == group}
-            told = dict.fromkeys(said[claim.id] for claim in (*lead, *against) if claim.id in said)
+            told = [
+                said[claim.id] + (f" {self.words.say('glance', 'no_figure')}" if claim.explanation else "")
+                for claim in (*lead, *against)
+                if claim.id in said
+            ]
             if lead and against:
-                yield self.words.say("glance", "said", statements=" ".join(told))
+                yield self.words.say("glance", "said", statements=" ".join(dict.fromkeys(told)))
 
     def _labelled(self, response: Response) -> Iterable[Block]:
         """Yield the figures of a drug whose label uses the number of copies, and what the label asks for."""
