@@ -26,7 +26,7 @@ from pgx.reference import limit, threshold
 
 INPUT = "Input and output"
 READING = "Reading the input"
-BOUNDS = "Bounds of what an input may take"
+BOUNDS = "Limits on the input"
 CALLING = "Calling"
 PERSON = "The person"
 LAYOUT = "Layout of the report"
@@ -184,7 +184,7 @@ class Options(Struct, frozen=True, kw_only=True):
     neighbours: Annotated[
         Literal["auto", "always", "off"],
         Option(
-            "What the variants around the sites say: where a site is missing, always, or never.",
+            "Estimate from neighbouring variants: where a site is missing or weak, always, or never.",
             CALLING,
             commands="annotate cohort",
             elsewhere=(("cohort", "off"),),
@@ -227,7 +227,7 @@ class Options(Struct, frozen=True, kw_only=True):
         Limits(least=0, below=150),
         Option("Age in years, e.g. 71.", PERSON, "YEARS", commands="annotate", row=True),
     ] = None
-    reveal_minor: Annotated[bool, Option("Show the result of a minor, too.", PERSON)] = False
+    reveal_minor: Annotated[bool, Option("Also show the result of a minor.", PERSON)] = False
     reads: Annotated[
         Path | None,
         Option(
@@ -265,15 +265,15 @@ class Options(Struct, frozen=True, kw_only=True):
         float, Limits(above=0), Option("Largest index to read, in MB.", BOUNDS, "MB", stated=False)
     ] = _bound("max_index")
     max_contigs: Annotated[
-        int, Limits(least=1), Option("Most contigs of a header.", BOUNDS, "N", stated=False)
+        int, Limits(least=1), Option("Largest number of contigs in a header.", BOUNDS, "N", stated=False)
     ] = field(default_factory=functools.partial(_count, "max_contigs"))
     timeout: Annotated[
         float,
         Limits(above=0),
-        Option("Seconds in which a server must deliver something.", BOUNDS, "SECONDS", stated=False),
+        Option("Seconds to wait for a server to send something.", BOUNDS, "SECONDS", stated=False),
     ] = _bound("timeout")
     max_redirects: Annotated[
-        int, Limits(least=0), Option("Most redirections that a server may send.", BOUNDS, "N", stated=False)
+        int, Limits(least=0), Option("Largest number of redirects to follow.", BOUNDS, "N", stated=False)
     ] = field(default_factory=functools.partial(_count, "max_redirects"))
     pseudonymise: Annotated[
         Path | None,
@@ -339,9 +339,9 @@ class CohortOptions(Struct, frozen=True, kw_only=True):
 
     with_reads: Annotated[
         bool,
-        Option("Take BAM and CRAM files of a folder, too, that lie beside a VCF of the same name.", INPUT),
+        Option("In a folder, also take BAM and CRAM files beside a VCF of the same name.", INPUT),
     ] = False
-    verify: Annotated[bool, Option("Compare files by SHA-256, too, when a run goes on.", INPUT)] = False
+    verify: Annotated[bool, Option("When resuming a run, also compare files by SHA-256.", INPUT)] = False
     fail_fast: Annotated[bool, Option("Stop at the first input that fails.", INPUT)] = False
     engine: Annotated[Literal["local", "dask"], Option("Processes of this machine, or Dask.", RUN)] = "local"
     jobs: Annotated[
@@ -352,14 +352,14 @@ class CohortOptions(Struct, frozen=True, kw_only=True):
     stall: Annotated[
         float,
         Limits(above=0),
-        Option("Seconds without a new byte after which the reading of an input is given up.", RUN, "SECONDS"),
+        Option("Give up on an input after this many seconds without a new byte.", RUN, "SECONDS"),
     ] = _bound("stall")
     scheduler: Annotated[
         str | None, Option("Dask scheduler to use, e.g. tcp://10.0.0.1:8786.", RUN, "ADDRESS")
     ] = None
     shard: Annotated[
         tuple[int, int],
-        Option("Do the I-th of N slices; join them with pgx merge.", RUN, "I/N", parse=_shard),
+        Option("Process the I-th of N slices; join the slices with pgx merge.", RUN, "I/N", parse=_shard),
     ] = (1, 1)
     arrays_from: int | None = None
     page: PageOptions = PageOptions()

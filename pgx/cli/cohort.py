@@ -45,16 +45,18 @@ def cohort(
     page: PageOptions,
     single: ReportsOptions,
     inputs: Annotated[
-        list[str] | None, typer.Argument(metavar="INPUT...", help="Files, folders (searched), or globs.")
+        list[str] | None,
+        typer.Argument(metavar="INPUT...", help="Files, folders (searched recursively) or glob patterns."),
     ] = None,
     manifest: Annotated[
         Path | None,
         typer.Option(metavar="TABLE", help="Tab-separated table with a column path.", rich_help_panel=INPUT),
     ] = None,
 ) -> None:
-    """Annotate many inputs, lose none, and describe the cohort.
+    """Annotate many inputs and summarise them as a cohort.
 
-    The same command goes on where a run stopped. Exit code 5: some inputs failed, all others are written.
+    Run the same command again to resume a run that stopped. With exit code 5 some inputs failed, and all
+    others are written.
     """
     from pgx.cli.output import Shown, refuse_overwriting
     from pgx.cohort import OUTPUTS, plan_inputs, run_cohort

@@ -41,14 +41,15 @@ class FormOptions(Struct, frozen=True, kw_only=True):
     report_meta: Annotated[
         Path | None, Option("Facts by sample for the head of the report (TOML or JSON).", LAYOUT, "FILE")
     ] = None
-    sealed: Annotated[bool, Option("Put the result behind a cover (html, pdf).", LAYOUT)] = False
-    full: Annotated[bool, Option("Print tables and appendix, too (text).", LAYOUT)] = False
+    sealed: Annotated[bool, Option("Hide the result behind a cover (html, pdf).", LAYOUT)] = False
+    full: Annotated[bool, Option("Print the whole report, with tables and appendix (text).", LAYOUT)] = False
     lang: Annotated[str, Option("Language of text, html and pdf, e.g. en.", LAYOUT, "LANG")] = "en"
     handout: Annotated[
         Path | None, Option("Also write one page for the patient (.html, .pdf or .txt).", LAYOUT, "FILE")
     ] = None
     all_records: Annotated[
-        bool, Option("Write the whole input, not only the two sites (vcf).", LAYOUT, commands="annotate")
+        bool,
+        Option("Write all records of the input, not only the two sites (vcf).", LAYOUT, commands="annotate"),
     ] = False
 
 

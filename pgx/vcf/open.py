@@ -41,7 +41,7 @@ class Bounds(Struct, frozen=True, kw_only=True):
     max_contigs
         Contig lines in a header.
     timeout
-        Seconds in which a server must deliver something.
+        Seconds to wait for a server to send something.
     max_redirects
         Redirections for one request.
     """
