@@ -65,7 +65,7 @@ def annotate(
     layout = layout_for(name, form)
     result = run(source, options)
     if options.taking or options.history:
-        from pgx.cli.names import say_unknown
+        from pgx.cli.options import say_unknown
 
         say_unknown(options)
     undetermined: list[str] = []

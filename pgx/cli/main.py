@@ -44,7 +44,7 @@ _COMMANDS = {
     "report": "pgx.cli.report",
     "inspect": "pgx.cli.annotate",
     "evidence": "pgx.cli.evidence",
-    "list": "pgx.cli.names",
+    "list": "pgx.cli.options",
 }
 _SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
 #: Faults of a stream; an `OSError` without a file name and with another number is a bug.
