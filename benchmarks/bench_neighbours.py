@@ -1,7 +1,7 @@
 """What an estimate from the neighbours costs one person, in processor time beside the reading of the sites.
 
 A made person with all positions of the panel and both sites, with reads and likelihoods; a new process for
-each measurement, numpy imported before. Printed: the first person of a process, for whom the model is planned,
+each measurement, numpy imported before. Printed: the first person of a process (the model is planned)
 and the next.
 """
 
