@@ -7,6 +7,8 @@ Needs Debian's chromium. The pictures depend on its fonts, so they are not compa
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -85,6 +87,23 @@ def take(browser: Browser, shot: Shot, folder: Path) -> None:
     context.close()
 
 
+def take_served(browser: Browser) -> None:
+    """Take the page of `pgx serve`, before and after a file was chosen."""
+    command = [sys.executable, "-m", "pgx", "serve", "--no-browser"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:  # noqa: S603 - our own
+        assert server.stdout is not None  # noqa: S101 - asked for
+        view = browser.new_page(viewport={"width": 1000, "height": 860})
+        view.goto(server.stdout.readline().strip())
+        view.screenshot(path=HERE / "screenshots" / "serve-form.png")
+        view.set_input_files("#files", str(SAMPLES / CARRIER))
+        view.click("#go")
+        view.click("#lines button")
+        view.frame_locator("#report").locator("h1").wait_for()
+        view.evaluate("document.getElementById('result').scrollIntoView()")
+        view.screenshot(path=HERE / "screenshots" / "serve-report.png")
+        server.terminate()
+
+
 def main() -> None:
     """Take all pictures."""
     (HERE / "screenshots").mkdir(exist_ok=True)
@@ -92,6 +111,7 @@ def main() -> None:
         browser = play.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
         for shot in SHOTS:
             take(browser, shot, Path(folder))
+        take_served(browser)
         browser.close()
 
 

@@ -45,6 +45,7 @@ _COMMANDS = {
     "inspect": "pgx.cli.annotate",
     "evidence": "pgx.cli.evidence",
     "list": "pgx.cli.options",
+    "serve": "pgx.cli.serve",
 }
 _SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
 #: Faults of a stream; an `OSError` without a file name and with another number is a bug.

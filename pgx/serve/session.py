@@ -1,0 +1,332 @@
+"""What a page may ask for: files are taken in, annotated in a process of their own, and forgotten.
+
+A result is what `pgx annotate` or `pgx cohort` make of the same files under the same options; nothing is
+decided here. Uploaded files lie in a private folder until they are annotated, results in memory until others
+push them out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import secrets
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import BrokenExecutor
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from pgx.errors import InputError, UsageError, printable
+from pgx.executors import Processes
+from pgx.files import cannot_write
+from pgx.options import CohortOptions, Options
+from pgx.reference import limit
+from pgx.render.form import Form
+from pgx.render.registry import Format, file_stem
+from pgx.report import Document, SampleReport
+
+UPLOADED = "uploaded"
+COHORT_FILES = ("index.html", "samples.tsv", "failures.tsv", "summary.json")
+HANDOUT = "handout"
+_INDEX_ENDINGS = (".tbi", ".csi", ".bai", ".crai", ".fai", ".gzi")
+_READ_ENDINGS = (".bam", ".cram")
+_REFERENCE_ENDINGS = (".fa", ".fasta", ".fa.gz", ".fasta.gz", ".fna", ".fna.gz")
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+_PIECE = 1 << 20
+_KEPT = 8  # results
+_DEEPEST = 5  # folders of a name that are kept
+_MOST_SAMPLES = 500  # of one file, as single reports
+
+
+class Asked(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the page sends: the numbers of uploaded files, and options as `pgx annotate` has them."""
+
+    files: tuple[str, ...]
+    indication: str = ""
+    drug: str = ""
+    population: str = ""
+    assembly: str = "auto"
+    taking: tuple[str, ...] = ()
+    history: tuple[str, ...] = ()
+    age: float | None = None
+
+    def options(self) -> Options:
+        """Return them as options."""
+        stated = {
+            name: text for name in ("indication", "drug", "population") if (text := getattr(self, name))
+        }
+        return Options(
+            **stated, assembly=self.assembly, taking=self.taking, history=self.history, age=self.age
+        )
+
+
+class Upload(Struct, frozen=True, kw_only=True):
+    """A file that was taken in: its name as sent, perhaps below folders, and where it lies."""
+
+    name: str
+    path: Path
+
+    @property
+    def shown(self) -> str:
+        """Return the name without folders, fit to be printed."""
+        return _base(self.name)
+
+
+class Line(Struct, frozen=True, kw_only=True):
+    """One sample of a result, as the page lists it: the name of its files, and its answer in one line."""
+
+    stem: str
+    text: str
+
+
+class Made(Struct, frozen=True, kw_only=True):
+    """A result: the reports of one input, or the files of a cohort."""
+
+    document: Document | None = None
+    files: dict[str, bytes] = {}
+
+    def lines(self) -> list[Line]:
+        """Return the samples of one input in order."""
+        from pgx.render.narrative import one_line  # noqa: PLC0415 - where a result is shown
+
+        if self.document is None:
+            return []
+        run, form = self.document, Form()
+        return [
+            Line(stem=file_stem(report.sample), text=one_line(run, report, form)) for report in run.samples
+        ]
+
+    def file(self, name: str) -> bytes | None:
+        """Return a file of a cohort, or a sample's: STEM.html .pdf .json .txt .handout.html .handout.pdf."""
+        if name in self.files:
+            return self.files[name]
+        if self.document is None:
+            return None
+        for report in self.document.samples:
+            stem = file_stem(report.sample)
+            if name.startswith(f"{stem}."):
+                return self._report(self.document, report, name.removeprefix(stem))
+        return None
+
+    def _report(self, document: Document, report: SampleReport, ending: str) -> bytes | None:
+        if ending in {f".{HANDOUT}.html", f".{HANDOUT}.pdf"}:
+            from pgx.render import handout  # noqa: PLC0415
+
+            return handout.render(document, report, Form(), ending.removeprefix(f".{HANDOUT}"))
+        for kind in (Format.HTML, Format.PDF, Format.JSON, Format.TEXT):
+            if kind.endings[0] == ending:
+                kind.check_installed()
+                return kind.one(document, report, Form())
+        return None
+
+
+class Work(Struct, frozen=True, kw_only=True):
+    """What a process is to do: relative names of files in `folder`, and the name that the input came with."""
+
+    folder: str
+    inputs: tuple[str, ...]
+    options: Options
+    name: str
+    reads: str | None = None
+    reference: str | None = None
+
+
+def annotated(work: Work) -> bytes:
+    """Annotate one input in its folder; return the document as JSON. It is named as it was when it came."""
+    from pgx.single import annotate  # noqa: PLC0415 - in the process that works
+
+    os.chdir(work.folder)
+    options = replace(
+        work.options,
+        reads=Path(work.reads) if work.reads else None,
+        reference=Path(work.reference) if work.reference else None,
+    )
+    made = annotate(work.inputs[0], options)
+    samples = []
+    for report in made.samples:
+        samples.append(report)
+        if len(samples) > _MOST_SAMPLES:
+            raise UsageError(
+                f"has more than {_MOST_SAMPLES} samples", where=work.inputs[0], cure="Use pgx cohort for it"
+            )
+    run = replace(made.run, input=replace(made.run.input, path=work.name, modified=UPLOADED))
+    return msgspec.json.encode(Document.of(run, tuple(samples)))
+
+
+def gathered(work: Work) -> dict[str, bytes]:
+    """Annotate many inputs in their folder as a cohort; return the files that a person reads."""
+    from pgx.cohort import plan_inputs, run_cohort  # noqa: PLC0415
+
+    os.chdir(work.folder)
+    options = replace(work.options, reference=Path(work.reference) if work.reference else None)
+    plan = plan_inputs(list(work.inputs), None, replace(options, neighbours="off"))
+    output = Path("cohort of uploaded files")
+    how = CohortOptions(jobs=1)
+    run_cohort(plan, output, replace(how, page=replace(how.page, sample_table=True)))
+    return {name: (output / name).read_bytes() for name in COHORT_FILES if (output / name).exists()}
+
+
+class Session:
+    """All that a server holds, below one private folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._lock = threading.Lock()
+        self._working = threading.Lock()
+        self._uploads: dict[str, Upload] = {}
+        self._taken = 0
+        self._made: dict[str, Made] = {}
+        self._worker = Processes(1)
+
+    def take(self, name: str, size: int, body: BinaryIO) -> str:
+        """Store `size` bytes as a file called `name`; return the number that it goes by.
+
+        Raises
+        ------
+        InputError
+            It is too large, ends early, or cannot be stored.
+        """
+        shown = _base(name)
+        largest = int(limit("max_upload") * 10**6)
+        with self._lock:
+            if self._taken + size > largest:
+                raise InputError(
+                    f"is too large: all files together may have {largest // 10**6:,} MB",
+                    where=shown,
+                    cure="Use pgx annotate in a terminal",
+                )
+            self._taken += size
+        number = secrets.token_hex(8)
+        path = self._folder / number
+        try:
+            with self._removed_on_error(path, size):
+                descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+                with os.fdopen(descriptor, "wb") as file:
+                    for piece in _pieces(body, size):
+                        file.write(piece)
+                if path.stat().st_size != size:
+                    raise InputError("came in part only", where=shown, cure="Choose it again")
+        except OSError as error:
+            raise cannot_write(Path(shown), error) from error
+        with self._lock:
+            self._uploads[number] = Upload(name=name, path=path)
+        return number
+
+    @contextlib.contextmanager
+    def _removed_on_error(self, path: Path, size: int) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            path.unlink(missing_ok=True)
+            with self._lock:
+                self._taken -= size
+            raise
+
+    def make(self, asked: Asked) -> tuple[str, Made]:
+        """Annotate uploaded files, remove them, and return the result with the number it goes by.
+
+        Raises
+        ------
+        PgxError
+            What `pgx annotate` raises, with the names of the files as they came.
+        """
+        with self._lock:
+            files = [self._uploads.pop(number) for number in asked.files if number in self._uploads]
+        place = self._folder / secrets.token_hex(8)
+        place.mkdir(mode=0o700)
+        size = sum(file.path.stat().st_size for file in files)
+        try:
+            made = self._worked(_laid_out(files, place, asked.options()))
+        finally:
+            shutil.rmtree(place, ignore_errors=True)
+            with self._lock:
+                self._taken -= size
+        number = secrets.token_hex(8)
+        with self._lock:
+            self._made[number] = made
+            while len(self._made) > _KEPT:
+                self._made.pop(next(iter(self._made)))
+        return number, made
+
+    def _worked(self, work: Work) -> Made:
+        function: Callable[[Work], bytes | dict[str, bytes]] = (
+            annotated if len(work.inputs) == 1 else gathered
+        )
+        with self._working:
+            try:
+                found = self._worker.submit(function, work).result()
+            except BrokenExecutor:  # a library died of the file; the server goes on
+                self._worker.renew()
+                raise InputError(
+                    "could not be read: the reader ended", where=work.name, cure="Check the file"
+                ) from None
+        if isinstance(found, dict):
+            return Made(files=found)
+        return Made(document=msgspec.json.decode(found, type=Document))
+
+    def made(self, number: str) -> Made | None:
+        """Return a result that is still held."""
+        with self._lock:
+            return self._made.get(number)
+
+    def close(self) -> None:
+        """Stop the process that works."""
+        self._worker.close()
+
+
+def _base(name: str) -> str:
+    return printable(re.split(r"[/\\]", name)[-1]) or "file"
+
+
+def _pieces(body: BinaryIO, size: int) -> Iterator[bytes]:
+    while size and (piece := body.read(min(size, _PIECE))):
+        size -= len(piece)
+        yield piece
+
+
+def _laid_out(files: list[Upload], place: Path, options: Options) -> Work:
+    """Move files into a folder under harmless names, and tell which of them is what.
+
+    Raises
+    ------
+    UsageError
+        No input is among them.
+    """
+    names: dict[str, str] = {}
+    for file in files:
+        parts = [_UNSAFE.sub("_", part).lstrip(".-") or "_" for part in file.name.split("/") if part]
+        name = "/".join(parts[-_DEEPEST:]) or "_"
+        while name in names:
+            name = f"{len(names)}.{name.replace('/', '.')}"
+        (place / name).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file.path.rename(place / name)
+        names[name] = file.shown
+    late = time.time()
+    for name in names:  # the order in which files came says nothing of their age
+        if name.endswith(_INDEX_ENDINGS):
+            os.utime(place / name, (late, late))
+        else:
+            os.utime(place / name, (late - 10, late - 10))
+    inputs = [name for name in names if not name.lower().endswith(_INDEX_ENDINGS)]
+    reference = next((name for name in inputs if name.lower().endswith(_REFERENCE_ENDINGS)), None)
+    inputs = [name for name in inputs if name != reference]
+    if not inputs:
+        raise UsageError("no input was given", cure="Choose a VCF, BAM, CRAM or the file of a consumer test")
+    reads = [name for name in inputs if name.lower().endswith(_READ_ENDINGS)]
+    beside = reads[0] if len(inputs) == 2 and len(reads) == 1 else None
+    inputs = [name for name in inputs if name != beside]
+    return Work(
+        folder=str(place),
+        inputs=tuple(inputs),
+        options=options,
+        name=names[inputs[0]],
+        reads=beside,
+        reference=reference,
+    )
