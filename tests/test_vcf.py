@@ -6,7 +6,10 @@ import contextlib
 import gzip
 import os
 import random
+from dataclasses import replace
+from pathlib import Path
 
+import pysam
 import pytest
 from vcf_builder import POSITIONS, site, vcf_text, write_vcf
 
@@ -255,6 +258,21 @@ def test_two_names_of_the_chromosome(tmp_path, index):
 def test_header_without_contigs(tmp_path, index):
     path = write_vcf(tmp_path / "a.vcf.gz", records=HET, contig_lines=False, index=index)
     assert answers(path) == [("S1", "e3/e4", frozenset())]
+
+
+@pytest.mark.parametrize("how", ["plain", "indexed"])
+@pytest.mark.parametrize("declared", ["", "Integer", "String"])
+def test_blocks_reach_as_far_as_they_say_whatever_the_header_declares(tmp_path, how, declared):
+    block = site("rs429358", ref="A", alt="<NON_REF>", gt="0/0:30:90", format="GT:DP:GQ", info="END=44908900")
+    text = vcf_text(records=[replace(block, before=84)])
+    lines = [line for line in text.splitlines(keepends=True) if not line.startswith("##INFO=<ID=END,")]
+    if declared:
+        lines.insert(1, f'##INFO=<ID=END,Number=1,Type={declared},Description="End">\n')
+    path = tmp_path / "a.vcf"
+    path.write_text("".join(lines))
+    if how == "indexed":
+        path = Path(pysam.tabix_index(str(path), preset="vcf", force=True))
+    assert answers(path) == [("S1", "e3/e3", frozenset())]
 
 
 def test_a_record_that_reaches_from_one_window_to_the_next_is_there_once(tmp_path):

@@ -24,6 +24,7 @@ from pgx.vcf.scan import Row, Rows, whole_lines
 
 _SURROGATES = "surrogateescape"
 _FIXED = 9
+_LONGEST_POSITION = 10  # digits
 #: From how many samples on the columns are kept as one line.
 _LINE_FROM = 10_000
 #: What pysam raises on damaged input; ValueError includes text that is not UTF-8.
@@ -308,16 +309,23 @@ def plain_record(record: pysam.VariantRecord) -> SiteRecord:
     reference, alternates = fixed[3], fixed[4]
     form = tuple(fixed[8].split(":")) if len(fixed) > 8 else ()
     position = record.pos
+    info = _info(fixed[7])
+    ends = (
+        record.stop,
+        position + len(reference) - 1,
+        position + _longest(form, samples) - 1,
+        _stated_end(info),
+    )
     return SiteRecord(
         contig=fixed[0],
         position=position,
-        end=max(record.stop, position + len(reference) - 1, position + _longest(form, samples) - 1),
+        end=max(ends),
         identifiers=() if fixed[2] == "." else tuple(fixed[2].split(";")),
         reference=reference,
         alternates=() if alternates == "." else tuple(alternates.split(",")),
         quality=_number(fixed[5]),
         filters=() if fixed[6] in {".", "PASS", ""} else tuple(fixed[6].split(";")),
-        info=_info(fixed[7]),
+        info=info,
         format=form,
         samples=samples,
         fixed="\t".join(fixed),
@@ -365,6 +373,12 @@ def _longest(form: tuple[str, ...], samples: Sequence[str]) -> int:
     column = form.index("LEN")
     values = (sample.split(":")[column : column + 1] for sample in samples)
     return max((int(value[0]) for value in values if value and value[0].isdecimal()), default=0)
+
+
+def _stated_end(info: Mapping[str, str]) -> int:
+    """Return END as it is written: htslib passes over it where the header does not declare a number."""
+    text = info.get("END", "")
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= _LONGEST_POSITION else 0
 
 
 def _number(text: str) -> float | None:
