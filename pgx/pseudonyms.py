@@ -20,6 +20,7 @@ from msgspec.structs import replace
 
 from pgx.errors import InputError, UsageError
 from pgx.files import read_limited
+from pgx.genome import AssemblyEvidence, AssemblyEvidenceKind
 from pgx.options import Parameters
 from pgx.report import Run, SampleReport
 
@@ -124,9 +125,19 @@ class Pseudonyms:
         )
         return replace(facts, path=self.path(facts.path), header_digest=digest)
 
+    def clues(self, evidence: tuple[AssemblyEvidence, ...]) -> tuple[AssemblyEvidence, ...]:
+        """Return what an assembly was recognised by, without the folders of a reference."""
+        return tuple(
+            replace(clue, detail=re.split(r"[/\\\\]", clue.detail)[-1])
+            if clue.kind is AssemblyEvidenceKind.REFERENCE_LINE
+            else clue
+            for clue in evidence
+        )
+
     def run(self, run: Run) -> Run:
         """Return what the samples of a stored result share, without the names of files."""
-        facts = replace(self.facts(run.input), digest=None)
+        clues = self.clues(run.input.assembly_evidence)
+        facts = replace(self.facts(run.input), digest=None, assembly_evidence=clues)
         return replace(run, input=facts, parameters=self.parameters(run.parameters))
 
     def header(self, lines: Iterable[str]) -> list[str]:

@@ -217,6 +217,8 @@ class _LimitsFile(Facts, frozen=True, kw_only=True):
     min_progress: _Value
     max_redirects: _Value
     stall: _Value
+    max_facts: _Value
+    max_table: _Value
     max_upload: _Value
 
 

@@ -234,8 +234,12 @@ def prepare(source: Input | VcfContent, options: Options, neighbours: Neighbours
     if neighbours is not None and options.neighbours != "off":
         names = content.contigs, decision.assembly.name
         around = Around(neighbours, *names, context, rules, always=options.neighbours == "always")
+    run = _run(content, decision, parameters, base, kind=kind, digest=options.digest)
+    if options.pseudonymise is not None:
+        clues = hiding(options).clues(decision.evidence)
+        run = replace(run, input=replace(run.input, assembly_evidence=clues))
     return Prepared(
-        run=_run(content, decision, parameters, base, kind=kind, digest=options.digest),
+        run=run,
         source=source,
         columns=columns,
         names=[content.samples[column] for column in columns] if options.samples else content.samples,

@@ -14,6 +14,7 @@ from vcf_builder import block, site, vcf_text, write_vcf
 
 from pgx.genome import AssemblyEvidenceKind
 from pgx.inspect.inspect import inspect
+from pgx.inspect.text import as_text
 from pgx.observe import DETERMINED_STATES, SiteState
 from pgx.wording import wording
 
@@ -276,3 +277,11 @@ def test_the_command_shows_the_record_where_it_stands(tmp_path):
     command = next(need.command for need in looked(path).needs if need.code == "unsupported")
     shown = subprocess.run(command, shell=True, check=True, capture_output=True, text=True).stdout  # noqa: S602
     assert "rs429358" in shown
+
+
+def test_a_field_with_a_value_of_another_type_is_named(tmp_path):
+    records = [site("rs429358", gt="0/1:high", format="GT:GQ"), site("rs7412", gt="0/0:99", format="GT:GQ")]
+    found = inspect(str(write_vcf(tmp_path / "a.vcf", records=records)))
+    (line,) = found.file.malformed_fields
+    assert "GQ" in line
+    assert "not of the type" in " ".join(as_text(found).split())

@@ -263,3 +263,16 @@ def test_of_a_header_only_the_meaning_is_kept(line, means_something):
     assert "BOB" not in " ".join(kept)
     for meaning in ("absence-stated", "lifted"):
         assert header_says(kept, meaning) is header_says([line], meaning)
+
+
+def test_the_folder_of_a_reference_names_nobody(tmp_path, key, run_pgx):
+    path = write_vcf(tmp_path / "a.vcf", contig_lengths=False)
+    text = path.read_text().replace("\n", "\n##reference=file:///home/Quixote/GRCh38.fa\n", 1)
+    path.write_text(text)
+    plain, hidden = (
+        json.loads(run_pgx("annotate", path, "-f", "json", *more).stdout)["input"]["assembly_evidence"]
+        for more in ([], ["--pseudonymise", key])
+    )
+    assert "Quixote" in json.dumps(plain)
+    assert "Quixote" not in json.dumps(hidden)
+    assert "GRCh38.fa" in json.dumps(hidden)

@@ -13,6 +13,7 @@ from pgx.cli.options import FormOptions, Only
 from pgx.errors import FormatError, InputError, NotFoundError, SampleError, UsageError, did_you_mean
 from pgx.files import limited, read_limited
 from pgx.options import INPUT, Options
+from pgx.reference import limit
 from pgx.render.registry import Format
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from pgx.report import Document, SampleReport
 
 _STANDARD_INPUT = "-"
-_LARGEST = 1000  # MB
 
 
 def report(
@@ -40,9 +40,9 @@ def report(
         ),
     ] = None,
     max_result: Annotated[
-        int,
+        int | None,
         typer.Option(min=1, metavar="MB", help="Largest stored result to read.", rich_help_panel=INPUT),
-    ] = _LARGEST,
+    ] = None,
 ) -> None:
     """Report again from a stored result."""
     from pgx.cli.output import (
@@ -110,7 +110,7 @@ def _of_cohort(folder: str, options: Options, input_: str | None, layout: Form) 
     return Document.of(found.run, (found.report,)), layout
 
 
-def read_result(source: str, largest: int = _LARGEST) -> Document:
+def read_result(source: str, largest: int | None = None) -> Document:
     """Read a stored result: one document, or one a line if all are of the same run.
 
     Raises
@@ -121,7 +121,7 @@ def read_result(source: str, largest: int = _LARGEST) -> Document:
     from pgx.report import Document
     from pgx.report.json import from_json
 
-    data = _bytes(source, largest)
+    data = _bytes(source, largest or int(limit("max_table")))
     lines = [line for line in data.splitlines() if line.strip()]
     if len(lines) < 2 or not lines[0].rstrip().endswith(b"}"):
         return from_json(data, where=source)

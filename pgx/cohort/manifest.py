@@ -23,6 +23,7 @@ from pgx.errors import NotFoundError, PgxError, UsageError
 from pgx.files import read_limited
 from pgx.genome import AUTO, find_assembly
 from pgx.options import Declared, Options, declared
+from pgx.reference import limit
 from pgx.render.form import PatientMeta
 from pgx.report.row import COLUMNS, cell_text
 from pgx.single import check_options
@@ -46,7 +47,6 @@ REPORT_COLUMNS = PatientMeta.__struct_fields__
 #: Of these, what tells of a person or of their request: it stays out of the tables and the page.
 PERSONAL_COLUMNS = frozenset(REPORT_COLUMNS) - {"specimen", "platform", "laboratory"}
 STANDARD_INPUT = "-"
-_LARGEST = 1000  # MB of a table
 _TABLE = "Write a tab-separated table whose first line names its columns, `path` among them"
 _CORRECT = "Correct the manifest"
 
@@ -165,7 +165,7 @@ def _read(path: Path) -> Iterator[tuple[int, list[str]]]:
         It cannot be read, is not UTF-8, is empty, or has a column without a name.
     """
     try:
-        text = read_limited(path, _LARGEST).decode("utf-8-sig")
+        text = read_limited(path, int(limit("max_table"))).decode("utf-8-sig")
         reader = csv.reader(io.StringIO(text, newline=""), delimiter="\t", quoting=csv.QUOTE_NONE)
         lines = [(reader.line_num, [_unquoted(cell.strip()) for cell in row]) for row in reader]
     except OSError as error:

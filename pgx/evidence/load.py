@@ -16,12 +16,12 @@ from pgx.errors import ReferenceDataError, UsageError, did_you_mean, printable
 from pgx.evidence.rules import PHRASES_FILE, RULES_FILE, Phrases, Rules, phrases, rules
 from pgx.evidence.schema import Claim, Document, Drug, EvidenceFile, Indication, NamedGroup, StudyPopulation
 from pgx.files import cleaned, read_limited
+from pgx.reference import limit
 
 EVIDENCE_DIR = "evidence"
 SOURCES_FILE = "sources.toml"
 _KINDS = ("claims", "sources", "drugs", "indications", "populations", "origins", "source_origins")
 _ITEM_TABLES = ("claims", "sources")
-_LARGEST = 50  # MB of a file of evidence
 
 
 class EvidenceBase(Struct, frozen=True, kw_only=True):
@@ -270,7 +270,7 @@ def _load(extra: tuple[Path, ...]) -> EvidenceBase:
 
 def _read_own(path: Path) -> bytes:
     try:
-        return read_limited(path, _LARGEST)
+        return read_limited(path, int(limit("max_facts")))
     except OSError as error:
         raise ReferenceDataError(
             f"cannot be read ({error.strerror})", where=str(path), cure="Check the path, permissions and size"

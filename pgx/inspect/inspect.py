@@ -324,6 +324,10 @@ def _facts(content: VcfContent, at_sites: Sequence[SiteRecords]) -> FileFacts:
         index_is_stale=facts.stale_index,
         access=facts.access,
         unsorted=facts.unsorted,
+        malformed_fields=tuple(
+            wording().say("flag", "malformed-field", field=field, place=place)
+            for field, place in facts.read_as_text
+        ),
     )
 
 

@@ -68,6 +68,7 @@ class FileFacts(Struct, frozen=True, kw_only=True):
     index_is_stale: bool
     access: str
     unsorted: bool
+    malformed_fields: tuple[str, ...] = ()
 
 
 class Need(Struct, frozen=True, kw_only=True):

@@ -61,6 +61,7 @@ def _file_lines(found: Inspection) -> Iterator[str]:
     yield _wrapped(_say(f"access-{file.access}"))
     if file.unsorted:
         yield _wrapped(_say("unsorted"))
+    yield from (_wrapped(printable(line)) for line in file.malformed_fields)
 
 
 def _assembly_lines(found: Inspection) -> Iterator[str]:

@@ -17,14 +17,13 @@ from msgspec import Struct
 
 from pgx.errors import InputError, NotFoundError, UsageError, printable
 from pgx.files import cleaned, read_limited
-from pgx.reference import Facts, describe, root
+from pgx.reference import Facts, describe, limit, root
 from pgx.wording import DEFAULT_LANGUAGE, Wording, wording
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
 TEMPLATES = Path(__file__).parent / "templates"
-_LARGEST = 50  # MB of stated facts
 
 
 class PatientMeta(Facts, frozen=True, kw_only=True):
@@ -111,7 +110,7 @@ def read_meta(path: Path) -> dict[str, PatientMeta]:
         The file cannot be read, or has an unknown key.
     """
     try:
-        text = read_limited(path, _LARGEST).decode()
+        text = read_limited(path, int(limit("max_facts"))).decode()
         plain = json.loads(text) if path.suffix.lower() == ".json" else tomli.loads(text)
         stated = msgspec.convert(_dates_as_text(cleaned(plain)), _MetaFile).sample
     except FileNotFoundError as error:
