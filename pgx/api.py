@@ -10,7 +10,6 @@ pandas is imported by the functions that return a table, not by `import pgx`.
 from __future__ import annotations
 
 import difflib
-import html
 import inspect
 import os
 import reprlib
@@ -140,8 +139,10 @@ class Report(Struct, frozen=True, kw_only=True):
         return f"<Report {printable(self.sample, 60)}: {shown}>"
 
     def _repr_html_(self) -> str:
-        """Return what a notebook shows: the short report."""
-        return f"<pre>{html.escape(self.to_text())}</pre>"
+        """Return what a notebook shows: the summary of one page."""
+        from pgx.render.html import fragment  # noqa: PLC0415
+
+        return fragment(self.run, self.report)
 
     @property
     def _is_withheld(self) -> bool:

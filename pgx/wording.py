@@ -91,11 +91,6 @@ def greek(name: str) -> str:
     return name.replace("e", "ε")
 
 
-def chance(words: Wording, probability: float) -> str:  # noqa: ARG001 - a language may write it otherwise
-    """Return a probability as the language writes it; see `percent`."""
-    return percent(probability)
-
-
 def capitalised(text: str) -> str:
     """Return `text` as the start of a sentence; a haplotype keeps its small ε."""
     return text if text.startswith("ε") else text[:1].upper() + text[1:]

@@ -44,8 +44,6 @@ class Block(Struct, frozen=True):
         Numbers of the references that go with the text.
     note
         A smaller second line of a bullet; the label of a fact.
-    quoted
-        The text is stored in the report in English and is printed as it is, whatever the language.
     name
         Which table or picture it is; stable and language-free.
     rows
@@ -62,7 +60,6 @@ class Block(Struct, frozen=True):
     text: str = ""
     marks: tuple[int, ...] = ()
     note: str = ""
-    quoted: bool = False
     name: str = ""
     rows: tuple[tuple[str, ...], ...] = ()
     sides: tuple[tuple[Block, ...], ...] = ()
@@ -108,14 +105,14 @@ def caption(text: str) -> Block:
     return Block(Kind.PARAGRAPH, text, name=CAPTION)
 
 
-def paragraph(text: str, *, quoted: bool = False) -> Block:
+def paragraph(text: str) -> Block:
     """Return a paragraph."""
-    return Block(Kind.PARAGRAPH, text, quoted=quoted)
+    return Block(Kind.PARAGRAPH, text)
 
 
-def bullet(text: str, *, quoted: bool = False) -> Block:
+def bullet(text: str) -> Block:
     """Return an item of a list."""
-    return Block(Kind.BULLET, text, quoted=quoted)
+    return Block(Kind.BULLET, text)
 
 
 def fact(label: str, value: str) -> Block:
@@ -123,9 +120,9 @@ def fact(label: str, value: str) -> Block:
     return Block(Kind.FACT, value, note=label)
 
 
-def subheading(text: str, *, quoted: bool = False) -> Block:
+def subheading(text: str) -> Block:
     """Return a heading within a section."""
-    return Block(Kind.SUBHEADING, text, quoted=quoted)
+    return Block(Kind.SUBHEADING, text)
 
 
 def flattened(blocks: Iterable[Block]) -> Iterator[Block]:
@@ -192,8 +189,8 @@ def _reference(number: int, text: str) -> Block:
     for pattern, address in _IDENTIFIERS:
         if found := pattern.search(line):
             link = address.format(found[1])
-            return Block(Kind.DETAIL, line, quoted=True, number=number, link=link, linked=found[0])
-    return Block(Kind.DETAIL, line, quoted=True, number=number)
+            return Block(Kind.DETAIL, line, number=number, link=link, linked=found[0])
+    return Block(Kind.DETAIL, line, number=number)
 
 
 @functools.lru_cache(maxsize=1024)

@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Any
 
 from pgx.errors import printable
-from pgx.render.blocks import Block, Narrative
+from pgx.render.blocks import Block, Kind, Narrative
 from pgx.render.form import Form, asset, csp_hash, environment
 from pgx.render.narrative import OPEN_SECTIONS, narrate
 from pgx.render.summary import is_withheld
@@ -41,6 +41,27 @@ def render(run: Run, report: SampleReport, form: Form | None = None) -> str:
         picture=lambda name: _markup(draw(name, run, report, words)[0]),
         footer=words.say("form", "made", version=run.tool.version),
     )
+
+
+def fragment(run: Run, report: SampleReport) -> str:
+    """Return the summary of one page as a piece of HTML without a style of its own, for a notebook."""
+    told = narrate(run, report, full=False, alone=True)
+    parts = [f"<h3>{escape(told.title)}</h3>"]
+    for title, blocks in (("", told.head), *((part.title, part.blocks) for part in told.sections)):
+        parts += [f"<h4>{escape(title)}</h4>"] if title else []
+        for kind, group in runs(blocks):
+            texts = [
+                escape(f"{block.note}: {block.text}" if kind == Kind.FACT.value else block.full_text)
+                for block in group
+            ]
+            if kind == Kind.FACT.value:
+                parts.append(f"<p>{' · '.join(texts)}</p>")
+            elif kind == Kind.BULLET.value:
+                parts.append(f"<ul>{''.join(f'<li>{text}</li>' for text in texts)}</ul>")
+            else:
+                mark = "strong" if kind == Kind.ALERT.value else "span"
+                parts += [f"<p><{mark}>{text}</{mark}></p>" for text in texts]
+    return "\n".join(parts)
 
 
 def page(told: Narrative, run: Run, report: SampleReport, form: Form, **parts: Any) -> str:

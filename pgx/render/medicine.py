@@ -124,7 +124,7 @@ def cited(
     elif named:
         sure = words.say("evidence", "source", sources=named)
     text = f"{statement} ({sure})" if sure else statement
-    return Block(Kind.BULLET, text, marks=cite.marks(sources), note=note, quoted=True)
+    return Block(Kind.BULLET, text, marks=cite.marks(sources), note=note)
 
 
 def _sure(certainty: str | None, words: Wording) -> str:
@@ -150,12 +150,12 @@ def medicine_blocks(report: SampleReport, words: Wording, *, withheld: bool) -> 
     """Yield what goes with the conclusion of the summary: why it is so, and what to keep in mind."""
     for response in report.response:
         if len(report.response) > 1:
-            yield subheading(f"{response.drug}, {response.indication_label}", quoted=True)
+            yield subheading(f"{response.drug}, {response.indication_label}")
         if not withheld:
             if response.conclusion not in _NO_ADVICE:
-                yield paragraph(response.conclusion_text, quoted=True)
+                yield paragraph(response.conclusion_text)
             yield subheading(words.say("heading", "notes"))
-            yield from (bullet(note, quoted=True) for note in response.notes)
+            yield from (bullet(note) for note in response.notes)
 
 
 def item_block(item: ContextItem, words: Wording, cite: Citations) -> Block:
@@ -231,7 +231,7 @@ def evidence_blocks(
     """Yield the map of the findings and its table, then the claims on both sides of the question."""
     for number, response in enumerate(report.response):
         if len(report.response) > 1:
-            yield subheading(f"{response.drug}, {response.indication_label}", quoted=True)
+            yield subheading(f"{response.drug}, {response.indication_label}")
         if not response.by_status:
             yield paragraph(words.say("evidence", "none"))
             continue
@@ -267,7 +267,7 @@ def _map_table(response: Response, words: Wording, cite: Citations) -> Block:
         for mark in evidence_marks(response)
         for claim in mark.claims
     ]
-    return Block(Kind.TABLE, words.say("picture", "map"), rows=tuple(table), name="map", quoted=True)
+    return Block(Kind.TABLE, words.say("picture", "map"), rows=tuple(table), name="map")
 
 
 def side_words(row: StatusRow | MatchedClaim, words: Wording) -> str:
@@ -335,10 +335,10 @@ def _common_table(response: Response, words: Wording) -> Iterable[Block]:
     ]
     if shared:
         yield subheading(words.say("heading", "said"))
-        yield from (bullet(text, quoted=True) for text in shared)
+        yield from (bullet(text) for text in shared)
     own = {label: [text for text in said if text not in shared] for label, said in columns.items()}
     sides = [
-        (subheading(f"{capitalised(label)}:", quoted=True), *(bullet(text, quoted=True) for text in said))
+        (subheading(f"{capitalised(label)}:"), *(bullet(text) for text in said))
         for label, said in own.items()
         if said
     ]
@@ -380,7 +380,7 @@ def appendix_blocks(run: Run, report: SampleReport, words: Wording, cite: Citati
         yield from (item_block(item, words, cite) for item in items if item.topic == topic)
     if hidden:
         yield paragraph(words.say("appendix", "more", count=hidden))
-    yield from (paragraph(note, quoted=True) for note in report.patient.notes if items)
+    yield from (paragraph(note) for note in report.patient.notes if items)
     for kind in dict.fromkeys(item.kind for item in run.appendix):
         yield subheading(words.say("appendix", kind, drug=drug))
         for item in run.appendix:

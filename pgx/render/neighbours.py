@@ -15,7 +15,7 @@ from pgx.observe import EvidenceKind
 from pgx.render.blocks import Block, Kind, bullet, paragraph
 from pgx.render.sureness import has_answer
 from pgx.report import Run, SampleReport
-from pgx.wording import Wording, chance, greek
+from pgx.wording import Wording, greek, percent
 
 #: The phase of a double heterozygote hangs on a haplotype that the panel hardly knows: nothing above is said.
 _SUREST_PHASE = 0.999
@@ -58,7 +58,7 @@ def neighbour_sentence(report: SampleReport, found: NeighbourReport, words: Word
         return words.say("neighbours", "glance_unlike")
     if found.diplotype_probability < settings().name_from.value:
         return words.say("neighbours", "glance_open")
-    probability = chance(words, found.diplotype_probability)
+    probability = percent(found.diplotype_probability)
     return words.say("neighbours", "glance", diplotype=greek(found.diplotype), probability=probability)
 
 
@@ -74,21 +74,21 @@ def _estimate(run: Run, found: NeighbourReport, diplotype: str, probability: flo
     say, least = words.say, settings().name_from.value
     counted = {"used": found.markers_used, "all": found.markers_panel}
     if probability < least:
-        told = [say("neighbours", "open", least=chance(words, least), **counted)]
+        told = [say("neighbours", "open", least=percent(least), **counted)]
     else:
         key = "estimate_with" if found.sites_used else "estimate"
-        sure = {"diplotype": greek(diplotype), "probability": chance(words, probability)}
+        sure = {"diplotype": greek(diplotype), "probability": percent(probability)}
         sites = say("result", "and").join(found.sites_used)
         told = [say("neighbours", key, sites=sites, **sure, **counted)]
         threshold = run.parameters.min_probability
         if probability < threshold:
-            told.append(say("neighbours", "below", threshold=chance(words, threshold)))
+            told.append(say("neighbours", "below", threshold=percent(threshold)))
     copies = found.e4_copies_posterior or {}
     best = max(copies, key=copies.__getitem__, default="")
     if copies.get(best, 0.0) < least:
         told.append(say("neighbours", "copies_open"))
     else:
-        told.append(say("neighbours", "copies", copies=best, probability=chance(words, copies[best])))
+        told.append(say("neighbours", "copies", copies=best, probability=percent(copies[best])))
     return " ".join(told)
 
 
@@ -97,14 +97,14 @@ def _opinion(report: SampleReport, found: NeighbourReport, words: Wording) -> It
     if found.agrees:
         yield paragraph(words.say("neighbours", "agrees", sites=sites))
         return
-    probability = chance(words, found.read_probability or 0.0)
+    probability = percent(found.read_probability or 0.0)
     text = words.say("neighbours", "disagrees", sites=sites, probability=probability)
     expected = found.neighbours_alone or found.diplotype_posterior or {}
     best = max(expected, key=expected.__getitem__, default="")
     if expected.get(best, 0.0) < settings().name_from.value:
         text += " " + words.say("neighbours", "expects_open")
     else:
-        sure = chance(words, expected[best])
+        sure = percent(expected[best])
         text += " " + words.say("neighbours", "expects", diplotype=greek(best), probability=sure)
     yield Block(Kind.ALERT, text)
 
@@ -116,5 +116,5 @@ def _sites_read(report: SampleReport, words: Wording) -> str:
 def _phase(posterior: dict[str, float], words: Wording) -> str:
     best = max(posterior, key=posterior.__getitem__)
     other = next(name for name in double_heterozygotes() if name != best)
-    probability = chance(words, min(posterior[best], _SUREST_PHASE))
+    probability = percent(min(posterior[best], _SUREST_PHASE))
     return words.say("neighbours", "phase", best=greek(best), other=greek(other), probability=probability)

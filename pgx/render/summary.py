@@ -205,7 +205,7 @@ class Summary:
         else:
             yield paragraph(" ".join(self._meaning()))
             if self.alone:
-                yield from (paragraph(text, quoted=True) for text in self._said())
+                yield from (paragraph(text) for text in self._said())
         for response in self.report.response:
             if line := overdue(self.run, response, self.words):
                 yield Block(Kind.ALERT, line)
@@ -266,8 +266,8 @@ class Summary:
             return
         contra = self._named(contra=True) if self.withheld else []
         for item in (*contra, *self._named(contra=False)):
-            yield Block(Kind.BULLET, item.statement, marks=self.cite.marks(item.sources), quoted=True)
-        yield from (paragraph(note, quoted=True) for note in patient.notes)
+            yield Block(Kind.BULLET, item.statement, marks=self.cite.marks(item.sources))
+        yield from (paragraph(note) for note in patient.notes)
 
     def _next(self) -> Iterable[Block]:
         say, report = self.words.say, self.report

@@ -15,7 +15,8 @@ from pgx.genome import counted_haplotype, haplotypes
 from pgx.observe import EvidenceKind, ReadSummary, SiteState
 from pgx.render.blocks import LONG, Block, Kind, bullet, caption, paragraph
 from pgx.report import Flag, Run, SampleReport, SiteReport
-from pgx.wording import Wording, chance, greek
+from pgx.report.model import readable
+from pgx.wording import Wording, greek, percent
 
 _WORTH_SAYING = 1e-4
 _TOLD_ELSEWHERE = frozenset(
@@ -357,7 +358,7 @@ def rests_on_assumption(report: SampleReport) -> bool:
 
 def told_chance(words: Wording, probability: float, report: SampleReport) -> str:
     """Return a probability as it may be told: near 0 and 1 an assumption carries no percentage."""
-    text = chance(words, probability)
+    text = percent(probability)
     if not rests_on_assumption(report):
         return text
     if probability >= 1 - _CARRIED:
@@ -369,7 +370,7 @@ def told_chance(words: Wording, probability: float, report: SampleReport) -> str
 
 def short_chance(words: Wording, probability: float, report: SampleReport) -> str:
     """Return a probability as there is room for it beside a bar."""
-    text = chance(words, probability)
+    text = percent(probability)
     if not rests_on_assumption(report):
         return text
     if _CARRIED < probability < 1 - _CARRIED:
@@ -440,7 +441,7 @@ def bar_name(bar: Bar, words: Wording) -> str:
 def _bar_table(run: Run, report: SampleReport, words: Wording) -> Block:
     rows = [(words.say("picture", "answer"), words.say("picture", "probability"))]
     rows += [(bar_name(bar, words), told_chance(words, bar.probability, report)) for bar in bars(report)]
-    threshold = chance(words, run.parameters.min_probability)
+    threshold = percent(run.parameters.min_probability)
     caption = words.say("picture", "threshold_text", threshold=threshold)
     return Block(Kind.TABLE, caption, rows=tuple(rows), name="posterior")
 
@@ -451,14 +452,8 @@ def flag_message(flag: Flag, words: Wording, *, is_open: bool) -> str:
         return words.say("flag_open", flag.code)
     mild = f"{flag.code}-info"
     key = mild if flag.severity == "info" and words.has("flag", mild) else flag.code
-    values = {name: _readable(words, name, value) for name, value in flag.values.items()}
+    values = {name: readable(name, value) for name, value in flag.values.items()}
     try:
         return printable(words.say("flag", key, **values), LONG)
     except ReferenceDataError:
         return printable(flag.message, LONG)
-
-
-def _readable(words: Wording, name: str, value: str) -> str:
-    if name.endswith("probability"):
-        return chance(words, float(value))
-    return greek(value) if name in {"best", "other", "diplotype"} else value

@@ -23,7 +23,7 @@ from pgx.render.sureness import (
     told_chance,
 )
 from pgx.report import Run, SampleReport
-from pgx.wording import Wording, chance, greek
+from pgx.wording import Wording, greek, percent
 
 _WIDTH = 350
 _SITE_X = (95, 185)
@@ -195,7 +195,7 @@ def _posterior(run: Run, report: SampleReport, words: Wording) -> tuple[str, str
         canvas.text(_BAR_X + _BAR_WIDTH + 8, y + 12, short_chance(words, bar.probability, report))
         y += 22
     canvas.line((x, 18), (x, y), "threshold")
-    threshold = words.say("picture", "threshold", threshold=chance(words, needed))
+    threshold = words.say("picture", "threshold", threshold=percent(needed))
     canvas.text(x + 3, 13, threshold, "small", "end")
     return canvas.svg(y + 4), " ".join(said)
 

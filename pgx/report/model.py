@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from pgx import evidence
 from pgx.calling import DiplotypeCall, GenotypeReport
+from pgx.errors import printable
 from pgx.evidence import ContextItem, ContextReport, EvidenceBase, Response, SourceCitation
 from pgx.evidence.cite import cite
 from pgx.evidence.context import appendix_kind
@@ -112,6 +113,10 @@ class SampleReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     neighbours: NeighbourReport | None = None
     reads: ReadSummary | None = None
 
+    def __repr__(self) -> str:
+        """Return the name alone: what is shown by accident holds no genotype."""
+        return f"<SampleReport {printable(self.sample, 60)}>"
+
     def has_flag(self, code: str) -> bool:
         """Return whether a flag of this code is set."""
         return any(flag.code == code for flag in self.flags)
@@ -141,6 +146,11 @@ class Run(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     input: InputReport
     parameters: Parameters
     appendix: tuple[AppendixItem, ...] = ()
+
+    def __repr__(self) -> str:
+        """Return one short line."""
+        made = f"pgx {self.tool.version}, data {self.reference.release}"
+        return f"<{type(self).__name__} of {printable(self.input.path)}, {self.input.assembly}, {made}>"
 
 
 class Document(Run, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -263,10 +273,11 @@ def _severity(finding: Finding) -> str:
 
 def _message(finding: Finding, words: Wording) -> str:
     key = f"{finding.code}-info" if finding.critical is False else finding.code
-    return words.say("flag", key, **{name: _readable(name, value) for name, value in finding.values.items()})
+    return words.say("flag", key, **{name: readable(name, value) for name, value in finding.values.items()})
 
 
-def _readable(name: str, value: str) -> str:
+def readable(name: str, value: str) -> str:
+    """Return a value of a flag as sentences have it: probabilities as percentages, haplotypes with ε."""
     if name.endswith("probability"):
         return percent(float(value))
     return greek(value) if name in {"best", "other", "diplotype"} else value

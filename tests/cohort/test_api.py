@@ -197,6 +197,17 @@ class TestReport:
         assert "&lt;script&gt;" in shown
         assert "<script" not in shown
 
+    def test_a_notebook_gets_the_summary_as_html(self, two_people):
+        shown = next(pgx.annotate(two_people, samples="A"))._repr_html_()
+        assert "<strong>APOE ε3/ε4: one copy of ε4 (ε4 carrier).</strong>" in shown
+        assert "<p>Sample: A · Date of issue:" in shown
+        assert "<ul><li>" in shown
+
+    def test_no_other_object_shows_a_genotype_by_accident(self, report):
+        for thing in (report.run, report.report, report.document()):
+            assert len(repr(thing)) < 400
+            assert "e3" not in repr(thing)
+
     @pytest.mark.parametrize("ending", [".txt", ".json", ".jsonl", ".tsv", ".html", ".fhir.json", ".pdf"])
     def test_a_saved_report_is_that_of_the_command(self, two_people, ending, tmp_path, run_pgx, monkeypatch):
         monkeypatch.setenv("SOURCE_DATE_EPOCH", "0")
