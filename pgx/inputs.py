@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pgx.errors import PgxError, SampleError, UsageError
+from pgx.errors import FormatError, PgxError, SampleError, UsageError
 from pgx.genome import (
     AUTO,
     AssemblyDecision,
@@ -82,7 +82,13 @@ class Input(Struct, frozen=True, kw_only=True):
 
 
 def kind_of(path: str) -> str:
-    """Return what an input is by its first bytes: "reads", "consumer-text", or "vcf" where neither fits."""
+    """Return what an input is by its first bytes: "reads", "consumer-text", or "vcf" where neither fits.
+
+    Raises
+    ------
+    FormatError
+        It is of a format that only a cohort reads.
+    """
     if path == "-" or "://" in path or not Path(path).is_file():
         return VCF
     try:
@@ -95,6 +101,10 @@ def kind_of(path: str) -> str:
         return READS
     if beginning.startswith((b"##", b"BCF")):
         return VCF
+    if beginning.startswith(b"\x6c\x1b") or beginning[16:20] == b"bgen":
+        raise FormatError(
+            "is a PLINK or BGEN file of many people", where=path, cure="Give it to pgx cohort, with -o FOLDER"
+        )
     from pgx import consumer  # noqa: PLC0415 - not on the path of a VCF
 
     packed = beginning.startswith(b"PK\x03\x04")

@@ -5,12 +5,35 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Mapping
+from pathlib import Path
 
 import msgspec
 from msgspec import Struct
 
 from pgx.options import Options
 from pgx.render.form import PatientMeta
+
+#: Biobank files by the ending of the one that is named: what they are, and the endings of what lies beside.
+GENOTYPE_FILES = {
+    ".bed": ("plink", (".bim", ".fam")),
+    ".pgen": ("pgen", (".pvar", ".pvar.zst", ".bim", ".psam", ".fam")),
+    ".bgen": ("bgen", (".sample",)),
+}
+_MAGIC = {"plink": (0, b"\x6c\x1b\x01"), "pgen": (0, b"\x6c\x1b"), "bgen": (16, b"bgen")}
+
+
+def genotype_file_kind(path: str) -> str | None:
+    """Return "plink", "pgen" or "bgen" for a file that is one by its name and first bytes, else None."""
+    kind, _ = GENOTYPE_FILES.get(Path(path).suffix.lower(), (None, ()))
+    if kind is None or "://" in path:
+        return None
+    start, magic = _MAGIC[kind]
+    try:
+        with Path(path).open("rb") as handle:
+            beginning = handle.read(start + len(magic))
+    except (OSError, ValueError):
+        return None
+    return kind if beginning[start:] == magic else None
 
 
 class Failure(Struct, frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from pgx.cohort.jobs import Failure, Job, Plan
+from pgx.cohort.jobs import Failure, Job, Plan, genotype_file_kind
 from pgx.cohort.manifest import STANDARD_INPUT, check, exists, jobs_of, place_of
 from pgx.errors import NotFoundError, UsageError, printable
 from pgx.options import Options
@@ -190,12 +190,13 @@ def _in_folder(folder: str) -> Iterator[str | Failure]:
         found += (
             path
             for path in paths
-            if path.lower().endswith((*ENDINGS, *READ_ENDINGS)) and exists(path, file=True)
+            if (path.lower().endswith((*ENDINGS, *READ_ENDINGS)) and exists(path, file=True))
+            or genotype_file_kind(path)
         )
     yield from map(_storable, sorted(found))
     yield from unread
     if not found and not unread:
-        yield _nothing(folder, "holds no VCF, BCF, BAM or CRAM")
+        yield _nothing(folder, "holds no VCF, BCF, BAM, CRAM, PLINK or BGEN")
 
 
 def _nothing(text: str, error: str) -> Failure:

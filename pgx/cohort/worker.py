@@ -18,8 +18,17 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pgx import evidence, provenance, reference
-from pgx.cohort.jobs import Failure, Job, Result, StoredSample, options_text, text_digest
-from pgx.errors import PgxError, printable
+from pgx.cohort.jobs import (
+    GENOTYPE_FILES,
+    Failure,
+    Job,
+    Result,
+    StoredSample,
+    genotype_file_kind,
+    options_text,
+    text_digest,
+)
+from pgx.errors import PgxError, UsageError, printable
 from pgx.evidence import ContextItem, Response
 from pgx.inputs import Input, read_input
 from pgx.options import Options
@@ -29,7 +38,7 @@ from pgx.vcf import Neighbours, VcfContent, tell_progress_to
 
 #: An input with at least so many samples is read as arrays.
 ARRAYS_FROM = 200
-_INDEXES = (".csi", ".tbi", ".bai", ".crai")
+_INDEXES = (".csi", ".tbi", ".bai", ".crai", ".bgi")
 _SHARED = ("response", "context")
 
 
@@ -127,12 +136,15 @@ def _recipe(options: Options, digests: tuple[tuple[str, str], ...], files: str) 
 def fingerprint(path: str) -> str:
     """Return size and time of a file and of its index; "" of what is no file."""
     found = []
-    for name in (path, *(path + ending for ending in _INDEXES)):
+    beside = GENOTYPE_FILES.get(Path(path).suffix.lower(), ("", ()))[1]
+    places = {ending: path + ending for ending in ("", *_INDEXES)}
+    places |= {ending: str(Path(path).with_suffix(ending)) for ending in beside}
+    for ending, name in places.items():
         try:
             state = Path(name).stat()
         except (OSError, ValueError):
             continue
-        found.append(f"{name[len(path) :]} {state.st_size} {state.st_mtime_ns}")
+        found.append(f"{ending} {state.st_size} {state.st_mtime_ns}")
     return "; ".join(found)
 
 
@@ -151,11 +163,24 @@ def _result_of(job: Job, batch: Batch) -> Result:
     before = fingerprint(job.place)
     try:
         digest = file_digest(job.place) if batch.verify else ""
-        source, neighbours = read_input(job.place, job.options)
+        source, neighbours = _read(job)
         found = result_of_content(job, source, neighbours, arrays_from=batch.arrays_from)
         return replace(found, fingerprint=before, digest=digest)
     except Exception as error:  # noqa: BLE001 - a bug met in one input must not lose the others
         return failed(job, failure_by(job, error))
+
+
+def _read(job: Job) -> tuple[Input | VcfContent, Neighbours | None]:
+    kind = genotype_file_kind(job.place)
+    if kind is None:
+        return read_input(job.place, job.options)
+    from pgx.cohort.biobank.genotype_files import read_genotype_file  # noqa: PLC0415 - few inputs are such
+
+    if job.options.pseudonymise is not None:
+        raise UsageError(
+            "cannot be pseudonymised", where=job.place, cure="Convert it to VCF: plink2 --export vcf"
+        )
+    return read_genotype_file(job.place, kind), None
 
 
 def failure_by(job: Job, error: Exception) -> Failure:

@@ -191,7 +191,7 @@ def test_nothing_found_is_named(tmp_path):
     outcome = run([tmp_path / "empty", str(tmp_path / "*.bcf"), tmp_path / "a.vcf"], tmp_path / "out")
     assert (outcome.samples, outcome.failed) == (1, 2)
     errors = [row["error"] for row in rows_of(tmp_path / "out" / "failures.tsv")]
-    assert errors == ["holds no VCF, BCF, BAM or CRAM", "matches no file"]
+    assert errors == ["holds no VCF, BCF, BAM, CRAM, PLINK or BGEN", "matches no file"]
     with pytest.raises(UsageError, match="no input"):
         plan_inputs([], None, Options())
 

@@ -1,0 +1,290 @@
+"""PLINK and BGEN files in a cohort: the answers are those of the VCF that they were made from."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import pytest
+from vcf_builder import POSITIONS, site, write_vcf
+
+PLINK2 = shutil.which("plink2")
+needs_plink2 = pytest.mark.skipif(PLINK2 is None, reason="plink2 is not installed")
+#: Genotypes at both sites: all that two sites can show, one missing, phased ones.
+PEOPLE = [
+    "0/0 0/0",
+    "0/1 0/0",
+    "1/1 0/0",
+    "0/0 0/1",
+    "0/0 1/1",
+    "0|1 0|1",
+    "0|1 1|0",
+    "./. 0/0",
+    "0/1 ./.",
+    "1|0 0|0",
+]
+NAMES = [f"P{number}" for number in range(len(PEOPLE))]
+SITES = ("rs429358", "rs7412")
+LETTERS = {"rs429358": ("T", "C"), "rs7412": ("C", "T")}
+
+
+def rows(folder):
+    lines = (folder / "samples.tsv").read_text().splitlines()
+    head = lines[0].split("\t")
+    return [dict(zip(head, line.split("\t"), strict=True)) for line in lines[1:]]
+
+
+def cell(text, *, phased):
+    """Return the letters of a site; two that are the same have no order."""
+    first, second = text[0], text[-1]
+    return "/".join(sorted((first, second))) if len(text) == 3 and (first == second or not phased) else text
+
+
+def answers(folder, *, phased=True):
+    found = []
+    for row in rows(folder):
+        letters = [cell(row[rsid], phased=phased) for rsid in SITES]
+        called = [row["diplotype"], row["e4_status"]] if phased else []
+        found.append([row["sample"], *letters, *called])
+    return found
+
+
+@pytest.fixture
+def cohort(run_pgx, tmp_path):
+    def run(path, *options, code=0):
+        out = tmp_path / f"out-{path.name}"
+        shutil.rmtree(out, ignore_errors=True)
+        outcome = run_pgx("cohort", path, "-o", out, *options)
+        assert outcome.exit_code == code, outcome.stderr
+        return out
+
+    return run
+
+
+@pytest.fixture(params=["GRCh37", "GRCh38"])
+def vcf(request, tmp_path):
+    columns = list(zip(*(person.split() for person in PEOPLE), strict=True))
+    records = [site(rsid, gt=list(column)) for rsid, column in zip(SITES, columns, strict=True)]
+    return write_vcf(
+        tmp_path / "a.vcf",
+        assembly=request.param,
+        contig="19",
+        samples=NAMES,
+        records=records,
+        neighbours=False,
+    )
+
+
+def plink2(*arguments):
+    subprocess.run([PLINK2, *map(str, arguments), "--silent"], check=True, capture_output=True)
+
+
+def bed(folder, genotypes, alleles=None, assembly="GRCh37", name="b", chromosome="19", rsids=SITES):
+    """Write a PLINK 1 file: for each site the copies of A1 by person, None where missing."""
+    alleles = alleles or [("C", "T"), ("T", "C")]  # A1, A2
+    codes = {2: 0, None: 1, 1: 2, 0: 3}
+    body = b"\x6c\x1b\x01"
+    for copies in genotypes:
+        padded = [*copies, *[2] * (-len(copies) % 4)]
+        for start in range(0, len(padded), 4):
+            body += bytes(
+                [sum(codes[value] << 2 * place for place, value in enumerate(padded[start : start + 4]))]
+            )
+    path = folder / f"{name}.bed"
+    path.write_bytes(body)
+    path.with_suffix(".bim").write_text(
+        "".join(
+            f"{chromosome} {rsid} 0 {POSITIONS[assembly][own]} {first} {second}\n"
+            for rsid, own, (first, second) in zip(rsids, SITES, alleles, strict=True)
+        )
+    )
+    count = len(genotypes[0])
+    path.with_suffix(".fam").write_text("".join(f"F{n} P{n} 0 0 0 -9\n" for n in range(count)))
+    return path
+
+
+@needs_plink2
+class TestAgainstPlink2:
+    @pytest.fixture(autouse=True)
+    def _library(self):
+        pytest.importorskip("pgenlib")
+
+    def test_pgen_is_the_vcf(self, vcf, tmp_path, cohort):
+        plink2("--vcf", vcf, "--make-pgen", "--out", tmp_path / "p")
+        assert answers(cohort(tmp_path / "p.pgen")) == answers(cohort(vcf))
+
+    def test_packed_variants_and_a_table_that_is_packed(self, vcf, tmp_path, cohort):
+        plink2("--vcf", vcf, "--make-pgen", "vzs", "--out", tmp_path / "p")
+        assert (tmp_path / "p.pvar.zst").exists()
+        assert answers(cohort(tmp_path / "p.pgen")) == answers(cohort(vcf))
+
+    @pytest.mark.parametrize("order", ["", "--maj-ref"])
+    def test_bed_has_the_letters_whatever_allele_comes_first(self, vcf, tmp_path, cohort, order):
+        more = [order, "force"] if order else []
+        plink2("--vcf", vcf, "--make-bed", "--out", tmp_path / "b", *more)
+        assert answers(cohort(tmp_path / "b.bed"), phased=False) == answers(cohort(vcf), phased=False)
+
+    @pytest.mark.parametrize("layout", ["bgen-1.2", "bgen-1.3"])
+    def test_bgen_has_the_genotypes(self, vcf, tmp_path, cohort, layout):
+        pytest.importorskip("bgen")
+        plink2("--vcf", vcf, "--make-bed", "--out", tmp_path / "b")
+        plink2("--bfile", tmp_path / "b", "--export", layout, "bits=8", "--out", tmp_path / "g")
+        assert answers(cohort(tmp_path / "g.bgen"), phased=False) == answers(cohort(vcf), phased=False)
+
+    def test_phase_of_bgen_is_kept(self, tmp_path, cohort):
+        pytest.importorskip("bgen")
+        records = [site(rsid, gt=["0|1", "0|1", "0|0"]) for rsid in ("rs429358",)]
+        records.append(site("rs7412", gt=["0|1", "1|0", "0|0"]))
+        path = write_vcf(
+            tmp_path / "v.vcf", contig="19", samples=["A", "B", "C"], records=records, neighbours=False
+        )
+        plink2("--vcf", path, "--make-pgen", "--out", tmp_path / "p")
+        plink2("--pfile", tmp_path / "p", "--export", "bgen-1.2", "bits=8", "--out", tmp_path / "g")
+        found = rows(cohort(tmp_path / "g.bgen"))
+        assert [row["rs429358"] + " " + row["rs7412"] for row in found] == ["T|C C|T", "T|C T|C", "T|T C|C"]
+        assert [row["diplotype"] for row in found] == [row["diplotype"] for row in rows(cohort(path))]
+
+    def test_dosages_go_by_the_rules_of_imputation(self, tmp_path, cohort):
+        gts = ["0/0:0.02", "0/1:1.1", "1/1:1.98", "0/0:0.5"]
+        records = [site(rsid, gt=gts, format="GT:DS") for rsid in SITES]
+        path = write_vcf(
+            tmp_path / "v.vcf", contig="19", samples=list("ABCD"), records=records, neighbours=False
+        )
+        plink2("--vcf", path, "dosage=DS", "--make-pgen", "--out", tmp_path / "p")
+        found = rows(cohort(tmp_path / "p.pgen"))
+        assert all("imputed" in row["flags"] for row in found)
+        assert found[1]["diplotype"] == found[3]["diplotype"] == ""
+
+
+class TestByHand:
+    @pytest.fixture(autouse=True)
+    def _library(self):
+        pytest.importorskip("pgenlib")
+
+    def test_letters_and_missing_genotypes(self, tmp_path, cohort):
+        path = bed(tmp_path, [[0, 1, 2, None, 0], [0, 0, 0, 0, 1]])
+        found = rows(cohort(path))
+        assert [row["diplotype"] for row in found] == ["e3/e3", "e3/e4", "e4/e4", "", "e2/e3"]
+        assert found[3]["rs429358"] == "no-call"
+        assert found[0]["assembly"] == "GRCh37"
+
+    def test_alleles_in_another_order_are_the_same_letters(self, tmp_path, cohort):
+        path = bed(tmp_path, [[2, 1, 0, None, 2], [2, 2, 2, 2, 1]], [("T", "C"), ("C", "T")])
+        assert [row["diplotype"] for row in rows(cohort(path))] == ["e3/e3", "e3/e4", "e4/e4", "", "e2/e3"]
+
+    def test_the_other_strand_is_refused(self, tmp_path, cohort):
+        path = bed(tmp_path, [[0, 1, 2], [0, 0, 0]], [("G", "A"), ("A", "G")])
+        found = rows(cohort(path, "--assembly", "GRCh37"))
+        assert all(row["diplotype"] == "" and row["e4_status"] == "indeterminate" for row in found)
+        assert all("reverse-strand" in row["flags"] for row in found)
+
+    def test_names_that_come_twice_have_their_family_before_them(self, tmp_path, cohort):
+        path = bed(tmp_path, [[0, 1], [0, 0]])
+        path.with_suffix(".fam").write_text("F1 A 0 0 0 -9\nF2 A 0 0 0 -9\n")
+        assert [row["sample"] for row in rows(cohort(path))] == ["F1_A", "F2_A"]
+
+    @pytest.mark.parametrize(
+        ("ending", "content", "words"),
+        [
+            (".bim", None, "has no .bim beside it"),
+            (".fam", None, "has no .fam beside it"),
+            (".fam", "F1 A 0 0 0 -9\n" * 90, "does not fit"),
+            (".bim", "19 rs1 0 45411941 C T\n" * 9, "does not fit"),
+        ],
+    )
+    def test_files_that_do_not_fit_are_one_line(self, tmp_path, cohort, ending, content, words):
+        path = bed(tmp_path, [[0, 1], [0, 0]])
+        beside = path.with_suffix(ending)
+        beside.unlink() if content is None else beside.write_text(content)
+        failures = (cohort(path, code=5) / "failures.tsv").read_text()
+        assert words in failures
+        assert "a bug" not in failures
+
+    def test_neither_site_is_absence(self, tmp_path, cohort):
+        path = bed(tmp_path, [[0, 1], [0, 0]])
+        path.with_suffix(".bim").write_text("19 rs1 0 100 C T\n19 rs2 0 200 T C\n")
+        found = rows(cohort(path, "--assembly", "GRCh37"))
+        assert [row["rs429358"] for row in found] == ["absent", "absent"]
+        assert {row["e4_status"] for row in found} == {"indeterminate"}
+
+    def test_a_name_at_another_place_puts_all_in_doubt(self, tmp_path, cohort):
+        path = bed(tmp_path, [[0, 1], [0, 0]])
+        text = path.with_suffix(".bim").read_text()
+        path.with_suffix(".bim").write_text(text.replace("45411941", "45411999"))
+        assert {row["e4_status"] for row in rows(cohort(path, "--assembly", "GRCh37"))} == {"indeterminate"}
+
+    def test_annotate_and_inspect_send_to_cohort(self, tmp_path, run_pgx):
+        path = bed(tmp_path, [[0, 1], [0, 0]])
+        for command in ("annotate", "inspect"):
+            outcome = run_pgx(command, path)
+            assert outcome.exit_code == 3
+            assert "pgx cohort" in outcome.stderr
+
+    def test_a_folder_is_searched_and_a_list_of_regions_is_none(self, tmp_path, cohort):
+        folder = tmp_path / "in"
+        folder.mkdir()
+        bed(folder, [[0, 1], [0, 0]])
+        (folder / "regions.bed").write_text("19\t1\t2\n")
+        assert len(rows(cohort(folder))) == 2
+
+    def test_a_changed_file_beside_it_is_read_again(self, tmp_path, run_pgx):
+        path = bed(tmp_path, [[0, 1], [0, 0]])
+        out = tmp_path / "out"
+        run_pgx("cohort", path, "-o", out)
+        assert "1 were done" in run_pgx("cohort", path, "-o", out).stderr
+        path.with_suffix(".fam").write_text("F1 other 0 0 0 -9\nF2 name 0 0 0 -9\n")
+        run_pgx("cohort", path, "-o", out)
+        assert [row["sample"] for row in rows(out)] == ["other", "name"]
+
+
+class TestBgenByHand:
+    def write(self, path, chances, *, phased=False, index=False, alleles=None):
+        bgen = pytest.importorskip("bgen")
+        alleles = alleles or [["T", "C"], ["C", "T"]]
+        names = [f"P{number}" for number in range(len(chances[0]))]
+        with bgen.BgenWriter(str(path), len(names), names, "zlib", 2) as writer:
+            for rsid, own, values in zip(SITES, alleles, chances, strict=True):
+                place = POSITIONS["GRCh37"][rsid]
+                writer.add_variant(
+                    rsid,
+                    rsid,
+                    "19",
+                    place,
+                    own,
+                    np.array(values, np.float64),
+                    ploidy=2,
+                    phased=phased,
+                    bit_depth=8,
+                )
+        if not index:  # which the writer makes
+            Path(f"{path}.bgi").unlink()
+        return path
+
+    SURE: ClassVar = [[[1, 0, 0], [0, 1, 0], [0, 0, 1]], [[1, 0, 0], [1, 0, 0], [1, 0, 0]]]
+
+    @pytest.mark.parametrize("index", [False, True])
+    def test_probabilities(self, tmp_path, cohort, index):
+        path = self.write(tmp_path / "g.bgen", self.SURE, index=index)
+        assert [row["diplotype"] for row in rows(cohort(path))] == ["e3/e3", "e3/e4", "e4/e4"]
+
+    def test_alleles_in_another_order(self, tmp_path, cohort):
+        turned = [[row[::-1] for row in site] for site in self.SURE]
+        path = self.write(tmp_path / "g.bgen", turned, alleles=[["C", "T"], ["T", "C"]])
+        assert [row["diplotype"] for row in rows(cohort(path))] == ["e3/e3", "e3/e4", "e4/e4"]
+
+    def test_what_is_not_sure_stays_open(self, tmp_path, cohort):
+        chances = [[[0.5, 0.5, 0], [0.02, 0.95, 0.03]], [[1, 0, 0], [1, 0, 0]]]
+        found = rows(cohort(self.write(tmp_path / "g.bgen", chances)))
+        assert [row["diplotype"] for row in found] == ["", ""]
+
+    def test_damage_is_one_line(self, tmp_path, cohort):
+        path = self.write(tmp_path / "g.bgen", self.SURE)
+        data = path.read_bytes()
+        for number, content in enumerate((data[:-30], data[:60], data[:40] + b"\xff" * 40 + data[80:])):
+            path.write_bytes(content)
+            failures = (cohort(path, code=5) / "failures.tsv").read_text()
+            assert "g.bgen" in failures
+            assert "a bug" not in failures, number
