@@ -331,7 +331,8 @@ def read_release(path: Path) -> Items:
     for tables in _tables(path):
         defaults = tables.get("defaults", {})
         for kind, name in _KINDS:
-            for raw in tables.get(kind, []):
+            rows = tables.get(kind)
+            for raw in rows if isinstance(rows, list) else ():  # another file may have a table of that name
                 whole = {**defaults, **raw} if kind == "claims" else raw
                 items[kind][str(whole.get(name))] = json.loads(json.dumps(whole, default=str))
     if not items["claims"]:

@@ -117,6 +117,7 @@ class StatusRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     citations: tuple[str, ...]
     data_sets: tuple[str, ...] = ()
     indirect: bool = False
+    explanation: str = ""
 
 
 class Response(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -365,6 +366,7 @@ def _cell(base: EvidenceBase, claim: Claim, group: Group, statement: str, *, app
         citations=tuple(item.citation for item in cite(base, claim)),
         data_sets=base.data_sets(claim),
         indirect=is_indirect(base.rules, claim),
+        explanation=claim.explanation,
     )
 
 

@@ -42,7 +42,8 @@ def talk_blocks(report: SampleReport, words: Wording, cite: Citations, *, withhe
     if not withheld:
         yield bullet(words.say("counsel", f"found_{report.genotype.e4_status}"))
     drugs = ", ".join(dict.fromkeys(response.drug for response in report.response))
-    yield bullet(words.say("counsel", "medicine", drug=drugs))
+    risks = ", ".join(dict.fromkeys(response.risk for response in report.response if response.risk))
+    yield bullet(words.say("counsel", "medicine_risk" if risks else "medicine", drug=drugs, risk=risks))
     yield bullet(words.say("counsel", "no_hurry"))
     yield subheading(words.say("counsel", "around"))
     yield from (said_with_source(key, words, cite) for key in _BEFORE_AND_AFTER)

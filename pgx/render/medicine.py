@@ -265,7 +265,7 @@ def _map_table(response: Response, words: Wording, cite: Citations) -> Block:
     table += [
         _map_row(mark.letter, rows[claim], words, cite)
         for mark in evidence_marks(response)
-        for claim in mark.claims
+        for claim in (mark.claims if mark.counted else mark.claims[:1])  # of other people one row is enough
     ]
     return Block(Kind.TABLE, words.say("picture", "map"), rows=tuple(table), name="map")
 
@@ -279,16 +279,21 @@ def side_words(row: StatusRow | MatchedClaim, words: Wording) -> str:
 
 def _map_row(letter: str, row: StatusRow, words: Wording, cite: Citations) -> tuple[str, ...]:
     marks = "".join(f"[{number}]" for number in cite.marks_of(row.citations))
-    apart = "" if row.applicable else f" {words.say('table', 'not_counted')}"
     return (
         f"{letter} {marks}",
-        side_words(row, words) + apart,
+        _side_told(row, words),
         row.population,
         row.endpoint,
         row.sample_size,
         row.effect,
         words.say("level", row.certainty),
     )
+
+
+def _side_told(row: StatusRow, words: Wording) -> str:
+    """Return the side as the map has it: of other people as what was reported, and that it is not counted."""
+    side = side_words(row, words)
+    return side if row.applicable else words.say("table", "not_counted", side=side)
 
 
 def _matched(response: Response, words: Wording, cite: Citations) -> Iterable[Block]:
@@ -327,7 +332,7 @@ def _common_table(response: Response, words: Wording) -> Iterable[Block]:
         rows = [row for row in response.by_status if row.label == label]
         counted = [row for row in rows if row.applicable]
         shown = counted + _independent(row for row in rows if not row.applicable)
-        return list(dict.fromkeys(letters.get(row.claim_id, "") + row.statement for row in shown))
+        return list(dict.fromkeys(letters.get(row.claim_id, "") + _told(row, words) for row in shown))
 
     columns = {label: told(label) for label in labels}
     shared = [
@@ -344,6 +349,15 @@ def _common_table(response: Response, words: Wording) -> Iterable[Block]:
     ]
     if sides:
         yield Block(Kind.SIDES, sides=tuple(sides))
+
+
+def _told(row: StatusRow, words: Wording) -> str:
+    """Return what a finding says of a group, with what has to be read beside it."""
+    said = " ".join(filter(None, (row.statement, row.explanation)))
+    sure = words.say("certainty", row.certainty)
+    return (
+        f"{said} ({sure})" if row.applicable else f"{said} ({words.say('evidence', 'other_people')}; {sure})"
+    )
 
 
 def evidence_marks(response: Response) -> tuple[Mark, ...]:

@@ -32,7 +32,7 @@ def narrate(
     """Return the report of one sample in words; without `full` the summary, `alone` if nothing follows it."""
     form = form or Form()
     words, cite, withheld = form.words, Citations(), is_withheld(run, report)
-    summary = Summary(run, report, form, cite, alone=alone)
+    summary = Summary(run, report, form, cite, alone=alone, signed=full)
     opening: dict[str, Iterable[Block]] = {"sharing": summary.sharing(), **summary.parts()}
     sections = [_section(key, blocks, report, words, summary=True) for key, blocks in opening.items()]
     if full:
@@ -102,6 +102,8 @@ def _limits(report: SampleReport, words: Wording, *, withheld: bool) -> Iterable
 
 _RECORD_LIMIT = 300
 _DIGEST_DIGITS = 12
+#: Options that state the genotype itself.
+_TELLING = frozenset({"genotype"})
 #: Evidence on the assembly that comes from records of the two sites, and so from the genotype.
 _FROM_RECORDS = frozenset({"records", "record-letters"})
 
@@ -205,7 +207,7 @@ def _run_lines(run: Run, words: Wording, *, withheld: bool) -> Iterable[str]:
         if not (withheld and clue.kind in _FROM_RECORDS)
     )
     yield words.say("technical", "assembly", assembly=run.input.assembly, evidence=clues)
-    yield words.say("technical", "options", options=_options(run))
+    yield words.say("technical", "options", options=_options(run, withheld=withheld))
     yield words.say(
         "technical",
         "program",
@@ -221,10 +223,10 @@ def _run_lines(run: Run, words: Wording, *, withheld: bool) -> Iterable[str]:
     yield words.say("technical", "created", created=run.created)
 
 
-def _options(run: Run) -> str:
+def _options(run: Run, *, withheld: bool) -> str:
     shown = []
     for name, value in structs.asdict(run.parameters).items():
-        if value in (None, (), False):
+        if value in (None, (), False) or (withheld and name in _TELLING):
             continue
         text = (
             ",".join(value)

@@ -55,9 +55,16 @@ class Summary:
     """Chooses the sentences of the summary for one sample."""
 
     def __init__(
-        self, run: Run, report: SampleReport, form: Form, cite: Citations, *, alone: bool = False
+        self,
+        run: Run,
+        report: SampleReport,
+        form: Form,
+        cite: Citations,
+        *,
+        alone: bool = False,
+        signed: bool = False,
     ) -> None:
-        self.run, self.report, self.form, self.cite = run, report, form, cite
+        self.run, self.report, self.form, self.cite, self.signed = run, report, form, cite, signed
         self.alone = alone  # no evidence stands behind it, so what was said of each side is told here
         self.words: Wording = form.words
         self.genotype = report.genotype
@@ -210,8 +217,9 @@ class Summary:
             if line := overdue(self.run, response, self.words):
                 yield Block(Kind.ALERT, line)
             yield from self._labelled(response)
-        groups = self.report.patient.contraindications
-        if groups and not self._named(contra=True):
+        named = " ".join(item.reason for item in self._named(contra=True))
+        groups = [group for group in self.report.patient.contraindications if f"({group})" not in named]
+        if groups:
             drug = ", ".join(dict.fromkeys(response.drug for response in self.report.response))
             yield paragraph(self.words.say("medicine", "not_given", drug=drug, groups="; ".join(groups)))
 
@@ -246,8 +254,9 @@ class Summary:
 
     def _use(self, response: Response) -> str:
         known = {"drug": response.drug, "indication": response.indication_label}
-        if self.words.has("glance", response.conclusion):
-            return self.words.say("glance", response.conclusion, **known)
+        for key in (f"{response.conclusion}_{response.indication}", response.conclusion):
+            if self.words.has("glance", key):
+                return self.words.say("glance", key, **known)
         level = response.certainty or "not-stated"  # by results of before
         sure = self.words.say("certainty", level)
         key = "medicine" if response.conclusion in _WEAK else "direction"
@@ -314,7 +323,7 @@ class Summary:
                 )
         rest = [key for key in PatientMeta.__struct_fields__ if key not in {*_WHO, *_TO_FILL_IN}]
         yield from self._stated(rest)
-        if self.meta.reviewed_by or not self.alone:  # nobody signs in a terminal
+        if self.meta.reviewed_by or self.signed:  # nobody signs in a terminal
             yield fact(say("meta", "reviewed_by"), printable(self.meta.reviewed_by or say("meta", "blank")))
             yield fact(say("meta", "signature"), say("meta", "blank"))
         made = {"version": self.run.tool.version, "release": self.run.reference.release}

@@ -14,7 +14,7 @@ from pgx.report import Run, SampleReport
 WIDTH = 80
 _BETWEEN_SAMPLES = "\n" + "=" * WIDTH + "\n\n"
 _LINES_FOR_NOTES = 4
-#: A summary that is longer than this loses the empty lines between its parts.
+#: A summary that is longer than this loses the empty lines between its parts, and the line below its title.
 _SHORT = 40
 _BETWEEN_FACTS = " · "
 _INDENTS = {Kind.BULLET: ("  - ", "    "), Kind.DETAIL: ("", "  "), Kind.TABLE: ("  ", "    ")}
@@ -61,7 +61,9 @@ def _short(narrative: Narrative, last: str) -> str:
             told = _joined(section.blocks, marks=False, dense=True, margin="  ")
             parts.append(f"{section.title}\n{told}")
     told = "\n\n".join([*parts, last])
-    return (told if told.count("\n") < _SHORT else "\n".join([*parts, last])) + "\n"
+    if told.count("\n") < _SHORT:
+        return f"{told}\n"
+    return "\n".join([narrative.title, head, *parts[1:], last]) + "\n"
 
 
 def layout(narrative: Narrative) -> str:

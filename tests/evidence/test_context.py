@@ -81,7 +81,7 @@ def test_a_wider_use_gives_its_dosing(base: EvidenceBase) -> None:
 def test_a_use_without_evidence_says_so(base: EvidenceBase) -> None:
     report = context(base, PatientContext(indication="parkinson"))
     assert not [item for item in report.items if item.topic == "efficacy"]
-    assert any("says nothing about the effect" in note for note in report.notes)
+    assert any("No claim on the effect of the drug in people with this use" in note for note in report.notes)
 
 
 def test_animals_and_other_products_stay_out(base: EvidenceBase) -> None:

@@ -582,7 +582,7 @@ def test_a_drug_on_request_stands_alone_and_says_what_its_label_asks_for(run_pgx
     assert "Cerebrolysin" not in whole.replace("Other drugs, for comparison", "")
     words = " ".join(run_pgx("annotate", source, "--drug", "donanemab", "--full").stdout.split())
     for part in (
-        "increased risk of ARIA",
+        "a higher risk of ARIA-E",
         "58 of 143 with two copies (40.6%)",
         "103 of 452 with one copy (22.8%)",
         "on placebo in 0.8%, 1.9% and 3.4%",
@@ -593,12 +593,12 @@ def test_a_drug_on_request_stands_alone_and_says_what_its_label_asks_for(run_pgx
     # nobody is told here that the status need not be known
     assert "Nobody needs to know" not in words
     assert "No relative needs a test" not in words
-    assert "(against amyloid)" not in words, "the neutral line is for reports on another drug"
+    assert "(anti-amyloid)" not in words, "the neutral line is for reports on another drug"
     usual = " ".join(run_pgx("annotate", source).stdout.split())
-    assert "Labels of Lecanemab and Donanemab (against amyloid) count the copies of ε4." in usual
+    assert "US labels of Lecanemab and Donanemab (anti-amyloid) count copies of ε4." in usual
     assert "ARIA" not in usual
     stroke = " ".join(run_pgx("annotate", source, "--indication", "stroke").stdout.split())
-    assert "(against amyloid)" not in stroke
+    assert "(anti-amyloid)" not in stroke
     failed = run_pgx("annotate", source, "--drug", "aducanumab")
     assert failed.exit_code == 2
     assert "cerebrolysin, lecanemab, donanemab" in failed.stderr
