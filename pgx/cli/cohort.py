@@ -59,10 +59,10 @@ def cohort(
     others are written.
     """
     from pgx.cli.output import Shown, refuse_overwriting
-    from pgx.cohort import OUTPUTS, plan_inputs, run_cohort
+    from pgx.cohort import OF_PEOPLE, OUTPUTS, plan_inputs, run_cohort
 
     _check(page, single)
-    refuse_overwriting((manifest, single.reports_for), [output / name for name in OUTPUTS])
+    refuse_overwriting((manifest, single.reports_for), [output / name for name in (*OUTPUTS, *OF_PEOPLE)])
     plan = plan_inputs(inputs or [], manifest, options, with_reads=how.with_reads)
     for note in plan.notes:
         typer.echo(note, err=True)

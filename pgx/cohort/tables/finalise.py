@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -13,6 +14,20 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pgx.cohort.jobs import Failure, Job, Known, Slice
+from pgx.cohort.known import (
+    KNOWN_FILE,
+    RESULT,
+    SWAPS_FILE,
+    VERDICTS,
+    Compared,
+    agreement,
+    compare,
+    exchanges,
+    exposed_share,
+    people,
+    write_exchanges,
+    write_known,
+)
 from pgx.cohort.limits import page_limits
 from pgx.cohort.manifest import (
     CARRIED_OPTIONS,
@@ -49,6 +64,8 @@ from pgx.report.row import Cell, safe_cell
 
 #: What is written into the folder, beside the state and reports/.
 OUTPUTS = ("samples.tsv", "samples.parquet", "failures.tsv", "summary.json", "pgx_mqc.json", "index.html")
+#: Beside them where the manifest has what they need; they name people, and are never shared.
+OF_PEOPLE = (KNOWN_FILE, SWAPS_FILE)
 _ROWS = 5000
 _NOT_DONE = Failure(input="", error="was not annotated yet", cure="Give the same command again")
 
@@ -102,7 +119,10 @@ def finish(state: State, folder: Path, page: PageOptions, *, kept: int = 0) -> O
     inputs = len({place_of(row.job.path) for row in plan})
     silent = tuple(passed_over(plan, known).values())
     copy_number = tuple(copy_number_inputs(plan, known).values())
+    compared = compare(people(state, shown, [RESULT])) if RESULT in carried else []
+    swaps = exchanges(compared)
     overview = Overview(
+        people=_known_counts(compared, len(swaps)),
         inputs=inputs,
         failures=failures,
         passed_over=(*silent, *copy_number),
@@ -111,10 +131,16 @@ def finish(state: State, folder: Path, page: PageOptions, *, kept: int = 0) -> O
     with Staged(folder, exclusive=True) as staged:
         _write_tables(staged, _tables(state, shown, carried, tally.dividing), carried, tally)
         write_failures(staged.path("failures.tsv"), failures)
+        if RESULT in carried:
+            write_known(compared, staged.path(KNOWN_FILE))
+            write_exchanges(swaps, staged.path(SWAPS_FILE))
         summary = summarise(tally, overview, least=page.min_cell)
         staged.path("summary.json").write_text(_pretty(summary), encoding="utf-8")
         staged.path("pgx_mqc.json").write_text(_pretty(cohort_page.multiqc(summary)), encoding="utf-8")
         staged.path("index.html").write_text(cohort_page.page(summary), encoding="utf-8")
+    if RESULT not in carried:  # those of an earlier run
+        for name in OF_PEOPLE:
+            (folder / name).unlink(missing_ok=True)
     state.keep_only({row.key for row in plan}, shared_parts)
     state.set_meta(finished=True)
     return Outcome(
@@ -128,6 +154,22 @@ def finish(state: State, folder: Path, page: PageOptions, *, kept: int = 0) -> O
         duplicates=tuple(dict.fromkeys(item.sample for item in tally.duplicates)),
         alarms=tuple(dict.fromkeys(alarm["code"] for alarm in summary["alarms"])),
     )
+
+
+def _known_counts(compared: Sequence[Compared], swaps: int) -> dict[str, object]:
+    """Return what summary.json says of known results; nothing where there are none."""
+    if not compared:
+        return {}
+    verdicts = Counter(item.verdict for item in compared)
+    return {
+        "known": {
+            "compared": len(compared) - verdicts["not-understood"],
+            **{verdict.replace("-", "_"): verdicts[verdict] for verdict in VERDICTS},
+            "exchanges": swaps,
+            "exposed": exposed_share(compared[0].person.population),
+            "table": agreement(compared),
+        }
+    }
 
 
 def refuse_foreign(folder: Path) -> None:
@@ -144,7 +186,7 @@ def refuse_foreign(folder: Path) -> None:
         raise UsageError("is not UTF-8", where=printable(str(folder)), cure="Give another folder") from error
     if State.is_in(folder):
         return
-    found = [name for name in (*OUTPUTS, "reports") if (folder / name).exists()]
+    found = [name for name in (*OUTPUTS, *OF_PEOPLE, "reports") if (folder / name).exists()]
     if found:
         raise UsageError(
             f"holds what is not of a cohort and would be lost ({found[0]})",
