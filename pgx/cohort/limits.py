@@ -20,6 +20,7 @@ class Alarms(Facts, frozen=True, kw_only=True):
     neighbours_min_samples: int
     neighbours_plate_share: float
     neighbours_strand_share: float
+    imputed_open_share: float
     rare_excess: float
     swap_min_people: int
     swap_left_share: float

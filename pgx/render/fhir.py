@@ -24,7 +24,7 @@ from pgx.render.blocks import LONG, Citations, Kind
 from pgx.render.form import Form, PatientMeta
 from pgx.render.medicine import claim_block, concluded, grouped, side_words
 from pgx.render.narrative import narrate
-from pgx.render.sureness import flag_message, told_chance
+from pgx.render.sureness import flag_message, read_sentence, told_chance
 from pgx.report import Run, SampleReport, SiteReport
 from pgx.wording import greek
 
@@ -314,7 +314,15 @@ class _Maker:
             valueCodeableConcept=value,
             derivedFrom=[_reference(item) for item in sources],
             component=[self._gene(), _component("conclusion", valueString=status)],
+            **self._beside(),
         )
+
+    def _beside(self) -> Json:
+        """Return what aligned reads hold, as a note."""
+        told = []
+        if self.report.reads is not None:
+            told.append(read_sentence(self.report, self.report.reads, self.words))
+        return {"note": [{"text": text} for text in told]} if told else {}
 
     def _status(self) -> str:
         status = self.words.say("status", self.genotype.e4_status)

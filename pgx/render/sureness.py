@@ -267,22 +267,20 @@ def read_name(row: ReadRow, words: Wording) -> str:
     return greek(row.name) if row.name else words.say("picture", "one_site")
 
 
+def read_sentence(report: SampleReport, reads: ReadSummary, words: Wording) -> str:
+    """Return how many reads lie at each site, and how many templates hold both."""
+    first, second = (site.rsid for site in report.sites)
+    counts = {"at_first": reads.depth[first], "at_second": reads.depth[second]}
+    both = "reads_both" if reads.templates_both else "reads_not_both"
+    told = words.say("sure", "reads", first=first, second=second, **counts)
+    return f"{told} {words.say('sure', both, count=reads.templates_both)}"
+
+
 def _read_blocks(report: SampleReport, reads: ReadSummary, words: Wording) -> Iterable[Block]:
     """Yield what the reads hold, as a picture and as a table."""
     say = words.say
     first, second = (site.rsid for site in report.sites)
-    both = say("sure", "reads_both" if reads.templates_both else "reads_not_both", count=reads.templates_both)
-    yield bullet(
-        say(
-            "sure",
-            "reads",
-            first=first,
-            second=second,
-            at_first=reads.depth[first],
-            at_second=reads.depth[second],
-        )
-        + f" {both}"
-    )
+    yield bullet(read_sentence(report, reads, words))
     if report.genotype.source == "file+reads":
         key = "reads_decided" if reads.decided else "reads_phase"
         yield bullet(say("sure", key, sites=say("result", "and").join(reads.decided)))

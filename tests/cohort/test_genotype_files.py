@@ -280,6 +280,16 @@ class TestBgenByHand:
         found = rows(cohort(self.write(tmp_path / "g.bgen", chances)))
         assert [row["diplotype"] for row in found] == ["", ""]
 
+    @pytest.mark.parametrize(("unsure", "told"), [(12, True), (2, False)])
+    def test_the_page_says_why_many_stay_open(self, tmp_path, cohort, unsure, told):
+        people = [[0.02, 0.95, 0.03]] * unsure + [[1, 0, 0]] * (100 - unsure)
+        out = cohort(self.write(tmp_path / "g.bgen", [people, [[1, 0, 0]] * 100]))
+        page = (out / "index.html").read_text()
+        assert ("imputation often ends short of that" in page) is told
+        assert (f"{unsure} samples ({unsure:.1f} % of them) stay open" in page) is told
+        shared = (cohort(tmp_path / "g.bgen", "--min-cell", "5") / "index.html").read_text()
+        assert ("Imputation often ends short of what an answer needs" in shared) is told
+
     def test_damage_is_one_line(self, tmp_path, cohort):
         path = self.write(tmp_path / "g.bgen", self.SURE)
         data = path.read_bytes()

@@ -321,6 +321,11 @@ def test_every_format_of_reads_alone(tmp_path):
     assert len(page.encode()) < 80_000
     for count in shown["haplotypes"].values():
         assert f"<td>{count}</td>" in page
+    bundle = json.loads(run_cli("report", stored, "-f", "fhir").stdout)
+    notes = [note["text"] for entry in bundle["entry"] for note in entry["resource"].get("note", [])]
+    (told,) = [note for note in notes if "hold both sites" in note]
+    for count in (*shown["depth"].values(), shown["templates_both"]):
+        assert str(count) in told
 
 
 def test_inspect_says_what_reads_can_answer(tmp_path):

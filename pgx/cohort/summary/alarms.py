@@ -28,6 +28,7 @@ def _all(summary: Object) -> list[_Alarm]:
         *_strata_frequency(summary),
         *_absent(summary),
         *_uncertain_heterozygotes(summary),
+        *_imputed_open(summary),
         *_batches(summary),
         *_twice(summary),
         *_rare(summary),
@@ -167,6 +168,16 @@ def _uncertain_heterozygotes(summary: Object) -> Iterator[_Alarm]:
                 open=rounded_percent(shares[0]),
                 determined=rounded_percent(shares[1]),
             )
+
+
+def _imputed_open(summary: Object) -> Iterator[_Alarm]:
+    """Say why many people with imputed genotypes have no answer, and how many."""
+    counts = {row["name"]: row["count"] for row in summary["flags"]}
+    imputed, left_open = counts.get("imputed", 0), counts.get("low-certainty", 0)
+    share = alarm_limits().imputed_open_share
+    if imputed >= alarm_limits().min_samples and share * imputed <= left_open <= imputed:
+        part = rounded_percent(left_open / imputed)
+        yield _say("imputed_open", imputed=imputed, open=left_open, share=part)
 
 
 def _batches(summary: Object) -> Iterator[_Alarm]:
