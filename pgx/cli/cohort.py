@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from msgspec import Struct
-from msgspec.structs import replace
+from msgspec.structs import astuple, replace
 
 from pgx.errors import UsageError, printable
 from pgx.options import INPUT, PAGE, CohortOptions, Option, Options, PageOptions
@@ -52,6 +52,10 @@ def cohort(
         Path | None,
         typer.Option(metavar="TABLE", help="Tab-separated table with a column path.", rich_help_panel=INPUT),
     ] = None,
+    ped: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Pedigree of samples (PED).", rich_help_panel=INPUT),
+    ] = None,
 ) -> None:
     """Annotate many inputs and summarise them as a cohort.
 
@@ -60,10 +64,14 @@ def cohort(
     """
     from pgx.cli.output import Shown, refuse_overwriting
     from pgx.cohort import OF_PEOPLE, OUTPUTS, plan_inputs, run_cohort
+    from pgx.cohort.pedigree import read_ped
 
     _check(page, single)
-    refuse_overwriting((manifest, single.reports_for), [output / name for name in (*OUTPUTS, *OF_PEOPLE)])
-    plan = plan_inputs(inputs or [], manifest, options, with_reads=how.with_reads)
+    refuse_overwriting(
+        (manifest, ped, single.reports_for), [output / name for name in (*OUTPUTS, *OF_PEOPLE)]
+    )
+    pedigree = () if ped is None else tuple(map(astuple, read_ped(ped)))
+    plan = plan_inputs(inputs or [], manifest, options, with_reads=how.with_reads, pedigree=pedigree)
     for note in plan.notes:
         typer.echo(note, err=True)
     with Shown() as shown:

@@ -55,6 +55,11 @@ class Person(Struct, frozen=True, kw_only=True):
     likelihood: tuple[float, ...]
     posterior: tuple[float, ...]
 
+    @property
+    def is_silent(self) -> bool:
+        """Return whether the data say nothing, so that the posterior is that of the population."""
+        return min(self.likelihood) == max(self.likelihood)
+
     def probability(self, meant: frozenset[int]) -> float:
         """Return the probability that the diplotype is one of `meant`, places in the list of ten."""
         return sum(self.posterior[place] for place in meant)
@@ -121,22 +126,26 @@ def exposed_share(population: str) -> float:
     return 1 - sum(share * share for share in diplotype_prior(population))
 
 
-def people(state: State, shown: Iterable[Source], columns: Sequence[str]) -> Iterator[Person]:
-    """Yield the samples of whom the manifest fills one of `columns`, in order; nobody else is read."""
+def people(
+    state: State, shown: Iterable[Source], columns: Sequence[str], named: frozenset[str] = frozenset()
+) -> Iterator[Person]:
+    """Yield in order who is `named`, and of whom the manifest fills one of `columns`; nobody else is read."""
     for source in shown:
-        rows = {
-            name: cells
-            for name, cells in source.job.carried.items()
-            if any(cells.get(column) for column in columns)
-        }
-        wanted = None if EVERYBODY in rows else frozenset(rows)
-        if rows:
-            for run, report in reports_of(state, source, wanted):
-                own = source.job.carried.get(report.sample, rows.get(EVERYBODY))
-                if own is not None:
-                    yield person_of(
-                        report, source.path, own, run.parameters.population, run.parameters.min_probability
-                    )
+        carried = source.job.carried
+        stated = {
+            name for name, cells in carried.items() if any(cells.get(column) for column in columns)
+        } | named
+        if not stated:
+            continue
+        wanted = None
+        if EVERYBODY not in stated:
+            small = {name for name, _ in state.samples(source.key)}
+            wanted = frozenset(stated & small if small else stated)
+        for run, report in reports_of(state, source, wanted):
+            own = carried.get(report.sample, carried.get(EVERYBODY, {}))
+            if report.sample in named or any(own.get(column) for column in columns):
+                options = run.parameters
+                yield person_of(report, source.path, own, options.population, options.min_probability)
 
 
 def person_of(

@@ -63,6 +63,9 @@ def _known(summary: Object) -> Iterator[_Alarm]:
     if found and found["differs"]:
         shown = {name: found[name] for name in ("differs", "compared", "exchanges")}
         yield _say("known", **shown, exposed=rounded_percent(found["exposed"]))
+    kin = summary.get("families")
+    if kin and kin["contradictions"]:
+        yield _say("families", count=kin["contradictions"], children=kin["children"])
     if found and found["not_understood"]:
         yield _say("known_unread", count=found["not_understood"])
 

@@ -39,6 +39,16 @@ from pgx.cohort.manifest import (
     option_cell,
     place_of,
 )
+from pgx.cohort.pedigree import (
+    COLUMNS,
+    FAMILIES_FILE,
+    Child,
+    Member,
+    counts_of,
+    families,
+    names_in,
+    write_families,
+)
 from pgx.cohort.results import Source, copy_number_inputs, names_of, passed_over, sources
 from pgx.cohort.store import PlannedRow, State
 from pgx.cohort.summary.strata import (
@@ -61,11 +71,12 @@ from pgx.options import PageOptions
 from pgx.render import cohort_page
 from pgx.report import is_minor
 from pgx.report.row import Cell, safe_cell
+from pgx.wording import wording
 
 #: What is written into the folder, beside the state and reports/.
 OUTPUTS = ("samples.tsv", "samples.parquet", "failures.tsv", "summary.json", "pgx_mqc.json", "index.html")
 #: Beside them where the manifest has what they need; they name people, and are never shared.
-OF_PEOPLE = (KNOWN_FILE, SWAPS_FILE)
+OF_PEOPLE = (KNOWN_FILE, SWAPS_FILE, FAMILIES_FILE)
 _ROWS = 5000
 _NOT_DONE = Failure(input="", error="was not annotated yet", cure="Give the same command again")
 
@@ -121,8 +132,9 @@ def finish(state: State, folder: Path, page: PageOptions, *, kept: int = 0) -> O
     copy_number = tuple(copy_number_inputs(plan, known).values())
     compared = compare(people(state, shown, [RESULT])) if RESULT in carried else []
     swaps = exchanges(compared)
+    members = _members(state, shown, carried)
     overview = Overview(
-        people=_known_counts(compared, len(swaps)),
+        people=_known_counts(compared, len(swaps)) | ({"families": counts_of(members)} if members else {}),
         inputs=inputs,
         failures=failures,
         passed_over=(*silent, *copy_number),
@@ -134,13 +146,15 @@ def finish(state: State, folder: Path, page: PageOptions, *, kept: int = 0) -> O
         if RESULT in carried:
             write_known(compared, staged.path(KNOWN_FILE))
             write_exchanges(swaps, staged.path(SWAPS_FILE))
+        if members:
+            write_families(members, staged.path(FAMILIES_FILE), wording().say("cohort", "not_consistent"))
         summary = summarise(tally, overview, least=page.min_cell)
         staged.path("summary.json").write_text(_pretty(summary), encoding="utf-8")
         staged.path("pgx_mqc.json").write_text(_pretty(cohort_page.multiqc(summary)), encoding="utf-8")
         staged.path("index.html").write_text(cohort_page.page(summary), encoding="utf-8")
-    if RESULT not in carried:  # those of an earlier run
-        for name in OF_PEOPLE:
-            (folder / name).unlink(missing_ok=True)
+    written = {KNOWN_FILE: RESULT in carried, SWAPS_FILE: RESULT in carried, FAMILIES_FILE: bool(members)}
+    for name in (name for name, made in written.items() if not made):  # those of an earlier run
+        (folder / name).unlink(missing_ok=True)
     state.keep_only({row.key for row in plan}, shared_parts)
     state.set_meta(finished=True)
     return Outcome(
@@ -154,6 +168,17 @@ def finish(state: State, folder: Path, page: PageOptions, *, kept: int = 0) -> O
         duplicates=tuple(dict.fromkeys(item.sample for item in tally.duplicates)),
         alarms=tuple(dict.fromkeys(alarm["code"] for alarm in summary["alarms"])),
     )
+
+
+def _members(state: State, shown: Sequence[Source], carried: Sequence[str]) -> list[Member]:
+    """Return the families of --ped and of the manifest."""
+    lines = state.meta("pedigree", tuple[tuple[str, str, str, str], ...]) or ()
+    children = [Child(family=a, sample=b, father=c, mother=d) for a, b, c, d in lines]
+    if {"father", "mother"} & set(carried):
+        for person in people(state, shown, ("father", "mother")):
+            family, father, mother = (person.cells.get(name, "") for name in COLUMNS)
+            children.append(Child(family=family, sample=person.sample, father=father, mother=mother))
+    return families(children, list(people(state, shown, (), names_in(children)))) if children else []
 
 
 def _known_counts(compared: Sequence[Compared], swaps: int) -> dict[str, object]:
