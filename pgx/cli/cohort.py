@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from msgspec import Struct
-from msgspec.structs import replace
+from msgspec.structs import astuple, replace
 
 from pgx.errors import UsageError, printable
 from pgx.options import INPUT, PAGE, CohortOptions, Option, Options, PageOptions
@@ -67,6 +67,10 @@ def cohort(
         bool,
         typer.Option("--template", help="Print an empty manifest to fill in.", rich_help_panel=INPUT),
     ] = False,
+    ped: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Pedigree of samples (PED).", rich_help_panel=INPUT),
+    ] = None,
 ) -> None:
     """Annotate many inputs and summarise them as a cohort.
 
@@ -74,7 +78,8 @@ def cohort(
     others are written.
     """
     from pgx.cli.output import Shown, refuse_overwriting
-    from pgx.cohort import OUTPUTS, plan_inputs, run_cohort
+    from pgx.cohort import OF_PEOPLE, OUTPUTS, plan_inputs, run_cohort
+    from pgx.cohort.pedigree import read_ped
 
     if template:
         from pgx.cohort.manifest import template as sheet
@@ -86,8 +91,11 @@ def cohort(
     output = output or Path()
     _check(page, single)
     if not dry_run:
-        refuse_overwriting((manifest, single.reports_for), [output / name for name in OUTPUTS])
-    plan = plan_inputs(inputs or [], manifest, options, with_reads=how.with_reads)
+        refuse_overwriting(
+            (manifest, ped, single.reports_for), [output / name for name in (*OUTPUTS, *OF_PEOPLE)]
+        )
+    pedigree = () if ped is None else tuple(map(astuple, read_ped(ped)))
+    plan = plan_inputs(inputs or [], manifest, options, with_reads=how.with_reads, pedigree=pedigree)
     for note in plan.notes:
         typer.echo(note, err=True)
     if dry_run:

@@ -20,10 +20,11 @@ from pgx.cohort.plan import plan_inputs
 from pgx.cohort.results import one_report
 from pgx.cohort.run import Progress, run_cohort
 from pgx.cohort.store import FILE_NAME as STATE
-from pgx.cohort.tables.finalise import OUTPUTS, Outcome
+from pgx.cohort.tables.finalise import OF_PEOPLE, OUTPUTS, Outcome
 from pgx.options import CohortOptions, PageOptions
 
 __all__ = [
+    "OF_PEOPLE",
     "OUTPUTS",
     "STATE",
     "CohortOptions",

@@ -82,17 +82,23 @@ class Job(Struct, frozen=True, kw_only=True):
 
 
 class Plan(Struct, frozen=True, kw_only=True):
-    """All inputs in order, the names of the carried columns, and a line for each file passed over."""
+    """All inputs in order, the names of the carried columns, and a line for each file passed over.
+
+    `pedigree` has family, person, father and mother of --ped.
+    """
 
     jobs: tuple[Job, ...]
     carried: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    pedigree: tuple[tuple[str, str, str, str], ...] = ()
 
     @property
     def digest(self) -> str:
         """Return what tells this list of inputs, and what goes with them, from another."""
         stated = (msgspec.json.encode((job.carried, job.meta)).decode() for job in self.jobs)
-        return text_digest(*self.carried, *(job.key for job in self.jobs), *stated)
+        return text_digest(
+            *self.carried, *(job.key for job in self.jobs), *stated, *map("\t".join, self.pedigree)
+        )
 
 
 class StoredSample(Struct, frozen=True, kw_only=True):

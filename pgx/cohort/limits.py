@@ -22,6 +22,9 @@ class Alarms(Facts, frozen=True, kw_only=True):
     neighbours_strand_share: float
     imputed_open_share: float
     rare_excess: float
+    swap_min_people: int
+    swap_left_share: float
+    swap_chance: float
 
 
 class Page(Facts, frozen=True, kw_only=True):

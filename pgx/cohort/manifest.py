@@ -47,6 +47,8 @@ REPORT_COLUMNS = PatientMeta.__struct_fields__
 #: Of these, what tells of a person or of their request: it stays out of the tables and the page.
 PERSONAL_COLUMNS = frozenset(REPORT_COLUMNS) - {"specimen", "platform", "laboratory"}
 STANDARD_INPUT = "-"
+#: Carried columns that mean something to the cohort, too.
+_UNDERSTOOD = ("family", "father", "mother", "known_apoe", "known_method")
 _TABLE = "Write a table (tabs or commas) whose first line names its columns, `path` among them"
 _CORRECT = "Correct the manifest"
 
@@ -191,7 +193,7 @@ def _read(path: Path) -> Iterator[tuple[int, list[str]]]:
 
 def template() -> str:
     """Return a sample sheet to fill in: all columns that mean something, and a row as an example."""
-    columns = [*OPTION_COLUMNS, *REPORT_COLUMNS]
+    columns = [*OPTION_COLUMNS, *_UNDERSTOOD, *REPORT_COLUMNS]
     example = {"path": "data/NA12878.vcf.gz", "sample": "NA12878", "population": "EUR"}
     return "\t".join(columns) + "\n" + "\t".join(example.get(name, "") for name in columns) + "\n"
 

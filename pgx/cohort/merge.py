@@ -31,12 +31,14 @@ def merge(folders: Sequence[Path], output: Path, page: PageOptions) -> Outcome:
     rows: dict[int, PlannedRow] = {}
     slices: list[Slice] = []
     carried: tuple[str, ...] = ()
+    pedigree: tuple[tuple[str, str, str, str], ...] = ()
     for folder in folders:
         if folder.resolve() == output.resolve():
             raise UsageError("is a slice itself", where=str(output), cure="Give another folder after -o")
         with State(folder, create=False) as state:
             slices.append(_slice_of(state, folder))
             carried = state.meta("carried", tuple[str, ...]) or ()
+            pedigree = state.meta("pedigree", tuple[tuple[str, str, str, str], ...]) or ()
             own = {row.position: row for row in state.plan()}
         if rows.keys() & own.keys():
             raise UsageError("holds inputs that another slice has too", where=str(folder), cure=_SAME)
@@ -47,7 +49,8 @@ def merge(folders: Sequence[Path], output: Path, page: PageOptions) -> Outcome:
     refuse_foreign(output)
     with State(output) as state:
         whole = replace(slices[0], number=1, of=1)
-        state.set_plan((rows[position] for position in sorted(rows)), slice=whole, carried=carried)
+        ordered = (rows[position] for position in sorted(rows))
+        state.set_plan(ordered, slice=whole, carried=carried, pedigree=pedigree)
         for folder in folders:
             with State(folder, create=False) as other:
                 state.take_over(other, {row.key for row in other.plan()})

@@ -21,14 +21,21 @@ if TYPE_CHECKING:
 
 ENDINGS = (".vcf", ".vcf.gz", ".vcf.bgz", ".gvcf", ".gvcf.gz", ".bcf")
 READ_ENDINGS = (".bam", ".cram")
+_NAMES = ("family", "father", "mother")  # columns of a manifest that name people
 _CHECK = "Check the path; files end in .vcf, .vcf.gz or .bcf"
 
 
 def plan_inputs(
-    inputs: Sequence[str], manifest: Path | None, options: Options, *, with_reads: bool = False
+    inputs: Sequence[str],
+    manifest: Path | None,
+    options: Options,
+    *,
+    with_reads: bool = False,
+    pedigree: Sequence[tuple[str, str, str, str]] = (),
 ) -> Plan:
     """Return the plan of a cohort; the rows of the manifest come after the inputs that were named.
 
+    `pedigree` has family, person, father and mother of a PED file, "" for nobody.
     In a folder, reads (BAM, CRAM) beside a VCF of the same name are passed over unless `with_reads`.
 
     An input that is named twice counts once. Of one that the manifest has too, the rows count: they speak for
@@ -58,7 +65,16 @@ def plan_inputs(
 
         hide = pseudonyms(options.pseudonymise)
         jobs = tuple(_hidden(job, hide) for job in jobs)
-    return Plan(jobs=jobs, carried=carried, notes=notes)
+        pedigree = [
+            (
+                family and hide.name(family),
+                hide.name(name),
+                father and hide.name(father),
+                mother and hide.name(mother),
+            )
+            for family, name, father, mother in pedigree
+        ]
+    return Plan(jobs=jobs, carried=carried, notes=notes, pedigree=tuple(pedigree))
 
 
 def _hidden(job: Job, hide: Pseudonyms) -> Job:
@@ -88,7 +104,8 @@ def _hidden(job: Job, hide: Pseudonyms) -> Job:
         without=tuple(map(hide.name, job.without)),
         carried={
             name and hide.name(name): {
-                column: hide.name(cell) if cell and cell == name else cell for column, cell in row.items()
+                column: hide.name(cell) if cell and (cell == name or column in _NAMES) else cell
+                for column, cell in row.items()
             }
             for name, row in job.carried.items()
         },

@@ -116,16 +116,17 @@ def reports(
     for source in sources(state, list(state.plan()), state.known()):
         if source_path is not None and source_path != source.path:
             continue
-        for run, report in _of_input(state, source, wanted):
+        for run, report in reports_of(state, source, wanted):
             born = born_of(source.job, report.sample)
             dates = {} if born is None else {report.sample: born}
             (marked,) = mark_minors([report], dates, created=run.created)
             yield StoredSampleReport(run=run, report=marked, meta=meta_of(source.job, report.sample))
 
 
-def _of_input(
+def reports_of(
     state: State, source: Source, wanted: frozenset[str] | None
 ) -> Iterator[tuple[Run, SampleReport]]:
+    """Yield the reports of one input as stored: all, or those of the samples called so."""
     data = state.run_of(source.key)
     if state.has_blocks(source.key):
         yield from _of_blocks(state, source, data, wanted)

@@ -59,7 +59,7 @@ def run_cohort(
             plan_size=len(plan.jobs),
             conditions=text_digest(*made_with),
         )
-        state.set_plan(rows, slice=slice_, carried=plan.carried)
+        state.set_plan(rows, slice=slice_, carried=plan.carried, pedigree=plan.pedigree)
         jobs = [row.job for row in rows]
 
         def started(inputs: int) -> AbstractContextManager[Engine]:

@@ -22,6 +22,7 @@ def alarms(summary: Object) -> list[dict[str, str]]:
 
 def _all(summary: Object) -> list[_Alarm]:
     return [
+        *_known(summary),
         *_all_the_same(summary),
         *_frequency(summary),
         *_strata_frequency(summary),
@@ -54,6 +55,19 @@ def _without_hidden(value: Any) -> Any:
     if isinstance(value, list):
         return [_without_hidden(item) for item in value]
     return 0 if value is None else value
+
+
+def _known(summary: Object) -> Iterator[_Alarm]:
+    """Say how many known results are contradicted; a page that is shared has no such counts."""
+    found = summary.get("known")
+    if found and found["differs"]:
+        shown = {name: found[name] for name in ("differs", "compared", "exchanges")}
+        yield _say("known", **shown, exposed=rounded_percent(found["exposed"]))
+    kin = summary.get("families")
+    if kin and kin["contradictions"]:
+        yield _say("families", count=kin["contradictions"], children=kin["children"])
+    if found and found["not_understood"]:
+        yield _say("known_unread", count=found["not_understood"])
 
 
 def _say(code: str, **values: object) -> _Alarm:

@@ -43,12 +43,15 @@ class Overview(Struct, frozen=True, kw_only=True):
         Inputs in which nobody is counted: they have no record near the sites, and another input has.
     shard
         "I/N".
+    people
+        What is known of single people from elsewhere: no part of a page that is shared.
     """
 
     inputs: int
     failures: Sequence[Failure]
     passed_over: tuple[str, ...]
     shard: str
+    people: Object = {}
 
 
 def summarise(tally: Tally, overview: Overview, *, least: int = 0) -> Object:
@@ -58,7 +61,7 @@ def summarise(tally: Tally, overview: Overview, *, least: int = 0) -> Object:
     is left.
     """
     if least < 2:
-        whole = _counts(tally, overview, Cells()) | _singles(tally, overview)
+        whole = _counts(tally, overview, Cells()) | _singles(tally, overview) | overview.people
         return whole | {"min_cell": 0, "min_group": page_limits().min_group, "alarms": alarms(whole)}
     shown = _counts(tally, overview, Cells(least).of(tally.samples))
     shown["inputs"] = {"total": shown["inputs"]["total"], "failed": None, "joined": None}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -13,6 +14,20 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pgx.cohort.jobs import Failure, Job, Known, Slice
+from pgx.cohort.known import (
+    KNOWN_FILE,
+    RESULT,
+    SWAPS_FILE,
+    VERDICTS,
+    Compared,
+    agreement,
+    compare,
+    exchanges,
+    exposed_share,
+    people,
+    write_exchanges,
+    write_known,
+)
 from pgx.cohort.limits import page_limits
 from pgx.cohort.manifest import (
     CARRIED_OPTIONS,
@@ -23,6 +38,16 @@ from pgx.cohort.manifest import (
     is_flagged_minor,
     option_cell,
     place_of,
+)
+from pgx.cohort.pedigree import (
+    COLUMNS,
+    FAMILIES_FILE,
+    Child,
+    Member,
+    counts_of,
+    families,
+    names_in,
+    write_families,
 )
 from pgx.cohort.results import Source, copy_number_inputs, names_of, passed_over, sources
 from pgx.cohort.store import PlannedRow, State
@@ -46,9 +71,12 @@ from pgx.options import PageOptions
 from pgx.render import cohort_page
 from pgx.report import is_minor
 from pgx.report.row import Cell, safe_cell
+from pgx.wording import wording
 
 #: What is written into the folder, beside the state and reports/.
 OUTPUTS = ("samples.tsv", "samples.parquet", "failures.tsv", "summary.json", "pgx_mqc.json", "index.html")
+#: Beside them where the manifest has what they need; they name people, and are never shared.
+OF_PEOPLE = (KNOWN_FILE, SWAPS_FILE, FAMILIES_FILE)
 _ROWS = 5000
 _NOT_DONE = Failure(input="", error="was not annotated yet", cure="Give the same command again")
 
@@ -102,7 +130,11 @@ def finish(state: State, folder: Path, page: PageOptions, *, kept: int = 0) -> O
     inputs = len({place_of(row.job.path) for row in plan})
     silent = tuple(passed_over(plan, known).values())
     copy_number = tuple(copy_number_inputs(plan, known).values())
+    compared = compare(people(state, shown, [RESULT])) if RESULT in carried else []
+    swaps = exchanges(compared)
+    members = _members(state, shown, carried)
     overview = Overview(
+        people=_known_counts(compared, len(swaps)) | ({"families": counts_of(members)} if members else {}),
         inputs=inputs,
         failures=failures,
         passed_over=(*silent, *copy_number),
@@ -111,10 +143,18 @@ def finish(state: State, folder: Path, page: PageOptions, *, kept: int = 0) -> O
     with Staged(folder, exclusive=True) as staged:
         _write_tables(staged, _tables(state, shown, carried, tally.dividing), carried, tally)
         write_failures(staged.path("failures.tsv"), failures)
+        if RESULT in carried:
+            write_known(compared, staged.path(KNOWN_FILE))
+            write_exchanges(swaps, staged.path(SWAPS_FILE))
+        if members:
+            write_families(members, staged.path(FAMILIES_FILE), wording().say("cohort", "not_consistent"))
         summary = summarise(tally, overview, least=page.min_cell)
         staged.path("summary.json").write_text(_pretty(summary), encoding="utf-8")
         staged.path("pgx_mqc.json").write_text(_pretty(cohort_page.multiqc(summary)), encoding="utf-8")
         staged.path("index.html").write_text(cohort_page.page(summary), encoding="utf-8")
+    written = {KNOWN_FILE: RESULT in carried, SWAPS_FILE: RESULT in carried, FAMILIES_FILE: bool(members)}
+    for name in (name for name, made in written.items() if not made):  # those of an earlier run
+        (folder / name).unlink(missing_ok=True)
     state.keep_only({row.key for row in plan}, shared_parts)
     state.set_meta(finished=True)
     return Outcome(
@@ -128,6 +168,33 @@ def finish(state: State, folder: Path, page: PageOptions, *, kept: int = 0) -> O
         duplicates=tuple(dict.fromkeys(item.sample for item in tally.duplicates)),
         alarms=tuple(dict.fromkeys(alarm["code"] for alarm in summary["alarms"])),
     )
+
+
+def _members(state: State, shown: Sequence[Source], carried: Sequence[str]) -> list[Member]:
+    """Return the families of --ped and of the manifest."""
+    lines = state.meta("pedigree", tuple[tuple[str, str, str, str], ...]) or ()
+    children = [Child(family=a, sample=b, father=c, mother=d) for a, b, c, d in lines]
+    if {"father", "mother"} & set(carried):
+        for person in people(state, shown, ("father", "mother")):
+            family, father, mother = (person.cells.get(name, "") for name in COLUMNS)
+            children.append(Child(family=family, sample=person.sample, father=father, mother=mother))
+    return families(children, list(people(state, shown, (), names_in(children)))) if children else []
+
+
+def _known_counts(compared: Sequence[Compared], swaps: int) -> dict[str, object]:
+    """Return what summary.json says of known results; nothing where there are none."""
+    if not compared:
+        return {}
+    verdicts = Counter(item.verdict for item in compared)
+    return {
+        "known": {
+            "compared": len(compared) - verdicts["not-understood"],
+            **{verdict.replace("-", "_"): verdicts[verdict] for verdict in VERDICTS},
+            "exchanges": swaps,
+            "exposed": exposed_share(compared[0].person.population),
+            "table": agreement(compared),
+        }
+    }
 
 
 def refuse_foreign(folder: Path) -> None:
@@ -144,7 +211,7 @@ def refuse_foreign(folder: Path) -> None:
         raise UsageError("is not UTF-8", where=printable(str(folder)), cure="Give another folder") from error
     if State.is_in(folder):
         return
-    found = [name for name in (*OUTPUTS, "reports") if (folder / name).exists()]
+    found = [name for name in (*OUTPUTS, *OF_PEOPLE, "reports") if (folder / name).exists()]
     if found:
         raise UsageError(
             f"holds what is not of a cohort and would be lost ({found[0]})",

@@ -1,0 +1,156 @@
+"""Known results beside called ones: verdicts, exchanges of people and plates, and shared pages."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import json
+import random
+
+import pytest
+from vcf_builder import write_vcf
+
+from cohort.conftest import GENOTYPES, records
+from pgx.calling import diplotype_names, populations
+from pgx.cohort import CohortOptions, PageOptions, plan_inputs, run_cohort
+from pgx.cohort.known import exposed_share, meant_by
+from pgx.options import Options
+
+LETTERS = {diplotype: pair for pair, diplotype in GENOTYPES.items()}
+
+
+def rows_of(path):
+    with path.open(encoding="utf-8", newline="") as handle:
+        return list(csv.DictReader(handle, delimiter="\t"))
+
+
+def cohort(tmp_path, people, **page):
+    """Run a cohort of (name, file's diplotype, known result, plate), and return its folder and outcome."""
+    lines = ["path\tsample\tknown_apoe\tknown_method\tplate"]
+    for name, diplotype, known, plate in people:
+        write_vcf(tmp_path / f"{name}.vcf", records=records(*LETTERS[diplotype]), samples=[name])
+        lines.append(f"{name}.vcf\t{name}\t{known}\tTaqMan\t{plate}")
+    (tmp_path / "m.tsv").write_text("\n".join(lines) + "\n")
+    plan = plan_inputs([], tmp_path / "m.tsv", Options())
+    options = CohortOptions(jobs=1, page=PageOptions(**page))
+    return tmp_path / "out", run_cohort(plan, tmp_path / "out", options)
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("e3/e4", {"e3/e4"}),
+        (" E4/E3 ", {"e3/e4"}),
+        ("\u03b52/\u03b53", {"e2/e3"}),
+        ("34", {"e3/e4"}),
+        ("3|3", {"e3/e3"}),
+        ("APOE3/4", {"e3/e4"}),
+        ("1", {"e1/e4", "e2/e4", "e3/e4"}),
+        ("2", {"e4/e4"}),
+        ("e3", None),
+        ("3", None),
+        ("e3/e5", None),
+        ("carrier", None),
+        ("-1", None),
+    ],
+)
+def test_what_a_known_result_allows(text, names):
+    meant = meant_by(text)
+    assert (None if meant is None else {diplotype_names()[place] for place in meant}) == names
+
+
+def test_no_copies_of_e4_allows_all_others():
+    assert {diplotype_names()[place] for place in meant_by("0")} == {
+        name for name in diplotype_names() if "e4" not in name
+    }
+
+
+def test_a_pair_whose_results_changed_places_is_found(tmp_path):
+    people = [
+        ("A", "e3/e3", "e3/e3", ""),
+        ("B", "e3/e4", "e2/e3", ""),
+        ("C", "e2/e3", "1", ""),
+        ("D", "e4/e4", "e4/e4", ""),
+        ("E", "e3/e3", "soon", ""),
+    ]
+    folder, outcome = cohort(tmp_path, people)
+    assert {row["sample"]: row["verdict"] for row in rows_of(folder / "known.tsv")} == {
+        "A": "agrees",
+        "B": "differs",
+        "C": "differs",
+        "D": "agrees",
+        "E": "not-understood",
+    }
+    (pair,) = rows_of(folder / "swaps.tsv")
+    assert (pair["kind"], pair["first"], pair["second"], pair["alternatives"]) == ("pair", "B", "C", "0")
+    assert {"known", "known_unread"} <= set(outcome.alarms)
+    known = json.loads((folder / "summary.json").read_text())["known"]
+    assert (known["compared"], known["differs"], known["not_understood"]) == (4, 2, 1)
+    called = {row["sample"]: row["diplotype"] for row in rows_of(folder / "samples.tsv")}
+    assert called == {name: diplotype for name, diplotype, *_ in people}
+
+
+def test_one_who_differs_alone_is_in_no_exchange(tmp_path):
+    folder, _ = cohort(tmp_path, [("A", "e3/e3", "e3/e4", ""), ("B", "e3/e4", "e3/e4", "")])
+    assert rows_of(folder / "swaps.tsv") == []
+
+
+@pytest.mark.parametrize("kind", ["exchanged", "reversed", "shifted by one"])
+def test_a_plate_is_found(tmp_path, kind):
+    chance = random.Random(4)  # noqa: S311 - a made cohort
+    names = list(LETTERS)
+    truth = {plate: [chance.choice(names) for _ in range(12)] for plate in "PQR"}
+    known = dict(truth)
+    if kind == "exchanged":
+        known["P"], known["Q"] = truth["Q"], truth["P"]
+    elif kind == "reversed":
+        known["P"] = truth["P"][::-1]
+    else:
+        known["P"] = [*truth["P"][1:], truth["P"][0]]
+    people = [
+        (f"{plate}{number}", truth[plate][number], known[plate][number], plate)
+        for plate, number in itertools.product("PQR", range(12))
+    ]
+    folder, _ = cohort(tmp_path, people)
+    found = rows_of(folder / "swaps.tsv")
+    groups = [(row["kind"], row["first"], row["second"]) for row in found if row["kind"] != "pair"]
+    assert groups == [(kind, "plate = P", "plate = Q" if kind == "exchanged" else "")]
+
+
+def test_a_plate_of_people_typed_alike_is_blamed_for_nothing(tmp_path):
+    people = [(f"P{number}", "e3/e3", "e3/e3" if number else "e3/e4", "P") for number in range(8)]
+    folder, _ = cohort(tmp_path, people)
+    assert rows_of(folder / "swaps.tsv") == []
+
+
+def test_data_that_say_nothing_contradict_nothing(tmp_path):
+    write_vcf(tmp_path / "a.vcf", records=[], samples=["A"])
+    (tmp_path / "m.tsv").write_text("path\tknown_apoe\na.vcf\te1/e1\n")
+    plan = plan_inputs([], tmp_path / "m.tsv", Options())
+    outcome = run_cohort(plan, tmp_path / "out", CohortOptions(jobs=1))
+    assert [row["verdict"] for row in rows_of(tmp_path / "out" / "known.tsv")] == ["open"]
+    assert "known" not in outcome.alarms
+
+
+def test_a_page_for_sharing_tells_nothing_of_it(tmp_path):
+    people = [("A", "e3/e4", "e2/e3", ""), ("B", "e2/e3", "e3/e4", "")]
+    folder, outcome = cohort(tmp_path, people, min_cell=5)
+    assert "known" not in json.loads((folder / "summary.json").read_text())
+    assert not {"known", "known_unread"} & set(outcome.alarms)
+    assert "known.tsv" not in (folder / "index.html").read_text()
+
+
+def test_files_of_an_earlier_run_go(tmp_path):
+    folder, _ = cohort(tmp_path, [("A", "e3/e4", "e3/e4", "")])
+    assert (folder / "known.tsv").is_file()
+    run_cohort(plan_inputs([str(tmp_path / "A.vcf")], None, Options()), folder, CohortOptions(jobs=1))
+    assert not (folder / "known.tsv").exists()
+    assert not (folder / "swaps.tsv").exists()
+
+
+def test_apoe_shows_little_more_than_half_of_exchanges():
+    for population in populations():
+        shares = [population.frequencies()[name] for name in ("e1", "e2", "e3", "e4")]
+        pairs = [one * other for one in shares for other in shares]
+        same = sum(pairs[i] * (pairs[i] if i // 4 == i % 4 else 2 * pairs[i]) for i in range(16))
+        assert exposed_share(population.name) == pytest.approx(1 - same)
