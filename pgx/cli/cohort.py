@@ -14,9 +14,11 @@ from pgx.options import INPUT, PAGE, CohortOptions, Option, Options, PageOptions
 
 if TYPE_CHECKING:
     from pgx.cohort import Outcome
+    from pgx.cohort.jobs import Plan
 
 _SOME_FAILED = 5
 _LISTED = 10
+_REASONS = 3  # that are told where nothing could be read
 
 
 class ReportsOptions(Struct, frozen=True, kw_only=True):
@@ -39,7 +41,6 @@ OutputFolder = Annotated[
 
 
 def cohort(
-    output: OutputFolder,
     options: Options,
     how: CohortOptions,
     page: PageOptions,
@@ -50,8 +51,22 @@ def cohort(
     ] = None,
     manifest: Annotated[
         Path | None,
-        typer.Option(metavar="TABLE", help="Tab-separated table with a column path.", rich_help_panel=INPUT),
+        typer.Option(
+            metavar="TABLE", help="Table (tabs or commas) with a column path.", rich_help_panel=INPUT
+        ),
     ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="DIR", help="Folder to write.", rich_help_panel=INPUT),
+    ] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="List what would be read; write nothing.", rich_help_panel=INPUT),
+    ] = False,
+    template: Annotated[
+        bool,
+        typer.Option("--template", help="Print an empty manifest to fill in.", rich_help_panel=INPUT),
+    ] = False,
     ped: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Pedigree of samples (PED).", rich_help_panel=INPUT),
@@ -66,17 +81,40 @@ def cohort(
     from pgx.cohort import OF_PEOPLE, OUTPUTS, plan_inputs, run_cohort
     from pgx.cohort.pedigree import read_ped
 
+    if template:
+        from pgx.cohort.manifest import template as sheet
+
+        typer.echo(sheet(), nl=False)
+        return
+    if output is None and not dry_run:
+        raise UsageError("no folder to write was given", where="-o", cure="Give one: -o DIR")
+    output = output or Path()
     _check(page, single)
-    refuse_overwriting(
-        (manifest, ped, single.reports_for), [output / name for name in (*OUTPUTS, *OF_PEOPLE)]
-    )
+    if not dry_run:
+        refuse_overwriting(
+            (manifest, ped, single.reports_for), [output / name for name in (*OUTPUTS, *OF_PEOPLE)]
+        )
     pedigree = () if ped is None else tuple(map(astuple, read_ped(ped)))
     plan = plan_inputs(inputs or [], manifest, options, with_reads=how.with_reads, pedigree=pedigree)
     for note in plan.notes:
         typer.echo(note, err=True)
+    if dry_run:
+        _list(plan)
+        return
     with Shown() as shown:
         outcome = run_cohort(plan, output, replace(how, page=page), tell=shown.tell)
     _finish(outcome, output, single, options.pseudonymise)
+
+
+def _list(plan: Plan) -> None:
+    """Print a line an input: its path, the samples that are asked for, and what keeps it from being read."""
+    typer.echo("path\tsamples\tproblem")
+    for job in plan.jobs:
+        samples = ",".join(job.options.samples) or "all"
+        problem = "" if job.failure is None else f"{job.failure.error}. {job.failure.cure}"
+        if not problem and "://" not in job.place and not Path(job.place).exists():
+            problem = "no such file"
+        typer.echo("\t".join(printable(text, 1000) for text in (job.path, samples, problem)))
 
 
 def merge(
@@ -141,6 +179,11 @@ def _finish(outcome: Outcome, folder: Path, single: ReportsOptions, key: Path | 
         f" ({outcome.kept} were done before, {outcome.failed} failures)",
         err=True,
     )
+    if outcome.failed and not outcome.samples:
+        rows = (folder / "failures.tsv").read_text(encoding="utf-8").splitlines()[1 : 1 + _REASONS]
+        for row in rows:
+            name, error, cure = row.split("\t")
+            typer.echo(f"failed: {printable(name, 1000)}: {error}. {cure}", err=True)
     if outcome.failed:
         typer.echo(f"What failed, and what to do: {folder / 'failures.tsv'}", err=True)
     if single.reports is not None:

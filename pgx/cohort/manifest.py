@@ -47,7 +47,9 @@ REPORT_COLUMNS = PatientMeta.__struct_fields__
 #: Of these, what tells of a person or of their request: it stays out of the tables and the page.
 PERSONAL_COLUMNS = frozenset(REPORT_COLUMNS) - {"specimen", "platform", "laboratory"}
 STANDARD_INPUT = "-"
-_TABLE = "Write a tab-separated table whose first line names its columns, `path` among them"
+#: Carried columns that mean something to the cohort, too.
+_UNDERSTOOD = ("family", "father", "mother", "known_apoe", "known_method")
+_TABLE = "Write a table (tabs or commas) whose first line names its columns, `path` among them"
 _CORRECT = "Correct the manifest"
 
 
@@ -166,7 +168,11 @@ def _read(path: Path) -> Iterator[tuple[int, list[str]]]:
     """
     try:
         text = read_limited(path, int(limit("max_table"))).decode("utf-8-sig")
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter="\t", quoting=csv.QUOTE_NONE)
+        head = text.lstrip().partition("\n")[0]
+        if "," in head and "\t" not in head:  # as spreadsheets save it
+            reader = csv.reader(io.StringIO(text, newline=""))
+        else:
+            reader = csv.reader(io.StringIO(text, newline=""), delimiter="\t", quoting=csv.QUOTE_NONE)
         lines = [(reader.line_num, [_unquoted(cell.strip()) for cell in row]) for row in reader]
     except OSError as error:
         raise NotFoundError(
@@ -183,6 +189,13 @@ def _read(path: Path) -> Iterator[tuple[int, list[str]]]:
     if "" in columns:
         raise UsageError(f"column {columns.index('') + 1} has no name", where=str(path), cure=_TABLE)
     yield from lines
+
+
+def template() -> str:
+    """Return a sample sheet to fill in: all columns that mean something, and a row as an example."""
+    columns = [*OPTION_COLUMNS, *_UNDERSTOOD, *REPORT_COLUMNS]
+    example = {"path": "data/NA12878.vcf.gz", "sample": "NA12878", "population": "EUR"}
+    return "\t".join(columns) + "\n" + "\t".join(example.get(name, "") for name in columns) + "\n"
 
 
 def _unquoted(cell: str) -> str:

@@ -387,3 +387,48 @@ def test_the_age_divides_the_page_only_where_that_is_asked_for(tmp_path, two):
         run(tmp_path, text, page=PageOptions(by=asked))
         divided = json.loads((tmp_path / "out" / "summary.json").read_text())["strata"]
         assert [item["column"] for item in divided] == columns
+
+
+def test_a_template_is_a_manifest(run_pgx, tmp_path):
+    outcome = run_pgx("cohort", "--template")
+    assert outcome.exit_code == 0
+    head, example, end = outcome.stdout.split("\n")
+    assert end == ""
+    assert {"path", "sample", "population", "birth_date", "reads"} <= set(head.split("\t"))
+    assert len(head.split("\t")) == len(example.split("\t"))
+    sheet = tmp_path / "m.tsv"
+    sheet.write_text(outcome.stdout)
+    listed = run_pgx("cohort", "--manifest", sheet, "--dry-run").stdout.splitlines()
+    assert listed == ["path\tsamples\tproblem", "data/NA12878.vcf.gz\tNA12878\tno such file"]
+
+
+def test_a_dry_run_writes_nothing(run_pgx, tmp_path):
+    source = write_vcf(tmp_path / "a.vcf")
+    before = sorted(tmp_path.rglob("*"))
+    outcome = run_pgx("cohort", source, tmp_path / "none.vcf", "-o", tmp_path / "out", "--dry-run")
+    assert outcome.exit_code == 0
+    assert [line.split("\t")[2] for line in outcome.stdout.splitlines()[1:]] == ["", "no such file"]
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_folder_to_write_is_asked_for(run_pgx, tmp_path):
+    outcome = run_pgx("cohort", write_vcf(tmp_path / "a.vcf"))
+    assert outcome.exit_code == 2
+    assert "-o DIR" in outcome.stderr
+
+
+@pytest.mark.parametrize("text", ['path,sample,note\n{},S1,"a, b"\n', "path\tsample\tnote\n{}\tS1\ta, b\n"])
+def test_tables_with_commas_are_read_as_spreadsheets_save_them(run_pgx, tmp_path, text):
+    source = write_vcf(tmp_path / "a.vcf")
+    sheet = tmp_path / "m.csv"
+    sheet.write_text(text.format(source))
+    assert run_pgx("cohort", "--manifest", sheet, "-o", tmp_path / "out").exit_code == 0
+    head, row = (tmp_path / "out" / "samples.tsv").read_text().splitlines()
+    assert dict(zip(head.split("\t"), row.split("\t"), strict=True))["note"] == "a, b"
+
+
+def test_where_nothing_could_be_read_the_first_reasons_are_told(run_pgx, tmp_path):
+    outcome = run_pgx("cohort", *(tmp_path / f"{n}.vcf" for n in range(5)), "-o", tmp_path / "out")
+    assert outcome.exit_code == 5
+    assert outcome.stderr.count("failed: ") == 3
+    assert "no such file" in outcome.stderr
