@@ -15,7 +15,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from pgx.calling import diplotype_names, diplotype_prior
-from pgx.cohort.limits import alarm_limits
+from pgx.cohort.limits import alarm_limits, page_limits
 from pgx.cohort.manifest import EVERYBODY
 from pgx.cohort.results import Source, reports_of
 from pgx.cohort.store import State
@@ -190,22 +190,31 @@ def compare(found: Iterable[Person]) -> list[Compared]:
 def exchanges(compared: Sequence[Compared]) -> list[Exchange]:
     """Return exchanges of groups and of pairs that explain who differs; nobody of a group is in a pair."""
     readable = [item for item in compared if item.meant is not None]
-    groups, explained = _groups(readable)
+    if not readable:
+        return []
+    shares = _shares(readable)
+    groups, explained = _groups(readable, shares)
     differing = [item for item in readable if item.verdict == "differs" and id(item) not in explained]
-    return [*groups, *_pairs(differing, readable)]
+    if len(differing) > page_limits().max_listed:  # so many did not change places two by two
+        return groups
+    return [*groups, *_pairs(differing, shares)]
 
 
 def _fits(person: Person, item: Compared) -> bool:
     return item.meant is not None and person.speaks(item.meant) == "agrees"
 
 
-def _share(item: Compared, everybody: Sequence[Compared]) -> float:
-    """Return the share of people of whom the known result of `item` would be right."""
-    meant = item.meant or frozenset()
-    return sum(other.person.probability(meant) for other in everybody) / len(everybody)
+Shares = Mapping[frozenset[int] | None, float]
 
 
-def _pairs(differing: Sequence[Compared], everybody: Sequence[Compared]) -> Iterator[Exchange]:
+def _shares(everybody: Sequence[Compared]) -> Shares:
+    """Return, for each known result, the share of people of whom it would be right."""
+    places = range(len(diplotype_names()))
+    means = [sum(item.person.posterior[place] for item in everybody) / len(everybody) for place in places]
+    return {meant: sum(means[place] for place in meant or ()) for meant in {item.meant for item in everybody}}
+
+
+def _pairs(differing: Sequence[Compared], shares: Shares) -> Iterator[Exchange]:
     """Yield each two people who differ and would agree in each other's place, the least likely first."""
     both = [
         (one, other)
@@ -221,7 +230,7 @@ def _pairs(differing: Sequence[Compared], everybody: Sequence[Compared]) -> Iter
             people=2,
             before=2,
             after=0,
-            chance=_share(one, everybody) * _share(other, everybody),
+            chance=shares[one.meant] * shares[other.meant],
             alternatives=max(times[id(one)], times[id(other)]) - 1,
         )
         for one, other in both
@@ -229,7 +238,7 @@ def _pairs(differing: Sequence[Compared], everybody: Sequence[Compared]) -> Iter
     yield from sorted(found, key=lambda item: (item.alternatives, item.chance))
 
 
-def _groups(everybody: Sequence[Compared]) -> tuple[list[Exchange], set[int]]:
+def _groups(everybody: Sequence[Compared], shares: Shares) -> tuple[list[Exchange], set[int]]:
     """Return exchanges of whole groups (plates, batches), and who is explained by them."""
     limit = alarm_limits()
     found: list[Exchange] = []
@@ -245,6 +254,8 @@ def _groups(everybody: Sequence[Compared]) -> tuple[list[Exchange], set[int]]:
             for name, own in members.items()
             if len(own) >= limit.swap_min_people and any(item.verdict == "differs" for item in own)
         }
+        if len(plates) > page_limits().max_strata:  # so many plates did not change places two by two
+            continue
         tried = [
             attempt
             for one, other in [*((name, name) for name in plates), *itertools.combinations(plates, 2)]
@@ -258,7 +269,7 @@ def _groups(everybody: Sequence[Compared]) -> tuple[list[Exchange], set[int]]:
             )
             chance = 1.0
             for person, item in zip(moved, listed, strict=True):
-                chance *= _share(item, everybody) if _fits(person, item) else 1.0
+                chance *= shares[item.meant] if _fits(person, item) else 1.0
             if after <= limit.swap_left_share * before and chance * len(tried) <= limit.swap_chance:
                 found.append(
                     Exchange(

@@ -95,6 +95,14 @@ def test_one_who_differs_alone_is_in_no_exchange(tmp_path):
     assert rows_of(folder / "swaps.tsv") == []
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_result_that_fits_another_is_no_exchange_unless_both_fit(tmp_path, order):
+    people = [("A", "e3/e3", "e3/e4", ""), ("B", "e3/e4", "e4/e4", "")]
+    folder, _ = cohort(tmp_path, people[::order])
+    assert [row["verdict"] for row in rows_of(folder / "known.tsv")] == ["differs", "differs"]
+    assert rows_of(folder / "swaps.tsv") == []
+
+
 @pytest.mark.parametrize("kind", ["exchanged", "reversed", "shifted by one"])
 def test_a_plate_is_found(tmp_path, kind):
     chance = random.Random(4)  # noqa: S311 - a made cohort
