@@ -20,6 +20,7 @@ from pathlib import Path
 
 import pysam
 import pytest
+from truth_tables import expected, load, outcome, tables
 from vcf_builder import site, vcf_text, write_vcf
 
 from pgx.errors import FormatError, InputError, NotFoundError
@@ -154,6 +155,19 @@ def genotypes(url: str) -> list[str]:
     content = read_sites(url)
     named = [record for record in content.records if record.identifiers]
     return [record.samples[0].split(":")[0] for record in sorted(named, key=lambda r: r.position)]
+
+
+@pytest.mark.parametrize("name", tables())
+def test_every_row_of_the_truth_tables_over_the_network(name, served, site_folder, elsewhere):
+    url, _ = served
+    for case in load(name):
+        if case.can_be_indexed:  # without an index nothing is read over the network
+            wanted = expected(case)
+            found = outcome(case, site_folder, assembly=case.assemblies[0], indexed=True, url=url)
+            if case.error != "-":
+                assert case.error in found.get("error", ""), f"{case.case}: {found}"
+            else:
+                assert {key: found.get(key) for key in wanted} == wanted, f"{case.case}: {found}"
 
 
 def test_two_files_of_the_same_name_are_not_mixed_up(served, elsewhere):

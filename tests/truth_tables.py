@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
+from urllib.parse import quote
 
 from vcf_builder import LETTERS, POSITIONS, RSIDS, vcf_text, write_vcf
 
@@ -127,12 +128,13 @@ def all_cases() -> Iterator[Case]:
         yield from load(name)
 
 
-def outcome(case: Case, folder: Path, *, assembly: str, indexed: bool) -> dict[str, str]:
-    """Annotate the file of a row; return the cells that its expectation consists of."""
+def outcome(case: Case, folder: Path, *, assembly: str, indexed: bool, url: str = "") -> dict[str, str]:
+    """Annotate the file of a row, below `url` if given; return the cells that its expectation consists of."""
     name = f"{case.case}.{assembly}.vcf" + (".gz" if indexed else "")
     path = write_vcf(folder / name, text=case.content(assembly), index="tbi" if indexed else "")
     try:
-        sample = next(iter(annotate(str(path), _options(case, folder, assembly)).samples))
+        source = f"{url}/{quote(path.name)}" if url else str(path)
+        sample = next(iter(annotate(source, _options(case, folder, assembly)).samples))
     except PgxError as error:
         return {"error": f"{error.exit_code} {error}"}
     genotype = sample.genotype
