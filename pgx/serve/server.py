@@ -102,6 +102,10 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name of the base class
         """Log nothing: paths hold the token, and names of files name people."""
 
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002
+        """Refuse what the base class cannot read, and every other method, as a path that is not known."""
+        self._refuse(403, "this address is not known")
+
     def do_GET(self) -> None:
         """Send the page, its parts, or a file of a result."""
         path = self._path()

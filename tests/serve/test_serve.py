@@ -135,6 +135,24 @@ class TestWhoGetsIn:
         status, body, _ = client.ask("GET", "", whole=whole, **headers)
         assert (status, json.loads(body)) == (403, {"error": "this address is not known"})
 
+    @pytest.mark.parametrize("method", ["OPTIONS", "DELETE", "PATCH", "TRACE", "FOO"])
+    @pytest.mark.parametrize("whole", ["/", None])
+    def test_no_other_method_exists(self, client, method, whole):
+        status, body, headers = client.ask(method, "", whole=whole)
+        assert (status, json.loads(body)) == (403, {"error": "this address is not known"})
+        assert "Access-Control-Allow-Origin" not in headers
+
+    @pytest.mark.parametrize(
+        "request_", [b"nonsense\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"GET " + b"a" * 70_000 + b"\r\n\r\n"]
+    )
+    def test_what_is_no_request_is_refused(self, client, request_):
+        with socket.create_connection(client.host.split(":")) as connection:
+            connection.sendall(request_)
+            connection.shutdown(socket.SHUT_WR)
+            with connection.makefile("rb") as answer:
+                assert b"Error response" not in (said := answer.read())
+        assert b"this address is not known" in said
+
     @pytest.mark.parametrize("path", ["file?name=a.vcf", "make"])
     @pytest.mark.parametrize("origin", [None, "null", "http://evil.example", "https://127.0.0.1"])
     def test_nothing_changes_for_another_origin(self, client, place, path, origin):
