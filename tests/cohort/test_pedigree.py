@@ -12,7 +12,7 @@ import pytest
 from vcf_builder import write_vcf
 
 from cohort.conftest import records
-from pgx.calling import diplotype_names
+from pgx.calling import copies_at, diplotype_names, diplotype_prior
 from pgx.cohort import CohortOptions, plan_inputs, run_cohort
 from pgx.cohort.known import Person
 from pgx.cohort.pedigree import Child, families, read_ped
@@ -131,6 +131,33 @@ def test_parents_settle_the_phase(tmp_path):
     run_cohort(plan, tmp_path / "out", CohortOptions(jobs=1))
     child = rows_of(tmp_path / "out" / "families.tsv")["C"]
     assert (child["diplotype"], child["joint_diplotype"]) == ("", "e2/e4")
+
+
+def settled(population):
+    """Return the share of unphased e2/e4 children of whom unphased parents leave no e1/e3."""
+    prior, looks = diplotype_prior(population), list(zip(copies_at(0), copies_at(1), strict=True))
+    alike = {
+        look: [name for name, other in zip(NAMES, looks, strict=True) if other == look] for look in looks
+    }
+    whole = alone = 0.0
+    for father, mother in itertools.product(range(10), repeat=2):
+        pairs = itertools.product(NAMES[father].split("/"), NAMES[mother].split("/"))
+        weight = prior[father] * prior[mother] * sum(sorted(pair) == ["e2", "e4"] for pair in pairs) / 4
+        family = [
+            person("F", *alike[looks[father]]),
+            person("M", *alike[looks[mother]]),
+            person("C", "e1/e3", "e2/e4"),
+        ]
+        if weight:
+            joint = families([Child(family="", sample="C", father="F", mother="M")], family)[2].joint
+            whole += weight
+            alone += weight * (joint[NAMES.index("e1/e3")] == 0)
+    return alone / whole
+
+
+@pytest.mark.parametrize(("population", "share"), [("global", 0.814), ("EUR", 0.820), ("AFR", 0.739)])
+def test_parents_settle_four_of_five_without_any_prior(population, share):
+    assert settled(population) == pytest.approx(share, abs=0.001)
 
 
 def test_a_shared_page_tells_nothing_of_families(tmp_path):
