@@ -141,7 +141,7 @@ class Options(Struct, frozen=True, kw_only=True):
         tuple[str, ...],
         Option(
             "Sample to report, e.g. NA12878.",
-            INPUT, "NAME", ("-s", "--sample"), commands="annotate report inspect", stated=False,
+            INPUT, "NAME", ("-s", "--sample"), commands="annotate report inspect verify", stated=False,
         ),
     ] = ()  # fmt: skip
     assembly: Annotated[
@@ -232,7 +232,7 @@ class Options(Struct, frozen=True, kw_only=True):
         Path | None,
         Option(
             "Aligned reads of the same people (BAM or CRAM) beside a VCF.",
-            READING, "FILE", commands="annotate", row=True, before=None,
+            READING, "FILE", commands="annotate verify", row=True, before=None,
         ),
     ] = None  # fmt: skip
     reference: Annotated[

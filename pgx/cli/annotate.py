@@ -144,3 +144,48 @@ def inspect(
     refuse_overwriting((source,), (form.output,))
     write([text], form.output)
     say_written(form.output)
+
+
+class VerifyOptions(Struct, frozen=True, kw_only=True):
+    """How it is shown."""
+
+    format: Annotated[
+        Literal["text", "json"], Option("Format of what is shown.", INPUT, flags=("-f", "--format"))
+    ] = "text"
+    output: Annotated[str, Option("File, or - for standard output.", INPUT, "FILE", ("-o", "--output"))] = "-"
+
+
+_COMPARED = (
+    "samples",
+    "assembly",
+    "population",
+    "min_probability",
+    "genotype_error_rate",
+    "reads",
+    "reference",
+)
+
+
+def verify(
+    sources: Annotated[
+        list[str],
+        typer.Argument(metavar="SOURCE...", help="Files of one person, or stated genotypes (e3/e4)."),
+    ],
+    options: Annotated[Options, Only((*_COMPARED, *BOUND_NAMES))],
+    form: VerifyOptions,
+) -> None:
+    """Compare several sources of one person: VCF, reads, consumer text, a laboratory's letter."""
+    import msgspec
+
+    from pgx.cli.output import refuse_overwriting, say_written
+    from pgx.files import write
+    from pgx.verify import as_text
+    from pgx.verify import verify as compare
+
+    found = compare(sources, options)
+    text = as_text(found)
+    if form.format == "json":
+        text = msgspec.json.format(msgspec.json.encode(found), indent=2).decode() + "\n"
+    refuse_overwriting(sources, (form.output,))
+    write([text], form.output)
+    say_written(form.output)

@@ -43,6 +43,7 @@ _COMMANDS = {
     "merge": "pgx.cli.cohort",
     "report": "pgx.cli.report",
     "inspect": "pgx.cli.annotate",
+    "verify": "pgx.cli.annotate",
     "evidence": "pgx.cli.evidence",
     "list": "pgx.cli.options",
     "serve": "pgx.cli.serve",
