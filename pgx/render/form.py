@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import datetime
 import functools
 import hashlib
@@ -12,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-import tomli
 from msgspec import Struct
 
 from pgx.errors import InputError, NotFoundError, UsageError, printable
@@ -109,6 +107,8 @@ def read_meta(path: Path) -> dict[str, PatientMeta]:
     InputError
         The file cannot be read, or has an unknown key.
     """
+    import tomli  # noqa: PLC0415 - few reports have stated facts
+
     try:
         text = read_limited(path, int(limit("max_facts"))).decode()
         plain = json.loads(text) if path.suffix.lower() == ".json" else tomli.loads(text)
@@ -175,4 +175,6 @@ def asset(name: str) -> tuple[str, str]:
 
 def csp_hash(text: str) -> str:
     """Return the hash of a style sheet or script as a content security policy names it."""
+    import base64  # noqa: PLC0415 - for html only
+
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
