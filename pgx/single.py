@@ -44,7 +44,7 @@ from pgx.report import (
 from pgx.vcf import Neighbours, VcfContent
 
 if TYPE_CHECKING:
-    from pgx.neighbours.markers import MarkerReader
+    from pgx.neighbours.estimate import MarkerReader
 
 
 class Annotation(Struct, frozen=True, kw_only=True):
@@ -97,7 +97,7 @@ class Around:
     @functools.cached_property
     def reader(self) -> MarkerReader | None:
         """What reads the markers; None where the panel has no positions on the assembly, or without numpy."""
-        from pgx.neighbours.markers import MarkerReader, can_compute, has_positions  # noqa: PLC0415
+        from pgx.neighbours.estimate import MarkerReader, can_compute, has_positions  # noqa: PLC0415
 
         if not has_positions(self._assembly):
             return None

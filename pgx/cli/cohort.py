@@ -124,7 +124,7 @@ def merge(
     single: ReportsOptions,
 ) -> None:
     """Join the slices of a cohort (pgx cohort --shard) into one folder."""
-    from pgx.cohort.merge import merge as merge_folders
+    from pgx.cohort.run import merge as merge_folders
 
     _check(page, single)
     _finish(merge_folders(folders, output, page), output, single)

@@ -4,8 +4,16 @@ One `submit()` for all of them. Knows nothing of genetics. A function and its ar
 and found by import. `Dask` is in `pgx.executors.dask`, which few runs need.
 """
 
-from pgx.executors.engine import Engine, WorkerDiedError, run_all, run_alone
-from pgx.executors.local import Processes, Serial, can_fork, cpus
+from pgx.executors.engine import (
+    Engine,
+    Processes,
+    Serial,
+    WorkerDiedError,
+    can_fork,
+    cpus,
+    run_all,
+    run_alone,
+)
 
 __all__ = [
     "Engine",

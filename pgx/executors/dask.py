@@ -13,8 +13,7 @@ from concurrent.futures import Future
 from typing import Any
 
 from pgx.errors import InputError, UsageError
-from pgx.executors.engine import ATTEMPTS, ArgumentT, ResultT, WorkerDiedError
-from pgx.executors.local import cpus
+from pgx.executors.engine import ATTEMPTS, ArgumentT, ResultT, WorkerDiedError, cpus
 
 _INSTALL = "Install it beside pgx: pip install dask distributed"
 #: Errors alone are no news: each comes back as the outcome of a piece of work.

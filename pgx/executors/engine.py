@@ -1,11 +1,20 @@
-"""What an engine is, and how many pieces of work are given to one."""
+"""What an engine is, how many pieces of work are given to one, and the engines of this host."""
 
 from __future__ import annotations
 
+import contextlib
+import os
+import pickle
+import signal
+import sys
+import threading
+import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from typing import Protocol, TypeVar
+from multiprocessing import get_context, parent_process
+from typing import NoReturn, Protocol, TypeVar, cast
 
 from pgx.errors import PgxError
 
@@ -144,3 +153,162 @@ def _attend(engine: Engine, tell: Callable[[str], None]) -> None:
     line = engine.attend()
     if line:
         tell(line)
+
+
+class Serial:
+    """One piece of work after the other, each in a fork of this process: a death costs that piece alone."""
+
+    width = 1
+
+    def submit(self, function: Callable[[ArgumentT], ResultT], argument: ArgumentT) -> Future[ResultT]:
+        """Do it now."""
+        future: Future[ResultT] = Future()
+        try:
+            future.set_result(_apart(function, argument))
+        except Exception as error:  # noqa: BLE001 - a future hands on whatever the work raised
+            future.set_exception(error)
+        return future
+
+    def attend(self) -> str:
+        """Return "": nothing is ever awaited."""
+        return ""
+
+    def renew(self) -> None:
+        """Nothing is left of a process that died."""
+
+    def close(self) -> None:
+        """Nothing is left running."""
+
+
+def can_fork() -> bool:
+    """Return whether a process may go on as two; on macOS libraries of the system do not bear it."""
+    return hasattr(os, "fork") and sys.platform != "darwin"
+
+
+def _apart(function: Callable[[ArgumentT], ResultT], argument: ArgumentT) -> ResultT:
+    """Return `function(argument)` from a fork of this process.
+
+    Raises
+    ------
+    WorkerDiedError
+        The fork ended without an answer.
+    """
+    reading, writing = os.pipe()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of forks beside threads: this one only computes
+        child = os.fork()
+    if not child:
+        _answer(function, argument, reading, writing)
+    os.close(writing)
+    try:
+        with os.fdopen(reading, "rb") as pipe:
+            data = pipe.read()
+    except BaseException:  # Ctrl-C, or the end of the program
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        raise
+    os.waitpid(child, 0)
+    try:
+        is_result, value = pickle.loads(data)  # noqa: S301 - from this program
+    except (EOFError, pickle.UnpicklingError) as error:
+        raise WorkerDiedError("the worker died") from error
+    if not is_result:
+        raise value
+    return cast("ResultT", value)
+
+
+def _answer(
+    function: Callable[[ArgumentT], ResultT], argument: ArgumentT, reading: int, writing: int
+) -> NoReturn:
+    """Write what a function returns or raises into a pipe, and end this process at once."""
+    status = 1
+    try:
+        os.close(reading)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main process hears it, and stops this one
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        threading.Thread(target=_end_without, args=(os.getppid(),), daemon=True).start()
+        outcome: tuple[bool, object]
+        try:
+            outcome = (True, function(argument))
+        except Exception as error:  # noqa: BLE001 - it is raised again where the result is awaited
+            outcome = (False, error)
+        with os.fdopen(writing, "wb") as pipe:
+            pipe.write(pickle.dumps(outcome))
+        status = 0
+    finally:
+        os._exit(status)
+
+
+def _end_without(parent: int) -> None:
+    """End this process when its parent has: nobody will take the result."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
+
+
+class Processes:
+    """Processes of this host, started afresh (spawn), so that no lock or handle is inherited."""
+
+    def __init__(self, jobs: int) -> None:
+        self.width = jobs
+        self._pool: Executor = self._start()
+
+    def _start(self) -> Executor:
+        return ProcessPoolExecutor(
+            max_workers=self.width, mp_context=get_context("spawn"), initializer=end_with_parent
+        )
+
+    def submit(self, function: Callable[[ArgumentT], ResultT], argument: ArgumentT) -> Future[ResultT]:
+        """Hand it to a process."""
+        with interrupts_left_out():  # submitting is what starts a process
+            return self._pool.submit(function, argument)
+
+    def attend(self) -> str:
+        """Return "": processes start at once, and the pool tells of their death."""
+        return ""
+
+    def renew(self) -> None:
+        """Start new processes: after one has died, the pool takes nothing more."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._pool = self._start()
+
+    def close(self) -> None:
+        """Stop the processes without waiting for work that has not begun."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+def end_with_parent() -> None:
+    """Let this process end when the one that started it does, by whatever signal.
+
+    Where that one is killed nobody tells a worker of a pool: it would wait for its next piece for ever.
+    """
+    parent = parent_process()
+    if parent is None:  # not started by multiprocessing
+        return
+
+    def wait() -> None:
+        parent.join()
+        os._exit(1)  # at once, in the middle of a piece: nobody will take the result
+
+    threading.Thread(target=wait, name="end-with-parent", daemon=True).start()
+
+
+@contextlib.contextmanager
+def interrupts_left_out() -> Iterator[None]:
+    """Ignore Ctrl-C here and in processes that start here: the main process hears it, and stops them."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before if before is not None else signal.default_int_handler)
+
+
+def cpus() -> int:
+    """Return the processors that this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on every system
+        return os.cpu_count() or 1

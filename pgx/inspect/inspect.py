@@ -24,7 +24,7 @@ from pgx.genome import (
 )
 from pgx.inputs import CONSUMER, READS, Input, assembly_of, kind_of, read_other
 from pgx.inspect.needs import FileFacts, Need, file_needs, sample_needs
-from pgx.neighbours.markers import MarkerReader, has_positions
+from pgx.neighbours.estimate import MarkerReader, has_positions
 from pgx.neighbours.panel import worth
 from pgx.observe import (
     EvidenceKind,

@@ -25,8 +25,7 @@ from pgx.genome import (
     sites_on,
 )
 from pgx.provenance import moment_text
-from pgx.reads.model import Pile, Read, facts
-from pgx.reads.templates import pile_up
+from pgx.reads.model import Pile, Read, facts, pile_up
 
 # htslib would print warnings on stderr that name neither the input nor a cure.
 pysam.set_verbosity(0)

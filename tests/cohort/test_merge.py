@@ -8,7 +8,7 @@ import pytest
 from vcf_builder import site, write_vcf
 
 from cohort.conftest import assert_same_tables, records, rows_of, run, write_good
-from pgx.cohort.merge import merge
+from pgx.cohort.run import merge
 from pgx.errors import UsageError
 from pgx.options import PageOptions
 

@@ -109,7 +109,7 @@ def test_what_the_manifest_tells_apart_is_kept(first, second, is_passed_over, wr
 
 def test_slices_that_were_done_apart_are_passed_over_when_merged(write, tmp_path):
     from pgx.cohort import CohortOptions, PageOptions, plan_inputs
-    from pgx.cohort.merge import merge
+    from pgx.cohort.run import merge
     from pgx.options import Options
 
     paths = [str(write("a", speaks=False)), str(write("b", speaks=True))]

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from pgx.neighbours.markers import MarkerReader, has_positions
+from pgx.neighbours.estimate import MarkerReader, has_positions
 from pgx.neighbours.panel import Marker, markers
 from pgx.observe import ReadContext, SiteRecord
 

@@ -11,8 +11,7 @@ from pgx.calling import default_population, diplotype_prior, haplotype_frequenci
 from pgx.calling.frequencies import copies_at, diplotype_name, diplotypes
 from pgx.genome import haplotypes
 from pgx.reads.likelihood import joint_likelihood, site_likelihood
-from pgx.reads.model import Base, Tally, Template, facts
-from pgx.reads.templates import pile_up
+from pgx.reads.model import Base, Tally, Template, facts, pile_up
 from tests.reads.simulate import LONG, SHORT, SHORT_100, plain_reads, simulate
 
 NAMES = [diplotype_name(pair) for pair in diplotypes()]

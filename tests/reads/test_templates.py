@@ -4,8 +4,7 @@ import itertools
 
 import pytest
 
-from pgx.reads.model import Read, facts
-from pgx.reads.templates import pile_up
+from pgx.reads.model import Read, facts, pile_up
 from tests.reads.simulate import SITES, haplotype_sequence
 
 FIRST, SECOND = SITES

@@ -36,7 +36,7 @@ from pgx.cohort.jobs import Result, StoredBlock
 from pgx.cohort.tables import arrow
 from pgx.cohort.tables.arrow import compact, first_of, joined_codes
 from pgx.cohort.tables.table import FACTS, fact_table, fact_type, facts_of, to_bytes
-from pgx.neighbours.markers import MarkerReader
+from pgx.neighbours.estimate import MarkerReader
 from pgx.observe import EvidenceKind, SiteRecord, observe
 from pgx.options import Options
 from pgx.report import Run, SampleReport
@@ -129,7 +129,7 @@ def _part_by_neighbours(
     some: Sequence[int] | None,
 ) -> None:
     """Part the classes by what the neighbours show, and by the texts at the sites beside them."""
-    from pgx.cohort.biobank.around import neighbour_codes, text_codes  # noqa: PLC0415
+    from pgx.cohort.biobank.sample_classes import neighbour_codes, text_codes  # noqa: PLC0415
 
     parts = [found.classes, neighbour_codes(reader, columns, some)]
     if content.records:

@@ -8,7 +8,7 @@ DP, GQ) becomes arrays. A column that is unusual in any way is its own class, te
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 import numpy as np
@@ -23,6 +23,7 @@ from pgx.cohort.biobank.format_parser import Fields, between, edges_of
 from pgx.cohort.tables import arrow
 from pgx.cohort.tables.arrow import Codes, compact, first_of, joined_codes
 from pgx.genome import letters
+from pgx.neighbours.estimate import Known, MarkerReader
 from pgx.observe import EvidenceKind, Observation, ReadContext, SiteRecord, SiteRecords, observe
 from pgx.observe.alleles import Letter, Other, letters_of
 from pgx.observe.evidence_fields import is_from_imputation, read_weights
@@ -345,3 +346,28 @@ def _fill(values: Floats, by_class: Floats, codes: Codes) -> None:
     """Put in what each class states where the numbers were not read from the columns."""
     rows = np.flatnonzero(np.isnan(values))
     values[rows] = by_class[codes[rows]]
+
+
+def text_codes(records: Iterable[SiteRecord], some: Sequence[int] | None) -> Codes:
+    """Return the classes of samples whose columns are the same in all of at least one record."""
+    lines = [columns_of(record, some) for record in records]
+    return joined_codes([arrow.line_codes(line.line, edges_of(line)) for line in lines])
+
+
+def neighbour_codes(reader: MarkerReader, columns: Sequence[int], some: Sequence[int] | None) -> Codes:
+    """Return the classes of samples that show the same at every marker.
+
+    `columns` are the 0-based ones of the samples; `some` is None where these are all of the input.
+    """
+    parts: list[Codes] = [np.zeros(len(columns), dtype=np.int64)]
+    for number, records in enumerate(reader.over):
+        if not records:
+            continue
+        codes = text_codes(records, some)
+        shown: dict[Known, int] = {}
+        by_text = [
+            shown.setdefault(reader.read(number, columns[row]), len(shown))
+            for row in first_of(codes).tolist()
+        ]
+        parts.append(np.array(by_text, dtype=np.int64)[codes])
+    return joined_codes(parts)
