@@ -21,13 +21,14 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, BinaryIO, cast
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 import msgspec
 
 from pgx.errors import InputError, PgxError, UsageError, printable
 from pgx.reference import limit
-from pgx.serve.session import Asked, Session
+from pgx.render.form import asset, environment
+from pgx.serve.session import Asked, Session, can_make_pdf
 
 ADDRESS = "127.0.0.1"
 STATIC = Path(__file__).with_name("static")
@@ -46,9 +47,10 @@ _PAGE_POLICY = (
     "img-src data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-#: A report is a page of its own, which reaches neither the server nor the page around it.
+#: A report is a page of its own, which reaches neither the server nor the page around it. The one script is
+#: that of a cohort's table; each page names the hashes of its own styles.
 _REPORT_POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; "
+    f"default-src 'none'; style-src 'unsafe-inline'; script-src '{asset('cohort.js')[1]}'; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'self'; sandbox allow-scripts allow-popups "
     "allow-popups-to-escape-sandbox allow-modals"
 )
@@ -61,6 +63,7 @@ _TYPES = {
     ".txt": "text/plain; charset=utf-8",
     ".pdf": "application/pdf",
 }
+_SIZE = re.compile(r"[0-9]{1,15}")
 _RESULT = re.compile(r"result/([0-9a-f]{16})/([A-Za-z0-9._-]{1,200})")
 
 
@@ -86,11 +89,17 @@ class Server(ThreadingHTTPServer):
         return f"http://{self.host}/{self.token}/"
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - of the base class
-        """Say nothing of a connection that broke; of a bug, the kind and the place, never a value."""
-        kind, _, trace = sys.exc_info()
-        if kind is not None and not issubclass(kind, OSError):
-            place = traceback.extract_tb(trace)[-1]
-            print(f"a bug in pgx: {kind.__name__} at {place.name}:{place.lineno}", file=sys.stderr)  # noqa: T201
+        """Say nothing of a connection that broke."""
+        if not isinstance(sys.exception(), OSError):
+            _say_bug()
+
+
+def _say_bug() -> None:
+    """Say the kind and the place of the error at hand, never a value."""
+    kind, _, trace = sys.exc_info()
+    if kind is not None:
+        place = traceback.extract_tb(trace)[-1]
+        print(f"a bug in pgx: {kind.__name__} at {place.name}:{place.lineno}", file=sys.stderr)  # noqa: T201
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -135,31 +144,36 @@ class _Handler(BaseHTTPRequestHandler):
 
         Another host is a name that somebody has made to point here; another origin is a page of theirs.
         """
-        token, slash, rest = urlsplit(self.path).path.removeprefix("/").partition("/")
-        own = f"http://{self.server.host}"
-        origin = self.headers.get("Origin")
+        token, slash, rest = self.path.partition("?")[0].removeprefix("/").partition("/")
+        own = [f"http://{self.server.host}"]
+        origins = self.headers.get_all("Origin", [])
+        sites = set(self.headers.get_all("Sec-Fetch-Site", []))
         fits = (
             hmac.compare_digest(token.encode(), self.server.token.encode())
             and bool(slash)
             and self.headers.get_all("Host") == [self.server.host]
-            and (origin == own if changes else origin in {None, own})
-            and self.headers.get("Sec-Fetch-Site", "none") in {"none", "same-origin"}
+            and (origins == own or (not changes and not origins))
+            and sites <= {"none", "same-origin"}
         )
         if fits and (not changes or rest in {"file", "make"}):
             return rest
         self._refuse(404 if fits else 403, "there is no such page" if fits else "this address is not known")
         return None
 
+    def _query(self) -> dict[str, list[str]]:
+        return parse_qs(self.path.partition("?")[2], keep_blank_values=True)
+
     def _size(self, largest: int | None = None) -> int:
-        text = self.headers.get("Content-Length", "")
-        if not text.isdecimal() or "Transfer-Encoding" in self.headers:
+        texts = self.headers.get_all("Content-Length", [])
+        if len(texts) != 1 or not _SIZE.fullmatch(texts[0]) or "Transfer-Encoding" in self.headers:
             raise UsageError("the size of what is sent is not stated", cure="Use the page of pgx serve")
-        if largest is not None and int(text) > largest:
+        size = int(texts[0])
+        if largest is not None and size > largest:
             raise UsageError("what is sent is too large", cure="Use the page of pgx serve")
-        return int(text)
+        return size
 
     def _take(self) -> None:
-        (name,) = parse_qs(urlsplit(self.path).query, keep_blank_values=True).get("name", ["file"])[:1]
+        (name,) = self._query().get("name", ["file"])[:1]
         number = self.server.session.take(name, self._size(), cast("BinaryIO", self.rfile))
         self._send(msgspec.json.encode({"file": number}), ".json")
 
@@ -170,7 +184,12 @@ class _Handler(BaseHTTPRequestHandler):
         except msgspec.DecodeError as error:
             raise UsageError("the form cannot be read", cure="Load the page again") from error
         number, made = self.server.session.make(asked)
-        told = {"result": number, "samples": made.lines(), "files": sorted(made.files)}
+        told = {
+            "result": number,
+            "samples": made.lines(),
+            "files": sorted(made.files),
+            "pdf": can_make_pdf(),
+        }
         self._send(msgspec.json.encode(told), ".json")
 
     def _result(self, number: str, name: str) -> None:
@@ -179,8 +198,8 @@ class _Handler(BaseHTTPRequestHandler):
         if content is None:
             self._refuse(404, "this result is no longer held: make it again")
             return
-        saved = "save" in parse_qs(urlsplit(self.path).query, keep_blank_values=True)
-        self._send(content, Path(name).suffix, policy=_REPORT_POLICY, saved_as=name if saved else None)
+        saved_as = name if "save" in self._query() else None
+        self._send(content, Path(name).suffix, policy=_REPORT_POLICY, saved_as=saved_as)
 
     def _answer(self, work: Callable[[], None]) -> None:
         """Do what was asked; an error that is raised on purpose becomes its line."""
@@ -188,8 +207,11 @@ class _Handler(BaseHTTPRequestHandler):
             work()
         except PgxError as error:
             self._refuse(400, str(error))
-        except OSError:  # the other side has gone
+        except (ConnectionError, TimeoutError):  # the other side has gone
             self.close_connection = True
+        except Exception:  # noqa: BLE001 - a bug costs one answer, and the page must not say that the server is gone
+            _say_bug()
+            self._refuse(500, "pgx met a fault of its own. Please report it")
 
     def _refuse(self, status: int, line: str) -> None:
         self.close_connection = True  # what was sent may not have been read
@@ -226,7 +248,6 @@ def page() -> bytes:
     from pgx.calling import FLAT, populations  # noqa: PLC0415
     from pgx.evidence import load  # noqa: PLC0415
     from pgx.genome import AUTO, assemblies  # noqa: PLC0415
-    from pgx.render.form import environment  # noqa: PLC0415
 
     base = load()
     groups: dict[str, dict[str, list[str]]] = {"taking": {}, "history": {}}

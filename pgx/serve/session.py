@@ -42,6 +42,7 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 _PIECE = 1 << 20
 _KEPT = 8  # results
 _DEEPEST = 5  # folders of a name that are kept
+_LONGEST = 200  # characters of each that are kept, from its end
 _MOST_SAMPLES = 500  # of one file, as single reports
 
 
@@ -125,6 +126,15 @@ class Made(Struct, frozen=True, kw_only=True):
                 kind.check_installed()
                 return kind.one(document, report, Form())
         return None
+
+
+def can_make_pdf() -> bool:
+    """Return whether what a PDF needs is installed."""
+    try:
+        Format.PDF.check_installed()
+    except UsageError:
+        return False
+    return True
 
 
 class Work(Struct, frozen=True, kw_only=True):
@@ -301,8 +311,8 @@ def _laid_out(files: list[Upload], place: Path, options: Options) -> Work:
     """
     names: dict[str, str] = {}
     for file in files:
-        parts = [_UNSAFE.sub("_", part).lstrip(".-") or "_" for part in file.name.split("/") if part]
-        name = "/".join(parts[-_DEEPEST:]) or "_"
+        parts = [part for part in file.name.split("/") if part][-_DEEPEST:]
+        name = "/".join(_UNSAFE.sub("_", part)[-_LONGEST:].lstrip(".-") or "_" for part in parts) or "_"
         while name in names:
             name = f"{len(names)}.{name.replace('/', '.')}"
         (place / name).parent.mkdir(mode=0o700, parents=True, exist_ok=True)

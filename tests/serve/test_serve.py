@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from vcf_builder import site, write_vcf
 
 from pgx.options import Options
-from pgx.render.form import Form
+from pgx.render.form import Form, asset
 from pgx.render.registry import Format, file_stem
 from pgx.single import annotate
 
@@ -111,6 +111,15 @@ def het(tmp_path, name="a.vcf", **more):
     return write_vcf(tmp_path / name, records=records, **more)
 
 
+def answer_to(client, request):
+    """Return what a server answers to a request as it stands."""
+    with socket.create_connection(client.host.split(":")) as connection:
+        connection.sendall(request.encode())
+        connection.shutdown(socket.SHUT_WR)
+        with connection.makefile("rb") as answer:
+            return answer.read()
+
+
 def left(place):
     return [path for path in Path(place).glob("pgx-serve-*/**/*") if path.is_file()]
 
@@ -152,6 +161,27 @@ class TestWhoGetsIn:
             with connection.makefile("rb") as answer:
                 assert b"Error response" not in (said := answer.read())
         assert b"this address is not known" in said
+
+    @pytest.mark.parametrize("target", ["http://[", "//[", "http://a\u2100", "http://evil.example{path}"])
+    def test_a_target_that_is_no_path_is_refused_in_silence(self, tmp_path, target):
+        with server(tmp_path) as (client, process):
+            request = f"GET {target.format(path=client.path)} HTTP/1.1\r\nHost: {client.host}\r\n\r\n"
+            assert answer_to(client, request).startswith(b"HTTP/1.1 403 ")
+            process.terminate()
+            assert process.communicate(timeout=30) == ("", "")
+
+    @pytest.mark.parametrize(
+        ("line", "status"),
+        [
+            ("Origin: http://evil.example", b"403"),
+            ("Content-Length: 9", b"400"),
+            ("Host: evil.example", b"403"),
+        ],
+    )
+    def test_a_header_that_stands_twice_is_refused(self, client, line, status):
+        head = f"PUT {client.path}file?name=a HTTP/1.1\r\nHost: {client.host}\r\nOrigin: http://{client.host}\r\n"
+        answer = answer_to(client, f"{head}{line}\r\nContent-Length: 1\r\n\r\na")
+        assert answer.startswith(b"HTTP/1.1 " + status)
 
     @pytest.mark.parametrize("path", ["file?name=a.vcf", "make"])
     @pytest.mark.parametrize("origin", [None, "null", "http://evil.example", "https://127.0.0.1"])
@@ -256,6 +286,8 @@ class TestReports:
         assert "sandbox" in policy
         assert "allow-same-origin" not in policy
         assert "connect-src" not in policy
+        script = policy.partition("script-src ")[2].partition(";")[0]
+        assert script == f"'{asset('cohort.js')[1]}'", "the one script that a page of ours has"
 
 
 class TestBadInput:
@@ -296,6 +328,7 @@ class TestBadInput:
 
     def test_too_large_without_a_size_and_cut_short(self, client, place):
         assert client.ask("PUT", "file?name=a", b"", **{"Content-Length": str(10**12)})[0] == 400
+        assert client.ask("PUT", "file?name=a", b"", **{"Content-Length": "9" * 5000})[0] == 400
         assert client.ask("PUT", "file?name=a", None)[0] == 400
         assert client.ask("PUT", "file?name=a", None, **{"Transfer-Encoding": "chunked"})[0] == 400
         connection = socket.create_connection(client.host.split(":"))
@@ -305,6 +338,25 @@ class TestBadInput:
         with connection.makefile("rb") as answer:
             assert b"came in part only" in answer.read()
         connection.close()
+
+    @pytest.mark.parametrize(
+        "name", ["a" * 400 + ".vcf", "ε" * 400, "../../../etc/a.vcf", "..", "a\0.vcf", ""]
+    )
+    def test_no_name_keeps_a_file_from_being_read(self, client, tmp_path, name):
+        assert client.make((name, het(tmp_path).read_bytes()))[0] == 200
+
+    def test_a_fault_of_our_own_is_told_without_a_value(self, tmp_path):
+        with server(tmp_path) as (client, process):
+            content = het(tmp_path).read_bytes()
+            status, told = client.make(("NA12878", content), ("NA12878/b.vcf", content))
+            assert (status, told["error"]) == (500, "pgx met a fault of its own. Please report it")
+            assert client.make(("a.vcf", content))[0] == 200
+            process.terminate()
+            out, err = process.communicate(timeout=30)
+        assert out == ""
+        assert err.startswith("a bug in pgx: FileExistsError at ")
+        assert err.count("\n") == 1
+        assert "NA12878" not in err
 
     def test_nothing_is_left_of_what_was_annotated(self, client, place, tmp_path):
         before = left(place)
@@ -390,6 +442,11 @@ def page(browser, client):
     context.close()
 
 
+def without_pdf(route):
+    answer = route.fetch()
+    route.fulfill(response=answer, json=answer.json() | {"pdf": False})
+
+
 class TestInTheBrowser:
     def test_a_report_is_read(self, page, tmp_path):
         page.set_input_files("#files", str(het(tmp_path)))
@@ -453,6 +510,14 @@ class TestInTheBrowser:
             page.click("#go")
             page.locator("#error", has_text="no longer answers").wait_for()
             page.close()
+
+    def test_no_pdf_is_offered_where_none_can_be_made(self, page, tmp_path):
+        page.route("**/make", without_pdf)
+        page.set_input_files("#files", str(het(tmp_path)))
+        page.click("#go")
+        page.wait_for_selector("#lines li")
+        assert page.locator("#lines a", has_text="PDF").count() == 0
+        assert page.locator("#lines a", has_text="HTML").count() == 1
 
     @pytest.mark.parametrize("scheme", ["light", "dark"])
     def test_axe_finds_nothing_also_on_a_narrow_screen(self, browser, client, tmp_path, scheme):

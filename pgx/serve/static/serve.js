@@ -44,7 +44,7 @@ async function ask(method, path, body) {
   } catch {
     throw new Error("pgx no longer answers. Start pgx serve again, and open the address that it prints.");
   }
-  const told = await answer.json().catch(() => ({error: "pgx met a fault of its own. Please report it."}));
+  const told = await answer.json().catch(() => ({error: "pgx met a fault of its own. Please report it"}));
   if (!answer.ok) throw new Error(told.error);
   return told;
 }
@@ -105,7 +105,7 @@ function present(told) {
   const save = (title, name, label) => link(title, `${base}${name}?save`, `${title}: ${label}`);
   const items = told.samples.map(({stem, text}) => entry(text, [
     read(`${base}${stem}.html`, text),
-    save("PDF", `${stem}.pdf`, text),
+    ...(told.pdf ? [save("PDF", `${stem}.pdf`, text)] : []),
     save("HTML", `${stem}.html`, text),
     save("Hand-out for the patient", `${stem}.handout.html`, text),
     save("JSON", `${stem}.json`, text),
