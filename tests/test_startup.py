@@ -12,14 +12,16 @@ from vcf_builder import site, write_vcf
 HEAVY = {"pandas", "numpy", "pyarrow", "matplotlib", "jinja2", "dask", "distributed", "scipy", "typst"}
 RECORDS = [site("rs429358", gt="0/1:99", format="GT:GQ"), site("rs7412", gt="0/0:99", format="GT:GQ")]
 _PROBE = """
-import json, sys
-sys.argv = ["pgx", *sys.argv[1:]]
-from pgx.cli.main import main  # which builds only the command that is asked for
-try:
-    main()
-finally:
+import atexit, json, sys
+
+def tell():  # registered, since a quick command ends without going on here
     packages = {name for name, module in sys.modules.items() if hasattr(module, "__path__")}
     print(json.dumps([sorted(sys.modules), sorted(packages)]), file=sys.stderr)
+
+atexit.register(tell)
+sys.argv = ["pgx", *sys.argv[1:]]
+from pgx.cli.main import main  # which builds only the command that is asked for
+main()
 """
 #: Modules of pgx that one sample to text may import, packages not counted.
 MOST_MODULES = 50

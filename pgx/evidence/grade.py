@@ -14,7 +14,7 @@ from msgspec import Struct
 from pgx.evidence.load import EvidenceBase
 from pgx.evidence.match import sample_size_text
 from pgx.evidence.rules import body_certainty, is_indirect
-from pgx.evidence.schema import Blinding, Claim, ConflictKind, ResultSeen, Seen, Topic
+from pgx.evidence.schema import Blinding, Claim, ConflictKind, ResultSeen, Seen, SourceKind, Topic
 
 TOPICS = (Topic.RESPONSE, Topic.RISK, Topic.EFFICACY, Topic.SAFETY)
 COLUMNS = (
@@ -42,7 +42,8 @@ class Finding(Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     studies
-        Independent data sets: versions of one review, or two papers on the same people, are one.
+        Independent data sets: versions of one review, or two papers on the same people, are one; a label
+        is none.
     certainty
         A `Level`, the lowest of the body.
     clinpgx, cpic
@@ -82,11 +83,12 @@ def _finding(base: EvidenceBase, key: tuple[str, str, Topic], body: Sequence[Cla
     words = base.phrases.summary
     genotype = topic in base.rules.genotype_topics
     level = body_certainty(body)
+    known = words["not_curated" if drug in _searched(base) else "not_searched"]
     return Finding(
         drug=drug,
         indication=base.indications[use].label,
         question=base.phrases.topics[topic],
-        studies=len({name for claim in body for name in base.data_sets(claim)}),
+        studies=len({name for claim in body if not _is_label(base, claim) for name in base.data_sets(claim)}),
         people="; ".join(dict.fromkeys(sample_size_text(claim) for claim in body)),
         risk_of_bias=_bias(base, body),
         inconsistency=_inconsistency(base, body),
@@ -95,10 +97,14 @@ def _finding(base: EvidenceBase, key: tuple[str, str, Topic], body: Sequence[Cla
         funding="; ".join(dict.fromkeys(claim.funding for claim in body)),
         certainty=level.value if level else "",
         reasons=_reasons(base, body),
-        clinpgx=words["not_curated"] if genotype and drug in _searched(base) else "",
-        cpic=words["not_curated"] if genotype and drug in _searched(base) else "",
+        clinpgx=known if genotype else "",
+        cpic=known if genotype else "",
         claims=tuple(claim.id for claim in body),
     )
+
+
+def _is_label(base: EvidenceBase, claim: Claim) -> bool:
+    return all(base.sources[key].kind is SourceKind.LABEL for key in claim.sources)
 
 
 def _searched(base: EvidenceBase) -> frozenset[str]:

@@ -312,7 +312,8 @@ def _matched(response: Response, words: Wording, cite: Citations) -> Iterable[Bl
         yield Block(Kind.SIDES, sides=(column("said", lead), column("against", against)))
     elif lead:
         yield from column("said", lead)
-    for key, claims in (("also", also), ("other_indications", others)):
+    beside = "also_risk" if response.risk else "also"
+    for key, claims in ((beside, also), ("other_indications", others)):
         if claims:
             yield from column(key, claims)
 

@@ -51,7 +51,7 @@ class TestSummary:
         assert "stroke-review-more-side-effects" not in stroke.claims, "what was replaced is left out"
         assert (stroke.clinpgx, stroke.cpic) == ("", "")
         risk = rows["Lecanemab", "Alzheimer's disease", "Risk by genotype"]
-        assert (risk.certainty, risk.clinpgx) == ("moderate", "")
+        assert (risk.certainty, risk.clinpgx) == ("moderate", "not searched here")
 
     def test_every_claim_on_a_question_is_in_one_row(self, base: EvidenceBase) -> None:
         told = [name for row in findings(base, list(base.claims.values())) for name in row.claims]

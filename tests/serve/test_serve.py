@@ -375,6 +375,22 @@ class TestTheProcess:
             assert (process.returncode, out, err) == (code, "", "")
             assert list(tmp_path.glob("pgx-serve-*")) == []
 
+    def test_a_browser_that_cannot_be_opened_is_one_line(self, tmp_path):
+        hidden = {"DISPLAY", "WAYLAND_DISPLAY"}
+        environment = {name: value for name, value in os.environ.items() if name not in hidden}
+        with subprocess.Popen(
+            [sys.executable, "-m", "pgx", "serve"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+            env={**environment, "TMPDIR": str(tmp_path), "BROWSER": "false"},
+        ) as process:
+            assert process.stdout.readline().startswith("http://127.0.0.1:")
+            assert process.stderr.readline() == "No browser could be opened: open the address above in one.\n"
+            process.terminate()
+            assert process.stderr.read() == ""
+
     def test_what_a_killed_server_left_goes_with_the_next(self, tmp_path):
         with server(tmp_path) as (client, process):
             client.upload("NA12878.vcf", b"x" * 1000)
