@@ -290,6 +290,33 @@ class TestBgenByHand:
         shared = (cohort(tmp_path / "g.bgen", "--min-cell", "5") / "index.html").read_text()
         assert ("Imputation often ends short of what an answer needs" in shared) is told
 
+    def test_names_beside_the_file_must_be_those_inside(self, tmp_path, cohort):
+        path = self.write(tmp_path / "g.bgen", self.SURE)
+        head = "ID_1 ID_2 missing\n0 0 0\n"
+        beside = path.with_suffix(".sample")
+        beside.write_text(head + "".join(f"F P{number} 0\n" for number in range(3)))
+        assert [row["sample"] for row in rows(cohort(path))] == ["P0", "P1", "P2"]
+        for names in (["B0", "B1", "B2"], ["P0", "P1"], ["P1", "P0", "P2"]):
+            beside.write_text(head + "".join(f"F {name} 0\n" for name in names))
+            failures = (cohort(path, code=5) / "failures.tsv").read_text()
+            assert "names other people than the .bgen" in failures
+
+    def test_a_file_without_names_needs_them_beside_it(self, tmp_path, cohort):
+        path = self.write(tmp_path / "g.bgen", self.SURE, index=False)
+        data = bytearray(path.read_bytes())
+        header = int.from_bytes(data[4:8], "little")
+        flags = int.from_bytes(data[header : header + 4], "little")
+        assert flags >> 31, "the writer puts names inside"
+        block = int.from_bytes(data[4 + header : 8 + header], "little")
+        data[header : header + 4] = (flags & 0x7FFFFFFF).to_bytes(4, "little")
+        del data[4 + header : 4 + header + block]
+        data[:4] = (int.from_bytes(data[:4], "little") - block).to_bytes(4, "little")
+        path.write_bytes(data)
+        assert "has no .sample beside it" in (cohort(path, code=5) / "failures.tsv").read_text()
+        names = "".join(f"F P{number} 0\n" for number in range(3))
+        path.with_suffix(".sample").write_text(f"ID_1 ID_2 missing\n0 0 0\n{names}")
+        assert [row["sample"] for row in rows(cohort(path))] == ["P0", "P1", "P2"]
+
     def test_damage_is_one_line(self, tmp_path, cohort):
         path = self.write(tmp_path / "g.bgen", self.SURE)
         data = path.read_bytes()

@@ -370,21 +370,48 @@ def _record(
 
 def _read_bgen(path: Path) -> tuple[list[str], list[SiteRecord]]:
     library = _library("bgen", path)
-    sample_file = next((str(item) for item in (path.with_suffix(".sample"),) if item.is_file()), "")
     has_index = Path(f"{path}.bgi").is_file()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            reader = library.BgenReader(str(path), sample_path=sample_file, delay_parsing=has_index)
+            reader = library.BgenReader(str(path), delay_parsing=has_index)
             with contextlib.closing(reader):
-                samples = [str(name) for name in reader.samples]
+                inside = [str(name) for name in reader.samples]
                 found = list(_bgen_variants(reader, has_index=has_index))
                 records = [record for item in found if (record := _bgen_record(item)) is not None]
     except (ValueError, OSError, RuntimeError, IndexError, OverflowError, MemoryError) as error:
         raise FormatError(
             "is damaged, or does not fit its .bgi or .sample", where=str(path), cure="Copy them again"
         ) from error
+    samples = _names_of_bgen(path, inside)
     return _unique([(str(place), name) for place, name in enumerate(samples)]), records
+
+
+def _names_of_bgen(path: Path, inside: list[str]) -> list[str]:
+    """Return the names of the samples: those of the file, or of the .sample beside it, which must agree.
+
+    Without names the library counts the samples in `inside`.
+    """
+    with path.open("rb") as handle:
+        length = int.from_bytes(handle.read(8)[4:], "little")
+        handle.seek(length)  # of the header, whose last four bytes are its flags
+        has_names = bool(int.from_bytes(handle.read(4), "little") >> 31)
+    beside = path.with_suffix(".sample")
+    if not beside.is_file():
+        if has_names:
+            return inside
+        _beside(path, (".sample",))
+    with _opened(beside) as handle:
+        rows = [raw.decode(errors="surrogateescape").split() for raw in handle][2:]
+    pairs = [(row[0], row[1] if len(row) > 1 else row[0]) for row in rows if row]
+    known = ([one for one, _ in pairs], [two for _, two in pairs], [f"{one}_{two}" for one, two in pairs])
+    if len(pairs) != len(inside) or (has_names and inside not in known):
+        raise FormatError(
+            "names other people than the .bgen beside it",
+            where=str(beside),
+            cure="Keep the files of one data set",
+        )
+    return inside if has_names else known[1]
 
 
 def _bgen_variants(reader: Any, *, has_index: bool) -> Iterator[Any]:
