@@ -11,17 +11,27 @@ from pgx.observe.model import SiteRecord
 _BLOCK_DEPTHS = ("MIN_DP", "MinDP", "MIN")
 _DEPTHS = ("DP", "DPI", "SDP", "FDP")
 _INFO_DEPTHS = ("DP", "ADP", "TotalReads")
-#: Reads by allele, REF first (Number=R).
+#: Reads by allele, REF first (Number=R). Of the second group (CLC Genomics Workbench; minos, gramtools and
+#: Cortex) a lone value is something else, such as a coverage.
 _READS_BY_ALLELE = ("AD", "DPR")
-#: Reads with REF, and with each ALT: VarScan, freebayes, Torrent Variant Caller.
-_REF_AND_ALT_READS = (("RD", "AD"), ("RO", "AO"), ("FRO", "FAO"))
+_READS_BESIDE_ALT = ("CLCAD2", "COV")
+#: Reads by allele and strand (forward, reverse), REF first: samtools and SomaticSniper, GATK.
+_READS_BY_STRAND = ("DP4", "SAC")
+#: Reads with REF, and with each ALT: VarScan, freebayes, Torrent Variant Caller, iVar.
+_REF_AND_ALT_READS = (("RD", "AD"), ("RO", "AO"), ("FRO", "FAO"), ("REF_DP", "ALT_DP"))
+#: Reads by base: all in one field in this order (SomaticSniper), or the first value of a field each
+#: (Strelka).
+_BASES = "ACGT"
+_READS_BY_BASE = "BCOUNT"
+_READS_OF_BASE = tuple(f"{base}U" for base in _BASES)
 #: All reads, and those with each ALT: Platypus, VarDict, samtools before 1.0, VarScan without RD.
 _ALL_AND_ALT_READS = (("NR", "NV"), ("DP", "VD"), ("DP", "DV"), ("DP", "AD"))
 #: The share of reads with each ALT: VarScan, DeepVariant, Illumina, Mutect2, GATK 3.
 _ALT_SHARES = ("FREQ", "VAF", "VF", "AF", "FA")
 #: Fields, beside AD, that state reads by allele.
 READ_FIELDS = frozenset(
-    {"DPR", "ADF", "ADR", "RD", *_ALT_SHARES}
+    {"DPR", "ADF", "ADR", "RD", *_ALT_SHARES, *_READS_BESIDE_ALT, *_READS_BY_STRAND}
+    | {_READS_BY_BASE, *_READS_OF_BASE}
     | {key for pair in (*_REF_AND_ALT_READS, *_ALL_AND_ALT_READS) for key in pair}
 ) - {"AD", "DP"}
 #: Reads of each allele, REF first; and those of no allele of the record, where it has no ALT.
@@ -95,6 +105,13 @@ def _of_sample(record: SiteRecord, fields: Mapping[str, str], size: int) -> Iter
     for key in _READS_BY_ALLELE:
         if not (paired and key == "AD"):  # VarScan's AD is that of the ALT alone
             yield numbers(fields.get(key))
+    for key in _READS_BESIDE_ALT if size > 1 else ():
+        yield numbers(fields.get(key))
+    for key in _READS_BY_STRAND:
+        values = numbers(fields.get(key))
+        if len(values) == 2 * size > 2:
+            yield [_sum(values[place : place + 2]) for place in range(0, 2 * size, 2)]
+    yield _of_bases(record, fields)
     strands = numbers(fields.get("ADF")), numbers(fields.get("ADR"))
     if len(strands[0]) == len(strands[1]):
         yield [_sum(pair) for pair in zip(*strands, strict=True)]
@@ -109,6 +126,18 @@ def _of_sample(record: SiteRecord, fields: Mapping[str, str], size: int) -> Iter
         yield _with_rest(next(iter(numbers(fields.get(total))), None), numbers(fields.get(alternate)))
     for key in _ALT_SHARES:
         yield _with_rest(*_from_shares(_total(fields), fields.get(key)))
+
+
+def _of_bases(record: SiteRecord, fields: Mapping[str, str]) -> Sequence[float | None]:
+    """Return the reads of each allele of a single-base variant from reads by base; else nothing."""
+    alleles = [allele.upper() for allele in (record.reference, *record.alternates)]
+    if not all(len(allele) == 1 and allele in _BASES for allele in alleles):
+        return ()
+    counts = [*numbers(fields.get(_READS_BY_BASE))]
+    if len(counts) != len(_BASES):
+        counts = [next(iter(numbers(fields.get(key))), None) for key in _READS_OF_BASE]
+    by_base = dict(zip(_BASES, counts, strict=True))
+    return [by_base[allele] for allele in alleles]
 
 
 def _total(fields: Mapping[str, str]) -> float | None:
