@@ -143,6 +143,15 @@ def _check(page: PageOptions, single: ReportsOptions) -> None:
         raise UsageError(
             "a page for sharing names no files", where=shared, cure="Leave --by input and --by folder out"
         )
+    if page.min_cell and page.by:
+        from pgx.cohort.manifest import COMPARED
+
+        if told := sorted(COMPARED.intersection(page.by)):
+            raise UsageError(
+                "a page for sharing shows neither known results nor kin",
+                where=f"--by {told[0]}",
+                cure="Leave it or --min-cell out",
+            )
     if single.reports is not None:
         from pgx.cohort.tables.reports import check_reports
 

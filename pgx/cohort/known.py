@@ -16,14 +16,13 @@ from msgspec import Struct
 
 from pgx.calling import diplotype_names, diplotype_prior
 from pgx.cohort.limits import alarm_limits, page_limits
-from pgx.cohort.manifest import EVERYBODY
+from pgx.cohort.manifest import EVERYBODY, KNOWN_METHOD, KNOWN_RESULT
 from pgx.cohort.results import Source, reports_of
 from pgx.cohort.store import State
 from pgx.genome import counted_haplotype
 from pgx.report import SampleReport
 from pgx.report.row import cell_text, safe_cell
 
-RESULT, METHOD = "known_apoe", "known_method"
 KNOWN_FILE, SWAPS_FILE = "known.tsv", "swaps.tsv"
 VERDICTS = ("agrees", "differs", "open", "not-understood")
 _PAIR = re.compile(r"(?:apo)?e?([1-4])\W*e?([1-4])")
@@ -179,7 +178,7 @@ def compare(found: Iterable[Person]) -> list[Compared]:
     """Return everybody who has a known result with the verdict on it."""
     compared = []
     for person in found:
-        text = person.cells.get(RESULT, "")
+        text = person.cells.get(KNOWN_RESULT, "")
         if text:
             meant = meant_by(text)
             verdict = "not-understood" if meant is None else person.speaks(meant)
@@ -244,7 +243,7 @@ def _groups(everybody: Sequence[Compared], shares: Shares) -> tuple[list[Exchang
     found: list[Exchange] = []
     explained: set[int] = set()
     columns = dict.fromkeys(name for item in everybody for name in item.person.cells)
-    for column in (name for name in columns if name not in {RESULT, METHOD}):
+    for column in (name for name in columns if name not in {KNOWN_RESULT, KNOWN_METHOD}):
         members: defaultdict[str, list[Compared]] = defaultdict(list)
         for item in everybody:
             members[item.person.cells.get(column, "")].append(item)
@@ -306,7 +305,7 @@ def _arrangements(
 
 def write_known(compared: Sequence[Compared], path: Path) -> None:
     """Write known.tsv: what is known and what is called of each person, and how likely each is."""
-    columns = ("sample", "input", RESULT, METHOD, "diplotype", "e4_status", "verdict")
+    columns = ("sample", "input", KNOWN_RESULT, KNOWN_METHOD, "diplotype", "e4_status", "verdict")
     with path.open("w", encoding="utf-8", newline="") as handle:
         table = csv.writer(handle, delimiter="\t", lineterminator="\n")
         table.writerow((*columns, "best_diplotype", "best_probability", "known_probability"))
@@ -317,8 +316,8 @@ def write_known(compared: Sequence[Compared], path: Path) -> None:
             texts = (
                 person.sample,
                 person.input,
-                person.cells.get(RESULT, ""),
-                person.cells.get(METHOD, ""),
+                person.cells.get(KNOWN_RESULT, ""),
+                person.cells.get(KNOWN_METHOD, ""),
                 person.diplotype or "",
                 person.e4_status,
                 item.verdict,
@@ -341,7 +340,7 @@ def agreement(compared: Iterable[Compared]) -> list[dict[str, str | int]]:
     """Return the table of agreement: method, known result, called diplotype, verdict, people."""
     counts = Counter(
         (
-            safe_cell(item.person.cells.get(METHOD, "")),
+            safe_cell(item.person.cells.get(KNOWN_METHOD, "")),
             "/".join(_allowed(item)),
             item.person.diplotype or "not determined",
             item.verdict,
@@ -358,4 +357,4 @@ def _allowed(item: Compared) -> tuple[str, ...]:
         return ("?",)
     if len(item.meant) == 1:
         return (diplotype_names()[min(item.meant)],)
-    return (f"{item.person.cells[RESULT].strip()} x {counted_haplotype()}",)
+    return (f"{item.person.cells[KNOWN_RESULT].strip()} x {counted_haplotype()}",)

@@ -33,8 +33,12 @@ _ROW_OPTIONS = tuple(item for item in declared(Options) if item.option.row)
 OPTION_COLUMNS = ("path", "sample", *(item.name for item in _ROW_OPTIONS))
 #: Of these, the columns that the tables have where a manifest has them; the others they always have.
 CARRIED_OPTIONS = tuple(item.name for item in _ROW_OPTIONS if item.name not in COLUMNS)
+#: Columns of known results and of kin. They are compared with calls, so no page for sharing may show them.
+KNOWN_RESULT, KNOWN_METHOD = "known_apoe", "known_method"
+KINSHIP = ("family", "father", "mother")
+COMPARED = frozenset({KNOWN_RESULT, KNOWN_METHOD, *KINSHIP})
 #: What is stated of one person: it divides a page only where that is asked for.
-OF_A_PERSON = frozenset(item.name for item in _ROW_OPTIONS if not item.option.is_of("cohort"))
+OF_A_PERSON = COMPARED | {item.name for item in _ROW_OPTIONS if not item.option.is_of("cohort")}
 #: Options of the whole run by name: a column of that name would look as if it did something.
 _RUN_OPTIONS = {
     name: item.flag
@@ -47,8 +51,6 @@ REPORT_COLUMNS = PatientMeta.__struct_fields__
 #: Of these, what tells of a person or of their request: it stays out of the tables and the page.
 PERSONAL_COLUMNS = frozenset(REPORT_COLUMNS) - {"specimen", "platform", "laboratory"}
 STANDARD_INPUT = "-"
-#: Carried columns that mean something to the cohort, too.
-_UNDERSTOOD = ("family", "father", "mother", "known_apoe", "known_method")
 _TABLE = "Write a table (tabs or commas) whose first line names its columns, `path` among them"
 _CORRECT = "Correct the manifest"
 
@@ -193,7 +195,7 @@ def _read(path: Path) -> Iterator[tuple[int, list[str]]]:
 
 def template() -> str:
     """Return a sample sheet to fill in: all columns that mean something, and a row as an example."""
-    columns = [*OPTION_COLUMNS, *_UNDERSTOOD, *REPORT_COLUMNS]
+    columns = [*OPTION_COLUMNS, *KINSHIP, KNOWN_RESULT, KNOWN_METHOD, *REPORT_COLUMNS]
     example = {"path": "data/NA12878.vcf.gz", "sample": "NA12878", "population": "EUR"}
     return "\t".join(columns) + "\n" + "\t".join(example.get(name, "") for name in columns) + "\n"
 

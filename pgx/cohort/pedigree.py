@@ -18,12 +18,11 @@ from pgx.calling import diplotype_names, diplotypes
 from pgx.cohort.known import Person
 from pgx.errors import NotFoundError, UsageError
 from pgx.files import read_limited
+from pgx.reference import limit
 from pgx.report.row import cell_text, safe_cell
 
-COLUMNS = ("family", "father", "mother")
 FAMILIES_FILE = "families.tsv"
 Vector = Sequence[float]
-_LARGEST = 100  # MB of a PED file
 _PED = "Write six columns: family, person, father, mother, sex, phenotype; 0 stands for nobody"
 
 
@@ -76,7 +75,7 @@ def read_ped(path: Path) -> tuple[Child, ...]:
         It cannot be read, a line has too few columns, or names a person again.
     """
     try:
-        text = read_limited(path, _LARGEST).decode("utf-8-sig")
+        text = read_limited(path, int(limit("max_table"))).decode("utf-8-sig")
     except OSError as error:
         raise NotFoundError(
             f"cannot be read ({error.strerror})", where=str(path), cure="Check --ped"

@@ -8,7 +8,7 @@ import json
 import random
 
 import pytest
-from vcf_builder import write_vcf
+from vcf_builder import site, write_vcf
 
 from cohort.conftest import GENOTYPES, records
 from pgx.calling import diplotype_names, populations
@@ -146,6 +146,44 @@ def test_a_page_for_sharing_tells_nothing_of_it(tmp_path):
     assert "known" not in json.loads((folder / "summary.json").read_text())
     assert not {"known", "known_unread"} & set(outcome.alarms)
     assert "known.tsv" not in (folder / "index.html").read_text()
+
+
+def many_people(tmp_path):
+    """Write a manifest of sixty people in families, with known results, of one file."""
+    names = [f"P{number}" for number in range(60)]
+    pairs = [LETTERS["e3/e4" if number % 3 == 0 else "e3/e3"] for number in range(60)]
+    rows = [
+        site(rsid, gt=[f"{pair[place]}:99" for pair in pairs], format="GT:GQ")
+        for place, rsid in enumerate(("rs429358", "rs7412"))
+    ]
+    path = write_vcf(tmp_path / "many.vcf", samples=names, records=rows, neighbours=False)
+    lines = ["path\tsample\tsite\tknown_apoe\tknown_method\tfamily\tfather\tmother"]
+    for number, name in enumerate(names):
+        known = "e3/e4" if number % 2 else "e3/e3"
+        method = "TaqMan" if number % 5 else "chip"
+        lines.append(f"{path}\t{name}\t{'AB'[number % 2]}\t{known}\t{method}\tF{number % 3}\tP{number % 3}\t")
+    (tmp_path / "m.tsv").write_text("\n".join(lines) + "\n")
+    return tmp_path / "m.tsv"
+
+
+def test_no_division_of_a_page_for_sharing_gives_known_results_or_kin_away(tmp_path, run_pgx):
+    manifest, out = many_people(tmp_path), tmp_path / "out"
+    assert run_pgx("cohort", "--manifest", manifest, "-o", out, "--min-cell", "5").exit_code == 0
+    page, summary = (out / "index.html").read_text(), json.loads((out / "summary.json").read_text())
+    assert "By site" in page, "there must be people enough to divide by a column"
+    assert [item["column"] for item in summary["strata"]] == ["site"]
+    for word in ("known_apoe", "known_method", "By family", "father", "TaqMan"):
+        assert word not in page
+        assert word not in json.dumps(summary)
+    for column in ("known_apoe", "known_method", "family", "father", "mother"):
+        refused = run_pgx("cohort", "--manifest", manifest, "-o", out, "--min-cell", "5", "--by", column)
+        assert refused.exit_code == 2
+        assert "neither known results nor kin" in refused.stderr
+        plan = plan_inputs([], manifest, Options())
+        run_cohort(plan, out, CohortOptions(jobs=1, page=PageOptions(by=(column,), min_cell=5)))
+        assert json.loads((out / "summary.json").read_text())["strata"] == []
+    assert run_pgx("cohort", "--manifest", manifest, "-o", out, "--by", "known_apoe").exit_code == 0
+    assert "By known_apoe" in (out / "index.html").read_text()
 
 
 def test_files_of_an_earlier_run_go(tmp_path):

@@ -16,7 +16,6 @@ from msgspec.structs import replace
 from pgx.cohort.jobs import Failure, Job, Known, Slice
 from pgx.cohort.known import (
     KNOWN_FILE,
-    RESULT,
     SWAPS_FILE,
     VERDICTS,
     Compared,
@@ -31,7 +30,10 @@ from pgx.cohort.known import (
 from pgx.cohort.limits import page_limits
 from pgx.cohort.manifest import (
     CARRIED_OPTIONS,
+    COMPARED,
     EVERYBODY,
+    KINSHIP,
+    KNOWN_RESULT,
     MINOR,
     born_of,
     has_birth_dates,
@@ -40,7 +42,6 @@ from pgx.cohort.manifest import (
     place_of,
 )
 from pgx.cohort.pedigree import (
-    COLUMNS,
     FAMILIES_FILE,
     Child,
     Member,
@@ -130,7 +131,7 @@ def finish(state: State, folder: Path, page: PageOptions, *, kept: int = 0) -> O
     inputs = len({place_of(row.job.path) for row in plan})
     silent = tuple(passed_over(plan, known).values())
     copy_number = tuple(copy_number_inputs(plan, known).values())
-    compared = compare(people(state, shown, [RESULT])) if RESULT in carried else []
+    compared = compare(people(state, shown, [KNOWN_RESULT])) if KNOWN_RESULT in carried else []
     swaps = exchanges(compared)
     members = _members(state, shown, carried)
     overview = Overview(
@@ -143,7 +144,7 @@ def finish(state: State, folder: Path, page: PageOptions, *, kept: int = 0) -> O
     with Staged(folder, exclusive=True) as staged:
         _write_tables(staged, _tables(state, shown, carried, tally.dividing), carried, tally)
         write_failures(staged.path("failures.tsv"), failures)
-        if RESULT in carried:
+        if KNOWN_RESULT in carried:
             write_known(compared, staged.path(KNOWN_FILE))
             write_exchanges(swaps, staged.path(SWAPS_FILE))
         if members:
@@ -152,7 +153,11 @@ def finish(state: State, folder: Path, page: PageOptions, *, kept: int = 0) -> O
         staged.path("summary.json").write_text(_pretty(summary), encoding="utf-8")
         staged.path("pgx_mqc.json").write_text(_pretty(cohort_page.multiqc(summary)), encoding="utf-8")
         staged.path("index.html").write_text(cohort_page.page(summary), encoding="utf-8")
-    written = {KNOWN_FILE: RESULT in carried, SWAPS_FILE: RESULT in carried, FAMILIES_FILE: bool(members)}
+    written = {
+        KNOWN_FILE: KNOWN_RESULT in carried,
+        SWAPS_FILE: KNOWN_RESULT in carried,
+        FAMILIES_FILE: bool(members),
+    }
     for name in (name for name, made in written.items() if not made):  # those of an earlier run
         (folder / name).unlink(missing_ok=True)
     state.keep_only({row.key for row in plan}, shared_parts)
@@ -176,7 +181,7 @@ def _members(state: State, shown: Sequence[Source], carried: Sequence[str]) -> l
     children = [Child(family=a, sample=b, father=c, mother=d) for a, b, c, d in lines]
     if {"father", "mother"} & set(carried):
         for person in people(state, shown, ("father", "mother")):
-            family, father, mother = (person.cells.get(name, "") for name in COLUMNS)
+            family, father, mother = (person.cells.get(name, "") for name in KINSHIP)
             children.append(Child(family=family, sample=person.sample, father=father, mother=mother))
     return families(children, list(people(state, shown, (), names_in(children)))) if children else []
 
@@ -236,14 +241,15 @@ def _failures(row: PlannedRow, known: Known | None) -> tuple[Failure, ...]:
 def _dividing(
     plan: Sequence[PlannedRow], known: dict[str, Known], carried: Sequence[str], page: PageOptions
 ) -> tuple[Dividing, ...]:
-    """Return the columns that divide the cohort; names of files divide no page that is shared."""
+    """Return the columns that divide the cohort; a page for sharing names no files and nobody's kin."""
     inputs = [
         Planned(job=row.job, samples=result.samples, assembly=result.assembly)
         for row in plan
         if (result := known.get(row.key)) is not None and result.samples
     ]
     found = choose(inputs, carried, page.by)
-    return tuple(item for item in found if not (page.min_cell and item.column in OF_FILES))
+    hidden = {*OF_FILES, *map(column_of, COMPARED)} if page.min_cell else set()
+    return tuple(item for item in found if item.column not in hidden)
 
 
 def _write_tables(staged: Staged, tables: Iterator[pa.Table], carried: Sequence[str], tally: Tally) -> None:
