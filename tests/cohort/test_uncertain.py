@@ -8,6 +8,7 @@ import pytest
 from vcf_builder import site, write_vcf
 
 from cohort.conftest import run
+from pgx.cohort import PageOptions
 
 NAMES = [f"P{number:03}" for number in range(200)]
 
@@ -35,6 +36,14 @@ def test_dosages_alone_part_people_by_their_genotype(codes):
     assert "100 % of the samples that stay open" in message
     assert "0 % of those that are determined" in message
     assert "DS" in message
+
+
+def test_a_page_for_sharing_says_it_without_a_number(codes, tmp_path):
+    message = codes("GT:DS", "0/1:1", "0/0:0", page=PageOptions(min_cell=5))["uncertain_heterozygotes"]
+    assert "Heterozygotes stay open more often" in message
+    assert not any(letter.isdigit() for letter in message)
+    assert json.loads((tmp_path / "out" / "summary.json").read_text())["certainty"] == []
+    assert "uncertain_heterozygotes" not in codes("GT:GQ", "0/1:3", "0/0:3", page=PageOptions(min_cell=5))
 
 
 @pytest.mark.parametrize(

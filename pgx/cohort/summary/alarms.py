@@ -152,10 +152,7 @@ def _absent(summary: Object) -> Iterator[_Alarm]:
 
 
 def _uncertain_heterozygotes(summary: Object) -> Iterator[_Alarm]:
-    """Compare who stays open for want of certainty with who is determined: dosages part them by genotype.
-
-    On a page that is shared there are no such counts.
-    """
+    """Compare who stays open for want of certainty with who is determined: dosages part them by genotype."""
     for site in summary["certainty"]:
         groups = [(site[f"{kind}_heterozygous"], site[kind]) for kind in ("open", "determined")]
         people = sum(number for _, number in groups)

@@ -63,7 +63,8 @@ def summarise(tally: Tally, overview: Overview, *, least: int = 0) -> Object:
     if least < 2:
         whole = _counts(tally, overview, Cells()) | _singles(tally, overview) | overview.people
         return whole | {"min_cell": 0, "min_group": page_limits().min_group, "alarms": alarms(whole)}
-    shown = _counts(tally, overview, Cells(least).of(tally.samples))
+    cells = Cells(least).of(tally.samples)
+    shown = _counts(tally, overview, cells)
     shown["inputs"] = {"total": shown["inputs"]["total"], "failed": None, "joined": None}
     nothing: Object = {
         name: []
@@ -71,7 +72,12 @@ def summarise(tally: Tally, overview: Overview, *, least: int = 0) -> Object:
     }
     repeated: Object = {"count": None, "listed": []}
     shown |= nothing | {"duplicates": repeated, "min_cell": least, "min_group": least_group(least)}
-    return shown | {"alarms": shared_alarms(shown)}
+    # Counts that are not shown raise their alarm as they would be shown.
+    certainty = [
+        {name: cells.count(value) if isinstance(value, int) else value for name, value in item.items()}
+        for item in (_certainty(tally, rsid) for rsid in rsids())
+    ]
+    return shown | {"alarms": shared_alarms(shown | {"certainty": certainty})}
 
 
 def _counts(tally: Tally, overview: Overview, cells: Cells) -> Object:
