@@ -147,6 +147,36 @@ class TestAgainstPlink2:
         assert [row["rs429358"] + " " + row["rs7412"] for row in found] == ["T|C C|T", "T|C T|C", "T|T C|C"]
         assert [row["diplotype"] for row in found] == [row["diplotype"] for row in rows(cohort(path))]
 
+    def test_unphased_homozygotes_have_no_order(self, tmp_path, cohort):
+        records = [site(rsid, gt=["0/0", "0/1", "1/1"]) for rsid in SITES]
+        path = write_vcf(
+            tmp_path / "v.vcf", contig="19", samples=list("ABC"), records=records, neighbours=False
+        )
+        plink2("--vcf", path, "--make-pgen", "--out", tmp_path / "p")
+        assert [row["rs7412"] for row in rows(cohort(tmp_path / "p.pgen"))] == ["C/C", "C/T", "T/T"]
+
+    @pytest.mark.parametrize("packed", [False, True])
+    def test_variants_of_three_alleles_elsewhere_and_at_a_site(self, tmp_path, cohort, packed):
+        lines = [
+            f"19\t{place}\tx{place}\tA\t{alt}\t.\t.\t.\tGT\t0/1\t1/1\t0/0"
+            for place, alt in ((100, "C,G"), (200, "C"), (60_000_00, "C,G,T"))
+        ]
+        records = [
+            site("rs429358", alt="C,G", gt=["0/1", "1/1", "0/2"]),
+            site("rs7412", gt=["0/0", "0/0", "0/0"]),
+        ]
+        path = write_vcf(
+            tmp_path / "v.vcf", contig="19", samples=list("ABC"), records=[*lines, *records], neighbours=False
+        )
+        plink2("--vcf", path, "--make-pgen", *(["vzs"] if packed else []), "--out", tmp_path / "p")
+        found, wanted = (rows(cohort(item)) for item in (tmp_path / "p.pgen", path))
+        assert (
+            [row["diplotype"] for row in found]
+            == [row["diplotype"] for row in wanted]
+            == ["e3/e4", "e4/e4", ""]
+        )
+        assert [row["rs429358"] for row in found] == [row["rs429358"] for row in wanted]
+
     def test_dosages_go_by_the_rules_of_imputation(self, tmp_path, cohort):
         gts = ["0/0:0.02", "0/1:1.1", "1/1:1.98", "0/0:0.5"]
         records = [site(rsid, gt=gts, format="GT:DS") for rsid in SITES]
@@ -191,7 +221,8 @@ class TestByHand:
         [
             (".bim", None, "has no .bim beside it"),
             (".fam", None, "has no .fam beside it"),
-            (".fam", "F1 A 0 0 0 -9\n" * 90, "does not fit"),
+            (".fam", "".join(f"F1 A{n} 0 0 0 -9\n" for n in range(90)), "does not fit"),
+            (".fam", "F1 A 0 0 0 -9\n" * 2, "names the person 'F1_A' twice"),
             (".bim", "19 rs1 0 45411941 C T\n" * 9, "does not fit"),
         ],
     )
@@ -202,6 +233,15 @@ class TestByHand:
         failures = (cohort(path, code=5) / "failures.tsv").read_text()
         assert words in failures
         assert "a bug" not in failures
+
+    def test_a_site_at_which_nobody_differs_is_read(self, tmp_path, cohort):
+        path = bed(tmp_path, [[0, 0], [0, 1]], [("0", "T"), ("T", "C")])
+        assert [(row["rs429358"], row["diplotype"]) for row in rows(cohort(path))] == [
+            ("T/T", "e3/e3"),
+            ("T/T", "e2/e3"),
+        ]
+        turned = bed(tmp_path, [[2, 2], [0, 1]], [("T", "0"), ("T", "C")], name="turned")
+        assert [row["diplotype"] for row in rows(cohort(turned))] == ["e3/e3", "e2/e3"]
 
     def test_neither_site_is_absence(self, tmp_path, cohort):
         path = bed(tmp_path, [[0, 1], [0, 0]])

@@ -24,7 +24,7 @@ import numpy.typing as npt
 from msgspec import Struct
 
 from pgx.cohort.jobs import GENOTYPE_FILES
-from pgx.errors import FormatError, InputError, NotFoundError, UsageError
+from pgx.errors import FormatError, InputError, NotFoundError, UsageError, printable
 from pgx.genome import HeaderFacts, Site, assemblies, contig_names, rsids, sites_on
 from pgx.observe import SiteRecord
 from pgx.provenance import moment_text
@@ -36,6 +36,7 @@ _INSTALL = {
 }
 _PIECE = 1 << 24
 _MISSING = -9
+_NO_ALLELE = frozenset({"0", "."})  # a .bim has 0, a .pvar a dot
 _HALF = 0.5
 Bytes = npt.NDArray[np.uint8]
 
@@ -113,11 +114,15 @@ def _read_plink(path: Path, kind: str) -> tuple[list[str], list[SiteRecord]]:
     endings = GENOTYPE_FILES[path.suffix.lower()][1]
     samples = _names(_beside(path, [ending for ending in endings if ending in {".psam", ".fam"}]))
     table = _beside(path, [ending for ending in endings if ending not in {".psam", ".fam"}])
-    variants, count = _variants(table)
+    variants, others = _variants(table)
+    count = len(others)
     library = _library("pgenlib", path)
+    offsets = None
+    if others.max(initial=1) > 1:  # of the first allele of each variant, and one behind the last
+        offsets = np.concatenate([[0], np.cumsum(others + 1)]).astype(np.uintp)
     try:
         reader = library.PgenReader(
-            str(path).encode(), raw_sample_ct=len(samples), variant_ct=count, sample_subset=None
+            str(path).encode(), raw_sample_ct=len(samples), variant_ct=count, allele_idx_offsets=offsets
         )
     except (RuntimeError, OSError, ValueError) as error:
         raise FormatError(
@@ -157,12 +162,18 @@ def _names(table: Path) -> list[str]:
                 raise FormatError("has a row without a name", where=str(table), cure="Write it again")
             family = cells[columns["FID"]] if "FID" in columns else "0"
             people.append((family, cells[columns["IID"]]))
-    return _unique(people)
+    return _unique(people, table)
 
 
-def _unique(people: list[tuple[str, str]]) -> list[str]:
+def _unique(people: list[tuple[str, str]], table: Path) -> list[str]:
     counts = Counter(name for _, name in people)
-    return [name if counts[name] == 1 else f"{family}_{name}" for family, name in people]
+    names = [name if counts[name] == 1 else f"{family}_{name}" for family, name in people]
+    twice = next((name for name, count in Counter(names).items() if count > 1), None)
+    if twice is not None:
+        raise FormatError(
+            f"names the person '{printable(twice)}' twice", where=str(table), cure="Give each one a name"
+        )
+    return names
 
 
 @contextlib.contextmanager
@@ -202,8 +213,8 @@ class _Lines:
             yield rest
 
 
-def _variants(table: Path) -> tuple[list[_Variant], int]:
-    """Return the variants at or named as a site, and how many there are in all."""
+def _variants(table: Path) -> tuple[list[_Variant], npt.NDArray[np.intp]]:
+    """Return the variants at or named as a site, and the number of ALT alleles of each one of the table."""
     wanted = re.compile(
         rb"^[^\n]*(?:\b(?:%s)\b)[^\n]*$"
         % b"|".join([*(str(place).encode() for place in _sites()), *(name.encode() for name in rsids())]),
@@ -212,22 +223,42 @@ def _variants(table: Path) -> tuple[list[_Variant], int]:
     is_bim = table.suffix == ".bim"
     columns = [b"CHROM", b"ID", b"CM", b"POS", b"ALT", b"REF"] if is_bim else []
     found: list[_Variant] = []
-    count, rest, ended = 0, b"", True
+    counts: list[npt.NDArray[np.intp]] = []
     with _opened(table) as handle:
-        while piece := handle.read(_PIECE):
-            cut = piece.rfind(b"\n") + 1
-            lines, rest = (rest + piece[:cut], piece[cut:]) if cut else (b"", rest + piece)
+        for whole in _whole_lines(handle):
+            lines = whole
             while lines.startswith(b"#"):
                 line, _, lines = lines.partition(b"\n")
                 if not line.startswith(b"##"):
                     columns = line.lstrip(b"#").split()
-            found += _matching(lines, wanted, columns, count)
-            count += lines.count(b"\n")
-        ended = not rest
-    if not ended:
-        found += _matching(rest, wanted, columns, count)
-        count += 1
-    return found, count
+            found += _matching(lines, wanted, columns, sum(map(len, counts)))
+            counts.append(_alternates(lines, columns))
+    return found, np.concatenate(counts) if counts else np.zeros(0, np.intp)
+
+
+def _whole_lines(handle: IO[bytes]) -> Iterator[bytes]:
+    """Yield a table in pieces that end with a line."""
+    rest = b""
+    while piece := handle.read(_PIECE):
+        cut = piece.rfind(b"\n") + 1
+        if cut:
+            yield rest + piece[:cut]
+            rest = piece[cut:]
+        else:
+            rest += piece
+    if rest:
+        yield rest + b"\n"
+
+
+def _alternates(lines: bytes, columns: Sequence[bytes]) -> npt.NDArray[np.intp]:
+    """Return the number of ALT alleles of each line."""
+    found = np.ones(lines.count(b"\n"), np.intp)
+    place = columns.index(b"ALT") if b"ALT" in columns else -1
+    for number, line in enumerate(lines.splitlines()) if place >= 0 and b"," in lines else ():
+        if b"," in line:
+            cells = line.split(None, place + 1)
+            found[number] += cells[place].count(b",") if len(cells) > place else 0
+    return found
 
 
 def _matching(
@@ -277,6 +308,7 @@ def _plink_record(reader: Any, variant: _Variant, count: int, kind: str, path: P
     if turned:
         calls = np.where(calls < 0, calls, 1 - calls)
         dosages = 2 - dosages
+    phased &= calls[:, 0] != calls[:, 1]  # two equal alleles are all said to be phased
     text = _genotypes(calls, phased)
     form: tuple[str, ...] = ("GT",)
     if stated.any():
@@ -291,10 +323,12 @@ def _oriented(variant: _Variant) -> tuple[str, tuple[str, ...], bool]:
     Only where the two letters are those of the site: others stay as they are, and are judged as in a VCF.
     """
     reference, *others = variant.alleles
+    if reference in _NO_ALLELE and len(others) == 1:  # everybody has the allele that a .bim names first
+        return others[0], (), True
     for site in _sites().get(variant.position, ()):
         if len(others) == 1 and site.ref is not None and (others[0], reference) == (site.ref, site.alt):
             return site.ref, (reference,), True
-    return reference, tuple(item for item in others if item != "."), False
+    return reference, tuple(item for item in others if item not in _NO_ALLELE), False
 
 
 def _text(letter: str) -> Bytes:
@@ -384,7 +418,7 @@ def _read_bgen(path: Path) -> tuple[list[str], list[SiteRecord]]:
             "is damaged, or does not fit its .bgi or .sample", where=str(path), cure="Copy them again"
         ) from error
     samples = _names_of_bgen(path, inside)
-    return _unique([(str(place), name) for place, name in enumerate(samples)]), records
+    return _unique([("", name) for name in samples], path), records
 
 
 def _names_of_bgen(path: Path, inside: list[str]) -> list[str]:
