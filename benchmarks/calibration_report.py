@@ -104,8 +104,8 @@ def checks(results: Results) -> list[Check]:
 def style_checks(results: Results) -> list[Check]:
     """Return the requirements on the styles: without a disturbance, and with a little of another person."""
     found = []
-    for disturbance, kinds in (("none", KINDS), ("contamination 3 %", ("status",))):
-        for kind in kinds:
+    for disturbance in ("none", "contamination 3 %"):
+        for kind in KINDS:
             counted = [
                 (key, _counts(group, kind)[:2])
                 for key, group in results.styles.items()
