@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from asked import Asker, hard_call, phred_pair
-from calibration_styles import STYLES, WITH_BAR, phase_errors, reply
+from calibration_styles import STYLES, WITH_BAR, expected_errors, phase_errors, reply
 from score import NAMES, Reliability, Scored, Tally, names_of, score, score_rows, tally
 from simulate import Conditions, Ints, draw_people, draw_reads, people_of
 
@@ -71,6 +71,7 @@ class Plan:
     style_size: int
     style_depths: tuple[int, ...]
     style_populations: tuple[str, ...]
+    enumerated_depths: tuple[int, ...]
 
 
 FULL = Plan(
@@ -89,6 +90,7 @@ FULL = Plan(
     style_size=300,
     style_depths=(2, 4, 8, 15, 30),
     style_populations=("global", "AFR", "memory-clinic"),
+    enumerated_depths=(2, 3, 4),
 )
 QUICK = Plan(
     shallow_people=5_000,
@@ -106,6 +108,7 @@ QUICK = Plan(
     style_size=60,
     style_depths=(15,),
     style_populations=("global",),
+    enumerated_depths=(2,),
 )
 
 
@@ -114,7 +117,8 @@ class Results:
     """All counts.
 
     `matched` by (base error, depth, population); `crossed` by (population, prior, depth);
-    `styles` by (style, disturbance, depth); `phases`: see `phase_errors`.
+    `styles` by (style, disturbance, depth), and `enumerated`, where few are determined: by kind the shares
+    of people that are determined, and that are wrong; `phases`: see `phase_errors`.
     """
 
     matched: dict[tuple[float, int, str], Tally] = field(default_factory=dict)
@@ -124,6 +128,7 @@ class Results:
     reliability: Reliability = field(default_factory=Reliability)
     shallow: list[ShallowRow] = field(default_factory=list)
     styles: dict[tuple[str, str, int], Tally] = field(default_factory=dict)
+    enumerated: dict[tuple[str, str, int], dict[str, tuple[float, float]]] = field(default_factory=dict)
     phases: list[tuple[str, float, float, float, float]] = field(default_factory=list)
 
     def add(self, other: Results) -> None:
@@ -134,6 +139,7 @@ class Results:
             (self.disturbed, other.disturbed),
             (self.by_diplotype, other.by_diplotype),
             (self.styles, other.styles),
+            (self.enumerated, other.enumerated),
         ):
             mine.update(theirs)
         self.reliability.join(other.reliability)
@@ -170,7 +176,10 @@ def run_styles(plan: Plan, workers: int = 1) -> Results:
 
 
 def _style_jobs() -> list[_Work]:
-    return [*((_style, (style,)) for style in STYLES), (_phases, ())]
+    enumerated = [
+        (_enumerated, (style, name)) for style in WITH_BAR for name in ("none", "contamination 3 %")
+    ]
+    return [*enumerated, *((_style, (style,)) for style in STYLES), (_phases, ())]
 
 
 def _run_all(plan: Plan, jobs: list[_Work], workers: int) -> Results:
@@ -258,6 +267,20 @@ def _style(plan: Plan, results: Results, style: str) -> None:
                 ask = functools.partial(reply, style, population=population, min_probability=THRESHOLD)
                 counts = results.styles.setdefault((style, name, depth), Tally())
                 counts.add(tally(score_rows(people, reads, ask)))
+
+
+def _enumerated(plan: Plan, results: Results, style: str, name: str) -> None:
+    """Add up what few reads make, since too few are determined for a draw to tell: all populations alike."""
+    for depth in plan.enumerated_depths:
+        how = Conditions(depth=depth, error=MAIN_ERROR, **dict(STYLE_DISTURBANCES)[name])
+        found = [expected_errors(style, item, how, THRESHOLD) for item in plan.style_populations]
+        results.enumerated[style, name, depth] = {
+            kind: (
+                sum(one[kind][0] for one in found) / len(found),
+                sum(one[kind][1] for one in found) / len(found),
+            )
+            for kind in found[0]
+        }
 
 
 def _phases(plan: Plan, results: Results) -> None:

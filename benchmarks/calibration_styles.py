@@ -8,24 +8,30 @@ likelihood of the reads, as a caller without a prior writes them, unless the sty
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import numpy as np
+import numpy.typing as npt
 from asked import Reply
-from simulate import phred
+from simulate import Conditions, phred
 
 from pgx.calling import CallOptions, E4Status, call
 from pgx.calling.frequencies import (
+    copies_at,
     diplotype_names,
     diplotype_prior,
     double_heterozygotes,
     genotype_prior,
 )
+from pgx.calling.posterior import e4_copies
 from pgx.genome import Site, find_assembly, haplotypes, sites_on
 from pgx.observe import Observation, ReadContext, SiteRecord, observe, records_at
 from pgx.reference import threshold
 
+Floats = npt.NDArray[np.float64]
 ERROR = 0.01
 _CONTIG = "chr19"
 _SITES = sites_on(find_assembly("GRCh38"))
@@ -207,6 +213,65 @@ def reply_of(pair: tuple[Observation, ...], population: str, min_probability: fl
         warned=any(finding.code == "prior-dependent" for finding in said.findings)
         or any(note.code == "no-genotype-quality" for item in pair for note in item.findings),
     )
+
+
+#: Reads at a site, in standard deviations of Poisson above the mean, and rows that are too rare to count.
+_FAR, _RARE = 6, 1e-8
+_FITTING = {
+    E4Status.NON_CARRIER.value: {0},
+    E4Status.HETEROZYGOUS.value: {1},
+    E4Status.HOMOZYGOUS.value: {2},
+    E4Status.CARRIER.value: {1, 2},
+}
+
+
+def expected_errors(
+    style: str, population: str, how: Conditions, min_probability: float
+) -> dict[str, tuple[float, float]]:
+    """Return what is determined and what of it is wrong, by kind, as shares of the people of a population.
+
+    Nothing is drawn: all diplotypes, contaminating diplotypes and numbers of reads are added up, but for
+    rows of reads rarer than 1e-8. `how` without dropout and bias.
+    """
+    people, sites = _chances(population, how)
+    found = {kind: [0.0, 0.0] for kind in ("diplotype", "status")}
+    for (first, one), (second, other) in itertools.product(sites[0].items(), sites[1].items()):
+        rows = people * np.einsum("tf,tf,f->t", one, other, people)
+        if rows.sum() < _RARE:
+            continue
+        said = reply(style, [*first, *second], population, min_probability)
+        for kind, answer, truths in (
+            ("diplotype", said.diplotype, diplotype_names()),
+            ("status", said.status, e4_copies()),
+        ):
+            if answer is not None:
+                fitting = _FITTING.get(answer, {answer})
+                right = np.array([truth in fitting for truth in truths])
+                found[kind][0] += float(rows.sum())
+                found[kind][1] += float(rows[~right].sum())
+    return {kind: (determined, wrong) for kind, (determined, wrong) in found.items()}
+
+
+def _chances(population: str, how: Conditions) -> tuple[Floats, list[dict[tuple[int, int], Floats]]]:
+    """Return the frequency of each diplotype, and at each site the chance of reads and reads with C.
+
+    A chance has the shape (10, 10): by the person's diplotype, then by that of the contaminating person.
+    """
+    most = math.ceil(how.depth + _FAR * how.depth**0.5)
+    sites = []
+    for place in range(2):
+        copies = np.array(copies_at(place)) / 2
+        share = (1 - how.contamination) * copies[:, None] + how.contamination * copies[None, :]
+        share = share * (1 - how.error) + (1 - share) * how.error
+        sites.append(
+            {
+                (reads, with_c): math.exp(-how.depth) * how.depth**reads / math.factorial(reads)
+                * math.comb(reads, with_c) * share**with_c * (1 - share) ** (reads - with_c)
+                for reads in range(most + 1)
+                for with_c in range(reads + 1)
+            }
+        )  # fmt: skip
+    return np.array(diplotype_prior(population)), sites
 
 
 #: Shares of double heterozygotes whose stated phase is switched.

@@ -187,6 +187,7 @@ class _ThresholdFile(Facts, frozen=True, kw_only=True):
     switch_error_statistical: _Value
     base_error_rate: _Value
     posterior_floor: _Value
+    stray_read_share: _Value
     low_imputation_quality: _Value
     contradiction_phred: _Value
     hidden_reads: _Value

@@ -82,12 +82,28 @@ def twin(first, second, population):
 )
 def test_posterior_is_that_of_the_twin(population, first, second):
     result = call((seen(0, pl(*first)), seen(1, pl(*second))), options(population=population))
-    likelihoods = [[10 ** (-value / 10) for value in values] for values in (first, second)]
+    # What speaks against the homozygotes of a heterozygote counts at three quarters (stray reads).
+    shares = [0.75 if values[1] == 0 else 1 for values in (first, second)]
+    likelihoods = [
+        [10 ** (-share * value / 10) for value in values]
+        for share, values in zip(shares, (first, second), strict=True)
+    ]
     assert result.diplotype_posterior == pytest.approx(twin(*likelihoods, population), rel=1e-9)
     copies = [0.0, 0.0, 0.0]
     for name, probability in result.diplotype_posterior.items():
         copies[name.count("e4")] += probability
     assert list(result.e4_copies_posterior.values()) == pytest.approx(copies)
+
+
+@pytest.mark.parametrize("kind", [EvidenceKind.DEPTH, EvidenceKind.GT])
+def test_frequencies_do_not_overrule_a_genotype_without_quality(kind):
+    values = (5.0,) if kind is EvidenceKind.DEPTH else ()
+    rate = {} if kind is EvidenceKind.DEPTH else {"allele_error_rate": 0.2}
+    both = [GenotypeEvidence(kind=kind, values=values, copies=copies) for copies in (2, 0)]
+    result = call((seen(0, both[0]), seen(1, both[1])), options(**rate))
+    assert result.best_diplotype in {"e2/e4", "e3/e4"}, "e1/e1 is called: of two rare haplotypes"
+    assert result.diplotype is None
+    assert result.e4_copies is None
 
 
 def test_no_data_gives_the_prior_and_no_answer():
@@ -122,7 +138,10 @@ def test_unknown_population_is_a_usage_error():
     ("evidence", "expected"),
     [
         (GenotypeEvidence(kind=EvidenceKind.PL, values=(0.0, 10.0, 20.0)), (1, 0.1, 0.01)),
-        (GenotypeEvidence(kind=EvidenceKind.GL, values=(-1.0, 0.0, -2.0)), (0.1, 1, 0.01)),
+        (GenotypeEvidence(kind=EvidenceKind.GL, values=(-4.0, 0.0, -8.0)), (1e-3, 1, 1e-6)),
+        (GenotypeEvidence(kind=EvidenceKind.PL, values=(40.0, 0.0, 80.0)), (1e-3, 1, 1e-6)),
+        (GenotypeEvidence(kind=EvidenceKind.PL, values=(1.0, 0.0, 2.0)), (10**-0.075, 1, 10**-0.15)),
+        (GenotypeEvidence(kind=EvidenceKind.PL, values=(40.0, 4.0, 0.0)), (1e-4, 10**-0.4, 1)),
         (GenotypeEvidence(kind=EvidenceKind.GP, values=(0.25, 0.5, 0.25)), (0.5, 1, 0.5)),
         (GenotypeEvidence(kind=EvidenceKind.DS, values=(1.0,)), (0.5, 1, 0.5)),
         (GenotypeEvidence(kind=EvidenceKind.GQ, values=(0.0,), copies=1), (1, 1, 1)),

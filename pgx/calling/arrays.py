@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from pgx.calling import E4_COPIES, FLAT, CallOptions, E4Status, diplotype_prior, populations
 from pgx.calling.frequencies import copies_at, diplotype_name, diplotypes, genotype_prior
-from pgx.calling.posterior import PhaseEvidence, e4_copies, has_rare
+from pgx.calling.posterior import PhaseEvidence, e4_copies
 from pgx.reference import threshold
 
 Floats = npt.NDArray[np.float64]
@@ -66,12 +66,12 @@ class Likelihoods(Struct, frozen=True, kw_only=True):
 
     Attributes
     ----------
-    unstated
-        Whether a site has no stated quality: the same for all samples of the arrays.
+    doubtful
+        Diplotypes that no answer may be, the same for all samples: see `posterior.doubtful_diplotypes`.
     """
 
     sites: tuple[SiteLikelihoods, ...]
-    unstated: bool
+    doubtful: tuple[bool, ...]
     phase: PhaseEvidence | None
 
     @property
@@ -127,7 +127,7 @@ def answers(given: Likelihoods, options: CallOptions) -> Answers:
     rows = _posterior(likelihoods, prior, given.phase)
     best, probability = _greatest(rows)
     copies = _by_copies(rows)
-    doubtful = _is_doubtful(best, given)
+    doubtful = np.array(given.doubtful)[best]
     exact = copies
     if given.half_called:
         whole = [
@@ -148,16 +148,6 @@ def answers(given: Likelihoods, options: CallOptions) -> Answers:
         probability=probability,
         carrier_probability=copies[1] + copies[2],
     )
-
-
-def _is_doubtful(best: Whole, given: Likelihoods) -> Flags:
-    """Return where a rare haplotype rests on a quality or a phase that was assumed, not stated."""
-    phase = given.phase
-    if phase is not None and not phase.stated and has_rare(phase.diplotype):
-        return np.ones(len(best), dtype=bool)
-    if not given.unstated:
-        return np.zeros(len(best), dtype=bool)
-    return np.array([has_rare(diplotype_name(pair)) for pair in diplotypes()])[best]
 
 
 def _posterior(likelihoods: Sequence[Floats], prior: Floats, phase: PhaseEvidence | None) -> Floats:

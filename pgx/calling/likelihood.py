@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from pgx.genome import letters
 from pgx.observe import EvidenceKind, GenotypeEvidence
@@ -81,15 +81,26 @@ def _from_values(evidence: GenotypeEvidence, marginal: Likelihood) -> Likelihood
         return _from_reads(evidence)
     values = [_known(value) for value in evidence.values]
     if evidence.kind in _PHRED:
-        return _scaled(*(10 ** (-(value - min(values)) / 10) for value in values))
+        return phred_likelihood([value - min(values) for value in values])
     if evidence.kind is EvidenceKind.GL:
-        return _scaled(*(10 ** (value - max(values)) for value in values))
+        return phred_likelihood([10 * (max(values) - value) for value in values])
     return _without_prior(imputed_probabilities(evidence), marginal)
 
 
 def _from_reads(evidence: GenotypeEvidence) -> Likelihood:
     first, second = (_known(value) for value in evidence.values)
-    return _scaled(*(10 ** (-value / 10) for value in reads_phred(first, second)))
+    return phred_likelihood(reads_phred(first, second))
+
+
+def phred_likelihood(away: Sequence[float]) -> Likelihood:
+    """Return the likelihood from how far 0, 1, 2 copies are from the best, Phred-scaled.
+
+    A few reads of another person make a heterozygote of a homozygote, and no caller counts with them: what
+    speaks against both homozygotes counts in part (`stray_read_share`).
+    """
+    share = threshold("stray_read_share") if away[1] == 0 else 1.0
+    zero, one, two = (10 ** (-(share * value) / 10) for value in away)
+    return zero, one, two
 
 
 def _known(value: float | None) -> float:

@@ -22,6 +22,9 @@ from pgx.genome import counted_haplotype, rare_haplotypes, rsids
 from pgx.observe import EvidenceKind, GenotypeEvidence, Observation, PhaseSource
 from pgx.reference import threshold
 
+#: A genotype alone, or with nothing but a number of reads.
+_WITHOUT_QUALITY = frozenset({EvidenceKind.GT, EvidenceKind.DEPTH})
+
 
 class PhaseEvidence(Struct, frozen=True, kw_only=True):
     """The diplotype that two phased heterozygous sites spell, and how likely the phase is wrong.
@@ -159,7 +162,7 @@ def _answer(
     index = posterior.index(probability)
     best = diplotype_names()[index]
     half_called = bare is not factors
-    doubtful = _is_doubtful(best, data)
+    doubtful = doubtful_diplotypes(data.evidence, data.phase)[index]
     determined = not (half_called or doubtful) and _is_determined(probability, priors[index], options)
     exact = (0.0, 0.0, 0.0) if doubtful else copies
     if half_called and not doubtful:
@@ -195,15 +198,29 @@ def calculation(data: SiteData, found: Answer, options: CallOptions) -> tuple[Ca
     )
 
 
-def _is_doubtful(best: str, data: SiteData) -> bool:
-    """Return whether a rare haplotype rests on a quality or a phase that was assumed, not stated.
+def doubtful_diplotypes(
+    evidence: Sequence[GenotypeEvidence | None], phase: PhaseEvidence | None
+) -> tuple[bool, ...]:
+    """Return for each diplotype whether an answer must not be it, however probable it is.
 
-    An error is then as likely as the haplotype, whatever its frequency is said to be: neither the diplotype
-    nor a number of e4 copies is determined, only that there is a copy at all where every reading has one.
+    A rare haplotype may rest on a quality or a phase that was assumed, not stated: an error is then as likely
+    as the haplotype, whatever its frequency is said to be. And where a genotype comes without a quality, or
+    with a number of reads only, frequencies may make another one the more probable: what the file calls is
+    then wrong, and why is not known. Neither the diplotype nor a number of e4 copies is determined, only that
+    there is a copy at all where every reading has one.
     """
-    unstated = any(item is not None and item.kind is EvidenceKind.GT for item in data.evidence)
-    return (unstated and has_rare(best)) or (
-        data.phase is not None and not data.phase.stated and has_rare(data.phase.diplotype)
+    unstated = any(item is not None and item.kind is EvidenceKind.GT for item in evidence)
+    guessed = phase is not None and not phase.stated and has_rare(phase.diplotype)
+    bare = [
+        (place, item.copies)
+        for place, item in enumerate(evidence)
+        if item is not None and item.kind in _WITHOUT_QUALITY and item.copies is not None
+    ]
+    return tuple(
+        guessed
+        or (unstated and has_rare(name))
+        or any(copies_at(place)[index] != copies for place, copies in bare)
+        for index, name in enumerate(diplotype_names())
     )
 
 

@@ -29,7 +29,7 @@ from pgx.calling.arrays import (
     same_everywhere,
 )
 from pgx.calling.frequencies import diplotypes
-from pgx.calling.posterior import PhaseEvidence, phase_evidence
+from pgx.calling.posterior import PhaseEvidence, doubtful_diplotypes, phase_evidence
 from pgx.cohort.biobank.format_parser import between
 from pgx.cohort.biobank.sample_classes import Floats, SiteArrays, columns_of, read_arrays, settle
 from pgx.cohort.jobs import Result, StoredBlock
@@ -37,7 +37,7 @@ from pgx.cohort.tables import arrow
 from pgx.cohort.tables.arrow import compact, first_of, joined_codes
 from pgx.cohort.tables.table import FACTS, fact_table, fact_type, facts_of, to_bytes
 from pgx.neighbours.estimate import MarkerReader
-from pgx.observe import EvidenceKind, SiteRecord, observe
+from pgx.observe import SiteRecord, observe
 from pgx.options import Options
 from pgx.report import Run, SampleReport
 from pgx.report.row import safe_cell
@@ -77,7 +77,7 @@ class _Kind(Struct, frozen=True):
     """What the posterior of a class depends on beside likelihoods; `half`: for each site, see posterior."""
 
     half: tuple[bool, ...]
-    unstated: bool
+    doubtful: tuple[bool, ...]
     phase: PhaseEvidence | None
 
 
@@ -175,10 +175,11 @@ def _pieces(rows: Rows) -> list[Rows]:
 def _kind(column: int, ready: Prepared) -> _Kind:
     observations = observe(ready.records, column, ready.context)
     evidence = [seen.evidence for seen in observations]
+    phase = phase_evidence(observations)
     return _Kind(
         half=tuple(item is not None and item.seen is not None for item in evidence),
-        unstated=any(item is not None and item.kind is EvidenceKind.GT for item in evidence),
-        phase=phase_evidence(observations),
+        doubtful=doubtful_diplotypes(evidence, phase),
+        phase=phase,
     )
 
 
@@ -196,7 +197,7 @@ class _Posteriors(Struct, frozen=True):
                 SiteLikelihoods(values=site.likelihoods, chances=site.chances, half=half).part(rows)
                 for site, half in zip(self.sites, self.kind.half, strict=True)
             ),
-            unstated=self.kind.unstated,
+            doubtful=self.kind.doubtful,
             phase=self.kind.phase,
         )
 

@@ -8,6 +8,7 @@ DP, GQ) becomes arrays. A column that is unusual in any way is its own class, te
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Sequence
 
 import msgspec
@@ -18,7 +19,7 @@ from msgspec.structs import replace
 
 from pgx.calling import CallOptions
 from pgx.calling.frequencies import genotype_prior
-from pgx.calling.likelihood import genotype_likelihood, imputed_probabilities
+from pgx.calling.likelihood import genotype_likelihood, imputed_probabilities, phred_likelihood
 from pgx.cohort.biobank.format_parser import Fields, between, edges_of
 from pgx.cohort.tables import arrow
 from pgx.cohort.tables.arrow import Codes, compact, first_of, joined_codes
@@ -35,9 +36,8 @@ from pgx.vcf import Columns
 Floats = npt.NDArray[np.float64]
 #: Samples that are read at a time: what is worked on stays in the cache of the processor.
 _PIECE = 1 << 15
-#: Beyond this, 10 ** (-PL / 10) is zero in floating point.
-_PL_CAP = 3300
-_FROM_PL = np.array([10 ** (-float(value) / 10) for value in range(_PL_CAP + 1)])
+#: Beyond this, the likelihood is zero in floating point, whatever share of PL counts.
+_PL_CAP = 6600
 _NUMBERS = ("DP", "GQ")
 #: AD counts only by what it says of the genotypes, where DP is stated.
 _NO_TEXT = frozenset({"AD", "PL", *_NUMBERS})
@@ -160,6 +160,7 @@ def _plain(
     if "AD" in record.format:
         sizes["AD"] = len(copies)
     known: dict[_Key, int] = {}
+    plain, mixed = _from_phred()
     for start in range(0, len(columns), _PIECE):
         piece = range(start, min(start + _PIECE, len(columns)))
         fields = Fields(columns, record.format, piece, sizes)
@@ -167,7 +168,8 @@ def _plain(
         rows = fields.rows + start
         result.numeric[rows] = True
         for number in range(3):
-            result.likelihoods[number][rows] = _FROM_PL[np.minimum(phred[number], _PL_CAP)]
+            away = np.minimum(phred[number], _PL_CAP)
+            result.likelihoods[number][rows] = np.where(phred[1] == 0, mixed[away], plain[away])
         for key, values in zip(_NUMBERS, (result.depth, result.quality), strict=True):
             if key in sizes:
                 values[rows] = fields.numbers(key)[0]
@@ -177,6 +179,14 @@ def _plain(
         odd = np.flatnonzero(~result.numeric[piece.start : piece.stop]) + start
         result.codes[odd] = _numbered([between(columns, row, row + 1) for row in odd.tolist()], known)
     return result
+
+
+@functools.cache
+def _from_phred() -> tuple[Floats, Floats]:
+    """Return the likelihood by PL: beside a homozygote, and beside a heterozygote."""
+    away = [float(value) for value in range(_PL_CAP + 1)]
+    plain = np.array([phred_likelihood((0, 1, value))[2] for value in away])
+    return plain, np.array([phred_likelihood((value, 0, value))[2] for value in away])
 
 
 def _by_letter(values: Sequence[Codes], copies: Sequence[int | None]) -> list[Codes]:
