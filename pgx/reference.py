@@ -194,6 +194,7 @@ class _ThresholdFile(Facts, frozen=True, kw_only=True):
     unseen_error_rate: _Value
     longest_block: _Value
     longest_lifted_block: _Value
+    lifted_block_rest: _Value
 
 
 @functools.cache

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 from collections.abc import Collection, Iterable, Sequence
 
 from msgspec.structs import replace
@@ -327,11 +329,22 @@ def _are_doubtful(blocks: Sequence[Reading], sample: int, context: ReadContext) 
     """Return whether blocks cannot have the ends that they state.
 
     Blocks of one sample do not overlap, and none is as long as those whose end was not lifted over with
-    their start.
+    their start: such a block is a little longer than the region has moved between two assemblies.
     """
     spans = {(block.record.position, _end_of(block.record, sample)) for block in blocks}
     longest = threshold("longest_lifted_block" if context.is_lifted else "longest_block")
-    return len(spans) > 1 or any(end - start + 1 > longest for start, end in spans)
+    rest = threshold("lifted_block_rest")
+    return len(spans) > 1 or any(
+        end - start >= longest or any(0 <= end - start - shift < rest for shift in _shifts())
+        for start, end in spans
+    )
+
+
+@functools.cache
+def _shifts() -> frozenset[int]:
+    """Return by how many bases the region moves between two assemblies."""
+    places = [sites_on(assembly)[0].position for assembly in assemblies()]
+    return frozenset(abs(one - other) for one, other in itertools.combinations(places, 2))
 
 
 def _end_of(record: SiteRecord, sample: int) -> int:
