@@ -84,7 +84,7 @@ def test_a_kill_after_half_of_the_work_keeps_that_half(many, unbroken, tmp_path)
 @pytest.mark.slow
 def test_dask_gives_the_same_tables_even_when_a_worker_dies(many, unbroken, tmp_path):
     pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
-    from pgx.executors.dask import Dask
+    from pgx.executors import Dask
 
     engine = Dask(jobs=2)
     victims = list(engine._client.run(os.getpid).values())

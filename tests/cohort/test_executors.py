@@ -14,8 +14,7 @@ from cohort.conftest import FILES, assert_same_tables, command
 from pgx.cohort import CohortOptions, plan_inputs, run_cohort
 from pgx.cohort.store import State
 from pgx.errors import InputError
-from pgx.executors import Serial, WorkerDiedError, run_all
-from pgx.executors.dask import Dask
+from pgx.executors import Dask, Serial, WorkerDiedError, run_all
 from pgx.options import Options
 
 
@@ -24,7 +23,7 @@ def test_dask_names_only_the_culprit(monkeypatch):
     pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
     from dask import config
 
-    monkeypatch.setattr("pgx.executors.dask.ATTEMPTS", 1)  # each further one is the start of a worker
+    monkeypatch.setattr("pgx.executors.ATTEMPTS", 1)  # each further one is the start of a worker
     deadline = time.monotonic() + 120
 
     def tell(line):
@@ -76,7 +75,7 @@ def test_what_was_cancelled_is_no_news(caplog):
 
     from distributed.client import FutureCancelledError
 
-    from pgx.executors.dask import _NotOfCancelled
+    from pgx.executors import _NotOfCancelled
 
     logger = logging.getLogger("asyncio")
     logger.addFilter(made := _NotOfCancelled())
