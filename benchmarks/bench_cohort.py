@@ -31,7 +31,7 @@ from msgspec.structs import astuple
 from tables import machine, markdown
 
 from pgx.options import Options
-from pgx.report.row import cell_text, row_of
+from pgx.render.tsv import cell_text, row_of
 from pgx.single import prepare
 from pgx.vcf import read_sites
 

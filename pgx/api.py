@@ -27,8 +27,8 @@ from pgx.files import write
 from pgx.options import Declared, Options, declared
 from pgx.render.form import Form, check_language
 from pgx.render.registry import Format, format_of_name
+from pgx.render.tsv import COLUMNS, Cell, Row, cell_text, kinds, row_of
 from pgx.report import Document, Run, SampleReport
-from pgx.report.row import COLUMNS, Cell, Row, cell_text, kinds, row_of
 from pgx.single import annotate as _annotate
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class Report(Struct, frozen=True, kw_only=True):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON document of the sample: dicts, lists, text, numbers, None."""
-        from pgx.report.json import to_dict  # noqa: PLC0415
+        from pgx.report import to_dict  # noqa: PLC0415
 
         return to_dict(self.run, (self.report,))
 

@@ -17,7 +17,7 @@ from pgx.errors import FormatError, InputError, SampleError, UsageError, did_you
 from pgx.evidence import ContextReport, EvidenceBase, PatientContext, Response, Subject
 from pgx.genome import AssemblyDecision, assemblies, sites_on
 from pgx.inputs import CONSUMER, STATED, Input, assembly_of, hiding, read_input
-from pgx.neighbours.model import NeighbourReport, is_needed
+from pgx.neighbours import NeighbourReport, is_needed
 from pgx.observe import (
     Finding,
     Observation,

@@ -17,7 +17,7 @@ from pgx.errors import ReferenceDataError
 from pgx.genome import assemblies, definitions, haplotypes, sites_on
 from pgx.observe import EvidenceKind, SiteState
 from pgx.reference import _ThresholdFile
-from pgx.report.model import severities
+from pgx.report import severities
 from pgx.wording import percent, wording
 
 

@@ -9,7 +9,7 @@ import pytest
 from truth_tables import ALL_PAIRS, ALL_PHASED, Case, all_cases, expected, letters_pair, load, outcome, tables
 
 from pgx.observe import SiteState
-from pgx.report.model import severities
+from pgx.report import severities
 
 CASES = list(all_cases())
 #: Set by what the user says of the person or by the file system, not by what stands in a file.

@@ -29,7 +29,7 @@ except ImportError:
 with led:
     from pgx.errors import PgxError
     from pgx.evidence import load
-    from pgx.report.json import from_json
+    from pgx.report import from_json
     from pgx.vcf import Bounds
     from pgx.vcf.header import read_header
     from pgx.vcf.read import opened, read_sites
@@ -80,7 +80,7 @@ def fuzz_result(data: bytes) -> None:
 
 def _result() -> bytes:
     from pgx.options import Options
-    from pgx.report.json import to_dict
+    from pgx.report import to_dict
     from pgx.single import annotate
 
     with tempfile.NamedTemporaryFile(suffix=".vcf") as file:

@@ -140,7 +140,7 @@ def _is_folder(output: str) -> bool:
 
 def _write_folder(kind: Format, run: Run, samples: Iterable[SampleReport], folder: Path, form: Form) -> None:
     """Write one file a sample, and an index that says which is whose."""
-    from pgx.report.row import safe_cell
+    from pgx.render.tsv import safe_cell
 
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -118,8 +118,7 @@ def read_result(source: str, largest: int | None = None) -> Document:
     InputError
         It cannot be read, or is no result of pgx.
     """
-    from pgx.report import Document
-    from pgx.report.json import from_json
+    from pgx.report import Document, from_json
 
     data = _bytes(source, largest or int(limit("max_table")))
     lines = [line for line in data.splitlines() if line.strip()]

@@ -20,8 +20,8 @@ from pgx.cohort.manifest import EVERYBODY, KNOWN_METHOD, KNOWN_RESULT
 from pgx.cohort.results import Source, reports_of
 from pgx.cohort.store import State
 from pgx.genome import counted_haplotype
+from pgx.render.tsv import cell_text, safe_cell
 from pgx.report import SampleReport
-from pgx.report.row import cell_text, safe_cell
 
 KNOWN_FILE, SWAPS_FILE = "known.tsv", "swaps.tsv"
 VERDICTS = ("agrees", "differs", "open", "not-understood")

@@ -25,7 +25,7 @@ from pgx.genome import AUTO, find_assembly
 from pgx.options import Declared, Options, declared
 from pgx.reference import limit
 from pgx.render.form import PatientMeta
-from pgx.report.row import COLUMNS, cell_text
+from pgx.render.tsv import COLUMNS, cell_text
 from pgx.single import check_options
 
 #: Columns that choose an input and its options.

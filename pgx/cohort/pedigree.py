@@ -19,7 +19,7 @@ from pgx.cohort.known import Person
 from pgx.errors import NotFoundError, UsageError
 from pgx.files import read_limited
 from pgx.reference import limit
-from pgx.report.row import cell_text, safe_cell
+from pgx.render.tsv import cell_text, safe_cell
 
 FAMILIES_FILE = "families.tsv"
 Vector = Sequence[float]

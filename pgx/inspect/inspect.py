@@ -41,8 +41,7 @@ from pgx.observe import (
 )
 from pgx.observe.sample_record import header_says
 from pgx.reference import threshold
-from pgx.report import SCHEMA_VERSION
-from pgx.report.model import unique
+from pgx.report import SCHEMA_VERSION, unique
 from pgx.vcf import Bounds, Neighbours, VcfContent, read_with_neighbours
 from pgx.wording import wording
 

@@ -15,7 +15,7 @@ from pgx.calling import DiplotypeCall
 from pgx.calling.frequencies import diplotype_names, diplotypes, double_heterozygotes
 from pgx.calling.likelihood import UNINFORMATIVE, genotype_likelihood
 from pgx.genome import Haplotype, Site, counted_haplotype, haplotypes
-from pgx.neighbours.model import NeighbourReport, is_needed, is_read
+from pgx.neighbours import NeighbourReport, is_needed, is_read
 from pgx.neighbours.panel import Marker, markers, panel, settings
 from pgx.observe import EvidenceKind, Observation, ReadContext, SiteRecord, SiteRecords, observe, records_at
 from pgx.observe.alleles import covers_with_bases, letters_of

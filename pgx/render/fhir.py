@@ -17,7 +17,7 @@ from typing import Any
 from pgx.errors import printable
 from pgx.evidence import MatchedClaim, Response, SourceCitation
 from pgx.genome import SiteDefinition, definitions
-from pgx.observe import SiteState
+from pgx.observe import SiteReport, SiteState
 from pgx.reference import Facts, Provenance, load
 from pgx.render import html
 from pgx.render.blocks import LONG, Citations, Kind
@@ -25,7 +25,7 @@ from pgx.render.form import Form, PatientMeta
 from pgx.render.medicine import claim_block, concluded, grouped, side_words
 from pgx.render.narrative import narrate
 from pgx.render.sureness import flag_message, read_sentence, told_chance
-from pgx.report import Run, SampleReport, SiteReport
+from pgx.report import Run, SampleReport
 from pgx.wording import greek
 
 Json = dict[str, Any]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from pgx.calling.frequencies import double_heterozygotes
-from pgx.neighbours.model import NeighbourReport
+from pgx.neighbours import NeighbourReport
 from pgx.neighbours.panel import settings
 from pgx.observe import EvidenceKind
 from pgx.render.blocks import Block, Kind, bullet, paragraph

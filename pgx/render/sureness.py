@@ -12,10 +12,9 @@ from msgspec import Struct
 from pgx.calling import E4_COPIES, E4Status
 from pgx.errors import ReferenceDataError, printable
 from pgx.genome import counted_haplotype, haplotypes
-from pgx.observe import EvidenceKind, ReadSummary, SiteState
+from pgx.observe import EvidenceKind, ReadSummary, SiteReport, SiteState
 from pgx.render.blocks import LONG, Block, Kind, bullet, caption, paragraph
-from pgx.report import Flag, Run, SampleReport, SiteReport
-from pgx.report.model import readable
+from pgx.report import Flag, Run, SampleReport, readable
 from pgx.wording import Wording, greek, percent
 
 _WORTH_SAYING = 1e-4

@@ -1,13 +1,125 @@
-"""A table with one row a sample, safe to open in a spreadsheet; `pgx.report.row` has its columns."""
+"""The row of a sample for samples.tsv, Parquet and pandas: columns, types, and how cells are made."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
+import msgspec
+from msgspec import Struct
 from msgspec.structs import astuple
 
+from pgx.calling import population_name
+from pgx.errors import printable
+from pgx.neighbours import NeighbourReport
+from pgx.observe import SiteReport, SiteState
 from pgx.report import Run, SampleReport
-from pgx.report.row import COLUMNS, cell_text, row_of
+
+Cell = str | int | float | None
+#: A spreadsheet runs a cell that starts with one of these.
+_FORMULA_STARTS = ("=", "+", "-", "@")
+_LONGEST = 1000
+
+
+class Row(Struct, frozen=True, kw_only=True):
+    """What a table says of a sample, column by column; None is an empty cell.
+
+    A new column comes last: programs may count on the places of the others.
+    """
+
+    sample: str
+    input: str
+    assembly: str
+    rs429358: str
+    rs7412: str
+    diplotype: str | None
+    diplotype_probability: float
+    e4_status: str
+    e4_copies: int | None
+    e4_carrier_probability: float
+    phase: str
+    conclusion: str
+    flags: str
+    population: str
+    source: str
+    neighbours_diplotype: str | None
+    neighbours_probability: float | None
+    neighbours_markers: int | None
+    neighbours_agree: str | None
+
+
+COLUMNS = Row.__struct_fields__
+
+
+def kinds(row: type[Row]) -> dict[str, type[str | int | float]]:
+    """Return the type of the cells of each column: str, int or float."""
+    types = {kind | None: kind for kind in (str, int, float)}
+    return {field.name: types[field.type | None] for field in msgspec.structs.fields(row)}
+
+
+def row_of(run: Run, report: SampleReport) -> Row:
+    """Return the row of a sample."""
+    return Row(**cells_of(run, report))
+
+
+def cells_of(run: Run, report: SampleReport) -> dict[str, Any]:
+    """Return the cells of a sample by column, for `Row` or a row with more columns."""
+    genotype = report.genotype
+    copies = genotype.e4_copies_posterior
+    first, second = map(site_cell, report.sites)
+    return {
+        "sample": safe_cell(report.sample),
+        "input": safe_cell(run.input.path),
+        "assembly": run.input.assembly,
+        "rs429358": first,
+        "rs7412": second,
+        "diplotype": genotype.diplotype,
+        "diplotype_probability": genotype.diplotype_probability,
+        "e4_status": genotype.e4_status,
+        "e4_copies": genotype.e4_copies,
+        "e4_carrier_probability": copies["1"] + copies["2"],
+        "phase": genotype.phase,
+        "conclusion": _listed(response.conclusion for response in report.response),
+        "flags": _listed(flag.code for flag in report.flags),
+        "population": population_name(run.parameters.population),
+        "source": genotype.source,
+        **_neighbours(report.neighbours),
+    }
+
+
+def _neighbours(found: NeighbourReport | None) -> dict[str, Any]:
+    """Return the cells of what the neighbours say: an estimate, in columns of its own."""
+    return {
+        "neighbours_diplotype": found.diplotype if found else None,
+        "neighbours_probability": found.diplotype_probability if found else None,
+        "neighbours_markers": found.markers_used if found else None,
+        "neighbours_agree": None if found is None or found.agrees is None else ("no", "yes")[found.agrees],
+    }
+
+
+def cell_text(cell: Cell) -> str:
+    """Return a cell as text: empty for None, numbers with ten digits: the order of a sum never shows."""
+    if cell is None:
+        return ""
+    return f"{cell:.10g}" if isinstance(cell, float) else str(cell)
+
+
+def site_cell(site: SiteReport) -> str:
+    """Return "T/C", "T|C", or the state; a letter that was assumed is marked."""
+    if site.alleles is None:
+        return site.state
+    letters = ("|" if site.phased else "/").join(site.alleles)
+    return f"{letters} (assumed)" if site.state == SiteState.ASSUMED_REFERENCE else letters
+
+
+def safe_cell(text: str) -> str:
+    """Return a name from a file as a cell that no spreadsheet runs: printable, formulas quoted."""
+    clean = printable(text, limit=_LONGEST)
+    return f"'{clean}" if len(clean) > 1 and clean.startswith(_FORMULA_STARTS) else clean
+
+
+def _listed(codes: Iterable[str]) -> str:
+    return ";".join(dict.fromkeys(codes))
 
 
 def stream(run: Run, samples: Iterable[SampleReport]) -> Iterator[str]:

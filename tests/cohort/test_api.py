@@ -25,7 +25,7 @@ from pgx.errors import FormatError, NotFoundError, ReferenceDataError, UsageErro
 from pgx.genome import rsids
 from pgx.options import Options, declared
 from pgx.reference import threshold
-from pgx.report import row
+from pgx.render import tsv as row
 
 
 def test_reports_come_one_by_one(sample_vcfs):

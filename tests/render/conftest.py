@@ -7,7 +7,7 @@ import functools
 import pytest
 import render_states as states
 
-from pgx.report.json import from_json
+from pgx.report import from_json
 
 
 @pytest.fixture(scope="session")

@@ -255,10 +255,10 @@ def test_a_stored_result_of_lines_is_read_too(run_pgx, tmp_path, monkeypatch):
 
 def test_the_schema_is_current_and_holds(one, stored):
     import jsonschema
+    from report_schema import SCHEMA_FILE, schema, schema_text
 
-    from pgx.report.json import SCHEMA_FILE, schema, schema_text
-
-    assert SCHEMA_FILE.read_text(encoding="utf-8") == schema_text()
+    shipped = SCHEMA_FILE.read_text(encoding="utf-8")
+    assert shipped == schema_text(), "run: python tools/report_schema.py"
     validator = jsonschema.Draft202012Validator(schema())
     for state in STATES:
         whole = json.loads("".join(json_document(*[one(state)[0], [one(state)[1]]])))
@@ -461,7 +461,7 @@ def test_statements_stand_in_front_or_in_the_appendix_and_in_one_of_them(run_pgx
 
 
 def _read(path):
-    from pgx.report.json import from_json
+    from pgx.report import from_json
 
     document = from_json(path.read_bytes(), where="test")
     return document, document.samples[0]

@@ -39,8 +39,8 @@ from pgx.cohort.tables.table import FACTS, fact_table, fact_type, facts_of, to_b
 from pgx.neighbours.estimate import MarkerReader
 from pgx.observe import SiteRecord, observe
 from pgx.options import Options
+from pgx.render.tsv import safe_cell
 from pgx.report import Run, SampleReport
-from pgx.report.row import safe_cell
 from pgx.single import Prepared, prepare
 from pgx.vcf import VcfContent
 

@@ -70,8 +70,8 @@ from pgx.errors import UsageError, printable
 from pgx.files import Staged
 from pgx.options import PageOptions
 from pgx.render import cohort_page
+from pgx.render.tsv import Cell, safe_cell
 from pgx.report import is_minor
-from pgx.report.row import Cell, safe_cell
 from pgx.wording import wording
 
 #: What is written into the folder, beside the state and reports/.

@@ -14,7 +14,7 @@ from pgx.errors import NotFoundError, SampleError
 from pgx.files import cannot_write, replacing, write_text
 from pgx.render.form import Form
 from pgx.render.registry import Format, file_stem
-from pgx.report.row import safe_cell
+from pgx.render.tsv import safe_cell
 
 if TYPE_CHECKING:
     from pgx.pseudonyms import Pseudonyms

@@ -1,6 +1,6 @@
 """The facts of a sample for tables and summary, and the tables themselves: text and Parquet, in input order.
 
-A fact row is a list: the cells of `pgx.report.row` and, behind them, what only the summary needs.
+A fact row is a list: the cells of `pgx.render.tsv` and, behind them, what only the summary needs.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from pgx.cohort.jobs import Failure
 from pgx.cohort.summary.strata import column_of
 from pgx.cohort.tables import arrow
 from pgx.cohort.tables.arrow import Codes, first_of, joined_codes
+from pgx.render.tsv import COLUMNS, Cell, Row, cells_of, kinds, safe_cell
 from pgx.report import Run, SampleReport
-from pgx.report.row import COLUMNS, Cell, Row, cells_of, kinds, safe_cell
 
 
 class Facts(Row, frozen=True, kw_only=True):
