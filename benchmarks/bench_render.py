@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pgx.options import Options
-from pgx.render import fhir, html, pdf, text, tsv
+from pgx.render import fhir, pages, text, tsv
 from pgx.render.registry import json_document
 from pgx.single import annotate
 
@@ -25,8 +25,8 @@ def main() -> None:
         "text": lambda: text.render(run, report).encode(),
         "json": lambda: "".join(json_document(run, [report])).encode(),
         "tsv": lambda: "".join(tsv.stream(run, [report])).encode(),
-        "html": lambda: html.render(run, report).encode(),
-        "pdf": lambda: pdf.render(run, report),
+        "html": lambda: pages.as_html(run, report).encode(),
+        "pdf": lambda: pages.as_pdf(run, report),
         "fhir": lambda: fhir.render(run, report),
     }
     print(f"{'format':8}{'first ms':>10}{'median ms':>11}{'bytes':>9}  promise")

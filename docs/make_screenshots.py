@@ -15,7 +15,7 @@ from pathlib import Path
 from msgspec import Struct
 from playwright.sync_api import Browser, sync_playwright
 
-from pgx.render import html
+from pgx.render import pages
 from pgx.render.form import Form
 from pgx.render.handout import render as handout
 from pgx.single import Options, annotate
@@ -66,7 +66,7 @@ def page(shot: Shot) -> str:
     form = Form(sealed=shot.sealed)
     if shot.handout:
         return handout(made.run, report, form, ".html").decode()
-    return html.render(made.run, report, form).replace(f"{SAMPLES}/", "")
+    return pages.as_html(made.run, report, form).replace(f"{SAMPLES}/", "")
 
 
 def take(browser: Browser, shot: Shot, folder: Path) -> None:

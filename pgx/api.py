@@ -140,7 +140,7 @@ class Report(Struct, frozen=True, kw_only=True):
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows: the summary of one page."""
-        from pgx.render.html import fragment  # noqa: PLC0415
+        from pgx.render.pages import fragment  # noqa: PLC0415
 
         return fragment(self.run, self.report)
 

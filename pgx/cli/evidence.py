@@ -203,7 +203,7 @@ def _exported(base: EvidenceBase, claims: list[Claim], what: Content, form: Expo
         graph = made.conflict_graph(base, claims)
         return made.as_graphml(graph) if form is ExportFormat.GRAPHML else made.as_document(graph)
     from pgx.evidence.grade import as_rows, findings
-    from pgx.render.html import table_page
+    from pgx.render.pages import table_page
 
     rows = findings(base, claims)
     if form is ExportFormat.JSON:

@@ -19,9 +19,8 @@ from pgx.evidence import MatchedClaim, Response, SourceCitation
 from pgx.genome import SiteDefinition, definitions
 from pgx.observe import SiteReport, SiteState
 from pgx.reference import Facts, Provenance, load
-from pgx.render import html
-from pgx.render.blocks import LONG, Citations, Kind
-from pgx.render.form import Form, PatientMeta
+from pgx.render import pages
+from pgx.render.form import LONG, Citations, Form, Kind, PatientMeta
 from pgx.render.medicine import claim_block, concluded, grouped, side_words
 from pgx.render.narrative import narrate
 from pgx.render.sureness import flag_message, read_sentence, told_chance
@@ -421,7 +420,7 @@ class _Maker:
 
     def _presented(self) -> Json:
         """Return the HTML report as an attachment."""
-        page = html.render(self.run, self.report, self.form).encode()
+        page = pages.as_html(self.run, self.report, self.form).encode()
         return {
             "contentType": "text/html",
             "data": base64.b64encode(page).decode(),

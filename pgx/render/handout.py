@@ -6,8 +6,7 @@ from collections.abc import Iterable
 
 from pgx.errors import printable
 from pgx.render import text
-from pgx.render.blocks import Block, Kind, Narrative, Section, fact, paragraph
-from pgx.render.form import Form, PatientMeta
+from pgx.render.form import Block, Form, Kind, Narrative, PatientMeta, Section, fact, paragraph
 from pgx.render.medicine import undirected
 from pgx.render.narrative import drugs
 from pgx.render.summary import is_withheld
@@ -22,18 +21,15 @@ _SAID_OF = frozenset({"conflicting", "insufficient", "no-evidence", "indetermina
 def render(run: Run, report: SampleReport, form: Form, ending: str) -> bytes:
     """Return the hand-out of one sample as the ending asks: ".html", ".pdf" or ".txt"."""
     told = handout(run, report, form)
-    if ending == ".html":
-        from pgx.render.html import page  # noqa: PLC0415 - jinja2 is for html only
+    if ending == ".txt":
+        return text.layout(told).encode()
+    from pgx.render import pages  # noqa: PLC0415 - text does without
 
-        return page(
-            told, run, report, form, kind=_TOPIC, before=(), summary=told.sections, footer=""
-        ).encode()
     if ending == ".pdf":
-        from pgx.render import pdf  # noqa: PLC0415 - typst is an extra
-
-        pdf.check_installed()
-        return pdf.sheet(told, run, report, form)
-    return text.layout(told).encode()
+        pages.check_typst()
+        return pages.sheet(told, run, report, form)
+    parts = {"kind": _TOPIC, "before": (), "summary": told.sections, "footer": ""}
+    return pages.page(told, run, report, form, **parts).encode()
 
 
 def handout(run: Run, report: SampleReport, form: Form) -> Narrative:

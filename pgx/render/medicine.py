@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from pgx.evidence import ContextItem, MatchedClaim, Response, SourceCitation
 from pgx.evidence.match import StatusRow
 from pgx.reference import Facts, Provenance, load
-from pgx.render.blocks import Block, Citations, Kind, bullet, caption, paragraph, subheading
+from pgx.render.form import Block, Citations, Kind, bullet, caption, paragraph, subheading
 from pgx.report import Run, SampleReport
 from pgx.wording import Wording, capitalised
 

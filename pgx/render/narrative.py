@@ -14,11 +14,9 @@ from msgspec import structs
 from pgx.calling import PopulationResult
 from pgx.errors import printable
 from pgx.observe import SiteReport
-from pgx.render.blocks import Block, Citations, Kind, Narrative, Section, bullet
-from pgx.render.counsel import family_blocks, talk_blocks
-from pgx.render.form import Form
+from pgx.render.form import Block, Citations, Form, Kind, Narrative, Section, bullet
 from pgx.render.medicine import appendix_blocks, evidence_blocks, medicine_blocks, undirected
-from pgx.render.summary import Summary, is_withheld
+from pgx.render.summary import Summary, family_blocks, is_withheld, talk_blocks
 from pgx.render.sureness import EXCLUDING, flag_message, sure_blocks, told_chance
 from pgx.report import Run, SampleReport, general_limits
 from pgx.wording import Wording, greek

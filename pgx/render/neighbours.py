@@ -12,7 +12,7 @@ from pgx.calling.frequencies import double_heterozygotes
 from pgx.neighbours import NeighbourReport
 from pgx.neighbours.panel import settings
 from pgx.observe import EvidenceKind
-from pgx.render.blocks import Block, Kind, bullet, paragraph
+from pgx.render.form import Block, Kind, bullet, paragraph
 from pgx.render.sureness import has_answer
 from pgx.report import Run, SampleReport
 from pgx.wording import Wording, greek, percent

@@ -66,15 +66,15 @@ def _tsv(run: Run, samples: Iterable[SampleReport], form: Form | None) -> Iterat
 
 
 def _html(run: Run, report: SampleReport, form: Form | None) -> bytes:
-    from pgx.render import html
+    from pgx.render import pages
 
-    return html.render(run, report, form).encode()
+    return pages.as_html(run, report, form).encode()
 
 
 def _pdf(run: Run, report: SampleReport, form: Form | None) -> bytes:
-    from pgx.render import pdf
+    from pgx.render import pages
 
-    return pdf.render(run, report, form)
+    return pages.as_pdf(run, report, form)
 
 
 def _fhir(run: Run, report: SampleReport, form: Form | None) -> bytes:
@@ -143,9 +143,9 @@ class Format(StrEnum):
             It is not.
         """
         if self is Format.PDF:
-            from pgx.render import pdf
+            from pgx.render import pages
 
-            pdf.check_installed()
+            pages.check_typst()
 
 
 def format_of_name(name: str) -> Format:

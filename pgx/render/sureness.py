@@ -13,7 +13,7 @@ from pgx.calling import E4_COPIES, E4Status
 from pgx.errors import ReferenceDataError, printable
 from pgx.genome import counted_haplotype, haplotypes
 from pgx.observe import EvidenceKind, ReadSummary, SiteReport, SiteState
-from pgx.render.blocks import LONG, Block, Kind, bullet, caption, paragraph
+from pgx.render.form import LONG, Block, Kind, bullet, caption, paragraph
 from pgx.report import Flag, Run, SampleReport, readable
 from pgx.wording import Wording, greek, percent
 

@@ -6,8 +6,7 @@ import itertools
 import textwrap
 from collections.abc import Iterable, Iterator
 
-from pgx.render.blocks import Block, Kind, Narrative, flattened
-from pgx.render.form import Form
+from pgx.render.form import Block, Form, Kind, Narrative, flattened
 from pgx.render.narrative import OPEN_SECTIONS, narrate, one_line
 from pgx.report import Run, SampleReport
 

@@ -85,7 +85,7 @@ class TestSummary:
 
     def test_nothing_of_a_claim_becomes_markup(self, load_evidence: Callable[..., EvidenceBase]) -> None:
         from pgx.evidence.grade import as_rows
-        from pgx.render.html import table_page
+        from pgx.render.pages import table_page
 
         base = load_evidence(claim(funding="<script>alert(1)</script>"))
         made = table_page(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+
+from pgx.render.form import Block, Narrative, flattened
 
 SAMPLES = Path(__file__).resolve().parents[2] / "sample_vcfs"
 
@@ -23,3 +26,22 @@ STATES = {
 }
 #: States whose ε4 status is not determined.
 UNDETERMINED = {"ambiguous-phase-AFR", "partial", "absent"}
+
+
+def sentences(narrative: Narrative) -> Iterator[str]:
+    """Yield every piece of text that a readable format must show, in order."""
+    yield narrative.title
+    parts: list[Block] = [*narrative.head]
+    yield from _texts(parts)
+    for section in narrative.sections:
+        yield section.title
+        yield from _texts(section.blocks)
+
+
+def _texts(blocks: Iterable[Block]) -> Iterator[str]:
+    for block in flattened(blocks):
+        yield block.text
+        if block.note:
+            yield block.note
+        for row in block.rows:
+            yield from row

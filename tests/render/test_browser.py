@@ -13,7 +13,7 @@ import pytest
 from pypdf import PdfReader
 from render_states import STATES
 
-from pgx.render import html, pdf
+from pgx.render import pages
 from pgx.render.form import Form, PatientMeta
 from pgx.render.handout import render as handout
 
@@ -103,7 +103,7 @@ def page_file(one, tmp_path_factory):
             else:
                 forms = {"sealed": Form(sealed=True), "stated": Form(meta={"NA18526": META})}
                 path.write_text(
-                    html.render(*one(name if name in STATES else "heterozygous"), forms.get(name))
+                    pages.as_html(*one(name if name in STATES else "heterozygous"), forms.get(name))
                 )
         return path
 
@@ -246,7 +246,7 @@ def test_the_summary_is_one_printed_page_that_names_sample_and_date(name, open_p
 @pytest.mark.parametrize("name", ["heterozygous", "absent"])
 def test_the_summary_of_a_pdf_is_its_first_page(name, one):
     run, report = one(name)
-    leaves = PdfReader(io.BytesIO(pdf.render(run, report, Form(meta={report.sample: META})))).pages
+    leaves = PdfReader(io.BytesIO(pages.as_pdf(run, report, Form(meta={report.sample: META})))).pages
     first, second = (" ".join(leaf.extract_text().split()) for leaf in leaves[:2])
     assert "neither laboratory work nor identity was checked" in first
     assert second.startswith("How sure the call is")

@@ -17,7 +17,7 @@ from xml.etree import ElementTree
 import pytest
 from render_states import STATES, UNDETERMINED
 
-from pgx.render import fhir, html
+from pgx.render import fhir, pages
 from pgx.render.form import Form, PatientMeta
 
 PROFILES = json.loads((Path(__file__).parent / "data" / "genomics_reporting.json").read_text())["profiles"]
@@ -291,7 +291,7 @@ def test_the_report_carries_its_page_and_a_narrative(one):
     run, report = one("heterozygous")
     (made,) = _by_code(fhir.bundle(run, report), "51969-4")
     (page,) = made["presentedForm"]
-    assert base64.b64decode(page["data"]).decode() == html.render(run, report)
+    assert base64.b64decode(page["data"]).decode() == pages.as_html(run, report)
     assert page["contentType"] == "text/html"
     root = ElementTree.fromstring(made["text"]["div"])  # noqa: S314 - our own output
     assert root.tag == "{http://www.w3.org/1999/xhtml}div"

@@ -17,11 +17,10 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 from pypdf import PdfReader
-from render_states import SAMPLES, STATES, UNDETERMINED
+from render_states import SAMPLES, STATES, UNDETERMINED, sentences
 
 from pgx.errors import UsageError
-from pgx.render import fhir, html, pdf, text, tsv
-from pgx.render.blocks import sentences
+from pgx.render import fhir, pages, text, tsv
 from pgx.render.form import Form, PatientMeta
 from pgx.render.handout import handout
 from pgx.render.handout import render as render_handout
@@ -96,7 +95,7 @@ class TestGolden:
         check_golden(f"{state}.json", json_core(*one(state)))
 
     def test_html(self, one, state):
-        check_golden(f"{state}.html", html_core(html.render(*one(state))))
+        check_golden(f"{state}.html", html_core(pages.as_html(*one(state))))
 
     def test_fhir(self, one, state):
         check_golden(f"{state}.fhir.json", stable(fhir_core(*one(state))))
@@ -106,8 +105,8 @@ class TestGolden:
         check_golden(f"{state}.tsv", stable("".join(tsv.stream(run, [report]))))
 
     def test_pdf(self, one, state):
-        pages = pdf_words(pdf.render(*one(state)))
-        check_golden(f"{state}.pdf.txt", stable("\n".join(pages[:2]) + "\n"))
+        leaves = pdf_words(pages.as_pdf(*one(state)))
+        check_golden(f"{state}.pdf.txt", stable("\n".join(leaves[:2]) + "\n"))
 
     def test_vcf(self, one, state):
         from pgx.vcf.write import annotated_lines
@@ -124,12 +123,12 @@ def test_every_sentence_stands_in_text_html_and_pdf(one, state):
     run, report = one(state)
     told = narrate(run, report)
     plain = squeezed(text.render(run, report, Form(full=True)))
-    page = words_of(html.render(run, report))
+    page = words_of(pages.as_html(run, report))
     footer = squeezed(
         f"pgx {run.tool.version}. For genetic counsellors and physicians; not a diagnosis."
         f"{report.sample}, {run.created[:10]}"
     )
-    leaves = [squeezed(leaf) for leaf in pdf_words(pdf.render(run, report))]
+    leaves = [squeezed(leaf) for leaf in pdf_words(pages.as_pdf(run, report))]
     printed = "".join(re.sub(re.escape(footer) + r"page\d+of\d+$", "", leaf) for leaf in leaves)
     for sentence in sentences(told):
         wanted = squeezed(sentence)
@@ -168,7 +167,7 @@ def test_limits_are_those_of_the_report(one, state):
 def test_undetermined_never_reads_as_non_carrier(one, state):
     run, report = one(state)
     assert report.genotype.e4_status == "indeterminate"
-    for words in (text.render(run, report), html.render(run, report), json.dumps(fhir.bundle(run, report))):
+    for words in (text.render(run, report), pages.as_html(run, report), json.dumps(fhir.bundle(run, report))):
         assert "not mean that the person carries no" in words
         assert "APOE ε3/ε3: no copy" not in words
     genotype = [
@@ -183,8 +182,8 @@ def test_assumed_letters_say_so_in_every_format(one):
     run, report = one("assumed-reference")
     for words in (
         text.render(run, report),
-        html.render(run, report),
-        "".join(pdf_words(pdf.render(run, report))),
+        pages.as_html(run, report),
+        "".join(pdf_words(pages.as_pdf(run, report))),
         json.dumps(fhir.bundle(run, report)),
         "".join(tsv.stream(run, [report])),
     ):
@@ -284,13 +283,13 @@ def test_a_hostile_name_is_harmless_everywhere(one):
     run, report = one("heterozygous")
     report = replace(report, sample=HOSTILE)
     run = replace(run, input=replace(run.input, path=f"folder/{HOSTILE}.vcf"))
-    page = html.render(run, report)
+    page = pages.as_html(run, report)
     assert "<i>" not in page
     assert "A&amp;B &lt;i&gt;" in page
     for words in (page, text.render(run, report), "".join(tsv.stream(run, [report]))):
         assert "\u202e" not in words
         assert "\u0007" not in words
-    words = "".join(pdf_words(pdf.render(run, report)))
+    words = "".join(pdf_words(pages.as_pdf(run, report)))
     assert "<i>" in words
     assert "\u202e" not in words
     assert "\u202e" not in fhir.render(run, report).decode()
@@ -360,18 +359,18 @@ def test_a_birth_date_withholds_until_the_18th_birthday(born, today, is_minor, c
 
 def test_sealed_hides_the_result_until_it_is_opened(one):
     run, report = one("heterozygous")
-    page = html.render(run, report, Form(sealed=True))
+    page = pages.as_html(run, report, Form(sealed=True))
     before, _, behind = page[page.index("<body>") :].partition('<details class="seal">')
     assert "ε3/ε4" not in before
     assert "ε3/ε4" in behind
     assert "<title>APOE and Cerebrolysin: NA18526, 1970-01-01</title>" in page
-    cover = pdf_words(pdf.render(run, report, Form(sealed=True)))[0]
+    cover = pdf_words(pages.as_pdf(run, report, Form(sealed=True)))[0]
     assert "ε3/ε4" not in cover
     assert "sealed" in cover
 
 
 def test_sealed_hides_an_assumption_too(one):
-    page = html.render(*one("assumed-reference"), Form(sealed=True))
+    page = pages.as_html(*one("assumed-reference"), Form(sealed=True))
     assert "ASSUMED" not in page[page.index("<body>") : page.index('class="seal"')]
     assert "ASSUMED" in page
 
@@ -394,8 +393,8 @@ def test_options_that_do_not_fit_are_refused(run_pgx, monkeypatch):
 
 def test_pdf_is_tagged_and_reproducible(one):
     run, report = one("heterozygous")
-    first = pdf.render(run, report)
-    assert first == pdf.render(run, report)
+    first = pages.as_pdf(run, report)
+    assert first == pages.as_pdf(run, report)
     root = PdfReader(io.BytesIO(first)).trailer["/Root"]
     assert root["/MarkInfo"]["/Marked"]
     assert root["/Lang"] == "en"
@@ -404,7 +403,7 @@ def test_pdf_is_tagged_and_reproducible(one):
 def test_a_pdf_is_dated_when_the_result_was_made(one):
     run, report = one("heterozygous")
     run = replace(run, created="2026-03-04T05:06:07Z")
-    made = PdfReader(io.BytesIO(pdf.render(run, report))).metadata.creation_date
+    made = PdfReader(io.BytesIO(pages.as_pdf(run, report))).metadata.creation_date
     assert made.isoformat() == "2026-03-04T05:06:07+00:00"
 
 
@@ -445,7 +444,7 @@ def test_statements_stand_in_front_or_in_the_appendix_and_in_one_of_them(run_pgx
     source = SAMPLES / "NA18526.e3-e4.GRCh38.vcf"
     assert run_pgx("annotate", source, "--taking", "lithium", "-o", stored_file).exit_code == 0
     (item,) = json.loads(stored_file.read_text())["samples"]
-    page = html.render(*_read(stored_file))
+    page = pages.as_html(*_read(stored_file))
     front = words_of("<body>" + page[page.index('id="result"') : page.index('id="sure"')])
     behind = words_of("<body>" + page[page.index('id="appendix"') : page.index('id="technical"')])
     warnings = set(item["patient"]["warnings"])
@@ -503,7 +502,7 @@ def test_two_copies_of_e2_have_their_own_next_step(run_pgx, tmp_path):
 
 def test_page_is_small_and_self_contained(one):
     for state in STATES:
-        page = html.render(*one(state))
+        page = pages.as_html(*one(state))
         assert len(page.encode()) <= 80_000
         assert "<script" not in page
         # nothing is loaded; references lead to where they can be read

@@ -8,10 +8,9 @@ import re
 import pytest
 import readability
 from pypdf import PdfReader
-from render_states import SAMPLES, STATES
+from render_states import SAMPLES, STATES, sentences
 
-from pgx.render import html
-from pgx.render.blocks import sentences
+from pgx.render import pages
 from pgx.render.form import Form, PatientMeta
 from pgx.render.handout import handout, render
 from pgx.wording import wording
@@ -49,7 +48,7 @@ def test_it_says_this_finding_and_no_other(one, state):
 
 
 def test_it_is_not_part_of_the_report(one):
-    page = html.render(*one("heterozygous"))
+    page = pages.as_html(*one("heterozygous"))
     assert wording().say("handout", "title") not in page
 
 
