@@ -21,8 +21,7 @@ from typing import IO, cast
 from pgx.errors import FormatError
 from pgx.genome import HeaderFacts, assemblies, contig_names, definitions, letters, rsids
 from pgx.observe import SiteRecord
-from pgx.provenance import moment_text
-from pgx.reference import Facts, Provenance, load
+from pgx.reference import Facts, Provenance, load, moment_text
 from pgx.vcf import InputFacts, VcfContent
 
 KIND = "consumer-text"

@@ -1,4 +1,4 @@
-"""Where reference/ is, and the one way in which its files are read.
+"""Where reference/ is, and the one way in which its files are read; versions, and the one clock.
 
 Every fact that is not code (positions, alleles, frequencies, thresholds, claims, sentences) is a TOML
 file there. It is read into a strict model: an unknown key is an error, not a comment. An installed package
@@ -10,13 +10,15 @@ from __future__ import annotations
 import datetime
 import functools
 import hashlib
+import os
 import re
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 
-from pgx.errors import ReferenceDataError
+from pgx import __version__
+from pgx.errors import ReferenceDataError, UsageError
 
 COPY_FILE = "toml.cache"
 _DIGESTED_SUFFIXES = frozenset({".toml", ".tsv", ".json"})
@@ -233,3 +235,35 @@ def limit(name: str) -> float:
     """Return the bound called `name` of reference/limits.toml, which states its unit."""
     entry: _Value = getattr(_limits(), name)
     return entry.value
+
+
+def program_version() -> str:
+    """Return the version of pgx."""
+    return __version__
+
+
+def now() -> str:
+    """Return the time in UTC as `2026-11-23T20:11:00Z`; SOURCE_DATE_EPOCH, where set, replaces the clock.
+
+    Raises
+    ------
+    UsageError
+        SOURCE_DATE_EPOCH is not a whole number of seconds.
+    """
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    try:
+        moment = (
+            datetime.datetime.now(datetime.UTC)
+            if epoch is None
+            else datetime.datetime.fromtimestamp(int(epoch), datetime.UTC)
+        )
+    except (ValueError, OverflowError, OSError) as error:
+        raise UsageError(
+            "is not a number of seconds since 1970", where="SOURCE_DATE_EPOCH", cure="Unset or correct it"
+        ) from error
+    return moment_text(moment)
+
+
+def moment_text(moment: datetime.datetime) -> str:
+    """Return `moment` as UTC text, to the second."""
+    return moment.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

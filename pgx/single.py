@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pgx import evidence, provenance, reference
+from pgx import evidence, reference
 from pgx.calling import CallOptions, DiplotypeCall, E4Status, Reason, call, haplotype_frequencies
 from pgx.errors import FormatError, InputError, SampleError, UsageError, did_you_mean
 from pgx.evidence import ContextReport, EvidenceBase, PatientContext, Response, Subject
@@ -299,13 +299,13 @@ def _run(
     facts = content.facts
     return Run(
         schema_version=SCHEMA_VERSION,
-        tool=Tool(name="pgx", version=provenance.program_version()),
+        tool=Tool(name="pgx", version=reference.program_version()),
         reference=ReferenceData(
             release=reference.release(),
             digest=reference.digest(),
             evidence=tuple(LoadedFile(name=name, digest=value) for name, value in base.digests),
         ),
-        created=provenance.now(),
+        created=reference.now(),
         input=InputReport(
             path=facts.path,
             size=facts.size,

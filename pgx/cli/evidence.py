@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pgx import files, provenance, reference
+from pgx import files, reference
 from pgx.errors import ReferenceDataError, UsageError, printable
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def check(
 
 def _day(text: str | None) -> datetime.date:
     if text is None:
-        return datetime.date.fromisoformat(provenance.now()[:10])
+        return datetime.date.fromisoformat(reference.now()[:10])
     try:
         return datetime.date.fromisoformat(text)
     except ValueError as error:
@@ -209,7 +209,7 @@ def _exported(base: EvidenceBase, claims: list[Claim], what: Content, form: Expo
     if form is ExportFormat.JSON:
         return made.as_document({"findings": to_builtins(rows)})
     if form is ExportFormat.HTML:
-        footer = f"pgx {provenance.program_version()}, reference data {reference.release()}"
+        footer = f"pgx {reference.program_version()}, reference data {reference.release()}"
         return table_page(as_rows(rows), base.phrases.summary, footer=footer)
     return made.as_table(as_rows(rows))
 

@@ -47,7 +47,7 @@ _COMMANDS = {
     "verify": "pgx.cli.annotate",
     "evidence": "pgx.cli.evidence",
     "list": "pgx.cli.options",
-    "serve": "pgx.cli.serve",
+    "serve": "pgx.cli.report",
 }
 #: Commands that end quickly: they leave no process and no thread behind.
 _QUICK = frozenset({"annotate", "inspect", "report", "verify"})

@@ -1,4 +1,4 @@
-"""`pgx report`: a stored result in any format but vcf, byte for byte as `pgx annotate` writes it."""
+"""`pgx report`: a stored result again, byte for byte as `pgx annotate` writes it; and `pgx serve`."""
 
 from __future__ import annotations
 
@@ -168,3 +168,25 @@ def choose(stored: Document, wanted: tuple[str, ...], *, where: str) -> tuple[Sa
         hint = did_you_mean(missing[0], by_name) or f"The result has: {shown}"
         raise SampleError(f"no sample '{missing[0]}'", where=where, cure=hint)
     return tuple(by_name[name] for name in dict.fromkeys(wanted))
+
+
+def serve(
+    port: Annotated[
+        int, typer.Option(metavar="N", min=0, max=65535, help="Port to use; any free one if 0.")
+    ] = 0,
+    no_browser: Annotated[
+        bool, typer.Option("--no-browser", help="Do not open the page in a browser.")
+    ] = False,
+) -> None:
+    """Make reports on a page in the browser, without a terminal.
+
+    The page is on this computer only (127.0.0.1), and files stay here. Its address, with the token that
+    opens it, is printed. Ctrl-C ends it.
+    """
+    from pgx.serve import serve as run
+
+    def tell(url: str) -> None:
+        typer.echo(url)
+        sys.stdout.flush()
+
+    run(port, browser=not no_browser, tell=tell, warn=lambda line: typer.echo(line, err=True))

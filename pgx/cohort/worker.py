@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pgx import evidence, provenance, reference
+from pgx import evidence, reference
 from pgx.cohort.jobs import (
     GENOTYPE_FILES,
     Failure,
@@ -128,7 +128,7 @@ def _recipe(options: Options, digests: tuple[tuple[str, str], ...], files: str) 
         *(text for pair in digests for text in pair),
         files,
         reference.digest(),
-        provenance.program_version(),
+        reference.program_version(),
         SCHEMA_VERSION,
     )
 

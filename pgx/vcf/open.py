@@ -18,8 +18,7 @@ from msgspec import Struct
 
 from pgx.errors import FormatError, InputError, NotFoundError, UsageError
 from pgx.options import BOUND_NAMES, Options
-from pgx.provenance import moment_text
-from pgx.reference import limit
+from pgx.reference import limit, moment_text
 
 STANDARD_INPUT = "-"
 GIVE_A_VCF = "Give a .vcf, .vcf.gz or .bcf file with genotypes"

@@ -77,10 +77,10 @@ def test_slices_made_under_other_conditions_are_refused(change, tmp_path, run_pg
         case "manifest":
             manifest.write_text("path\tname\na.vcf\tAnn\nb.vcf\tBob\n")
         case "version":
-            from pgx import provenance
+            from pgx import reference
             from pgx.cohort import worker
 
-            monkeypatch.setattr(provenance, "program_version", lambda: "999")
+            monkeypatch.setattr(reference, "program_version", lambda: "999")
             worker._recipe.cache_clear()
     assert run_pgx("cohort", "-o", tmp_path / "s2", *options, "--shard", "2/2").exit_code == 0
     if change == "unfinished":

@@ -27,7 +27,7 @@ from pgx.cohort.jobs import GENOTYPE_FILES
 from pgx.errors import FormatError, InputError, NotFoundError, UsageError, printable
 from pgx.genome import HeaderFacts, Site, assemblies, contig_names, rsids, sites_on
 from pgx.observe import SiteRecord
-from pgx.provenance import moment_text
+from pgx.reference import moment_text
 from pgx.vcf import Columns, InputFacts, VcfContent
 
 _INSTALL = {

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from msgspec import Struct, to_builtins
 
-from pgx import provenance, reference
+from pgx import reference
 from pgx.calling import E4Status, Reason
 from pgx.calling.frequencies import diplotype_name, diplotypes
 from pgx.cohort.jobs import Failure
@@ -86,7 +86,7 @@ def _counts(tally: Tally, overview: Overview, cells: Cells) -> Object:
     expected = expected_of({name: number for name, number in populations.items() if number})
     return {
         "schema_version": SCHEMA_VERSION,
-        "tool": {"name": "pgx", "version": provenance.program_version()},
+        "tool": {"name": "pgx", "version": reference.program_version()},
         "reference": {"release": reference.release(), "digest": reference.digest()},
         "population": {"name": expected.name, "label": expected.label},
         "shard": overview.shard,
