@@ -13,8 +13,8 @@ import pytest
 from vcf_builder import block, site, vcf_text, write_vcf
 
 from pgx.genome import AssemblyEvidenceKind
-from pgx.inspect.inspect import inspect
-from pgx.inspect.text import as_text
+from pgx.inspect import inspect
+from pgx.inspect.told import as_text
 from pgx.observe import DETERMINED_STATES, SiteState
 from pgx.wording import wording
 

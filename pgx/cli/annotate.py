@@ -126,8 +126,8 @@ def inspect(
 
     from pgx.cli.output import refuse_overwriting, say_written
     from pgx.files import write
-    from pgx.inspect.inspect import inspect as look
-    from pgx.inspect.text import as_text
+    from pgx.inspect import inspect as look
+    from pgx.inspect.told import as_text
     from pgx.vcf import Bounds
 
     found = look(

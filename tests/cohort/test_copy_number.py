@@ -8,7 +8,7 @@ import pytest
 from vcf_builder import site, write_vcf
 
 from cohort.conftest import rows_of
-from pgx.inspect.inspect import inspect
+from pgx.inspect import inspect
 
 SEGMENTS = {
     "ploidy": "chr19\t1\t.\tN\t.\t30\tPASS\tEND=58617616\tDC:NDC\t35.4:0.99",
