@@ -16,7 +16,7 @@ The number is the exit code. Messages name files, samples and options, never a g
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 
@@ -114,3 +114,11 @@ class ReferenceDataError(PgxError):
     """A file of reference/, or of a user's own evidence, is invalid."""
 
     exit_code = 4
+
+
+def no_such_sample(name: str, known: Sequence[str], *, where: str, holder: str) -> SampleError:
+    """Return the error of a sample that `holder` ("The file") does not have, with what it may have meant."""
+    shown = ", ".join(known[:5]) + (" ..." if len(known) > 5 else "")
+    return SampleError(
+        f"no sample '{name}'", where=where, cure=did_you_mean(name, known) or f"{holder} has: {shown}"
+    )

@@ -237,11 +237,11 @@ def _write_standard(chunks: Iterable[str | bytes]) -> None:
     except BrokenPipeError:
         raise
     except OSError as error:
-        _forget_standard_output()
+        forget_standard_output()
         raise cannot_write("standard output", error, cure="Check its space, or give -o") from error
 
 
-def _forget_standard_output() -> None:
+def forget_standard_output() -> None:
     """Give what is still buffered somewhere to go: Python writes it again at its end, and would complain."""
     with contextlib.suppress(OSError, ValueError):
         sink = os.open(os.devnull, os.O_WRONLY)

@@ -132,14 +132,18 @@ def header_evidence(facts: HeaderFacts) -> tuple[AssemblyEvidence, ...]:
         found += _from_contig(name, length, tag)
     found += _from_other_chromosomes(facts, {item.assembly for item in found})
     for value in facts.references:
-        named = [assembly for assembly in assemblies() if assembly.is_named_in(value)]
-        if len(named) == 1:
-            found.append(
-                AssemblyEvidence(
-                    kind=AssemblyEvidenceKind.REFERENCE_LINE, assembly=named[0].name, detail=value
-                )
-            )
+        found += _named_in(value, AssemblyEvidenceKind.REFERENCE_LINE, value)
     return tuple(sorted(found, key=lambda item: list(AssemblyEvidenceKind).index(item.kind)))
+
+
+def _clue(kind: AssemblyEvidenceKind, assembly: Assembly, detail: str) -> AssemblyEvidence:
+    return AssemblyEvidence(kind=kind, assembly=assembly.name, detail=detail)
+
+
+def _named_in(text: str, kind: AssemblyEvidenceKind, detail: str) -> list[AssemblyEvidence]:
+    """Return the one assembly that a text names, if it is one."""
+    named = [assembly for assembly in assemblies() if assembly.is_named_in(text)]
+    return [_clue(kind, named[0], detail)] if len(named) == 1 else []
 
 
 def _from_other_chromosomes(facts: HeaderFacts, known: Collection[str]) -> Iterable[AssemblyEvidence]:
@@ -149,42 +153,28 @@ def _from_other_chromosomes(facts: HeaderFacts, known: Collection[str]) -> Itera
         for assembly in assemblies():
             if length == assembly.chromosomes[CHROMOSOMES.index(chromosome)] and assembly.name not in shown:
                 shown.add(assembly.name)
-                yield AssemblyEvidence(
-                    kind=AssemblyEvidenceKind.CONTIG_LENGTH,
-                    assembly=assembly.name,
-                    detail=f"contig {contig} has the length {length}",
-                )
+                yield _of_length(contig, length, assembly)
+
+
+def _of_length(contig: str, length: int, assembly: Assembly) -> AssemblyEvidence:
+    kind = AssemblyEvidenceKind.CONTIG_LENGTH
+    return _clue(kind, assembly, f"contig {contig} has the length {length}")
 
 
 def _from_contig(name: str, length: int | None, tag: str | None) -> Iterable[AssemblyEvidence]:
     for assembly in assemblies():
         if length == assembly.length:
-            yield AssemblyEvidence(
-                kind=AssemblyEvidenceKind.CONTIG_LENGTH,
-                assembly=assembly.name,
-                detail=f"contig {name} has the length {length}",
-            )
+            yield _of_length(name, length, assembly)
         if name in assembly.accessions:
-            yield AssemblyEvidence(
-                kind=AssemblyEvidenceKind.CONTIG_NAME, assembly=assembly.name, detail=f"contig name {name}"
-            )
-    named = [assembly for assembly in assemblies() if tag and assembly.is_named_in(tag)]
-    if len(named) == 1:
-        yield AssemblyEvidence(
-            kind=AssemblyEvidenceKind.ASSEMBLY_TAG,
-            assembly=named[0].name,
-            detail=f"contig {name}, assembly={tag}",
-        )
+            yield _clue(AssemblyEvidenceKind.CONTIG_NAME, assembly, f"contig name {name}")
+    if tag:
+        yield from _named_in(tag, AssemblyEvidenceKind.ASSEMBLY_TAG, f"contig {name}, assembly={tag}")
 
 
 def digest_evidence(name: str, digest: str | None) -> tuple[AssemblyEvidence, ...]:
     """Return what the MD5 of chromosome 19 (M5 of @SQ) gives away; an unknown one is no evidence."""
     return tuple(
-        AssemblyEvidence(
-            kind=AssemblyEvidenceKind.CONTIG_DIGEST,
-            assembly=assembly.name,
-            detail=f"contig {name} has the M5 {digest}",
-        )
+        _clue(AssemblyEvidenceKind.CONTIG_DIGEST, assembly, f"contig {name} has the M5 {digest}")
         for assembly in assemblies()
         if digest and digest.lower() in assembly.m5
     )
@@ -235,9 +225,7 @@ def _as_requested(
             where=where,
             cure="Leave --assembly out, or give the file that belongs to it",
         )
-    option = AssemblyEvidence(
-        kind=AssemblyEvidenceKind.OPTION, assembly=chosen.name, detail=f"--assembly {requested}"
-    )
+    option = _clue(AssemblyEvidenceKind.OPTION, chosen, f"--assembly {requested}")
     return AssemblyDecision(assembly=chosen, evidence=(option, *header, *records))
 
 
@@ -383,11 +371,8 @@ def _place(definition: SiteDefinition, assembly: Assembly) -> Site:
 @functools.cache
 def positions() -> tuple[int, ...]:
     """Return the 1-based positions of both sites on every assembly, ascending."""
-    return tuple(
-        sorted(
-            definition.positions[assembly.name] for definition in definitions() for assembly in assemblies()
-        )
-    )
+    places = (site.positions[assembly.name] for site in definitions() for assembly in assemblies())
+    return tuple(sorted(places))
 
 
 @functools.cache

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pgx.errors import FormatError, PgxError, SampleError, UsageError
+from pgx.errors import FormatError, PgxError, SampleError, UsageError, no_such_sample
 from pgx.genome import (
     AUTO,
     AssemblyDecision,
@@ -113,6 +114,23 @@ def kind_of(path: str) -> str:
         if consumer.is_consumer_text(consumer.unpacked_beginning(path) if packed else beginning)
         else VCF
     )
+
+
+def columns_of(content: VcfContent, wanted: Sequence[str]) -> Sequence[int]:
+    """Return the 0-based column of each sample that is wanted, in that order; of all where none is named.
+
+    Raises
+    ------
+    SampleError
+        The input has no such sample.
+    """
+    if not wanted:
+        return range(len(content.samples))
+    column = {name: index for index, name in enumerate(content.samples)}
+    for name in wanted:
+        if name not in column:
+            raise no_such_sample(name, content.samples, where=content.facts.path, holder="The file")
+    return [column[name] for name in dict.fromkeys(wanted)]
 
 
 def hiding(options: Options) -> Pseudonyms:

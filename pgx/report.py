@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime
 import functools
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -302,6 +303,13 @@ def _limitations(
         said.append(words.say("limits", "error_rate", rate=f"{parameters.genotype_error_rate:g}"))
     said.append(words.say("limits", "population", population=parameters.population))
     return tuple(said)
+
+
+def relative_likelihoods(report: SampleReport) -> tuple[float, ...]:
+    """Return how well each of the ten diplotypes explains the data, the best being 1, without any prior."""
+    found = [row.phase_factor * math.prod(row.likelihood.values()) for row in report.genotype.calculation]
+    highest = max(found, default=0.0) or 1.0
+    return tuple(value / highest for value in found)
 
 
 def appendix(base: EvidenceBase, drug: str | None = None) -> tuple[AppendixItem, ...]:

@@ -13,10 +13,10 @@ from msgspec.structs import replace
 
 from pgx import evidence, reference
 from pgx.calling import CallOptions, DiplotypeCall, E4Status, Reason, call, haplotype_frequencies
-from pgx.errors import FormatError, InputError, SampleError, UsageError, did_you_mean
+from pgx.errors import FormatError, InputError, UsageError
 from pgx.evidence import ContextReport, EvidenceBase, PatientContext, Response, Subject
 from pgx.genome import AssemblyDecision, assemblies, sites_on
-from pgx.inputs import CONSUMER, STATED, Input, assembly_of, hiding, read_input
+from pgx.inputs import CONSUMER, STATED, Input, assembly_of, columns_of, hiding, read_input
 from pgx.neighbours import NeighbourReport, is_needed
 from pgx.observe import (
     Finding,
@@ -216,7 +216,7 @@ def prepare(source: Input | VcfContent, options: Options, neighbours: Neighbours
     content, decision = source.content, assembly_of(source, options.assembly)
     parameters = _parameters(options, content.facts.kind)
     base = evidence.load(options.evidence)
-    columns = _columns(content, options.samples)
+    columns = columns_of(content, options.samples)
     patient = PatientContext(
         taking=options.taking, history=options.history, age=options.age, indication=options.indication
     )
@@ -272,19 +272,6 @@ def _parameters(options: Options, kind: str = "") -> Parameters:
         options = replace(options, genotype_error_rate=allele_error_rate())
     said = stated(options)
     return said if options.pseudonymise is None else hiding(options).parameters(said)
-
-
-def _columns(content: VcfContent, wanted: Sequence[str]) -> Sequence[int]:
-    """Return the 0-based column of each sample to report."""
-    if not wanted:
-        return range(len(content.samples))
-    column = {name: index for index, name in enumerate(content.samples)}
-    unknown = [name for name in wanted if name not in column]
-    if unknown:
-        shown = ", ".join(content.samples[:5]) + (" ..." if len(content.samples) > 5 else "")
-        cure = did_you_mean(unknown[0], content.samples) or f"The file has: {shown}"
-        raise SampleError(f"no sample '{unknown[0]}'", where=content.facts.path, cure=cure)
-    return [column[name] for name in dict.fromkeys(wanted)]
 
 
 def _run(

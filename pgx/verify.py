@@ -20,7 +20,7 @@ from pgx.errors import SampleError, UsageError, printable
 from pgx.genome import counted_haplotype
 from pgx.options import Options
 from pgx.render.sureness import rests_on_assumption
-from pgx.report import SCHEMA_VERSION, Run, SampleReport
+from pgx.report import SCHEMA_VERSION, Run, SampleReport, relative_likelihoods
 from pgx.single import annotate
 from pgx.wording import greek, percent, wording
 
@@ -127,10 +127,6 @@ def verify(sources: Sequence[str], options: Options) -> Verified:
 def _said(source: str, options: Options) -> Said:
     run, report = _report(source, options)
     genotype = report.genotype
-    products = [
-        row.phase_factor * math.prod(row.likelihood.values()) for row in genotype.calculation
-    ]  # by rsID, in any order
-    highest = max(products, default=0.0) or 1.0
     return Said(
         source=source if run.input.kind != "stated" else printable(source, 60),
         sample=report.sample,
@@ -147,7 +143,7 @@ def _said(source: str, options: Options) -> Said:
         e4_status=genotype.e4_status,
         flags=tuple(flag.code for flag in report.flags),
         assumed=rests_on_assumption(report),
-        likelihood=tuple(value / highest for value in products),
+        likelihood=relative_likelihoods(report),
     )
 
 

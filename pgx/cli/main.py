@@ -22,6 +22,7 @@ from typer.core import TyperGroup
 from pgx import __version__
 from pgx.cli.options import Command, command
 from pgx.errors import InputError, OutputError, PgxError, UsageError, did_you_mean
+from pgx.files import discard, forget_standard_output
 
 #: What each exit code of a command means.
 EXIT_CODES = {
@@ -71,7 +72,7 @@ def _in_one_line() -> Iterator[None]:
     try:
         yield
     except BrokenPipeError:  # the reader has what it wanted
-        _forget_output()
+        forget_standard_output()
         raise typer.Exit(0) from None
     except KeyboardInterrupt as error:
         raise typer.Exit(getattr(error, "exit_code", 128 + signal.SIGINT)) from None
@@ -83,7 +84,7 @@ def _in_one_line() -> Iterator[None]:
             _tell(InputError(f"cannot be used ({error.strerror})", where=where, cure=cure))
         if error.errno not in _OF_A_STREAM:
             raise
-        _forget_output()
+        forget_standard_output()
         said = f"cannot be written ({error.strerror})"
         _tell(OutputError(said, where="the output", cure="Check its space, or give -o"))
 
@@ -92,14 +93,6 @@ def _tell(error: PgxError) -> None:
     with contextlib.suppress(OSError):
         typer.echo(f"error: {error}", err=True)
     raise typer.Exit(error.exit_code) from None
-
-
-def _forget_output() -> None:
-    """Give what is still buffered somewhere to go: Python writes it again at its end, and would complain."""
-    with contextlib.suppress(OSError, ValueError):
-        sink = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(sink, sys.stdout.fileno())
-        os.close(sink)
 
 
 class _Group(TyperGroup):
@@ -244,8 +237,6 @@ def _end_on_signals() -> None:
         while True:
             (number,) = os.read(receiving, 1)
             if number in heard and not noticed.wait(_PATIENCE):
-                from pgx.files import discard
-
                 discard()
                 os._exit(128 + number)
 

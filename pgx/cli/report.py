@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pgx.cli.options import FormOptions, Only
-from pgx.errors import FormatError, InputError, NotFoundError, SampleError, UsageError, did_you_mean
+from pgx.errors import FormatError, InputError, NotFoundError, UsageError, no_such_sample
 from pgx.files import limited, read_limited
 from pgx.options import INPUT, Options
 from pgx.reference import limit
@@ -162,11 +162,9 @@ def choose(stored: Document, wanted: tuple[str, ...], *, where: str) -> tuple[Sa
     if not wanted:
         return stored.samples
     by_name = {item.sample: item for item in stored.samples}
-    missing = [name for name in wanted if name not in by_name]
-    if missing:
-        shown = ", ".join(list(by_name)[:5]) + (" ..." if len(by_name) > 5 else "")
-        hint = did_you_mean(missing[0], by_name) or f"The result has: {shown}"
-        raise SampleError(f"no sample '{missing[0]}'", where=where, cure=hint)
+    for name in wanted:
+        if name not in by_name:
+            raise no_such_sample(name, list(by_name), where=where, holder="The result")
     return tuple(by_name[name] for name in dict.fromkeys(wanted))
 
 

@@ -5,7 +5,6 @@ Nothing here changes a call. The files of this module name people; they are no p
 
 from __future__ import annotations
 
-import csv
 import itertools
 import re
 from collections import Counter, defaultdict
@@ -13,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import astuple
 
 from pgx.calling import diplotype_names, diplotype_prior
 from pgx.cohort.limits import alarm_limits, page_limits
@@ -20,8 +20,8 @@ from pgx.cohort.manifest import EVERYBODY, KNOWN_METHOD, KNOWN_RESULT
 from pgx.cohort.results import Source, reports_of
 from pgx.cohort.store import State
 from pgx.genome import counted_haplotype
-from pgx.render.tsv import cell_text, safe_cell
-from pgx.report import SampleReport
+from pgx.render.tsv import safe_cell, write_rows
+from pgx.report import SampleReport, relative_likelihoods
 
 KNOWN_FILE, SWAPS_FILE = "known.tsv", "swaps.tsv"
 VERDICTS = ("agrees", "differs", "open", "not-understood")
@@ -152,14 +152,6 @@ def person_of(
 ) -> Person:
     """Return a sample with the likelihoods that its report states."""
     genotype = report.genotype
-    likelihood = []
-    for row in genotype.calculation:
-        value = row.phase_factor
-        for each in row.likelihood.values():
-            value *= each
-        likelihood.append(value)
-    largest = max(likelihood, default=0.0) or 1.0
-    names = diplotype_names()
     return Person(
         sample=report.sample,
         input=path,
@@ -169,8 +161,8 @@ def person_of(
         population=population or "",
         min_probability=limit,
         prior=tuple(row.prior for row in genotype.calculation),
-        likelihood=tuple(value / largest for value in likelihood),
-        posterior=tuple(genotype.diplotype_posterior[name] for name in names),
+        likelihood=relative_likelihoods(report),
+        posterior=tuple(genotype.diplotype_posterior[name] for name in diplotype_names()),
     )
 
 
@@ -303,37 +295,24 @@ def _arrangements(
         yield "exchanged", here, there, [*first, *second], [*(item.person for item in second), *own]
 
 
-def write_known(compared: Sequence[Compared], path: Path) -> None:
+def write_known(compared: Iterable[Compared], path: Path) -> None:
     """Write known.tsv: what is known and what is called of each person, and how likely each is."""
     columns = ("sample", "input", KNOWN_RESULT, KNOWN_METHOD, "diplotype", "e4_status", "verdict")
-    with path.open("w", encoding="utf-8", newline="") as handle:
-        table = csv.writer(handle, delimiter="\t", lineterminator="\n")
-        table.writerow((*columns, "best_diplotype", "best_probability", "known_probability"))
-        for item in compared:
-            person = item.person
-            best = max(range(len(person.posterior)), key=person.posterior.__getitem__)
-            known = None if item.meant is None else person.probability(item.meant)
-            texts = (
-                person.sample,
-                person.input,
-                person.cells.get(KNOWN_RESULT, ""),
-                person.cells.get(KNOWN_METHOD, ""),
-                person.diplotype or "",
-                person.e4_status,
-                item.verdict,
-                diplotype_names()[best],
-            )
-            table.writerow([*map(safe_cell, texts), cell_text(person.posterior[best]), cell_text(known)])
+    names = diplotype_names()
+    rows = []
+    for item in compared:
+        person, cells = item.person, item.person.cells
+        highest = max(person.posterior)
+        called = (person.diplotype, person.e4_status, item.verdict, names[person.posterior.index(highest)])
+        stated = (person.sample, person.input, cells.get(KNOWN_RESULT), cells.get(KNOWN_METHOD))
+        known = None if item.meant is None else person.probability(item.meant)
+        rows.append((*stated, *called, highest, known))
+    write_rows(path, (*columns, "best_diplotype", "best_probability", "known_probability"), rows)
 
 
 def write_exchanges(found: Iterable[Exchange], path: Path) -> None:
     """Write swaps.tsv: a row an exchange that would explain who differs."""
-    with path.open("w", encoding="utf-8", newline="") as handle:
-        table = csv.writer(handle, delimiter="\t", lineterminator="\n")
-        table.writerow(Exchange.__struct_fields__)
-        for item in found:
-            cells = [getattr(item, name) for name in Exchange.__struct_fields__]
-            table.writerow([safe_cell(cell) if isinstance(cell, str) else cell_text(cell) for cell in cells])
+    write_rows(path, Exchange.__struct_fields__, map(astuple, found))
 
 
 def agreement(compared: Iterable[Compared]) -> list[dict[str, str | int]]:

@@ -6,10 +6,9 @@ The files of this module name people; they are no part of a page that is shared.
 
 from __future__ import annotations
 
-import csv
 import functools
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from msgspec import Struct
@@ -19,7 +18,7 @@ from pgx.cohort.known import Person
 from pgx.errors import NotFoundError, UsageError
 from pgx.files import read_limited
 from pgx.reference import limit
-from pgx.render.tsv import cell_text, safe_cell
+from pgx.render.tsv import write_rows
 
 FAMILIES_FILE = "families.tsv"
 Vector = Sequence[float]
@@ -263,34 +262,18 @@ def counts_of(members: Sequence[Member]) -> Mapping[str, int]:
     }
 
 
-def write_families(members: Sequence[Member], path: Path, words: str) -> None:
+def write_families(members: Iterable[Member], path: Path, words: str) -> None:
     """Write families.tsv; `words` say what a contradiction is, and never why."""
     columns = (
-        "family",
-        "sample",
-        "role",
-        "father",
-        "mother",
-        "verdict",
-        "diplotype",
-        "diplotype_probability",
+        *("family", "sample", "role", "father", "mother", "verdict", "diplotype", "diplotype_probability"),
+        *("joint_diplotype", "joint_best", "joint_probability", "note", "look_at"),
     )
-    with path.open("w", encoding="utf-8", newline="") as handle:
-        table = csv.writer(handle, delimiter="\t", lineterminator="\n")
-        table.writerow((*columns, "joint_diplotype", "joint_best", "joint_probability", "note", "look_at"))
-        for member in members:
-            person, joint = member.person, member.joint
-            best = max(joint) if joint else None
-            called = person.diplotype or ""
-            texts = [member.family, person.sample, member.role, member.father, member.mother, member.verdict]
-            table.writerow(
-                [
-                    *map(safe_cell, [*texts, called]),
-                    cell_text(max(person.posterior)),
-                    member.joint_diplotype,
-                    diplotype_names()[joint.index(best)] if joint and best is not None else "",
-                    cell_text(best),
-                    words if member.verdict == "contradiction" else "",
-                    safe_cell(" or ".join(member.explanation)),
-                ]
-            )
+    rows = []
+    for member in members:
+        person, best = member.person, max(member.joint or (0.0,))
+        kin = (member.family, person.sample, member.role, member.father, member.mother, member.verdict)
+        joint = (diplotype_names()[member.joint.index(best)], best) if member.joint else (None, None)
+        note = words if member.verdict == "contradiction" else None
+        called = (person.diplotype, max(person.posterior), member.joint_diplotype)
+        rows.append((*kin, *called, *joint, note, " or ".join(member.explanation)))
+    write_rows(path, columns, rows)

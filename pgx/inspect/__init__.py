@@ -10,7 +10,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from pgx.errors import AssemblyError, SampleError, printable
+from pgx.errors import AssemblyError, printable
 from pgx.genome import (
     AUTO,
     Assembly,
@@ -21,7 +21,7 @@ from pgx.genome import (
     header_evidence,
     sites_on,
 )
-from pgx.inputs import CONSUMER, READS, Input, assembly_of, kind_of, read_other
+from pgx.inputs import CONSUMER, READS, Input, assembly_of, columns_of, kind_of, read_other
 from pgx.inspect.told import (
     FileFacts,
     InspectedAssembly,
@@ -174,16 +174,8 @@ def _of_reads(source: Input, wanted: Sequence[str]) -> Inspection:
 
 
 def _columns(content: VcfContent, wanted: Sequence[str]) -> list[tuple[int, str]]:
-    column = {name: index for index, name in enumerate(content.samples)}
-    unknown = [name for name in wanted if name not in column]
-    if unknown:
-        shown = ", ".join(content.samples[:SHOWN_NAMES])
-        more = " ..." if len(content.samples) > SHOWN_NAMES else ""
-        raise SampleError(
-            f"no sample '{unknown[0]}'", where=content.facts.path, cure=f"The file has: {shown}{more}"
-        )
-    names = list(dict.fromkeys(wanted)) or content.samples[:SHOWN_SAMPLES]
-    return [(column[name], name) for name in names]
+    columns = columns_of(content, wanted)
+    return [(column, content.samples[column]) for column in (columns if wanted else columns[:SHOWN_SAMPLES])]
 
 
 def _decision(content: VcfContent, assembly: str) -> tuple[AssemblyDecision | None, str | None]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -127,3 +129,12 @@ def stream(run: Run, samples: Iterable[SampleReport]) -> Iterator[str]:
     yield "\t".join(COLUMNS) + "\n"
     for report in samples:
         yield "\t".join(map(cell_text, astuple(row_of(run, report)))) + "\n"
+
+
+def write_rows(path: Path, columns: Iterable[str], rows: Iterable[Iterable[Cell]]) -> None:
+    """Write a further table of a cohort: names safe for a spreadsheet, numbers as in samples.tsv."""
+    with path.open("w", encoding="utf-8", newline="") as handle:
+        table = csv.writer(handle, delimiter="\t", lineterminator="\n")
+        table.writerow(columns)
+        for row in rows:
+            table.writerow([safe_cell(cell) if isinstance(cell, str) else cell_text(cell) for cell in row])
