@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 READS, CONSUMER, STATED, VCF = "reads", "consumer-text", "stated", "vcf"
 _BEGINNING = 1 << 16
 _STATED_ASSEMBLY = "GRCh38"
-_GENOTYPE_CURE = 'Give two haplotypes ("e3/e4"), or the letters at rs429358 and rs7412 ("T/C,C/C")'
 
 
 class Settled(Struct, frozen=True, kw_only=True):
@@ -342,7 +341,8 @@ def _stated_letters(genotype: str) -> tuple[str, str]:
     said = re.sub("|".join(f"{rsid}[:=]?" for rsid in rsids()), "", text).upper()
     spelled = re.fullmatch(r"([TC])/?([TC])[,;]([TC])/?([TC])", said)
     if spelled is None:
-        raise UsageError("is no APOE genotype", where="--genotype", cure=_GENOTYPE_CURE)
+        cure = f'Give two haplotypes ("e3/e4"), or the letters at {" and ".join(rsids())} ("T/C,C/C")'
+        raise UsageError("is no APOE genotype", where="--genotype", cure=cure)
     one, two, three, four = spelled.groups()
     return f"{one}/{two}", f"{three}/{four}"
 

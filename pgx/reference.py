@@ -197,6 +197,7 @@ class _ThresholdFile(Facts, frozen=True, kw_only=True):
     longest_block: _Value
     longest_lifted_block: _Value
     lifted_block_rest: _Value
+    same_person_probability: _Value
 
 
 @functools.cache
@@ -224,6 +225,8 @@ class _LimitsFile(Facts, frozen=True, kw_only=True):
     max_facts: _Value
     max_table: _Value
     max_upload: _Value
+    max_page_samples: _Value
+    max_page_results: _Value
 
 
 @functools.cache

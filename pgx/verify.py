@@ -19,6 +19,7 @@ from pgx.calling import E4_COPIES, E4Status, diplotype_names, diplotype_prior
 from pgx.errors import SampleError, UsageError, printable
 from pgx.genome import counted_haplotype
 from pgx.options import Options
+from pgx.reference import threshold
 from pgx.render.sureness import rests_on_assumption
 from pgx.report import SCHEMA_VERSION, Run, SampleReport, relative_likelihoods
 from pgx.single import annotate
@@ -26,7 +27,6 @@ from pgx.wording import greek, percent, wording
 
 _LEAST = 1e-300
 _WIDTH = 80
-_CONTRADICT = 0.01  # of even odds: below it the sources are told to be of different people
 
 
 class Said(Struct, frozen=True, kw_only=True):
@@ -68,6 +68,11 @@ class Pair(Struct, frozen=True, kw_only=True):
     second: int
     same_ratio: float
     same_probability: float
+
+    @property
+    def is_apart(self) -> bool:
+        """Return whether the sources are of different people."""
+        return self.same_probability < threshold("same_person_probability")
 
 
 class Joint(Struct, frozen=True, kw_only=True):
@@ -113,7 +118,7 @@ def verify(sources: Sequence[str], options: Options) -> Verified:
         _pair(first, second, said, prior) for first, second in itertools.combinations(range(len(said)), 2)
     )
     sure = options.min_probability
-    contradict = any(pair.same_probability < _CONTRADICT for pair in pairs)
+    contradict = any(pair.is_apart for pair in pairs)
     return Verified(
         schema_version=SCHEMA_VERSION,
         population=options.population,
@@ -230,7 +235,7 @@ def _source_line(number: int, each: Said) -> str:
 
 
 def _pair_line(pair: Pair) -> str:
-    apart = pair.same_probability < _CONTRADICT
+    apart = pair.is_apart
     ratio = 1 / pair.same_ratio if apart else pair.same_ratio
     return wording().say(
         "verify",

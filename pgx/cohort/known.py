@@ -20,13 +20,13 @@ from pgx.cohort.manifest import EVERYBODY, KNOWN_METHOD, KNOWN_RESULT
 from pgx.cohort.results import Source, reports_of
 from pgx.cohort.store import State
 from pgx.genome import counted_haplotype
+from pgx.reference import threshold
 from pgx.render.tsv import safe_cell, write_rows
 from pgx.report import SampleReport, relative_likelihoods
 
 KNOWN_FILE, SWAPS_FILE = "known.tsv", "swaps.tsv"
 VERDICTS = ("agrees", "differs", "open", "not-understood")
 _PAIR = re.compile(r"(?:apo)?e?([1-4])\W*e?([1-4])")
-_RAISED = 10.0  # as for a call: so much the data themselves must change the odds of the prior
 _NEVER = 1e-300
 
 
@@ -66,10 +66,10 @@ class Person(Struct, frozen=True, kw_only=True):
     def speaks(self, meant: frozenset[int]) -> str:
         """Return "agrees", "differs" or "open": the posterior must be sure, and the data themselves clear."""
         sure, before = self.probability(meant), sum(self.prior[place] for place in meant)
-        raised = _odds(sure) / _odds(before)
-        if sure >= self.min_probability and raised >= _RAISED:
+        raised, least = _odds(sure) / _odds(before), threshold("min_bayes_factor")  # as for a call
+        if sure >= self.min_probability and raised >= least:
             return "agrees"
-        if sure <= 1 - self.min_probability and raised <= 1 / _RAISED:
+        if sure <= 1 - self.min_probability and raised <= 1 / least:
             return "differs"
         return "open"
 

@@ -68,13 +68,11 @@ def cells_of(run: Run, report: SampleReport) -> dict[str, Any]:
     """Return the cells of a sample by column, for `Row` or a row with more columns."""
     genotype = report.genotype
     copies = genotype.e4_copies_posterior
-    first, second = map(site_cell, report.sites)
     return {
         "sample": safe_cell(report.sample),
         "input": safe_cell(run.input.path),
         "assembly": run.input.assembly,
-        "rs429358": first,
-        "rs7412": second,
+        **{site.rsid: site_cell(site) for site in report.sites},
         "diplotype": genotype.diplotype,
         "diplotype_probability": genotype.diplotype_probability,
         "e4_status": genotype.e4_status,

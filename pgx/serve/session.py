@@ -8,6 +8,7 @@ push them out.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import re
 import secrets
@@ -40,10 +41,8 @@ _READ_ENDINGS = (".bam", ".cram")
 _REFERENCE_ENDINGS = (".fa", ".fasta", ".fa.gz", ".fasta.gz", ".fna", ".fna.gz")
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 _PIECE = 1 << 20
-_KEPT = 8  # results
 _DEEPEST = 5  # folders of a name that are kept
 _LONGEST = 200  # characters of each that are kept, from its end
-_MOST_SAMPLES = 500  # of one file, as single reports
 
 
 class Asked(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -159,15 +158,12 @@ def annotated(work: Work) -> bytes:
         reference=Path(work.reference) if work.reference else None,
     )
     made = annotate(work.inputs[0], options)
-    samples = []
-    for report in made.samples:
-        samples.append(report)
-        if len(samples) > _MOST_SAMPLES:
-            raise UsageError(
-                f"has more than {_MOST_SAMPLES} samples", where=work.inputs[0], cure="Use pgx cohort for it"
-            )
+    most = int(limit("max_page_samples"))
+    samples = tuple(itertools.islice(made.samples, most + 1))
+    if len(samples) > most:
+        raise UsageError(f"has more than {most} samples", where=work.inputs[0], cure="Use pgx cohort for it")
     run = replace(made.run, input=replace(made.run.input, path=work.name, modified=UPLOADED))
-    return msgspec.json.encode(Document.of(run, tuple(samples)))
+    return msgspec.json.encode(Document.of(run, samples))
 
 
 def gathered(work: Work) -> dict[str, bytes]:
@@ -261,7 +257,7 @@ class Session:
         number = secrets.token_hex(8)
         with self._lock:
             self._made[number] = made
-            while len(self._made) > _KEPT:
+            while len(self._made) > limit("max_page_results"):
                 self._made.pop(next(iter(self._made)))
         return number, made
 
