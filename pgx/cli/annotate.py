@@ -144,15 +144,7 @@ def inspect(
     _show(found, as_text, (source,), form)
 
 
-_COMPARED = (
-    "samples",
-    "assembly",
-    "population",
-    "min_probability",
-    "genotype_error_rate",
-    "reads",
-    "reference",
-)
+_OF_CALLS = ("samples", "assembly", "population", "min_probability", "genotype_error_rate")
 
 
 def verify(
@@ -160,7 +152,7 @@ def verify(
         list[str],
         typer.Argument(metavar="SOURCE...", help="Files of one person, or stated genotypes (e3/e4)."),
     ],
-    options: Annotated[Options, Only((*_COMPARED, *BOUND_NAMES))],
+    options: Annotated[Options, Only((*_OF_CALLS, "reads", "reference", *BOUND_NAMES))],
     form: ShownOptions,
 ) -> None:
     """Compare several sources of one person: VCF, reads, consumer text, a laboratory's letter."""

@@ -13,7 +13,7 @@ from msgspec import Struct
 from pgx.errors import UsageError
 from pgx.evidence.cite import SourceCitation, cite
 from pgx.evidence.load import EvidenceBase, normalise
-from pgx.evidence.match import ConflictNote, conflict_notes
+from pgx.evidence.match import ConflictNote, conflict_notes, stated
 from pgx.evidence.schema import Claim, ResultSeen, Species, Topic
 
 _WARNING_TOPICS = frozenset({Topic.SAFETY, Topic.CONTRAINDICATION, Topic.INTERACTION})
@@ -228,36 +228,25 @@ def _place(
 
 
 def _item(base: EvidenceBase, claim: Claim, called: Mapping[str, str], code: str | None) -> ContextItem:
-    highlighted = _highlighted(claim, called, code)
     label = base.indications[claim.indication].label
     if claim.id in called:
         reason = called[claim.id]
     else:
         about_use = code is not None and claim.indication == code
         reason = base.phrases.context["use" if about_use else "general"].format(indication=label)
-    return ContextItem(
-        id=claim.id,
-        topic=claim.topic.value,
-        drug=claim.drug,
-        indication=claim.indication,
+    tier = base.rules.tiers[claim.article.tier] if claim.article else None
+    return stated(
+        base,
+        claim,
+        ContextItem,
         indication_label=label,
-        population=claim.population,
-        direction=claim.direction.value,
-        statement=claim.statement,
-        technical=claim.technical,
-        certainty=claim.certainty.level.value,
-        hedge=claim.hedge.value,
-        tier=base.rules.tiers[claim.article.tier].text if claim.article else base.phrases.context["no_tier"],
+        tier=tier.text if tier else base.phrases.context["no_tier"],
         conflicts_with=tuple(item.id for item in claim.conflicts_with),
         conflict_notes=conflict_notes(claim),
-        superseded_by=claim.superseded_by,
         sources=cite(base, claim),
-        highlighted=highlighted,
+        highlighted=_highlighted(claim, called, code),
         reason=reason,
-        tier_short=base.rules.tiers[claim.article.tier].short if claim.article else "",
-        caveats=claim.caveats,
-        data_sets=base.data_sets(claim),
-        result_seen=claim.result_seen.value,
+        tier_short=tier.short if tier else "",
     )
 
 

@@ -20,44 +20,12 @@ from pgx.evidence.schema import Claim, Group, Level
 from pgx.genome import counted_haplotype, definitions, haplotypes
 
 COLUMNS = (
-    "id",
-    "gene",
-    "group",
-    "drug",
-    "topic",
-    "indication",
-    "population",
-    "direction",
-    "statement",
-    "technical",
-    "effect",
-    "sample_size",
-    "endpoint",
-    "endpoint_kind",
-    "comparator",
-    "control",
-    "blinding",
-    "species",
-    "predictive",
-    "hedge",
-    "certainty",
-    "certainty_rule",
-    "certainty_judged_by",
-    "article_section",
-    "article_lines",
-    "article_rows",
-    "markers",
-    "tier",
-    "sources",
-    "seen",
-    "funding",
-    "caveats",
-    "conflicts_with",
-    "superseded_by",
-    "reviewed_by",
-    "reviewed_on",
-    "file",
-)
+    "id", "gene", "group", "drug", "topic", "indication", "population", "direction", "statement", "technical",
+    "effect", "sample_size", "endpoint", "endpoint_kind", "comparator", "control", "blinding", "species",
+    "predictive", "hedge", "certainty", "certainty_rule", "certainty_judged_by", "article_section",
+    "article_lines", "article_rows", "markers", "tier", "sources", "seen", "funding", "caveats",
+    "conflicts_with", "superseded_by", "reviewed_by", "reviewed_on", "file",
+)  # fmt: skip
 
 
 def as_tsv(base: EvidenceBase, claims: Sequence[Claim]) -> str:
@@ -171,25 +139,13 @@ def conflict_graph(base: EvidenceBase, claims: Sequence[Claim]) -> dict[str, lis
             first, second = sorted((claim.id, item.id))
             if item.id in chosen:
                 also = [kind.value for kind in item.also]
-                edges[first, second] = {
-                    "source": first,
-                    "target": second,
-                    "kind": item.kind.value,
-                    "also": also,
-                    "note": item.note,
-                }
+                kinds = {"kind": item.kind.value, "also": also, "note": item.note}
+                edges[first, second] = {"source": first, "target": second, **kinds}
     named = {name for pair in edges for name in pair}
+    shown = ("id", "statement", "drug", "topic", "indication", "direction")
     nodes = [
-        {
-            "id": claim.id,
-            "statement": claim.statement,
-            "drug": claim.drug,
-            "topic": claim.topic.value,
-            "indication": claim.indication,
-            "direction": claim.direction.value,
-            "certainty": claim.certainty.level.value,
-            "data_sets": list(base.data_sets(claim)),
-        }
+        {name: to_builtins(getattr(claim, name)) for name in shown}
+        | {"certainty": claim.certainty.level.value, "data_sets": list(base.data_sets(claim))}
         for claim in claims
         if claim.id in named
     ]

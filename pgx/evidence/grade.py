@@ -17,23 +17,6 @@ from pgx.evidence.rules import body_certainty, is_indirect
 from pgx.evidence.schema import Blinding, Claim, ConflictKind, ResultSeen, Seen, SourceKind, Topic
 
 TOPICS = (Topic.RESPONSE, Topic.RISK, Topic.EFFICACY, Topic.SAFETY)
-COLUMNS = (
-    "drug",
-    "indication",
-    "question",
-    "studies",
-    "people",
-    "risk_of_bias",
-    "inconsistency",
-    "indirectness",
-    "imprecision",
-    "funding",
-    "certainty",
-    "reasons",
-    "clinpgx",
-    "cpic",
-    "claims",
-)
 
 
 class Finding(Struct, frozen=True, kw_only=True):
@@ -65,6 +48,9 @@ class Finding(Struct, frozen=True, kw_only=True):
     clinpgx: str
     cpic: str
     claims: tuple[str, ...]
+
+
+COLUMNS = Finding.__struct_fields__
 
 
 def findings(base: EvidenceBase, claims: Sequence[Claim]) -> tuple[Finding, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -243,13 +244,17 @@ def _load_once(stamped: tuple[tuple[Path, tuple[int, int]], ...]) -> EvidenceBas
     return _load(tuple(path for path, _ in stamped))
 
 
-def _stamp(path: Path) -> tuple[int, int]:
+@contextlib.contextmanager
+def _readable(path: Path, cure: str = "Check the path and its permissions") -> Iterator[None]:
     try:
+        yield
+    except OSError as error:  # a name that is too long, a folder that may not be entered
+        raise ReferenceDataError(f"cannot be read ({error.strerror})", where=str(path), cure=cure) from error
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    with _readable(path):
         status = path.stat()
-    except OSError as error:
-        raise ReferenceDataError(
-            f"cannot be read ({error.strerror})", where=str(path), cure="Check the path and its permissions"
-        ) from error
     return status.st_mtime_ns, status.st_size
 
 
@@ -269,12 +274,8 @@ def _load(extra: tuple[Path, ...]) -> EvidenceBase:
 
 
 def _read_own(path: Path) -> bytes:
-    try:
+    with _readable(path, "Check the path, permissions and size"):
         return read_limited(path, int(limit("max_facts")))
-    except OSError as error:
-        raise ReferenceDataError(
-            f"cannot be read ({error.strerror})", where=str(path), cure="Check the path, permissions and size"
-        ) from error
 
 
 def files_of(path: Path) -> tuple[Path, ...]:
@@ -285,12 +286,8 @@ def files_of(path: Path) -> tuple[Path, ...]:
     ReferenceDataError
         There is no such file or folder, or the folder holds no TOML file.
     """
-    try:
+    with _readable(path):
         is_folder, is_there = path.is_dir(), path.exists()
-    except OSError as error:  # a name that is too long, a folder that may not be entered
-        raise ReferenceDataError(
-            f"cannot be read ({error.strerror})", where=str(path), cure="Check the path and its permissions"
-        ) from error
     if is_folder:
         found = tuple(sorted(item for item in path.glob("*.toml") if item.is_file()))
         if not found:

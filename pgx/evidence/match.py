@@ -7,6 +7,8 @@ its group with one that the person is in. A claim on another indication is named
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import Enum
+from typing import TypeVar
 
 from msgspec import Struct
 
@@ -16,6 +18,7 @@ from pgx.evidence.load import EvidenceBase
 from pgx.evidence.rules import Conclusion, Verdict, Voice, conclude, is_indirect, points
 from pgx.evidence.schema import Claim, Direction, Drug, Effect, Group
 
+StructT = TypeVar("StructT", bound=Struct)
 NEUTRAL = "neutral"
 _CARRIERS = frozenset({Group.CARRIER, Group.ONE_COPY, Group.TWO_COPIES})
 
@@ -275,46 +278,36 @@ def _side(base: EvidenceBase, claim: Claim, *, contrast: bool) -> tuple[Directio
     return direction, side if points(base.rules, claim) else NEUTRAL
 
 
+def stated(base: EvidenceBase, claim: Claim, kind: type[StructT], **more: object) -> StructT:
+    """Return a record with what a claim states in fields of the same names, kinds as text, and `more`."""
+    more |= {"certainty": claim.certainty.level.value, "data_sets": base.data_sets(claim)}
+    names = [name for name in kind.__struct_fields__ if name not in more and name in Claim.__struct_fields__]
+    values = {name: getattr(claim, name) for name in names}
+    plain = {name: value.value if isinstance(value, Enum) else value for name, value in values.items()}
+    return kind(**plain, **more)
+
+
 def _matched(base: EvidenceBase, subject: Subject, match: _Match, asked_label: str) -> MatchedClaim:
     claim = match.claim
-    return MatchedClaim(
-        id=claim.id,
+    return stated(
+        base,
+        claim,
+        MatchedClaim,
         applies_to=claim.group.value,
-        direction=claim.direction.value,
-        statement=claim.statement,
-        technical=claim.technical,
-        certainty=claim.certainty.level.value,
-        endpoint_kind=claim.endpoint_kind.value,
-        population=claim.population,
         sources=cite(base, claim),
         side=match.side,
         reason=_reason(base, subject, match, asked_label),
         conflicts_with=tuple(item.id for item in claim.conflicts_with),
         applicable=match.applicable,
-        drug=claim.drug,
-        topic=claim.topic.value,
-        indication=claim.indication,
-        endpoint=claim.endpoint,
         sample_size=sample_size_text(claim),
-        comparator=claim.comparator,
-        control=claim.control.value,
-        blinding=claim.blinding.value,
-        effect="; ".join(effect_text(effect) for effect in claim.effects),
-        predictive=claim.predictive.value,
-        hedge=claim.hedge.value,
-        funding=claim.funding,
+        effect=effects_text(claim),
         from_article=claim.article is not None,
         certainty_judged_by=claim.certainty.judged_by,
         certainty_rule=base.rules.certainty[claim.certainty.rule].text,
         conflict_notes=conflict_notes(claim),
-        caveats=claim.caveats,
-        data_sets=base.data_sets(claim),
         indirect=is_indirect(base.rules, claim),
         interaction=interaction_text(base, claim),
-        explanation=claim.explanation,
         tier=base.rules.tiers[claim.article.tier].short if claim.article else "",
-        result_seen=claim.result_seen.value,
-        superseded_by=claim.superseded_by,
     )
 
 
@@ -349,24 +342,21 @@ def _table(base: EvidenceBase, claims: Sequence[Claim], code: str) -> tuple[Stat
 
 def _cell(base: EvidenceBase, claim: Claim, group: Group, statement: str, *, applicable: bool) -> StatusRow:
     direction, side = _side(base, claim, contrast=group != claim.group)
-    return StatusRow(
+    return stated(
+        base,
+        claim,
+        StatusRow,
         claim_id=claim.id,
         group=group.value,
         label=base.phrases.groups[group],
         statement=statement,
         direction=direction.value,
         side=side,
-        population=claim.population,
-        endpoint_kind=claim.endpoint_kind.value,
-        endpoint=claim.endpoint,
         sample_size=sample_size_text(claim),
-        effect="; ".join(effect_text(effect) for effect in claim.effects),
-        certainty=claim.certainty.level.value,
+        effect=effects_text(claim),
         applicable=applicable,
         citations=tuple(item.citation for item in cite(base, claim)),
-        data_sets=base.data_sets(claim),
         indirect=is_indirect(base.rules, claim),
-        explanation=claim.explanation,
     )
 
 
@@ -415,6 +405,11 @@ def interaction_text(base: EvidenceBase, claim: Claim) -> str:
 def sample_size_text(claim: Claim) -> str:
     """Return `197 patients`, or `unknown`."""
     return f"{claim.sample_size} {claim.sample_unit}".strip()
+
+
+def effects_text(claim: Claim) -> str:
+    """Return the effects of a claim on one line."""
+    return "; ".join(map(effect_text, claim.effects))
 
 
 def effect_text(effect: Effect) -> str:
