@@ -467,3 +467,26 @@ def stated(options: Options) -> Parameters:
                 value = tuple(map(str, value))
             values[item.key] = str(value) if isinstance(value, os.PathLike) else value
     return Parameters(**values)
+
+
+def _of(name: str) -> Option:
+    """Return the declaration of an option of `Options`."""
+    return next(item.option for item in declared(Options) if item.name == name)
+
+
+class Rechecked(Struct, frozen=True, kw_only=True):
+    """Options under which stored results are rechecked; what is not given stays as it was.
+
+    A flag can be set, not taken back.
+    """
+
+    absent_sites: Annotated[Literal["unknown", "reference"] | None, _of("absent_sites")] = None
+    keep_filtered: Annotated[bool, _of("keep_filtered")] = False
+    min_gq: Annotated[float | None, _of("min_gq")] = None
+    min_dp: Annotated[int | None, _of("min_dp")] = None
+    min_probability: Annotated[float | None, _of("min_probability")] = None
+    population: Annotated[str | None, _of("population")] = None
+    genotype_error_rate: Annotated[float | None, _of("genotype_error_rate")] = None
+    evidence: Annotated[tuple[Path, ...], _of("evidence")] = ()
+    indication: Annotated[str | None, _of("indication")] = None
+    drug: Annotated[str | None, _of("drug")] = None

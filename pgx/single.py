@@ -22,6 +22,7 @@ from pgx.observe import (
     Finding,
     Observation,
     ReadContext,
+    SiteRecord,
     SiteRecords,
     input_kind,
     observe,
@@ -93,6 +94,12 @@ class Around:
         from pgx.neighbours.estimate import opinion  # noqa: PLC0415 - a well-called sample does without
 
         return opinion(self.reader.genotypes(column), observations, result)
+
+    @property
+    def records_read(self) -> tuple[SiteRecord, ...] | None:
+        """Return the records around the sites, if a sample needed them."""
+        reader = self.__dict__.get("reader")
+        return None if reader is None else tuple(reader.records)
 
     @functools.cached_property
     def reader(self) -> MarkerReader | None:

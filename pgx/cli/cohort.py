@@ -10,7 +10,7 @@ from msgspec import Struct
 from msgspec.structs import astuple, replace
 
 from pgx.errors import UsageError, printable
-from pgx.options import INPUT, PAGE, CohortOptions, Option, Options, PageOptions
+from pgx.options import INPUT, PAGE, CohortOptions, Option, Options, PageOptions, Rechecked
 
 if TYPE_CHECKING:
     from pgx.cohort import Outcome
@@ -128,6 +128,40 @@ def merge(
 
     _check(page, single)
     _finish(merge_folders(folders, output, page), output, single)
+
+
+def recheck(
+    options: Rechecked,
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Folder that pgx cohort wrote.", show_default=False)
+    ],
+    write: Annotated[
+        bool,
+        typer.Option("--write", help="Renew the folder, and add to changed.tsv.", rich_help_panel=INPUT),
+    ] = False,
+) -> None:
+    """List which results of a cohort would change now, and why, without reading its inputs again.
+
+    Without options: under this release, its reference data and the same evidence files as they are now.
+    """
+    from pgx.cohort.recheck import recheck as run
+    from pgx.cohort.tables.reports import renew_reports
+
+    found = run(folder, options, write=write, line=typer.echo)
+    for item in found.unread:
+        typer.echo(f"must be read again: {printable(item.input, 1000)}: {item.error}", err=True)
+    why = ", ".join(f"{count} {name}" for name, count in found.why.items())
+    done = "changed" if write else "would change"
+    typer.echo(
+        f"{found.changed} of {found.results} results {done}"
+        + (f" ({why})" if why else "")
+        + (f"; of {len(found.unread)} inputs it cannot be said" if found.unread else ""),
+        err=True,
+    )
+    if found.outcome is not None:
+        renewed = renew_reports(folder)
+        also = f", {renewed} reports" if renewed else ""
+        typer.echo(f"{folder}: tables and page{also} are renewed; changed.tsv lists who changed", err=True)
 
 
 def _check(page: PageOptions, single: ReportsOptions) -> None:

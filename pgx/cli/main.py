@@ -43,6 +43,7 @@ _COMMANDS = {
     "annotate": "pgx.cli.annotate",
     "cohort": "pgx.cli.cohort",
     "merge": "pgx.cli.cohort",
+    "recheck": "pgx.cli.cohort",
     "report": "pgx.cli.report",
     "inspect": "pgx.cli.annotate",
     "verify": "pgx.cli.annotate",

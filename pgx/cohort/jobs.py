@@ -10,8 +10,13 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from pgx.inputs import Settled
+from pgx.observe import SiteRecord
 from pgx.options import Options
 from pgx.render.form import PatientMeta
+from pgx.report import Run, severities
+from pgx.vcf import VcfContent
+from pgx.wording import wording
 
 #: Biobank files by the ending of the one that is named: what they are, and the endings of what lies beside.
 GENOTYPE_FILES = {
@@ -55,6 +60,8 @@ class Job(Struct, frozen=True, kw_only=True):
         What the manifest states for the head of a report, by sample name; "" as above.
     without
         Samples of the input that other rows of the manifest speak for; not done here.
+    chosen
+        Names of the options that its rows of the manifest state.
     failure
         Known before anything is read: there is no such file, or its row cannot be used.
     source
@@ -66,6 +73,7 @@ class Job(Struct, frozen=True, kw_only=True):
     carried: Mapping[str, Mapping[str, str]] = msgspec.field(default_factory=dict)
     meta: Mapping[str, PatientMeta] = msgspec.field(default_factory=dict)
     without: tuple[str, ...] = ()
+    chosen: tuple[str, ...] = ()
     failure: Failure | None = None
     source: str = ""
 
@@ -169,7 +177,7 @@ class Result(Known, frozen=True, kw_only=True):
     Attributes
     ----------
     run
-        JSON of what its samples share; of a large input also its records without their sample columns.
+        JSON of `StoredInput`.
     rows, blocks
         Its samples: of a small input one by one, of a large one thousands together.
     parts
@@ -180,6 +188,32 @@ class Result(Known, frozen=True, kw_only=True):
     rows: tuple[StoredSample, ...] = ()
     blocks: tuple[StoredBlock, ...] = ()
     parts: Mapping[str, bytes] = msgspec.field(default_factory=dict)
+
+
+class StoredInput(Struct, frozen=True, kw_only=True):
+    """What is kept of an input that was read: its results can be made again without it.
+
+    Attributes
+    ----------
+    content
+        Of the samples that were done only; of a large input without sample columns, which are in its blocks.
+        None where it cannot be kept.
+    around
+        The records around the sites, in the same way; None where they were not read.
+    settled
+        What aligned reads showed, or a laboratory stated, by sample.
+    said
+        Digests of what the evidence says, by e4 status and diplotype; of a large input only.
+    words
+        Digest of the sentences that reports were made with.
+    """
+
+    run: Run
+    content: VcfContent | None
+    around: tuple[SiteRecord, ...] | None = None
+    settled: Mapping[str, Settled] = {}
+    said: Mapping[str, str] = {}
+    words: str = ""
 
 
 class Slice(Struct, frozen=True, kw_only=True):
@@ -214,3 +248,9 @@ def text_digest(*texts: str) -> str:
     for text in texts:
         total.update(f"{len(text)}:{text}".encode(errors="surrogateescape"))
     return total.hexdigest()[:32]
+
+
+@functools.cache
+def words_digest() -> str:
+    """Return a digest of the sentences that reports are made with."""
+    return text_digest(msgspec.json.encode((wording().topics, severities())).decode())

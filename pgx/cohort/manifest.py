@@ -140,11 +140,13 @@ class _Growing:
         self._names: list[str] = []
         self._carried: dict[str, Mapping[str, str]] = {}
         self._meta: dict[str, PatientMeta] = {}
+        self._chosen: dict[str, None] = {}
 
     def add(self, row: Mapping[str, str], carried: tuple[str, ...], stated: PatientMeta | None) -> None:
         """Take a row in."""
         name = row.get("sample", "")
         self._names.append(name)
+        self._chosen |= {item.name: None for item in _ROW_OPTIONS if row.get(item.name)}
         names = carried_names(carried)
         self._carried[name] = dict(zip(names, (row[column] for column in carried), strict=True))
         if stated is not None:
@@ -157,6 +159,7 @@ class _Growing:
             options=replace(self._options, samples=() if "" in self._names else tuple(self._names)),
             carried=self._carried,
             meta=self._meta,
+            chosen=tuple(self._chosen),
         )
 
 

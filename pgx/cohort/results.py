@@ -6,14 +6,13 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-import msgspec
 from msgspec import Struct
 
-from pgx.cohort.jobs import Job, Known
+from pgx.cohort.jobs import Job, Known, StoredInput
 from pgx.cohort.limits import least_same_people
 from pgx.cohort.manifest import born_of, has_birth_dates, meta_of
 from pgx.cohort.store import PlannedRow, State
-from pgx.cohort.worker import decode_run, recipe, shared_parts, unpack
+from pgx.cohort.worker import decode_input, recipe, shared_parts, unpack
 from pgx.errors import FormatError, SampleError, printable
 from pgx.render.form import PatientMeta
 from pgx.report import Run, SampleReport, mark_minors
@@ -101,12 +100,7 @@ def _agree(silent: Job, other: Job) -> bool:
 
 def run_of(state: State, key: str) -> Run:
     """Return what the samples of an input share."""
-    data = state.run_of(key)
-    if not state.has_blocks(key):
-        return decode_run(data)
-    from pgx.cohort.biobank.arrays import StoredInput  # noqa: PLC0415 - small inputs need no arrays
-
-    return msgspec.json.decode(data, type=StoredInput).run
+    return decode_input(state.run_of(key)).run
 
 
 def reports(
@@ -127,22 +121,21 @@ def reports_of(
     state: State, source: Source, wanted: frozenset[str] | None
 ) -> Iterator[tuple[Run, SampleReport]]:
     """Yield the reports of one input as stored: all, or those of the samples called so."""
-    data = state.run_of(source.key)
+    kept = decode_input(state.run_of(source.key))
     if state.has_blocks(source.key):
-        yield from _of_blocks(state, source, data, wanted)
+        yield from _of_blocks(state, source, kept, wanted)
         return
     for name in [None] if wanted is None else sorted(wanted):
         for _, stored in state.reports(source.key, name):
-            yield decode_run(data), unpack(stored, map(state.part, shared_parts(stored)))
+            yield kept.run, unpack(stored, map(state.part, shared_parts(stored)))
 
 
 def _of_blocks(
-    state: State, source: Source, data: bytes, wanted: frozenset[str] | None
+    state: State, source: Source, stored: StoredInput, wanted: frozenset[str] | None
 ) -> Iterator[tuple[Run, SampleReport]]:
     """Make reports of a large input anew, from its columns: with what its results were made with, or not."""
-    from pgx.cohort.biobank.arrays import StoredInput, report_of, unpack_texts  # noqa: PLC0415
+    from pgx.cohort.biobank.arrays import report_of, unpack_texts  # noqa: PLC0415
 
-    stored = msgspec.json.decode(data, type=StoredInput)
     for block in state.blocks(source.key, "texts"):
         names, *columns = unpack_texts(block)
         for place, name in enumerate(names):

@@ -28,7 +28,7 @@ from pgx.cohort.jobs import Job, Known, Plan, Result
 from pgx.errors import FormatError, OutputError
 
 FILE_NAME = "cohort.sqlite"
-_VERSION = "2"
+_VERSION = "3"
 _SCHEMA = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE plan (position INTEGER PRIMARY KEY, key TEXT NOT NULL, job TEXT NOT NULL);
@@ -192,11 +192,14 @@ class State:
 
     def set_plan(self, rows: Iterable[PlannedRow], **meta: object) -> None:
         """Replace the plan, and note values by name, in one transaction. The tables are then out of date."""
-        with self._transaction() as base:
-            base.execute("DELETE FROM plan")
-            values = ((row.position, row.key, _stored(row.job)) for row in rows)
-            base.executemany("INSERT INTO plan VALUES (?, ?, ?)", values)
+        with self._transaction():
+            self._replace_plan(rows)
             self.set_meta(**meta, finished=False)
+
+    def _replace_plan(self, rows: Iterable[PlannedRow]) -> None:
+        self._base.execute("DELETE FROM plan")
+        values = ((row.position, row.key, _stored(row.job)) for row in rows)
+        self._base.executemany("INSERT INTO plan VALUES (?, ?, ?)", values)
 
     def plan(self) -> Iterator[PlannedRow]:
         """Yield the plan in order."""
@@ -214,6 +217,19 @@ class State:
         with self._transaction():
             for result in results:
                 self._put(result)
+
+    def renew(self, rows: Sequence[PlannedRow], results: Iterable[Result], last: Callable[[], None]) -> None:
+        """Replace the plan, and the results that it names, in one transaction.
+
+        `results` may read what is stored of an input until its new result is taken. `last` is done before
+        anything of this holds: where it fails, all stays as it was.
+        """
+        with self._transaction():
+            for result in results:
+                self._put(result)
+            self._replace_plan(rows)
+            self.set_meta(renewed=True, finished=False)
+            last()
 
     def _put(self, result: Result) -> None:
         base = self._base

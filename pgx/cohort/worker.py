@@ -23,16 +23,19 @@ from pgx.cohort.jobs import (
     Failure,
     Job,
     Result,
+    StoredInput,
     StoredSample,
     genotype_file_kind,
     options_text,
     text_digest,
+    words_digest,
 )
 from pgx.errors import PgxError, UsageError, printable
 from pgx.evidence import ContextItem, Response
 from pgx.inputs import Input, read_input
+from pgx.observe import SiteRecord, observe
 from pgx.options import Options
-from pgx.report import SCHEMA_VERSION, Run, SampleReport
+from pgx.report import SCHEMA_VERSION, SampleReport
 from pgx.single import Prepared, is_copy_number, prepare
 from pgx.vcf import Neighbours, VcfContent, tell_progress_to
 
@@ -228,7 +231,7 @@ def result_of_content(
         fingerprint=fingerprint(job.place),
         name_digest=names,
         problems=_missing(job, content),
-        has_records=bool(content.records) or source.reads is not None,
+        has_records=bool(content.records) or source.reads is not None or bool(source.settled),
         is_copy_number=is_copy_number(content),
     )
     chosen = _chosen(job, content)
@@ -237,7 +240,6 @@ def result_of_content(
     ready = prepare(source, replace(job.options, samples=chosen), neighbours)
     result = replace(
         result,
-        run=msgspec.json.encode(ready.run),
         samples=len(ready.columns),
         assembly=ready.run.input.assembly,
     )
@@ -245,7 +247,7 @@ def result_of_content(
         from pgx.cohort.biobank.arrays import annotate_arrays  # noqa: PLC0415 - small inputs need no arrays
 
         return annotate_arrays(result, content, ready)
-    return _with_reports(result, ready)
+    return _with_reports(result, ready, len(content.samples))
 
 
 def _chosen(job: Job, content: VcfContent) -> tuple[str, ...] | None:
@@ -270,7 +272,8 @@ def _missing(job: Job, content: VcfContent) -> tuple[Failure, ...]:
     )
 
 
-def _with_reports(result: Result, ready: Prepared) -> Result:
+def _with_reports(result: Result, ready: Prepared, count: int) -> Result:
+    """Return `result` with the reports of an input of `count` samples, and what they can be made from."""
     from pgx.cohort.tables.table import facts_of  # noqa: PLC0415
 
     parts: dict[str, bytes] = {}
@@ -286,7 +289,49 @@ def _with_reports(result: Result, ready: Prepared) -> Result:
                 report=_pack(report, parts),
             )
         )
-    return replace(result, rows=tuple(rows), parts=parts, statuses=statuses)
+    run = _encoded_input(_kept(ready, count))
+    return replace(result, run=run, rows=tuple(rows), parts=parts, statuses=statuses)
+
+
+def _kept(ready: Prepared, count: int) -> StoredInput:
+    """Return what is kept of a small input of `count` samples: nothing of those that were not done."""
+    source, columns = ready.source, ready.columns
+    # Of one sample of several, a second without a name: INFO must not be taken to speak of it alone.
+    names, columns = list(ready.names), list(columns)
+    if len(names) == 1 and count > 1:
+        names, columns = [names[0], ""], [columns[0], columns[0]]
+
+    def chosen(records: Iterable[SiteRecord]) -> tuple[SiteRecord, ...]:
+        return tuple(
+            replace(one, samples=[one.samples[column] for column in columns] if one.samples else [])
+            for one in records
+        )
+
+    around = ready.around.records_read if ready.around else None
+    header = replace(source.content.header, contigs=(), references=(), lengths=())
+    settled = {}
+    if source.reads is not None or source.settled:
+        settled = {
+            name: source.settle(name, observe(ready.records, column, ready.context))
+            for name, column in zip(ready.names, ready.columns, strict=True)
+        }
+    return StoredInput(
+        run=ready.run,
+        content=replace(
+            source.content, header=header, samples=tuple(names), records=chosen(source.content.records)
+        ),
+        around=None if around is None else chosen(around),
+        settled=settled,
+        words=words_digest(),
+    )
+
+
+def _encoded_input(kept: StoredInput) -> bytes:
+    """Return the JSON of what is kept; what is no UTF-8 is not kept."""
+    try:
+        return msgspec.json.encode(kept)
+    except UnicodeEncodeError:
+        return msgspec.json.encode(replace(kept, content=None, around=None))
 
 
 def _pack(report: SampleReport, parts: dict[str, bytes]) -> bytes:
@@ -336,6 +381,6 @@ def shared_parts(data: bytes) -> tuple[str, ...]:
     return msgspec.json.decode(data, type=StoredReport).shared
 
 
-def decode_run(data: bytes) -> Run:
-    """Return what the samples of an input share."""
-    return msgspec.json.decode(data, type=Run)
+def decode_input(data: bytes) -> StoredInput:
+    """Return what is kept of an input."""
+    return msgspec.json.decode(data, type=StoredInput)

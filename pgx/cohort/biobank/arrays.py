@@ -19,7 +19,7 @@ import pyarrow as pa
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pgx.calling import CallOptions
+from pgx.calling import CallOptions, E4Status
 from pgx.calling.arrays import (
     STATUSES,
     Likelihoods,
@@ -32,7 +32,7 @@ from pgx.calling.frequencies import diplotypes
 from pgx.calling.posterior import PhaseEvidence, doubtful_diplotypes, phase_evidence
 from pgx.cohort.biobank.format_parser import between
 from pgx.cohort.biobank.sample_classes import Floats, SiteArrays, columns_of, read_arrays, settle
-from pgx.cohort.jobs import Result, StoredBlock
+from pgx.cohort.jobs import Result, StoredBlock, StoredInput, text_digest, words_digest
 from pgx.cohort.tables import arrow
 from pgx.cohort.tables.arrow import compact, first_of, joined_codes
 from pgx.cohort.tables.table import FACTS, fact_table, fact_type, facts_of, to_bytes
@@ -52,17 +52,6 @@ _THREADS = 2
 _FIRST_PRINTABLE, _DELETE = b" \x7f"
 _FORMULA = list(b"=+-@")
 Rows = npt.NDArray[np.intp]
-
-
-class StoredInput(Struct, frozen=True, kw_only=True):
-    """What is kept of a large input beside its blocks: the run, and the content without sample columns.
-
-    `around` are the records around the sites, if they were read; their columns follow those of the content.
-    """
-
-    run: Run
-    content: VcfContent
-    around: tuple[SiteRecord, ...] = ()
 
 
 class _Found(Struct):
@@ -108,13 +97,32 @@ def annotate_arrays(result: Result, content: VcfContent, ready: Prepared) -> Res
             for one, other in zip(facts, texts, strict=True)
         )
     bare = replace(content, samples=(), records=_without_columns(content.records))
-    stored = StoredInput(run=ready.run, content=bare, around=_without_columns(around))
+    stored = StoredInput(
+        run=ready.run,
+        content=bare,
+        around=_without_columns(around) if reader else None,
+        said=_said(classes, ready),
+        words=words_digest(),
+    )
     return replace(
         result,
         run=msgspec.json.encode(stored),
         statuses=_statuses(found, classes),
         blocks=blocks,
     )
+
+
+def _said(classes: pa.Table, ready: Prepared) -> dict[str, str]:
+    """Return a digest of what the evidence says of each e4 status and diplotype there is."""
+    pairs = {
+        *zip(classes.column("e4_status").to_pylist(), classes.column("diplotype").to_pylist(), strict=True)
+    }
+    return {
+        f"{status} {diplotype}": text_digest(
+            msgspec.json.encode((ready.respond(E4Status(status), diplotype), ready.surroundings)).decode()
+        )
+        for status, diplotype in sorted(pairs, key=str)
+    }
 
 
 def _without_columns(records: Sequence[SiteRecord]) -> tuple[SiteRecord, ...]:
@@ -307,9 +315,25 @@ def _by_block(pool: ThreadPoolExecutor, work: Callable[[int, int], bytes], count
 
 def unpack_texts(data: bytes) -> list[list[str]]:
     """Return the names of a block's samples and, record by record, their columns."""
+    return [part.decode("utf-8", errors="surrogateescape").split("\n") for part in unpack_lines(data)]
+
+
+def unpack_lines(data: bytes) -> list[bytes]:
+    """Return the names of a block's samples and, record by record, their columns, each a line."""
     size = int.from_bytes(data[:8], "little")
-    text = pa.decompress(data[8:], decompressed_size=size, codec="zstd", asbytes=True)
-    return [part.split("\n") for part in text.decode("utf-8", errors="surrogateescape").split("\0")]
+    text: bytes = pa.decompress(data[8:], decompressed_size=size, codec="zstd", asbytes=True)
+    return text.split(b"\0")
+
+
+def content_of(stored: StoredInput) -> VcfContent:
+    """Return the content of a large input, which is always kept."""
+    assert stored.content is not None  # noqa: S101 - `annotate_arrays` stores it
+    return stored.content
+
+
+def stored_records(stored: StoredInput) -> tuple[SiteRecord, ...]:
+    """Return the records of a large input, without columns, in the order of the texts of its blocks."""
+    return (*content_of(stored).records, *(stored.around or ()))
 
 
 def report_of(
@@ -322,9 +346,10 @@ def report_of(
     # Twice: what a record says of all its samples together must not be taken for this one's.
     every = tuple(
         replace(record, samples=(text, text))
-        for record, text in zip((*stored.content.records, *stored.around), texts, strict=True)
+        for record, text in zip(stored_records(stored), texts, strict=True)
     )
-    count = len(stored.content.records)
-    content = replace(stored.content, samples=(name, ""), records=every[:count])
+    kept = content_of(stored)
+    count = len(kept.records)
+    content = replace(kept, samples=(name, ""), records=every[:count])
     ready = prepare(content, replace(options, samples=(), digest=False), lambda: every[count:])
     return stored.run, ready.report(0, name)

@@ -76,8 +76,10 @@ from pgx.wording import wording
 
 #: What is written into the folder, beside the state and reports/.
 OUTPUTS = ("samples.tsv", "samples.parquet", "failures.tsv", "summary.json", "pgx_mqc.json", "index.html")
-#: Beside them where the manifest has what they need; they name people, and are never shared.
-OF_PEOPLE = (KNOWN_FILE, SWAPS_FILE, FAMILIES_FILE)
+#: Beside them where the manifest has what they need, or results were renewed; they name people, and are
+#: never shared.
+CHANGED_FILE = "changed.tsv"
+OF_PEOPLE = (KNOWN_FILE, SWAPS_FILE, FAMILIES_FILE, CHANGED_FILE)
 _ROWS = 5000
 _NOT_DONE = Failure(input="", error="was not annotated yet", cure="Give the same command again")
 
@@ -160,8 +162,9 @@ def finish(state: State, folder: Path, page: PageOptions, *, kept: int = 0) -> O
     }
     for name in (name for name, made in written.items() if not made):  # those of an earlier run
         (folder / name).unlink(missing_ok=True)
+    _keep_changes_of(plan, folder)
     state.keep_only({row.key for row in plan}, shared_parts)
-    state.set_meta(finished=True)
+    state.set_meta(finished=True, renewed=False, page=page)
     return Outcome(
         inputs=inputs,
         kept=kept,
@@ -173,6 +176,31 @@ def finish(state: State, folder: Path, page: PageOptions, *, kept: int = 0) -> O
         duplicates=tuple(dict.fromkeys(item.sample for item in tally.duplicates)),
         alarms=tuple(dict.fromkeys(alarm["code"] for alarm in summary["alarms"])),
     )
+
+
+def _keep_changes_of(plan: Sequence[PlannedRow], folder: Path) -> None:
+    """Take out of the list of changed people who is no longer part of the cohort."""
+    listed = folder / CHANGED_FILE
+    if not listed.is_file():
+        return
+    jobs: dict[str, list[Job]] = {}
+    for row in plan:
+        jobs.setdefault(safe_cell(row.job.path), []).append(row.job)
+
+    def is_part(line: str) -> bool:
+        _, sample, path, *_ = line.split("\t")
+        return any(
+            sample in map(safe_cell, job.options.samples)
+            if job.options.samples
+            else sample not in map(safe_cell, job.without)
+            for job in jobs.get(path, ())
+        )
+
+    head, *lines = listed.read_text(encoding="utf-8").splitlines()
+    kept = [line for line in lines if is_part(line)]
+    if kept != lines:
+        with Staged(folder, exclusive=True) as staged:
+            staged.path(CHANGED_FILE).write_text("\n".join([head, *kept, ""]), encoding="utf-8")
 
 
 def _members(state: State, shown: Sequence[Source], carried: Sequence[str]) -> list[Member]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,32 +44,49 @@ def write_reports(
     wanted = None if wanted_file is None else _names(wanted_file)
     if wanted is not None and hide is not None:
         wanted = frozenset(map(hide.name, wanted))
+    seen = _write(folder, form, wanted)
+    missing = sorted((wanted or frozenset()) - {sample for sample, _ in seen})
+    if missing:
+        more = f" and {len(missing) - _LISTED} others" if len(missing) > _LISTED else ""
+        names = ", ".join(f"'{name}'" for name in missing[:_LISTED])
+        raise SampleError(f"no sample {names}{more}", where=str(wanted_file), cure="See samples.tsv")
+    return len(seen)
+
+
+def renew_reports(folder: Path) -> int:
+    """Write the reports of the last `write_reports` anew, if there are any, and return how many."""
+    with State(folder, create=False) as state:
+        last = state.meta("reports", tuple[str, tuple[str, ...] | None])
+    if last is None or not (folder / FOLDER / INDEX).is_file():
+        return 0
+    form, names = last
+    return len(_write(folder, form, None if names is None else frozenset(names)))
+
+
+def _write(folder: Path, form: str, wanted: frozenset[str] | None) -> list[tuple[str, str]]:
+    """Write the reports of all samples, or of those `wanted`, and return the samples and their inputs."""
     render, ending = _renderer(form)
     target = folder / FOLDER
     try:
         target.mkdir(exist_ok=True)
     except OSError as error:
         raise cannot_write(target, error) from error
-    rows: dict[str, str] = {}
-    seen = set()
+    rows: dict[str, tuple[str, str]] = {}
     with State(folder, create=False) as state:
         for item in reports(state, wanted):
             sample, path = item.report.sample, item.run.input.path
             name = _free_name(_stem(sample, path), ending, rows)
             with replacing(target / name) as temporary:
                 temporary.write_bytes(render(item))
-            rows[name] = f"{name}\t{safe_cell(sample)}\t{safe_cell(path)}\n"
-            seen.add(sample)
-    write_text(target / INDEX, "".join(["file\tsample\tinput\n", *rows.values()]))
+            rows[name] = sample, path
+    lines = ("\t".join((name, *map(safe_cell, of))) for name, of in rows.items())
+    write_text(target / INDEX, "".join(f"{line}\n" for line in ("file\tsample\tinput", *lines)))
+    with State(folder) as state:  # so that they can be renewed
+        state.set_meta(reports=(form, None if wanted is None else sorted(wanted)))
     for left in target.iterdir():
         if _OURS.search(left.name) and left.name not in rows:
             left.unlink(missing_ok=True)
-    missing = sorted((wanted or frozenset()) - seen)
-    if missing:
-        more = f" and {len(missing) - _LISTED} others" if len(missing) > _LISTED else ""
-        names = ", ".join(f"'{name}'" for name in missing[:_LISTED])
-        raise SampleError(f"no sample {names}{more}", where=str(wanted_file), cure="See samples.tsv")
-    return len(rows)
+    return list(rows.values())
 
 
 def check_reports(form: str, wanted_file: Path | None = None) -> None:
@@ -91,7 +108,7 @@ def _stem(sample: str, source: str) -> str:
     return f"{kept}.{digest}{text_digest(source)[:6]}"
 
 
-def _free_name(stem: str, ending: str, taken: dict[str, str]) -> str:
+def _free_name(stem: str, ending: str, taken: Container[str]) -> str:
     """Return a name that is not taken: one input may have been annotated under several options."""
     number = 1
     name = stem + ending

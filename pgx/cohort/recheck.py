@@ -1,0 +1,409 @@
+"""Which stored results of a cohort this release, other evidence or other options would change, and why.
+
+Nothing is read again: what was read of each input is stored, and goes through the same code as when it was
+read. What nothing can have changed (same release, reference data, evidence and options) is not computed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+from msgspec import Struct
+from msgspec.structs import replace
+
+from pgx import reference
+from pgx.cohort.jobs import Failure, Job, Known, Plan, Result, Slice, StoredInput, text_digest
+from pgx.cohort.results import passed_over
+from pgx.cohort.store import PlannedRow, State
+from pgx.cohort.tables.finalise import CHANGED_FILE, Outcome, finish
+from pgx.cohort.tables.table import FACT_SCHEMA, fact_table, from_bytes
+from pgx.cohort.worker import StoredReport, decode_input, failure_by, recipe, result_of_content
+from pgx.errors import FormatError, UsageError
+from pgx.files import Staged
+from pgx.genome import AssemblyDecision, find_assembly
+from pgx.inputs import Input
+from pgx.observe import SiteRecord
+from pgx.options import Options, PageOptions, Rechecked
+from pgx.render.tsv import cell_text
+from pgx.single import check_options
+from pgx.vcf import Columns, VcfContent
+
+#: Why a result would change, in the order of its weight, and the columns that tell it.
+WHY = {
+    "genotype": (
+        "rs429358",
+        "rs7412",
+        "diplotype",
+        "e4_status",
+        "e4_copies",
+        "phase",
+        "neighbours_diplotype",
+    ),
+    "probability": ("diplotype_probability", "e4_carrier_probability", "neighbours_probability"),
+    "flag": ("flags",),
+    "evidence": ("conclusion",),
+    "wording": (),
+}
+_SHOWN = ("diplotype", "e4_status", "diplotype_probability", "conclusion", "flags")
+COLUMNS = (
+    "checked",
+    "sample",
+    "input",
+    "why",
+    *(f"{name}_{when}" for name in _SHOWN for when in ("was", "is")),
+)
+_SAME = 1e-9  # probabilities that rounding may part
+#: Options by which a site is read or not: where aligned reads spoke, too, these must be read again.
+_OF_READING = ("absent_sites", "keep_filtered", "min_gq", "min_dp")
+_ROWS = 5000
+Flags = npt.NDArray[np.bool_]
+
+
+class Rechecking(Struct, frozen=True, kw_only=True):
+    """What became of the stored results.
+
+    Attributes
+    ----------
+    results, changed
+        People; of these, whose result would change (or has been renewed).
+    why
+        Of the latter, by the keys of `WHY`; a person counts in each that holds.
+    unread
+        Inputs of which what is stored does not suffice, and why.
+    outcome
+        What was written; None where nothing was to be.
+    """
+
+    results: int
+    changed: int
+    why: Mapping[str, int]
+    unread: tuple[Failure, ...]
+    outcome: Outcome | None = None
+
+
+def recheck(folder: Path, options: Rechecked, *, write: bool, line: Callable[[str], object]) -> Rechecking:
+    """Recheck the results of a cohort folder; `line` takes the table of changes, line by line.
+
+    With `write` results, tables and page are renewed, and the changes are added to changed.tsv.
+
+    Raises
+    ------
+    FormatError
+        It is no folder of a cohort, its run is not finished; or, with `write`, an input must be read again.
+    UsageError
+        An option cannot be; or, with `write`, the folder is a slice.
+    OutputError
+        The folder cannot be written. What was stored stays.
+    """
+    with State(folder, create=False) as state:
+        if not state.meta("renewed", bool):
+            state.check_finished()
+    stated = _stated(options)
+    with State(folder, create=write) as state:
+        work = _Work(state, stated, line)
+        if not write:
+            for _ in work.results():
+                pass
+            return work.summary()
+        part = state.meta("slice", Slice)
+        if part is not None and part.of > 1:
+            raise UsageError(
+                "is a slice of a cohort",
+                where=str(folder),
+                cure="Join the slices with pgx merge, and recheck that",
+            )
+        with Staged(folder, exclusive=True) as staged:
+            work.keep(folder / CHANGED_FILE, staged.path(CHANGED_FILE))
+
+            def last() -> None:
+                work.close(folder)
+                state.set_meta(slice=_whole(state, work.rows))
+
+            state.renew(work.rows, work.results(), last)
+        outcome = finish(state, folder, state.meta("page", PageOptions) or PageOptions())
+        return work.summary(outcome)
+
+
+def _whole(state: State, rows: Sequence[PlannedRow]) -> Slice:
+    """Return what the folder holds now: all inputs, under the options of `rows`."""
+    plan = Plan(
+        jobs=tuple(row.job for row in rows),
+        carried=state.meta("carried", tuple[str, ...]) or (),
+        pedigree=state.meta("pedigree", tuple[tuple[str, str, str, str], ...]) or (),
+    )
+    made_with = sorted({recipe(job.options) for job in plan.jobs})
+    return Slice(
+        number=1, of=1, plan_digest=plan.digest, plan_size=len(rows), conditions=text_digest(*made_with)
+    )
+
+
+def _stated(options: Rechecked) -> dict[str, Any]:
+    """Return the options that are given, and check them."""
+    given = {
+        name: value
+        for name, value in msgspec.structs.asdict(options).items()
+        if value not in (None, False, ())
+    }
+    check_options(replace(Options(), **given))
+    return given
+
+
+class _Work:
+    """Goes through the inputs of a folder in order."""
+
+    def __init__(self, state: State, given: Mapping[str, Any], line: Callable[[str], object]) -> None:
+        self._state, self._line = state, line
+        plan = list(state.plan())
+        self._known = state.known()
+        self._silent = passed_over(plan, self._known)
+        self._before = {row.key: row.job for row in plan}
+        self.rows = [_under(row, given) for row in plan]
+        self._keys = {row.key: new for row, new in zip(plan, self.rows, strict=True)}
+        self._day = reference.now()[:10]
+        self._old: list[str] | None = None
+        self._list: Path | None = None
+        self._new: list[str] = []
+        self.count = Counter[str]()
+        self.unread: list[Failure] = []
+
+    def keep(self, before: Path, place: Path) -> None:
+        """Also keep the changes, behind those of the file `before`, in a file at `place`."""
+        self._old = before.read_text(encoding="utf-8").splitlines()[1:] if before.is_file() else []
+        self._list = place
+
+    def close(self, folder: Path) -> None:
+        """Write the file of `keep`, before anything that it says holds.
+
+        Raises
+        ------
+        FormatError
+            An input must be read again.
+        """
+        if self.unread:
+            more = f" and {len(self.unread) - 1} other inputs" if len(self.unread) > 1 else ""
+            raise FormatError(
+                f"cannot be renewed: {self.unread[0].input}{more} must be read again",
+                where=str(folder),
+                cure="Run pgx cohort again, with the options and the release that are wanted",
+            )
+        assert self._list is not None  # noqa: S101 - `keep` came before
+        rows = dict.fromkeys([*(self._old or ()), *self._new])
+        self._list.write_text("".join(f"{row}\n" for row in ("\t".join(COLUMNS), *rows)), encoding="utf-8")
+
+    def summary(self, outcome: Outcome | None = None) -> Rechecking:
+        """Return the counts."""
+        return Rechecking(
+            results=self.count["results"],
+            changed=self.count["changed"],
+            why={name: self.count[name] for name in WHY if self.count[name]},
+            unread=tuple(self.unread),
+            outcome=outcome,
+        )
+
+    def results(self) -> Iterator[Result]:
+        """Yield the new result of each input, and note what it changes; what cannot change is not yielded."""
+        self._line("\t".join(COLUMNS))
+        waiting = _Waiting()
+        for key, row in self._keys.items():
+            known = self._known.get(key)
+            if known is None:
+                continue
+            current = known.recipe == recipe(row.job.options) and row.key == key
+            if known.failure is not None or not known.samples:
+                if not current:
+                    yield Result(
+                        **msgspec.structs.asdict(known) | {"key": row.key, "recipe": recipe(row.job.options)}
+                    )
+                continue
+            counted = key not in self._silent
+            self.count["results"] += known.samples if counted else 0
+            if current:
+                continue
+            result = self._renewed(key, row.job, known)
+            if isinstance(result, Failure):
+                self.unread.append(result)
+                continue
+            if counted:
+                self._compare(key, result, waiting)
+            yield result
+        self._tell(waiting)
+
+    def _renewed(self, key: str, job: Job, known: Known) -> Result | Failure:
+        """Return what becomes of an input from what is stored of it, or why it must be read again."""
+        stored = decode_input(self._state.run_of(key))
+        blocks = list(self._state.blocks(key, "texts"))
+        was = self._before[key].options
+        reread = [name for name in _OF_READING if getattr(was, name) != getattr(job.options, name)]
+        if stored.settled and reread:
+            why = f"has reads beside it, and --{reread[0].replace('_', '-')} is another"
+            return Failure(input=job.path, error=why, cure="Read it again")
+        if stored.content is None:
+            return Failure(input=job.path, error="holds text that is not UTF-8", cure="Read it again")
+        content, around = _whole_content(stored, blocks) if blocks else (stored.content, stored.around)
+        source = Input(
+            content=content,
+            decision=AssemblyDecision(
+                assembly=find_assembly(stored.run.input.assembly), evidence=stored.run.input.assembly_evidence
+            ),
+            settled=stored.settled,
+        )
+
+        missed = []
+
+        def neighbours() -> tuple[SiteRecord, ...]:
+            if around is None:
+                missed.append(job.path)
+            return around or ()
+
+        # Of one sample of several a second was kept that has no name, see `worker`.
+        named = tuple(name for name in content.samples if name)
+        options = job.options if len(named) == len(content.samples) else replace(job.options, samples=named)
+        chosen = replace(job, options=options, without=())
+        arrays_from = 1 if blocks else len(content.samples) + 1
+        try:
+            result = result_of_content(chosen, source, neighbours, arrays_from=arrays_from)
+        except Exception as error:  # noqa: BLE001 - as in a run: no input ends the others
+            return failure_by(job, error)
+        if missed or result.samples != known.samples:
+            why = "needs its neighbours, which were not read" if missed else "is read in another way now"
+            return Failure(input=job.path, error=why, cure="Read it again")
+        kept = {name: getattr(known, name) for name in ("fingerprint", "digest", "name_digest", "problems")}
+        return replace(result, key=job.key, recipe=recipe(job.options), **kept)
+
+    def _compare(self, key: str, result: Result, waiting: _Waiting) -> None:
+        if result.blocks:
+            self._tell(waiting)
+            self._compare_blocks(key, result)
+            return
+        before = self._state.samples(key)
+        reports = self._state.reports(key)
+        for (_, facts), (_, report), row in zip(before, reports, result.rows, strict=True):
+            if report != row.report or facts != row.facts:
+                waiting.add(facts, row.facts, *_differences(report, row.report))
+        if len(waiting.before) >= _ROWS:
+            self._tell(waiting)
+
+    def _compare_blocks(self, key: str, result: Result) -> None:
+        before, now = decode_input(self._state.run_of(key)), decode_input(result.run)
+        reworded = before.words != now.words
+        for data, block in zip(self._state.blocks(key, "facts"), result.blocks, strict=True):
+            old, new = from_bytes(data), from_bytes(block.facts)
+            said = _said(old, before.said) != _said(new, now.said)
+            self._note(old, new, said, np.full(old.num_rows, reworded))
+
+    def _tell(self, waiting: _Waiting) -> None:
+        if waiting.before:
+            old, new = (fact_table([msgspec.json.decode(row) for row in rows]) for rows in waiting.tables())
+            self._note(old, new, np.array(waiting.said), np.array(waiting.reworded))
+            waiting.clear()
+
+    def _note(self, old: pa.Table, new: pa.Table, said: Flags, other: Flags) -> None:
+        """Tell and count the rows of two tables that differ."""
+        why = {name: _any_differs(old, new, columns) for name, columns in WHY.items()}
+        why["evidence"] |= said
+        why["wording"] = other & ~np.logical_or.reduce([why[name] for name in WHY if name != "wording"])
+        places = np.flatnonzero(np.logical_or.reduce(list(why.values())))
+        self.count["changed"] += len(places)
+        self.count.update({name: int(found.sum()) for name, found in why.items()})
+        if not len(places):
+            return
+        was, now = (table.take(places).to_pydict() for table in (old, new))
+        for row, place in enumerate(places.tolist()):
+            reasons = ",".join(name for name, found in why.items() if found[place])
+            cells = [cell_text(table[name][row]) for name in _SHOWN for table in (was, now)]
+            line = "\t".join([self._day, was["sample"][row], was["input"][row], reasons, *cells])
+            self._line(line)
+            if self._list is not None:
+                self._new.append(line)
+
+
+class _Waiting:
+    """Rows of small inputs that differ somewhere, until there are enough for a table."""
+
+    def __init__(self) -> None:
+        self.before: list[bytes] = []
+        self.now: list[bytes] = []
+        self.said: list[bool] = []
+        self.reworded: list[bool] = []
+
+    def add(self, before: bytes, now: bytes, said: bool, reworded: bool) -> None:
+        """Take in the facts of a person, and whether the evidence, and anything else, is another."""
+        self.before.append(before)
+        self.now.append(now)
+        self.said.append(said)
+        self.reworded.append(reworded)
+
+    def tables(self) -> tuple[list[bytes], list[bytes]]:
+        """Return the rows of both tables."""
+        return self.before, self.now
+
+    def clear(self) -> None:
+        """Forget all rows."""
+        self.__init__()  # type: ignore[misc]
+
+
+def _under(row: PlannedRow, given: Mapping[str, Any]) -> PlannedRow:
+    """Return a row under the options that are given, but for those that the manifest states."""
+    own = {name: value for name, value in given.items() if name not in row.job.chosen}
+    job = replace(row.job, options=replace(row.job.options, **own))
+    return PlannedRow(position=row.position, key=job.key, job=job)
+
+
+def _whole_content(
+    stored: StoredInput, blocks: Sequence[bytes]
+) -> tuple[VcfContent, tuple[SiteRecord, ...] | None]:
+    """Return the content of a large input, and the records around the sites, with all columns."""
+    from pgx.cohort.biobank.arrays import content_of, stored_records, unpack_lines  # noqa: PLC0415
+
+    names, *columns = (b"\n".join(parts) for parts in zip(*map(unpack_lines, blocks), strict=True))
+    samples = tuple(names.decode(errors="surrogateescape").split("\n"))
+    records = []
+    for record, texts in zip(stored_records(stored), columns, strict=True):
+        fixed = record.fixed.encode(errors="surrogateescape") + b"\t"
+        line = fixed + texts.replace(b"\n", b"\t") + b"\n"
+        records.append(replace(record, samples=Columns(line, len(fixed), len(samples))))
+    content = content_of(stored)
+    count = len(content.records)
+    around = None if stored.around is None else tuple(records[count:])
+    return replace(content, samples=samples, records=tuple(records[:count])), around
+
+
+def _differences(before: bytes, now: bytes) -> tuple[bool, bool]:
+    """Return whether the evidence of two stored reports differs, and whether anything else does."""
+    one, other = (msgspec.json.decode(data, type=StoredReport) for data in (before, now))
+    return one.shared != other.shared, one.report != other.report
+
+
+def _said(table: pa.Table, said: Mapping[str, str]) -> npt.NDArray[np.object_]:
+    """Return a digest of what the evidence says of each person."""
+    statuses, diplotypes = (table.column(name).to_pylist() for name in ("e4_status", "diplotype"))
+    found = [
+        said.get(f"{status} {diplotype}", "") for status, diplotype in zip(statuses, diplotypes, strict=True)
+    ]
+    return np.array(found, dtype=object)
+
+
+def _any_differs(old: pa.Table, new: pa.Table, names: Iterable[str]) -> Flags:
+    found = np.zeros(old.num_rows, dtype=bool)
+    for name in names:
+        kind = FACT_SCHEMA.field(name).type
+        one, other = (table.column(name) for table in (old, new))
+        if pa.types.is_floating(kind):
+            unequal = pc.greater(pc.abs(pc.subtract(one, other)), _SAME)
+        else:
+            one, other = (
+                column.cast(pa.string()) if pa.types.is_dictionary(kind) else column
+                for column in (one, other)
+            )
+            unequal = pc.not_equal(one, other)
+        unequal = pc.coalesce(unequal, pc.xor(pc.is_null(one), pc.is_null(other)))
+        found |= np.asarray(unequal.combine_chunks().to_numpy(zero_copy_only=False), dtype=bool)
+    return found

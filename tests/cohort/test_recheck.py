@@ -1,0 +1,330 @@
+"""`pgx recheck`: what it says would change is what a run from the inputs does change, and nothing is read."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import sqlite3
+from pathlib import Path
+
+import msgspec
+import pytest
+from vcf_builder import site, write_vcf
+
+from pgx.cohort import recheck as room
+from pgx.cohort.plan import plan_inputs
+from pgx.cohort.recheck import WHY, recheck
+from pgx.cohort.run import run_cohort
+from pgx.cohort.store import State
+from pgx.errors import FormatError, OutputError, UsageError
+from pgx.options import CohortOptions, Options, PageOptions, Rechecked
+
+from .conftest import records, rows_of
+from .conftest import run as run_in_process
+
+STORED = Rechecked()
+
+FORMATS = ("0/1:4:12:20,0,40", "0/0:2:6:0,6,60", "0/0:30:90:0,90,900", "1/1:9:27:270,27,0", "./.:.:.:.")
+
+
+def run(inputs, out, *, options=None, **cohort):
+    """Run a cohort with the default of the command line, which reads no neighbours."""
+    return run_in_process(inputs, out, options=options or Options(neighbours="off"), **cohort)
+
+
+def many(path, count, number=0):
+    """Write a file of many people, of whom some are read weakly."""
+    people = range(number, number + count)
+    columns = [[FORMATS[(person * step) % 5] for person in people] for step in (1, 3)]
+    return write_vcf(
+        path,
+        records=[
+            site(rsid, gt=column, format="GT:DP:GQ:PL")
+            for rsid, column in zip(("rs429358", "rs7412"), columns, strict=True)
+        ],
+        samples=[f"M{person:04}" for person in people],
+    )
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory):
+    """A folder of small files, one of many people, one without quality, one of filtered sites, a bad one."""
+    folder = tmp_path_factory.mktemp("inputs")
+    for number, pair in enumerate((("0/1", "0/0"), ("0/0", "1/1"), ("0/1", "0/1"))):
+        write_vcf(folder / f"s{number}.vcf.gz", records=records(*pair), samples=[f"S{number}"])
+    bare = [site("rs429358", gt="0/1", format="GT"), site("rs7412", gt="0/1", format="GT")]
+    write_vcf(folder / "bare.vcf", records=bare, samples=["BARE"])
+    failed = [site(rsid, gt="0/1:99", format="GT:GQ", filter="LowQual") for rsid in ("rs429358", "rs7412")]
+    write_vcf(folder / "failed.vcf", records=failed, samples=["FAILED"])
+    write_vcf(folder / "none.vcf", records=[], samples=["NONE"])
+    many(folder / "many.vcf.gz", 230)
+    many(folder / "few.vcf", 7, number=500)
+    (folder / "bad.vcf").write_text("no VCF")
+    return folder
+
+
+@pytest.fixture
+def made(inputs, tmp_path):
+    """Return a cohort folder of `inputs`; these are gone when it is rechecked."""
+    moved = tmp_path / "moved"
+    shutil.copytree(inputs, moved)
+    run([moved], tmp_path / "out")
+    moved.rename(tmp_path / "elsewhere")
+    return tmp_path / "out"
+
+
+def lines_of(folder, options=STORED, *, write=False):
+    """Return the table of changes as dictionaries, and what `recheck` returns."""
+    lines: list[str] = []
+    found = recheck(folder, options, write=write, line=lines.append)
+    return list(csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)), found
+
+
+def recomputed(tmp_path, **options):
+    """Return the folder of a run from the inputs with other options."""
+    (tmp_path / "elsewhere").rename(tmp_path / "moved")
+    run([tmp_path / "moved"], tmp_path / "again", options=Options(neighbours="off", **options))
+    return tmp_path / "again"
+
+
+CHANGES = [
+    {"population": "AFR"},
+    {"population": "flat", "min_probability": 0.6},
+    {"min_probability": 0.99999},
+    {"min_gq": 20.0},
+    {"min_dp": 5},
+    {"keep_filtered": True},
+    {"absent_sites": "reference"},
+    {"genotype_error_rate": 0.01},
+    {"drug": "lecanemab"},
+    {"indication": "stroke"},
+]
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=str)
+def test_it_is_what_a_run_from_the_inputs_gives(made, tmp_path, change):
+    before = {(row["sample"], Path(row["input"]).name): row for row in rows_of(made / "samples.tsv")}
+    said, found = lines_of(made, Rechecked(**change))
+    assert rows_of(made / "samples.tsv") == list(before.values()), "nothing is written"
+    lines_of(made, Rechecked(**change), write=True)
+    again = recomputed(tmp_path, **change)
+    assert (made / "samples.tsv").read_bytes() == (again / "samples.tsv").read_bytes()
+    assert (made / "failures.tsv").read_bytes() == (again / "failures.tsv").read_bytes()
+    columns = {name for names in WHY.values() for name in names}
+    differing = {
+        key
+        for row in rows_of(again / "samples.tsv")
+        for key in [(row["sample"], Path(row["input"]).name)]
+        if any(row[name] != before[key][name] for name in columns)
+    }
+    told = {(row["sample"], Path(row["input"]).name) for row in said}
+    assert differing <= told
+    assert {
+        (row["sample"], Path(row["input"]).name) for row in said if row["why"] not in {"evidence", "wording"}
+    } <= (differing), "what is told of a genotype, probability or flag is in the tables"
+    assert differing or change == {"indication": "stroke"} or "drug" in change
+    assert found.results == len(before)
+    assert found.changed == len(said)
+    assert not found.unread
+
+
+def test_nothing_has_changed(made):
+    said, found = lines_of(made)
+    assert (said, found.changed, dict(found.why)) == ([], 0, {})
+    _, found = lines_of(made, write=True)
+    assert found.outcome.samples == found.results
+
+
+def test_no_input_is_read(made, monkeypatch):
+    def never(*_, **__):
+        raise AssertionError("an input was read")
+
+    monkeypatch.setattr("pgx.inputs.read_sites", never)
+    _, found = lines_of(made, Rechecked(population="AFR"))
+    assert found.changed
+
+
+def aged(folder, **changes):
+    """Make every stored result one of an older release, and change what is stored of one person."""
+    base = sqlite3.connect(folder / "cohort.sqlite")
+    for key, known in base.execute("SELECT key, known FROM result").fetchall():
+        older = json.loads(known) | {"recipe": "older"}
+        base.execute("UPDATE result SET known = ? WHERE key = ?", (json.dumps(older), key))
+    facts, report = base.execute("SELECT facts, report FROM sample WHERE name = 'S0'").fetchone()
+    now = {"facts": facts, "report": report}
+    for column, (old, new) in changes.items():
+        assert old in now[column]
+        now[column] = now[column].replace(old, new)
+    base.execute("UPDATE sample SET facts = ?, report = ? WHERE name = 'S0'", tuple(now.values()))
+    base.commit()
+    base.close()
+
+
+def test_an_older_release_that_gave_the_same(made):
+    aged(made)
+    said, found = lines_of(made)
+    assert (said, found.results > 0) == ([], True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"facts": (b'"e3/e4"', b'"e2/e3"')}, "genotype"),
+        ({"facts": (b'"heterozygous"', b'"carrier"')}, "genotype"),
+        ({"facts": (b'"conflicting"', b'"insufficient"')}, "evidence"),
+        ({"report": (b'"limitations":["', b'"limitations":["Older words. ')}, "wording"),
+    ],
+)
+def test_why(made, changes, why):
+    aged(made, **changes)
+    said, _ = lines_of(made)
+    assert [(row["sample"], row["why"]) for row in said] == [("S0", why)]
+
+
+def test_other_words_of_a_large_input(made, monkeypatch):
+    aged(made)
+    monkeypatch.setattr("pgx.cohort.biobank.arrays.words_digest", lambda: "other")
+    said, found = lines_of(made)
+    assert {row["why"] for row in said} == {"wording"}
+    assert found.changed == 230
+
+
+def test_other_evidence(made, repository):
+    said, found = lines_of(
+        made, Rechecked(evidence=(repository / "examples" / "evidence",), drug="Examplamab")
+    )
+    assert found.why["evidence"] == found.changed == found.results
+    assert len(said) == found.results
+
+
+def test_write_keeps_a_list_and_forgets_who_leaves(made, tmp_path):
+    _, first = lines_of(made, Rechecked(min_probability=0.99999), write=True)
+    _, second = lines_of(made, Rechecked(min_probability=0.99), write=True)
+    listed = rows_of(made / "changed.tsv")
+    assert len(listed) == first.changed + second.changed > 0
+    assert any(Path(row["input"]).name == "s0.vcf.gz" or row["sample"].startswith("M") for row in listed)
+    (tmp_path / "elsewhere").rename(tmp_path / "moved")
+    (tmp_path / "moved" / "many.vcf.gz").unlink()
+    run([tmp_path / "moved"], made)
+    left = rows_of(made / "changed.tsv")
+    assert left == [row for row in listed if Path(row["input"]).name != "many.vcf.gz"]
+
+
+def test_what_cannot_be_written_leaves_all_as_it_was(made, monkeypatch):
+    before = {path.name: path.read_bytes() for path in made.iterdir() if path.is_file()}
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(room._Work, "close", full)
+    with pytest.raises(OutputError):
+        lines_of(made, Rechecked(population="AFR"), write=True)
+    assert {p.name: p.read_bytes() for p in made.iterdir() if p.name != "cohort.sqlite"} == {
+        name: data for name, data in before.items() if name != "cohort.sqlite"
+    }
+    monkeypatch.undo()
+    assert lines_of(made)[1].changed == 0
+
+
+def test_a_run_killed_after_results_were_renewed_goes_on(made, monkeypatch):
+    def killed(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(room, "finish", killed)
+        with pytest.raises(KeyboardInterrupt):
+            lines_of(made, Rechecked(population="AFR"), write=True)
+    listed = rows_of(made / "changed.tsv")
+    _, found = lines_of(made, write=True)
+    assert found.changed == 0
+    assert rows_of(made / "changed.tsv") == listed
+    assert {row["population"] for row in rows_of(made / "samples.tsv")} == {"AFR"}
+
+
+def test_the_page_for_sharing_stays_one(inputs, tmp_path):
+    page = PageOptions(min_cell=5, by=("assembly",))
+    run([inputs], tmp_path / "out", page=page)
+    before = (tmp_path / "out" / "index.html").read_text()
+    assert "M0001" not in before
+    lines_of(tmp_path / "out", Rechecked(min_probability=0.9999), write=True)
+    with State(tmp_path / "out", create=False) as state:
+        assert state.meta("page", PageOptions) == page
+    assert "M0001" not in (tmp_path / "out" / "index.html").read_text()
+
+
+def test_one_sample_of_several_keeps_nothing_of_the_others(tmp_path):
+    path = many(tmp_path / "few.vcf", 5)
+    manifest = tmp_path / "m.tsv"
+    manifest.write_text(f"path\tsample\n{path}\tM0002\n")
+    run([], tmp_path / "out", manifest=manifest)
+    assert b"M0003" not in (tmp_path / "out" / "cohort.sqlite").read_bytes()
+    _, found = lines_of(tmp_path / "out", Rechecked(min_probability=0.9))
+    assert not found.unread
+    lines_of(tmp_path / "out", Rechecked(population="flat"), write=True)
+    run([], tmp_path / "again", manifest=manifest, options=Options(neighbours="off", population="flat"))
+    one, other = (rows_of(tmp_path / name / "samples.tsv") for name in ("out", "again"))
+    assert one == other
+
+
+def test_neighbours_that_were_not_read(tmp_path):
+    path = write_vcf(tmp_path / "a.vcf", records=records("0/1", "0/0"))
+    run([path], tmp_path / "out", options=Options(neighbours="auto"))
+    said, found = lines_of(tmp_path / "out", Rechecked(min_gq=95.0))
+    assert [item.error for item in found.unread] == ["needs its neighbours, which were not read"]
+    assert said == []
+    with pytest.raises(FormatError, match=r"a\.vcf must be read again"):
+        lines_of(tmp_path / "out", Rechecked(min_gq=95.0), write=True)
+    assert lines_of(tmp_path / "out")[1].changed == 0
+
+
+def test_refusals(made, tmp_path, inputs):
+    with pytest.raises(FormatError, match="is no folder of a cohort"):
+        lines_of(tmp_path)
+    with pytest.raises(UsageError, match="Atlantis"):
+        lines_of(made, Rechecked(population="Atlantis"))
+    manifest = tmp_path / "m.tsv"
+    manifest.write_text(f"path\tpopulation\n{inputs / 's0.vcf.gz'}\tAFR\n")
+    run([], tmp_path / "by", manifest=manifest)
+    assert lines_of(tmp_path / "by", Rechecked(population="EUR"))[1].changed == 0, "the manifest decides"
+    assert lines_of(tmp_path / "by", Rechecked(drug="lecanemab"))[1].changed == 1
+    run([inputs / "s0.vcf.gz", inputs / "s1.vcf.gz"], tmp_path / "slice", shard=(1, 2))
+    with pytest.raises(UsageError, match="is a slice"):
+        lines_of(tmp_path / "slice", Rechecked(population="EUR"), write=True)
+    with State(made) as state:
+        state.set_meta(finished=False)
+    with pytest.raises(FormatError, match="is not finished"):
+        lines_of(made)
+
+
+def test_the_command(made, run_pgx, inputs):
+    done = run_pgx("recheck", made, "--population", "AFR")
+    assert (done.exit_code, done.stdout.splitlines()[0].split("\t")[:4]) == (
+        0,
+        ["checked", "sample", "input", "why"],
+    )
+    assert "results would change" in done.stderr
+    done = run_pgx("recheck", made, "--population", "AFR", "--write")
+    assert done.exit_code == 0
+    assert "changed.tsv" in done.stderr
+    assert run_pgx("recheck", inputs).exit_code == 3
+    assert run_pgx("recheck", made, "--min-probability", "2").exit_code == 2
+
+
+def test_reports_are_renewed(made, run_pgx):
+    with State(made, create=False) as state:
+        assert state.meta("reports", msgspec.Raw) is None
+    from pgx.cohort.tables.reports import renew_reports, write_reports
+
+    assert renew_reports(made) == 0
+    write_reports(made, "json")
+    run_pgx("recheck", made, "--population", "AFR", "--write")
+    reports = [json.loads(path.read_text()) for path in (made / "reports").glob("*.json")]
+    assert len(reports) == len(rows_of(made / "samples.tsv"))
+    assert {item["parameters"]["population"] for item in reports} == {"AFR"}
+
+
+def test_a_plan_without_inputs_is_no_fault(tmp_path):
+    plan = plan_inputs([str(tmp_path / "absent.vcf")], None, Options(neighbours="off"))
+    run_cohort(plan, tmp_path / "out", CohortOptions())
+    assert lines_of(tmp_path / "out", write=True)[1].results == 0
