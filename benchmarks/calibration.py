@@ -237,8 +237,9 @@ def _populations(plan: Plan, results: Results, depth: int) -> None:
 
 
 def _side_error(plan: Plan, results: Results, error: float, depth: int) -> None:
+    size = plan.side_size * (10 if depth <= FEW_READS else 1)  # few are determined
     for population in plan.populations:
-        people, reads = _cell(population, plan.side_size, Conditions(depth=depth, error=error))
+        people, reads = _cell(population, size, Conditions(depth=depth, error=error))
         group = _ask(people, reads, error, population)
         results.matched[error, depth, population] = tally(group)
         results.reliability.add(group)
