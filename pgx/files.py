@@ -163,7 +163,7 @@ def cleaned(value: Any, *, but: frozenset[str] = frozenset()) -> Any:
 
 
 @contextlib.contextmanager
-def replacing(path: Path, *, exclusive: bool = False) -> Iterator[Path]:
+def replacing(path: Path) -> Iterator[Path]:
     """Yield a path to write to; what is there at the end of the block takes the place of `path`.
 
     Of a pipe or a device, the path itself is yielded.
@@ -179,7 +179,7 @@ def replacing(path: Path, *, exclusive: bool = False) -> Iterator[Path]:
         except OSError as error:
             raise cannot_write(path, error) from error
         return
-    with Staged(path.parent, exclusive=exclusive) as staged:
+    with Staged(path.parent) as staged:
         yield staged.path(path.name)
 
 
@@ -249,7 +249,7 @@ def forget_standard_output() -> None:
         os.close(sink)
 
 
-def write_text(path: Path, text: str, *, exclusive: bool = False) -> None:
+def write_text(path: Path, text: str) -> None:
     """Write a text file (UTF-8) in one go.
 
     Raises
@@ -257,5 +257,5 @@ def write_text(path: Path, text: str, *, exclusive: bool = False) -> None:
     OutputError
         It cannot be written.
     """
-    with replacing(path, exclusive=exclusive) as temporary:
+    with replacing(path) as temporary:
         temporary.write_bytes(text.encode())

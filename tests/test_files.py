@@ -185,5 +185,6 @@ class TestTheWriter:
             staged = Staged(tmp_path, exclusive=True)
             staged.path("a").write_text("from a killed run")
         assert len(list(tmp_path.iterdir())) == 1
-        write_text(tmp_path / "a", "whole", exclusive=True)
+        with Staged(tmp_path, exclusive=True) as staged:
+            staged.path("a").write_text("whole")
         assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a": "whole"}

@@ -87,9 +87,7 @@ class ContextReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     contraindications: tuple[str, ...] = ()
 
 
-def context(
-    base: EvidenceBase, patient: PatientContext, *, topics: Sequence[str] = (), drug: str | None = None
-) -> ContextReport:
+def context(base: EvidenceBase, patient: PatientContext, *, drug: str | None = None) -> ContextReport:
     """Return the drug's other claims, those that the patient's context triggers first.
 
     Parameters
@@ -98,8 +96,6 @@ def context(
         What `load` returned.
     patient
         What is known of the person; names may be written in any case, with hyphens or blanks.
-    topics
-        Other topics than those of the rules, for an appendix.
     drug
         A drug or one of its names; without it, every drug that need not be asked for.
 
@@ -117,15 +113,12 @@ def context(
         for group in base.names:
             if group.kind == "minor":
                 called |= dict.fromkeys(group.claims, reason)
-    wanted = tuple(Topic(item) for item in topics) or base.rules.context_topics
-    shown = drugs
-    if Topic.RELATED_PRODUCT in wanted:
-        shown |= {item.name for item in base.drugs.values() if item.role == "related-product"}
+    wanted = base.rules.context_topics
     called = {name: reason for name, reason in called.items() if base.claims[name].drug in drugs}
     chosen = [
         claim
         for claim in base.claims.values()
-        if (claim.drug in shown and _belongs(base, claim, wanted, code)) or claim.id in called
+        if (claim.drug in drugs and _belongs(base, claim, wanted, code)) or claim.id in called
     ]
     ordered = sorted(chosen, key=lambda claim: _place(base, claim, wanted, called, code))
     items = tuple(_item(base, claim, called, code) for claim in ordered)

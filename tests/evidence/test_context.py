@@ -92,12 +92,6 @@ def test_animals_and_other_products_stay_out(base: EvidenceBase) -> None:
         assert "animals" not in base.populations[claim.population_code].within
 
 
-def test_the_appendix_has_them_when_asked(base: EvidenceBase) -> None:
-    report = context(base, PatientContext(), topics=("mechanism", "composition", "related-product"))
-    assert {item.topic for item in report.items} == {"mechanism", "composition", "related-product"}
-    assert {item.drug for item in report.items} >= {"Cerebrolysin", "N-PEP-12", "Cortexin"}
-
-
 def test_the_label_stands_apart_from_the_article(base: EvidenceBase) -> None:
     labels = 0
     for item in context(base, PatientContext()).items:
