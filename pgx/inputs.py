@@ -276,15 +276,14 @@ def _reads_input(path: str, assembly: str, reference: Path | None) -> Input:
     found = read_reads(path, reference=reference, assembly=assembly)
     facts = InputFacts(
         path=path,
+        kind=found.kind,
         size=found.size,
         modified=found.modified,
-        kind=found.kind,
         compression="OWN",
         index=found.index,
         header_digest=found.header_digest,
         access=found.access,
         stale_index=found.stale_index,
-        unsorted=False,
     )
     content = VcfContent(
         facts=facts,
@@ -292,7 +291,6 @@ def _reads_input(path: str, assembly: str, reference: Path | None) -> Input:
         samples=found.samples,
         contigs=(found.contig,),
         records=(),
-        gl_is_phred=False,
     )
     return Input(content=content, decision=found.decision, reads=found)
 
@@ -308,27 +306,14 @@ def stated_input(genotype: str, *, name: str = STATED, assembly: str = AUTO) -> 
     known = find_assembly(_STATED_ASSEMBLY if assembly == AUTO else assembly)
     texts = _stated_letters(genotype)
     contig = known.contigs[0]
-    facts = InputFacts(
-        path="(stated genotype)",
-        size=None,
-        modified=None,
-        kind=STATED,
-        compression="NONE",
-        index=None,
-        header_digest="",
-        access="scan",
-        stale_index=False,
-        unsorted=False,
-    )
     content = VcfContent(
-        facts=facts,
+        facts=InputFacts(path="(stated genotype)", kind=STATED),
         header=HeaderFacts(contigs=(), references=()),
         samples=(name,),
         contigs=(contig,),
         records=tuple(
             _stated_record(site, text, contig) for site, text in zip(sites_on(known), texts, strict=True)
         ),
-        gl_is_phred=False,
     )
     return Input(content=content, decision=AssemblyDecision(assembly=known, evidence=()))
 

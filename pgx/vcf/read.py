@@ -60,15 +60,15 @@ class InputFacts(Struct, frozen=True, kw_only=True):
     """
 
     path: str
-    size: int | None
-    modified: str | None
     kind: str
-    compression: str
-    index: str | None
-    header_digest: str
-    access: str
-    stale_index: bool
-    unsorted: bool
+    size: int | None = None
+    modified: str | None = None
+    compression: str = "NONE"
+    index: str | None = None
+    header_digest: str = ""
+    access: str = "scan"
+    stale_index: bool = False
+    unsorted: bool = False
     read_as_text: tuple[tuple[str, str], ...] = ()
 
 
@@ -90,7 +90,7 @@ class VcfContent(Struct, frozen=True, kw_only=True):
     samples: tuple[str, ...]
     contigs: tuple[str, ...]
     records: tuple[SiteRecord, ...]
-    gl_is_phred: bool
+    gl_is_phred: bool = False
 
 
 #: Returns the records at the positions of the panel around the sites, in file order.
