@@ -222,6 +222,7 @@ def _end_on_signals() -> None:
     noticed = threading.Event()
 
     def handle(number: int, _: object) -> None:
+        """Raise what ends the process, in the main thread."""
         noticed.set()
         if number == signal.SIGINT:
             raise KeyboardInterrupt
@@ -235,6 +236,7 @@ def _end_on_signals() -> None:
     signal.set_wakeup_fd(sending, warn_on_full_buffer=False)
 
     def watch() -> None:
+        """End the process where nobody has handled a signal in time."""
         while True:
             (number,) = os.read(receiving, 1)
             if number in heard and not noticed.wait(_PATIENCE):

@@ -97,6 +97,7 @@ def command(name: str, function: Callable[..., None]) -> Callable[..., None]:
             parameters.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
 
     def run(**given: Any) -> None:
+        """Call the command with instances of its classes of options."""
         for parameter, (kind, items) in groups.items():
             values = {item.name: given.pop(item.name) for item in items}
             given[parameter] = _options(kind, items, values)

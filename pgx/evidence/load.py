@@ -201,6 +201,7 @@ class _Loader:
         self.items[kind][key] = value
 
     def finish(self) -> EvidenceBase:
+        """Return all that was added."""
         return EvidenceBase(
             **self.items,
             names=tuple(self.names),

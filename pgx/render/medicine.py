@@ -330,6 +330,7 @@ def _common_table(response: Response, words: Wording) -> Iterable[Block]:
     labels = dict.fromkeys(row.label for row in response.by_status)
 
     def told(label: str) -> list[str]:
+        """Return what is said of a group, of other people once a set of data."""
         rows = [row for row in response.by_status if row.label == label]
         counted = [row for row in rows if row.applicable]
         shown = counted + _independent(row for row in rows if not row.applicable)

@@ -272,7 +272,7 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
     """Redirections are followed by `_Web`, which counts them and keeps credentials with their host."""
 
     def redirect_request(self, *_: object, **__: object) -> None:
-        return None
+        """Follow nothing."""
 
 
 class _Web:
@@ -290,6 +290,7 @@ class _Web:
         self._opener = urllib.request.build_opener(_NoRedirect)
 
     def get(self, offset: int, count: int) -> tuple[bytes, int | None, str]:
+        """Ask for a range; a server that knows no ranges is an error."""
         pace = _Pace(self._name, self._limits)
         with self._answer({"Range": f"bytes={offset}-{offset + count - 1}"}, pace) as answer:
             stated = answer.headers.get("Content-Range", "")
@@ -307,6 +308,7 @@ class _Web:
             return data, int(size) if size.isdigit() else None, version
 
     def whole(self, most: int) -> bytes | None:
+        """Ask for the whole file, and stop where it is too large."""
         pace = _Pace(self._name, self._limits)
         with self._answer({}, pace) as answer:
             data = self._read(answer, most + 1, pace)
@@ -407,11 +409,13 @@ class _Signed:
                 cast("IO[bytes]", pipe).close()
 
     def get(self, offset: int, count: int) -> tuple[bytes, int | None, str]:
+        """Ask the other process for a range; the size is asked for once."""
         if self._size is None:
             self._size = int(self._ask(-1, 0))
         return self._ask(offset, count), self._size, ""
 
     def whole(self, most: int) -> bytes | None:
+        """Ask the other process for one byte more than there may be."""
         data = self._ask(0, most + 1)
         return data if len(data) <= most else None
 
