@@ -106,6 +106,12 @@ def kind_of(path: str) -> str:
         return READS
     if beginning.startswith((b"##", b"BCF")):
         return VCF
+    if beginning.startswith(b"\x6c\x1b\x00"):
+        raise FormatError(
+            "is a PLINK 1 file in the old order, sample by sample",
+            where=path,
+            cure="Turn it round: plink2 --bfile OLD --make-bed --out NEW",
+        )
     if beginning.startswith(b"\x6c\x1b") or beginning[16:20] == b"bgen":
         raise FormatError(
             "is a PLINK or BGEN file of many people", where=path, cure="Give it to pgx cohort, with -o FOLDER"

@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from vcf_builder import POSITIONS, site, write_vcf
 
+from pgx.cohort.biobank.format_parser import widened
+
 PLINK2 = shutil.which("plink2")
 needs_plink2 = pytest.mark.skipif(PLINK2 is None, reason="plink2 is not installed")
 #: Genotypes at both sites: all that two sites can show, one missing, phased ones.
@@ -188,6 +190,51 @@ class TestAgainstPlink2:
         assert all("imputed" in row["flags"] for row in found)
         assert found[1]["diplotype"] == found[3]["diplotype"] == ""
 
+    def test_dosages_by_haplotype_give_genotype_and_phase(self, tmp_path, cohort):
+        people = {  # GT:DS:HDS at both sites, and the answer
+            "A": ("0|1:1:0.004,0.996", "0|0:0:0,0", "e3/e4"),
+            "B": ("1|0:1.001:0.998,0.003", "0|1:1:0.001,0.999", "e2/e4"),
+            "C": ("0|1:1:0.03,0.97", "0|0:0:0,0", ""),  # a dosage of 1, and 94 % of a heterozygote
+            "D": ("0/1:1:0.45,0.55", "0|0:0:0,0", ""),
+            "E": ("0/1:1.05:.", "0|0:0:0,0", ""),
+            "F": ("./.:.:.", "0|0:0:0,0", ""),
+            "G": ("0|0:0.006:0.006,0", "0|0:0:0,0", "e3/e3"),
+        }
+        columns = zip(*(person[:2] for person in people.values()), strict=True)
+        records = [
+            site(rsid, gt=list(column), format="GT:DS:HDS")
+            for rsid, column in zip(SITES, columns, strict=True)
+        ]
+        path = write_vcf(
+            tmp_path / "v.vcf", contig="19", samples=list(people), records=records, neighbours=False
+        )
+        plink2("--vcf", path, "dosage=HDS", "--make-pgen", "--out", tmp_path / "p")
+        found = rows(cohort(tmp_path / "p.pgen"))
+        assert {row["sample"]: row["diplotype"] for row in found} == {
+            name: answer for name, (*_, answer) in people.items()
+        }
+        assert (found[1]["rs429358"], found[1]["rs7412"], found[1]["phase"]) == ("C|T", "C|T", "phased")
+        assert all("imputed" in row["flags"] for row in found)
+        plink2("--pfile", tmp_path / "p", "--maj-ref", "force", "--make-pgen", "--out", tmp_path / "turned")
+        assert answers(cohort(tmp_path / "turned.pgen")) == answers(cohort(tmp_path / "p.pgen"))
+        plink2("--pfile", tmp_path / "p", "--export", "vcf", "vcf-dosage=HDS", "--out", tmp_path / "back")
+        stored = [line.split("\t")[9:] for line in (tmp_path / "back.vcf").read_text().splitlines()[-2:]]
+        for row, *told in zip(found, *stored, strict=True):
+            for rsid, text in zip(SITES, told, strict=True):
+                state, told_gt = row[rsid], text.split(":")[0]
+                if "." not in told_gt and told_gt[0] != told_gt[2]:
+                    letters = told_gt.replace("0", LETTERS[rsid][0]).replace("1", LETTERS[rsid][1])
+                    assert state == letters
+
+    def test_dosages_without_haplotypes_are_not_taken_for_such(self, tmp_path, cohort):
+        """The library gives a phased heterozygote haplotypes as far apart as can be: nobody stored these."""
+        records = [site(rsid, gt=["0|1:1.02", "0|0:0.01"], format="GT:DS") for rsid in SITES]
+        path = write_vcf(
+            tmp_path / "v.vcf", contig="19", samples=list("AB"), records=records, neighbours=False
+        )
+        plink2("--vcf", path, "dosage=DS", "--make-pgen", "--out", tmp_path / "p")
+        assert [row["diplotype"] for row in rows(cohort(tmp_path / "p.pgen"))] == ["", ""]
+
 
 class TestByHand:
     @pytest.fixture(autouse=True)
@@ -243,6 +290,25 @@ class TestByHand:
         turned = bed(tmp_path, [[2, 2], [0, 1]], [("T", "0"), ("T", "C")], name="turned")
         assert [row["diplotype"] for row in rows(cohort(turned))] == ["e3/e3", "e2/e3"]
 
+    @pytest.mark.parametrize(("genotypes", "state"), [([None, None], "no-call"), ([0, 1], "unsupported")])
+    def test_a_site_without_any_allele_has_no_letters(self, tmp_path, cohort, genotypes, state):
+        path = bed(tmp_path, [genotypes, [0, 1]], [("0", "0"), ("T", "C")])
+        found = rows(cohort(path))
+        assert [row["rs429358"] for row in found] == [state, state]
+        assert not any("e4" in row["diplotype"] for row in found)
+
+    def test_a_file_in_sample_order_has_a_cure_that_works(self, tmp_path, cohort):
+        path = bed(tmp_path, [[0, 1, 2, 0], [0, 0, 0, 0]])
+        path.write_bytes(b"\x6c\x1b\x00" + bytes([0b1111, 0b1110, 0b1100, 0b1111]))  # a byte a person
+        failures = (cohort(path, code=5) / "failures.tsv").read_text()
+        assert "sample by sample" in failures
+        assert "plink2 --bfile OLD --make-bed --out NEW" in failures
+        assert "pgx cohort" not in failures
+        if PLINK2 is not None:
+            plink2("--bfile", path.with_suffix(""), "--make-bed", "--out", tmp_path / "new")
+            found = rows(cohort(tmp_path / "new.bed"))
+            assert [row["diplotype"] for row in found] == ["e3/e3", "e3/e4", "e4/e4", "e3/e3"]
+
     def test_neither_site_is_absence(self, tmp_path, cohort):
         path = bed(tmp_path, [[0, 1], [0, 0]])
         path.with_suffix(".bim").write_text("19 rs1 0 100 C T\n19 rs2 0 200 T C\n")
@@ -281,11 +347,11 @@ class TestByHand:
 
 
 class TestBgenByHand:
-    def write(self, path, chances, *, phased=False, index=False, alleles=None):
+    def write(self, path, chances, *, phased=False, index=False, alleles=None, bits=8, packed="zlib"):
         bgen = pytest.importorskip("bgen")
         alleles = alleles or [["T", "C"], ["C", "T"]]
         names = [f"P{number}" for number in range(len(chances[0]))]
-        with bgen.BgenWriter(str(path), len(names), names, "zlib", 2) as writer:
+        with bgen.BgenWriter(str(path), len(names), names, packed, 2) as writer:
             for rsid, own, values in zip(SITES, alleles, chances, strict=True):
                 place = POSITIONS["GRCh37"][rsid]
                 writer.add_variant(
@@ -297,7 +363,7 @@ class TestBgenByHand:
                     np.array(values, np.float64),
                     ploidy=2,
                     phased=phased,
-                    bit_depth=8,
+                    bit_depth=bits,
                 )
         if not index:  # which the writer makes
             Path(f"{path}.bgi").unlink()
@@ -319,6 +385,47 @@ class TestBgenByHand:
         chances = [[[0.5, 0.5, 0], [0.02, 0.95, 0.03]], [[1, 0, 0], [1, 0, 0]]]
         found = rows(cohort(self.write(tmp_path / "g.bgen", chances)))
         assert [row["diplotype"] for row in found] == ["", ""]
+
+    @pytest.mark.parametrize("packed", ["zlib", "zstd", None])
+    @pytest.mark.parametrize(
+        ("bits", "phased", "lost"),
+        [  # of one site that is stored as certain, in units of 1 / (2^bits - 1), or as a share
+            (8, False, 2 / 3 / 255),
+            (8, True, 1 / 2 / 255),
+            (4, False, 2 / 3 / 15),
+            (16, False, 1e-3),  # two times the floor of what a program prints
+        ],
+    )
+    def test_a_stored_certainty_is_as_sure_as_its_bits(self, tmp_path, cohort, bits, phased, lost, packed):
+        one = [1, 0, 1, 0] if phased else [1, 0, 0]
+        path = self.write(tmp_path / "g.bgen", [[one], [one]], phased=phased, bits=bits, packed=packed)
+        (row,) = rows(cohort(path, "--population", "flat"))
+        frequencies = {"T": 0.5, "C": 0.5}  # of the letters, under flat haplotype frequencies
+        marginal = np.array([frequencies["T"] ** 2, 0.5, 0.25])
+        other = np.array([1 - lost, lost, 0.0]) if phased else np.array([1 - lost, lost / 2, lost / 2])
+        kept = np.maximum(other, 5e-4) / marginal * marginal
+        wanted = (kept[0] / kept.sum()) ** 2
+        assert float(row["diplotype_probability"]) == pytest.approx(wanted, abs=2e-4)
+        assert row["diplotype"] == ("e3/e3" if bits >= 8 else "")
+
+    def test_no_rounding_loses_more_than_is_counted(self):
+        """Round as the format says, and compare what was there with what is read."""
+        dice = np.random.default_rng(5)
+        for count, phased, units in ((3, False, 255), (2, True, 255), (3, False, 15)):
+            rest = dice.uniform(0, 1, (20_000, count - 1))
+            before = np.column_stack([units - rest.sum(axis=1), rest])
+            stored = np.floor(before)
+            lacking = np.rint(units - stored.sum(axis=1)).astype(int)
+            rank = np.argsort(np.argsort(-(before - stored), axis=1), axis=1)
+            stored += rank < lacking[:, None]
+            sure = before[stored[:, 0] == units] / units
+            if phased:
+                read = widened(np.array([[1.0, 0, 1, 0]]), 1 / units, phased=True)[0]
+                assert read[0] == pytest.approx(sure[:, 0].mean() ** 2, abs=1e-4)
+            else:
+                read = widened(np.array([[1.0, 0, 0]]), 1 / units, phased=False)[0]
+                assert read[0] <= sure[:, 0].min() + 1e-3 / units
+                assert read[0] == pytest.approx(sure[:, 0].min(), abs=0.02 / units)
 
     @pytest.mark.parametrize(("unsure", "told"), [(12, True), (2, False)])
     def test_the_page_says_why_many_stay_open(self, tmp_path, cohort, unsure, told):

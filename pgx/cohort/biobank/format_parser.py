@@ -1,4 +1,4 @@
-"""The FORMAT fields of many sample columns at once, read where they stand in the line of their record.
+"""The FORMAT fields of many sample columns at once: read where they stand in a line, and made of arrays.
 
 A field is loaded as words of eight bytes, the last of which ends where the field ends; what a word holds
 of the field before is shifted out. A word of digits becomes a number with three multiplications.
@@ -6,19 +6,26 @@ of the field before is shifted out. A word of digits becomes a number with three
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 
+from pgx.genome import Site, assemblies, sites_on
+from pgx.observe import SiteRecord
 from pgx.vcf import Columns
 
 Words = npt.NDArray[np.uint64]
 Whole = npt.NDArray[np.int64]
 Places = npt.NDArray[np.intp]
 Flags = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.float64]
+Bytes = npt.NDArray[np.uint8]
 
 _WIDTH = 8
+_NO_ALLELE = frozenset({"0", "."})  # a .bim has 0, a .pvar a dot
 _TAB, _COLON, _COMMA = b"\t:,"
 _ZEROS = np.uint64(0x3030303030303030)
 #: Added to a byte it sets the highest bit, unless the byte is at most 9.
@@ -146,3 +153,137 @@ class Fields:
         """Return a field of the column `rows[place]`."""
         before, behind = self._around(key)
         return self._line[self._marks[before[place]] + 1 : self._marks[behind[place]]]
+
+
+def genotypes(calls: npt.NDArray[np.int32], phased: Flags) -> Bytes:
+    """Return GT as ASCII, shape (n, 3), of allele numbers, shape (n, 2), negative where missing."""
+    dot, zero, slash, bar = b".0/|"
+    text = np.where(calls < 0, dot, zero + np.minimum(calls, 9))
+    return np.stack([text[:, 0], np.where(phased, bar, slash), text[:, 1]], axis=1).astype(np.uint8)
+
+
+def decimals(values: npt.NDArray[np.floating], places: int) -> Bytes:
+    """Return numbers from 0 to 9, shape (n, k), as ASCII with commas; NaN is a dot and blanks."""
+    unknown = np.isnan(values)
+    whole = np.rint(np.where(unknown, 0, values) * 10**places).astype(np.int64)
+    text = np.full((*values.shape, places + 3), ord(","), np.uint8)
+    text[..., 1] = ord(".")
+    for column, power in zip((0, *range(2, places + 2)), range(places, -1, -1), strict=True):
+        text[..., column] = ord("0") + whole // 10**power % 10
+    text[unknown, 1 : places + 2] = ord(" ")
+    text[unknown, 0] = ord(".")
+    return text.reshape(len(values), -1)[:, :-1]
+
+
+def joined_fields(fields: Sequence[Bytes]) -> bytes:
+    """Return the columns of n samples in one line, from fields as ASCII, (n, width); blanks are left out."""
+    parts = []
+    for field in fields:
+        parts += [field, np.full((len(field), 1), ord(":"), np.uint8)]
+    parts[-1][:] = ord("\t")
+    parts[-1][-1:] = ord("\n")
+    return np.hstack(parts).tobytes().replace(b" ", b"")
+
+
+@functools.cache
+def sites_by_position() -> dict[int, list[Site]]:
+    """Return the sites by position on any assembly."""
+    found: dict[int, list[Site]] = {}
+    for assembly in assemblies():
+        for site in sites_on(assembly):
+            found.setdefault(site.position, []).append(site)
+    return found
+
+
+class Variant(Struct, frozen=True):
+    """A row of a variant file: its 0-based number, contig, 1-based position, name, alleles (REF first)."""
+
+    number: int
+    contig: str
+    position: int
+    name: str
+    alleles: tuple[str, ...]
+
+
+def oriented(variant: Variant, *, has_calls: bool = True) -> tuple[str, tuple[str, ...], bool]:
+    """Return REF, ALT, and whether they were turned round to be those of the genome.
+
+    Only where the two letters are those of the site: others stay as they are, and are judged as in a VCF.
+    """
+    reference, *others = variant.alleles
+    if set(variant.alleles) <= _NO_ALLELE:  # a .bim names none where nobody has a call
+        known = [site.ref for site in sites_by_position().get(variant.position, ()) if site.ref]
+        return known[0] if known and not has_calls else "N", (), False
+    if reference in _NO_ALLELE and len(others) == 1:  # everybody has the allele that a .bim names first
+        return others[0], (), True
+    for site in sites_by_position().get(variant.position, ()):
+        if len(others) == 1 and site.ref is not None and (others[0], reference) == (site.ref, site.alt):
+            return site.ref, (reference,), True
+    return reference, tuple(item for item in others if item not in _NO_ALLELE), False
+
+
+def record_of(
+    variant: Variant,
+    reference: str,
+    alternates: tuple[str, ...],
+    form: Sequence[str],
+    fields: Sequence[Bytes],
+) -> SiteRecord:
+    """Return a record with the fields `form` of n samples; probabilities and dosages are of an imputation."""
+    imputed = "IMP" if len(form) > 1 else "."
+    alternate = ",".join(alternates) or "."
+    fixed = [
+        variant.contig,
+        str(variant.position),
+        variant.name or ".",
+        reference,
+        alternate,
+        ".",
+        ".",
+        imputed,
+    ]
+    line = "\t".join([*fixed, ":".join(form)])
+    head = line.encode(errors="surrogateescape") + b"\t"
+    return SiteRecord(
+        contig=variant.contig,
+        position=variant.position,
+        end=variant.position + len(reference) - 1,
+        identifiers=tuple(name for name in variant.name.split(";") if name not in {"", "."}),
+        reference=reference,
+        alternates=alternates,
+        quality=None,
+        filters=(),
+        info={} if imputed == "." else {imputed: ""},
+        format=tuple(form),
+        samples=Columns(head + joined_fields(fields), len(head), len(fields[0])),
+        fixed=line,
+    )
+
+
+def of_haplotypes(copies: Floats) -> Floats:
+    """Return the probabilities of 0, 1, 2 copies, (n, 3), from those of one on each haplotype, (n, 2)."""
+    first, second = copies.T
+    both = first * second
+    return np.stack([1 - first - second + both, first + second - 2 * both, both], axis=1)
+
+
+def widened(chances: Floats, step: float, *, phased: bool) -> Floats:
+    """Return the probabilities of 0, 1 and 2 copies, shape (n, 3), that are no surer than they are stored.
+
+    The rule of BGEN rounds down, and gives the units that lack to the largest remainders. Where a genotype is
+    stored as certain the other two may have had 2/3 of a step together, so each counts as 1/3 at least. Where
+    the letter of a haplotype is, the other may have had 1/2: it counts as 1/4 at least, which is the mean,
+    for not all four haplotypes of a person lost the most that is possible.
+
+    Parameters
+    ----------
+    chances
+        As stored: of three genotypes, (n, 3), or, if `phased`, of both letters on each haplotype, (n, 4).
+    step
+        What one unit is worth, 1/255 for 8 bits.
+    """
+    if phased:
+        return of_haplotypes(np.clip(chances[:, [1, 3]], step / 4, 1 - step / 4))
+    least = np.maximum(chances, step / 3)
+    least[np.arange(len(least)), np.nan_to_num(chances).argmax(axis=1)] -= least.sum(axis=1) - 1
+    return least

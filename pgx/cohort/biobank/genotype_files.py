@@ -9,46 +9,43 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import functools
 import hashlib
 import importlib
+import io
+import operator
 import re
 import warnings
+import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
-from msgspec import Struct
+import pyarrow as pa
 
+from pgx.cohort.biobank.format_parser import (
+    Floats,
+    Variant,
+    decimals,
+    genotypes,
+    of_haplotypes,
+    oriented,
+    record_of,
+    sites_by_position,
+    widened,
+)
 from pgx.cohort.jobs import GENOTYPE_FILES
 from pgx.errors import FormatError, InputError, NotFoundError, UsageError, printable
-from pgx.genome import HeaderFacts, Site, assemblies, contig_names, rsids, sites_on
+from pgx.genome import HeaderFacts, contig_names, rsids
 from pgx.observe import SiteRecord
 from pgx.reference import moment_text
-from pgx.vcf import Columns, InputFacts, VcfContent
+from pgx.vcf import InputFacts, VcfContent
 
-_INSTALL = {
-    "pgenlib": "Install it: pip install pgenlib (the extra [plink])",
-    "bgen": "Install it: pip install bgen (the extra [bgen])",
-}
 _PIECE = 1 << 24
 _MISSING = -9
-_NO_ALLELE = frozenset({"0", "."})  # a .bim has 0, a .pvar a dot
 _HALF = 0.5
-Bytes = npt.NDArray[np.uint8]
-
-
-class _Variant(Struct, frozen=True):
-    """A row of a variant file: its 0-based number, contig, 1-based position, name, alleles (REF first)."""
-
-    number: int
-    contig: str
-    position: int
-    name: str
-    alleles: tuple[str, ...]
 
 
 def read_genotype_file(path: str, kind: str) -> VcfContent:
@@ -88,23 +85,17 @@ def read_genotype_file(path: str, kind: str) -> VcfContent:
     )
 
 
-def _library(name: str, path: Path) -> Any:
+def _library(name: str, path: Path, newest: str) -> Any:
+    """Import a library; `newest` is the class and method that old versions lack."""
     try:
-        return importlib.import_module(name)
-    except ImportError as error:
+        library = importlib.import_module(name)
+        operator.attrgetter(newest)(library)
+    except (ImportError, AttributeError) as error:
+        cure = f"Install it: pip install --upgrade {name}"
         raise UsageError(
-            f"needs {name}, which is not installed", where=str(path), cure=_INSTALL[name]
+            f"needs {name}, which is not installed or too old", where=str(path), cure=cure
         ) from error
-
-
-@functools.cache
-def _sites() -> dict[int, list[Site]]:
-    """Return the sites by position on any assembly."""
-    found: dict[int, list[Site]] = {}
-    for assembly in assemblies():
-        for site in sites_on(assembly):
-            found.setdefault(site.position, []).append(site)
-    return found
+    return library
 
 
 # PLINK
@@ -116,7 +107,7 @@ def _read_plink(path: Path, kind: str) -> tuple[list[str], list[SiteRecord]]:
     table = _beside(path, [ending for ending in endings if ending not in {".psam", ".fam"}])
     variants, others = _variants(table)
     count = len(others)
-    library = _library("pgenlib", path)
+    library = _library("pgenlib", path, "PgenReader.read_phased_dosages")
     offsets = None
     if others.max(initial=1) > 1:  # of the first allele of each variant, and one behind the last
         offsets = np.concatenate([[0], np.cumsum(others + 1)]).astype(np.uintp)
@@ -180,74 +171,38 @@ def _unique(people: list[tuple[str, str]], table: Path) -> list[str]:
 def _opened(table: Path) -> Iterator[IO[bytes]]:
     """Open a table, unpacked if it is a .zst."""
     try:
-        if table.suffix == ".zst":
-            import pyarrow as pa  # noqa: PLC0415 - of the tables of a cohort anyway
-
-            with pa.CompressedInputStream(pa.OSFile(str(table)), "zstd") as stream:
-                yield cast("IO[bytes]", _Lines(stream))
-        else:
-            with table.open("rb") as handle:
-                yield handle
+        with io.BufferedReader(pa.input_stream(str(table))) as handle:
+            yield handle
     except OSError as error:
         raise InputError(
             f"cannot be read ({error.strerror or 'damaged'})", where=str(table), cure="Copy it again"
         ) from error
 
 
-class _Lines:
-    """A stream that is read in pieces or line by line."""
-
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
-
-    def read(self, size: int) -> bytes:
-        """Return at most `size` bytes."""
-        return bytes(self._stream.read(size))
-
-    def __iter__(self) -> Iterator[bytes]:
-        rest = b""
-        while piece := self.read(_PIECE):
-            *lines, rest = (rest + piece).split(b"\n")
-            yield from lines
-        if rest:
-            yield rest
-
-
-def _variants(table: Path) -> tuple[list[_Variant], npt.NDArray[np.intp]]:
+def _variants(table: Path) -> tuple[list[Variant], npt.NDArray[np.intp]]:
     """Return the variants at or named as a site, and the number of ALT alleles of each one of the table."""
     wanted = re.compile(
         rb"^[^\n]*(?:\b(?:%s)\b)[^\n]*$"
-        % b"|".join([*(str(place).encode() for place in _sites()), *(name.encode() for name in rsids())]),
+        % b"|".join(
+            [*(str(place).encode() for place in sites_by_position()), *(name.encode() for name in rsids())]
+        ),
         re.MULTILINE,
     )
     is_bim = table.suffix == ".bim"
     columns = [b"CHROM", b"ID", b"CM", b"POS", b"ALT", b"REF"] if is_bim else []
-    found: list[_Variant] = []
+    found: list[Variant] = []
     counts: list[npt.NDArray[np.intp]] = []
     with _opened(table) as handle:
-        for whole in _whole_lines(handle):
-            lines = whole
+        while pieces := handle.readlines(_PIECE):
+            lines = b"".join(pieces)
             while lines.startswith(b"#"):
                 line, _, lines = lines.partition(b"\n")
                 if not line.startswith(b"##"):
                     columns = line.lstrip(b"#").split()
+            lines += b"" if lines.endswith(b"\n") or not lines else b"\n"
             found += _matching(lines, wanted, columns, sum(map(len, counts)))
             counts.append(_alternates(lines, columns))
     return found, np.concatenate(counts) if counts else np.zeros(0, np.intp)
-
-
-def _whole_lines(handle: IO[bytes]) -> Iterator[bytes]:
-    """Yield a table in pieces that end with a line."""
-    rest = b""
-    while piece := handle.read(_PIECE):
-        cut = piece.rfind(b"\n") + 1
-        if cut:
-            yield rest + piece[:cut]
-            rest = piece[cut:]
-        else:
-            rest += piece
-    if rest:
-        yield rest + b"\n"
 
 
 def _alternates(lines: bytes, columns: Sequence[bytes]) -> npt.NDArray[np.intp]:
@@ -263,7 +218,7 @@ def _alternates(lines: bytes, columns: Sequence[bytes]) -> npt.NDArray[np.intp]:
 
 def _matching(
     lines: bytes, wanted: re.Pattern[bytes], columns: list[bytes], before: int
-) -> Iterator[_Variant]:
+) -> Iterator[Variant]:
     counted, number = 0, before
     for match in wanted.finditer(lines):
         number += lines.count(b"\n", counted, match.start())
@@ -274,136 +229,69 @@ def _matching(
             yield variant
 
 
-def _variant(cells: dict[bytes, str], number: int) -> _Variant | None:
+def _variant(cells: dict[bytes, str], number: int) -> Variant | None:
     """Return a row if it lies on chromosome 19 at a site, or bears the name of one."""
     chromosome, position, name = cells.get(b"CHROM", ""), cells.get(b"POS", ""), cells.get(b"ID", "")
     if not position.isdecimal() or not (b"REF" in cells and b"ALT" in cells):
         return None
-    on_site = chromosome in contig_names() and int(position) in _sites()
+    on_site = chromosome in contig_names() and int(position) in sites_by_position()
     if not on_site and not any(re.search(rf"\b{rsid}\b", name) for rsid in rsids()):
         return None
-    return _Variant(number, chromosome, int(position), name, (cells[b"REF"], *cells[b"ALT"].split(",")))
+    return Variant(number, chromosome, int(position), name, (cells[b"REF"], *cells[b"ALT"].split(",")))
 
 
-def _plink_record(reader: Any, variant: _Variant, count: int, kind: str, path: Path) -> SiteRecord:
+def _plink_record(reader: Any, variant: Variant, count: int, kind: str, path: Path) -> SiteRecord:
     alleles = np.empty(2 * count, np.int32)
     phased = np.zeros(count, np.bool_)
-    dosages = np.full(count, np.nan, np.float32)
+    copies = np.full((count, 2), np.nan)  # of the second allele, on each haplotype
     try:
         if kind == "plink":
             reader.read_alleles(variant.number, alleles)
         else:
             reader.read_alleles_and_phasepresent(variant.number, alleles, phased)
             if len(variant.alleles) == 2:
-                reader.read_dosages(variant.number, dosages)
+                reader.read_phased_dosages(variant.number, copies.reshape(-1))
     except (RuntimeError, OSError, ValueError) as error:
         raise FormatError("is damaged", where=str(path), cure="Copy it again") from error
-    pairs = alleles.reshape(-1, 2)
-    missing: npt.NDArray[np.bool_] = np.any(pairs < 0, axis=1)
-    calls = np.where(missing[:, None], _MISSING, pairs)
-    dosages[dosages == _MISSING] = np.nan
-    stated = np.abs(dosages - np.where(missing, np.nan, (pairs > 0).sum(axis=1))) > 1e-6
-    stated |= missing & ~np.isnan(dosages)
-    reference, alternates, turned = _oriented(variant)
+    calls = alleles.reshape(-1, 2)
+    calls[np.any(calls < 0, axis=1)] = _MISSING
+    phased &= calls[:, 0] != calls[:, 1]  # two equal alleles are all said to be phased
+    copies[copies == _MISSING] = np.nan
+    reference, alternates, turned = oriented(variant, has_calls=bool(np.any(calls >= 0)))
+    form, columns = ["GT"], []
+    if _is_phased_dosage(copies, phased):
+        form, columns = ["GT", "GP"], [decimals(of_haplotypes(1 - copies if turned else copies), 4)]
+    elif (stated := _dosages(calls, copies)) is not None:
+        form, columns = ["GT", "DS"], [decimals((2 - stated if turned else stated)[:, None], 3)]
     if turned:
         calls = np.where(calls < 0, calls, 1 - calls)
-        dosages = 2 - dosages
-    phased &= calls[:, 0] != calls[:, 1]  # two equal alleles are all said to be phased
-    text = _genotypes(calls, phased)
-    form: tuple[str, ...] = ("GT",)
-    if stated.any():
-        text = np.hstack([text, _each(":", count), _numbers(dosages, 3)])
-        form = ("GT", "DS")
-    return _record(variant, reference, alternates, text, form=form, imputed=bool(stated.any()))
+    return record_of(variant, reference, alternates, form, [genotypes(calls, phased), *columns])
 
 
-def _oriented(variant: _Variant) -> tuple[str, tuple[str, ...], bool]:
-    """Return REF, ALT, and whether they were turned round to be those of the genome.
+def _is_phased_dosage(copies: Floats, phased: npt.NDArray[np.bool_]) -> bool:
+    """Return whether the dosages of a variant, shape (n, 2), were stored by haplotype.
 
-    Only where the two letters are those of the site: others stay as they are, and are judged as in a VCF.
+    The library shares out those that were not: evenly, or, for a heterozygote of known phase, so that one
+    haplotype has none or all. Haplotypes that differ in any other way were stored.
     """
-    reference, *others = variant.alleles
-    if reference in _NO_ALLELE and len(others) == 1:  # everybody has the allele that a .bim names first
-        return others[0], (), True
-    for site in _sites().get(variant.position, ()):
-        if len(others) == 1 and site.ref is not None and (others[0], reference) == (site.ref, site.alt):
-            return site.ref, (reference,), True
-    return reference, tuple(item for item in others if item not in _NO_ALLELE), False
+    low, high = copies.min(axis=1), copies.max(axis=1)
+    shared_out = phased & ((low == 0) | (high == 1))
+    return bool(np.any((low < high) & ~shared_out))
 
 
-def _text(letter: str) -> Bytes:
-    return np.frombuffer(letter.encode(), np.uint8)[None, :]
-
-
-def _genotypes(calls: npt.NDArray[np.int32], phased: npt.NDArray[np.bool_]) -> Bytes:
-    """Return GT of n samples, shape (n, 3) of ASCII."""
-    dot, zero, slash, bar = b".0/|"
-    letters = np.where(calls < 0, dot, zero + np.minimum(calls, 9)).astype(np.uint8)
-    return np.stack([letters[:, 0], np.where(phased, bar, slash).astype(np.uint8), letters[:, 1]], axis=1)
-
-
-def _numbers(values: npt.NDArray[Any], places: int) -> Bytes:
-    """Return numbers from 0 to 9 with so many decimals, shape (n, places + 2) of ASCII.
-
-    What is not a number is a dot with blanks, which `_record` takes out.
-    """
-    unknown = np.isnan(values)
-    whole = np.rint(np.where(unknown, 0, values) * 10**places).astype(np.int64)
-    digits = [whole // 10**power % 10 + ord("0") for power in range(places, -1, -1)]
-    text = np.stack([digits[0], np.full(len(whole), ord(".")), *digits[1:]], axis=1).astype(np.uint8)
-    text[unknown] = ord(" ")
-    text[unknown, 0] = ord(".")
-    return text
-
-
-def _record(
-    variant: _Variant,
-    reference: str,
-    alternates: tuple[str, ...],
-    text: Bytes,
-    *,
-    form: tuple[str, ...],
-    imputed: bool,
-) -> SiteRecord:
-    info = {"IMP": ""} if imputed else {}
-    fixed = "\t".join(
-        [
-            variant.contig,
-            str(variant.position),
-            variant.name or ".",
-            reference,
-            ",".join(alternates) or ".",
-            ".",
-            ".",
-            "IMP" if imputed else ".",
-            ":".join(form),
-        ]
-    )
-    tabs = np.full((len(text), 1), ord("\t"), np.uint8)
-    tabs[-1:] = ord("\n")
-    columns = np.hstack([text, tabs]).tobytes().replace(b" ", b"")
-    head = fixed.encode(errors="surrogateescape") + b"\t"
-    return SiteRecord(
-        contig=variant.contig,
-        position=variant.position,
-        end=variant.position + len(reference) - 1,
-        identifiers=tuple(name for name in variant.name.split(";") if name not in {"", "."}),
-        reference=reference,
-        alternates=alternates,
-        quality=None,
-        filters=(),
-        info=info,
-        format=form,
-        samples=Columns(head + columns, len(head), len(text)),
-        fixed=fixed,
-    )
+def _dosages(calls: npt.NDArray[np.int32], copies: Floats) -> Floats | None:
+    """Return the dosages of a variant, shape (n,), or None where all of them are only the hard calls."""
+    dosages: Floats = copies.sum(axis=1)
+    hard = np.where(calls[:, 0] < 0, np.nan, (calls > 0).sum(axis=1))
+    differ = np.abs(dosages - hard) > 1e-6  # not where either is missing
+    return dosages if np.any(differ | (np.isnan(hard) & ~np.isnan(dosages))) else None
 
 
 # BGEN
 
 
 def _read_bgen(path: Path) -> tuple[list[str], list[SiteRecord]]:
-    library = _library("bgen", path)
+    library = _library("bgen", path, "BgenVar.n_samples")
     has_index = Path(f"{path}.bgi").is_file()
     try:
         with warnings.catch_warnings():
@@ -412,7 +300,7 @@ def _read_bgen(path: Path) -> tuple[list[str], list[SiteRecord]]:
             with contextlib.closing(reader):
                 inside = [str(name) for name in reader.samples]
                 found = list(_bgen_variants(reader, has_index=has_index))
-                records = [record for item in found if (record := _bgen_record(item)) is not None]
+                records = [_bgen_record(item, _bgen_step(item, path)) for item in found]
     except (ValueError, OSError, RuntimeError, IndexError, OverflowError, MemoryError) as error:
         raise FormatError(
             "is damaged, or does not fit its .bgi or .sample", where=str(path), cure="Copy them again"
@@ -450,57 +338,65 @@ def _names_of_bgen(path: Path, inside: list[str]) -> list[str]:
 
 def _bgen_variants(reader: Any, *, has_index: bool) -> Iterator[Any]:
     """Yield the variants at or named as a site; without an index all are passed over."""
-    seen: set[int] = set()
-    if has_index:
-        for contig in contig_names():
-            for place in _sites():
-                for item in reader.fetch(contig, place, place):
-                    if item.fileoffset not in seen:
-                        seen.add(item.fileoffset)
-                        yield item
-        for rsid in rsids():
-            with contextlib.suppress(ValueError, KeyError):
-                named = reader.with_rsid(rsid)
-                for item in named if isinstance(named, list) else [named]:
-                    if item.fileoffset not in seen:
-                        seen.add(item.fileoffset)
-                        yield item
+    if not has_index:
+        for item in reader:
+            if (item.chrom in contig_names() and item.pos in sites_by_position()) or item.rsid in rsids():
+                yield item
         return
-    for item in reader:
-        if (item.chrom in contig_names() and item.pos in _sites()) or item.rsid in rsids():
-            yield item
+    found = [
+        item
+        for contig in contig_names()
+        for place in sites_by_position()
+        for item in reader.fetch(contig, place, place)
+    ]
+    for rsid in rsids():
+        with contextlib.suppress(ValueError, KeyError):
+            found += reader.with_rsid(rsid)
+    yield from {item.fileoffset: item for item in found}.values()
 
 
-def _bgen_record(item: Any) -> SiteRecord | None:
+def _bgen_step(item: Any, path: Path) -> float:
+    """Return the step in which the probabilities of a variant are stored: 1 / (2^bits - 1).
+
+    The number of bits stands behind the ploidies of the samples, at the start of the packed part.
+    """
+    if item.layout == 1:
+        return 2.0**-15
+    before = 9 + item.n_samples
+    with path.open("rb") as handle:
+        handle.seek(item.fileoffset)
+        for _ in range(3):  # the two names and the chromosome
+            handle.seek(int.from_bytes(handle.read(2), "little"), io.SEEK_CUR)
+        handle.seek(4, io.SEEK_CUR)
+        for _ in range(int.from_bytes(handle.read(2), "little")):
+            handle.seek(int.from_bytes(handle.read(4), "little"), io.SEEK_CUR)
+        handle.seek(4 if item.compression is None else 8, io.SEEK_CUR)
+        packed = handle.read(item.next_variant_offset - handle.tell())
+    if item.compression == "zlib":
+        packed = zlib.decompressobj().decompress(packed, before + 1)
+    elif item.compression == "zstd":
+        packed = pa.CompressedInputStream(pa.BufferReader(packed), "zstd").read(before + 1)
+    return 1 / ((1 << int(packed[before])) - 1)
+
+
+def _bgen_record(item: Any, step: float) -> SiteRecord:
     contig = item.chrom.lstrip("0") or item.chrom
-    variant = _Variant(0, contig, int(item.pos), item.rsid or item.varid, tuple(item.alleles))
-    reference, alternates, turned = _oriented(variant)
+    variant = Variant(0, contig, int(item.pos), item.rsid or item.varid, tuple(item.alleles))
+    reference, alternates, turned = oriented(variant)
     chances = np.asarray(item.probabilities, np.float64)
     if len(variant.alleles) != 2:
-        return _record(variant, reference, alternates, _no_calls(len(chances)), form=("GT",), imputed=True)
+        nobody = np.full((len(chances), 2), _MISSING, np.int32)
+        return record_of(variant, reference, alternates, ["GT"], [genotypes(nobody, nobody[:, 0] > 0)])
     phased = bool(item.is_phased)
     if phased:  # of each haplotype; the genotype is their product, and GT has the order
-        first, second = chances[:, 1], chances[:, 3]
-        both = first * second
-        chances = np.stack([1 - first - second + both, first + second - 2 * both, both], axis=1)
-    if turned:
-        chances = chances[:, ::-1]
-    unknown: npt.NDArray[np.bool_] = np.any(np.isnan(chances), axis=1)
-    if phased:
-        pairs = np.stack([first > _HALF, second > _HALF], axis=1) != turned
+        pairs = chances[:, [1, 3]] > _HALF
     else:
-        best = np.where(unknown, 0, np.nan_to_num(chances).argmax(axis=1))
+        best = np.nan_to_num(chances).argmax(axis=1)
         pairs = np.stack([best == 2, best >= 1], axis=1)
-    calls = np.where(unknown[:, None], _MISSING, pairs).astype(np.int32)
-    parts = [_genotypes(calls, np.full(len(calls), phased))]
-    for place in range(3):
-        parts += [_each("," if place else ":", len(calls)), _numbers(chances[:, place], 4)]
-    return _record(variant, reference, alternates, np.hstack(parts), form=("GT", "GP"), imputed=True)
-
-
-def _no_calls(count: int) -> Bytes:
-    return np.tile(_text("./."), (count, 1))
-
-
-def _each(letter: str, count: int) -> Bytes:
-    return np.full((count, 1), ord(letter), np.uint8)
+    chances = widened(chances, step, phased=phased)
+    if turned:
+        chances, pairs = chances[:, ::-1], ~pairs[:, :: 1 if phased else -1]
+    unknown = np.isnan(chances).any(axis=1, keepdims=True)
+    calls = np.where(unknown, _MISSING, pairs).astype(np.int32)
+    fields = [genotypes(calls, np.full(len(calls), phased)), decimals(chances, 4)]
+    return record_of(variant, reference, alternates, ["GT", "GP"], fields)
