@@ -87,6 +87,8 @@ class Option(Struct, frozen=True):
         What `pgx list` calls the names that it takes, for completion; "" where it takes others.
     parse
         Makes the value from the text of the command line, where the type does not say how.
+    settled
+        The type in a result, where it is not the declared one: None is settled once the input is known.
     """
 
     help: str
@@ -101,6 +103,7 @@ class Option(Struct, frozen=True):
     before: Any = ALWAYS_STATED
     names: str = ""
     parse: Callable[[str], Any] | None = None
+    settled: Any = None
 
     def is_of(self, command: str) -> bool:
         """Return whether a command that takes options of this class has this one."""
@@ -177,10 +180,13 @@ class Options(Struct, frozen=True, kw_only=True):
         ),
     ] = field(default_factory=_default_population)  # fmt: skip
     genotype_error_rate: Annotated[
-        float,
+        float | None,
         Limits(above=0, below=0.5),
-        Option("Error rate of an allele without a stated quality.", CALLING, "E"),
-    ] = _from_reference("allele_error_rate")
+        Option(
+            "Error rate of an allele without a stated quality (that of its kind of file, if not given).",
+            CALLING, "E", settled=float,
+        ),
+    ] = None  # fmt: skip
     neighbours: Annotated[
         Literal["auto", "always", "off"],
         Option(
@@ -442,7 +448,7 @@ def parameters_of(kind: type[Struct]) -> type[Struct]:
     fields: list[Any] = []
     for item in declared(kind):
         if item.option.stated:
-            reported = _AS_TEXT.get(item.type, item.type)
+            reported = item.option.settled or _AS_TEXT.get(item.type, item.type)
             default = () if item.option.before is ALWAYS_STATED else (item.option.before,)
             fields.append((item.key, reported, *default))
     return msgspec.defstruct(
@@ -452,13 +458,17 @@ def parameters_of(kind: type[Struct]) -> type[Struct]:
 
 
 if TYPE_CHECKING:
-    Parameters = Options
+
+    class Parameters(Options, frozen=True, kw_only=True):
+        """Options once all are settled."""
+
+        genotype_error_rate: float
 else:
     Parameters = parameters_of(Options)
 
 
 def stated(options: Options) -> Parameters:
-    """Return the options as a result states them: every value given, paths as text."""
+    """Return the options as a result states them: every value settled, paths as text."""
     values: dict[str, Any] = {}
     for item in declared(Options):
         if item.option.stated:

@@ -273,12 +273,19 @@ def is_copy_number(content: VcfContent) -> bool:
 def _parameters(options: Options, kind: str = "") -> Parameters:
     check_limits(options)
     haplotype_frequencies(options.population)  # an unknown name is an error before anything is read
-    if kind == CONSUMER and options.genotype_error_rate == threshold("allele_error_rate"):
-        from pgx.consumer import allele_error_rate  # noqa: PLC0415 - not on the path of a VCF
-
-        options = replace(options, genotype_error_rate=allele_error_rate())
+    if options.genotype_error_rate is None:
+        options = replace(options, genotype_error_rate=error_rate_of(kind))
     said = stated(options)
     return said if options.pseudonymise is None else hiding(options).parameters(said)
+
+
+def error_rate_of(kind: str) -> float:
+    """Return the error rate of an allele without a stated quality in a kind of input."""
+    if kind != CONSUMER:
+        return threshold("allele_error_rate")
+    from pgx.consumer import allele_error_rate  # noqa: PLC0415 - not on the path of a VCF
+
+    return allele_error_rate()
 
 
 def _run(

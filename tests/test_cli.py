@@ -19,6 +19,7 @@ from msgspec import Struct
 from vcf_builder import site, write_vcf
 
 from pgx.options import READING, Limits, Option, Options, declared, parameters_of, stated
+from pgx.reference import threshold
 
 CARRIER = "NA18526.e3-e4.GRCh38.vcf"
 MANY = "eight-people.GRCh38.vcf.gz"
@@ -82,7 +83,8 @@ class TestDeclaredOptions:
         bed.write_text("chr19\t1\t2\n")
         cases = self.GIVEN | {"callable": (bed, str(bed)), "evidence": (folder, [str(folder)])}
         plain = json.loads(run_pgx("annotate", sample_vcfs / CARRIER, "-f", "json").stdout)["parameters"]
-        assert plain == json.loads(msgspec.json.encode(stated(Options())))
+        usual = Options(genotype_error_rate=threshold("allele_error_rate"))  # of a VCF
+        assert plain == json.loads(msgspec.json.encode(stated(usual)))
         assert set(plain) == set(cases) | self.OF_READS
         for item in declared(Options):
             if not item.option.stated or item.key in self.OF_READS:

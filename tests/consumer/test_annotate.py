@@ -9,6 +9,7 @@ import pytest
 from pgx.consumer import allele_error_rate
 from pgx.inputs import kind_of
 from pgx.options import Options
+from pgx.reference import threshold
 from pgx.single import annotate
 from tests.consumer.test_consumer import GRCH37, both, text, written
 
@@ -39,9 +40,12 @@ def test_a_file_with_both_sites(tmp_path, first, second, diplotype, status):
     assert "Bayes" not in flags["consumer-array"].message
 
 
-def test_the_users_error_rate_goes_before(tmp_path):
-    run, _ = report(written(tmp_path, text("23andMe", both("TT", "CC"))), genotype_error_rate=0.01)
-    assert run.parameters.genotype_error_rate == 0.01
+@pytest.mark.parametrize("rate", [0.01, threshold("allele_error_rate")])
+def test_the_users_error_rate_goes_before(tmp_path, rate):
+    """Also where it is the one that other files have without being asked."""
+    run, _ = report(written(tmp_path, text("23andMe", both("TT", "CC"))), genotype_error_rate=rate)
+    assert run.parameters.genotype_error_rate == rate
+    assert run.parameters.genotype_error_rate != allele_error_rate()
 
 
 def test_a_missing_site_is_named(tmp_path):
