@@ -28,15 +28,19 @@ KIND = "consumer-text"
 _BEGINNING = 1 << 16
 _MOST_BYTES = 1 << 28  # such files hold some 25 MB; more is no such file
 _CURE = "Give the raw data file as the company hands it out (.txt, .csv, .zip or .gz)"
-_ROW = re.compile(
-    r"""^"?(?P<id>[A-Za-z][\w.:/-]*)"?(?P<between>\t|,|[ ]+)
+_START = r"""^"?(?P<id>[A-Za-z][\w.:/-]*)"?(?P<between>\t|,|;|[ ]+)
         "?(?P<chromosome>(chr)?\d{1,2}|X|Y|XY|M|MT|PAR)"?(?P=between)
-        "?(?P<position>\d+)"?(?P=between)
-        "?(?P<first>[ACGTDI0-]{1,2})"?
-        (?:(?P=between)"?(?P<second>[ACGTDI0-])"?)?\s*$""",
+        "?(?P<position>\d+)"?(?P=between)"""
+_ROW = re.compile(
+    _START
+    + r""""?(?P<first>[ACGTDI0-]{1,2})"?
+        (?:(?P=between)"?(?P<second>[ACGTDI0-])"?)?[\s,;]*$""",
     re.VERBOSE | re.IGNORECASE,
 )
-_MISSING = frozenset("0-")
+#: A row with anything for letters: at our sites it must not be passed over.
+_ODD_ROW = re.compile(_START + r"(?P<first>.*)(?P<second>)$", re.VERBOSE | re.IGNORECASE)
+_BETWEEN_LETTERS = re.compile(r"""[\s"/|,;]+""")
+_MISSING = frozenset("0-N?")
 
 
 class _Rate(Facts, frozen=True, kw_only=True):
@@ -110,7 +114,7 @@ def read_consumer_text(path: str) -> VcfContent:
     """
     content = _whole(path)
     comments = _comments(content)
-    rows = [row for line in _wanted_lines(content) if (row := _record(line)) is not None]
+    rows = [row for line in _wanted_lines(content) if (row := _record(line, path)) is not None]
     state = Path(path).stat()
     return VcfContent(
         facts=InputFacts(
@@ -127,7 +131,7 @@ def read_consumer_text(path: str) -> VcfContent:
         ),
         header=HeaderFacts(contigs=(), references=_references(comments)),
         samples=(Path(path).name.split(".")[0],),
-        contigs=tuple(dict.fromkeys(row.contig for row in rows)) or ("19",),
+        contigs=tuple(dict.fromkeys(row.contig for row in rows if row.contig in contig_names())) or ("19",),
         records=tuple(_without_empty(rows)),
         gl_is_phred=False,
     )
@@ -161,14 +165,14 @@ def _whole(path: str) -> bytes:
         raise FormatError("is damaged", where=path, cure=_CURE) from error
     if len(content) > _MOST_BYTES:
         raise FormatError("is too large for a file of a consumer test", where=path, cure=_CURE)
-    return content
+    return content.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in content else content
 
 
 def _comments(content: bytes) -> str:
     """Return the lines before the first row: comments, and the names of columns."""
     lines = []
     for line in io.BytesIO(content[:_BEGINNING]):
-        text = line.decode("utf-8", errors="replace").lstrip("\ufeff").rstrip("\r\n")
+        text = line.decode("utf-8", errors="replace").lstrip("\ufeff").rstrip("\n")
         if text.strip() and not text.startswith("#") and not _names_columns(text):
             break
         lines.append(text)
@@ -176,7 +180,8 @@ def _comments(content: bytes) -> str:
 
 
 def _names_columns(line: str) -> bool:
-    return line.replace('"', "").strip().lower().startswith("rsid")
+    words = line.replace('"', "").strip().lower()
+    return words.startswith("rsid") or re.search(r"\bchr.*\bpos", words) is not None
 
 
 def _references(comments: str) -> tuple[str, ...]:
@@ -196,22 +201,30 @@ def _wanted_lines(content: bytes) -> Iterator[str]:
             at = content.find(word.encode(), at + 1)
     for start in sorted(starts):
         end = content.find(b"\n", start)
-        yield (
-            content[start : end if end >= 0 else len(content)].decode("utf-8", errors="replace").rstrip("\r")
-        )
+        line = content[start : end if end >= 0 else len(content)].decode("utf-8", errors="replace")
+        yield line.lstrip("\ufeff")
 
 
-def _record(line: str) -> Row | None:
-    """Return a row as a record, or None where it is none of ours."""
-    match = _ROW.match(line)
+def _record(line: str, path: str) -> Row | None:
+    """Return a row as a record, or None where it is none of ours.
+
+    Raises
+    ------
+    FormatError
+        It begins with one of our rsIDs, and has no chromosome and position.
+    """
+    match = _ROW.match(line) or _ODD_ROW.match(line)
     if match is None:
+        name = re.split(r"[\s,;]", line.replace('"', ""))[0].lower()
+        if name in rsids():
+            raise FormatError(f"has a row of {name} that cannot be read", where=path, cure=_CURE)
         return None
     name, chromosome, place = match["id"], match["chromosome"], int(match["position"])
     site = next((known for known in definitions() if place in known.positions.values()), None)
     at_site = site is not None and chromosome in contig_names()
     if not at_site and name.lower() not in rsids():
         return None
-    shown = (match["first"] + (match["second"] or "")).upper()
+    shown = _BETWEEN_LETTERS.sub("", match["first"] + (match["second"] or "")).upper()
     reference, alternate, genotype = _spelled(shown, site.ref if at_site and site is not None else None)
     fixed = (chromosome, str(place), name, reference, alternate or ".", ".", ".", ".", "GT")
     return Row(

@@ -286,9 +286,7 @@ _MAGIC: tuple[tuple[bytes, str, str, int], ...] = (
     (b"\xd0\xcf\x11\xe0", "an office document", GIVE_A_VCF, 0),
     (b"\x7fELF", "a program", GIVE_A_VCF, 0),
 )
-_CONSUMER = (
-    "Convert it to VCF with a tool that knows its build and strand (for example bcftools convert --tsv2vcf)"
-)
+_CONSUMER = "Give the file, not a stream: whole, with its rows as the company hands them out"
 #: How the text of other kinds of files begins.
 _TEXTS: tuple[tuple[re.Pattern[bytes], str, str], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE), what, cure)
@@ -339,7 +337,7 @@ def check_kind(head: bytes, label: str, *, inside_gzip: bool = False) -> None:
         raise FormatError(
             "is text in UTF-16",
             where=label,
-            cure="Convert it: iconv -f utf-16 -t utf-8 FILE | pgx annotate -",
+            cure="Convert it: iconv -f utf-16 -t utf-8 FILE > NEW",
         )
     if head.startswith(b"BCF\2"):
         return

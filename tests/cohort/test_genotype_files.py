@@ -309,6 +309,13 @@ class TestByHand:
             found = rows(cohort(tmp_path / "new.bed"))
             assert [row["diplotype"] for row in found] == ["e3/e3", "e3/e4", "e4/e4", "e3/e3"]
 
+    def test_our_rsids_on_another_chromosome_put_all_in_doubt(self, tmp_path, cohort):
+        path = bed(tmp_path, [[0, 1], [0, 0]], chromosome="20")
+        assert "cannot be told" in (cohort(path, code=5) / "failures.tsv").read_text()
+        found = rows(cohort(path, "--assembly", "GRCh37"))
+        assert {row["rs429358"] for row in found} == {"unsupported"}
+        assert all("rsid-mismatch" in row["flags"] for row in found)
+
     def test_neither_site_is_absence(self, tmp_path, cohort):
         path = bed(tmp_path, [[0, 1], [0, 0]])
         path.with_suffix(".bim").write_text("19 rs1 0 100 C T\n19 rs2 0 200 T C\n")

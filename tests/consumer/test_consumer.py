@@ -7,7 +7,7 @@ import pytest
 
 from pgx.consumer import company, is_consumer_text, read_consumer_text, unpacked_beginning
 from pgx.errors import FormatError
-from pgx.genome import decide, header_evidence, sites_on
+from pgx.genome import decide, find_assembly, header_evidence, sites_on
 from pgx.observe import ReadContext, SiteState, observe, record_evidence, records_at
 
 HEADERS = {
@@ -138,6 +138,12 @@ def test_a_position_listed_twice_with_other_letters_is_a_conflict(tmp_path):
         ("AC", SiteState.UNSUPPORTED, "unexpected-allele"),
         ("C", SiteState.UNSUPPORTED, "haploid-call"),
         ("T-", SiteState.PARTIAL_CALL, "partial-call"),
+        ("NN", SiteState.NO_CALL, "no-call"),
+        ("??", SiteState.NO_CALL, "no-call"),
+        ("", SiteState.NO_CALL, "no-call"),
+        ("T\0", SiteState.UNSUPPORTED, "unexpected-allele"),
+        ("TEXT", SiteState.UNSUPPORTED, "unexpected-allele"),
+        ("CTCT", SiteState.UNSUPPORTED, "polyploid-call"),
     ],
 )
 def test_letters_that_are_no_genotype(tmp_path, shown, state, code):
@@ -181,6 +187,49 @@ def test_packed_files(tmp_path):
     for path in (packed, archive):
         assert is_consumer_text(unpacked_beginning(str(path)))
         assert observed(str(path))[1] == expected
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("\n", "\r"),
+        ("\n", "\r\n"),
+        ("CT\n", "CT \t\n"),
+        ("\tCT", "\tC/T"),
+        ("\tCT", "\tC T"),
+        ("# rsid\tchromosome", "SNP Name\tChr"),
+        ("\t", ";"),
+    ],
+)
+def test_spellings_of_programs_in_between(tmp_path, old, new):
+    """Spreadsheets and converters write rows anew: what they do to a row must not hide it."""
+    path = tmp_path / "genome.txt"
+    path.write_bytes(text("23andMe", both("CT", "CC")).replace(old, new).encode())
+    assert is_consumer_text(unpacked_beginning(str(path)))
+    _, seen = observed(str(path))
+    assert [item.alleles for item in seen] == [("T", "C"), ("C", "C")]
+
+
+def test_commas_that_a_spreadsheet_adds(tmp_path):
+    path = written(tmp_path, text("FamilyTreeDNA", both("CT", "CC")).replace("\n", ",,\n"))
+    assert is_consumer_text(unpacked_beginning(path))
+    assert observed(path)[1][0].alleles == ("T", "C")
+
+
+@pytest.mark.parametrize("broken", ["rs429358\t19\n", "rs429358\tNC_000019.9\t45411941\tCT\n", "rs429358"])
+def test_a_row_of_ours_that_cannot_be_read_is_no_absence(tmp_path, broken):
+    path = written(tmp_path, text("23andMe", both("CT", "CC")[1:]) + broken)
+    with pytest.raises(FormatError, match="has a row of rs429358 that cannot be read"):
+        read_consumer_text(path)
+
+
+def test_our_rsids_on_another_chromosome_put_all_in_doubt(tmp_path):
+    path = written(tmp_path, text("23andMe", both("CT", "CC")).replace("\t19\t", "\t20\t"))
+    content = read_consumer_text(path)
+    piles = [records_at(content.records, site, content.contigs) for site in sites_on(find_assembly("GRCh37"))]
+    seen = observe(piles, 0, ReadContext(contig=content.contigs[0]))
+    assert {item.state for item in seen} == {SiteState.UNSUPPORTED}
+    assert {finding.code for item in seen for finding in item.findings} == {"rsid-mismatch"}
 
 
 def test_windows_line_ends_and_byte_order_mark(tmp_path):

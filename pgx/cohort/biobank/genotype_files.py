@@ -79,7 +79,8 @@ def read_genotype_file(path: str, kind: str) -> VcfContent:
         facts=facts,
         header=HeaderFacts(contigs=(), references=()),
         samples=tuple(samples),
-        contigs=tuple(dict.fromkeys(record.contig for record in records)) or (contig_names()[0],),
+        contigs=tuple({record.contig: 0 for record in records if record.contig in contig_names()})
+        or (contig_names()[0],),
         records=tuple(records),
         gl_is_phred=False,
     )
