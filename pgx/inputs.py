@@ -332,15 +332,19 @@ def _stated_letters(genotype: str) -> tuple[str, str]:
         by_name = {haplotype.name: haplotype.letters for haplotype in haplotypes()}
         pair = [f"e{number}" for number in named.groups()]
         between = "|" if set(pair) & set(rare_haplotypes()) else "/"
-        first, second = (between.join(shown) for shown in zip(*(by_name[one] for one in pair), strict=True))
+        first, second = (between.join(site) for site in zip(*(by_name[one] for one in pair), strict=True))
         return first, second
-    said = re.sub("|".join(f"{rsid}[:=]?" for rsid in rsids()), "", text).upper()
-    spelled = re.fullmatch(r"([TC])/?([TC])[,;]([TC])/?([TC])", said)
-    if spelled is None:
+    parts = [re.fullmatch(r"(?:(rs\d+)[:=]?)?([tc])/?([tc])", part) for part in re.split("[,;]", text)]
+    shown = {
+        part[1] or rsid: f"{part[2]}/{part[3]}".upper()
+        for rsid, part in zip(rsids(), parts, strict=False)
+        if part is not None
+    }
+    if len(parts) != len(rsids()) or set(shown) != set(rsids()):
         cure = f'Give two haplotypes ("e3/e4"), or the letters at {" and ".join(rsids())} ("T/C,C/C")'
         raise UsageError("is no APOE genotype", where="--genotype", cure=cure)
-    one, two, three, four = spelled.groups()
-    return f"{one}/{two}", f"{three}/{four}"
+    first, second = (shown[rsid] for rsid in rsids())
+    return first, second
 
 
 def _stated_record(site: Site, shown: str, contig: str) -> SiteRecord:

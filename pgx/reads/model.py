@@ -34,9 +34,12 @@ class Programs(Facts, frozen=True, kw_only=True):
 
     rna: tuple[str, ...]
     rna_options: tuple[str, ...]
+    rna_assays: tuple[str, ...]
     bisulfite: tuple[str, ...]
     bisulfite_options: tuple[str, ...]
+    bisulfite_assays: tuple[str, ...]
     tumour: tuple[str, ...]
+    tumour_barcode: str
     basis: str
 
 

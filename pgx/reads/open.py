@@ -252,8 +252,12 @@ def _check_header(header: Mapping[str, object], path: str) -> None:
             _refuse("rna", path, line.get("PN") or line.get("ID") or command)
     for line in _lines(header, "RG"):
         said = " ".join(line.get(key, "") for key in ("SM", "DS", "LB", "ID"))
+        assay = f"{line.get('DS', '')} {line.get('LB', '')}".lower()
+        for kind, names in (("bisulfite", known.bisulfite_assays), ("rna", known.rna_assays)):
+            if any(name in assay for name in names):
+                _refuse(kind, path, assay.strip())
         words = set(re.split(r"[^a-z]+", said.lower()))
-        if words & set(known.tumour):
+        if words & set(known.tumour) or re.search(known.tumour_barcode, said.lower()):
             _refuse("tumour", path, said.strip())
 
 

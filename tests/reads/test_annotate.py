@@ -273,7 +273,27 @@ def test_a_stated_genotype(stated, diplotype, letters):
         assert "rare-haplotype" in codes(found)
 
 
-@pytest.mark.parametrize("stated", ["", "e5/e3", "e3", "A/G,C/C", "T/C", "e3/e4/e4"])
+@pytest.mark.parametrize(
+    "stated", ["rs7412=CC,rs429358=CT", "rs429358:CT;rs7412:CC", "rs7412 C/C, rs429358 C/T"]
+)
+def test_named_letters_go_where_their_names_say(stated):
+    assert report(None, genotype=stated)[1].genotype.diplotype == "e3/e4"
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [
+        "",
+        "e5/e3",
+        "e3",
+        "A/G,C/C",
+        "T/C",
+        "e3/e4/e4",
+        "rs7412=CC,CT",
+        "rs7412=CC,rs7412=CT",
+        "rs1=CC,rs7412=CT",
+    ],
+)
 def test_what_is_no_genotype(stated):
     with pytest.raises(UsageError, match="no APOE genotype"):
         report(None, genotype=stated)

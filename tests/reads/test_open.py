@@ -259,6 +259,10 @@ PROGRAMS = [
     ({"ID": "Bismark", "CL": '"bismark --bowtie2 x"'}, "converted"),
     ({"ID": "bwa-meth", "PN": "bwa-meth"}, "converted"),
     ({"ID": "DRAGEN", "PN": "DRAGEN", "CL": "dragen --methylation-protocol directional"}, "converted"),
+    ({"ID": "DRAGEN", "PN": "DRAGEN", "CL": "dragen --enable-methylation-calling=true"}, "converted"),
+    ({"ID": "DRAGEN", "PN": "DRAGEN", "CL": "dragen --enable-rna true --output-format BAM"}, "RNA"),
+    ({"ID": "pb", "PN": "pbrun", "CL": "pbrun rna_fq2bam --ref x"}, "RNA"),
+    ({"ID": "pb", "PN": "pbrun", "CL": "pbrun fq2bam_meth --ref x"}, "converted"),
 ]
 
 
@@ -273,13 +277,31 @@ def test_reads_that_cannot_answer_are_refused_by_name(tmp_path, program, named):
     [
         {"ID": "bwa", "PN": "bwa", "CL": "bwa mem ref starfish.fq"},
         {"ID": "minimap2", "CL": "minimap2 -ax sr"},
+        {"ID": "DRAGEN", "CL": "dragen --enable-rna false --enable-methylation-calling=false"},
+        {"ID": "samtools", "PN": "samtools", "CL": "samtools sort /data/star/x.bam"},
     ],
 )
 def test_reads_of_dna_are_not_refused(tmp_path, program):
     assert read_reads(str(bam(tmp_path, header_of("GRCh38", programs=(program,))))).piles["S1"].templates
 
 
-@pytest.mark.parametrize("sample", ["P1_TUMOR", "tumour-7", "Liver metastasis"])
+@pytest.mark.parametrize(
+    ("key", "text", "named"),
+    [("DS", "RNA-Seq of blood", "RNA"), ("LB", "WGBS-lib1", "converted"), ("DS", "EM-seq", "converted")],
+)
+def test_assays_of_a_read_group_are_refused_by_name(tmp_path, key, text, named):
+    header = header_of("GRCh38")
+    header["RG"][0][key] = text
+    with pytest.raises(FormatError, match=named):
+        read_reads(str(bam(tmp_path, header)))
+
+
+def test_normal_tissue_by_its_barcode_is_not_refused(tmp_path):
+    path = bam(tmp_path, header_of("GRCh38", groups={"lane": "TCGA-AB-1234-10A"}))
+    assert read_reads(str(path)).piles["TCGA-AB-1234-10A"].templates
+
+
+@pytest.mark.parametrize("sample", ["P1_TUMOR", "tumour-7", "Liver metastasis", "TCGA-AB-1234-01A-11D"])
 def test_tumours_are_refused(tmp_path, sample):
     with pytest.raises(FormatError, match="tumour"):
         read_reads(str(bam(tmp_path, header_of("GRCh38", groups={"lane": sample}))))
