@@ -415,6 +415,22 @@ class TestBgenByHand:
         assert float(row["diplotype_probability"]) == pytest.approx(wanted, abs=2e-4)
         assert row["diplotype"] == ("e3/e3" if bits >= 8 else "")
 
+    @pytest.mark.parametrize(
+        ("bits", "units", "probability"),
+        [(8, 0, 0.9936), (8, 1, 0.9907), (8, 2, 0.9865), (7, 0, 0.9872), (10, 4, 0.9938)],
+    )
+    def test_how_sure_what_is_stored_leaves_a_person(self, tmp_path, cohort, bits, units, probability):
+        """`units` of the other letter at one site, none at the other; docs/inputs.md has the first four."""
+        share = units / (2**bits - 1)
+        path = self.write(tmp_path / "g.bgen", [[[1 - share, share, 0]], [[1, 0, 0]]], bits=bits)
+        (row,) = rows(cohort(path))
+        assert float(row["diplotype_probability"]) == pytest.approx(
+            probability, abs=2e-4
+        )  # GP has four decimals
+        assert (row["diplotype"], "low-certainty" in row["flags"]) == (
+            ("e3/e3", False) if probability >= 0.99 else ("", True)
+        )
+
     def test_no_rounding_loses_more_than_is_counted(self):
         """Round as the format says, and compare what was there with what is read."""
         dice = np.random.default_rng(5)

@@ -57,10 +57,7 @@ def read_genotype_file(path: str, kind: str) -> VcfContent:
         A file beside it is missing, damaged, or does not fit; the library that reads it is not installed.
     """
     file = Path(path)
-    if kind == "bgen":
-        samples, records = _read_bgen(file)
-    else:
-        samples, records = _read_plink(file, kind)
+    samples, records = _read_bgen(file) if kind == "bgen" else _read_plink(file, kind)
     state = file.stat()
     names = "\n".join(samples).encode(errors="surrogateescape")
     facts = InputFacts(
