@@ -215,7 +215,10 @@ class TestAgainstPlink2:
         }
         assert (found[1]["rs429358"], found[1]["rs7412"], found[1]["phase"]) == ("C|T", "C|T", "phased")
         assert all("imputed" in row["flags"] for row in found)
-        plink2("--pfile", tmp_path / "p", "--maj-ref", "force", "--make-pgen", "--out", tmp_path / "turned")
+        (tmp_path / "first").write_text("rs429358 C\nrs7412 T\n")
+        first = ["--ref-allele", "force", tmp_path / "first"]
+        plink2("--pfile", tmp_path / "p", *first, "--make-pgen", "--out", tmp_path / "turned")
+        assert "rs429358\tC\tT" in (tmp_path / "turned.pvar").read_text()
         assert answers(cohort(tmp_path / "turned.pgen")) == answers(cohort(tmp_path / "p.pgen"))
         plink2("--pfile", tmp_path / "p", "--export", "vcf", "vcf-dosage=HDS", "--out", tmp_path / "back")
         stored = [line.split("\t")[9:] for line in (tmp_path / "back.vcf").read_text().splitlines()[-2:]]

@@ -45,7 +45,6 @@ from pgx.vcf import InputFacts, VcfContent
 
 _PIECE = 1 << 24
 _MISSING = -9
-_HALF = 0.5
 
 
 def read_genotype_file(path: str, kind: str) -> VcfContent:
@@ -387,7 +386,7 @@ def _bgen_record(item: Any, step: float) -> SiteRecord:
         return record_of(variant, reference, alternates, ["GT"], [genotypes(nobody, nobody[:, 0] > 0)])
     phased = bool(item.is_phased)
     if phased:  # of each haplotype; the genotype is their product, and GT has the order
-        pairs = chances[:, [1, 3]] > _HALF
+        pairs = chances[:, [1, 3]] > 0.5
     else:
         best = np.nan_to_num(chances).argmax(axis=1)
         pairs = np.stack([best == 2, best >= 1], axis=1)
