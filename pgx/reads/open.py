@@ -102,7 +102,8 @@ def read_reads(path: str, *, reference: Path | None = None, assembly: str = "aut
         positions = [site.position for site in sites_on(decision.assembly)]
         if index is None:
             _check_size(state.st_size, path, kind, stale=stale)
-        reads, dropped = _collected(handle, contig, positions, groups, path, indexed=index is not None)
+        with _silence() if kind == "cram" else contextlib.nullcontext():
+            reads, dropped = _collected(handle, contig, positions, groups, path, indexed=index is not None)
     samples = tuple(dict.fromkeys(groups.values()))
     piles = {name: pile_up(reads.get(name, ()), positions, dropped.get(name, {})) for name in samples}
     for name, pile in piles.items():
@@ -121,6 +122,23 @@ def read_reads(path: str, *, reference: Path | None = None, assembly: str = "aut
         samples=samples,
         piles=piles,
     )
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    """Keep htslib from naming a lost reference on stderr, whatever its verbosity: the error here does."""
+    try:
+        kept = os.dup(2)
+    except OSError:  # there is no stderr
+        yield
+        return
+    try:
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def _state(path: str) -> os.stat_result:
@@ -256,8 +274,9 @@ def _check_header(header: Mapping[str, object], path: str) -> None:
         for kind, names in (("bisulfite", known.bisulfite_assays), ("rna", known.rna_assays)):
             if any(name in assay for name in names):
                 _refuse(kind, path, assay.strip())
-        words = set(re.split(r"[^a-z]+", said.lower()))
-        if words & set(known.tumour) or re.search(known.tumour_barcode, said.lower()):
+        if any(word in said.lower() for word in known.tumour) or re.search(
+            known.tumour_barcode, said.lower()
+        ):
             _refuse("tumour", path, said.strip())
 
 

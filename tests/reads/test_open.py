@@ -4,6 +4,7 @@ import http.server
 import os
 import shutil
 import subprocess
+import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from msgspec import structs
 from pgx.errors import AssemblyError, FormatError, InputError, NotFoundError
 from pgx.reads.model import facts
 from pgx.reads.open import read_reads
-from tests.reads.simulate import SHORT, SITES, chromosome, header_of, simulate, write_reads
+from tests.reads.simulate import SHORT, SITES, chromosome, header_of, simulate, write_fasta, write_reads
 
 PIECES = simulate("e2/e4", replace(SHORT, depth=12), 2)
 
@@ -232,6 +233,20 @@ def test_cram_without_its_reference_names_it_and_asks_nobody(tmp_path, genome, m
     assert asked == []
 
 
+def test_a_lost_reference_is_one_line(tmp_path):
+    """htslib names it on stderr itself, past its own verbosity."""
+    fasta = tmp_path / "genome.fa"
+    write_fasta(fasta, "GRCh38")
+    path = bam(tmp_path, name="sample.cram", fasta=fasta)
+    fasta.unlink()
+    shown = subprocess.run(
+        [sys.executable, "-m", "pgx", "annotate", path], capture_output=True, text=True, check=False
+    )
+    assert shown.returncode == 3
+    assert shown.stderr.startswith("error: ")
+    assert shown.stderr.count("\n") == 1
+
+
 @needs_samtools
 def test_reference_without_index_is_not_given_one(tmp_path, genome):
     fasta = tmp_path / "bare.fa"
@@ -301,7 +316,10 @@ def test_normal_tissue_by_its_barcode_is_not_refused(tmp_path):
     assert read_reads(str(path)).piles["TCGA-AB-1234-10A"].templates
 
 
-@pytest.mark.parametrize("sample", ["P1_TUMOR", "tumour-7", "Liver metastasis", "TCGA-AB-1234-01A-11D"])
+@pytest.mark.parametrize(
+    "sample",
+    ["P1_TUMOR", "tumour-7", "Liver metastasis", "TCGA-AB-1234-01A-11D", "FFPEtumor", "AdenoCarcinoma"],
+)
 def test_tumours_are_refused(tmp_path, sample):
     with pytest.raises(FormatError, match="tumour"):
         read_reads(str(bam(tmp_path, header_of("GRCh38", groups={"lane": sample}))))
