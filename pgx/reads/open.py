@@ -135,7 +135,7 @@ def _silence() -> Iterator[None]:
     try:
         with Path(os.devnull).open("wb") as nowhere:
             os.dup2(nowhere.fileno(), 2)
-        yield
+            yield
     finally:
         os.dup2(kept, 2)
         os.close(kept)
@@ -166,9 +166,8 @@ def _checked_reference(reference: Path | None) -> str | None:
     if reference is None:
         return None
     if not reference.is_file():
-        raise NotFoundError(
-            "no such file", where=f"--reference {reference}", cure="Give the FASTA of the CRAM"
-        )
+        cure = "Give the FASTA of the CRAM"
+        raise NotFoundError("no such file", where=f"--reference {reference}", cure=cure)
     if not Path(f"{reference}.fai").is_file():
         raise InputError(
             "the reference has no index", where=str(reference), cure=f"Make one: samtools faidx {reference}"
