@@ -175,7 +175,7 @@ class Options(Struct, frozen=True, kw_only=True):
     population: Annotated[
         str,
         Option(
-            "Population whose haplotype frequencies are the prior, e.g. EUR, or flat.",
+            "Population whose haplotype frequencies are the prior: EUR, flat, estimate (cohorts) ...",
             CALLING, "NAME", row=True, names="populations",
         ),
     ] = field(default_factory=_default_population)  # fmt: skip

@@ -198,6 +198,9 @@ class _ThresholdFile(Facts, frozen=True, kw_only=True):
     longest_lifted_block: _Value
     lifted_block_rest: _Value
     same_person_probability: _Value
+    estimate_prior_weight: _Value
+    estimate_rare_weight: _Value
+    estimate_min_people: _Value
 
 
 @functools.cache

@@ -19,7 +19,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pgx import evidence
-from pgx.calling import DiplotypeCall, GenotypeReport, diplotype_names
+from pgx.calling import DiplotypeCall, GenotypeReport, diplotype_names, estimated
 from pgx.errors import FormatError, printable
 from pgx.evidence import ContextItem, ContextReport, EvidenceBase, Response, SourceCitation
 from pgx.evidence.cite import cite
@@ -302,6 +302,8 @@ def _limitations(
     if any(seen.evidence and seen.evidence.kind is EvidenceKind.GT for seen in observations):
         said.append(words.say("limits", "error_rate", rate=f"{parameters.genotype_error_rate:g}"))
     said.append(words.say("limits", "population", population=parameters.population))
+    if estimated(parameters.population) is not None:
+        said.append(words.say("limits", "estimated"))
     return tuple(said)
 
 

@@ -12,7 +12,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pgx import evidence, reference
-from pgx.calling import CallOptions, DiplotypeCall, E4Status, Reason, call, haplotype_frequencies
+from pgx.calling import CallOptions, DiplotypeCall, E4Status, Reason, call, estimated, haplotype_frequencies
+from pgx.calling.posterior import diplotype_likelihoods, site_data
 from pgx.errors import FormatError, InputError, UsageError
 from pgx.evidence import ContextReport, EvidenceBase, PatientContext, Response, Subject
 from pgx.genome import AssemblyDecision, assemblies, sites_on
@@ -152,6 +153,11 @@ class Prepared(Struct, frozen=True, kw_only=True):
     findings: tuple[Finding, ...]
     around: Around | None
 
+    def likelihoods(self, column: int, name: str) -> tuple[float, ...]:
+        """Return the likelihood of each of the ten diplotypes for the sample in the 0-based `column`."""
+        settled = self.source.settle(name, observe(self.records, column, self.context))
+        return diplotype_likelihoods(site_data(settled.observations), self.rules)
+
     def report(self, column: int, name: str) -> SampleReport:
         """Return the report of the sample in the 0-based `column`."""
         settled = self.source.settle(name, observe(self.records, column, self.context))
@@ -199,6 +205,12 @@ def check_options(options: Options) -> None:
         A value that cannot be, an unknown name, or evidence that is invalid.
     """
     _parameters(options)
+    if estimated(options.population) is not None:
+        raise UsageError(
+            "is the name that pgx gives to an estimate",
+            where="--population",
+            cure="Name one of pgx list populations",
+        )
     if options.pseudonymise is not None:
         hiding(options)
         if options.digest:

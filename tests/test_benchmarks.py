@@ -36,6 +36,23 @@ def test_the_requirements_hold_on_a_small_scale(quick):
     assert [check.name for check in outcome if not check.holds] == []
 
 
+def test_an_estimate_is_nearly_as_good_as_the_own_population():
+    """At 1000 Genomes thinned to 4x, nobody scored under frequencies in which their own reads count."""
+    import population_estimate as study
+
+    if not study.TRUTH.exists():
+        pytest.skip("needs ../shared/data/truth")
+    found = study.by_prior(study.people(), 4)
+    assert list(found) == list(study.GROUPS)
+    for group, loss in found.items():
+        assert loss["estimate"] < loss[group] + 0.01
+        assert loss["estimate"] < loss["flat"] - 0.1
+    for group, other in (("AFR", "EUR"), ("EUR", "AFR"), ("EAS", "AFR"), ("SAS", "EUR"), ("AMR", "AFR")):
+        assert found[group]["estimate"] < found[group][other]
+    shares = study.covered(60, 100)
+    assert all(shares[name] > 0.85 for name in ("e2", "e3", "e4"))
+
+
 def test_determined_answers_were_scored_at_all(quick):
     deep = quick.matched[0.01, 15, "global"]
     assert deep.diplotype > 0.9 * deep.people

@@ -2,12 +2,15 @@
 
 from pgx.calling.call import call
 from pgx.calling.frequencies import (
+    ESTIMATE,
     FLAT,
+    Estimated,
     copies_at,
     default_population,
     diplotype_names,
     diplotype_prior,
     diplotypes,
+    estimated,
     haplotype_frequencies,
     population_name,
     populations,
@@ -26,11 +29,13 @@ from pgx.calling.model import (
 
 __all__ = [
     "E4_COPIES",
+    "ESTIMATE",
     "FLAT",
     "CalculationRow",
     "CallOptions",
     "DiplotypeCall",
     "E4Status",
+    "Estimated",
     "GenotypeReport",
     "PhaseState",
     "PopulationResult",
@@ -41,6 +46,7 @@ __all__ = [
     "diplotype_names",
     "diplotype_prior",
     "diplotypes",
+    "estimated",
     "haplotype_frequencies",
     "population_name",
     "populations",

@@ -150,6 +150,11 @@ def answers(given: Likelihoods, options: CallOptions) -> Answers:
     )
 
 
+def diplotype_likelihoods(given: Likelihoods, population: str) -> Floats:
+    """Return the likelihood of each diplotype, shape (10, n), as `posterior.diplotype_likelihoods` does."""
+    return _weights(given.under(population), np.ones(len(diplotypes())), given.phase)
+
+
 def _posterior(likelihoods: Sequence[Floats], prior: Floats, phase: PhaseEvidence | None) -> Floats:
     """Return the posterior, shape (10, n)."""
     weights = _weights(likelihoods, prior, phase)

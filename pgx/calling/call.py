@@ -21,18 +21,14 @@ from pgx.calling.model import (
     PopulationResult,
     Reason,
 )
-from pgx.calling.posterior import Answer, SiteData, answers, calculation, has_rare, phase_evidence
+from pgx.calling.posterior import Answer, SiteData, answers, calculation, has_rare, site_data
 from pgx.genome import gene
 from pgx.observe import EvidenceKind, Finding, GenotypeEvidence, Observation, SiteState
 
 
 def call(observations: tuple[Observation, ...], options: CallOptions) -> DiplotypeCall:
     """Call the diplotype and e4 status of one sample from its observations, in the order of the sites."""
-    data = SiteData(
-        evidence=tuple(item.evidence for item in observations),
-        phase=phase_evidence(observations),
-        joint=observations[0].joint or observations[1].joint,
-    )
+    data = site_data(observations)
     result, others = answers(data, options)
     weak = _weak_sites(result, observations, data, options)
     findings = (

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import functools
+import re
 from itertools import combinations_with_replacement
 from typing import Literal
 
-from pgx.errors import UsageError, did_you_mean
+from msgspec import Struct
+
+from pgx.errors import UsageError, did_you_mean, printable
 from pgx.genome import Haplotype, haplotypes, letters
 from pgx.reference import Facts, Provenance, load
 
 FLAT = "flat"
+#: Stands for frequencies that a cohort is to estimate from its own people.
+ESTIMATE = "estimate"
+_LONGEST_GROUP = 60
 Diplotype = tuple[Haplotype, Haplotype]
 
 
@@ -64,11 +70,60 @@ def populations() -> tuple[Population, ...]:
     return _file().population
 
 
+class Estimated(Struct, frozen=True, kw_only=True):
+    """Frequencies estimated from a cohort; their name says all of it, so results need no table beside.
+
+    Attributes
+    ----------
+    people
+        Whose data say something.
+    group
+        Of the manifest; "" for a cohort without groups, and for people without one.
+    frequencies
+        In the order of `pgx.genome.haplotypes`, with six digits, summing to 1.
+    """
+
+    people: int
+    group: str
+    frequencies: tuple[float, ...]
+
+    @property
+    def name(self) -> str:
+        """Return the name of this population, e.g. in the column `population`."""
+        shares = ", ".join(
+            f"{item.name} {share:.6g}" for item, share in zip(haplotypes(), self.frequencies, strict=True)
+        )
+        group = printable(self.group, limit=_LONGEST_GROUP)
+        return f"{self.people} people of this cohort{f' ({group})' * bool(group)}, estimated: {shares}"
+
+    @property
+    def short_name(self) -> str:
+        """Return what tells it from others of a cohort."""
+        return (
+            f"{printable(self.group, limit=_LONGEST_GROUP)} (estimated)"
+            if self.group
+            else "this cohort (estimated)"
+        )
+
+
+@functools.lru_cache(maxsize=4096)
+def estimated(name: str) -> Estimated | None:
+    """Return the population of an estimate by its name; None for every other name."""
+    shares = ", ".join(rf"{item.name} ([0-9.e-]+)" for item in haplotypes())
+    found = re.fullmatch(rf"(\d+) people of this cohort(?: \((.*)\))?, estimated: {shares}", name)
+    if found is None:
+        return None
+    people, group, *values = found.groups()
+    total = sum(map(float, values))
+    frequencies = tuple(float(value) / total for value in values)
+    return Estimated(people=int(people), group=group or "", frequencies=frequencies)
+
+
 def population_name(asked: str | None) -> str:
     """Return the name of a population as reference data spells it; None stands for the default."""
     if asked is None:
         return default_population()
-    names = [*(known.name for known in populations()), FLAT]
+    names = [*(known.name for known in populations()), FLAT, ESTIMATE]
     return next((name for name in names if name.lower() == asked.lower()), asked)
 
 
@@ -79,7 +134,7 @@ def haplotype_frequencies(population: str) -> tuple[float, ...]:
     Raises
     ------
     UsageError
-        No such population.
+        No such population, or `ESTIMATE`: one that only a cohort can make.
     """
     name = population_name(population)
     if name == FLAT:
@@ -88,6 +143,14 @@ def haplotype_frequencies(population: str) -> tuple[float, ...]:
         if known.name == name:
             frequencies = known.frequencies()
             return tuple(frequencies[haplotype.name] for haplotype in haplotypes())
+    if (found := estimated(name)) is not None:
+        return found.frequencies
+    if name == ESTIMATE:
+        raise UsageError(
+            "'estimate' needs a whole cohort",
+            where="--population",
+            cure="Give --population estimate to pgx cohort, or name a population (pgx list populations)",
+        )
     names = [*(known.name for known in populations()), FLAT]
     hint = did_you_mean(population, names) or f"Use one of {', '.join(names)}"
     raise UsageError(f"unknown population '{population}'", where="--population", cure=hint)

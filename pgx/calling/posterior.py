@@ -90,6 +90,15 @@ def phase_evidence(observations: tuple[Observation, ...]) -> PhaseEvidence | Non
     return PhaseEvidence(diplotype=name, error=min(error, 0.5), stated=bool(qualities))
 
 
+def site_data(observations: tuple[Observation, ...]) -> SiteData:
+    """Return what of the observations, in the order of the sites, the posterior depends on."""
+    return SiteData(
+        evidence=tuple(item.evidence for item in observations),
+        phase=phase_evidence(observations),
+        joint=observations[0].joint or observations[1].joint,
+    )
+
+
 #: For each diplotype: the likelihood of the first and of the second site, and the factor of the phase.
 _Factors = tuple[tuple[float, float, float], ...]
 
@@ -108,6 +117,16 @@ def _factors(data: SiteData, population: str, allele_error_rate: float) -> _Fact
         (first[one], second[two], _phase_factor(name, data.phase, one == two == 1))
         for name, one, two in zip(diplotype_names(), copies_at(0), copies_at(1), strict=True)
     )
+
+
+@functools.lru_cache(maxsize=8192)
+def diplotype_likelihoods(data: SiteData, options: CallOptions) -> tuple[float, ...]:
+    """Return the likelihood of each diplotype: all equal where nothing is known.
+
+    Of GP and DS, which contain a prior already, the one of the population of `options` is taken out.
+    """
+    factors = _factors(data, options.population, options.allele_error_rate)
+    return tuple(first * second * phase for first, second, phase in factors)
 
 
 def _phase_factor(diplotype: str, phase: PhaseEvidence | None, both_heterozygous: bool) -> float:

@@ -189,11 +189,15 @@ def list_(
 
 
 def _populations() -> Rows:
-    from pgx.calling import FLAT, populations
+    from pgx.calling import ESTIMATE, FLAT, populations
 
     for item in populations():
         yield item.name, item.label
     yield FLAT, "no population: all haplotypes equally frequent"
+    yield (
+        ESTIMATE,
+        "pgx cohort only: estimated from the people of the cohort, by the manifest column population",
+    )
 
 
 def _indications() -> Rows:

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
+from pgx.calling import ESTIMATE, default_population, population_name
 from pgx.inputs import Settled
 from pgx.observe import SiteRecord
 from pgx.options import Options
@@ -232,6 +234,24 @@ class Slice(Struct, frozen=True, kw_only=True):
     plan_digest: str
     plan_size: int
     conditions: str
+
+
+def estimating(options: Options, group: str = "") -> Options:
+    """Return options for people whose population is still to be estimated, with others of their group."""
+    return replace(options, population=f"{ESTIMATE}:{group}" if group else ESTIMATE)
+
+
+def group_of(options: Options) -> str | None:
+    """Return the group whose population is still to be estimated; "" for no group, None for none of this."""
+    name, _, group = options.population.partition(":")
+    return group if population_name(name) == ESTIMATE else None
+
+
+def provisional(options: Options) -> Options:
+    """Return options under which an input can be read whose population is still to be estimated."""
+    if group_of(options) is None:
+        return options
+    return replace(options, population=default_population())
 
 
 @functools.lru_cache(maxsize=4096)

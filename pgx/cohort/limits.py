@@ -25,6 +25,7 @@ class Alarms(Facts, frozen=True, kw_only=True):
     swap_min_people: int
     swap_left_share: float
     swap_chance: float
+    estimate_margin: float
 
 
 class Page(Facts, frozen=True, kw_only=True):

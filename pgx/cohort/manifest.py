@@ -18,7 +18,8 @@ from typing import get_args
 import msgspec
 from msgspec.structs import replace
 
-from pgx.cohort.jobs import Failure, Job, options_text
+from pgx.calling import population_name
+from pgx.cohort.jobs import Failure, Job, estimating, group_of, options_text, provisional
 from pgx.errors import NotFoundError, PgxError, UsageError
 from pgx.files import read_limited
 from pgx.genome import AUTO, find_assembly
@@ -249,6 +250,9 @@ def _own_options(row: Mapping[str, str], more: list[str], options: Options) -> O
     if row["path"] == STANDARD_INPUT:
         raise _RowError("names standard input, which a cohort cannot read")
     changes = {item.name: _value(item, row[item.name]) for item in _ROW_OPTIONS if row.get(item.name)}
+    if group_of(options) is not None and "population" in changes:
+        cell = population_name(str(changes.pop("population")))
+        options = estimating(options, cell if group_of(estimating(options, cell)) == cell else "")
     own = replace(options, **changes)
     try:
         check(own)
@@ -289,7 +293,7 @@ def check(options: Options) -> None:
         raise UsageError("an option is not text in UTF-8", cure="Give names and paths in UTF-8") from error
     if options.assembly != AUTO:
         find_assembly(options.assembly)
-    check_options(options)
+    check_options(provisional(options))
 
 
 def _stated(row: Mapping[str, str]) -> PatientMeta | None:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from pgx.cohort.jobs import Failure, Job, Plan, genotype_file_kind
+from pgx.calling import ESTIMATE, population_name
+from pgx.cohort.jobs import Failure, Job, Plan, estimating, genotype_file_kind
 from pgx.cohort.manifest import STANDARD_INPUT, check, exists, jobs_of, place_of
 from pgx.errors import NotFoundError, UsageError, printable
 from pgx.options import Options
@@ -48,6 +49,8 @@ def plan_inputs(
     """
     if not inputs and manifest is None:
         raise UsageError("no input was given", cure="Give files or folders, or --manifest")
+    if population_name(options.population) == ESTIMATE:
+        options = estimating(options)
     check(options)
     if options.callable_bed is not None and not exists(str(options.callable_bed)):
         raise NotFoundError("no such file", where=str(options.callable_bed), cure="Check --callable")

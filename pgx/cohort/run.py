@@ -16,7 +16,8 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pgx.cohort.jobs import Failure, Job, Known, Plan, Result, Slice, text_digest
+from pgx.cohort.estimate import estimate_groups, settled
+from pgx.cohort.jobs import Failure, Job, Known, Plan, Result, Slice, group_of, provisional, text_digest
 from pgx.cohort.manifest import unclear_person
 from pgx.cohort.store import PlannedRow, State, planned
 from pgx.cohort.summary.strata import check_columns
@@ -63,12 +64,24 @@ def run_cohort(
             plan_size=len(plan.jobs),
             conditions=text_digest(*made_with),
         )
-        state.set_plan(rows, slice=slice_, carried=plan.carried, pedigree=plan.pedigree)
+        also = {"slice": slice_, "carried": plan.carried, "pedigree": plan.pedigree, "estimates": []}
+        state.set_plan(rows, **also)
         jobs = [row.job for row in rows]
 
         def started(inputs: int) -> AbstractContextManager[Engine]:
             return nullcontext(engine) if engine is not None else closing(_engine(options, inputs))
 
+        if any(group_of(job.options) is not None for job in jobs):
+            annotate_missing(state, jobs, options, tell, started)
+            known = state.known()
+            groups = estimate_groups(state, jobs, known)
+            named = {item.group: item for item in groups}
+            jobs = [settled(job, known.get(job.key), named) for job in jobs]
+            rows = [
+                PlannedRow(position=row.position, key=job.key, job=job)
+                for row, job in zip(rows, jobs, strict=True)
+            ]
+            state.set_plan(rows, **also | {"estimates": groups})
         kept = annotate_missing(state, jobs, options, tell, started)
         return finish(state, folder, options.page, kept=kept)
 
@@ -79,7 +92,13 @@ def _check(plan: Plan, options: CohortOptions) -> None:
     if not 1 <= number <= of:
         raise UsageError("no such slice", where=f"--shard {number}/{of}", cure="Give 1/N to N/N")
     for own in {job.options for job in plan.jobs if job.failure is None}:
-        check_options(own)
+        check_options(provisional(own))
+        if of > 1 and group_of(own) is not None:
+            raise UsageError(
+                "needs the whole cohort, and a slice is a part of it",
+                where="--population estimate",
+                cure="Leave --shard out; --jobs and --engine dask share the work",
+            )
     check_columns(options.page.by, plan.jobs, plan.carried)
 
 

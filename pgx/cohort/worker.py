@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import msgspec
+import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -26,7 +27,9 @@ from pgx.cohort.jobs import (
     StoredInput,
     StoredSample,
     genotype_file_kind,
+    group_of,
     options_text,
+    provisional,
     text_digest,
     words_digest,
 )
@@ -41,6 +44,8 @@ from pgx.vcf import Neighbours, VcfContent, tell_progress_to
 
 #: An input with at least so many samples is read as arrays.
 ARRAYS_FROM = 200
+#: So many times fewer where only likelihoods are asked for: 6 ms instead of 20 for a file of 100 samples.
+_CHEAPER = 8
 _INDEXES = (".csi", ".tbi", ".bai", ".crai", ".bgi")
 _SHARED = ("response", "context")
 
@@ -237,16 +242,21 @@ def result_of_content(
     chosen = _chosen(job, content)
     if chosen is None or result.is_copy_number:
         return result
-    ready = prepare(source, replace(job.options, samples=chosen), neighbours)
+    only_likelihoods = group_of(job.options) is not None
+    options = replace(provisional(job.options), samples=chosen)
+    ready = prepare(source, options, None if only_likelihoods else neighbours)
     result = replace(
         result,
         samples=len(ready.columns),
         assembly=ready.run.input.assembly,
     )
-    if len(ready.columns) >= arrays_from and source.reads is None:
-        from pgx.cohort.biobank.arrays import annotate_arrays  # noqa: PLC0415 - small inputs need no arrays
+    least = arrays_from // _CHEAPER if only_likelihoods else arrays_from
+    if len(ready.columns) >= least and source.reads is None:
+        from pgx.cohort.biobank.arrays import annotate_arrays, observe_arrays  # noqa: PLC0415 - small inputs need none
 
-        return annotate_arrays(result, content, ready)
+        return observe_arrays(result, ready) if only_likelihoods else annotate_arrays(result, content, ready)
+    if only_likelihoods:
+        return _with_likelihoods(result, ready)
     return _with_reports(result, ready, len(content.samples))
 
 
@@ -270,6 +280,13 @@ def _missing(job: Job, content: VcfContent) -> tuple[Failure, ...]:
         for name in job.options.samples
         if name not in there
     )
+
+
+def _with_likelihoods(result: Result, ready: Prepared) -> Result:
+    from pgx.cohort.estimate import classes_of  # noqa: PLC0415 - few runs need it
+
+    rows = [ready.likelihoods(column, name) for column, name in zip(ready.columns, ready.names, strict=True)]
+    return replace(result, run=classes_of(np.array(rows).reshape(-1, 10)).packed())
 
 
 def _with_reports(result: Result, ready: Prepared, count: int) -> Result:

@@ -328,3 +328,14 @@ def test_a_plan_without_inputs_is_no_fault(tmp_path):
     plan = plan_inputs([str(tmp_path / "absent.vcf")], None, Options(neighbours="off"))
     run_cohort(plan, tmp_path / "out", CohortOptions())
     assert lines_of(tmp_path / "out", write=True)[1].results == 0
+
+
+def test_a_cohort_that_estimated_its_own_frequencies_keeps_them(tmp_path):
+    path = many(tmp_path / "many.vcf.gz", 230)
+    run([path], tmp_path / "out", options=Options(neighbours="off", population="estimate"))
+    populations = {row["population"] for row in rows_of(tmp_path / "out" / "samples.tsv")}
+    assert lines_of(tmp_path / "out")[1].changed == 0
+    assert lines_of(tmp_path / "out", Rechecked(min_probability=0.9999), write=True)[1].changed
+    assert {row["population"] for row in rows_of(tmp_path / "out" / "samples.tsv")} == populations
+    with pytest.raises(UsageError, match="estimate"):
+        lines_of(tmp_path / "out", Rechecked(population="estimate"))

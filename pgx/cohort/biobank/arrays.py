@@ -9,7 +9,7 @@ stand in the file. Arrow and numpy let go of Python's lock, so that pieces are w
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import msgspec
@@ -26,6 +26,7 @@ from pgx.calling.arrays import (
     SiteLikelihoods,
     answers,
     differs_elsewhere,
+    diplotype_likelihoods,
     same_everywhere,
 )
 from pgx.calling.frequencies import diplotypes
@@ -34,7 +35,7 @@ from pgx.cohort.biobank.format_parser import between
 from pgx.cohort.biobank.sample_classes import Floats, SiteArrays, columns_of, read_arrays, settle
 from pgx.cohort.jobs import Result, StoredBlock, StoredInput, text_digest, words_digest
 from pgx.cohort.tables import arrow
-from pgx.cohort.tables.arrow import compact, first_of, joined_codes
+from pgx.cohort.tables.arrow import Codes, compact, first_of, joined_codes
 from pgx.cohort.tables.table import FACTS, fact_table, fact_type, facts_of, to_bytes
 from pgx.neighbours.estimate import MarkerReader
 from pgx.observe import SiteRecord, observe
@@ -70,19 +71,34 @@ class _Kind(Struct, frozen=True):
     phase: PhaseEvidence | None
 
 
+def observe_arrays(result: Result, ready: Prepared) -> Result:
+    """Return `result` with the likelihoods of all samples, as classes, and nothing else."""
+    from pgx.cohort.estimate import classes_of  # noqa: PLC0415 - few runs need it
+
+    rows = np.empty((len(ready.columns), len(diplotypes())))
+    with ThreadPoolExecutor(max_workers=_THREADS) as pool:
+        sites = list(pool.map(lambda place: _read_site(place, ready), range(len(ready.records))))
+        for kind, group in _by_kind(joined_codes([site.codes for site in sites]), ready):
+            for piece in _pieces(group):
+                rows[piece] = diplotype_likelihoods(_given(sites, kind, piece), ready.rules.population).T
+    return replace(result, run=classes_of(rows).packed())
+
+
+def _read_site(place: int, ready: Prepared) -> SiteArrays:
+    columns = ready.columns
+    some = None if isinstance(columns, range) else columns
+    doubted = any(other.misplaced for other in ready.records)
+    found = read_arrays(ready.records[place], doubted, some, len(columns), ready.context)
+    return settle(found, place, columns, ready)
+
+
 def annotate_arrays(result: Result, content: VcfContent, ready: Prepared) -> Result:
     """Return `result` with the facts and columns of all samples."""
     columns = ready.columns
     some = None if isinstance(columns, range) else columns
 
-    def read(place: int) -> SiteArrays:
-        pile = ready.records[place]
-        doubted = any(other.misplaced for other in ready.records)
-        found = read_arrays(pile, doubted, some, len(columns), ready.context)
-        return settle(found, place, columns, ready)
-
     with ThreadPoolExecutor(max_workers=_THREADS) as pool:
-        sites = list(pool.map(read, range(len(ready.records))))
+        sites = list(pool.map(lambda place: _read_site(place, ready), range(len(ready.records))))
         found, begun = _begin_answers(pool, sites, ready)
         reader = ready.around.reader if ready.around else None
         around = reader.records if reader else ()
@@ -150,16 +166,34 @@ def _begin_answers(
 ) -> tuple[_Found, _Begun]:
     """Begin to compute what all samples are."""
     pairs = joined_codes([site.codes for site in sites])
+    found = _Found(pairs * _answer_count(), np.empty(len(pairs)), np.empty(len(pairs)))
+    begun = [
+        (work, [pool.submit(work.answer, rows) for rows in _pieces(group)])
+        for kind, group in _by_kind(pairs, ready)
+        for work in [_Posteriors(sites, kind, ready.rules, found)]
+    ]
+    return found, begun
+
+
+def _by_kind(pairs: Codes, ready: Prepared) -> Iterator[tuple[_Kind, Rows]]:
+    """Yield each kind with its samples; `pairs` are their classes at both sites."""
     kinds = [_kind(ready.columns[row], ready) for row in first_of(pairs).tolist()]
     different = list(dict.fromkeys(kinds))
     by_class = np.array([different.index(kind) for kind in kinds])[pairs]
-    found = _Found(pairs * _answer_count(), np.empty(len(pairs)), np.empty(len(pairs)))
-    begun = []
     for number, kind in enumerate(different):
-        work = _Posteriors(sites, kind, ready.rules, found)
-        pieces = _pieces(np.flatnonzero(by_class == number))
-        begun.append((work, [pool.submit(work.answer, rows) for rows in pieces]))
-    return found, begun
+        yield kind, np.flatnonzero(by_class == number)
+
+
+def _given(sites: Sequence[SiteArrays], kind: _Kind, rows: Rows) -> Likelihoods:
+    """Return the likelihoods of some samples of one kind."""
+    return Likelihoods(
+        sites=tuple(
+            SiteLikelihoods(values=site.likelihoods, chances=site.chances, half=half).part(rows)
+            for site, half in zip(sites, kind.half, strict=True)
+        ),
+        doubtful=kind.doubtful,
+        phase=kind.phase,
+    )
 
 
 def _answer_count() -> int:
@@ -199,19 +233,9 @@ class _Posteriors(Struct, frozen=True):
     rules: CallOptions
     found: _Found
 
-    def _given(self, rows: Rows) -> Likelihoods:
-        return Likelihoods(
-            sites=tuple(
-                SiteLikelihoods(values=site.likelihoods, chances=site.chances, half=half).part(rows)
-                for site, half in zip(self.sites, self.kind.half, strict=True)
-            ),
-            doubtful=self.kind.doubtful,
-            phase=self.kind.phase,
-        )
-
     def answer(self, rows: Rows) -> Rows:
         """Record what these samples are; return those of them that another population might change."""
-        given = self._given(rows)
+        given = _given(self.sites, self.kind, rows)
         answer = answers(given, self.rules)
         self.found.probability[rows] = answer.probability
         self.found.carrier[rows] = answer.carrier_probability
@@ -221,7 +245,7 @@ class _Posteriors(Struct, frozen=True):
 
     def compare(self, rows: Rows) -> None:
         """Record which of these samples another population does change."""
-        given = self._given(rows)
+        given = _given(self.sites, self.kind, rows)
         self.found.classes[rows] += differs_elsewhere(given, answers(given, self.rules), self.rules)
 
 

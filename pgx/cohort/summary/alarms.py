@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pgx.calling import E4_COPIES
+from pgx.cohort.estimate import is_implausible
 from pgx.cohort.limits import alarm_limits
 from pgx.genome import counted_haplotype, rare_haplotypes
 from pgx.wording import greek, rounded_percent, wording
@@ -25,6 +26,7 @@ def _all(summary: Object) -> list[_Alarm]:
         *_known(summary),
         *_all_the_same(summary),
         *_frequency(summary),
+        *_estimates(summary),
         *_strata_frequency(summary),
         *_absent(summary),
         *_uncertain_heterozygotes(summary),
@@ -87,6 +89,8 @@ def _all_the_same(summary: Object) -> Iterator[_Alarm]:
 
 def _frequency(summary: Object) -> Iterator[_Alarm]:
     row = _counted(summary)
+    if summary["estimates"]:  # what is expected comes from these people: only who is determined can differ
+        return
     if _is_far(row["count"], _determined(summary), row["expected"]):
         yield _say(
             "frequency",
@@ -94,6 +98,33 @@ def _frequency(summary: Object) -> Iterator[_Alarm]:
             expected=rounded_percent(row["expected"]),
             population=summary["population"]["label"],
         )
+
+
+def _estimates(summary: Object) -> Iterator[_Alarm]:
+    """Name each group with an estimated frequency that no population that ships comes near to."""
+    for group in summary["estimates"]:
+        far = [row for row in group["haplotypes"] if is_implausible(row)]
+        if far:
+            row = max(far, key=_excess)
+            commonest = max(group["haplotypes"], key=lambda item: float(item["shipped"][1]))
+            is_reference = commonest in far and commonest["share"] > commonest["shipped"][1]
+            cause = "estimate_reference" if is_reference else "estimate_letters"
+            yield _say(
+                "estimate",
+                who=f"population = {group['group']}"
+                if group["group"]
+                else wording().say("cohort", "everybody"),
+                haplotype=greek(row["name"]),
+                share=rounded_percent(row["share"]),
+                low=rounded_percent(row["shipped"][0]),
+                high=rounded_percent(row["shipped"][1]),
+                cause=wording().say("cohort", cause),
+            )
+
+
+def _excess(row: Object) -> float:
+    """Return how far an estimated frequency is outside of those that ship."""
+    return float(max(row["share"] - row["shipped"][1], row["shipped"][0] - row["share"]))
 
 
 def _strata_frequency(summary: Object) -> Iterator[_Alarm]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from msgspec import Struct
 
-from pgx.calling import diplotype_prior, haplotype_frequencies, population_name, populations
+from pgx.calling import diplotype_prior, estimated, haplotype_frequencies, population_name, populations
 from pgx.calling.frequencies import diplotypes
 from pgx.genome import haplotypes
 
@@ -16,7 +16,7 @@ _Z95 = 1.959963984540054
 _SAME = 1 + 1e-7  # two tables with the same probability, up to rounding
 
 
-def wilson(count: int, total: int) -> tuple[float, float]:
+def wilson(count: float, total: float) -> tuple[float, float]:
     """Return the 95 % Wilson interval of a share; (0, 1) where nothing was counted."""
     if total == 0:
         return 0.0, 1.0
@@ -70,7 +70,7 @@ class Expected(Struct, frozen=True, kw_only=True):
 def expected_of(counts: Mapping[str, int]) -> Expected:
     """Return the shares that samples of these populations (by count) would have under Hardy-Weinberg."""
     total = sum(counts.values())
-    names = sorted(counts) if total else [population_name(None)]
+    names = sorted(counts, key=population_label) if total else [population_name(None)]
     weights = [counts[name] / total for name in names] if total else [1.0]
     return Expected(
         name=names[0] if len(names) == 1 else MIXED,
@@ -81,7 +81,13 @@ def expected_of(counts: Mapping[str, int]) -> Expected:
 
 
 def _label(name: str) -> str:
-    return next((item.label for item in populations() if item.name == name), name)
+    return next((item.label for item in populations() if item.name == name), population_label(name))
+
+
+def population_label(name: str) -> str:
+    """Return a name that a page has room for: of an estimate without its figures."""
+    found = estimated(name)
+    return found.short_name if found else name
 
 
 def _mean(shares: Sequence[Sequence[float]], weights: Sequence[float], length: int) -> list[float]:

@@ -10,15 +10,17 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from msgspec import Struct, to_builtins
+from msgspec.structs import replace
 
 from pgx import reference
-from pgx.calling import E4Status, Reason
+from pgx.calling import E4Status, Reason, default_population, estimated, haplotype_frequencies
 from pgx.calling.frequencies import diplotype_name, diplotypes
+from pgx.cohort.estimate import Group, nearest, shipped_ranges
 from pgx.cohort.jobs import Failure
 from pgx.cohort.limits import least_group, page_limits
 from pgx.cohort.summary.alarms import alarms, shared_alarms
 from pgx.cohort.summary.disclosure import Cells, Object, flat, parts, rounded
-from pgx.cohort.summary.statistics import Expected, expected_of
+from pgx.cohort.summary.statistics import Expected, expected_of, population_label, wilson
 from pgx.cohort.summary.strata import ASSEMBLY, POPULATION, Dividing
 from pgx.cohort.summary.tally import Tally, bin_edges
 from pgx.errors import printable
@@ -43,6 +45,8 @@ class Overview(Struct, frozen=True, kw_only=True):
         Inputs in which nobody is counted: they have no record near the sites, and another input has.
     shard
         "I/N".
+    estimates
+        Groups whose haplotype frequencies were estimated, or could not be.
     people
         What is known of single people from elsewhere: no part of a page that is shared.
     """
@@ -52,6 +56,7 @@ class Overview(Struct, frozen=True, kw_only=True):
     passed_over: tuple[str, ...]
     shard: str
     people: Object = {}
+    estimates: Sequence[Group] = ()
 
 
 def summarise(tally: Tally, overview: Overview, *, least: int = 0) -> Object:
@@ -82,7 +87,10 @@ def summarise(tally: Tally, overview: Overview, *, least: int = 0) -> Object:
 
 def _counts(tally: Tally, overview: Overview, cells: Cells) -> Object:
     """Return all that is made of counts."""
-    populations = {name: cells.count(number) for name, number in flat(tally.count(POPULATION)).items()}
+    populations: Counter[str] = Counter()
+    for name, number in flat(tally.count(POPULATION)).items():
+        own = cells if estimated(name) is None else cells.of(number)  # its name is that of a group
+        populations[_shown_population(name, cells)] += own.count(number) or 0
     expected = expected_of({name: number for name, number in populations.items() if number})
     return {
         "schema_version": SCHEMA_VERSION,
@@ -99,6 +107,7 @@ def _counts(tally: Tally, overview: Overview, cells: Cells) -> Object:
         "statuses": cells.rows(flat(tally.count("e4_status")), _STATUSES),
         "diplotypes": _diplotypes(tally, expected, cells),
         "haplotypes": _haplotypes(tally, expected, cells),
+        "estimates": _estimates(overview.estimates, cells),
         "conclusions": cells.rows(flat(tally.count("conclusion"))),
         "assemblies": cells.rows(flat(tally.count(ASSEMBLY))),
         "flags": cells.rows(parts(tally.count("flags")), total=tally.samples),
@@ -166,6 +175,57 @@ def _haplotypes(tally: Tally, expected: Expected, cells: Cells) -> list[Object]:
     ]
 
 
+def _shown_population(name: str, cells: Cells) -> str:
+    """Return the name of a population; of an estimated one as its counts are shown."""
+    found = estimated(name)
+    if found is None or not cells.least:
+        return name
+    shown = _shown_shares(found.frequencies, found.people, cells) or haplotype_frequencies(
+        default_population()
+    )
+    return replace(found, people=cells.count(found.people) or 0, frequencies=tuple(shown)).name
+
+
+def _shown_shares(shares: Sequence[float], people: int, cells: Cells) -> list[float]:
+    """Return estimated frequencies as shown, of rounded counts of haplotypes; [] where all are hidden."""
+    if not cells.least:
+        return list(shares)
+    own = cells.of(people)
+    counts = [own.count(round(2 * people * share)) or 0 for share in shares]
+    return [count / sum(counts) for count in counts] if any(counts) else []
+
+
+def _estimates(groups: Sequence[Group], cells: Cells) -> list[Object]:
+    """Return estimated haplotype frequencies by group, beside those that ship.
+
+    The interval is that of Wilson for as many haplotypes as the estimate is worth.
+    """
+    if cells.least:
+        shown = _shown_groups({item.group: item.people for item in groups}, cells)
+        groups = [item for item in groups if item.group in shown and item.frequencies]
+    return [_estimate(item, cells) for item in groups]
+
+
+def _estimate(group: Group, cells: Cells) -> Object:
+    shares = _shown_shares(group.frequencies, group.people, cells)
+    rows = []
+    for item, share, worth, shipped in zip(haplotypes(), shares, group.worth, shipped_ranges(), strict=False):
+        size = cells.count(round(worth)) if cells.least else worth
+        numbers = (share, *wilson(share * size, size)) if share and size else (None, None, None)
+        found = (None if number is None else rounded(number) for number in numbers)
+        row: Object = dict(zip(("share", "low", "high"), found, strict=True))
+        rows.append({"name": item.name, **row, "shipped": [rounded(value) for value in shipped]})
+    name, distance = nearest(shares) if shares else (None, None)
+    return {
+        "group": printable(group.group, _LONGEST),
+        "samples": cells.count(group.samples),
+        "people": cells.count(group.people),
+        "read": cells.count(group.read),
+        "haplotypes": rows,
+        "nearest": {"name": name, "distance": None if distance is None else rounded(distance)},
+    }
+
+
 def _site(tally: Tally, rsid: str, cells: Cells) -> Object:
     states = _STATES[rsid]
     return {
@@ -221,9 +281,9 @@ def _strata(tally: Tally, dividing: Dividing, cells: Cells) -> Object | None:
     if len(sizes) < 2:
         return None
     shown = _shown_groups(sizes, cells)
-    found = [
+    rows = [
         {
-            "value": value,
+            "value": population_label(value),
             "samples": cells.count(sizes[value]),
             "statuses": cells.rows(flat(_of(by_status, value)), _STATUSES),
             "sites": [
@@ -231,9 +291,9 @@ def _strata(tally: Tally, dividing: Dividing, cells: Cells) -> Object | None:
             ],
             "neighbours": _neighbours(_of(by_neighbours, value), cells),
         }
-        for value in sorted(shown)
+        for value in sorted(shown, key=population_label)
     ]
-    return {"column": dividing.name, "values": found, "left_out": len(sizes) > len(found)}
+    return {"column": dividing.name, "values": rows, "left_out": len(sizes) > len(rows)}
 
 
 def _shown_groups(sizes: Mapping[str, int], cells: Cells) -> set[str]:

@@ -13,6 +13,7 @@ import pyarrow as pa
 from msgspec import Struct
 from msgspec.structs import replace
 
+from pgx.cohort.estimate import Group, first_reading
 from pgx.cohort.jobs import Failure, Job, Known, Slice
 from pgx.cohort.known import (
     KNOWN_FILE,
@@ -124,6 +125,7 @@ def finish(state: State, folder: Path, page: PageOptions, *, kept: int = 0) -> O
     known = state.known()
     carried = state.meta("carried", tuple[str, ...]) or ()
     shown = list(sources(state, plan, known))
+    estimates = state.meta("estimates", list[Group]) or []
     failures = [item for row in plan for item in _failures(row, known.get(row.key))]
     tally = Tally(
         _dividing(plan, known, carried, page),
@@ -142,6 +144,7 @@ def finish(state: State, folder: Path, page: PageOptions, *, kept: int = 0) -> O
         failures=failures,
         passed_over=(*silent, *copy_number),
         shard=_slice_text(state),
+        estimates=estimates,
     )
     with Staged(folder, exclusive=True) as staged:
         _write_tables(staged, _tables(state, shown, carried, tally.dividing), carried, tally)
@@ -163,7 +166,8 @@ def finish(state: State, folder: Path, page: PageOptions, *, kept: int = 0) -> O
     for name in (name for name, made in written.items() if not made):  # those of an earlier run
         (folder / name).unlink(missing_ok=True)
     _keep_changes_of(plan, folder)
-    state.keep_only({row.key for row in plan}, shared_parts)
+    kept_keys = {row.key for row in plan} | first_reading([row.job for row in plan], estimates)
+    state.keep_only(kept_keys, shared_parts)
     state.set_meta(finished=True, renewed=False, page=page)
     return Outcome(
         inputs=inputs,
