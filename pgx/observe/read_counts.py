@@ -24,8 +24,9 @@ _REF_AND_ALT_READS = (("RD", "AD"), ("RO", "AO"), ("FRO", "FAO"), ("REF_DP", "AL
 _BASES = "ACGT"
 _READS_BY_BASE = "BCOUNT"
 _READS_OF_BASE = tuple(f"{base}U" for base in _BASES)
-#: All reads, and those with each ALT: Platypus, VarDict, samtools before 1.0, VarScan without RD.
-_ALL_AND_ALT_READS = (("NR", "NV"), ("DP", "VD"), ("DP", "DV"), ("DP", "AD"))
+#: All reads, and those with each ALT: VarScan without RD; Platypus, VarDict, samtools before 1.0.
+_VARSCAN_READS = ("DP", "AD")
+_ALL_AND_ALT_READS = (("NR", "NV"), ("DP", "VD"), ("DP", "DV"))
 #: The share of reads with each ALT: VarScan, DeepVariant, Illumina, Mutect2, GATK 3.
 _ALT_SHARES = ("FREQ", "VAF", "VF", "AF", "FA")
 #: Fields, beside AD, that state reads by allele.
@@ -34,6 +35,9 @@ READ_FIELDS = frozenset(
     | {_READS_BY_BASE, *_READS_OF_BASE}
     | {key for pair in (*_REF_AND_ALT_READS, *_ALL_AND_ALT_READS) for key in pair}
 ) - {"AD", "DP"}
+#: What states reads by allele, and what of it most callers do not write: looked for in every sample.
+_COUNTED = READ_FIELDS | {"AD", "LAD"}
+_SELDOM = _COUNTED - {"AD", "DPR"}
 #: Reads of each allele, REF first; and those of no allele of the record, where it has no ALT.
 Counts = tuple[tuple[float, ...], float]
 
@@ -90,21 +94,25 @@ def reads_by_allele(record: SiteRecord, fields: Mapping[str, str]) -> Iterator[C
     A field that stands under the same name for something else has another number of values, and is left out.
     """
     size = len(record.alternates) + 1
-    total = _total(fields)
     for counts in _of_sample(record, fields, size):
         known = [value for value in counts if value is not None and value >= 0]
         if len(known) == len(counts) == size:
             # What is not REF has no allele to stand at where there is no ALT.
-            yield tuple(known), max((total or 0.0) - known[0], 0.0) if size == 1 else 0.0
+            yield tuple(known), max((_total(fields) or 0.0) - known[0], 0.0) if size == 1 else 0.0
     if len(record.samples) == 1:
         yield from _of_record(record, size)
 
 
 def _of_sample(record: SiteRecord, fields: Mapping[str, str], size: int) -> Iterator[Sequence[float | None]]:
+    if _COUNTED.isdisjoint(fields):
+        return
     paired = number(fields.get("RD")) is not None
     for key in _READS_BY_ALLELE:
-        if not (paired and key == "AD"):  # VarScan's AD is that of the ALT alone
-            yield numbers(fields.get(key))
+        if key in fields and not (paired and key == "AD"):  # VarScan's AD is that of the ALT alone
+            yield numbers(fields[key])
+    yield _rest_of(fields, *_VARSCAN_READS)
+    if _SELDOM.isdisjoint(fields):
+        return
     for key in _READS_BESIDE_ALT if size > 1 else ():
         yield numbers(fields.get(key))
     for key in _READS_BY_STRAND:
@@ -123,9 +131,14 @@ def _of_sample(record: SiteRecord, fields: Mapping[str, str], size: int) -> Iter
         # Without an ALT no reads with it need be stated.
         yield [number(fields.get(reference)), *(numbers(fields.get(alternate)) if size > 1 else ())]
     for total, alternate in _ALL_AND_ALT_READS:
-        yield _with_rest(next(iter(numbers(fields.get(total))), None), numbers(fields.get(alternate)))
+        yield _rest_of(fields, total, alternate)
     for key in _ALT_SHARES:
         yield _with_rest(*_from_shares(_total(fields), fields.get(key)))
+
+
+def _rest_of(fields: Mapping[str, str], total: str, alternate: str) -> Sequence[float | None]:
+    """Return the reads by allele from a field with all of them and one with those of each ALT."""
+    return _with_rest(next(iter(numbers(fields.get(total))), None), numbers(fields.get(alternate)))
 
 
 def _of_bases(record: SiteRecord, fields: Mapping[str, str]) -> Sequence[float | None]:

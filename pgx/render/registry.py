@@ -35,12 +35,12 @@ def json_document(run: Run, samples: Iterable[SampleReport], form: Form | None =
 
     head, _, tail = _indented(Document.of(run, ())).rpartition("[]")
     yield head + "["
-    separator = "\n"
-    margin = " " * _INDENT * 2
+    margin = "\n" + " " * _INDENT * 2  # no text of JSON holds a line end as it is
+    separator = ""
     for report in samples:
-        yield separator + "\n".join(margin + line for line in _indented(report).split("\n"))
-        separator = ",\n"
-    yield ("" if separator == "\n" else "\n" + " " * _INDENT) + "]" + tail + "\n"
+        yield separator + margin + _indented(report).replace("\n", margin)
+        separator = ","
+    yield ("" if not separator else "\n" + " " * _INDENT) + "]" + tail + "\n"
 
 
 def _indented(value: Document | SampleReport) -> str:
