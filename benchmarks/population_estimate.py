@@ -81,8 +81,9 @@ def drawn(true: NDArray[np.int64], error: float, dice: np.random.Generator) -> F
             -10 * np.stack([seen * np.log10(p) + (reads - seen) * np.log10(1 - p) for p in shares])
         )
         phred -= phred.min(axis=0)
-        given = np.array([phred_likelihood(three) for three in phred.T.tolist()])
-        likelihoods *= given[:, copies]
+        different, places = np.unique(phred, axis=1, return_inverse=True)
+        given = np.array([phred_likelihood(three) for three in different.T.tolist()])
+        likelihoods *= given[places.ravel()][:, copies]
     return likelihoods
 
 
