@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,20 +62,15 @@ class Input(Struct, frozen=True, kw_only=True):
         Those of a BAM or CRAM: the input itself, or beside a VCF.
     beside
         Whether the reads are beside a VCF.
-    settled
-        What `settle` gave for a sample when the reads were there.
     """
 
     content: VcfContent
     decision: AssemblyDecision | None = None
     reads: ReadsContent | None = None
     beside: bool = False
-    settled: Mapping[str, Settled] = {}
 
     def settle(self, name: str, file: tuple[Observation, ...]) -> Settled:
         """Return what to call sample `name` from: its observations in the file, its reads, or both."""
-        if name in self.settled:
-            return self.settled[name]
         if self.content.facts.kind == STATED:
             return Settled(observations=tuple(_as_stated(seen) for seen in file), source="stated")
         if self.reads is None:

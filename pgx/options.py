@@ -491,6 +491,7 @@ class Rechecked(Struct, frozen=True, kw_only=True):
     """
 
     absent_sites: Annotated[Literal["unknown", "reference"] | None, _of("absent_sites")] = None
+    callable_bed: Annotated[Path | None, _of("callable_bed")] = None
     keep_filtered: Annotated[bool, _of("keep_filtered")] = False
     min_gq: Annotated[float | None, _of("min_gq")] = None
     min_dp: Annotated[int | None, _of("min_dp")] = None

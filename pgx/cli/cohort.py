@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -15,6 +17,8 @@ from pgx.options import INPUT, PAGE, CohortOptions, Option, Options, PageOptions
 if TYPE_CHECKING:
     from pgx.cohort import Outcome
     from pgx.cohort.jobs import Plan
+    from pgx.cohort.recheck import Rechecking
+    from pgx.render.tsv import Cell
 
 _SOME_FAILED = 5
 _LISTED = 10
@@ -139,29 +143,56 @@ def recheck(
         bool,
         typer.Option("--write", help="Renew the folder, and add to changed.tsv.", rich_help_panel=INPUT),
     ] = False,
+    form: Annotated[
+        Literal["text", "tsv", "json"],
+        typer.Option(
+            "-f", "--format", help="One line (text), or each change too: tsv, json.", rich_help_panel=INPUT
+        ),
+    ] = "text",
 ) -> None:
-    """List which results of a cohort would change now, and why, without reading its inputs again.
+    """Tell how many results of a cohort would change now, and why, without reading its inputs again.
 
     Without options: under this release, its reference data and the same evidence files as they are now.
     """
     from pgx.cohort.recheck import recheck as run
+    from pgx.cohort.tables.finalise import CHANGED
     from pgx.cohort.tables.reports import renew_reports
 
-    found = run(folder, options, write=write, line=typer.echo)
+    listed: list[Sequence[Cell]] = []
+    tell = {"text": lambda _: None, "tsv": _print_cells, "json": listed.append}[form]
+    if form == "tsv":
+        _print_cells(CHANGED)
+    found = run(folder, options, write=write, tell=tell)
     for item in found.unread:
         typer.echo(f"must be read again: {printable(item.input, 1000)}: {item.error}", err=True)
-    why = ", ".join(f"{count} {name}" for name, count in found.why.items())
-    done = "changed" if write else "would change"
-    typer.echo(
-        f"{found.changed} of {found.results} results {done}"
-        + (f" ({why})" if why else "")
-        + (f"; of {len(found.unread)} inputs it cannot be said" if found.unread else ""),
-        err=True,
-    )
+    if form == "json":
+        from msgspec import json
+
+        named = [dict(zip(CHANGED, cells, strict=True)) for cells in listed]
+        counts = {name: getattr(found, name) for name in ("results", "changed", "why", "unread")}
+        typer.echo(json.format(json.encode({**counts, "written": write, "changes": named}), indent=1))
+    else:
+        typer.echo(_in_words(found, write=write), err=form == "tsv")
     if found.outcome is not None:
         renewed = renew_reports(folder)
         also = f", {renewed} reports" if renewed else ""
         typer.echo(f"{folder}: tables and page{also} are renewed; changed.tsv lists who changed", err=True)
+
+
+def _print_cells(cells: Sequence[Cell]) -> None:
+    from pgx.render.tsv import cell_text
+
+    sys.stdout.write("\t".join(map(cell_text, cells)) + "\n")
+
+
+def _in_words(found: Rechecking, *, write: bool) -> str:
+    """Return what was found in one line."""
+    why = ", ".join(f"{count} {name}" for name, count in found.why.items())
+    return (
+        f"{found.changed} of {found.results} results {'changed' if write else 'would change'}"
+        + (f" ({why})" if why else "")
+        + (f"; of {len(found.unread)} inputs it cannot be said" if found.unread else "")
+    )
 
 
 def _check(page: PageOptions, single: ReportsOptions) -> None:

@@ -12,7 +12,6 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pgx.calling import ESTIMATE, default_population, population_name
-from pgx.inputs import Settled
 from pgx.observe import SiteRecord
 from pgx.options import Options
 from pgx.render.form import PatientMeta
@@ -202,8 +201,8 @@ class StoredInput(Struct, frozen=True, kw_only=True):
         None where it cannot be kept.
     around
         The records around the sites, in the same way; None where they were not read.
-    settled
-        What aligned reads showed, or a laboratory stated, by sample.
+    reads, beside
+        As of `pgx.inputs.Input`, the reads as JSON (null where there are none).
     said
         Digests of what the evidence says, by e4 status and diplotype; of a large input only.
     words
@@ -213,7 +212,8 @@ class StoredInput(Struct, frozen=True, kw_only=True):
     run: Run
     content: VcfContent | None
     around: tuple[SiteRecord, ...] | None = None
-    settled: Mapping[str, Settled] = {}
+    reads: msgspec.Raw = msgspec.Raw(b"null")
+    beside: bool = False
     said: Mapping[str, str] = {}
     words: str = ""
 

@@ -6,10 +6,11 @@ read. What nothing can have changed (same release, reference data, evidence and 
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
@@ -23,18 +24,20 @@ from pgx import reference
 from pgx.cohort.jobs import Failure, Job, Known, Plan, Result, Slice, StoredInput, text_digest
 from pgx.cohort.results import passed_over
 from pgx.cohort.store import PlannedRow, State
-from pgx.cohort.tables.finalise import CHANGED_FILE, Outcome, finish
+from pgx.cohort.tables.finalise import COMPARED_CELLS, Outcome, finish
 from pgx.cohort.tables.table import FACT_SCHEMA, fact_table, from_bytes
 from pgx.cohort.worker import StoredReport, decode_input, failure_by, recipe, result_of_content
 from pgx.errors import FormatError, UsageError
-from pgx.files import Staged
 from pgx.genome import AssemblyDecision, find_assembly
 from pgx.inputs import Input
 from pgx.observe import SiteRecord
 from pgx.options import Options, PageOptions, Rechecked
-from pgx.render.tsv import cell_text
+from pgx.render.tsv import Cell, cell_text
 from pgx.single import check_options
 from pgx.vcf import Columns, VcfContent
+
+if TYPE_CHECKING:
+    from pgx.reads.open import ReadsContent
 
 #: Why a result would change, in the order of its weight, and the columns that tell it.
 WHY = {
@@ -52,19 +55,9 @@ WHY = {
     "evidence": ("conclusion",),
     "wording": (),
 }
-_SHOWN = ("diplotype", "e4_status", "diplotype_probability", "conclusion", "flags")
-COLUMNS = (
-    "checked",
-    "sample",
-    "input",
-    "why",
-    *(f"{name}_{when}" for name in _SHOWN for when in ("was", "is")),
-)
-_SAME = 1e-9  # probabilities that rounding may part
-#: Options by which a site is read or not: where aligned reads spoke, too, these must be read again.
-_OF_READING = ("absent_sites", "keep_filtered", "min_gq", "min_dp")
 _ROWS = 5000
 Flags = npt.NDArray[np.bool_]
+Tell = Callable[[Sequence[Cell]], object]
 
 
 class Rechecking(Struct, frozen=True, kw_only=True):
@@ -89,8 +82,8 @@ class Rechecking(Struct, frozen=True, kw_only=True):
     outcome: Outcome | None = None
 
 
-def recheck(folder: Path, options: Rechecked, *, write: bool, line: Callable[[str], object]) -> Rechecking:
-    """Recheck the results of a cohort folder; `line` takes the table of changes, line by line.
+def recheck(folder: Path, options: Rechecked, *, write: bool, tell: Tell) -> Rechecking:
+    """Recheck the results of a cohort folder; `tell` takes the cells of each change, see `CHANGED`.
 
     With `write` results, tables and page are renewed, and the changes are added to changed.tsv.
 
@@ -108,7 +101,7 @@ def recheck(folder: Path, options: Rechecked, *, write: bool, line: Callable[[st
             state.check_finished()
     stated = _stated(options)
     with State(folder, create=write) as state:
-        work = _Work(state, stated, line)
+        work = _Work(state, stated, tell)
         if not write:
             for _ in work.results():
                 pass
@@ -120,14 +113,8 @@ def recheck(folder: Path, options: Rechecked, *, write: bool, line: Callable[[st
                 where=str(folder),
                 cure="Join the slices with pgx merge, and recheck that",
             )
-        with Staged(folder, exclusive=True) as staged:
-            work.keep(folder / CHANGED_FILE, staged.path(CHANGED_FILE))
-
-            def last() -> None:
-                work.close(folder)
-                state.set_meta(slice=_whole(state, work.rows))
-
-            state.renew(work.rows, work.results(), last)
+        work.changes = []
+        state.renew(work.rows, work.results(), functools.partial(work.close, folder))
         outcome = finish(state, folder, state.meta("page", PageOptions) or PageOptions())
         return work.summary(outcome)
 
@@ -150,7 +137,7 @@ def _stated(options: Rechecked) -> dict[str, Any]:
     given = {
         name: value
         for name, value in msgspec.structs.asdict(options).items()
-        if value not in (None, False, ())
+        if value is not None and value is not False and value != ()  # 0 takes a filter back
     }
     check_options(replace(Options(), **given))
     return given
@@ -159,28 +146,20 @@ def _stated(options: Rechecked) -> dict[str, Any]:
 class _Work:
     """Goes through the inputs of a folder in order."""
 
-    def __init__(self, state: State, given: Mapping[str, Any], line: Callable[[str], object]) -> None:
-        self._state, self._line = state, line
+    def __init__(self, state: State, given: Mapping[str, Any], tell: Tell) -> None:
+        self._state, self._tell_of = state, tell
         plan = list(state.plan())
         self._known = state.known()
         self._silent = passed_over(plan, self._known)
-        self._before = {row.key: row.job for row in plan}
         self.rows = [_under(row, given) for row in plan]
         self._keys = {row.key: new for row, new in zip(plan, self.rows, strict=True)}
         self._day = reference.now()[:10]
-        self._old: list[str] | None = None
-        self._list: Path | None = None
-        self._new: list[str] = []
+        self.changes: list[tuple[str, str, str]] | None = None
         self.count = Counter[str]()
         self.unread: list[Failure] = []
 
-    def keep(self, before: Path, place: Path) -> None:
-        """Also keep the changes, behind those of the file `before`, in a file at `place`."""
-        self._old = before.read_text(encoding="utf-8").splitlines()[1:] if before.is_file() else []
-        self._list = place
-
     def close(self, folder: Path) -> None:
-        """Write the file of `keep`, before anything that it says holds.
+        """Note who changed, and what the folder holds now, before anything of it holds.
 
         Raises
         ------
@@ -194,9 +173,8 @@ class _Work:
                 where=str(folder),
                 cure="Run pgx cohort again, with the options and the release that are wanted",
             )
-        assert self._list is not None  # noqa: S101 - `keep` came before
-        rows = dict.fromkeys([*(self._old or ()), *self._new])
-        self._list.write_text("".join(f"{row}\n" for row in ("\t".join(COLUMNS), *rows)), encoding="utf-8")
+        self._state.add_changes(self.changes or ())
+        self._state.set_meta(slice=_whole(self._state, self.rows))
 
     def summary(self, outcome: Outcome | None = None) -> Rechecking:
         """Return the counts."""
@@ -210,7 +188,6 @@ class _Work:
 
     def results(self) -> Iterator[Result]:
         """Yield the new result of each input, and note what it changes; what cannot change is not yielded."""
-        self._line("\t".join(COLUMNS))
         waiting = _Waiting()
         for key, row in self._keys.items():
             known = self._known.get(key)
@@ -240,11 +217,6 @@ class _Work:
         """Return what becomes of an input from what is stored of it, or why it must be read again."""
         stored = decode_input(self._state.run_of(key))
         blocks = list(self._state.blocks(key, "texts"))
-        was = self._before[key].options
-        reread = [name for name in _OF_READING if getattr(was, name) != getattr(job.options, name)]
-        if stored.settled and reread:
-            why = f"has reads beside it, and --{reread[0].replace('_', '-')} is another"
-            return Failure(input=job.path, error=why, cure="Read it again")
         if stored.content is None:
             return Failure(input=job.path, error="holds text that is not UTF-8", cure="Read it again")
         content, around = _whole_content(stored, blocks) if blocks else (stored.content, stored.around)
@@ -253,7 +225,8 @@ class _Work:
             decision=AssemblyDecision(
                 assembly=find_assembly(stored.run.input.assembly), evidence=stored.run.input.assembly_evidence
             ),
-            settled=stored.settled,
+            reads=_reads_of(stored),
+            beside=stored.beside,
         )
 
         missed = []
@@ -318,11 +291,12 @@ class _Work:
         was, now = (table.take(places).to_pydict() for table in (old, new))
         for row, place in enumerate(places.tolist()):
             reasons = ",".join(name for name, found in why.items() if found[place])
-            cells = [cell_text(table[name][row]) for name in _SHOWN for table in (was, now)]
-            line = "\t".join([self._day, was["sample"][row], was["input"][row], reasons, *cells])
-            self._line(line)
-            if self._list is not None:
-                self._new.append(line)
+            who = was["sample"][row], was["input"][row]
+            pairs = [table[name][row] for name in COMPARED_CELLS for table in (was, now)]
+            cells = (self._day, *who, reasons, *pairs)
+            self._tell_of(cells)
+            if self.changes is not None:
+                self.changes.append((who[1], who[0], msgspec.json.encode(cells).decode()))
 
 
 class _Waiting:
@@ -355,6 +329,15 @@ def _under(row: PlannedRow, given: Mapping[str, Any]) -> PlannedRow:
     own = {name: value for name, value in given.items() if name not in row.job.chosen}
     job = replace(row.job, options=replace(row.job.options, **own))
     return PlannedRow(position=row.position, key=job.key, job=job)
+
+
+def _reads_of(stored: StoredInput) -> ReadsContent | None:
+    """Return the aligned reads of an input; their letters are weighed anew, not what was made of them."""
+    if bytes(stored.reads) == b"null":
+        return None
+    from pgx.reads.open import ReadsContent  # noqa: PLC0415 - few inputs are such
+
+    return msgspec.json.decode(stored.reads, type=ReadsContent)
 
 
 def _whole_content(
@@ -396,14 +379,13 @@ def _any_differs(old: pa.Table, new: pa.Table, names: Iterable[str]) -> Flags:
     for name in names:
         kind = FACT_SCHEMA.field(name).type
         one, other = (table.column(name) for table in (old, new))
-        if pa.types.is_floating(kind):
-            unequal = pc.greater(pc.abs(pc.subtract(one, other)), _SAME)
-        else:
-            one, other = (
-                column.cast(pa.string()) if pa.types.is_dictionary(kind) else column
-                for column in (one, other)
-            )
-            unequal = pc.not_equal(one, other)
-        unequal = pc.coalesce(unequal, pc.xor(pc.is_null(one), pc.is_null(other)))
-        found |= np.asarray(unequal.combine_chunks().to_numpy(zero_copy_only=False), dtype=bool)
+        if pa.types.is_dictionary(kind):
+            one, other = one.cast(pa.string()), other.cast(pa.string())
+        unequal = pc.coalesce(pc.not_equal(one, other), pc.xor(pc.is_null(one), pc.is_null(other)))
+        differs = np.array(unequal.combine_chunks().to_numpy(zero_copy_only=False), dtype=bool)
+        if pa.types.is_floating(kind):  # as the tables print them: the order of a sum never shows
+            places = np.flatnonzero(differs)
+            cells = zip(*(column.take(places).to_pylist() for column in (one, other)), strict=True)
+            differs[places] = [cell_text(was) != cell_text(now) for was, now in cells]
+        found |= differs
     return found

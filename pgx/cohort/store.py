@@ -6,6 +6,7 @@
     sample  one row a sample of a small input: its facts for the tables, and its report
     block   thousands of samples of a large input: their facts as Arrow, their columns as in the file
     part    pieces that many reports share, by digest
+    change  whose result `pgx recheck --write` changed: rows of changed.tsv
 
 A report is kept without the pieces that it shares with others (the statements of the evidence). What a run
 no longer names is taken out and overwritten at its end.
@@ -43,6 +44,7 @@ CREATE TABLE block (
     PRIMARY KEY (key, ordinal)
 );
 CREATE TABLE part (digest TEXT PRIMARY KEY, json BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE change (path TEXT NOT NULL, sample TEXT NOT NULL, cells TEXT NOT NULL);
 """
 _OF_RESULTS = ("result", "sample", "block")
 _T = TypeVar("_T")
@@ -230,6 +232,20 @@ class State:
             self._replace_plan(rows)
             self.set_meta(renewed=True, finished=False)
             last()
+
+    def add_changes(self, rows: Iterable[tuple[str, str, str]]) -> None:
+        """Note input and sample, as tables have them, and cells (JSON) of each change, within `renew`."""
+        self._base.executemany("INSERT INTO change VALUES (?, ?, ?)", rows)
+
+    def changes(self) -> list[tuple[str, str, str]]:
+        """Return what `add_changes` noted, in its order."""
+        return list(self._run("SELECT * FROM change ORDER BY rowid"))
+
+    def set_changes(self, rows: Iterable[tuple[str, str, str]]) -> None:
+        """Replace what `add_changes` noted."""
+        with self._transaction() as base:
+            base.execute("DELETE FROM change")
+            self.add_changes(rows)
 
     def _put(self, result: Result) -> None:
         base = self._base

@@ -36,7 +36,7 @@ from pgx.cohort.jobs import (
 from pgx.errors import PgxError, UsageError, printable
 from pgx.evidence import ContextItem, Response
 from pgx.inputs import Input, read_input
-from pgx.observe import SiteRecord, observe
+from pgx.observe import SiteRecord
 from pgx.options import Options
 from pgx.report import SCHEMA_VERSION, SampleReport
 from pgx.single import Prepared, is_copy_number, prepare
@@ -236,7 +236,7 @@ def result_of_content(
         fingerprint=fingerprint(job.place),
         name_digest=names,
         problems=_missing(job, content),
-        has_records=bool(content.records) or source.reads is not None or bool(source.settled),
+        has_records=bool(content.records) or source.reads is not None,
         is_copy_number=is_copy_number(content),
     )
     chosen = _chosen(job, content)
@@ -326,19 +326,18 @@ def _kept(ready: Prepared, count: int) -> StoredInput:
 
     around = ready.around.records_read if ready.around else None
     header = replace(source.content.header, contigs=(), references=(), lengths=())
-    settled = {}
-    if source.reads is not None or source.settled:
-        settled = {
-            name: source.settle(name, observe(ready.records, column, ready.context))
-            for name, column in zip(ready.names, ready.columns, strict=True)
-        }
+    reads = source.reads
+    if reads is not None:  # nothing of those that were not done
+        piles = {name: pile for name, pile in reads.piles.items() if name in ready.names}
+        reads = replace(reads, samples=tuple(piles), piles=piles)
     return StoredInput(
         run=ready.run,
         content=replace(
             source.content, header=header, samples=tuple(names), records=chosen(source.content.records)
         ),
         around=None if around is None else chosen(around),
-        settled=settled,
+        reads=msgspec.Raw(msgspec.json.encode(reads)),
+        beside=source.beside,
         words=words_digest(),
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import shutil
 import sqlite3
@@ -17,8 +16,12 @@ from pgx.cohort.plan import plan_inputs
 from pgx.cohort.recheck import WHY, recheck
 from pgx.cohort.run import run_cohort
 from pgx.cohort.store import State
+from pgx.cohort.tables.finalise import CHANGED
 from pgx.errors import FormatError, OutputError, UsageError
 from pgx.options import CohortOptions, Options, PageOptions, Rechecked
+from pgx.reads.likelihood import joint_likelihood
+from pgx.render.tsv import cell_text
+from tests.reads.simulate import Library, header_of, simulate, write_reads
 
 from .conftest import records, rows_of
 from .conftest import run as run_in_process
@@ -58,6 +61,9 @@ def inputs(tmp_path_factory):
     failed = [site(rsid, gt="0/1:99", format="GT:GQ", filter="LowQual") for rsid in ("rs429358", "rs7412")]
     write_vcf(folder / "failed.vcf", records=failed, samples=["FAILED"])
     write_vcf(folder / "none.vcf", records=[], samples=["NONE"])
+    for name, depth in (("e3/e4", 30), ("e2/e4", 4)):
+        pieces = simulate(name, Library(depth=depth), 3)
+        write_reads(folder / f"{name[:2]}.bam", pieces, header_of("GRCh38", groups={"lane": f"R{depth}"}))
     many(folder / "many.vcf.gz", 230)
     many(folder / "few.vcf", 7, number=500)
     (folder / "bad.vcf").write_text("no VCF")
@@ -76,9 +82,13 @@ def made(inputs, tmp_path):
 
 def lines_of(folder, options=STORED, *, write=False):
     """Return the table of changes as dictionaries, and what `recheck` returns."""
-    lines: list[str] = []
-    found = recheck(folder, options, write=write, line=lines.append)
-    return list(csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)), found
+    told: list[dict[str, str]] = []
+
+    def tell(cells):
+        told.append(dict(zip(CHANGED, map(cell_text, cells), strict=True)))
+
+    found = recheck(folder, options, write=write, tell=tell)
+    return told, found
 
 
 def recomputed(tmp_path, **options):
@@ -129,6 +139,42 @@ def test_it_is_what_a_run_from_the_inputs_gives(made, tmp_path, change):
     assert not found.unread
 
 
+def test_a_filter_is_taken_back(inputs, tmp_path):
+    run([inputs / "few.vcf"], tmp_path / "out", options=Options(neighbours="off", min_gq=20.0))
+    run([inputs / "few.vcf"], tmp_path / "again")
+    lines_of(tmp_path / "out", Rechecked(min_gq=0.0), write=True)
+    assert rows_of(tmp_path / "out" / "samples.tsv") == rows_of(tmp_path / "again" / "samples.tsv")
+
+
+@pytest.mark.parametrize("arrays_from", [1, None])
+def test_small_probabilities_differ_as_the_tables_print_them(tmp_path, arrays_from):
+    sure = [site(rsid, gt="0/0:30:99:0,300,3000", format="GT:DP:GQ:PL") for rsid in ("rs429358", "rs7412")]
+    path = write_vcf(tmp_path / "a.vcf", records=sure, samples=["A"])
+    run([path], tmp_path / "out", arrays_from=arrays_from)
+    said, _ = lines_of(tmp_path / "out", Rechecked(population="AFR"))
+    run([path], tmp_path / "again", options=Options(neighbours="off", population="AFR"))
+    (was,), (now,) = (rows_of(tmp_path / name / "samples.tsv") for name in ("out", "again"))
+    assert was["e4_carrier_probability"] != now["e4_carrier_probability"]
+    assert [row["why"] for row in said] == ["probability"]
+
+
+def test_reads_are_weighed_anew(inputs, tmp_path, monkeypatch):
+    manifest = tmp_path / "m.tsv"
+    manifest.write_text(
+        f"path\treads\n{tmp_path / 'beside.vcf'}\t{inputs / 'e2.bam'}\n{inputs / 'e3.bam'}\t\n"
+    )
+    write_vcf(tmp_path / "beside.vcf", records=records("0/1", "0/1"), samples=["R4"])
+    run([], tmp_path / "out", manifest=manifest)
+    run([], tmp_path / "again", manifest=manifest, options=Options(neighbours="off", min_gq=95.0))
+    lines_of(tmp_path / "out", Rechecked(min_gq=95.0), write=True)
+    assert rows_of(tmp_path / "out" / "samples.tsv") == rows_of(tmp_path / "again" / "samples.tsv")
+    aged(tmp_path / "out", sample="R4")
+    monkeypatch.setattr("pgx.reads.observe.joint_likelihood", lambda *given: joint_likelihood([], *given[1:]))
+    said, _ = lines_of(tmp_path / "out")
+    why = {row["sample"]: row["why"].split(",")[0] for row in said}
+    assert why == {"R4": "wording", "R30": "genotype"}, "by another model of reads"
+
+
 def test_nothing_has_changed(made):
     said, found = lines_of(made)
     assert (said, found.changed, dict(found.why)) == ([], 0, {})
@@ -145,18 +191,18 @@ def test_no_input_is_read(made, monkeypatch):
     assert found.changed
 
 
-def aged(folder, **changes):
+def aged(folder, sample="S0", **changes):
     """Make every stored result one of an older release, and change what is stored of one person."""
     base = sqlite3.connect(folder / "cohort.sqlite")
     for key, known in base.execute("SELECT key, known FROM result").fetchall():
         older = json.loads(known) | {"recipe": "older"}
         base.execute("UPDATE result SET known = ? WHERE key = ?", (json.dumps(older), key))
-    facts, report = base.execute("SELECT facts, report FROM sample WHERE name = 'S0'").fetchone()
+    facts, report = base.execute("SELECT facts, report FROM sample WHERE name = ?", (sample,)).fetchone()
     now = {"facts": facts, "report": report}
     for column, (old, new) in changes.items():
         assert old in now[column]
         now[column] = now[column].replace(old, new)
-    base.execute("UPDATE sample SET facts = ?, report = ? WHERE name = 'S0'", tuple(now.values()))
+    base.execute("UPDATE sample SET facts = ?, report = ? WHERE name = ?", (*now.values(), sample))
     base.commit()
     base.close()
 
@@ -215,7 +261,7 @@ def test_what_cannot_be_written_leaves_all_as_it_was(made, monkeypatch):
     before = {path.name: path.read_bytes() for path in made.iterdir() if path.is_file()}
 
     def full(*_):
-        raise OSError(28, "No space left on device")
+        raise sqlite3.OperationalError("database or disk is full")
 
     monkeypatch.setattr(room._Work, "close", full)
     with pytest.raises(OutputError):
@@ -228,6 +274,8 @@ def test_what_cannot_be_written_leaves_all_as_it_was(made, monkeypatch):
 
 
 def test_a_run_killed_after_results_were_renewed_goes_on(made, monkeypatch):
+    told, _ = lines_of(made, Rechecked(population="AFR"))
+
     def killed(*_, **__):
         raise KeyboardInterrupt
 
@@ -235,10 +283,11 @@ def test_a_run_killed_after_results_were_renewed_goes_on(made, monkeypatch):
         patch.setattr(room, "finish", killed)
         with pytest.raises(KeyboardInterrupt):
             lines_of(made, Rechecked(population="AFR"), write=True)
-    listed = rows_of(made / "changed.tsv")
+    assert not (made / "changed.tsv").exists()
     _, found = lines_of(made, write=True)
     assert found.changed == 0
-    assert rows_of(made / "changed.tsv") == listed
+    listed = [{name: row[name] for name in CHANGED} for row in rows_of(made / "changed.tsv")]
+    assert listed == told, "who changed before the kill is not forgotten"
     assert {row["population"] for row in rows_of(made / "samples.tsv")} == {"AFR"}
 
 
@@ -298,12 +347,15 @@ def test_refusals(made, tmp_path, inputs):
 
 
 def test_the_command(made, run_pgx, inputs):
-    done = run_pgx("recheck", made, "--population", "AFR")
-    assert (done.exit_code, done.stdout.splitlines()[0].split("\t")[:4]) == (
-        0,
-        ["checked", "sample", "input", "why"],
-    )
+    done = run_pgx("recheck", made, "--population", "AFR", "-f", "tsv")
+    assert (done.exit_code, done.stdout.splitlines()[0].split("\t")) == (0, list(CHANGED))
     assert "results would change" in done.stderr
+    told = json.loads(run_pgx("recheck", made, "--population", "AFR", "-f", "json").stdout)
+    assert told["changed"] == len(told["changes"]) == len(done.stdout.splitlines()) - 1
+    assert isinstance(told["changes"][0]["diplotype_probability_is"], float)
+    done = run_pgx("recheck", made, "--population", "AFR")
+    assert done.stdout.startswith(f"{told['changed']} of {told['results']} results would change (")
+    assert (done.exit_code, len(done.stdout.splitlines()), done.stderr) == (0, 1, "")
     done = run_pgx("recheck", made, "--population", "AFR", "--write")
     assert done.exit_code == 0
     assert "changed.tsv" in done.stderr
@@ -319,6 +371,10 @@ def test_reports_are_renewed(made, run_pgx):
     assert renew_reports(made) == 0
     write_reports(made, "json")
     run_pgx("recheck", made, "--population", "AFR", "--write")
+    listed = rows_of(made / "changed.tsv")
+    assert listed
+    for row in listed:
+        assert json.loads((made / row["report"]).read_text())["samples"][0]["sample"] == row["sample"]
     reports = [json.loads(path.read_text()) for path in (made / "reports").glob("*.json")]
     assert len(reports) == len(rows_of(made / "samples.tsv"))
     assert {item["parameters"]["population"] for item in reports} == {"AFR"}

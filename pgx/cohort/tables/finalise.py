@@ -65,13 +65,14 @@ from pgx.cohort.summary.strata import (
 from pgx.cohort.summary.summary import Overview, summarise
 from pgx.cohort.summary.tally import Tally
 from pgx.cohort.tables import arrow
+from pgx.cohort.tables.reports import files_by_sample
 from pgx.cohort.tables.table import TableWriter, chunked, fact_table, from_bytes, write_failures
 from pgx.cohort.worker import shared_parts
 from pgx.errors import UsageError, printable
 from pgx.files import Staged
 from pgx.options import PageOptions
 from pgx.render import cohort_page
-from pgx.render.tsv import Cell, safe_cell
+from pgx.render.tsv import Cell, safe_cell, write_rows
 from pgx.report import is_minor
 from pgx.wording import wording
 
@@ -81,6 +82,13 @@ OUTPUTS = ("samples.tsv", "samples.parquet", "failures.tsv", "summary.json", "pg
 #: never shared.
 CHANGED_FILE = "changed.tsv"
 OF_PEOPLE = (KNOWN_FILE, SWAPS_FILE, FAMILIES_FILE, CHANGED_FILE)
+#: What changed.tsv shows of a result as it was and as it is.
+COMPARED_CELLS = ("diplotype", "e4_status", "diplotype_probability", "conclusion", "flags")
+#: Its columns, but for `report`.
+CHANGED = (
+    "checked", "sample", "input", "why",
+    *(f"{name}_{when}" for name in COMPARED_CELLS for when in ("was", "is")),
+)  # fmt: skip
 _ROWS = 5000
 _NOT_DONE = Failure(input="", error="was not annotated yet", cure="Give the same command again")
 
@@ -137,6 +145,7 @@ def finish(state: State, folder: Path, page: PageOptions, *, kept: int = 0) -> O
     copy_number = tuple(copy_number_inputs(plan, known).values())
     compared = compare(people(state, shown, [KNOWN_RESULT])) if KNOWN_RESULT in carried else []
     swaps = exchanges(compared)
+    changes = _changes(state, plan)
     members = _members(state, shown, carried)
     overview = Overview(
         people=_known_counts(compared, len(swaps)) | ({"families": counts_of(members)} if members else {}),
@@ -154,6 +163,8 @@ def finish(state: State, folder: Path, page: PageOptions, *, kept: int = 0) -> O
             write_exchanges(swaps, staged.path(SWAPS_FILE))
         if members:
             write_families(members, staged.path(FAMILIES_FILE), wording().say("cohort", "not_consistent"))
+        if changes:
+            _write_changes(changes, staged.path(CHANGED_FILE), folder)
         summary = summarise(tally, overview, least=page.min_cell)
         staged.path("summary.json").write_text(_pretty(summary), encoding="utf-8")
         staged.path("pgx_mqc.json").write_text(_pretty(cohort_page.multiqc(summary)), encoding="utf-8")
@@ -162,10 +173,10 @@ def finish(state: State, folder: Path, page: PageOptions, *, kept: int = 0) -> O
         KNOWN_FILE: KNOWN_RESULT in carried,
         SWAPS_FILE: KNOWN_RESULT in carried,
         FAMILIES_FILE: bool(members),
+        CHANGED_FILE: bool(changes),
     }
     for name in (name for name, made in written.items() if not made):  # those of an earlier run
         (folder / name).unlink(missing_ok=True)
-    _keep_changes_of(plan, folder)
     kept_keys = {row.key for row in plan} | first_reading([row.job for row in plan], estimates)
     state.keep_only(kept_keys, shared_parts)
     state.set_meta(finished=True, renewed=False, page=page)
@@ -182,29 +193,32 @@ def finish(state: State, folder: Path, page: PageOptions, *, kept: int = 0) -> O
     )
 
 
-def _keep_changes_of(plan: Sequence[PlannedRow], folder: Path) -> None:
-    """Take out of the list of changed people who is no longer part of the cohort."""
-    listed = folder / CHANGED_FILE
-    if not listed.is_file():
-        return
-    jobs: dict[str, list[Job]] = {}
-    for row in plan:
-        jobs.setdefault(safe_cell(row.job.path), []).append(row.job)
-
-    def is_part(line: str) -> bool:
-        _, sample, path, *_ = line.split("\t")
-        return any(
-            sample in map(safe_cell, job.options.samples)
-            if job.options.samples
-            else sample not in map(safe_cell, job.without)
-            for job in jobs.get(path, ())
+def _changes(state: State, plan: Sequence[PlannedRow]) -> list[tuple[str, str, str]]:
+    """Return who changed, but for those who are no longer part of the cohort; these are forgotten."""
+    noted = state.changes()
+    jobs: dict[str, list[tuple[frozenset[str], frozenset[str]]]] = {}
+    for row in plan if noted else ():
+        named = (frozenset(map(safe_cell, names)) for names in (row.job.options.samples, row.job.without))
+        jobs.setdefault(safe_cell(row.job.path), []).append((next(named), next(named)))
+    kept = [
+        (path, sample, cells)
+        for path, sample, cells in noted
+        if any(
+            sample in chosen if chosen else sample not in without for chosen, without in jobs.get(path, ())
         )
+    ]
+    if kept != noted:
+        state.set_changes(kept)
+    return kept
 
-    head, *lines = listed.read_text(encoding="utf-8").splitlines()
-    kept = [line for line in lines if is_part(line)]
-    if kept != lines:
-        with Staged(folder, exclusive=True) as staged:
-            staged.path(CHANGED_FILE).write_text("\n".join([head, *kept, ""]), encoding="utf-8")
+
+def _write_changes(changes: Iterable[tuple[str, str, str]], path: Path, folder: Path) -> None:
+    """Write changed.tsv; the last column is the report of the person, below the folder, if there is one."""
+    files = files_by_sample(folder)
+    rows = (
+        (*msgspec.json.decode(cells), files.get((sample, source), "")) for source, sample, cells in changes
+    )
+    write_rows(path, (*CHANGED, "report"), rows)
 
 
 def _members(state: State, shown: Sequence[Source], carried: Sequence[str]) -> list[Member]:

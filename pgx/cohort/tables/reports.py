@@ -89,6 +89,16 @@ def _write(folder: Path, form: str, wanted: frozenset[str] | None) -> list[tuple
     return list(rows.values())
 
 
+def files_by_sample(folder: Path) -> dict[tuple[str, str], str]:
+    """Return the path of each report below the folder, by sample and input as tables have them."""
+    try:
+        lines = (folder / FOLDER / INDEX).read_text(encoding="utf-8").splitlines()[1:]
+    except (OSError, UnicodeDecodeError):
+        return {}
+    rows = [line.split("\t") for line in lines]
+    return {(row[1], row[2]): f"{FOLDER}/{row[0]}" for row in rows if len(row) == 3}
+
+
 def check_reports(form: str, wanted_file: Path | None = None) -> None:
     """Check that reports can be written, before hours are spent.
 
