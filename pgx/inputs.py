@@ -29,6 +29,7 @@ from pgx.genome import (
 from pgx.observe import Finding, Observation, ReadSummary, SiteRecord, record_evidence
 from pgx.observe.sample_record import without_names
 from pgx.options import Options
+from pgx.reference import threshold
 from pgx.vcf import Bounds, InputFacts, Neighbours, VcfContent, read_sites, read_with_neighbours
 
 if TYPE_CHECKING:
@@ -136,6 +137,15 @@ def columns_of(content: VcfContent, wanted: Sequence[str]) -> Sequence[int]:
         if name not in column:
             raise no_such_sample(name, content.samples, where=content.facts.path, holder="The file")
     return [column[name] for name in dict.fromkeys(wanted)]
+
+
+def error_rate_of(kind: str) -> float:
+    """Return the error rate of an allele without a stated quality in a kind of input."""
+    if kind != CONSUMER:
+        return threshold("allele_error_rate")
+    from pgx.consumer import allele_error_rate  # noqa: PLC0415 - not on the path of a VCF
+
+    return allele_error_rate()
 
 
 def hiding(options: Options) -> Pseudonyms:

@@ -17,7 +17,16 @@ from pgx.calling.posterior import diplotype_likelihoods, site_data
 from pgx.errors import FormatError, InputError, UsageError
 from pgx.evidence import ContextReport, EvidenceBase, PatientContext, Response, Subject
 from pgx.genome import AssemblyDecision, assemblies, sites_on
-from pgx.inputs import CONSUMER, STATED, Input, assembly_of, columns_of, hiding, read_input
+from pgx.inputs import (
+    CONSUMER,
+    STATED,
+    Input,
+    assembly_of,
+    columns_of,
+    error_rate_of,
+    hiding,
+    read_input,
+)
 from pgx.neighbours import NeighbourReport, is_needed
 from pgx.observe import (
     Finding,
@@ -31,7 +40,6 @@ from pgx.observe import (
 )
 from pgx.observe.sample_record import header_says
 from pgx.options import Options, Parameters, check_limits, stated
-from pgx.reference import threshold
 from pgx.report import (
     SCHEMA_VERSION,
     InputReport,
@@ -289,15 +297,6 @@ def _parameters(options: Options, kind: str = "") -> Parameters:
         options = replace(options, genotype_error_rate=error_rate_of(kind))
     said = stated(options)
     return said if options.pseudonymise is None else hiding(options).parameters(said)
-
-
-def error_rate_of(kind: str) -> float:
-    """Return the error rate of an allele without a stated quality in a kind of input."""
-    if kind != CONSUMER:
-        return threshold("allele_error_rate")
-    from pgx.consumer import allele_error_rate  # noqa: PLC0415 - not on the path of a VCF
-
-    return allele_error_rate()
 
 
 def _run(

@@ -14,7 +14,7 @@ from msgspec import Struct
 from pgx.calling import CallOptions, E4Status, Reason, call, default_population
 from pgx.errors import printable
 from pgx.genome import Assembly, AssemblyEvidence, assemblies
-from pgx.inputs import CONSUMER
+from pgx.inputs import CONSUMER, error_rate_of
 from pgx.observe import EvidenceKind, Observation, ReadSummary, SiteState
 from pgx.reference import threshold
 from pgx.wording import wording
@@ -239,7 +239,7 @@ def sample_needs(
 
 def _needs_of(facts: FileFacts, observations: tuple[Observation, ...]) -> Iterable[Need]:
     file = _quoted(facts.path)
-    reasons, sites = _open_reasons(observations)
+    reasons, sites = _open_reasons(observations, facts.kind)
     if facts.kind == "copy-number":
         yield _need("copy-number", command=None)
         return
@@ -270,14 +270,14 @@ def _region(seen: Observation) -> str:
     return shlex.quote(f"{contig}:{position}")
 
 
-def _open_reasons(observations: tuple[Observation, ...]) -> tuple[tuple[Reason, ...], str]:
+def _open_reasons(observations: tuple[Observation, ...], kind: str) -> tuple[tuple[Reason, ...], str]:
     """Return why a call with the usual options would leave something open, and the sites that are weak."""
     result = call(
         observations,
         CallOptions(
             population=default_population(),
             min_probability=threshold("min_probability"),
-            allele_error_rate=threshold("allele_error_rate"),
+            allele_error_rate=error_rate_of(kind),
         ),
     )
     weak = (note.values["sites"] for note in result.findings if note.code == "low-certainty")

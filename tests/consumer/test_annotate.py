@@ -82,3 +82,15 @@ def test_in_a_cohort(tmp_path):
     lines = [line.split("\t") for line in (out / "samples.tsv").read_text().splitlines()]
     row = dict(zip(lines[0], lines[1], strict=True))
     assert (row["sample"], row["diplotype"], row["source"]) == ("one", "e3/e4", "file")
+
+
+def test_inspect_reckons_with_the_rate_of_such_files(tmp_path, monkeypatch):
+    from pgx.inspect import told
+
+    asked = []
+    call = told.call
+    monkeypatch.setattr(told, "call", lambda seen, rules: asked.append(rules) or call(seen, rules))
+    from pgx.inspect import inspect
+
+    inspect(str(written(tmp_path, text("23andMe", both("TT", "CC")))))
+    assert [rules.allele_error_rate for rules in asked] == [allele_error_rate()]
