@@ -1,7 +1,7 @@
 """What a report says, in order. Every readable format lays out these same sentences.
 
 The sentences come from reference/wording/ and from the evidence; which of them are said is decided here and
-in the modules `summary`, `medicine`, `sureness` and `counsel`, one for each group of sections. The technical
+in the modules `summary`, `medicine` and `sureness`, one for each group of sections. The technical
 part (records, calculation, options, versions, digests) stands at the end of this one.
 """
 
