@@ -25,8 +25,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from pgx.calling import default_population, diplotype_prior, haplotype_frequencies
 from pgx.calling.frequencies import diplotype_name, diplotypes
 from pgx.genome import find_assembly, haplotypes, sites_on
+from pgx.reads import pile_up
 from pgx.reads.likelihood import joint_likelihood
-from pgx.reads.model import pile_up
 from tests.reads.simulate import LONG, SHORT, SHORT_100, Library, plain_reads, simulate
 
 LIBRARIES = {

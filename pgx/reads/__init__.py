@@ -1,1 +1,358 @@
-"""Aligned reads (BAM, CRAM): templates over the two sites, and how likely they make each diplotype."""
+"""The types of the room, the numbers it rests on (reference/reads.toml), and templates made of reads."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
+
+from msgspec import Struct
+
+from pgx.genome import letters
+from pgx.reference import Facts, Provenance, load
+
+
+class _Value(Facts, frozen=True, kw_only=True):
+    value: float
+    basis: str
+
+
+class _Sequence(Facts, frozen=True, kw_only=True):
+    first: int
+    letters: str
+    basis: str
+
+
+class _Contamination(Facts, frozen=True, kw_only=True):
+    shares: tuple[float, ...]
+    weights: tuple[float, ...]
+    basis: str
+
+
+class Programs(Facts, frozen=True, kw_only=True):
+    """Words of a header that give away RNA, bisulfite or tumour reads; lower case."""
+
+    rna: tuple[str, ...]
+    rna_options: tuple[str, ...]
+    rna_assays: tuple[str, ...]
+    bisulfite: tuple[str, ...]
+    bisulfite_options: tuple[str, ...]
+    bisulfite_assays: tuple[str, ...]
+    tumour: tuple[str, ...]
+    tumour_barcode: str
+    basis: str
+
+
+class ReadFacts(Facts, frozen=True, kw_only=True):
+    """The file reads.toml."""
+
+    provenance: Provenance
+    sequence: _Sequence
+    min_base_quality: _Value
+    unstated_base_quality: _Value
+    max_base_quality: _Value
+    min_mapping_quality: _Value
+    unstated_mapping_quality: _Value
+    max_mapping_quality: _Value
+    indel_margin: _Value
+    chimera_rate: _Value
+    contamination: _Contamination
+    contamination_reported: _Value
+    damage_prior: _Value
+    damage_prior_weight: _Value
+    damage_reported: _Value
+    damage_refused: _Value
+    unlike_reference: _Value
+    letters_quality: _Value
+    deciding_quality: _Value
+    scan_limit: _Value
+    programs: Programs
+
+
+@functools.cache
+def facts() -> ReadFacts:
+    """Return the numbers and names of reference/reads.toml."""
+    return load("reads.toml", ReadFacts)
+
+
+class Read(Struct, frozen=True):
+    """One aligned read, in plain values.
+
+    Attributes
+    ----------
+    start
+        0-based position of its first aligned base.
+    cigar
+        Pairs of operation (as SAM numbers them) and length.
+    bases
+        As stored, on the plus strand.
+    qualities
+        Phred-scaled, a byte a base; None where the file has none.
+    """
+
+    name: str
+    reverse: bool
+    second: bool
+    mapping_quality: int
+    start: int
+    cigar: tuple[tuple[int, int], ...]
+    bases: str
+    qualities: bytes | None
+
+
+class Base(Struct, frozen=True):
+    """The letter that a template shows at a site; `quality` is Phred-scaled, within the limits set."""
+
+    letter: str
+    quality: int
+    reverse: bool
+    second: bool
+
+
+class Template(Struct, frozen=True):
+    """A molecule, seen by one read or by a pair: its base at each site, None where it shows none."""
+
+    bases: tuple[Base | None, Base | None]
+    mapping_quality: int
+
+
+class Tally(Struct):
+    """Bases of the reads against the known sequence, away from the sites.
+
+    Attributes
+    ----------
+    damaged, exposed
+        By kind of change and of read (`change_kind`): bases that show it, and bases that could.
+    wrong, compared
+        All other mismatches, and the bases compared for them.
+    """
+
+    damaged: list[int]
+    exposed: list[int]
+    wrong: int = 0
+    compared: int = 0
+
+
+class Pile(Struct, kw_only=True):
+    """What the reads of one sample show.
+
+    Attributes
+    ----------
+    templates
+        Those that show a letter at a site at least.
+    reads
+        Reads that were used, over the whole stretch.
+    dropped
+        What was not used, by reason: "duplicate", "clash", "indel", "base-quality" ...
+    others
+        By site, bases that are neither of the two letters.
+    spliced
+        Reads with a gap as introns make it.
+    """
+
+    templates: list[Template]
+    tally: Tally
+    reads: int = 0
+    dropped: dict[str, int]
+    others: list[int]
+    spliced: int = 0
+
+
+#: Damage shows as C>T in the orientation of the read, or as G>A (its mate, or the far end of the molecule);
+#: the first and the second read of a pair may differ. A C of the plus strand may turn C>T in a forward read.
+KINDS = 4
+
+
+def change_kind(*, guanine: bool, second: bool) -> int:
+    """Return the index (0 to 3) of a kind of damage: G>A rather than C>T, in a second read."""
+    return 2 * second + guanine
+
+
+_MATCH = frozenset({0, 7, 8})
+_INSERTION, _DELETION, _SKIP, _SOFT_CLIP = 1, 2, 3, 4
+_NO_QUALITY = 255
+#: Positions of the stretch that differ from it as often as this are variants of the person, not errors.
+_VARIANT_SHARE, _VARIANT_TIMES, _VARIANT_READS = 0.2, 4, 2
+
+
+def pile_up(reads: Iterable[Read], positions: Sequence[int], dropped: dict[str, int]) -> Pile:
+    """Join reads to templates, and compare them with the known sequence.
+
+    Parameters
+    ----------
+    positions
+        Of the two sites, 1-based, on the assembly of the file.
+    dropped
+        What was left out before, by reason; counted on.
+    """
+    pile = Pile(templates=[], tally=Tally([0] * KINDS, [0] * KINDS), dropped=dropped, others=[0, 0])
+    mates: dict[str, list[tuple[list[Base | None], int]]] = {}
+    comparison = _Comparison(positions)
+    for read in reads:
+        quality = _mapping_quality(read)
+        if quality is None:
+            _count(dropped, "mapping-quality")
+            continue
+        pile.reads += 1
+        pile.spliced += any(operation == _SKIP for operation, _ in read.cigar)
+        blocks = _blocks(read)
+        comparison.add(read, blocks)
+        shown = [_base_at(read, blocks, position - 1, site, pile) for site, position in enumerate(positions)]
+        if any(shown):
+            mates.setdefault(read.name, []).append((shown, quality))
+    pile.templates = [template for group in mates.values() if (template := _joined(group, dropped))]
+    pile.tally = comparison.tally()
+    return pile
+
+
+def _count(dropped: dict[str, int], reason: str) -> None:
+    dropped[reason] = dropped.get(reason, 0) + 1
+
+
+def _mapping_quality(read: Read) -> int | None:
+    """Return the mapping quality to reckon with, None where the read is not to be used."""
+    known = facts()
+    quality = read.mapping_quality
+    if quality == _NO_QUALITY:
+        return int(known.unstated_mapping_quality.value)
+    return (
+        None
+        if quality < known.min_mapping_quality.value
+        else min(quality, int(known.max_mapping_quality.value))
+    )
+
+
+def _blocks(read: Read) -> list[tuple[int, int, int]]:
+    """Return the aligned stretches: 0-based start on the chromosome, start in the read, length."""
+    found = []
+    place, index = read.start, 0
+    for operation, length in read.cigar:
+        if operation in _MATCH:
+            found.append((place, index, length))
+            place += length
+            index += length
+        elif operation in {_INSERTION, _SOFT_CLIP}:
+            index += length
+        elif operation in {_DELETION, _SKIP}:
+            place += length
+    return found
+
+
+def _base_quality(read: Read, index: int) -> int | None:
+    """Return the quality to reckon with, None where the base is not to be used."""
+    known = facts()
+    stated = read.qualities[index] if read.qualities else _NO_QUALITY
+    if stated == _NO_QUALITY:
+        return int(known.unstated_base_quality.value)
+    return None if stated < known.min_base_quality.value else min(stated, int(known.max_base_quality.value))
+
+
+def _base_at(
+    read: Read, blocks: Sequence[tuple[int, int, int]], place: int, site: int, pile: Pile
+) -> Base | None:
+    """Return what a read shows at the 0-based `place`; what is not used is counted."""
+    margin = int(facts().indel_margin.value)
+    for number, (start, index, length) in enumerate(blocks):
+        if not start <= place < start + length:
+            continue
+        near_first = number > 0 and place - start < margin
+        near_last = number < len(blocks) - 1 and start + length - 1 - place < margin
+        if near_first or near_last:
+            _count(pile.dropped, "indel")
+            return None
+        offset = index + place - start
+        letter, quality = read.bases[offset].upper(), _base_quality(read, offset)
+        if quality is None:
+            _count(pile.dropped, "base-quality")
+            return None
+        if letter not in letters():
+            pile.others[site] += 1
+            return None
+        return Base(letter, quality, read.reverse, read.second)
+    return None
+
+
+def _joined(group: list[tuple[list[Base | None], int]], dropped: dict[str, int]) -> Template | None:
+    """Join the reads of one molecule: a base seen twice counts once, one seen differently not at all."""
+    bases: list[Base | None] = []
+    for site in range(2):
+        seen = [base for shown, _ in group if (base := shown[site])]
+        if len({base.letter for base in seen}) > 1:
+            _count(dropped, "clash")
+            bases.append(None)
+        else:
+            bases.append(max(seen, key=lambda base: base.quality, default=None))
+    if not any(bases):
+        return None
+    return Template((bases[0], bases[1]), min(quality for _, quality in group))
+
+
+class _Comparison:
+    """Counts how often the stretch was seen and what differed, by kind of read and offset."""
+
+    def __init__(self, positions: Sequence[int]) -> None:
+        known = facts().sequence
+        self.letters = known.letters
+        self.first = positions[0] - 1 + known.first  # 0-based place of the first letter
+        self.away = frozenset(position - 1 - self.first for position in positions)
+        self.steps = {kind: [0] * (len(self.letters) + 1) for kind in range(4)}
+        self.changes: dict[tuple[int, int], dict[str, int]] = {}
+
+    def add(self, read: Read, blocks: Sequence[tuple[int, int, int]]) -> None:
+        """Count the bases of a read that lie in the stretch, at a quality that may be used."""
+        kind = 2 * read.second + read.reverse
+        steps = self.steps[kind]
+        least = int(facts().min_base_quality.value)
+        for start, index, length in blocks:
+            begin, end = max(start - self.first, 0), min(start + length - self.first, len(self.letters))
+            if begin >= end:
+                continue
+            spot = index + begin + self.first - start
+            shown, expected = read.bases[spot : spot + end - begin].upper(), self.letters[begin:end]
+            steps[begin] += 1
+            steps[end] -= 1
+            poor: set[int] = set()
+            qualities = read.qualities[spot : spot + end - begin] if read.qualities else b""
+            if qualities and min(qualities) < least:
+                poor = {number for number, quality in enumerate(qualities) if quality < least}
+            if "N" in shown:
+                poor |= {number for number, letter in enumerate(shown) if letter == "N"}
+            for number in poor:
+                steps[begin + number] -= 1
+                steps[begin + number + 1] += 1
+            if shown != expected:
+                for number, (letter, other) in enumerate(zip(shown, expected, strict=True)):
+                    if letter != other and number not in poor:
+                        seen = self.changes.setdefault((kind, begin + number), {})
+                        seen[letter] = seen.get(letter, 0) + 1
+
+    def tally(self) -> Tally:
+        """Return the sums, without the sites and the positions at which the person differs."""
+        depths = {kind: list(accumulate(steps)) for kind, steps in self.steps.items()}
+        by_place: dict[int, int] = {}
+        for (_, offset), seen in self.changes.items():
+            by_place[offset] = by_place.get(offset, 0) + sum(seen.values())
+        total = sum(sum(depth) for depth in depths.values())
+        limit = max(_VARIANT_SHARE, _VARIANT_TIMES * sum(by_place.values()) / max(1, total))
+        left_out = set(self.away)
+        for offset, hits in by_place.items():
+            if hits >= _VARIANT_READS and hits >= limit * sum(depth[offset] for depth in depths.values()):
+                left_out.add(offset)
+        result = Tally([0] * KINDS, [0] * KINDS)
+        for kind, depth in depths.items():
+            for offset, expected in enumerate(self.letters):
+                if depth[offset] and offset not in left_out:
+                    self._add_to(result, kind, offset, expected, depth[offset])
+        return result
+
+    def _add_to(self, result: Tally, kind: int, offset: int, expected: str, depth: int) -> None:
+        second, reverse = divmod(kind, 2)
+        seen = self.changes.get((kind, offset), {})
+        damaged = 0
+        if expected in "CG":
+            damaged = seen.get("T" if expected == "C" else "A", 0)
+            sort = change_kind(guanine=(expected == "G") != bool(reverse), second=bool(second))
+            result.damaged[sort] += damaged
+            result.exposed[sort] += depth
+        result.wrong += sum(seen.values()) - damaged
+        result.compared += depth

@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from pgx.calling import diplotype_prior, diplotypes
 from pgx.genome import haplotypes, letters
-from pgx.reads.model import Base, Tally, Template, change_kind, facts
+from pgx.reads import Base, Tally, Template, change_kind, facts
 
 #: Where the distribution of a rate is looked at, in standard deviations, and the weights (Gauss-Hermite).
 _NODES = ((-1.7320508, 1 / 6), (0.0, 2 / 3), (1.7320508, 1 / 6))

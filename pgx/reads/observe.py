@@ -19,8 +19,8 @@ from pgx.observe import (
     ReadSummary,
     SiteState,
 )
+from pgx.reads import Base, Pile, facts
 from pgx.reads.likelihood import Joint, joint_likelihood, site_likelihood
-from pgx.reads.model import Base, Pile, facts
 from pgx.reads.open import ReadsContent
 
 _MOST_PHRED = 99.0

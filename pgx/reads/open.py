@@ -24,7 +24,7 @@ from pgx.genome import (
     header_evidence,
     sites_on,
 )
-from pgx.reads.model import Pile, Read, facts, pile_up
+from pgx.reads import Pile, Read, facts, pile_up
 from pgx.reference import moment_text
 
 # htslib would print warnings on stderr that name neither the input nor a cure.

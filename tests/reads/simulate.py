@@ -15,7 +15,7 @@ from pathlib import Path
 import pysam
 
 from pgx.genome import find_assembly, haplotypes, sites_on
-from pgx.reads.model import Read, facts
+from pgx.reads import Read, facts
 
 FLANK = 12_000
 DUPLICATE, REVERSE, SECOND = 1024, 16, 128

@@ -7,7 +7,7 @@ import pytest
 
 from pgx.errors import SampleError, UsageError
 from pgx.options import Options
-from pgx.reads.model import facts
+from pgx.reads import facts
 from pgx.single import annotate
 from tests.reads.simulate import SHORT, SITES, header_of, simulate, write_reads
 

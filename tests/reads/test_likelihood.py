@@ -10,8 +10,8 @@ import pytest
 from pgx.calling import default_population, diplotype_prior, haplotype_frequencies
 from pgx.calling.frequencies import copies_at, diplotype_name, diplotypes
 from pgx.genome import haplotypes
+from pgx.reads import Base, Tally, Template, facts, pile_up
 from pgx.reads.likelihood import joint_likelihood, site_likelihood
-from pgx.reads.model import Base, Tally, Template, facts, pile_up
 from tests.reads.simulate import LONG, SHORT, SHORT_100, plain_reads, simulate
 
 NAMES = [diplotype_name(pair) for pair in diplotypes()]

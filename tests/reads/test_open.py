@@ -13,7 +13,7 @@ import pytest
 from msgspec import structs
 
 from pgx.errors import AssemblyError, FormatError, InputError, NotFoundError
-from pgx.reads.model import facts
+from pgx.reads import facts
 from pgx.reads.open import read_reads
 from tests.reads.simulate import SHORT, SITES, chromosome, header_of, simulate, write_fasta, write_reads
 

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from pgx.reads.model import Read, facts, pile_up
+from pgx.reads import Read, facts, pile_up
 from tests.reads.simulate import SITES, haplotype_sequence
 
 FIRST, SECOND = SITES
