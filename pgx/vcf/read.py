@@ -23,7 +23,7 @@ from pgx.vcf.bgzf import Blocks, compression, damaged, inflated
 from pgx.vcf.header import read_header
 from pgx.vcf.index import Index, IndexedRecords, IndexMisfitError, unpacked_index
 from pgx.vcf.open import Bounds, Raw, Source, beyond, is_url, local_bytes, look
-from pgx.vcf.records import PYSAM_ERRORS, Decoder, plain_record, with_huge_alleles
+from pgx.vcf.records import PYSAM_ERRORS, Decoder, decoded, plain_record, with_huge_alleles
 from pgx.vcf.scan import (
     Row,
     Rows,
@@ -307,8 +307,6 @@ def _neighbours(path: str, limits: Bounds | None, door: Input, chosen: Selection
     """Return what reads the records around the sites: again by index, or those kept in the pass."""
 
     def read() -> tuple[SiteRecord, ...]:
-        from pgx.vcf.around import decoded  # noqa: PLC0415 - for most inputs nobody asks
-
         if not chosen.by_index:
             return tuple(decoded(door.header, door.label, chosen.around))
         with opened(path, limits) as again:

@@ -1,13 +1,20 @@
-"""Records as htslib parses and prints them, in plain text that the corridor can keep and hand on."""
+"""Records as htslib parses and prints them, in plain text that the corridor can keep and hand on.
+
+Those around the sites, at the positions of the panel, are read when somebody asks what neighbours say: one
+that cannot be read says nothing, and must never keep a report from being made.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
 import os
 import re
+import sys
 import tempfile
 import threading
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import overload
@@ -20,7 +27,7 @@ from pgx.errors import FormatError, printable
 from pgx.observe import SiteRecord
 from pgx.vcf.header import Header
 from pgx.vcf.open import COPY_AGAIN, Bounds
-from pgx.vcf.scan import Row, Rows, whole_lines
+from pgx.vcf.scan import Row, Rows, is_wanted, may_reach, whole_lines
 
 _SURROGATES = "surrogateescape"
 _FIXED = 9
@@ -394,3 +401,43 @@ def _info(text: str) -> Mapping[str, str]:
         return {}
     pairs = (entry.partition("=") for entry in text.split(";") if entry)
     return {key: value for key, _, value in pairs}
+
+
+@functools.cache
+def marker_places() -> tuple[int, ...]:
+    """Return the 1-based positions of the panel on all assemblies, ascending, and one beyond all others."""
+    from pgx.neighbours.panel import markers  # noqa: PLC0415 - most inputs are read without a panel
+
+    return (*sorted(place for marker in markers() for place in marker.positions.values()), sys.maxsize)
+
+
+def decoded(header: Header, label: str, rows: Sequence[Row]) -> Iterator[SiteRecord]:
+    """Yield the records that cover a position of the panel and can be read."""
+    left = [row for row in rows if header.kind == "BCF" or _may_cover(row.data)]
+    while left:
+        done = 0
+        try:
+            for _, record in Decoder(header, label).lines(left):
+                done += 1
+                try:
+                    plain = plain_record(record)
+                except PYSAM_ERRORS:
+                    continue
+                if is_wanted(plain.contig) and _covers(plain):
+                    yield plain
+        except FormatError:
+            done += 1  # the one that htslib cannot read
+        left = left[done:]
+
+
+def _may_cover(line: bytes) -> bool:
+    columns = line.split(b"\t", 2)
+    if len(columns) < 3 or not columns[1].isdigit():
+        return False
+    position = int(columns[1])
+    place = marker_places()[bisect_left(marker_places(), position)]
+    return place != sys.maxsize and may_reach(line, 0, len(line), position, place)
+
+
+def _covers(record: SiteRecord) -> bool:
+    return marker_places()[bisect_left(marker_places(), record.position)] <= record.end
