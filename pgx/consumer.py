@@ -6,10 +6,8 @@ without a header. A row at a site becomes a record as a VCF would hold it, and t
 
 from __future__ import annotations
 
-import datetime
 import functools
 import gzip
-import hashlib
 import io
 import re
 import zipfile
@@ -21,7 +19,7 @@ from typing import IO, cast
 from pgx.errors import FormatError
 from pgx.genome import HeaderFacts, assemblies, contig_names, definitions, letters, rsids
 from pgx.observe import SiteRecord
-from pgx.reference import Facts, Provenance, load, moment_text
+from pgx.reference import Facts, Provenance, load
 from pgx.vcf import InputFacts, VcfContent
 
 KIND = "consumer-text"
@@ -115,25 +113,12 @@ def read_consumer_text(path: str) -> VcfContent:
     content = _whole(path)
     comments = _comments(content)
     rows = [row for line in _wanted_lines(content) if (row := _record(line, path)) is not None]
-    state = Path(path).stat()
     return VcfContent(
-        facts=InputFacts(
-            path=path,
-            size=state.st_size,
-            modified=moment_text(datetime.datetime.fromtimestamp(int(state.st_mtime), datetime.UTC)),
-            kind=KIND,
-            compression="NONE",
-            index=None,
-            header_digest=f"sha256:{hashlib.sha256(comments.encode()).hexdigest()}",
-            access="scan",
-            stale_index=False,
-            unsorted=False,
-        ),
+        facts=InputFacts.of_file(path, KIND, comments.encode()),
         header=HeaderFacts(contigs=(), references=_references(comments)),
         samples=(Path(path).name.split(".")[0],),
         contigs=tuple(dict.fromkeys(row.contig for row in rows if row.contig in contig_names())) or ("19",),
         records=tuple(_without_empty(rows)),
-        gl_is_phred=False,
     )
 
 

@@ -12,6 +12,7 @@ import functools
 import hashlib
 import os
 import re
+import time
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -258,18 +259,21 @@ def now() -> str:
     """
     epoch = os.environ.get("SOURCE_DATE_EPOCH")
     try:
-        moment = (
-            datetime.datetime.now(datetime.UTC)
-            if epoch is None
-            else datetime.datetime.fromtimestamp(int(epoch), datetime.UTC)
-        )
+        return _moment_text(time.time() if epoch is None else int(epoch))
     except (ValueError, OverflowError, OSError) as error:
         raise UsageError(
             "is not a number of seconds since 1970", where="SOURCE_DATE_EPOCH", cure="Unset or correct it"
         ) from error
-    return moment_text(moment)
 
 
-def moment_text(moment: datetime.datetime) -> str:
-    """Return `moment` as UTC text, to the second."""
-    return moment.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def file_time(seconds: float) -> str | None:
+    """Return a time of the file system as text; None where it lies outside the years 1 to 9999."""
+    try:
+        return _moment_text(seconds)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def _moment_text(seconds: float) -> str:
+    moment = datetime.datetime.fromtimestamp(int(seconds), datetime.UTC)
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

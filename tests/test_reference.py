@@ -237,3 +237,9 @@ class TestBuildTimeCopy:
     def test_one_name_in_both_places(self):
         hatch_build = pytest.importorskip("hatch_build", reason="the build backend is not installed")
         assert hatch_build.COPY_FILE == reference.COPY_FILE
+
+
+def test_a_time_that_dates_cannot_say_is_left_out():
+    assert reference.file_time(1_700_000_000.9) == "2023-11-14T22:13:20Z"
+    assert reference.file_time(10**12) is None
+    assert reference.file_time(10**30) is None

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import datetime
-import hashlib
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -25,7 +23,7 @@ from pgx.genome import (
     sites_on,
 )
 from pgx.reads import Pile, Read, facts, pile_up
-from pgx.reference import moment_text
+from pgx.reference import file_time, sha256
 
 # htslib would print warnings on stderr that name neither the input nor a cure.
 pysam.set_verbosity(0)
@@ -63,7 +61,7 @@ class ReadsContent(Struct, frozen=True, kw_only=True):
 
     path: str
     size: int
-    modified: str
+    modified: str | None
     kind: str
     header_digest: str
     access: str
@@ -111,9 +109,9 @@ def read_reads(path: str, *, reference: Path | None = None, assembly: str = "aut
     return ReadsContent(
         path=path,
         size=state.st_size,
-        modified=moment_text(datetime.datetime.fromtimestamp(int(state.st_mtime), datetime.UTC)),
+        modified=file_time(state.st_mtime),
         kind=kind,
-        header_digest=f"sha256:{hashlib.sha256(str(handle.header).encode()).hexdigest()}",
+        header_digest=sha256(str(handle.header).encode()),
         access="index" if index is not None else "scan",
         index=index,
         stale_index=stale,

@@ -7,7 +7,6 @@ bombs and files of other kinds end in one clear error before they reach it.
 from __future__ import annotations
 
 import contextlib
-import datetime
 import os
 import stat
 from collections.abc import Callable, Iterator
@@ -18,7 +17,7 @@ from msgspec import Struct
 
 from pgx.errors import FormatError, InputError, NotFoundError, UsageError
 from pgx.options import BOUND_NAMES, Options
-from pgx.reference import limit, moment_text
+from pgx.reference import file_time, limit
 
 STANDARD_INPUT = "-"
 GIVE_A_VCF = "Give a .vcf, .vcf.gz or .bcf file with genotypes"
@@ -158,7 +157,7 @@ def look(path: str) -> Source:
     return Source(
         path=path,
         size=state.st_size,
-        modified=_moment(state.st_mtime),
+        modified=file_time(state.st_mtime),
         index=index,
         index_is_stale=index is not None and not fresh,
     )
@@ -170,14 +169,6 @@ def _indexes(path: str) -> Iterator[tuple[str, os.stat_result]]:
             state = os.stat(path + suffix)  # noqa: PTH116 - a Path costs more than the call
             if stat.S_ISREG(state.st_mode):
                 yield path + suffix, state
-
-
-def _moment(seconds: float) -> str | None:
-    """Return a time of the file system as text; None where it lies outside the years 1 to 9999."""
-    try:
-        return moment_text(datetime.datetime.fromtimestamp(int(seconds), datetime.UTC))
-    except (ValueError, OverflowError, OSError):
-        return None
 
 
 def _check_standard_input() -> None:

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import hashlib
 import sys
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pysam
 from msgspec import Struct
@@ -19,6 +19,7 @@ from msgspec import Struct
 from pgx.errors import FormatError, printable
 from pgx.genome import CHROMOSOMES, HeaderFacts, definitions, rsids
 from pgx.observe import SiteRecord
+from pgx.reference import file_time, sha256
 from pgx.vcf.bgzf import Blocks, compression, damaged, inflated
 from pgx.vcf.header import read_header
 from pgx.vcf.index import Index, IndexedRecords, IndexMisfitError, unpacked_index
@@ -70,6 +71,13 @@ class InputFacts(Struct, frozen=True, kw_only=True):
     stale_index: bool = False
     unsorted: bool = False
     read_as_text: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def of_file(cls, path: str, kind: str, header: bytes, **known: Any) -> InputFacts:
+        """Return the facts of a file that is no VCF; `header` is what it has in place of one."""
+        state = Path(path).stat()
+        size, modified, digest = state.st_size, file_time(state.st_mtime), sha256(header)
+        return cls(path=path, kind=kind, size=size, modified=modified, header_digest=digest, **known)
 
 
 class VcfContent(Struct, frozen=True, kw_only=True):
@@ -340,7 +348,7 @@ def windows() -> tuple[tuple[int, int], ...]:
 def _header_facts(header: pysam.VariantHeader, label: str) -> tuple[str, HeaderFacts, bool]:
     """Return digest, facts on the assembly, and whether GL is declared as an integer."""
     try:
-        digest = hashlib.sha256(str(header).encode()).hexdigest()
+        digest = sha256(str(header).encode())
         phred = "GL" in header.formats and header.formats["GL"].type == "Integer"
         contigs = []
         for name in filter(is_wanted, map(str, header.contigs)):
@@ -369,7 +377,7 @@ def _header_facts(header: pysam.VariantHeader, label: str) -> tuple[str, HeaderF
         )
     except PYSAM_ERRORS as error:
         raise FormatError("has a broken header", where=label, cure="Write it again") from error
-    return f"sha256:{digest}", facts, phred
+    return digest, facts, phred
 
 
 def _tells(key: str | None, line: str) -> bool:

@@ -8,8 +8,6 @@ of them a file calls the first, the minor or the reference one is a matter of th
 from __future__ import annotations
 
 import contextlib
-import datetime
-import hashlib
 import importlib
 import io
 import operator
@@ -40,7 +38,6 @@ from pgx.cohort.jobs import GENOTYPE_FILES
 from pgx.errors import FormatError, InputError, NotFoundError, UsageError, printable
 from pgx.genome import HeaderFacts, contig_names, rsids
 from pgx.observe import SiteRecord
-from pgx.reference import moment_text
 from pgx.vcf import InputFacts, VcfContent
 
 _PIECE = 1 << 24
@@ -57,28 +54,14 @@ def read_genotype_file(path: str, kind: str) -> VcfContent:
     """
     file = Path(path)
     samples, records = _read_bgen(file) if kind == "bgen" else _read_plink(file, kind)
-    state = file.stat()
     names = "\n".join(samples).encode(errors="surrogateescape")
-    facts = InputFacts(
-        path=path,
-        size=state.st_size,
-        modified=moment_text(datetime.datetime.fromtimestamp(state.st_mtime, datetime.UTC)),
-        kind=kind,
-        compression="OWN",
-        index=None,
-        header_digest=f"sha256:{hashlib.sha256(names).hexdigest()}",
-        access="index",
-        stale_index=False,
-        unsorted=False,
-    )
     return VcfContent(
-        facts=facts,
+        facts=InputFacts.of_file(path, kind, names, compression="OWN", access="index"),
         header=HeaderFacts(contigs=(), references=()),
         samples=tuple(samples),
         contigs=tuple({record.contig: 0 for record in records if record.contig in contig_names()})
         or (contig_names()[0],),
         records=tuple(records),
-        gl_is_phred=False,
     )
 
 
