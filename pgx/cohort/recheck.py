@@ -344,7 +344,7 @@ def _whole_content(
     stored: StoredInput, blocks: Sequence[bytes]
 ) -> tuple[VcfContent, tuple[SiteRecord, ...] | None]:
     """Return the content of a large input, and the records around the sites, with all columns."""
-    from pgx.cohort.biobank.arrays import content_of, stored_records, unpack_lines  # noqa: PLC0415
+    from pgx.cohort.biobank import content_of, stored_records, unpack_lines  # noqa: PLC0415
 
     names, *columns = (b"\n".join(parts) for parts in zip(*map(unpack_lines, blocks), strict=True))
     samples = tuple(names.decode(errors="surrogateescape").split("\n"))

@@ -134,7 +134,7 @@ def _of_blocks(
     state: State, source: Source, stored: StoredInput, wanted: frozenset[str] | None
 ) -> Iterator[tuple[Run, SampleReport]]:
     """Make reports of a large input anew, from its columns: with what its results were made with, or not."""
-    from pgx.cohort.biobank.arrays import report_of, unpack_texts  # noqa: PLC0415
+    from pgx.cohort.biobank import report_of, unpack_texts  # noqa: PLC0415
 
     for block in state.blocks(source.key, "texts"):
         names, *columns = unpack_texts(block)
@@ -164,7 +164,7 @@ def _check_recipe(source: Source) -> None:
 
 def names_of(state: State, key: str) -> Iterator[list[str]]:
     """Yield the names of the samples of a large input as the file has them, block by block."""
-    from pgx.cohort.biobank.arrays import unpack_texts  # noqa: PLC0415
+    from pgx.cohort.biobank import unpack_texts  # noqa: PLC0415
 
     for block in state.blocks(key, "texts"):
         yield unpack_texts(block)[0]

@@ -252,7 +252,7 @@ def result_of_content(
     )
     least = arrays_from // _CHEAPER if only_likelihoods else arrays_from
     if len(ready.columns) >= least and source.reads is None:
-        from pgx.cohort.biobank.arrays import annotate_arrays, observe_arrays  # noqa: PLC0415 - small inputs need none
+        from pgx.cohort.biobank import annotate_arrays, observe_arrays  # noqa: PLC0415 - small inputs need none
 
         return observe_arrays(result, ready) if only_likelihoods else annotate_arrays(result, content, ready)
     if only_likelihoods:

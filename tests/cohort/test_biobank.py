@@ -9,8 +9,7 @@ import pytest
 import truth_tables
 from vcf_builder import block, site, write_vcf
 
-from pgx.cohort.biobank import sample_classes
-from pgx.cohort.biobank.arrays import StoredInput, report_of, unpack_texts
+from pgx.cohort.biobank import StoredInput, report_of, sample_classes, unpack_texts
 from pgx.cohort.jobs import Job
 from pgx.cohort.tables import table
 from pgx.cohort.worker import result_of_content

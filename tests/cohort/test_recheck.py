@@ -230,7 +230,7 @@ def test_why(made, changes, why):
 
 def test_other_words_of_a_large_input(made, monkeypatch):
     aged(made)
-    monkeypatch.setattr("pgx.cohort.biobank.arrays.words_digest", lambda: "other")
+    monkeypatch.setattr("pgx.cohort.biobank.words_digest", lambda: "other")
     said, found = lines_of(made)
     assert {row["why"] for row in said} == {"wording"}
     assert found.changed == 230

@@ -1,1 +1,379 @@
-"""Inputs with very many samples, read as arrays."""
+"""An input with very many samples: all of them at once, as arrays.
+
+Samples are put into classes, site by site (`siteread`, `settle`); the posterior is computed for all
+(`posterior`); samples of one class with one answer have the same cells, so the scalar code writes those once,
+for one sample of them. A full report is made on demand, by the scalar code, from the sample's columns as they
+stand in the file. Arrow and numpy let go of Python's lock, so that pieces are worked on side by side.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from msgspec import Struct
+from msgspec.structs import replace
+
+from pgx.calling import CallOptions, E4Status
+from pgx.calling.arrays import (
+    STATUSES,
+    Likelihoods,
+    SiteLikelihoods,
+    answers,
+    differs_elsewhere,
+    diplotype_likelihoods,
+    same_everywhere,
+)
+from pgx.calling.frequencies import diplotypes
+from pgx.calling.posterior import PhaseEvidence, doubtful_diplotypes, phase_evidence
+from pgx.cohort.biobank.format_parser import between
+from pgx.cohort.biobank.sample_classes import Floats, SiteArrays, columns_of, read_arrays, settle
+from pgx.cohort.jobs import Result, StoredBlock, StoredInput, text_digest, words_digest
+from pgx.cohort.tables import arrow
+from pgx.cohort.tables.arrow import Codes, compact, first_of, joined_codes
+from pgx.cohort.tables.table import FACTS, fact_table, fact_type, facts_of, to_bytes
+from pgx.neighbours.estimate import MarkerReader
+from pgx.observe import SiteRecord, observe
+from pgx.options import Options
+from pgx.render.tsv import safe_cell
+from pgx.report import Run, SampleReport
+from pgx.single import Prepared, prepare
+from pgx.vcf import VcfContent
+
+_BLOCK = 50_000
+#: Samples whose posteriors are computed at a time: the arrays stay in the cache of the processor.
+_PIECE = 1 << 14
+_LONGEST_NAME = 1000
+_THREADS = 2
+_FIRST_PRINTABLE, _DELETE = b" \x7f"
+_FORMULA = list(b"=+-@")
+Rows = npt.NDArray[np.intp]
+
+
+class _Found(Struct):
+    """What becomes of all samples: a class each, and numbers."""
+
+    classes: npt.NDArray[np.int64]
+    probability: Floats
+    carrier: Floats
+
+
+class _Kind(Struct, frozen=True):
+    """What the posterior of a class depends on beside likelihoods; `half`: for each site, see posterior."""
+
+    half: tuple[bool, ...]
+    doubtful: tuple[bool, ...]
+    phase: PhaseEvidence | None
+
+
+def observe_arrays(result: Result, ready: Prepared) -> Result:
+    """Return `result` with the likelihoods of all samples, as classes, and nothing else."""
+    from pgx.cohort.estimate import classes_of  # noqa: PLC0415 - few runs need it
+
+    rows = np.empty((len(ready.columns), len(diplotypes())))
+    with ThreadPoolExecutor(max_workers=_THREADS) as pool:
+        sites = list(pool.map(lambda place: _read_site(place, ready), range(len(ready.records))))
+        for kind, group in _by_kind(joined_codes([site.codes for site in sites]), ready):
+            for piece in _pieces(group):
+                rows[piece] = diplotype_likelihoods(_given(sites, kind, piece), ready.rules.population).T
+    return replace(result, run=classes_of(rows).packed())
+
+
+def _read_site(place: int, ready: Prepared) -> SiteArrays:
+    columns = ready.columns
+    some = None if isinstance(columns, range) else columns
+    doubted = any(other.misplaced for other in ready.records)
+    found = read_arrays(ready.records[place], doubted, some, len(columns), ready.context)
+    return settle(found, place, columns, ready)
+
+
+def annotate_arrays(result: Result, content: VcfContent, ready: Prepared) -> Result:
+    """Return `result` with the facts and columns of all samples."""
+    columns = ready.columns
+    some = None if isinstance(columns, range) else columns
+
+    with ThreadPoolExecutor(max_workers=_THREADS) as pool:
+        sites = list(pool.map(lambda place: _read_site(place, ready), range(len(ready.records))))
+        found, begun = _begin_answers(pool, sites, ready)
+        reader = ready.around.reader if ready.around else None
+        around = reader.records if reader else ()
+        texts = _packed_texts(pool, (*content.records, *around), ready.names, some)
+        _finish_answers(pool, found, begun)
+        if reader is not None:
+            _part_by_neighbours(found, content, reader, columns, some)
+        classes = _facts_of_classes(found, ready)
+        facts = _packed_facts(pool, found, sites, ready, classes)
+        blocks = tuple(
+            StoredBlock(facts=one.result(), texts=other.result())
+            for one, other in zip(facts, texts, strict=True)
+        )
+    bare = replace(content, samples=(), records=_without_columns(content.records))
+    stored = StoredInput(
+        run=ready.run,
+        content=bare,
+        around=_without_columns(around) if reader else None,
+        said=_said(classes, ready),
+        words=words_digest(),
+    )
+    return replace(
+        result,
+        run=msgspec.json.encode(stored),
+        statuses=_statuses(found, classes),
+        blocks=blocks,
+    )
+
+
+def _said(classes: pa.Table, ready: Prepared) -> dict[str, str]:
+    """Return a digest of what the evidence says of each e4 status and diplotype there is."""
+    pairs = {
+        *zip(classes.column("e4_status").to_pylist(), classes.column("diplotype").to_pylist(), strict=True)
+    }
+    return {
+        f"{status} {diplotype}": text_digest(
+            msgspec.json.encode((ready.respond(E4Status(status), diplotype), ready.surroundings)).decode()
+        )
+        for status, diplotype in sorted(pairs, key=str)
+    }
+
+
+def _without_columns(records: Sequence[SiteRecord]) -> tuple[SiteRecord, ...]:
+    return tuple(replace(record, samples=()) for record in records)
+
+
+def _part_by_neighbours(
+    found: _Found,
+    content: VcfContent,
+    reader: MarkerReader,
+    columns: Sequence[int],
+    some: Sequence[int] | None,
+) -> None:
+    """Part the classes by what the neighbours show, and by the texts at the sites beside them."""
+    from pgx.cohort.biobank.sample_classes import neighbour_codes, text_codes  # noqa: PLC0415
+
+    parts = [found.classes, neighbour_codes(reader, columns, some)]
+    if content.records:
+        parts.append(text_codes(content.records, some))
+    found.classes = joined_codes(parts)
+
+
+def _begin_answers(
+    pool: ThreadPoolExecutor, sites: Sequence[SiteArrays], ready: Prepared
+) -> tuple[_Found, _Begun]:
+    """Begin to compute what all samples are."""
+    pairs = joined_codes([site.codes for site in sites])
+    found = _Found(pairs * _answer_count(), np.empty(len(pairs)), np.empty(len(pairs)))
+    begun = [
+        (work, [pool.submit(work.answer, rows) for rows in _pieces(group)])
+        for kind, group in _by_kind(pairs, ready)
+        for work in [_Posteriors(sites, kind, ready.rules, found)]
+    ]
+    return found, begun
+
+
+def _by_kind(pairs: Codes, ready: Prepared) -> Iterator[tuple[_Kind, Rows]]:
+    """Yield each kind with its samples; `pairs` are their classes at both sites."""
+    kinds = [_kind(ready.columns[row], ready) for row in first_of(pairs).tolist()]
+    different = list(dict.fromkeys(kinds))
+    by_class = np.array([different.index(kind) for kind in kinds])[pairs]
+    for number, kind in enumerate(different):
+        yield kind, np.flatnonzero(by_class == number)
+
+
+def _given(sites: Sequence[SiteArrays], kind: _Kind, rows: Rows) -> Likelihoods:
+    """Return the likelihoods of some samples of one kind."""
+    return Likelihoods(
+        sites=tuple(
+            SiteLikelihoods(values=site.likelihoods, chances=site.chances, half=half).part(rows)
+            for site, half in zip(sites, kind.half, strict=True)
+        ),
+        doubtful=kind.doubtful,
+        phase=kind.phase,
+    )
+
+
+def _answer_count() -> int:
+    """Return how many answers a class may have: the numbers that `_Posteriors` gives them are below it."""
+    return len(diplotypes()) * len(STATUSES) * 2 * 2
+
+
+def _finish_answers(pool: ThreadPoolExecutor, found: _Found, begun: _Begun) -> None:
+    """Compare populations where that is not settled by bounds, and number the classes."""
+    for work, pieces in begun:
+        rows = np.concatenate([piece.result() for piece in pieces])
+        for _ in pool.map(work.compare, _pieces(rows)):
+            pass
+    found.classes = compact(found.classes)
+
+
+def _pieces(rows: Rows) -> list[Rows]:
+    return [rows[start : start + _PIECE] for start in range(0, len(rows), _PIECE)]
+
+
+def _kind(column: int, ready: Prepared) -> _Kind:
+    observations = observe(ready.records, column, ready.context)
+    evidence = [seen.evidence for seen in observations]
+    phase = phase_evidence(observations)
+    return _Kind(
+        half=tuple(item is not None and item.seen is not None for item in evidence),
+        doubtful=doubtful_diplotypes(evidence, phase),
+        phase=phase,
+    )
+
+
+class _Posteriors(Struct, frozen=True):
+    """The posteriors of the samples of one kind; pieces of them may be computed side by side."""
+
+    sites: Sequence[SiteArrays]
+    kind: _Kind
+    rules: CallOptions
+    found: _Found
+
+    def answer(self, rows: Rows) -> Rows:
+        """Record what these samples are; return those of them that another population might change."""
+        given = _given(self.sites, self.kind, rows)
+        answer = answers(given, self.rules)
+        self.found.probability[rows] = answer.probability
+        self.found.carrier[rows] = answer.carrier_probability
+        which = (answer.best * len(STATUSES) + answer.status) * 2 + answer.determined
+        self.found.classes[rows] += which * 2
+        return rows[~same_everywhere(given, answer, self.rules)]
+
+    def compare(self, rows: Rows) -> None:
+        """Record which of these samples another population does change."""
+        given = _given(self.sites, self.kind, rows)
+        self.found.classes[rows] += differs_elsewhere(given, answers(given, self.rules), self.rules)
+
+
+_Begun = list[tuple[_Posteriors, list[Future[Rows]]]]
+
+
+def _facts_of_classes(found: _Found, ready: Prepared) -> pa.Table:
+    """Return the facts of one sample of each class."""
+    rows = first_of(found.classes).tolist()
+    reports = (ready.report(ready.columns[row], ready.names[row]) for row in rows)
+    return fact_table([facts_of(ready.run, report) for report in reports])
+
+
+def _statuses(found: _Found, classes: pa.Table) -> Counter[str]:
+    """Return samples by e4 status."""
+    counts: Counter[str] = Counter()
+    sizes = np.bincount(found.classes, minlength=classes.num_rows).tolist()
+    for status, size in zip(classes.column("e4_status").to_pylist(), sizes, strict=True):
+        counts[status] += size
+    return counts
+
+
+def _packed_facts(
+    pool: ThreadPoolExecutor,
+    found: _Found,
+    sites: Sequence[SiteArrays],
+    ready: Prepared,
+    classes: pa.Table,
+) -> list[Future[bytes]]:
+    """Begin to pack the facts of each block: the cells of a class from one report, numbers from arrays."""
+    numbers = {
+        "diplotype_probability": found.probability,
+        "e4_carrier_probability": found.carrier,
+        "depth_1": sites[0].depth,
+        "depth_2": sites[1].depth,
+        "quality_1": sites[0].quality,
+        "quality_2": sites[1].quality,
+    }
+
+    def packed(start: int, stop: int) -> bytes:
+        places = arrow.numbers(found.classes[start:stop], pa.int64())
+        filled = []
+        for name in FACTS:
+            if name == "sample":
+                filled.append(_cells(ready.names[start:stop]).cast(pa.string()))
+            elif name in numbers:
+                filled.append(arrow.numbers(numbers[name][start:stop], fact_type(name)))
+            else:
+                filled.append(classes.column(name).combine_chunks().take(places))
+        return to_bytes(pa.table(filled, names=list(FACTS)))
+
+    return _by_block(pool, packed, len(ready.names))
+
+
+def _cells(names: Sequence[str]) -> pa.Array:
+    """Return sample names as cells of the table; most are cells as they are."""
+    data = "\n".join([*names, ""]).encode(errors="surrogateescape")
+    letters = np.frombuffer(data, dtype=np.uint8)
+    ends = np.flatnonzero(letters == arrow.NEWLINE)
+    starts = np.concatenate([[0], ends[:-1] + 1])
+    usual = (
+        len(ends) == len(names)
+        and data.isascii()
+        and not ((letters < _FIRST_PRINTABLE) & (letters != arrow.NEWLINE)).any()
+        and not (letters == _DELETE).any()
+        and not np.isin(letters[starts], _FORMULA).any()
+        and (ends - starts).max(initial=0) <= _LONGEST_NAME
+    )
+    return arrow.split_lines(data) if usual else arrow.texts([safe_cell(name) for name in names])
+
+
+def _packed_texts(
+    pool: ThreadPoolExecutor, records: Sequence[SiteRecord], names: Sequence[str], some: Sequence[int] | None
+) -> list[Future[bytes]]:
+    """Begin to pack the names and the columns of each block."""
+    lines = [columns_of(record, some) for record in records]
+
+    def joined(start: int, stop: int) -> bytes:
+        texts = ["\n".join(names[start:stop]).encode(errors="surrogateescape")]
+        texts += [between(line, start, stop).replace(b"\t", b"\n") for line in lines]
+        data = b"\0".join(texts)
+        packed: bytes = pa.compress(data, codec="zstd", asbytes=True)
+        return len(data).to_bytes(8, "little") + packed
+
+    return _by_block(pool, joined, len(names))
+
+
+def _by_block(pool: ThreadPoolExecutor, work: Callable[[int, int], bytes], count: int) -> list[Future[bytes]]:
+    return [pool.submit(work, start, min(start + _BLOCK, count)) for start in range(0, count, _BLOCK)]
+
+
+def unpack_texts(data: bytes) -> list[list[str]]:
+    """Return the names of a block's samples and, record by record, their columns."""
+    return [part.decode("utf-8", errors="surrogateescape").split("\n") for part in unpack_lines(data)]
+
+
+def unpack_lines(data: bytes) -> list[bytes]:
+    """Return the names of a block's samples and, record by record, their columns, each a line."""
+    size = int.from_bytes(data[:8], "little")
+    text: bytes = pa.decompress(data[8:], decompressed_size=size, codec="zstd", asbytes=True)
+    return text.split(b"\0")
+
+
+def content_of(stored: StoredInput) -> VcfContent:
+    """Return the content of a large input, which is always kept."""
+    assert stored.content is not None  # noqa: S101 - `annotate_arrays` stores it
+    return stored.content
+
+
+def stored_records(stored: StoredInput) -> tuple[SiteRecord, ...]:
+    """Return the records of a large input, without columns, in the order of the texts of its blocks."""
+    return (*content_of(stored).records, *(stored.around or ()))
+
+
+def report_of(
+    stored: StoredInput, options: Options, name: str, texts: Sequence[str]
+) -> tuple[Run, SampleReport]:
+    """Make the report of one sample from its columns, record by record.
+
+    It is that of the run only where all that the run was made with is the same (`work.recipe`).
+    """
+    # Twice: what a record says of all its samples together must not be taken for this one's.
+    every = tuple(
+        replace(record, samples=(text, text))
+        for record, text in zip(stored_records(stored), texts, strict=True)
+    )
+    kept = content_of(stored)
+    count = len(kept.records)
+    content = replace(kept, samples=(name, ""), records=every[:count])
+    ready = prepare(content, replace(options, samples=(), digest=False), lambda: every[count:])
+    return stored.run, ready.report(0, name)
