@@ -313,7 +313,7 @@ class PageOptions(Struct, frozen=True, kw_only=True):
             PAGE, "COLUMN",
         ),
     ] = ()  # fmt: skip
-    sample_table: Annotated[bool, Option("List samples on the page, up to 1,000.", PAGE)] = False
+    sample_table: Annotated[bool, Option("List samples on the page, up to 100,000.", PAGE)] = False
     min_cell: Annotated[
         int,
         Limits(least=0),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,17 +12,19 @@ import typer
 from msgspec import Struct
 from msgspec.structs import astuple, replace
 
-from pgx.errors import UsageError, printable
+from pgx.errors import SampleError, UsageError, printable
 from pgx.options import INPUT, PAGE, CohortOptions, Option, Options, PageOptions, Rechecked
 
 if TYPE_CHECKING:
     from pgx.cohort import Outcome
     from pgx.cohort.jobs import Plan
     from pgx.cohort.recheck import Rechecking
+    from pgx.cohort.tables.reports import Asked
     from pgx.render.tsv import Cell
 
 _SOME_FAILED = 5
 _LISTED = 10
+_LONGEST = 4000  # letters of a command that a page shows
 _REASONS = 3  # that are told where nothing could be read
 
 
@@ -45,6 +48,7 @@ OutputFolder = Annotated[
 
 
 def cohort(
+    context: typer.Context,
     options: Options,
     how: CohortOptions,
     page: PageOptions,
@@ -93,7 +97,7 @@ def cohort(
     if output is None and not dry_run:
         raise UsageError("no folder to write was given", where="-o", cure="Give one: -o DIR")
     output = output or Path()
-    _check(page, single)
+    asked = _asked(context, page, single, options.pseudonymise)
     if not dry_run:
         refuse_overwriting(
             (manifest, ped, single.reports_for), [output / name for name in (*OUTPUTS, *OF_PEOPLE)]
@@ -106,8 +110,8 @@ def cohort(
         _list(plan)
         return
     with Shown() as shown:
-        outcome = run_cohort(plan, output, replace(how, page=page), tell=shown.tell)
-    _finish(outcome, output, single, options.pseudonymise)
+        outcome = run_cohort(plan, output, replace(how, page=page), asked=asked, tell=shown.tell)
+    _finish(outcome, output, single)
 
 
 def _list(plan: Plan) -> None:
@@ -117,11 +121,12 @@ def _list(plan: Plan) -> None:
         samples = ",".join(job.options.samples) or "all"
         problem = "" if job.failure is None else f"{job.failure.error}. {job.failure.cure}"
         if not problem and "://" not in job.place and not Path(job.place).exists():
-            problem = "no such file"
+            problem = job.with_line("no such file")
         typer.echo("\t".join(printable(text, 1000) for text in (job.path, samples, problem)))
 
 
 def merge(
+    context: typer.Context,
     output: OutputFolder,
     folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Folders of slices.")],
     page: PageOptions,
@@ -130,11 +135,12 @@ def merge(
     """Join the slices of a cohort (pgx cohort --shard) into one folder."""
     from pgx.cohort.run import merge as merge_folders
 
-    _check(page, single)
-    _finish(merge_folders(folders, output, page), output, single)
+    asked = _asked(context, page, single)
+    _finish(merge_folders(folders, output, page, asked), output, single)
 
 
 def recheck(
+    context: typer.Context,
     options: Rechecked,
     folder: Annotated[
         Path, typer.Argument(metavar="DIR", help="Folder that pgx cohort wrote.", show_default=False)
@@ -156,13 +162,12 @@ def recheck(
     """
     from pgx.cohort.recheck import recheck as run
     from pgx.cohort.tables.finalise import CHANGED
-    from pgx.cohort.tables.reports import renew_reports
 
     listed: list[Sequence[Cell]] = []
     tell = {"text": lambda _: None, "tsv": _print_cells, "json": listed.append}[form]
     if form == "tsv":
         _print_cells(CHANGED)
-    found = run(folder, options, write=write, tell=tell)
+    found = run(folder, options, write=write, tell=tell, command=_command(context))
     for item in found.unread:
         typer.echo(f"must be read again: {printable(item.input, 1000)}: {item.error}", err=True)
     if form == "json":
@@ -174,7 +179,7 @@ def recheck(
     else:
         typer.echo(_in_words(found, write=write), err=form == "tsv")
     if found.outcome is not None:
-        renewed = renew_reports(folder)
+        renewed = found.outcome.reports
         also = f", {renewed} reports" if renewed else ""
         typer.echo(f"{folder}: tables and page{also} are renewed; changed.tsv lists who changed", err=True)
 
@@ -195,8 +200,36 @@ def _in_words(found: Rechecking, *, write: bool) -> str:
     )
 
 
-def _check(page: PageOptions, single: ReportsOptions) -> None:
-    """Refuse a page and reports that cannot be written, before hours are spent."""
+def _asked(
+    context: typer.Context, page: PageOptions, single: ReportsOptions, key: Path | None = None
+) -> Asked:
+    """Return what is asked for; refuse a page and reports that cannot be written, before hours are spent."""
+    from pgx.cohort.tables.reports import Asked, wanted_reports
+
+    _check(page)
+    wanted = None
+    if single.reports is not None:
+        wanted = wanted_reports(single.reports, single.reports_for)
+        if key is not None and wanted.names is not None:
+            from pgx.pseudonyms import pseudonyms
+
+            wanted = replace(wanted, names=frozenset(map(pseudonyms(key).name, wanted.names)))
+    elif single.reports_for is not None:
+        raise UsageError(
+            "needs a format", where="--reports-for", cure="Add --reports html, pdf, json or fhir"
+        )
+    return Asked(command=_command(context), reports=wanted)
+
+
+def _command(context: typer.Context) -> str:
+    """Return the command as it was given."""
+    from pgx.cli.main import GIVEN
+
+    return printable(shlex.join(["pgx", *context.meta.get(GIVEN, ())]), _LONGEST)
+
+
+def _check(page: PageOptions) -> None:
+    """Refuse a page that cannot be made."""
     shared = f"--min-cell {page.min_cell}"
     if page.sample_table and page.min_cell:
         raise UsageError(
@@ -217,18 +250,10 @@ def _check(page: PageOptions, single: ReportsOptions) -> None:
                 where=f"--by {told[0]}",
                 cure="Leave it or --min-cell out",
             )
-    if single.reports is not None:
-        from pgx.cohort.tables.reports import check_reports
-
-        check_reports(single.reports, single.reports_for)
-    elif single.reports_for is not None:
-        raise UsageError(
-            "needs a format", where="--reports-for", cure="Add --reports html, pdf, json or fhir"
-        )
 
 
-def _finish(outcome: Outcome, folder: Path, single: ReportsOptions, key: Path | None = None) -> None:
-    """Report what became of the run, write the reports that were asked for, and end with the exit code."""
+def _finish(outcome: Outcome, folder: Path, single: ReportsOptions) -> None:
+    """Report what became of the run, and end with the exit code."""
     from pgx.wording import wording
 
     for path in outcome.passed_over:
@@ -261,15 +286,13 @@ def _finish(outcome: Outcome, folder: Path, single: ReportsOptions, key: Path | 
     if outcome.failed:
         typer.echo(f"What failed, and what to do: {folder / 'failures.tsv'}", err=True)
     if single.reports is not None:
-        from pgx.cohort.tables.reports import write_reports
-
-        hide = None
-        if key is not None:
-            from pgx.pseudonyms import pseudonyms
-
-            hide = pseudonyms(key)
-        written = write_reports(folder, single.reports, single.reports_for, hide=hide)
-        typer.echo(f"{written} reports in {folder / 'reports'}", err=True)
+        typer.echo(f"{outcome.reports} reports in {folder / 'reports'}", err=True)
+        missing = outcome.without_report
+        if missing:
+            more = f" and {len(missing) - _LISTED} others" if len(missing) > _LISTED else ""
+            names = ", ".join(f"'{printable(name)}'" for name in missing[:_LISTED])
+            where = str(single.reports_for)
+            raise SampleError(f"no sample {names}{more}", where=where, cure="See samples.tsv")
     elif (folder / "reports").is_dir():
         typer.echo(
             f"warning: {folder / 'reports'} is from an earlier run; --reports makes it again", err=True

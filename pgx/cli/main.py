@@ -53,6 +53,8 @@ _COMMANDS = {
 }
 #: Commands that end quickly: they leave no process and no thread behind.
 _QUICK = frozenset({"annotate", "inspect", "report", "verify"})
+#: Under this name a context holds the arguments as they were given.
+GIVEN = "pgx.given"
 _SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
 #: Faults of a stream; an `OSError` without a file name and with another number is a bug.
 _OF_A_STREAM = frozenset({errno.ENOSPC, errno.EBADF, errno.EIO, errno.EFBIG, errno.EDQUOT})
@@ -101,8 +103,11 @@ class _Group(TyperGroup):
 
     def make_context(self, *args: Any, **extra: Any) -> Any:
         """Read the options; --help and --version print here."""
+        given = tuple(extra["args"] if "args" in extra else args[1])  # before they are used up
         with _in_one_line():
-            return super().make_context(*args, **extra)
+            context = super().make_context(*args, **extra)
+            context.meta[GIVEN] = given
+            return context
 
     def invoke(self, ctx: Any) -> Any:
         """Run a command; see `EXIT_CODES`."""

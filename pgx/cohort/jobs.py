@@ -42,12 +42,13 @@ def genotype_file_kind(path: str) -> str | None:
     return kind if beginning[start:] == magic else None
 
 
-class Failure(Struct, frozen=True, kw_only=True):
-    """Why an input gave no result: a row of failures.tsv."""
+class Failure(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Why an input, or one `sample` of it, gave no result: a row of failures.tsv."""
 
     input: str
     error: str
     cure: str
+    sample: str = ""
 
 
 class Job(Struct, frozen=True, kw_only=True):
@@ -67,6 +68,8 @@ class Job(Struct, frozen=True, kw_only=True):
         Known before anything is read: there is no such file, or its row cannot be used.
     source
         What is read, where `path` is a pseudonym; it is never stored.
+    lines
+        The line of the manifest, 1-based, that speaks of each sample; "" as above. None where none does.
     """
 
     path: str
@@ -77,6 +80,16 @@ class Job(Struct, frozen=True, kw_only=True):
     chosen: tuple[str, ...] = ()
     failure: Failure | None = None
     source: str = ""
+    lines: Mapping[str, int] = msgspec.field(default_factory=dict)
+
+    def with_line(self, error: str, sample: str = "") -> str:
+        """Return what is wrong with the input or a sample of it, with the line of the manifest."""
+        if not self.lines or self.failure is not None:  # of a row that cannot be used it is there
+            return error
+        own = [self.lines[sample]] if sample in self.lines else self.lines.values()
+        first, last = min(own), max(own)
+        where = f"line {first}" if first == last else f"lines {first} to {last}"
+        return f"{where} of the manifest: {error}"
 
     @property
     def place(self) -> str:

@@ -37,6 +37,9 @@ class Page(Facts, frozen=True, kw_only=True):
     shared_group_times: int
     max_listed: int
     max_table: int
+    static_rows: int
+    multiqc_samples: int
+    false_discovery_rate: float
     depth_bins: tuple[float, ...]
     quality_bins: tuple[float, ...]
     probability_bins: tuple[float, ...]

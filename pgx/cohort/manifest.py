@@ -92,11 +92,12 @@ def jobs_of(manifest: Path, options: Options) -> tuple[list[Job], tuple[str, ...
             if key not in growing:
                 growing[key] = _Growing(path, own)
                 found.append(growing[key])
-            growing[key].add(row, own_columns, stated)
+            growing[key].add(number, row, own_columns, stated)
         except _RowError as error:
             failure = Failure(input=path, error=f"line {number} of the manifest: {error}", cure=_CORRECT)
             samples = (row["sample"],) if row.get("sample") else ()
-            found.append(Job(path=path, options=replace(options, samples=samples), failure=failure))
+            own = replace(options, samples=samples)
+            found.append(Job(path=path, options=own, failure=failure))
     return [item if isinstance(item, Job) else item.job() for item in found], carried_names(carried)
 
 
@@ -142,10 +143,14 @@ class _Growing:
         self._carried: dict[str, Mapping[str, str]] = {}
         self._meta: dict[str, PatientMeta] = {}
         self._chosen: dict[str, None] = {}
+        self._lines: dict[str, int] = {}
 
-    def add(self, row: Mapping[str, str], carried: tuple[str, ...], stated: PatientMeta | None) -> None:
-        """Take a row in."""
+    def add(
+        self, number: int, row: Mapping[str, str], carried: tuple[str, ...], stated: PatientMeta | None
+    ) -> None:
+        """Take the row of a line in."""
         name = row.get("sample", "")
+        self._lines[name] = number
         self._names.append(name)
         self._chosen |= {item.name: None for item in _ROW_OPTIONS if row.get(item.name)}
         names = carried_names(carried)
@@ -161,6 +166,7 @@ class _Growing:
             carried=self._carried,
             meta=self._meta,
             chosen=tuple(self._chosen),
+            lines=self._lines,
         )
 
 

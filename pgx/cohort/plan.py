@@ -113,6 +113,7 @@ def _hidden(job: Job, hide: Pseudonyms) -> Job:
             for name, row in job.carried.items()
         },
         meta={name and hide.name(name): meta for name, meta in job.meta.items()},
+        lines={name and hide.name(name): line for name, line in job.lines.items()},
         failure=failure,
     )
 

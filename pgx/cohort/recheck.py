@@ -25,6 +25,7 @@ from pgx.cohort.jobs import Failure, Job, Known, Plan, Result, Slice, StoredInpu
 from pgx.cohort.results import passed_over
 from pgx.cohort.store import PlannedRow, State
 from pgx.cohort.tables.finalise import COMPARED_CELLS, Outcome, finish
+from pgx.cohort.tables.reports import REPORTS_INDEX, Asked, Wanted
 from pgx.cohort.tables.table import FACT_SCHEMA, fact_table, from_bytes
 from pgx.cohort.worker import StoredReport, decode_input, failure_by, recipe, result_of_content
 from pgx.errors import FormatError, UsageError
@@ -82,10 +83,10 @@ class Rechecking(Struct, frozen=True, kw_only=True):
     outcome: Outcome | None = None
 
 
-def recheck(folder: Path, options: Rechecked, *, write: bool, tell: Tell) -> Rechecking:
+def recheck(folder: Path, options: Rechecked, *, write: bool, tell: Tell, command: str = "") -> Rechecking:
     """Recheck the results of a cohort folder; `tell` takes the cells of each change, see `CHANGED`.
 
-    With `write` results, tables and page are renewed, and the changes are added to changed.tsv.
+    With `write` results, reports, tables and page are renewed, and the changes are added to changed.tsv.
 
     Raises
     ------
@@ -115,7 +116,9 @@ def recheck(folder: Path, options: Rechecked, *, write: bool, tell: Tell) -> Rec
             )
         work.changes = []
         state.renew(work.rows, work.results(), functools.partial(work.close, folder))
-        outcome = finish(state, folder, state.meta("page", PageOptions) or PageOptions())
+        last_reports = state.meta("reports", Wanted) if (folder / REPORTS_INDEX).is_file() else None
+        asked = Asked(command=command, reports=last_reports)
+        outcome = finish(state, folder, state.meta("page", PageOptions) or PageOptions(), asked)
         return work.summary(outcome)
 
 

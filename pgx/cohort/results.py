@@ -43,8 +43,12 @@ class Source(Struct, frozen=True, kw_only=True):
 
 
 class StoredSampleReport(Struct, frozen=True, kw_only=True):
-    """A report with what it shares with its input, and what the manifest states for its head."""
+    """A report with what it shares with its input, and what the manifest states for its head.
 
+    `key` is that of its `Source`.
+    """
+
+    key: str
     run: Run
     report: SampleReport
     meta: PatientMeta | None
@@ -114,7 +118,8 @@ def reports(
             born = born_of(source.job, report.sample)
             dates = {} if born is None else {report.sample: born}
             (marked,) = mark_minors([report], dates, created=run.created)
-            yield StoredSampleReport(run=run, report=marked, meta=meta_of(source.job, report.sample))
+            meta = meta_of(source.job, report.sample)
+            yield StoredSampleReport(key=source.key, run=run, report=marked, meta=meta)
 
 
 def reports_of(
@@ -163,7 +168,10 @@ def _check_recipe(source: Source) -> None:
 
 
 def names_of(state: State, key: str) -> Iterator[list[str]]:
-    """Yield the names of the samples of a large input as the file has them, block by block."""
+    """Yield the names of the samples of an input as the file has them; of a large one block by block."""
+    if not state.has_blocks(key):
+        yield [name for name, _ in state.samples(key)]
+        return
     from pgx.cohort.biobank import unpack_texts  # noqa: PLC0415
 
     for block in state.blocks(key, "texts"):

@@ -22,6 +22,7 @@ from pgx.cohort.manifest import unclear_person
 from pgx.cohort.store import PlannedRow, State, planned
 from pgx.cohort.summary.strata import check_columns
 from pgx.cohort.tables.finalise import Outcome, finish, refuse_foreign
+from pgx.cohort.tables.reports import NOTHING_ASKED, Asked
 from pgx.cohort.worker import ARRAYS_FROM, Batch, failed, file_digest, fingerprint, recipe, work
 from pgx.errors import InputError, UsageError
 from pgx.executors import Dask, Engine, Processes, Serial, can_fork, cpus, run_all, run_alone
@@ -34,6 +35,7 @@ def run_cohort(
     folder: Path,
     options: CohortOptions,
     *,
+    asked: Asked = NOTHING_ASKED,
     tell: Callable[[Progress], None] = lambda _: None,
     engine: Engine | None = None,
 ) -> Outcome:
@@ -83,7 +85,7 @@ def run_cohort(
             ]
             state.set_plan(rows, **also | {"estimates": groups})
         kept = annotate_missing(state, jobs, options, tell, started)
-        return finish(state, folder, options.page, kept=kept)
+        return finish(state, folder, options.page, asked, kept=kept)
 
 
 def _check(plan: Plan, options: CohortOptions) -> None:
@@ -257,7 +259,7 @@ def _batches(jobs: Sequence[Job], engine: Engine, options: CohortOptions) -> Ite
 
     def batch(*some: Job) -> Batch:
         # what only goes with an input (columns of the manifest) need not travel
-        bare = tuple(msgspec.structs.replace(job, carried={}, meta={}) for job in some)
+        bare = tuple(msgspec.structs.replace(job, carried={}, meta={}, lines={}) for job in some)
         return Batch(
             jobs=bare,
             verify=options.verify,
@@ -349,7 +351,7 @@ class Count:
 _SAME = "Give slices of one command line, made with the same files of options, evidence and version"
 
 
-def merge(folders: Sequence[Path], output: Path, page: PageOptions) -> Outcome:
+def merge(folders: Sequence[Path], output: Path, page: PageOptions, asked: Asked = NOTHING_ASKED) -> Outcome:
     """Join folders that `pgx cohort --shard` wrote into the folder `output`, and write its tables.
 
     Raises
@@ -388,7 +390,7 @@ def merge(folders: Sequence[Path], output: Path, page: PageOptions) -> Outcome:
                 state.take_over(other, {row.key for row in other.plan()})
         known = state.known()
         kept = sum(not known[row.key].failures for row in rows.values())
-        return finish(state, output, page, kept=kept)
+        return finish(state, output, page, asked, kept=kept)
 
 
 def _slice_of(state: State, folder: Path) -> Slice:

@@ -276,7 +276,12 @@ def _missing(job: Job, content: VcfContent) -> tuple[Failure, ...]:
     """Name samples that were asked for and are not there; they cost the others nothing."""
     there = set(content.samples)
     return tuple(
-        Failure(input=job.path, error=f"no sample '{printable(name)}'", cure="See the header of the file")
+        Failure(
+            input=job.path,
+            error=f"no sample '{printable(name)}'",
+            cure="See the header of the file",
+            sample=name,
+        )
         for name in job.options.samples
         if name not in there
     )

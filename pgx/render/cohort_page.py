@@ -1,46 +1,83 @@
 """The page of a cohort, and its custom content for MultiQC, from the object of summary.json.
 
-One file, no network; the only script filters the rows of --sample-table, which can be read without it.
+One file, no network; what it links lies beside it. The only script is that of --sample-table, of which the
+first rows can be read without it. Pictures are drawn in the rows of the tables that hold their numbers.
 """
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from typing import Any
+from urllib.parse import quote
+
+from msgspec import Struct
 
 from pgx.calling import Reason
 from pgx.genome import rsids
+from pgx.render.cohort_table import STATUSES, SampleTable, table_columns, table_data, word
 from pgx.render.form import asset, environment
 from pgx.wording import Wording, greek, percent, rounded_percent, wording
 
 Object = Mapping[str, Any]
 _SITE_REASONS = (Reason.SITE_UNUSED.value, Reason.HALF_CALL.value)
 _USED = frozenset({"called", "reference-block", "callable-region"})
-_BAR = 160  # pixels that the greatest share of a table takes
+_BAR = 160  # pixels that 100 % take
+_DOTS = 130  # pixels of the axis of a dot plot
+_PLOTTED = ("e2", "e3", "e4")
+_LEAST_SEEN = 0.004  # of a stacked bar: so wide is what is there at all
+_COLORS = ("#c3d4e3", "#5b93c0", "#123a5e", "#8a6d9e", "#d08a5c")  # of MultiQC, in the order of the statuses
 
 
-def page(summary: Object) -> str:
-    """Return index.html. Plots are drawn in the rows of the tables that hold their numbers."""
+class Made(Struct, frozen=True, kw_only=True):
+    """When and how a page was made.
+
+    Attributes
+    ----------
+    command
+        "" where it is not told.
+    options
+        Those that are not as they are by default: flag and values, several where inputs differ.
+    inputs
+        The first of them.
+    files
+        What the page links, beside it.
+    """
+
+    when: str
+    command: str
+    options: Sequence[tuple[str, Sequence[str]]]
+    inputs: Sequence[str]
+    files: Sequence[str]
+
+
+def page(summary: Object, made: Made, table: SampleTable | None = None) -> str:
+    """Return index.html."""
     from markupsafe import Markup  # noqa: PLC0415 - belongs to jinja2, which costs time to import
 
     style, style_hash = asset("cohort.css")
     script, script_hash = asset("cohort.js")
     words = wording()
-    with_script = bool(summary["rows"])
+    columns = [] if table is None else table_columns(words, table)
     return (
         environment()
         .get_template("cohort.html.j2")
         .render(
             lang=words.language,
             s=summary,
+            made=made,
+            table=table,
+            columns=columns,
+            table_data=Markup(table_data(words, table, columns)) if table else "",  # noqa: S704 - no "<" is in it
             say=functools.partial(words.say, "cohort"),
-            word=functools.partial(_word, words),
+            word=functools.partial(word, words),
             greek=greek,
+            link=quote,
             style=Markup(style),  # noqa: S704 - our own file
-            script=Markup(script) if with_script else "",  # noqa: S704 - our own file
+            script=Markup(script) if table else "",  # noqa: S704 - our own file
             style_hash=style_hash,
-            script_hash=script_hash if with_script else "",
+            script_hash=script_hash if table else "",
             number=_number,
             least=_sum_text,
             percent=_percent,
@@ -50,17 +87,18 @@ def page(summary: Object) -> str:
             carriers=_carriers,
             why=functools.partial(_why, words),
             settles=functools.partial(_settles, words),
+            groups=_by_reasons,
+            of_sites=lambda reasons: bool(set(reasons).intersection(_SITE_REASONS)),
             bars=_bars,
-            listed_row=functools.partial(_listed_row, words),
+            stack=_stack,
+            dots=_dots(summary),
+            tests=_tests_text(words, summary),
+            told=functools.partial(_told, summary),
             bins=_bins,
             bar_width=_BAR,
+            dots_width=_DOTS,
         )
     )
-
-
-def _word(words: Wording, topic: str, key: str) -> str:
-    """Return the words for a code; a code without words stands for itself."""
-    return words.topics.get(topic, {}).get(key, key)
 
 
 def _number(count: int | None) -> str:
@@ -117,7 +155,7 @@ def _why(words: Wording, sample: Object) -> str:
     for reason in sample["reasons"]:
         if reason in _SITE_REASONS:
             unread = [
-                f"{rsid}: {_word(words, 'state', state)}"
+                f"{rsid}: {word(words, 'state', state)}"
                 for rsid, state in zip(rsids(), sample["states"], strict=True)
                 if state not in _USED
             ]
@@ -132,37 +170,110 @@ def _settles(words: Wording, reasons: Sequence[str]) -> str:
     return "; ".join(dict.fromkeys(words.say("cohort", f"cure_{reason}") for reason in reasons))
 
 
-def _listed_row(words: Wording, row: Object) -> list[str]:
-    """Return the cells of a sample in the table of all; of a minor only name, input and flag are there."""
-    status, flags, diplotype = row["e4_status"], row["flags"] or "", row["diplotype"]
-    nothing = words.say("cohort", "short_indeterminate" if status else "withheld")
-    return [
-        str(row["sample"]),
-        greek(diplotype) if diplotype else nothing,
-        percent(row["diplotype_probability"]) if diplotype else "",
-        words.say("cohort", f"short_{status}") if status else nothing,
-        *(_word(words, "state", row[rsid] or "") for rsid in rsids()),
-        "; ".join(_word(words, "flag_name", code) for code in flags.split(";") if code),
-        str(row["input"]),
+def _by_reasons(samples: Sequence[Object]) -> list[tuple[list[str], list[Object]]]:
+    """Return samples by why they are not determined, the largest group first: one advice is for all of it."""
+    ordered = sorted(samples, key=lambda sample: sample["reasons"])
+    found = [
+        (reasons, list(some)) for reasons, some in groupby(ordered, key=lambda sample: sample["reasons"])
     ]
+    return sorted(found, key=lambda group: -len(group[1]))
 
 
 def _bars(rows: Sequence[Object], *, expected: bool = False) -> list[Object]:
-    """Return rows with the lengths of their bars, whiskers and marks in pixels."""
-    keys = ("share", "high", "expected") if expected else ("share",)
-    top = max([row[key] or 0.0 for row in rows for key in keys if row["share"] is not None] + [0.01])
-    scale = _BAR / top
+    """Return rows with the lengths of their bars, whiskers and marks in pixels; the track is 100 %."""
     return [
         dict(row)
         | {
-            "bar": None if row["share"] is None else round(scale * row["share"], 1),
-            "reach": [round(scale * row[key], 1) for key in ("low", "high")]
+            "bar": None if row["share"] is None else round(_BAR * row["share"], 1),
+            "reach": [round(_BAR * row[key], 1) for key in ("low", "high")]
             if expected and row["share"] is not None
             else None,
-            "mark": round(scale * min(row["expected"], top), 1) if expected else None,
+            "mark": round(_BAR * row["expected"], 1) if expected else None,
         }
         for row in rows
     ]
+
+
+def _stack(statuses: Sequence[Object]) -> list[Object]:
+    """Return the parts of a bar of 100 %: status, where it begins and how wide it is, and its share.
+
+    What is there at all is wide enough to be seen. Hidden counts leave a gap.
+    """
+    parts = [(row["name"], row["share"]) for row in statuses if row["share"]]
+    wide = [max(_LEAST_SEEN, share) for _, share in parts]
+    scale = 1 / max(1.0, sum(wide))
+    begins = [scale * sum(wide[:place]) for place in range(len(wide))]
+    return [
+        {"name": name, "x": round(1000 * x, 1), "width": round(1000 * scale * width, 1), "share": share}
+        for (name, share), x, width in zip(parts, begins, wide, strict=True)
+    ]
+
+
+def _dots(summary: Object) -> Object:
+    """Return the dot plot of haplotypes: the axis of each, and the groups with where their marks stand."""
+    reach = {row["name"]: row for row in summary["expected_range"]}
+    everybody = {"column": None, "value": None, "haplotypes": summary["haplotypes"]}
+    rows = [everybody, *({**v, "column": s["column"]} for s in summary["strata"] for v in s["values"])]
+    axes = {}
+    for name in _PLOTTED:
+        shares = [row["share"] or 0.0 for group in rows for row in group["haplotypes"] if row["name"] == name]
+        axes[name] = min(1.0, max(1, -(-1.2 * max(*shares, reach[name]["high"]) // 0.1)) * 0.1)
+    return {"axes": axes, "groups": [_dot_row(group, axes, reach) for group in rows]}
+
+
+def _dot_row(group: Object, axes: Mapping[str, float], reach: Mapping[str, Object]) -> Object:
+    cells = []
+    for row in (item for item in group["haplotypes"] if item["name"] in axes):
+        name = row["name"]
+
+        def place(share: float, top: float = axes[name]) -> float:
+            return round(_DOTS * min(1.0, share / top), 1)
+
+        seen = row["share"] is not None
+        cells.append(
+            {
+                **row,
+                "band": [place(reach[name][key]) for key in ("low", "high")],
+                "mark": place(row["expected"]),
+                "dot": place(row["share"]) if seen else None,
+                "whisker": [place(row[key]) for key in ("low", "high")] if seen else None,
+            }
+        )
+    total = _sum([row["count"] for row in group["haplotypes"]])
+    return {"column": group["column"], "value": group["value"], "total": total, "cells": cells}
+
+
+def _tests_text(words: Wording, summary: Object) -> str:
+    """Return how many tests were made, and which hold after correction for their number."""
+    tests = summary["tests"]
+    if not tests["made"]:
+        return words.say("cohort", "tests_none")
+    everybody = words.say("cohort", "everybody")
+    names = [
+        words.say(
+            "cohort",
+            "everybody_at",
+            rsid=row["rsid"],
+            who=f"{row['column']} = {row['value'] or '-'}" if row["column"] else everybody,
+        )
+        for row in tests["hold"]
+    ]
+    rate = f"{100 * tests['false_discovery_rate']:g} %"
+    told = words.say("cohort", "tests_made", made=tests["made"], rate=rate)
+    key = "tests_hold" if names else "tests_hold_none"
+    return f"{told} {words.say('cohort', key, count=len(names), names=', '.join(names))}"
+
+
+def _told(summary: Object, kind: str) -> list[Object]:
+    """Return the distributions that are "shown", stated "nowhere", or "hidden" altogether."""
+
+    def kind_of(distribution: Object) -> str:
+        counts = [item["count"] for item in distribution["bins"]]
+        if any(counts):
+            return "shown"
+        return "hidden" if None in counts else "nowhere"
+
+    return [item for item in summary["distributions"] if kind_of(item) == kind]
 
 
 def _bins(distribution: Object) -> list[Object]:
@@ -188,15 +299,76 @@ def _bin_label(low: float, high: float | None, *, whole: bool) -> str:
 
 
 def multiqc(summary: Object) -> dict[str, Any]:
-    """Return custom content for MultiQC: statuses and sites of the cohort, no single samples."""
-    row = {item["name"]: item["count"] for item in summary["statuses"]}
-    row |= {f"{site['rsid']} missing": site["missing"]["count"] for site in summary["sites"]}
-    row |= {"failed inputs": summary["inputs"]["failed"]}
+    """Return custom content for MultiQC: a bar graph of statuses, for everybody and by group."""
+    words = wording()
+    groups = {"cohort": summary["statuses"]}
+    for stratum in summary["strata"]:
+        for value in stratum["values"]:
+            groups[f"{stratum['column']} = {value['value'] or '-'}"] = value["statuses"]
+    failed = summary["inputs"]["failed"]
     return {
         "id": "pgx_apoe",
         "section_name": "APOE (pgx)",
-        "description": f"ε4 statuses of {_number(summary['samples'])} samples.",
-        "plot_type": "table",
-        "pconfig": {"id": "pgx_apoe_table", "title": "pgx: APOE ε4 status", "namespace": "pgx"},
-        "data": {"cohort": {name: count for name, count in row.items() if count is not None}},
+        "description": words.say(
+            "cohort",
+            "multiqc",
+            samples=_number(summary["samples"]),
+            failed="" if failed is None else words.say("cohort", "multiqc_failed", count=failed),
+            unread="; ".join(
+                f"{site['rsid']} {_number(site['missing']['count'])}" for site in summary["sites"]
+            ),
+        ),
+        "plot_type": "bargraph",
+        "pconfig": {
+            "id": "pgx_apoe_status",
+            "title": "pgx: APOE ε4 status",
+            "ylab": words.say("cohort", "count"),
+            "cpswitch_counts_label": words.say("cohort", "count"),
+            "cpswitch_c_active": False,
+        },
+        "categories": {
+            name: {"name": words.say("cohort", f"short_{name}"), "color": color}
+            for name, color in zip(STATUSES, _COLORS, strict=True)
+        },
+        "data": {
+            group: {row["name"]: row["count"] for row in rows if row["count"] is not None}
+            for group, rows in groups.items()
+        },
+    }
+
+
+def multiqc_samples(cells: Mapping[str, Sequence[Any]], *, results: bool) -> dict[str, Any]:
+    """Return rows of samples for the general statistics of MultiQC: quality, and results if asked for."""
+    words = wording()
+    first, second = rsids()
+    heads = {
+        "probability": {"title": "APOE P", "max": 1, "min": 0, "format": "{:,.4f}", "scale": "RdYlGn"},
+        "depth_1": {"title": f"{first} reads", "min": 0, "format": "{:,.0f}", "scale": "Blues"},
+        "depth_2": {"title": f"{second} reads", "min": 0, "format": "{:,.0f}", "scale": "Blues"},
+        "quality_1": {"title": f"{first} GQ", "min": 0, "format": "{:,.0f}", "scale": "Greens"},
+        "quality_2": {"title": f"{second} GQ", "min": 0, "format": "{:,.0f}", "scale": "Greens"},
+        "diplotype": {"title": "APOE", "scale": False},
+        "status": {"title": "APOE ε4", "scale": False},
+    }
+    described = {"probability": "diplotype_probability", "diplotype": "diplotype", "status": "status"}
+    data: dict[str, dict[str, object]] = {}
+    for place, name in enumerate(cells["sample"]):
+        row = {key: cells[key][place] for key in ("depth_1", "depth_2", "quality_1", "quality_2")}
+        if cells["best"][place] is not None:  # else it is that of a population
+            row["probability"] = cells["diplotype_probability"][place]
+        status, diplotype = cells["e4_status"][place], cells["diplotype"][place]
+        if results and status is not None:  # None of a minor
+            row["status"] = words.say("cohort", f"short_{status}")
+            row["diplotype"] = greek(diplotype) if diplotype else words.say("cohort", "short_indeterminate")
+        data.setdefault(name, {key: cell for key, cell in row.items() if cell is not None})
+    used = {key for row in data.values() for key in row}
+    return {
+        "id": "pgx_apoe_samples",
+        "plot_type": "generalstats",
+        "headers": {
+            key: {"namespace": "pgx", "description": words.say("cohort", described.get(key, key)), **head}
+            for key, head in heads.items()
+            if key in used
+        },
+        "data": data,
     }

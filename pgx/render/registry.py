@@ -168,6 +168,11 @@ def format_of_name(name: str) -> Format:
     return found
 
 
+def plain_stem(sample: str) -> str:
+    """Return what a file name keeps of the name of a sample: letters, digits, `.`, `_` and `-`."""
+    return _UNSAFE.sub("_", sample)[:_LONGEST].strip("._-")
+
+
 def file_stem(sample: str) -> str:
     """Return a harmless file name for a sample, without an ending.
 
@@ -175,5 +180,5 @@ def file_stem(sample: str) -> str:
     that look alike, or differ in case only, never share a file.
     """
     digest = hashlib.sha256(sample.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGITS]
-    kept = _UNSAFE.sub("_", sample)[:_LONGEST].strip("._-")
+    kept = plain_stem(sample)
     return f"{kept}.{digest}" if kept else f"sample.{digest}"

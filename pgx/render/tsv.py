@@ -48,6 +48,7 @@ class Row(Struct, frozen=True, kw_only=True):
     neighbours_probability: float | None
     neighbours_markers: int | None
     neighbours_agree: str | None
+    report: str | None
 
 
 COLUMNS = Row.__struct_fields__
@@ -84,6 +85,7 @@ def cells_of(run: Run, report: SampleReport) -> dict[str, Any]:
         "population": population_name(run.parameters.population),
         "source": genotype.source,
         **_neighbours(report.neighbours),
+        "report": None,  # of a cohort folder: its tables name the file
     }
 
 

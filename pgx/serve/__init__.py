@@ -52,7 +52,7 @@ _PAGE_POLICY = (
 _REPORT_POLICY = (
     f"default-src 'none'; style-src 'unsafe-inline'; script-src '{asset('cohort.js')[1]}'; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'self'; sandbox allow-scripts allow-popups "
-    "allow-popups-to-escape-sandbox allow-modals"
+    "allow-popups-to-escape-sandbox allow-modals allow-downloads"  # its page links its tables
 )
 _TYPES = {
     ".html": "text/html; charset=utf-8",

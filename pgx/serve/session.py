@@ -34,7 +34,10 @@ from pgx.render.registry import Format, file_stem
 from pgx.report import Document, SampleReport
 
 UPLOADED = "uploaded"
-COHORT_FILES = ("index.html", "samples.tsv", "failures.tsv", "summary.json")
+COHORT_FILES = (
+    "index.html", "samples.tsv", "samples.parquet", "failures.tsv", "summary.json", "pgx_mqc.json",
+    "pgx_samples_mqc.json",
+)  # fmt: skip
 HANDOUT = "handout"
 _INDEX_ENDINGS = (".tbi", ".csi", ".bai", ".crai", ".fai", ".gzi")
 _READ_ENDINGS = (".bam", ".cram")

@@ -174,8 +174,10 @@ def test_the_manifest_gives_options_and_columns(tmp_path):
     ]  # fmt: skip
     assert outcome.failed == 3
     assert [row["error"] for row in rows_of(tmp_path / "out" / "failures.tsv")] == [
-        "no such file", "no sample 'nobody'", "line 7 of the manifest: unknown assembly 'GRCh99'"
-    ]  # fmt: skip
+        "line 5 of the manifest: no such file",
+        "line 6 of the manifest: no sample 'nobody'",
+        "line 7 of the manifest: unknown assembly 'GRCh99'",
+    ]
     assert one_report(tmp_path / "out", "B").run.parameters.population == "EUR"
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
     # everybody has a "site of care" of their own, so it divides nothing; other groups are too small

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 
 import pytest
 from vcf_builder import site, write_vcf
@@ -107,7 +108,10 @@ def test_a_sample_that_is_not_there_costs_no_other(tmp_path, two):
     assert [row["sample"] for row in rows_of(tmp_path / "out" / "samples.tsv")] == ["A"]
     assert outcome.failed == 2
     errors = [row["error"] for row in rows_of(tmp_path / "out" / "failures.tsv")]
-    assert errors == ["no sample 'nobody'", "no sample 'nor me'"]
+    assert errors == [
+        "line 3 of the manifest: no sample 'nobody'",
+        "line 4 of the manifest: no sample 'nor me'",
+    ]
     assert run(tmp_path, "path\tsample\ntwo.vcf\tnobody\ntwo.vcf\tnor me\n").failed == 2
 
 
@@ -263,10 +267,15 @@ def test_a_birth_date_withholds_the_result_of_a_minor(tmp_path, two, monkeypatch
     rows = {row["sample"]: row for row in rows_of(tmp_path / "out" / "samples.tsv")}
     assert "minor" in rows["B"]["flags"].split(";")
     assert "minor" not in rows["A"]["flags"]
-    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
-    by_name = {row["sample"]: row for row in summary["rows"]}
-    assert by_name["B"]["diplotype"] is None
-    assert by_name["A"]["diplotype"] == "e3/e3"
+    page = (tmp_path / "out" / "index.html").read_text()
+    shown = {name: re.search(rf'<th scope="row">{name}</th>(.*?)</tr>', page).group(1) for name in "AB"}
+    assert "ε3/ε3" in shown["A"]
+    assert shown["B"].count("withheld") == 2
+    assert "ε" not in shown["B"]
+    for_script = json.loads(re.search(r'id="t-data">(.*?)</script>', page).group(1))
+    place = for_script["names"].index("B")
+    told = {column["labels"][column["codes"][place]] for column in for_script["columns"]}
+    assert told <= {"withheld", "", "a minor", rows["B"]["input"]}
     assert one_report(tmp_path / "out", "B").report.patient.minor
     text = run_pgx("report", tmp_path / "out", "--sample", "B").stdout
     assert "withheld" in text
@@ -295,7 +304,8 @@ def test_facts_of_one_person_are_not_put_on_several(tmp_path, two):
         assert run(tmp_path, text).samples == kept
     run(tmp_path, "path\tname\ntwo.vcf\tAnn\n")  # what was done without a name is not kept for it
     (failure,) = rows_of(tmp_path / "out" / "failures.tsv")
-    assert failure["error"] == "holds 2 samples, and its row in the manifest has a name without a sample"
+    wrong = "holds 2 samples, and its row in the manifest has a name without a sample"
+    assert failure["error"] == f"line 2 of the manifest: {wrong}"
 
 
 def test_what_tells_of_a_person_stays_out_of_tables_and_page(tmp_path, two):
@@ -399,7 +409,10 @@ def test_a_template_is_a_manifest(run_pgx, tmp_path):
     sheet = tmp_path / "m.tsv"
     sheet.write_text(outcome.stdout)
     listed = run_pgx("cohort", "--manifest", sheet, "--dry-run").stdout.splitlines()
-    assert listed == ["path\tsamples\tproblem", "data/NA12878.vcf.gz\tNA12878\tno such file"]
+    assert listed == [
+        "path\tsamples\tproblem",
+        "data/NA12878.vcf.gz\tNA12878\tline 2 of the manifest: no such file",
+    ]
 
 
 def test_a_dry_run_writes_nothing(run_pgx, tmp_path):

@@ -7,7 +7,6 @@ import shutil
 import sqlite3
 from pathlib import Path
 
-import msgspec
 import pytest
 from vcf_builder import site, write_vcf
 
@@ -363,14 +362,18 @@ def test_the_command(made, run_pgx, inputs):
     assert run_pgx("recheck", made, "--min-probability", "2").exit_code == 2
 
 
-def test_reports_are_renewed(made, run_pgx):
-    with State(made, create=False) as state:
-        assert state.meta("reports", msgspec.Raw) is None
-    from pgx.cohort.tables.reports import renew_reports, write_reports
-
-    assert renew_reports(made) == 0
-    write_reports(made, "json")
-    run_pgx("recheck", made, "--population", "AFR", "--write")
+def test_reports_are_renewed(made, run_pgx, inputs):
+    run_pgx("recheck", made, "--population", "EUR", "--write")
+    assert not (made / "reports").exists()
+    run_pgx("cohort", inputs, "-o", made, "--reports", "json", "--jobs", 1)
+    done = run_pgx("recheck", made, "--population", "AFR", "--write")
+    assert f"{len(rows_of(made / 'samples.tsv'))} reports are renewed" in done.stderr
+    assert {row["report"] for row in rows_of(made / "samples.tsv")} == {
+        f"reports/{path.name}" for path in (made / "reports").glob("*.json")
+    }
+    page = (made / "index.html").read_text()
+    assert "pgx recheck" in page
+    assert 'href="changed.tsv"' in page
     listed = rows_of(made / "changed.tsv")
     assert listed
     for row in listed:

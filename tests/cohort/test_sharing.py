@@ -20,6 +20,11 @@ SHARED = PageOptions(min_cell=5)
 FILES = ("summary.json", "index.html", "pgx_mqc.json")
 
 
+@pytest.fixture(autouse=True)
+def _one_moment(monkeypatch):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1796000000")  # 2026
+
+
 def texts(folder):
     return {name: (folder / name).read_text() for name in FILES}
 
@@ -43,9 +48,10 @@ def test_small_counts_and_single_samples_are_left_out(tmp_path):
     people = USUAL * 8 + [(E44, "b1"), ((None, "0/0"), "rare clinic")]
     folder = cohort(tmp_path, people, page=SHARED)
     found = summary_of(folder)
+    assert not (folder / "pgx_samples_mqc.json").exists()
     for text in texts(folder).values():
         assert not re.search(r"P0\d\d|\.vcf|rare clinic", text)
-    for key in ("undetermined", "ambiguous", "failures", "joined", "passed_over", "rows"):
+    for key in ("undetermined", "ambiguous", "failures", "joined", "passed_over"):
         assert found[key] == []
     shown = list(counts(found))
     assert len(shown) > 30
@@ -90,7 +96,7 @@ def test_nothing_follows_from_what_is_expected(tmp_path):
     assert found["population"] == {"name": "EUR", "label": "European"}
     expected = haplotype_frequencies("EUR")
     assert [row["expected"] for row in found["haplotypes"]] == pytest.approx(expected, rel=1e-5)
-    assert not any("African" in text or "East Asian" in text for text in texts(tmp_path / "out").values())
+    assert not any(re.search("African|East Asian|AFR|EAS", text) for text in texts(tmp_path / "out").values())
 
 
 def test_of_a_very_small_cohort_nothing_is_counted(tmp_path):

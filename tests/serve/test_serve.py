@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -261,7 +262,10 @@ class TestReports:
             *files, ("folder/bad.vcf", b"no VCF at all, and long enough to be looked at")
         )
         assert status == 200
-        assert made["files"] == ["failures.tsv", "index.html", "samples.tsv", "summary.json"]
+        page = client.ask("GET", f"result/{made['result']}/index.html")[1].decode()
+        linked = set(re.findall(r'href="(?!#)([^"]*)"', page))
+        assert linked == set(made["files"]) - {"index.html"}
+        assert {"samples.tsv", "samples.parquet", "failures.tsv", "summary.json"} <= linked
         table = client.ask("GET", f"result/{made['result']}/samples.tsv")[1].decode()
         assert [line.split("\t")[1] for line in table.splitlines()[1:]] == ["folder/a.vcf", "folder/b.vcf"]
         assert "folder/bad.vcf" in client.ask("GET", f"result/{made['result']}/failures.tsv")[1].decode()

@@ -9,6 +9,7 @@ from typing import Any
 from pgx.calling import E4_COPIES
 from pgx.cohort.estimate import is_implausible
 from pgx.cohort.limits import alarm_limits
+from pgx.cohort.summary.disclosure import rounded
 from pgx.genome import counted_haplotype, rare_haplotypes
 from pgx.wording import greek, rounded_percent, wording
 
@@ -52,7 +53,7 @@ def shared_alarms(summary: Object) -> list[dict[str, str]]:
 def _without_hidden(value: Any) -> Any:
     """Return a summary with 0 for what is hidden; a test that could not be made stays None."""
     if isinstance(value, dict):
-        kept = {"hardy_weinberg_p"}
+        kept = {"hardy_weinberg_p", "hardy_weinberg_corrected"}
         return {key: item if key in kept else _without_hidden(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_without_hidden(item) for item in value]
@@ -130,8 +131,10 @@ def _excess(row: Object) -> float:
 def _strata_frequency(summary: Object) -> Iterator[_Alarm]:
     """Look at e4 in each stratum against all others, by the statuses that stand for a number of copies.
 
-    Populations differ in it by nature, so strata of the column `population` are left out.
+    Populations differ in it by nature, so strata of the column `population` are left out, and of other
+    groups the others are taken with what the populations alone would make of the difference.
     """
+    everybody = _counted(summary)["expected"]
     for stratum in summary["strata"]:
         if stratum["column"] == "population":
             continue
@@ -139,7 +142,9 @@ def _strata_frequency(summary: Object) -> Iterator[_Alarm]:
         for value, (own, people) in zip(stratum["values"], copies, strict=True):
             rest = sum(number for _, number in copies) - people
             others = (sum(number for number, _ in copies) - own) / (2 * rest) if rest else 0.0
-            if rest >= alarm_limits().min_samples and _is_far(own, people, others):
+            expected = _counted(value)["expected"]
+            others += (expected - everybody) * (1 + people / rest) if rest else 0.0
+            if rest >= alarm_limits().min_samples and _is_far(own, people, rounded(others)):
                 yield _say(
                     "stratum_frequency",
                     who=f"{stratum['column']} = {value['value'] or '-'}",

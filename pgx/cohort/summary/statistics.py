@@ -47,6 +47,19 @@ def hardy_weinberg(first: int, het: int, second: int) -> float:
     return float(min(1.0, weight[weight <= seen * _SAME].sum() / weight.sum()))
 
 
+def benjamini_hochberg(found: Sequence[float]) -> list[float]:
+    """Return P values corrected for their number, in the same order (Benjamini and Hochberg 1995).
+
+    Those of at most q hold, where a share q of what holds may be false
+    (doi 10.1111/j.2517-6161.1995.tb02031.x).
+    """
+    order = np.argsort(found)[::-1]
+    ranks = np.arange(len(found), 0, -1)
+    corrected = np.empty(len(found))
+    corrected[order] = np.minimum.accumulate(np.minimum(1.0, np.asarray(found)[order] * len(found) / ranks))
+    return [float(value) for value in corrected]
+
+
 MIXED = "mixed"
 
 
@@ -78,6 +91,15 @@ def expected_of(counts: Mapping[str, int]) -> Expected:
         diplotypes=_mean([diplotype_prior(name) for name in names], weights, len(diplotypes())),
         haplotypes=_mean([haplotype_frequencies(name) for name in names], weights, len(haplotypes())),
     )
+
+
+def expected_range() -> list[tuple[str, float, float]]:
+    """Return each haplotype with its least and greatest frequency among the superpopulations that ship."""
+    shipped = [haplotype_frequencies(item.name) for item in populations() if item.level == "superpopulation"]
+    return [
+        (item.name, min(shares), max(shares))
+        for item, shares in zip(haplotypes(), zip(*shipped, strict=True), strict=True)
+    ]
 
 
 def _label(name: str) -> str:

@@ -36,10 +36,14 @@ OF_FILES = frozenset({_FOLDER, INPUT})
 
 
 class Dividing(Struct, frozen=True, kw_only=True):
-    """A column that divides the cohort: its name on the page, and its column in the table of facts."""
+    """A column that divides the cohort: its name on the page, and its column in the table of facts.
+
+    One that was not `asked` for is left out where it repeats another.
+    """
 
     name: str
     column: str
+    asked: bool = False
 
 
 class Planned(Struct, frozen=True, kw_only=True):
@@ -105,7 +109,8 @@ def choose(inputs: Sequence[Planned], carried: Sequence[str], by: Sequence[str])
     A column in which every sample has a value of its own divides nothing, and names people.
     """
     if by:
-        return tuple(Dividing(name=name, column=_column(name, carried)) for name in dict.fromkeys(by))
+        chosen = dict.fromkeys(by)
+        return tuple(Dividing(name=name, column=_column(name, carried), asked=True) for name in chosen)
     jobs = [item.job for item in inputs]
     samples = sum(item.samples for item in inputs)
     named = [name for name in carried if name not in OF_A_PERSON]

@@ -20,8 +20,15 @@ from pgx.cohort.jobs import Failure
 from pgx.cohort.limits import least_group, page_limits
 from pgx.cohort.summary.alarms import alarms, shared_alarms
 from pgx.cohort.summary.disclosure import Cells, Object, flat, parts, rounded
-from pgx.cohort.summary.statistics import Expected, expected_of, population_label, wilson
-from pgx.cohort.summary.strata import ASSEMBLY, POPULATION, Dividing
+from pgx.cohort.summary.statistics import (
+    Expected,
+    benjamini_hochberg,
+    expected_of,
+    expected_range,
+    population_label,
+    wilson,
+)
+from pgx.cohort.summary.strata import ASSEMBLY, OF_FILES, POPULATION, Dividing
 from pgx.cohort.summary.tally import Tally, bin_edges
 from pgx.errors import printable
 from pgx.genome import haplotypes, letters, rsids
@@ -72,8 +79,7 @@ def summarise(tally: Tally, overview: Overview, *, least: int = 0) -> Object:
     shown = _counts(tally, overview, cells)
     shown["inputs"] = {"total": shown["inputs"]["total"], "failed": None, "joined": None}
     nothing: Object = {
-        name: []
-        for name in ("undetermined", "ambiguous", "failures", "joined", "passed_over", "rows", "certainty")
+        name: [] for name in ("undetermined", "ambiguous", "failures", "joined", "passed_over", "certainty")
     }
     repeated: Object = {"count": None, "listed": []}
     shown |= nothing | {"duplicates": repeated, "min_cell": least, "min_group": least_group(least)}
@@ -87,11 +93,10 @@ def summarise(tally: Tally, overview: Overview, *, least: int = 0) -> Object:
 
 def _counts(tally: Tally, overview: Overview, cells: Cells) -> Object:
     """Return all that is made of counts."""
-    populations: Counter[str] = Counter()
-    for name, number in flat(tally.count(POPULATION)).items():
-        own = cells if estimated(name) is None else cells.of(number)  # its name is that of a group
-        populations[_shown_population(name, cells)] += own.count(number) or 0
-    expected = expected_of({name: number for name, number in populations.items() if number})
+    expected = _expected(flat(tally.count(POPULATION)), cells)
+    sites = [_site(tally, rsid, cells) for rsid in rsids()]
+    kept, repeated = _kept(tally)
+    strata = [found for item in kept if (found := _strata(tally, item, cells))]
     return {
         "schema_version": SCHEMA_VERSION,
         "tool": {"name": "pgx", "version": reference.program_version()},
@@ -106,15 +111,20 @@ def _counts(tally: Tally, overview: Overview, cells: Cells) -> Object:
         "samples": cells.count(tally.samples),
         "statuses": cells.rows(flat(tally.count("e4_status")), _STATUSES),
         "diplotypes": _diplotypes(tally, expected, cells),
-        "haplotypes": _haplotypes(tally, expected, cells),
+        "haplotypes": _haplotypes(flat(tally.count("diplotype")), expected, cells),
         "estimates": _estimates(overview.estimates, cells),
+        "expected_range": [
+            {"name": name, "low": rounded(low), "high": rounded(high)} for name, low, high in expected_range()
+        ],
         "conclusions": cells.rows(flat(tally.count("conclusion"))),
         "assemblies": cells.rows(flat(tally.count(ASSEMBLY))),
         "flags": cells.rows(parts(tally.count("flags")), total=tally.samples),
         "reasons": cells.rows(parts(tally.count("reasons")), total=tally.samples),
-        "sites": [_site(tally, rsid, cells) for rsid in rsids()],
+        "sites": sites,
         "neighbours": _neighbours(tally.count(_AGREE), cells),
-        "strata": [found for item in tally.dividing if (found := _strata(tally, item, cells))],
+        "strata": strata,
+        "repeated": repeated,
+        "tests": _tests(sites, strata),
         "distributions": _distributions(tally, cells),
     }
 
@@ -132,7 +142,6 @@ def _singles(tally: Tally, overview: Overview) -> Object:
         "failures": [_printable(to_builtins(item)) for item in overview.failures[:limit]],
         "joined": [],  # of version 1.0
         "passed_over": [printable(path, _LONGEST) for path in overview.passed_over[:limit]],
-        "rows": tally.rows,
         "certainty": [_certainty(tally, rsid) for rsid in rsids()],
     }
 
@@ -164,8 +173,62 @@ def _diplotypes(tally: Tally, expected: Expected, cells: Cells) -> list[Object]:
     ]
 
 
-def _haplotypes(tally: Tally, expected: Expected, cells: Cells) -> list[Object]:
-    counts = flat(tally.count("diplotype"))
+def _expected(populations: Mapping[str, int], cells: Cells) -> Expected:
+    """Return what is expected of samples of these populations, so far as their numbers are shown."""
+    shown: Counter[str] = Counter()
+    for name, number in populations.items():
+        own = cells if estimated(name) is None else cells.of(number)  # its name is that of a group
+        shown[_shown_population(name, cells)] += own.count(number) or 0
+    return expected_of({name: number for name, number in shown.items() if number})
+
+
+def _kept(tally: Tally) -> tuple[list[Dividing], list[Object]]:
+    """Return the columns that divide the page, and those of files that only repeat another, with which."""
+    kept: list[Dividing] = []
+    repeated: list[Object] = []
+    for item in tally.dividing:
+        names_files = item.column in OF_FILES and not item.asked
+        same = next((other for other in kept if names_files and _are_alike(tally, item, other)), None)
+        if same is None:
+            kept.append(item)
+        else:
+            repeated.append({"column": item.name, "repeats": same.name})
+    return kept, repeated
+
+
+def _are_alike(tally: Tally, one: Dividing, other: Dividing) -> bool:
+    """Return whether two columns put the same samples together."""
+    pairs = tally.count(one.column, other.column)
+    return len(pairs) == len({first for first, _ in pairs}) == len({second for _, second in pairs})
+
+
+def _tests(sites: Sequence[Object], strata: Sequence[Object]) -> Object:
+    """Return how many Hardy-Weinberg tests were made and which hold after correction; add it to each site."""
+    made = [(site, "", "") for site in sites]
+    made += [
+        (site, item["column"], v["value"]) for item in strata for v in item["values"] for site in v["sites"]
+    ]
+    done = [row for row in made if row[0]["hardy_weinberg_p"] is not None]
+    corrected = iter(benjamini_hochberg([site["hardy_weinberg_p"] for site, _, _ in done]))
+    for site, _, _ in made:
+        p = site["hardy_weinberg_p"]
+        site["hardy_weinberg_corrected"] = None if p is None else rounded(next(corrected))
+    rate = page_limits().false_discovery_rate
+    hold = [
+        {
+            "rsid": site["rsid"],
+            "column": column,
+            "value": value,
+            "corrected": site["hardy_weinberg_corrected"],
+        }
+        for site, column, value in done
+        if site["hardy_weinberg_corrected"] <= rate
+    ]
+    return {"made": len(done), "false_discovery_rate": rate, "hold": hold}
+
+
+def _haplotypes(counts: Mapping[str, int], expected: Expected, cells: Cells) -> list[Object]:
+    """Return haplotype frequencies from counts of diplotypes, beside what is expected."""
     pairs = [(counts[diplotype_name(pair)], [item.name for item in pair]) for pair in diplotypes()]
     whole = [(number, len(names)) for number, names in pairs]
     return [
@@ -274,6 +337,8 @@ def _strata(tally: Tally, dividing: Dividing, cells: Cells) -> Object | None:
     column = dividing.column
     by_status = tally.count(column, "e4_status")
     by_neighbours = tally.count(column, _AGREE)
+    by_diplotype = tally.count(column, "diplotype")
+    by_population = tally.count(column, POPULATION)
     by_site = {rsid: tally.count(column, rsid, _STATES[rsid]) for rsid in rsids()}
     sizes: Counter[str] = Counter()
     for (value, _), number in by_status.items():
@@ -286,6 +351,9 @@ def _strata(tally: Tally, dividing: Dividing, cells: Cells) -> Object | None:
             "value": population_label(value),
             "samples": cells.count(sizes[value]),
             "statuses": cells.rows(flat(_of(by_status, value)), _STATUSES),
+            "haplotypes": _haplotypes(
+                flat(_of(by_diplotype, value)), _expected(flat(_of(by_population, value)), cells), cells
+            ),
             "sites": [
                 {"rsid": rsid, **_genotypes(_of(counts, value), cells)} for rsid, counts in by_site.items()
             ],

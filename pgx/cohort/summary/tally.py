@@ -23,10 +23,16 @@ PROFILE = (
     *rsids(), "diplotype", "e4_status", "state_1", "state_2", "assembly", "conclusion", "flags", "reasons",
     POPULATION, "neighbours_agree",
 )  # fmt: skip
-_SHOWN = (
-    "sample", "input", "diplotype", "diplotype_probability", "e4_status", *rsids(), "flags"
+#: Columns of the page's sample table, before those that divide the cohort; of a minor only `_OF_MINORS`.
+SHOWN = (
+    "sample", "diplotype", "diplotype_probability", "e4_status", *rsids(), "flags", POPULATION
 )  # fmt: skip
-_OPEN = ("sample", "input", "best", "diplotype_probability", "e4_status", "reasons", "state_1", "state_2")
+#: Numbers of quality that MultiQC gets a row a sample of.
+QUALITY = ("best", "diplotype_probability", "depth_1", "depth_2", "quality_1", "quality_2")
+_OF_MINORS = frozenset({"sample", "input", "report"})
+_OPEN = (
+    "sample", "input", "best", "diplotype_probability", "e4_status", "reasons", "state_1", "state_2", "report"
+)  # fmt: skip
 _AMBIGUOUS = "ambiguous-phase"
 _NUMBERS = ("depth_1", "depth_2", "quality_1", "quality_2", "diplotype_probability")
 _KINDS: dict[pa.DataType, type[np.generic]] = {pa.float64(): np.float64, pa.int32(): np.int32}
@@ -50,6 +56,7 @@ class Open(Struct, frozen=True, kw_only=True):
     e4_status: str
     reasons: tuple[str, ...]
     states: tuple[str, str]
+    report: str | None
 
 
 class Duplicate(Struct, frozen=True, kw_only=True):
@@ -60,12 +67,13 @@ class Duplicate(Struct, frozen=True, kw_only=True):
     same_genotypes: bool | None
 
 
-def _without_minor(row: dict[str, object]) -> dict[str, object]:
-    """Return a row of the page's sample table; of a minor only the name, the input and the flag."""
-    if not is_flagged_minor(str(row["flags"] or "")):
-        return row
-    kept = {"sample": row["sample"], "input": row["input"], "flags": MINOR}
-    return {name: kept.get(name) for name in row}
+def _without_minors(columns: dict[str, list[Any]]) -> dict[str, list[Any]]:
+    """Return the columns of a table of samples; of a minor only the name, the files and the flag."""
+    minors = [place for place, flags in enumerate(columns["flags"]) if is_flagged_minor(flags)]
+    for name in columns.keys() - _OF_MINORS:
+        for place in minors:
+            columns[name][place] = MINOR if name == "flags" else None
+    return columns
 
 
 class Tally:
@@ -91,7 +99,7 @@ class Tally:
         self.ambiguous: list[Open] = []
         self.duplicates: list[Duplicate] = []
         self.duplicated = 0
-        self.rows: list[dict[str, object]] = []
+        self._first: list[pa.Table] = []
         self._columns = tuple(dict.fromkeys([*PROFILE, *(item.column for item in dividing)]))
         self._wanted_rows = rows
         self._seen: dict[str, tuple[str, str | None]] | None = {} if inputs > 1 else None
@@ -106,9 +114,9 @@ class Tally:
         flagged = _having(table, "flags", lambda text: _AMBIGUOUS in text.split(";"))
         self._note(self.open, table, reasons)
         self._note(self.ambiguous, table, flagged & ~reasons)
-        if len(self.rows) < self._wanted_rows:
-            more = table.slice(0, self._wanted_rows - len(self.rows)).select(list(_SHOWN))
-            self.rows += [_without_minor(row) for row in more.to_pylist()]
+        if (wanted := self._wanted_rows - sum(part.num_rows for part in self._first)) > 0:
+            own = dict.fromkeys((*SHOWN, *QUALITY, *self._columns, "input", "report"))
+            self._first.append(table.slice(0, wanted).select(list(own)))
         if self._seen is not None:
             self._note_names(self._seen, table)
 
@@ -157,6 +165,14 @@ class Tally:
                 self.duplicates.append(
                     Duplicate(sample=name, inputs=(before[0], source), same_genotypes=same)
                 )
+
+    def first(self, names: Sequence[str], most: int) -> dict[str, list[Any]]:
+        """Return columns of the first samples, `flags` among them."""
+        wanted = dict.fromkeys((*names, "flags"))
+        sizes = [part.num_rows for part in self._first]
+        kept = [part.slice(0, max(0, most - sum(sizes[:place]))) for place, part in enumerate(self._first)]
+        found = {name: [cell for part in kept for cell in arrow.cells(part.column(name))] for name in wanted}
+        return _without_minors(found)
 
     def count(self, *names: str) -> Counter[tuple[str, ...]]:
         """Return samples by the values of some columns of the profile."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -28,7 +28,6 @@ from pgx.cohort.known import (
     write_exchanges,
     write_known,
 )
-from pgx.cohort.limits import page_limits
 from pgx.cohort.manifest import (
     CARRIED_OPTIONS,
     COMPARED,
@@ -65,23 +64,35 @@ from pgx.cohort.summary.strata import (
 from pgx.cohort.summary.summary import Overview, summarise
 from pgx.cohort.summary.tally import Tally
 from pgx.cohort.tables import arrow
-from pgx.cohort.tables.reports import files_by_sample
+from pgx.cohort.tables.reports import (
+    FOLDER,
+    MULTIQC_SAMPLES,
+    PAGE,
+    REPORTS_INDEX,
+    Asked,
+    Files,
+    PageParts,
+    Wanted,
+    listed_rows,
+    write_json,
+    write_page,
+    write_reports,
+)
 from pgx.cohort.tables.table import TableWriter, chunked, fact_table, from_bytes, write_failures
 from pgx.cohort.worker import shared_parts
 from pgx.errors import UsageError, printable
 from pgx.files import Staged
 from pgx.options import PageOptions
-from pgx.render import cohort_page
 from pgx.render.tsv import Cell, safe_cell, write_rows
 from pgx.report import is_minor
 from pgx.wording import wording
 
 #: What is written into the folder, beside the state and reports/.
-OUTPUTS = ("samples.tsv", "samples.parquet", "failures.tsv", "summary.json", "pgx_mqc.json", "index.html")
+OUTPUTS = ("samples.tsv", "samples.parquet", "failures.tsv", "summary.json", "pgx_mqc.json", PAGE)
 #: Beside them where the manifest has what they need, or results were renewed; they name people, and are
 #: never shared.
 CHANGED_FILE = "changed.tsv"
-OF_PEOPLE = (KNOWN_FILE, SWAPS_FILE, FAMILIES_FILE, CHANGED_FILE)
+OF_PEOPLE = (KNOWN_FILE, SWAPS_FILE, FAMILIES_FILE, MULTIQC_SAMPLES, CHANGED_FILE)
 #: What changed.tsv shows of a result as it was and as it is.
 COMPARED_CELLS = ("diplotype", "e4_status", "diplotype_probability", "conclusion", "flags")
 #: Its columns, but for `report`.
@@ -108,6 +119,8 @@ class Outcome(Struct, frozen=True, kw_only=True):
         Names of samples that came more than once, the first of them.
     alarms
         Their codes, as in summary.json.
+    reports
+        How many reports were written, and samples of that list that the cohort does not have.
     """
 
     inputs: int
@@ -119,10 +132,12 @@ class Outcome(Struct, frozen=True, kw_only=True):
     duplicated: int
     duplicates: tuple[str, ...]
     alarms: tuple[str, ...]
+    reports: int = 0
+    without_report: tuple[str, ...] = ()
 
 
-def finish(state: State, folder: Path, page: PageOptions, *, kept: int = 0) -> Outcome:
-    """Write all tables and the page from what is stored.
+def finish(state: State, folder: Path, page: PageOptions, asked: Asked, *, kept: int = 0) -> Outcome:
+    """Write the reports that are asked for, and then all tables and the page, from what is stored.
 
     Raises
     ------
@@ -135,11 +150,7 @@ def finish(state: State, folder: Path, page: PageOptions, *, kept: int = 0) -> O
     shown = list(sources(state, plan, known))
     estimates = state.meta("estimates", list[Group]) or []
     failures = [item for row in plan for item in _failures(row, known.get(row.key))]
-    tally = Tally(
-        _dividing(plan, known, carried, page),
-        inputs=len(plan),
-        rows=page_limits().max_table if page.sample_table and not page.min_cell else 0,
-    )
+    tally = Tally(_dividing(plan, known, carried, page), inputs=len(plan), rows=listed_rows(page))
     inputs = len({place_of(row.job.path) for row in plan})
     silent = tuple(passed_over(plan, known).values())
     copy_number = tuple(copy_number_inputs(plan, known).values())
@@ -155,27 +166,31 @@ def finish(state: State, folder: Path, page: PageOptions, *, kept: int = 0) -> O
         shard=_slice_text(state),
         estimates=estimates,
     )
+    files: Files = {}
+    if asked.reports is not None:
+        files = write_reports(state, shown, folder, asked.reports)
+        state.set_meta(reports=asked.reports)  # so that they can be renewed
     with Staged(folder, exclusive=True) as staged:
-        _write_tables(staged, _tables(state, shown, carried, tally.dividing), carried, tally)
+        _write_tables(staged, _tables(state, shown, carried, tally.dividing, files), carried, tally)
         write_failures(staged.path("failures.tsv"), failures)
+        of_people = []
         if KNOWN_RESULT in carried:
             write_known(compared, staged.path(KNOWN_FILE))
             write_exchanges(swaps, staged.path(SWAPS_FILE))
+            of_people += [KNOWN_FILE, SWAPS_FILE]
         if members:
             write_families(members, staged.path(FAMILIES_FILE), wording().say("cohort", "not_consistent"))
+            of_people.append(FAMILIES_FILE)
+        if tally.samples and not page.min_cell:
+            of_people.append(MULTIQC_SAMPLES)
         if changes:
-            _write_changes(changes, staged.path(CHANGED_FILE), folder)
+            _write_changes(changes, staged.path(CHANGED_FILE), _by_sample(shown, files))
+            of_people.append(CHANGED_FILE)
         summary = summarise(tally, overview, least=page.min_cell)
-        staged.path("summary.json").write_text(_pretty(summary), encoding="utf-8")
-        staged.path("pgx_mqc.json").write_text(_pretty(cohort_page.multiqc(summary)), encoding="utf-8")
-        staged.path("index.html").write_text(cohort_page.page(summary), encoding="utf-8")
-    written = {
-        KNOWN_FILE: KNOWN_RESULT in carried,
-        SWAPS_FILE: KNOWN_RESULT in carried,
-        FAMILIES_FILE: bool(members),
-        CHANGED_FILE: bool(changes),
-    }
-    for name in (name for name, made in written.items() if not made):  # those of an earlier run
+        write_json(staged, "summary.json", summary)
+        beside = [*OUTPUTS, *of_people, *([REPORTS_INDEX] if files else [])]
+        write_page(staged, PageParts(summary=summary, tally=tally, plan=plan, page=page, files=beside), asked)
+    for name in {*OF_PEOPLE}.difference(of_people):  # those of an earlier run
         (folder / name).unlink(missing_ok=True)
     kept_keys = {row.key for row in plan} | first_reading([row.job for row in plan], estimates)
     state.keep_only(kept_keys, shared_parts)
@@ -190,6 +205,8 @@ def finish(state: State, folder: Path, page: PageOptions, *, kept: int = 0) -> O
         duplicated=tally.duplicated,
         duplicates=tuple(dict.fromkeys(item.sample for item in tally.duplicates)),
         alarms=tuple(dict.fromkeys(alarm["code"] for alarm in summary["alarms"])),
+        reports=sum(map(len, files.values())),
+        without_report=_without_report(asked.reports, files),
     )
 
 
@@ -212,13 +229,29 @@ def _changes(state: State, plan: Sequence[PlannedRow]) -> list[tuple[str, str, s
     return kept
 
 
-def _write_changes(changes: Iterable[tuple[str, str, str]], path: Path, folder: Path) -> None:
+def _by_sample(shown: Sequence[Source], files: Files) -> dict[tuple[str, str], str]:
+    """Return the first report of each sample, below the folder, by sample and input as tables have them."""
+    paths = {source.key: source.path for source in shown}
+    return {
+        (safe_cell(sample), safe_cell(paths[key])): f"{FOLDER}/{names[0]}"
+        for (key, sample), names in files.items()
+    }
+
+
+def _write_changes(
+    changes: Iterable[tuple[str, str, str]], path: Path, files: Mapping[tuple[str, str], str]
+) -> None:
     """Write changed.tsv; the last column is the report of the person, below the folder, if there is one."""
-    files = files_by_sample(folder)
     rows = (
         (*msgspec.json.decode(cells), files.get((sample, source), "")) for source, sample, cells in changes
     )
     write_rows(path, (*CHANGED, "report"), rows)
+
+
+def _without_report(wanted: Wanted | None, files: Files) -> tuple[str, ...]:
+    """Return the samples of which a report was asked for by name, and that the cohort does not have."""
+    names = (wanted.names if wanted is not None else None) or frozenset()
+    return tuple(sorted(names - {sample for _, sample in files}))
 
 
 def _members(state: State, shown: Sequence[Source], carried: Sequence[str]) -> list[Member]:
@@ -276,12 +309,9 @@ def _slice_text(state: State) -> str:
     return "1/1" if found is None else f"{found.number}/{found.of}"
 
 
-def _pretty(value: object) -> str:
-    return msgspec.json.format(msgspec.json.encode(value), indent=1).decode() + "\n"
-
-
 def _failures(row: PlannedRow, known: Known | None) -> tuple[Failure, ...]:
-    return (replace(_NOT_DONE, input=row.job.path),) if known is None else known.failures
+    found = (replace(_NOT_DONE, input=row.job.path),) if known is None else known.failures
+    return tuple(replace(item, error=row.job.with_line(item.error, item.sample), sample="") for item in found)
 
 
 def _dividing(
@@ -307,11 +337,15 @@ def _write_tables(staged: Staged, tables: Iterator[pa.Table], carried: Sequence[
 
 
 def _tables(
-    state: State, shown: Sequence[Source], carried: Sequence[str], dividing: Sequence[Dividing]
+    state: State,
+    shown: Sequence[Source],
+    carried: Sequence[str],
+    dividing: Sequence[Dividing],
+    files: Files,
 ) -> Iterator[pa.Table]:
     """Yield the facts of all samples with the columns that come from the plan, in order."""
     columns = [item.column for item in dividing]
-    cells = PlanCells(carried, columns, common_folder(source.job for source in shown))
+    cells = PlanCells(carried, columns, common_folder(source.job for source in shown), files)
     rows: list[list[Cell]] = []
     parts: list[Part] = []
     for source in shown:
@@ -329,7 +363,7 @@ def _tables(
 
 def _tables_of_blocks(state: State, source: Source, cells: PlanCells) -> Iterator[pa.Table]:
     nobody: Iterator[list[str]] = itertools.repeat([])
-    names = names_of(state, source.key) if needs_names(source.job) else nobody
+    names = names_of(state, source.key) if cells.files or needs_names(source.job) else nobody
     for data, own in zip(state.blocks(source.key, "facts"), names, strict=False):
         table = from_bytes(data)
         part = Part(source=source, names=own, count=table.num_rows)
@@ -352,7 +386,8 @@ def needs_names(job: Job) -> bool:
 class PlanCells:
     """The columns that come from the plan: carried ones by sample, others the same for a whole input."""
 
-    def __init__(self, carried: Sequence[str], dividing: Iterable[str], root: str) -> None:
+    def __init__(self, carried: Sequence[str], dividing: Iterable[str], root: str, files: Files) -> None:
+        self.files = {whose: deque(names) for whose, names in files.items()}
         self._carried = carried
         self._plan = [name for name in dividing if name.startswith("plan:")]
         self._root = root
@@ -361,6 +396,11 @@ class PlanCells:
         """Return `table` with these columns and the flags of minors; `parts` are its rows, in order."""
         if any(has_birth_dates(part.source.job) for part in parts):
             table = _with_minors(table, parts)
+        if self.files:
+            place = table.schema.get_field_index("report")
+            table = table.set_column(
+                place, "report", arrow.coded([*itertools.chain(*map(self._paths, parts))])
+            )
         if self._carried:
             cells = [row for part in parts for row in self._cells(part)]
             for index, name in enumerate(self._carried):
@@ -370,6 +410,12 @@ class PlanCells:
         for name in self._plan:
             table = table.append_column(name, arrow.repeated([cells[name] for cells in shared], counts))
         return table
+
+    def _paths(self, part: Part) -> Iterator[str | None]:
+        """Yield the report of each sample, as the folder has it."""
+        for name in part.names:
+            names = self.files.get((part.source.key, name))
+            yield f"{FOLDER}/{names.popleft()}" if names else None
 
     def _cells(self, part: Part) -> list[tuple[str, ...]]:
         job = part.source.job

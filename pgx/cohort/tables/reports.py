@@ -1,131 +1,187 @@
-"""The folder reports/: a file a sample, for all or for some, and an index that says which is whose."""
+"""What people read of a cohort: its page, content for MultiQC, and reports/ with a file a sample."""
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Callable, Container
+from collections import Counter, defaultdict, deque
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
+import msgspec
+from msgspec import Struct
+
+from pgx import reference
 from pgx.cohort.jobs import text_digest
-from pgx.cohort.results import StoredSampleReport, reports
-from pgx.cohort.store import State
-from pgx.errors import NotFoundError, SampleError
-from pgx.files import cannot_write, replacing, write_text
+from pgx.cohort.limits import page_limits
+from pgx.cohort.results import Source, StoredSampleReport, names_of, reports
+from pgx.cohort.store import PlannedRow, State
+from pgx.cohort.summary.statistics import population_label
+from pgx.cohort.summary.strata import POPULATION
+from pgx.cohort.summary.tally import QUALITY, SHOWN, Tally
+from pgx.errors import NotFoundError, printable
+from pgx.files import Staged, cannot_write, replacing, write_text
+from pgx.options import Options, PageOptions, declared
+from pgx.render import cohort_page
+from pgx.render.cohort_table import SampleTable
 from pgx.render.form import Form
-from pgx.render.registry import Format, file_stem
-from pgx.render.tsv import safe_cell
+from pgx.render.registry import Format, plain_stem
+from pgx.render.tsv import cell_text, safe_cell
 
-if TYPE_CHECKING:
-    from pgx.pseudonyms import Pseudonyms
-
+PAGE = "index.html"
 FOLDER = "reports"
 INDEX = "index.tsv"
-_LISTED = 5
-#: A name that `_stem` makes: what a killed run left is in no index.
-_OURS = re.compile(r"\.[0-9a-f]{16}(\.\d+)?\.(html|pdf|json|fhir\.json)$")
+REPORTS_INDEX = f"{FOLDER}/{INDEX}"
+#: A row a sample for MultiQC.
+MULTIQC_SAMPLES = "pgx_samples_mqc.json"
+#: What may be linked on a page for sharing.
+_SHAREABLE = ("summary.json", "pgx_mqc.json")
+_NAMED_INPUTS = 5
+_NAMED_VALUES = 5
+_SECRET = re.compile(r"(?<=://)[^/@\s]*@|(?<=\?)\S+")  # of a URL
+_DIGITS = 8
+_ENDINGS = tuple(ending for form in Format for ending in form.endings)
+#: A name that an index may hold: whatever else stands there is not ours to remove.
+_OURS = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
+#: Browsers and servers open a file of this name in place of its folder.
+_TAKEN = "index"
+
+#: The files of the reports of each sample of an input, by the key of the input and the name of the sample;
+#: an input may hold a name twice.
+Files = dict[tuple[str, str], deque[str]]
 
 
-def write_reports(
-    folder: Path, form: str, wanted_file: Path | None = None, *, hide: Pseudonyms | None = None
-) -> int:
-    """Write a report (html, pdf, json or fhir) a sample into reports/, and return how many.
+class Wanted(Struct, frozen=True, kw_only=True):
+    """Which reports are to be written.
 
-    `hide` gives the names of `wanted_file` those that the cohort has.
-    Reports of an earlier run that are not made again are removed: they may say what no longer holds.
-
-    Raises
-    ------
-    SampleError
-        `wanted_file` names a sample that the cohort does not have; the others are written.
-    OutputError
-        They cannot be written.
+    Attributes
+    ----------
+    names
+        Of the samples, as their files have them; None for all.
     """
-    wanted = None if wanted_file is None else _names(wanted_file)
-    if wanted is not None and hide is not None:
-        wanted = frozenset(map(hide.name, wanted))
-    seen = _write(folder, form, wanted)
-    missing = sorted((wanted or frozenset()) - {sample for sample, _ in seen})
-    if missing:
-        more = f" and {len(missing) - _LISTED} others" if len(missing) > _LISTED else ""
-        names = ", ".join(f"'{name}'" for name in missing[:_LISTED])
-        raise SampleError(f"no sample {names}{more}", where=str(wanted_file), cure="See samples.tsv")
-    return len(seen)
+
+    form: str
+    names: frozenset[str] | None = None
 
 
-def renew_reports(folder: Path) -> int:
-    """Write the reports of the last `write_reports` anew, if there are any, and return how many."""
-    with State(folder, create=False) as state:
-        last = state.meta("reports", tuple[str, tuple[str, ...] | None])
-    if last is None or not (folder / FOLDER / INDEX).is_file():
+class Asked(Struct, frozen=True, kw_only=True):
+    """What was asked of a run beside its inputs and options: the words of the command, and reports."""
+
+    command: str = ""
+    reports: Wanted | None = None
+
+
+NOTHING_ASKED = Asked()
+
+
+class PageParts(Struct, frozen=True, kw_only=True):
+    """What a page is made of; `files` are those of the folder that it may link."""
+
+    summary: Mapping[str, Any]
+    tally: Tally
+    plan: Sequence[PlannedRow]
+    page: PageOptions
+    files: Sequence[str]
+
+
+def listed_rows(page: PageOptions) -> int:
+    """Return of how many samples a row is kept for the page or for MultiQC."""
+    if page.min_cell:
         return 0
-    form, names = last
-    return len(_write(folder, form, None if names is None else frozenset(names)))
+    return page_limits().max_table if page.sample_table else page_limits().multiqc_samples
 
 
-def _write(folder: Path, form: str, wanted: frozenset[str] | None) -> list[tuple[str, str]]:
-    """Write the reports of all samples, or of those `wanted`, and return the samples and their inputs."""
-    render, ending = _renderer(form)
-    target = folder / FOLDER
-    try:
-        target.mkdir(exist_ok=True)
-    except OSError as error:
-        raise cannot_write(target, error) from error
-    rows: dict[str, tuple[str, str]] = {}
-    with State(folder, create=False) as state:
-        for item in reports(state, wanted):
-            sample, path = item.report.sample, item.run.input.path
-            name = _free_name(_stem(sample, path), ending, rows)
-            with replacing(target / name) as temporary:
-                temporary.write_bytes(render(item))
-            rows[name] = sample, path
-    lines = ("\t".join((name, *map(safe_cell, of))) for name, of in rows.items())
-    write_text(target / INDEX, "".join(f"{line}\n" for line in ("file\tsample\tinput", *lines)))
-    with State(folder) as state:  # so that they can be renewed
-        state.set_meta(reports=(form, None if wanted is None else sorted(wanted)))
-    for left in target.iterdir():
-        if _OURS.search(left.name) and left.name not in rows:
-            left.unlink(missing_ok=True)
-    return list(rows.values())
+def write_page(staged: Staged, parts: PageParts, asked: Asked) -> None:
+    """Write the page and the content for MultiQC. A page for sharing names nobody and no file."""
+    page, tally = parts.page, parts.tally
+    write_json(staged, "pgx_mqc.json", cohort_page.multiqc(parts.summary))
+    if MULTIQC_SAMPLES in parts.files:
+        rows = tally.first((*QUALITY, *SHOWN), page_limits().multiqc_samples)
+        write_json(staged, MULTIQC_SAMPLES, cohort_page.multiqc_samples(rows, results=page.sample_table))
+    command, inputs, files = _SECRET.sub("…", asked.command), _inputs(parts.plan), parts.files
+    if page.min_cell:
+        command, inputs, files = "", (), _SHAREABLE
+    elif _is_hidden(parts.plan):
+        command = ""
+    made = cohort_page.Made(
+        when=reference.now(),
+        command=command,
+        options=_options(parts.plan, page),
+        inputs=inputs,
+        files=[name for name in files if name != PAGE],
+    )
+    listed = page.sample_table and tally.samples and not page.min_cell
+    table = _sample_table(tally) if listed else None
+    staged.path(PAGE).write_text(cohort_page.page(parts.summary, made, table), encoding="utf-8")
 
 
-def files_by_sample(folder: Path) -> dict[tuple[str, str], str]:
-    """Return the path of each report below the folder, by sample and input as tables have them."""
-    try:
-        lines = (folder / FOLDER / INDEX).read_text(encoding="utf-8").splitlines()[1:]
-    except (OSError, UnicodeDecodeError):
-        return {}
-    rows = [line.split("\t") for line in lines]
-    return {(row[1], row[2]): f"{FOLDER}/{row[0]}" for row in rows if len(row) == 3}
+def write_json(staged: Staged, name: str, value: object) -> None:
+    """Write an object as JSON that people can read, too."""
+    text = msgspec.json.format(msgspec.json.encode(value), indent=1).decode()
+    staged.path(name).write_text(f"{text}\n", encoding="utf-8")
 
 
-def check_reports(form: str, wanted_file: Path | None = None) -> None:
-    """Check that reports can be written, before hours are spent.
+def _is_hidden(plan: Sequence[PlannedRow]) -> bool:
+    return any(row.job.options.pseudonymise is not None for row in plan)
+
+
+def _inputs(plan: Sequence[PlannedRow]) -> tuple[str, ...]:
+    """Return the first inputs, without what a URL keeps secret."""
+    paths = dict.fromkeys(row.job.path for row in plan)
+    return tuple(_SECRET.sub("…", path) for path in itertools.islice(paths, _NAMED_INPUTS))
+
+
+def _options(plan: Sequence[PlannedRow], page: PageOptions) -> list[tuple[str, tuple[str, ...]]]:
+    """Return the options that are not as they are by default, and their values: several where inputs differ.
+
+    A path is told by its name only, and not at all for sharing or beside pseudonyms. A page for sharing tells
+    nothing that a row of a manifest may have: whether one person's differs would tell of that person.
+    """
+    own = {row.job.options for row in plan}
+    hide = bool(page.min_cell) or _is_hidden(plan)
+    every = [(item, {getattr(options, item.name) for options in own}) for item in declared(Options)]
+    every += [(item, {getattr(page, item.name)}) for item in declared(PageOptions)]
+    shown = []
+    for item, values in every:
+        default = item.default() if item.is_factory else item.default
+        default = dict(item.option.elsewhere).get("cohort", default)
+        private = item.name == "samples" or (page.min_cell and item.option.row)
+        if item.option.is_of("cohort") and not private and values - {default}:
+            texts = sorted({population_label(_value_text(value, hide=hide)) for value in values})
+            more = ["…"] if len(texts) > _NAMED_VALUES else []
+            shown.append((item.flag, (*texts[:_NAMED_VALUES], *more)))
+    return shown
+
+
+def _value_text(value: object, *, hide: bool) -> str:
+    if isinstance(value, Path):
+        return "…" if hide else printable(value.name)
+    if isinstance(value, tuple):
+        return ", ".join(_value_text(part, hide=hide) for part in value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "" if value is None else printable(cell_text(value) if isinstance(value, float) else str(value))
+
+
+def _sample_table(tally: Tally) -> SampleTable:
+    """Return what the page lists of samples: columns of pgx, those that divide the cohort, files."""
+    more = {item.column: item.name for item in tally.dividing if item.column not in {*SHOWN, "input"}}
+    cells = tally.first((*SHOWN, *more, "input", "report"), page_limits().max_table)
+    cells[POPULATION] = [name and population_label(name) for name in cells[POPULATION]]
+    return SampleTable(cells=cells, more=more, samples=tally.samples, static_rows=page_limits().static_rows)
+
+
+def wanted_reports(form: str, names_file: Path | None = None) -> Wanted:
+    """Return which reports are to be written; checked before hours are spent.
 
     Raises
     ------
     UsageError, InputError
         What the format needs is not installed, or the file of names cannot be read.
     """
-    _renderer(form)
-    if wanted_file is not None:
-        _names(wanted_file)
-
-
-def _stem(sample: str, source: str) -> str:
-    """Return a name with a digest of sample and input: a sample may come in two files."""
-    kept, _, digest = file_stem(sample).rpartition(".")
-    return f"{kept}.{digest}{text_digest(source)[:6]}"
-
-
-def _free_name(stem: str, ending: str, taken: Container[str]) -> str:
-    """Return a name that is not taken: one input may have been annotated under several options."""
-    number = 1
-    name = stem + ending
-    while name in taken:
-        number += 1
-        name = f"{stem}.{number}{ending}"
-    return name
+    Format(form).check_installed()
+    return Wanted(form=form, names=None if names_file is None else _names(names_file))
 
 
 def _names(path: Path) -> frozenset[str]:
@@ -138,12 +194,90 @@ def _names(path: Path) -> frozenset[str]:
     return frozenset(line.strip() for line in text.splitlines() if line.strip())
 
 
-def _renderer(name: str) -> tuple[Callable[[StoredSampleReport], bytes], str]:
-    form = Format(name)
-    form.check_installed()
+def write_reports(state: State, shown: Sequence[Source], folder: Path, wanted: Wanted) -> Files:
+    """Write the reports of the samples of `shown` into reports/, and return their names there.
 
-    def render(item: StoredSampleReport) -> bytes:
-        meta = {} if item.meta is None else {item.report.sample: item.meta}
-        return form.one(item.run, item.report, Form(meta=meta))
+    Reports of an earlier run that are not made again are removed: they may say what no longer holds. So that
+    a run that is killed leaves nothing that a later one would not know, the index comes first.
 
-    return render, form.endings[0]
+    Raises
+    ------
+    OutputError
+        They cannot be written.
+    """
+    target = folder / FOLDER
+    try:
+        target.mkdir(exist_ok=True)
+    except OSError as error:
+        raise cannot_write(target, error) from error
+    before = _before(target)
+    foreign = {path.name.casefold() for path in target.iterdir()} - {name.casefold() for name in before}
+    ending = Format(wanted.form).endings[0]
+    files = _file_names(state, shown, wanted, ending, foreign)
+    rows: dict[str, str] = {}
+    paths = {source.key: source.path for source in shown}
+    for (key, sample), names in files.items():
+        cells = f"{safe_cell(sample)}\t{safe_cell(paths[key])}\n"
+        rows |= {name: f"{name}\t{cells}" for name in names}
+    left = [f"{name}\t\t\n" for name in sorted(before - rows.keys())]
+    _write_index(target, [*rows.values(), *left])
+    waiting = {whose: deque(names) for whose, names in files.items()}
+    for item in reports(state, wanted.names):
+        name = waiting[item.key, item.report.sample].popleft()
+        with replacing(target / name) as temporary:
+            temporary.write_bytes(_rendered(wanted.form, item))
+    for name in before - rows.keys():
+        (target / name).unlink(missing_ok=True)
+    _write_index(target, list(rows.values()))
+    return files
+
+
+def _write_index(target: Path, rows: Sequence[str]) -> None:
+    write_text(target / INDEX, "".join(["file\tsample\tinput\n", *rows]))
+
+
+def _before(target: Path) -> set[str]:
+    """Return the reports of an earlier run, by its index."""
+    try:
+        lines = (target / INDEX).read_text(encoding="utf-8").splitlines()[1:]
+    except (OSError, UnicodeDecodeError):
+        return set()
+    names = {line.partition("\t")[0] for line in lines}
+    return {name for name in names if _OURS.fullmatch(name) and name.endswith(_ENDINGS)}
+
+
+def _file_names(
+    state: State, shown: Sequence[Source], wanted: Wanted, ending: str, foreign: set[str]
+) -> Files:
+    """Name the reports: like the sample, with a digest of sample and input where that is not its own name.
+
+    Names that differ in case only count as the same, as they are on some systems.
+    """
+    listed = [
+        (source, name)
+        for source in shown
+        for names in names_of(state, source.key)
+        for name in names
+        if wanted.names is None or name in wanted.names
+    ]
+    plain = Counter(plain_stem(name).casefold() for _, name in listed)
+    found: Files = defaultdict(deque)
+    taken = set(foreign)
+    for source, sample in listed:
+        kept = plain_stem(sample)
+        stem = kept
+        own = kept == sample and plain[kept.casefold()] == 1 and kept.casefold() != _TAKEN
+        if not own or f"{stem}{ending}".casefold() in taken:
+            kept = stem = f"{kept or 'sample'}.{text_digest(sample, source.path)[:_DIGITS]}"
+        number = 1
+        while f"{stem}{ending}".casefold() in taken:  # an input under several options, or a name twice
+            number += 1
+            stem = f"{kept}.{number}"
+        taken.add(f"{stem}{ending}".casefold())
+        found[source.key, sample].append(stem + ending)
+    return dict(found)
+
+
+def _rendered(form: str, item: StoredSampleReport) -> bytes:
+    meta = {} if item.meta is None else {item.report.sample: item.meta}
+    return Format(form).one(item.run, item.report, Form(meta=meta))

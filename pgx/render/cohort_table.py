@@ -1,0 +1,179 @@
+"""The sample table of a cohort's page: its columns, and what is found in them under which words.
+
+The page draws the first rows; its script has all of them, as JSON with a code a cell.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+from msgspec import Struct
+
+from pgx.calling import E4Status, populations
+from pgx.genome import rsids
+from pgx.wording import Wording, greek, percent
+
+STATUSES = tuple(status.value for status in E4Status)
+_DIGITS = re.compile(r"\d+")
+_WITHHELD = "\0"  # the result of a minor
+
+
+class SampleTable(Struct, frozen=True, kw_only=True):
+    """What is listed of samples: cells by column, and the columns of the manifest among them by heading."""
+
+    cells: Mapping[str, Sequence[Any]]
+    more: Mapping[str, str]
+    samples: int
+    static_rows: int
+
+
+class Column(Struct, frozen=True, kw_only=True):
+    """A column of the sample table: a code a row, and of each code a label, and what is found under it.
+
+    Attributes
+    ----------
+    loose
+        Parts of a label are found, too; else only what a key begins with.
+    values
+        Of a column of numbers; labels are in their order.
+    """
+
+    name: str
+    labels: Sequence[str]
+    codes: Sequence[int]
+    keys: Sequence[Sequence[str]]
+    loose: bool = True
+    values: Sequence[float | None] | None = None
+
+
+def _column(
+    name: str,
+    cells: Sequence[Any],
+    label: Callable[[Any], str] = lambda cell: str(cell or ""),
+    keys: Callable[[Any], Iterable[str]] | None = None,
+    order: Callable[[Any], Any] | None = None,
+    *,
+    loose: bool = True,
+) -> Column:
+    """Return a column; cells that are shown alike have one code, and codes are in the order of the cells."""
+    distinct = sorted(set(cells), key=order or (lambda cell: _natural(str(cell or ""))))
+    codes = {cell: place for place, cell in enumerate(distinct)}
+    return Column(
+        name=name,
+        labels=[label(cell) for cell in distinct],
+        codes=[codes[cell] for cell in cells],
+        keys=[
+            sorted({_plain(key) for key in (label(cell), *(keys(cell) if keys else ())) if key})
+            for cell in distinct
+        ],
+        loose=loose,
+    )
+
+
+def _natural(text: str) -> str:
+    """Return what sorts names as people do: P2 before P10."""
+    return _DIGITS.sub(lambda found: found.group().zfill(12), text.lower())
+
+
+def _plain(text: str) -> str:
+    """Return a text as it is searched in: small letters, e4 for ε4, / for |."""
+    return text.lower().replace("ε", "e").replace("|", "/")
+
+
+def _diplotype_keys(none: str, cell: str | None) -> list[str]:
+    """Return what a diplotype is found under: e3/e4, e4/e3, 3/4, 4/3; `none` are the words for none."""
+    if cell in {None, _WITHHELD}:
+        return [] if cell else none.split(";")
+    one, other = str(cell).split("/")
+    both = f"{one}/{other}", f"{other}/{one}"
+    return [*both, *(text.replace("e", "") for text in both)]
+
+
+def _codes(flags: str | None) -> list[str]:
+    return [code for code in (flags or "").split(";") if code]
+
+
+def _chances(name: str, diplotypes: Sequence[str | None], chances: Sequence[float | None]) -> Column:
+    """Return the column of the probabilities; what is shown alike counts as the least of them."""
+    shown = [None if pair is None else chance for pair, chance in zip(diplotypes, chances, strict=True)]
+    texts = ["" if chance is None else percent(chance) for chance in shown]
+    least: dict[str, float] = {"": -1.0}
+    for text, chance in zip(texts, shown, strict=True):
+        if chance is not None:
+            least[text] = min(chance, least.get(text, 1.0))
+    column = _column(name, texts, order=least.__getitem__)
+    return msgspec.structs.replace(column, values=[least[text] if text else None for text in column.labels])
+
+
+def table_columns(words: Wording, table: SampleTable) -> list[Column]:
+    """Return the columns of the sample table after the names; of a minor only names and flag are there."""
+    cells, say = table.cells, functools.partial(words.say, "cohort")
+    minors = [status is None for status in cells["e4_status"]]
+    labels = {item.name: item.label for item in populations()}
+
+    def shown(name: str) -> list[Any]:
+        return [_WITHHELD if minor else cell for cell, minor in zip(cells[name], minors, strict=True)]
+
+    def status(cell: str) -> str:
+        return say("withheld") if cell == _WITHHELD else say(f"short_{cell}")
+
+    def diplotype(cell: str | None) -> str:
+        nothing = say("withheld" if cell else "short_indeterminate")
+        return nothing if cell in {None, _WITHHELD} else greek(str(cell))
+
+    return [
+        _column(
+            say("diplotype"),
+            shown("diplotype"),
+            diplotype,
+            functools.partial(_diplotype_keys, say("find_indeterminate")),
+            loose=False,
+        ),
+        _chances(say("probability"), cells["diplotype"], cells["diplotype_probability"]),
+        _column(
+            say("status"),
+            shown("e4_status"),
+            status,
+            lambda cell: [] if cell == _WITHHELD else [cell, *say(f"find_{cell}").split(";")],
+            lambda cell: -1 if cell == _WITHHELD else STATUSES.index(cell),
+            loose=False,
+        ),
+        *(
+            _column(
+                rsid, cells[rsid], lambda cell: word(words, "state", cell or ""), lambda cell: [cell or ""]
+            )
+            for rsid in rsids()
+        ),
+        _column(
+            say("flags"),
+            cells["flags"],
+            lambda cell: "; ".join(word(words, "flag_name", code) for code in _codes(cell)),
+            lambda cell: [key for code in _codes(cell) for key in (code, word(words, "flag_name", code))],
+        ),
+        _column(say("population"), cells["population"], keys=lambda cell: [labels.get(cell, "")]),
+        *(_column(name, cells[column]) for column, name in table.more.items()),
+        _column(say("input"), cells["input"]),
+    ]
+
+
+def table_data(words: Wording, table: SampleTable, columns: Sequence[Column]) -> str:
+    """Return the rows for the script, as JSON that no tag can end."""
+    reports = table.cells["report"]
+    data = {
+        "samples": table.samples,
+        "names": table.cells["sample"],
+        "reports": [path and quote(path) for path in reports] if any(reports) else None,
+        "columns": columns,
+        "words": {key: text for key, text in words.topics["cohort"].items() if key.startswith("table_")},
+    }
+    return msgspec.json.encode(data).decode().replace("<", r"\u003c")
+
+
+def word(words: Wording, topic: str, key: str) -> str:
+    """Return the words for a code; a code without words stands for itself."""
+    return words.topics.get(topic, {}).get(key, key)
