@@ -12,6 +12,7 @@ import truth_tables
 from typer.testing import CliRunner
 from vcf_builder import LETTERS, site, write_vcf
 
+from cohort.conftest import bare
 from cohort.test_biobank import NEVER
 from pgx.calling import diplotype_names, diplotype_prior, estimated, haplotype_frequencies
 from pgx.calling.estimation import estimate, read_at_both
@@ -278,7 +279,7 @@ FILES = ("samples.tsv", "samples.parquet", "summary.json", "index.html", "failur
 
 
 def contents(out):
-    return {name: (out / name).read_bytes() for name in FILES}
+    return {name: bare(out / name) for name in FILES}
 
 
 @pytest.fixture(scope="module")
