@@ -42,6 +42,7 @@ from pgx.observe.sample_record import header_says
 from pgx.options import Options, Parameters, check_limits, stated
 from pgx.report import (
     SCHEMA_VERSION,
+    AppendixItem,
     InputReport,
     LoadedFile,
     ReferenceData,
@@ -330,7 +331,7 @@ def _run(
             access=facts.access,
         ),
         parameters=parameters,
-        appendix=appendix(base, parameters.drug),
+        appendix=_appendix(_Loaded(base), parameters.drug),
     )
 
 
@@ -382,6 +383,11 @@ def _respond(
 ) -> tuple[Response, ...]:
     subject = Subject(status=status, diplotype=diplotype)
     return evidence.respond(loaded.base, subject, indication=indication, drug=drug)
+
+
+@functools.lru_cache(maxsize=16)
+def _appendix(loaded: _Loaded, drug: str | None) -> tuple[AppendixItem, ...]:
+    return appendix(loaded.base, drug)
 
 
 @functools.lru_cache(maxsize=256)

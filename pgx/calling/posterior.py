@@ -149,6 +149,7 @@ def answers(data: SiteData, options: CallOptions) -> tuple[Answer, tuple[tuple[s
     """Return what `data` determines under the population of `options`, and under each that ships, by name."""
     whole = _without_half_calls(data)
     known: dict[str, tuple[_Factors, _Factors]] = {}
+    doubtful = doubtful_diplotypes(data.evidence, data.phase)
 
     def under(population: str) -> Answer:
         # Only a posterior (GP, DS) has another likelihood under another population.
@@ -157,7 +158,7 @@ def answers(data: SiteData, options: CallOptions) -> tuple[Answer, tuple[tuple[s
             factors = _factors(data, population, options.allele_error_rate)
             bare = factors if whole is data else _factors(whole, population, options.allele_error_rate)
             known[key] = factors, bare
-        return _answer(data, population, *known[key], options)
+        return _answer(population, *known[key], doubtful, options)
 
     return under(options.population), tuple((item.name, under(item.name)) for item in populations())
 
@@ -171,9 +172,12 @@ def _without_half_calls(data: SiteData) -> SiteData:
 
 
 def _answer(
-    data: SiteData, population: str, factors: _Factors, bare: _Factors, options: CallOptions
+    population: str, factors: _Factors, bare: _Factors, doubted: tuple[bool, ...], options: CallOptions
 ) -> Answer:
-    """Return the answer under one population; `bare` are the factors without half calls."""
+    """Return the answer under one population; `bare` are the factors without half calls.
+
+    `doubted` is what `doubtful_diplotypes` says.
+    """
     priors = diplotype_prior(population)
     posterior = _posterior(priors, factors)
     copies = _by_copies(posterior)
@@ -181,7 +185,7 @@ def _answer(
     index = posterior.index(probability)
     best = diplotype_names()[index]
     half_called = bare is not factors
-    doubtful = doubtful_diplotypes(data.evidence, data.phase)[index]
+    doubtful = doubted[index]
     determined = not (half_called or doubtful) and _is_determined(probability, priors[index], options)
     exact = (0.0, 0.0, 0.0) if doubtful else copies
     if half_called and not doubtful:

@@ -13,7 +13,7 @@ from msgspec import Struct
 from msgspec.structs import astuple, replace
 
 from pgx.errors import SampleError, UsageError, printable
-from pgx.options import INPUT, PAGE, CohortOptions, Option, Options, PageOptions, Rechecked
+from pgx.options import INPUT, PAGE, RUN, CohortOptions, Option, Options, PageOptions, Rechecked
 
 if TYPE_CHECKING:
     from pgx.cohort import Outcome
@@ -155,6 +155,17 @@ def recheck(
             "-f", "--format", help="One line (text), or each change too: tsv, json.", rich_help_panel=INPUT
         ),
     ] = "text",
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            "-j",
+            "--jobs",
+            min=1,
+            metavar="N",
+            help="Processes to use (all processors if not given).",
+            rich_help_panel=RUN,
+        ),
+    ] = None,
 ) -> None:
     """Tell how many results of a cohort would change now, and why, without reading its inputs again.
 
@@ -167,7 +178,7 @@ def recheck(
     tell = {"text": lambda _: None, "tsv": _print_cells, "json": listed.append}[form]
     if form == "tsv":
         _print_cells(CHANGED)
-    found = run(folder, options, write=write, tell=tell, command=_command(context))
+    found = run(folder, options, write=write, tell=tell, command=_command(context), jobs=jobs)
     for item in found.unread:
         typer.echo(f"must be read again: {printable(item.input, 1000)}: {item.error}", err=True)
     if form == "json":

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,7 @@ from pgx.cohort.tables.reports import REPORTS_INDEX, Asked, Wanted
 from pgx.cohort.tables.table import FACT_SCHEMA, fact_table, from_bytes
 from pgx.cohort.worker import StoredReport, decode_input, failure_by, recipe, result_of_content
 from pgx.errors import FormatError, UsageError
+from pgx.executors import Processes, cpus, run_all
 from pgx.genome import AssemblyDecision, find_assembly
 from pgx.inputs import Input
 from pgx.observe import SiteRecord
@@ -57,6 +59,8 @@ WHY = {
     "wording": (),
 }
 _ROWS = 5000
+_BATCH = 100
+_ALONE = 500  # inputs that each process must have to be worth its start
 Flags = npt.NDArray[np.bool_]
 Tell = Callable[[Sequence[Cell]], object]
 
@@ -83,7 +87,15 @@ class Rechecking(Struct, frozen=True, kw_only=True):
     outcome: Outcome | None = None
 
 
-def recheck(folder: Path, options: Rechecked, *, write: bool, tell: Tell, command: str = "") -> Rechecking:
+def recheck(
+    folder: Path,
+    options: Rechecked,
+    *,
+    write: bool,
+    tell: Tell,
+    command: str = "",
+    jobs: int | None = None,
+) -> Rechecking:
     """Recheck the results of a cohort folder; `tell` takes the cells of each change, see `CHANGED`.
 
     With `write` results, reports, tables and page are renewed, and the changes are added to changed.tsv.
@@ -102,7 +114,7 @@ def recheck(folder: Path, options: Rechecked, *, write: bool, tell: Tell, comman
             state.check_finished()
     stated = _stated(options)
     with State(folder, create=write) as state:
-        work = _Work(state, stated, tell)
+        work = _Work(state, stated, tell, jobs)
         if not write:
             for _ in work.results():
                 pass
@@ -149,8 +161,8 @@ def _stated(options: Rechecked) -> dict[str, Any]:
 class _Work:
     """Goes through the inputs of a folder in order."""
 
-    def __init__(self, state: State, given: Mapping[str, Any], tell: Tell) -> None:
-        self._state, self._tell_of = state, tell
+    def __init__(self, state: State, given: Mapping[str, Any], tell: Tell, jobs: int | None) -> None:
+        self._state, self._tell_of, self._jobs = state, tell, jobs
         plan = list(state.plan())
         self._known = state.known()
         self._silent = passed_over(plan, self._known)
@@ -192,6 +204,7 @@ class _Work:
     def results(self) -> Iterator[Result]:
         """Yield the new result of each input, and note what it changes; what cannot change is not yielded."""
         waiting = _Waiting()
+        todo: list[tuple[str, Job]] = []
         for key, row in self._keys.items():
             known = self._known.get(key)
             if known is None:
@@ -203,56 +216,48 @@ class _Work:
                         **msgspec.structs.asdict(known) | {"key": row.key, "recipe": recipe(row.job.options)}
                     )
                 continue
-            counted = key not in self._silent
-            self.count["results"] += known.samples if counted else 0
-            if current:
-                continue
-            result = self._renewed(key, row.job, known)
+            self.count["results"] += 0 if key in self._silent else known.samples
+            if not current:
+                todo.append((key, row.job))
+        for key, result in self._remade(todo):
             if isinstance(result, Failure):
                 self.unread.append(result)
                 continue
-            if counted:
+            if key not in self._silent:
                 self._compare(key, result, waiting)
             yield result
         self._tell(waiting)
 
-    def _renewed(self, key: str, job: Job, known: Known) -> Result | Failure:
-        """Return what becomes of an input from what is stored of it, or why it must be read again."""
-        stored = decode_input(self._state.run_of(key))
-        blocks = list(self._state.blocks(key, "texts"))
-        if stored.content is None:
-            return Failure(input=job.path, error="holds text that is not UTF-8", cure="Read it again")
-        content, around = _whole_content(stored, blocks) if blocks else (stored.content, stored.around)
-        source = Input(
-            content=content,
-            decision=AssemblyDecision(
-                assembly=find_assembly(stored.run.input.assembly), evidence=stored.run.input.assembly_evidence
-            ),
-            reads=_reads_of(stored),
-            beside=stored.beside,
+    def _remade(self, todo: Sequence[tuple[str, Job]]) -> Iterator[tuple[str, Result | Failure]]:
+        """Yield key and outcome of these inputs in order; many are done side by side."""
+        width = min(self._jobs or cpus(), len(todo) // _ALONE)
+        if width <= 1:
+            for key, job in todo:
+                yield key, remade(self._kept(key, job))
+            return
+
+        def batches() -> Iterator[tuple[int, list[_Kept]]]:
+            for start in range(0, len(todo), _BATCH):
+                yield start, [self._kept(key, job) for key, job in todo[start : start + _BATCH]]
+
+        done: dict[int, Sequence[Result | Failure]] = {}
+        start = 0
+        with closing(Processes(width)) as engine:
+            for (number, batch), outcome in run_all(engine, _all_remade, batches()):
+                died = [_unread(one.job, "the worker died over it") for one in batch]
+                done[number] = died if isinstance(outcome, Exception) else outcome
+                while start in done:
+                    keys = (key for key, _ in todo[start : start + _BATCH])
+                    yield from zip(keys, done.pop(start), strict=True)
+                    start += _BATCH
+
+    def _kept(self, key: str, job: Job) -> _Kept:
+        return _Kept(
+            job=replace(job, carried={}, meta={}),
+            known=self._known[key],
+            run=self._state.run_of(key),
+            blocks=tuple(self._state.blocks(key, "texts")),
         )
-
-        missed = []
-
-        def neighbours() -> tuple[SiteRecord, ...]:
-            if around is None:
-                missed.append(job.path)
-            return around or ()
-
-        # Of one sample of several a second was kept that has no name, see `worker`.
-        named = tuple(name for name in content.samples if name)
-        options = job.options if len(named) == len(content.samples) else replace(job.options, samples=named)
-        chosen = replace(job, options=options, without=())
-        arrays_from = 1 if blocks else len(content.samples) + 1
-        try:
-            result = result_of_content(chosen, source, neighbours, arrays_from=arrays_from)
-        except Exception as error:  # noqa: BLE001 - as in a run: no input ends the others
-            return failure_by(job, error)
-        if missed or result.samples != known.samples:
-            why = "needs its neighbours, which were not read" if missed else "is read in another way now"
-            return Failure(input=job.path, error=why, cure="Read it again")
-        kept = {name: getattr(known, name) for name in ("fingerprint", "digest", "name_digest", "problems")}
-        return replace(result, key=job.key, recipe=recipe(job.options), **kept)
 
     def _compare(self, key: str, result: Result, waiting: _Waiting) -> None:
         if result.blocks:
@@ -300,6 +305,61 @@ class _Work:
             self._tell_of(cells)
             if self.changes is not None:
                 self.changes.append((who[1], who[0], msgspec.json.encode(cells).decode()))
+
+
+class _Kept(Struct, frozen=True, kw_only=True):
+    """What is kept of an input, and the job under which it is to be annotated; `blocks` are its texts."""
+
+    job: Job
+    known: Known
+    run: bytes
+    blocks: tuple[bytes, ...]
+
+
+def _all_remade(batch: tuple[int, Sequence[_Kept]]) -> list[Result | Failure]:
+    return [remade(kept) for kept in batch[1]]
+
+
+def remade(kept: _Kept) -> Result | Failure:
+    """Return what becomes of an input from what is stored of it, or why it must be read again."""
+    stored, job, known = decode_input(kept.run), kept.job, kept.known
+    if stored.content is None:
+        return _unread(job, "holds text that is not UTF-8")
+    content, around = _whole_content(stored, kept.blocks) if kept.blocks else (stored.content, stored.around)
+    source = Input(
+        content=content,
+        decision=AssemblyDecision(
+            assembly=find_assembly(stored.run.input.assembly), evidence=stored.run.input.assembly_evidence
+        ),
+        reads=_reads_of(stored),
+        beside=stored.beside,
+    )
+
+    missed = []
+
+    def neighbours() -> tuple[SiteRecord, ...]:
+        if around is None:
+            missed.append(job.path)
+        return around or ()
+
+    # Of one sample of several a second was kept that has no name, see `worker`.
+    named = tuple(name for name in content.samples if name)
+    options = job.options if len(named) == len(content.samples) else replace(job.options, samples=named)
+    chosen = replace(job, options=options, without=())
+    arrays_from = 1 if kept.blocks else len(content.samples) + 1
+    try:
+        result = result_of_content(chosen, source, neighbours, arrays_from=arrays_from)
+    except Exception as error:  # noqa: BLE001 - as in a run: no input ends the others
+        return failure_by(job, error)
+    if missed or result.samples != known.samples:
+        why = "needs its neighbours, which were not read" if missed else "is read in another way now"
+        return _unread(job, why)
+    same = {name: getattr(known, name) for name in ("fingerprint", "digest", "name_digest", "problems")}
+    return replace(result, key=job.key, recipe=recipe(job.options), **same)
+
+
+def _unread(job: Job, why: str) -> Failure:
+    return Failure(input=job.path, error=why, cure="Read it again")
 
 
 class _Waiting:

@@ -79,14 +79,14 @@ def made(inputs, tmp_path):
     return tmp_path / "out"
 
 
-def lines_of(folder, options=STORED, *, write=False):
+def lines_of(folder, options=STORED, *, write=False, jobs=None):
     """Return the table of changes as dictionaries, and what `recheck` returns."""
     told: list[dict[str, str]] = []
 
     def tell(cells):
         told.append(dict(zip(CHANGED, map(cell_text, cells), strict=True)))
 
-    found = recheck(folder, options, write=write, tell=tell)
+    found = recheck(folder, options, write=write, tell=tell, jobs=jobs)
     return told, found
 
 
@@ -136,6 +136,14 @@ def test_it_is_what_a_run_from_the_inputs_gives(made, tmp_path, change):
     assert found.results == len(before)
     assert found.changed == len(said)
     assert not found.unread
+
+
+def test_side_by_side_the_same_is_said_in_the_same_order(made, monkeypatch):
+    alone, _ = lines_of(made, Rechecked(population="AFR"))
+    monkeypatch.setattr(room, "_ALONE", 3)
+    monkeypatch.setattr(room, "_BATCH", 2)
+    together, _ = lines_of(made, Rechecked(population="AFR"), jobs=2)
+    assert together == alone
 
 
 def test_a_filter_is_taken_back(inputs, tmp_path):
