@@ -175,7 +175,7 @@ def recheck(
     from pgx.cohort.tables.finalise import CHANGED
 
     listed: list[Sequence[Cell]] = []
-    tell = {"text": lambda _: None, "tsv": _print_cells, "json": listed.append}[form]
+    tell = {"text": None, "tsv": _print_cells, "json": listed.append}[form]
     if form == "tsv":
         _print_cells(CHANGED)
     found = run(folder, options, write=write, tell=tell, command=_command(context), jobs=jobs)

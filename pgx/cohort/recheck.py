@@ -92,7 +92,7 @@ def recheck(
     options: Rechecked,
     *,
     write: bool,
-    tell: Tell,
+    tell: Tell | None,
     command: str = "",
     jobs: int | None = None,
 ) -> Rechecking:
@@ -161,7 +161,7 @@ def _stated(options: Rechecked) -> dict[str, Any]:
 class _Work:
     """Goes through the inputs of a folder in order."""
 
-    def __init__(self, state: State, given: Mapping[str, Any], tell: Tell, jobs: int | None) -> None:
+    def __init__(self, state: State, given: Mapping[str, Any], tell: Tell | None, jobs: int | None) -> None:
         self._state, self._tell_of, self._jobs = state, tell, jobs
         plan = list(state.plan())
         self._known = state.known()
@@ -294,17 +294,25 @@ class _Work:
         places = np.flatnonzero(np.logical_or.reduce(list(why.values())))
         self.count["changed"] += len(places)
         self.count.update({name: int(found.sum()) for name, found in why.items()})
-        if not len(places):
-            return
-        was, now = (table.take(places).to_pydict() for table in (old, new))
-        for row, place in enumerate(places.tolist()):
-            reasons = ",".join(name for name, found in why.items() if found[place])
-            who = was["sample"][row], was["input"][row]
-            pairs = [table[name][row] for name in COMPARED_CELLS for table in (was, now)]
-            cells = (self._day, *who, reasons, *pairs)
-            self._tell_of(cells)
+        if len(places) and (self._tell_of is not None or self.changes is not None):
+            self._list(old.take(places), new.take(places), [why[name][places] for name in WHY])
+
+    def _list(self, old: pa.Table, new: pa.Table, why: Sequence[Flags]) -> None:
+        """Tell and keep the cells of each change."""
+        weights = 1 << np.arange(len(WHY))
+        bits = sum(flags * weight for flags, weight in zip(why, weights, strict=True))
+        reasons = {
+            number: ",".join(name for place, name in enumerate(WHY) if number >> place & 1)
+            for number in np.unique(bits).tolist()
+        }
+        shown = [table.column(name).to_pylist() for name in COMPARED_CELLS for table in (old, new)]
+        who = [old.column(name).to_pylist() for name in ("sample", "input")]
+        for sample, source, number, *pairs in zip(*who, bits.tolist(), *shown, strict=True):
+            cells = (self._day, sample, source, reasons[number], *pairs)
+            if self._tell_of is not None:
+                self._tell_of(cells)
             if self.changes is not None:
-                self.changes.append((who[1], who[0], msgspec.json.encode(cells).decode()))
+                self.changes.append((source, sample, msgspec.json.encode(cells).decode()))
 
 
 class _Kept(Struct, frozen=True, kw_only=True):
