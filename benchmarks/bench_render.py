@@ -8,8 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pgx.options import Options
-from pgx.render import fhir, pages, text, tsv
-from pgx.render.registry import json_document
+from pgx.render import fhir, json_document, pages, text, tsv
 from pgx.single import annotate
 
 SAMPLE = Path(__file__).resolve().parent.parent / "sample_vcfs" / "NA18526.e3-e4.GRCh38.vcf"

@@ -25,8 +25,8 @@ from msgspec.structs import astuple
 from pgx.errors import FormatError, UsageError, printable
 from pgx.files import write
 from pgx.options import Declared, Options, declared
+from pgx.render import Format, format_of_name
 from pgx.render.form import Form, check_language
-from pgx.render.registry import Format, format_of_name
 from pgx.render.tsv import COLUMNS, Cell, Row, cell_text, kinds, row_of
 from pgx.report import Document, Run, SampleReport
 from pgx.single import annotate as _annotate

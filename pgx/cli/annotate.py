@@ -11,7 +11,7 @@ from msgspec import Struct
 from pgx.cli.options import FormOptions, Only
 from pgx.errors import UsageError
 from pgx.options import BOUND_NAMES, INPUT, Option, Options
-from pgx.render.registry import Format
+from pgx.render import Format
 
 if TYPE_CHECKING:
     from pgx.report import Run, SampleReport

@@ -13,7 +13,7 @@ from typer.core import TyperCommand
 
 from pgx.errors import did_you_mean, printable
 from pgx.options import INPUT, LAYOUT, Declared, Option, Options, check_limits, declared
-from pgx.render.registry import Format
+from pgx.render import Format
 
 
 class Only(NamedTuple):
@@ -216,7 +216,7 @@ def _group(kind: str) -> Rows:
 
 
 def _formats() -> Rows:
-    from pgx.render.registry import Format
+    from pgx.render import Format
 
     for item in Format:
         holds = "one sample a file" if item.page is not None else "any number of samples"

@@ -14,7 +14,7 @@ import typer
 
 from pgx.errors import UsageError, printable
 from pgx.files import STANDARD_OUTPUT, cannot_write, write
-from pgx.render.registry import Format, file_stem, format_of_name
+from pgx.render import Format, file_stem, format_of_name
 
 if TYPE_CHECKING:
     from pgx.cli.options import FormOptions

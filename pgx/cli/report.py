@@ -14,7 +14,7 @@ from pgx.errors import FormatError, InputError, NotFoundError, UsageError, no_su
 from pgx.files import limited, read_limited
 from pgx.options import INPUT, Options
 from pgx.reference import limit
-from pgx.render.registry import Format
+from pgx.render import Format
 
 if TYPE_CHECKING:
     from pgx.render.form import Form

@@ -16,8 +16,7 @@ from msgspec.structs import replace
 
 from pgx.calling import Estimated, haplotype_frequencies, populations
 from pgx.calling.estimation import estimate, read_at_both
-from pgx.cohort.jobs import Failure, Job, Known, estimating, group_of
-from pgx.cohort.limits import alarm_limits
+from pgx.cohort.jobs import Failure, Job, Known, alarm_limits, estimating, group_of
 from pgx.cohort.store import State
 from pgx.cohort.tables import arrow
 from pgx.cohort.tables.arrow import first_of

@@ -15,7 +15,7 @@ from msgspec import Struct
 from msgspec.structs import astuple
 
 from pgx.calling import diplotype_names, diplotype_prior
-from pgx.cohort.limits import alarm_limits, page_limits
+from pgx.cohort.jobs import alarm_limits, page_limits
 from pgx.cohort.manifest import EVERYBODY, KNOWN_METHOD, KNOWN_RESULT
 from pgx.cohort.results import Source, reports_of
 from pgx.cohort.store import State

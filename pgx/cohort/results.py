@@ -8,8 +8,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from pgx.cohort.jobs import Job, Known, StoredInput
-from pgx.cohort.limits import least_same_people
+from pgx.cohort.jobs import Job, Known, StoredInput, least_same_people
 from pgx.cohort.manifest import born_of, has_birth_dates, meta_of
 from pgx.cohort.store import PlannedRow, State
 from pgx.cohort.worker import decode_input, recipe, shared_parts, unpack

@@ -29,8 +29,8 @@ from pgx.executors import Processes
 from pgx.files import cannot_write
 from pgx.options import CohortOptions, Options
 from pgx.reference import limit
+from pgx.render import Format, file_stem
 from pgx.render.form import Form
-from pgx.render.registry import Format, file_stem
 from pgx.report import Document, SampleReport
 
 UPLOADED = "uploaded"

@@ -14,10 +14,9 @@ import pytest
 from vcf_builder import site, write_vcf
 
 from cohort.conftest import records
-from pgx.cohort import CohortOptions, plan_inputs, run_cohort
-from pgx.cohort.summary import alarms, summary
-from pgx.cohort.summary.disclosure import Cells
-from pgx.cohort.summary.statistics import hardy_weinberg, wilson
+from pgx.cohort import CohortOptions, plan_inputs, run_cohort, summary
+from pgx.cohort.summary import alarms
+from pgx.cohort.summary.statistics import Cells, hardy_weinberg, wilson
 from pgx.options import Options, PageOptions
 
 CHROMIUM = Path("/usr/bin/chromium")

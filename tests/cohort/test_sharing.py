@@ -13,7 +13,7 @@ from cohort.conftest import records
 from cohort.test_page import E33, E34, E44, USUAL, cohort, summary_of
 from pgx.calling import haplotype_frequencies
 from pgx.cohort import CohortOptions, plan_inputs, run_cohort
-from pgx.cohort.summary.disclosure import Cells
+from pgx.cohort.summary.statistics import Cells
 from pgx.options import Options, PageOptions
 
 SHARED = PageOptions(min_cell=5)

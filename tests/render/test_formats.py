@@ -20,13 +20,12 @@ from pypdf import PdfReader
 from render_states import SAMPLES, STATES, UNDETERMINED, sentences
 
 from pgx.errors import UsageError
-from pgx.render import fhir, pages, text, tsv
+from pgx.render import Format, fhir, file_stem, format_of_name, json_document, pages, text, tsv
 from pgx.render.form import Form, PatientMeta
 from pgx.render.handout import handout
 from pgx.render.handout import render as render_handout
 from pgx.render.medicine import evidence_marks
 from pgx.render.narrative import is_withheld, narrate
-from pgx.render.registry import Format, file_stem, format_of_name, json_document
 from pgx.render.sureness import status_probability
 from pgx.report import Flag
 from pgx.wording import percent as chance

@@ -20,8 +20,8 @@ from msgspec.structs import replace
 from vcf_builder import site, write_vcf
 
 from pgx.options import Options
+from pgx.render import Format, file_stem
 from pgx.render.form import Form, asset
-from pgx.render.registry import Format, file_stem
 from pgx.single import annotate
 
 ROOT = Path(__file__).resolve().parents[2]

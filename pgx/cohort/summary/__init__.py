@@ -1,1 +1,398 @@
-"""What a cohort looks like: counts, what of them may be shown, what they mean."""
+"""What the cohort looks like: the JSON object of summary.json, from counts. Its page shows nothing else.
+
+No clock: a run that was resumed or done in slices gives the same bytes as one without a break.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from msgspec import Struct, to_builtins
+from msgspec.structs import replace
+
+from pgx import reference
+from pgx.calling import E4Status, Reason, default_population, estimated, haplotype_frequencies
+from pgx.calling.frequencies import diplotype_name, diplotypes
+from pgx.cohort.estimate import Group, nearest, shipped_ranges
+from pgx.cohort.jobs import Failure, least_group, page_limits
+from pgx.cohort.summary import alarms
+from pgx.cohort.summary.statistics import (
+    Cells,
+    Expected,
+    Object,
+    benjamini_hochberg,
+    expected_of,
+    expected_range,
+    flat,
+    parts,
+    population_label,
+    rounded,
+    wilson,
+)
+from pgx.cohort.summary.strata import ASSEMBLY, OF_FILES, POPULATION, Dividing
+from pgx.cohort.summary.tally import Tally, bin_edges
+from pgx.errors import printable
+from pgx.genome import haplotypes, letters, rsids
+from pgx.observe import DETERMINED_STATES, SiteState
+
+SCHEMA_VERSION = "1.0"
+_STATES = dict(zip(rsids(), ("state_1", "state_2"), strict=True))
+_LONGEST = 1000
+_READ = DETERMINED_STATES - {SiteState.ASSUMED_REFERENCE}
+_OBSERVED = frozenset({SiteState.CALLED, SiteState.REFERENCE_BLOCK})
+_AGREE = "neighbours_agree"
+_STATUSES = [status.value for status in E4Status]
+
+
+class Overview(Struct, frozen=True, kw_only=True):
+    """What is known of a cohort beside its samples.
+
+    Attributes
+    ----------
+    passed_over
+        Inputs in which nobody is counted: they have no record near the sites, and another input has.
+    shard
+        "I/N".
+    estimates
+        Groups whose haplotype frequencies were estimated, or could not be.
+    people
+        What is known of single people from elsewhere: no part of a page that is shared.
+    """
+
+    inputs: int
+    failures: Sequence[Failure]
+    passed_over: tuple[str, ...]
+    shard: str
+    people: Object = {}
+    estimates: Sequence[Group] = ()
+
+
+def summarise(tally: Tally, overview: Overview, *, least: int = 0) -> Object:
+    """Return the summary of a cohort; see docs/cohort.md for its keys.
+
+    With `least` it is for sharing: counts are shown as `cells` says, and nothing of single samples and files
+    is left.
+    """
+    if least < 2:
+        whole = _counts(tally, overview, Cells()) | _singles(tally, overview) | overview.people
+        return whole | {"min_cell": 0, "min_group": page_limits().min_group, "alarms": alarms.alarms(whole)}
+    cells = Cells(least).of(tally.samples)
+    shown = _counts(tally, overview, cells)
+    shown["inputs"] = {"total": shown["inputs"]["total"], "failed": None, "joined": None}
+    nothing: Object = {
+        name: [] for name in ("undetermined", "ambiguous", "failures", "joined", "passed_over", "certainty")
+    }
+    repeated: Object = {"count": None, "listed": []}
+    shown |= nothing | {"duplicates": repeated, "min_cell": least, "min_group": least_group(least)}
+    # Counts that are not shown raise their alarm as they would be shown.
+    certainty = [
+        {name: cells.count(value) if isinstance(value, int) else value for name, value in item.items()}
+        for item in (_certainty(tally, rsid) for rsid in rsids())
+    ]
+    return shown | {"alarms": alarms.shared_alarms(shown | {"certainty": certainty})}
+
+
+def _counts(tally: Tally, overview: Overview, cells: Cells) -> Object:
+    """Return all that is made of counts."""
+    expected = _expected(flat(tally.count(POPULATION)), cells)
+    sites = [_site(tally, rsid, cells) for rsid in rsids()]
+    kept, repeated = _kept(tally)
+    strata = [found for item in kept if (found := _strata(tally, item, cells))]
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "tool": {"name": "pgx", "version": reference.program_version()},
+        "reference": {"release": reference.release(), "digest": reference.digest()},
+        "population": {"name": expected.name, "label": expected.label},
+        "shard": overview.shard,
+        "inputs": {
+            "total": cells.count(overview.inputs),
+            "failed": len(overview.failures),
+            "joined": 0,  # of version 1.0
+        },
+        "samples": cells.count(tally.samples),
+        "statuses": cells.rows(flat(tally.count("e4_status")), _STATUSES),
+        "diplotypes": _diplotypes(tally, expected, cells),
+        "haplotypes": _haplotypes(flat(tally.count("diplotype")), expected, cells),
+        "estimates": _estimates(overview.estimates, cells),
+        "expected_range": [
+            {"name": name, "low": rounded(low), "high": rounded(high)} for name, low, high in expected_range()
+        ],
+        "conclusions": cells.rows(flat(tally.count("conclusion"))),
+        "assemblies": cells.rows(flat(tally.count(ASSEMBLY))),
+        "flags": cells.rows(parts(tally.count("flags")), total=tally.samples),
+        "reasons": cells.rows(parts(tally.count("reasons")), total=tally.samples),
+        "sites": sites,
+        "neighbours": _neighbours(tally.count(_AGREE), cells),
+        "strata": strata,
+        "repeated": repeated,
+        "tests": _tests(sites, strata),
+        "distributions": _distributions(tally, cells),
+    }
+
+
+def _singles(tally: Tally, overview: Overview) -> Object:
+    """Return all that names single samples and files."""
+    limit = page_limits().max_listed
+    return {
+        "undetermined": [to_builtins(item) for item in tally.open],
+        "ambiguous": [to_builtins(item) for item in tally.ambiguous],
+        "duplicates": {
+            "count": tally.duplicated,
+            "listed": [to_builtins(item) for item in tally.duplicates],
+        },
+        "failures": [_printable(to_builtins(item)) for item in overview.failures[:limit]],
+        "joined": [],  # of version 1.0
+        "passed_over": [printable(path, _LONGEST) for path in overview.passed_over[:limit]],
+        "certainty": [_certainty(tally, rsid) for rsid in rsids()],
+    }
+
+
+def _certainty(tally: Tally, rsid: str) -> Object:
+    """Return who is open for want of certainty and who is determined, and the heterozygotes of both."""
+    found = dict.fromkeys(("open", "open_heterozygous", "determined", "determined_heterozygous"), 0)
+    for (cell, diplotype, reasons), number in tally.count(rsid, "diplotype", "reasons").items():
+        kind = "open" if Reason.LOW_CERTAINTY in reasons.split(";") else "determined" if diplotype else ""
+        if kind:
+            read = cell.partition(" ")[0].replace("|", "/").split("/")
+            found[kind] += number
+            found[f"{kind}_heterozygous"] += number * (len(set(read)) == 2)
+    return {"rsid": rsid, **found}
+
+
+def _printable(cells: dict[str, str]) -> dict[str, str]:
+    return {name: printable(text, _LONGEST) for name, text in cells.items()}
+
+
+def _diplotypes(tally: Tally, expected: Expected, cells: Cells) -> list[Object]:
+    """Return the determined diplotypes as shares of all determined, beside what is expected."""
+    counts = flat(tally.count("diplotype"))
+    del counts[""]
+    names = [diplotype_name(pair) for pair in diplotypes()]
+    return [
+        row | {"expected": rounded(share)}
+        for row, share in zip(cells.rows(counts, names), expected.diplotypes, strict=True)
+    ]
+
+
+def _expected(populations: Mapping[str, int], cells: Cells) -> Expected:
+    """Return what is expected of samples of these populations, so far as their numbers are shown."""
+    shown: Counter[str] = Counter()
+    for name, number in populations.items():
+        own = cells if estimated(name) is None else cells.of(number)  # its name is that of a group
+        shown[_shown_population(name, cells)] += own.count(number) or 0
+    return expected_of({name: number for name, number in shown.items() if number})
+
+
+def _kept(tally: Tally) -> tuple[list[Dividing], list[Object]]:
+    """Return the columns that divide the page, and those of files that only repeat another, with which."""
+    kept: list[Dividing] = []
+    repeated: list[Object] = []
+    for item in tally.dividing:
+        names_files = item.column in OF_FILES and not item.asked
+        same = next((other for other in kept if names_files and _are_alike(tally, item, other)), None)
+        if same is None:
+            kept.append(item)
+        else:
+            repeated.append({"column": item.name, "repeats": same.name})
+    return kept, repeated
+
+
+def _are_alike(tally: Tally, one: Dividing, other: Dividing) -> bool:
+    """Return whether two columns put the same samples together."""
+    pairs = tally.count(one.column, other.column)
+    return len(pairs) == len({first for first, _ in pairs}) == len({second for _, second in pairs})
+
+
+def _tests(sites: Sequence[Object], strata: Sequence[Object]) -> Object:
+    """Return how many Hardy-Weinberg tests were made and which hold after correction; add it to each site."""
+    made = [(site, "", "") for site in sites]
+    made += [
+        (site, item["column"], v["value"]) for item in strata for v in item["values"] for site in v["sites"]
+    ]
+    done = [row for row in made if row[0]["hardy_weinberg_p"] is not None]
+    corrected = iter(benjamini_hochberg([site["hardy_weinberg_p"] for site, _, _ in done]))
+    for site, _, _ in made:
+        p = site["hardy_weinberg_p"]
+        site["hardy_weinberg_corrected"] = None if p is None else rounded(next(corrected))
+    rate = page_limits().false_discovery_rate
+    hold = [
+        {
+            "rsid": site["rsid"],
+            "column": column,
+            "value": value,
+            "corrected": site["hardy_weinberg_corrected"],
+        }
+        for site, column, value in done
+        if site["hardy_weinberg_corrected"] <= rate
+    ]
+    return {"made": len(done), "false_discovery_rate": rate, "hold": hold}
+
+
+def _haplotypes(counts: Mapping[str, int], expected: Expected, cells: Cells) -> list[Object]:
+    """Return haplotype frequencies from counts of diplotypes, beside what is expected."""
+    pairs = [(counts[diplotype_name(pair)], [item.name for item in pair]) for pair in diplotypes()]
+    whole = [(number, len(names)) for number, names in pairs]
+    return [
+        cells.weighted(item.name, [(number, names.count(item.name)) for number, names in pairs], whole)
+        | {"expected": rounded(share)}
+        for item, share in zip(haplotypes(), expected.haplotypes, strict=True)
+    ]
+
+
+def _shown_population(name: str, cells: Cells) -> str:
+    """Return the name of a population; of an estimated one as its counts are shown."""
+    found = estimated(name)
+    if found is None or not cells.least:
+        return name
+    shown = _shown_shares(found.frequencies, found.people, cells) or haplotype_frequencies(
+        default_population()
+    )
+    return replace(found, people=cells.count(found.people) or 0, frequencies=tuple(shown)).name
+
+
+def _shown_shares(shares: Sequence[float], people: int, cells: Cells) -> list[float]:
+    """Return estimated frequencies as shown, of rounded counts of haplotypes; [] where all are hidden."""
+    if not cells.least:
+        return list(shares)
+    own = cells.of(people)
+    counts = [own.count(round(2 * people * share)) or 0 for share in shares]
+    return [count / sum(counts) for count in counts] if any(counts) else []
+
+
+def _estimates(groups: Sequence[Group], cells: Cells) -> list[Object]:
+    """Return estimated haplotype frequencies by group, beside those that ship.
+
+    The interval is that of Wilson for as many haplotypes as the estimate is worth.
+    """
+    if cells.least:
+        shown = _shown_groups({item.group: item.people for item in groups}, cells)
+        groups = [item for item in groups if item.group in shown and item.frequencies]
+    return [_estimate(item, cells) for item in groups]
+
+
+def _estimate(group: Group, cells: Cells) -> Object:
+    shares = _shown_shares(group.frequencies, group.people, cells)
+    rows = []
+    for item, share, worth, shipped in zip(haplotypes(), shares, group.worth, shipped_ranges(), strict=False):
+        size = cells.count(round(worth)) if cells.least else worth
+        numbers = (share, *wilson(share * size, size)) if share and size else (None, None, None)
+        found = (None if number is None else rounded(number) for number in numbers)
+        row: Object = dict(zip(("share", "low", "high"), found, strict=True))
+        rows.append({"name": item.name, **row, "shipped": [rounded(value) for value in shipped]})
+    name, distance = nearest(shares) if shares else (None, None)
+    return {
+        "group": printable(group.group, _LONGEST),
+        "samples": cells.count(group.samples),
+        "people": cells.count(group.people),
+        "read": cells.count(group.read),
+        "haplotypes": rows,
+        "nearest": {"name": name, "distance": None if distance is None else rounded(distance)},
+    }
+
+
+def _site(tally: Tally, rsid: str, cells: Cells) -> Object:
+    states = _STATES[rsid]
+    return {
+        "rsid": rsid,
+        "states": cells.rows(flat(tally.count(states))),
+        **_genotypes(tally.count(rsid, states), cells),
+    }
+
+
+def _neighbours(counts: Mapping[tuple[str, ...], int], cells: Cells) -> Object:
+    """Return how many samples the neighbouring variants were asked about, and how many they contradict."""
+    answers = flat(counts)
+    asked = answers["yes"] + answers["no"]
+    return {"asked": cells.count(asked), "disagree": cells.row("disagree", answers["no"], asked)}
+
+
+def _genotypes(counts: Mapping[tuple[str, ...], int], cells: Cells) -> Object:
+    """Return what was observed at a site: genotypes, allele frequency, Hardy-Weinberg, and what is missing.
+
+    `counts` by cell and state. Letters that were assumed, or stated of a region, are not observed.
+    """
+    low, high = letters()[0], letters()[1]
+    observed = [0, 0, 0]
+    for (cell, state), number in counts.items():
+        if state in _OBSERVED:
+            observed[cell.replace("|", "/").split("/").count(high)] += number
+    total = sum(counts.values())
+    read = sum(number for (_, state), number in counts.items() if state in _READ)
+    names = (f"{low}/{low}", f"{low}/{high}", f"{high}/{high}")
+    return {
+        "samples": cells.count(total),
+        "genotypes": {name: cells.count(number) for name, number in zip(names, observed, strict=True)},
+        "allele": cells.weighted(
+            high, list(zip(observed, (0, 1, 2), strict=True)), [(number, 2) for number in observed]
+        ),
+        "missing": cells.row("missing", total - read, total),
+        "hardy_weinberg_p": cells.hardy_weinberg(observed),
+    }
+
+
+def _strata(tally: Tally, dividing: Dividing, cells: Cells) -> Object | None:
+    """Return statuses and sites by the values of one column; None where they are all the same.
+
+    Of a group too small to be shown not even the name is: of one or two people it would say what they are.
+    """
+    column = dividing.column
+    by_status = tally.count(column, "e4_status")
+    by_neighbours = tally.count(column, _AGREE)
+    by_diplotype = tally.count(column, "diplotype")
+    by_population = tally.count(column, POPULATION)
+    by_site = {rsid: tally.count(column, rsid, _STATES[rsid]) for rsid in rsids()}
+    sizes: Counter[str] = Counter()
+    for (value, _), number in by_status.items():
+        sizes[value] += number
+    if len(sizes) < 2:
+        return None
+    shown = _shown_groups(sizes, cells)
+    rows = [
+        {
+            "value": population_label(value),
+            "samples": cells.count(sizes[value]),
+            "statuses": cells.rows(flat(_of(by_status, value)), _STATUSES),
+            "haplotypes": _haplotypes(
+                flat(_of(by_diplotype, value)), _expected(flat(_of(by_population, value)), cells), cells
+            ),
+            "sites": [
+                {"rsid": rsid, **_genotypes(_of(counts, value), cells)} for rsid, counts in by_site.items()
+            ],
+            "neighbours": _neighbours(_of(by_neighbours, value), cells),
+        }
+        for value in sorted(shown, key=population_label)
+    ]
+    return {"column": dividing.name, "values": rows, "left_out": len(sizes) > len(rows)}
+
+
+def _shown_groups(sizes: Mapping[str, int], cells: Cells) -> set[str]:
+    """Return the groups that are large enough to be shown; what is left out must be a group too.
+
+    Else the total less all others would be what one or two people are.
+    """
+    least = page_limits().min_group
+    by_size = sorted(sizes, key=lambda value: (sizes[value], value))
+    shown = [v for v in by_size if sizes[v] >= least and cells.of(sizes[v]).count(sizes[v]) is not None]
+    left = sum(sizes.values()) - sum(sizes[value] for value in shown)
+    return set(shown[1:] if 0 < left < least else shown)
+
+
+def _of(counts: Mapping[tuple[str, ...], int], value: str) -> Counter[tuple[str, ...]]:
+    return Counter({tuple(rest): number for (own, *rest), number in counts.items() if own == value})
+
+
+def _distributions(tally: Tally, cells: Cells) -> list[Object]:
+    return [
+        {
+            "name": name,
+            "bins": [
+                {"from": edge, "count": cells.count(int(count))}
+                for edge, count in zip(edges, tally.bins.get(name, np.zeros(len(edges))), strict=True)
+            ],
+            "unstated": cells.count(tally.unstated[name]),
+        }
+        for name in ("depth_1", "depth_2", "quality_1", "quality_2", "diplotype_probability")
+        for edges in [bin_edges(name)]
+    ]

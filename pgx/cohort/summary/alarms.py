@@ -8,8 +8,8 @@ from typing import Any
 
 from pgx.calling import E4_COPIES
 from pgx.cohort.estimate import is_implausible
-from pgx.cohort.limits import alarm_limits
-from pgx.cohort.summary.disclosure import rounded
+from pgx.cohort.jobs import alarm_limits
+from pgx.cohort.summary.statistics import rounded
 from pgx.genome import counted_haplotype, rare_haplotypes
 from pgx.wording import greek, rounded_percent, wording
 

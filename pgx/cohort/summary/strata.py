@@ -13,8 +13,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from pgx.calling import population_name
-from pgx.cohort.jobs import Job
-from pgx.cohort.limits import alarm_limits, page_limits
+from pgx.cohort.jobs import Job, alarm_limits, page_limits
 from pgx.cohort.manifest import CARRIED_OPTIONS, OF_A_PERSON, option_cell
 from pgx.errors import UsageError
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from msgspec import Struct
 
-from pgx.cohort.limits import page_limits
+from pgx.cohort.jobs import page_limits
 from pgx.cohort.manifest import MINOR, is_flagged_minor
 from pgx.cohort.summary.strata import POPULATION, Dividing
 from pgx.cohort.tables import arrow

@@ -52,6 +52,7 @@ from pgx.cohort.pedigree import (
 )
 from pgx.cohort.results import Source, copy_number_inputs, names_of, passed_over, sources
 from pgx.cohort.store import PlannedRow, State
+from pgx.cohort.summary import Overview, summarise
 from pgx.cohort.summary.strata import (
     OF_FILES,
     Dividing,
@@ -61,7 +62,6 @@ from pgx.cohort.summary.strata import (
     common_folder,
     plan_cells,
 )
-from pgx.cohort.summary.summary import Overview, summarise
 from pgx.cohort.summary.tally import Tally
 from pgx.cohort.tables import arrow
 from pgx.cohort.tables.reports import (

@@ -13,8 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from pgx import reference
-from pgx.cohort.jobs import text_digest
-from pgx.cohort.limits import page_limits
+from pgx.cohort.jobs import page_limits, text_digest
 from pgx.cohort.results import Source, StoredSampleReport, names_of, reports
 from pgx.cohort.store import PlannedRow, State
 from pgx.cohort.summary.statistics import population_label
@@ -23,10 +22,9 @@ from pgx.cohort.summary.tally import QUALITY, SHOWN, Tally
 from pgx.errors import NotFoundError, printable
 from pgx.files import Staged, cannot_write, replacing, write_text
 from pgx.options import Options, PageOptions, declared
-from pgx.render import cohort_page
+from pgx.render import Format, cohort_page, plain_stem
 from pgx.render.cohort_table import SampleTable
 from pgx.render.form import Form
-from pgx.render.registry import Format, plain_stem
 from pgx.render.tsv import cell_text, safe_cell
 
 PAGE = "index.html"
