@@ -219,8 +219,8 @@ class StoredInput(Struct, frozen=True, kw_only=True):
         As of `pgx.inputs.Input`, the reads as JSON (null where there are none).
     said
         Digests of what the evidence says, by e4 status and diplotype; of a large input only.
-    words
-        Digest of the sentences that reports were made with.
+    sentences
+        Digests of the sentences of each flag code, and of the limits under ""; of a large input only.
     """
 
     run: Run
@@ -229,7 +229,7 @@ class StoredInput(Struct, frozen=True, kw_only=True):
     reads: msgspec.Raw = msgspec.Raw(b"null")
     beside: bool = False
     said: Mapping[str, str] = {}
-    words: str = ""
+    sentences: Mapping[str, str] = {}
 
 
 class Slice(Struct, frozen=True, kw_only=True):
@@ -285,9 +285,14 @@ def text_digest(*texts: str) -> str:
 
 
 @functools.cache
-def words_digest() -> str:
-    """Return a digest of the sentences that reports are made with."""
-    return text_digest(msgspec.json.encode((wording().topics, severities())).decode())
+def sentence_digests() -> dict[str, str]:
+    """Return a digest of what reports say of each flag code, and under "" of the limits that they state."""
+    flags, limits = (wording().topics[topic] for topic in ("flag", "limits"))
+    said = {
+        code: (severity, *(flags.get(code + ending, "") for ending in ("", "-info")))
+        for code, severity in severities().items()
+    }
+    return {code: text_digest(*texts) for code, texts in {**said, "": tuple(limits.values())}.items()}
 
 
 class Alarms(Facts, frozen=True, kw_only=True):

@@ -274,11 +274,10 @@ class _Work:
 
     def _compare_blocks(self, key: str, result: Result) -> None:
         before, now = decode_input(self._state.run_of(key)), decode_input(result.run)
-        reworded = before.words != now.words
         for data, block in zip(self._state.blocks(key, "facts"), result.blocks, strict=True):
             old, new = from_bytes(data), from_bytes(block.facts)
             said = _said(old, before.said) != _said(new, now.said)
-            self._note(old, new, said, np.full(old.num_rows, reworded))
+            self._note(old, new, said, _reworded(old, before.sentences, now.sentences))
 
     def _tell(self, waiting: _Waiting) -> None:
         if waiting.before:
@@ -443,6 +442,16 @@ def _said(table: pa.Table, said: Mapping[str, str]) -> npt.NDArray[np.object_]:
         said.get(f"{status} {diplotype}", "") for status, diplotype in zip(statuses, diplotypes, strict=True)
     ]
     return np.array(found, dtype=object)
+
+
+def _reworded(table: pa.Table, before: Mapping[str, str], now: Mapping[str, str]) -> Flags:
+    """Return of whom a sentence is another: of a flag that they have, or of the limits, which all have."""
+    changed = {code for code in {*before, *now} if before.get(code) != now.get(code)}
+    texts = table.column("flags").to_pylist()
+    found = {
+        text: "" in changed or bool(changed.intersection((text or "").split(";"))) for text in set(texts)
+    }
+    return np.array([found[text] for text in texts], dtype=bool)
 
 
 def _any_differs(old: pa.Table, new: pa.Table, names: Iterable[str]) -> Flags:

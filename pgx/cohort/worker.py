@@ -31,7 +31,6 @@ from pgx.cohort.jobs import (
     options_text,
     provisional,
     text_digest,
-    words_digest,
 )
 from pgx.errors import PgxError, UsageError, printable
 from pgx.evidence import ContextItem, Response
@@ -343,7 +342,6 @@ def _kept(ready: Prepared, count: int) -> StoredInput:
         around=None if around is None else chosen(around),
         reads=msgspec.Raw(msgspec.json.encode(reads)),
         beside=source.beside,
-        words=words_digest(),
     )
 
 

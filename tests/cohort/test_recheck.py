@@ -11,6 +11,7 @@ import pytest
 from vcf_builder import site, write_vcf
 
 from pgx.cohort import recheck as room
+from pgx.cohort.jobs import sentence_digests
 from pgx.cohort.plan import plan_inputs
 from pgx.cohort.recheck import WHY, recheck
 from pgx.cohort.run import run_cohort
@@ -235,12 +236,18 @@ def test_why(made, changes, why):
     assert [(row["sample"], row["why"]) for row in said] == [("S0", why)]
 
 
-def test_other_words_of_a_large_input(made, monkeypatch):
+@pytest.mark.parametrize("code", ["", "no-call", "gone"])
+def test_other_words_of_a_large_input(made, monkeypatch, code):
+    people = {row["sample"]: row for row in rows_of(made / "samples.tsv") if "many" in row["input"]}
+    concerned = {name for name, row in people.items() if not code or code in row["flags"].split(";")}
+    assert len(concerned) == {"": 230, "gone": 0}.get(code, len(concerned))
+    assert concerned or code == "gone"
     aged(made)
-    monkeypatch.setattr("pgx.cohort.biobank.words_digest", lambda: "other")
-    said, found = lines_of(made)
-    assert {row["why"] for row in said} == {"wording"}
-    assert found.changed == 230
+    other = {**sentence_digests(), code: "other"}
+    monkeypatch.setattr("pgx.cohort.biobank.sentence_digests", lambda: other)
+    said, _ = lines_of(made)
+    assert {row["why"] for row in said} == ({"wording"} if concerned else set())
+    assert {row["sample"] for row in said} == concerned
 
 
 def test_other_evidence(made, repository):

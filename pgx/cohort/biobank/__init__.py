@@ -33,7 +33,7 @@ from pgx.calling.frequencies import diplotypes
 from pgx.calling.posterior import PhaseEvidence, doubtful_diplotypes, phase_evidence
 from pgx.cohort.biobank.format_parser import between
 from pgx.cohort.biobank.sample_classes import Floats, SiteArrays, columns_of, read_arrays, settle
-from pgx.cohort.jobs import Result, StoredBlock, StoredInput, text_digest, words_digest
+from pgx.cohort.jobs import Result, StoredBlock, StoredInput, sentence_digests, text_digest
 from pgx.cohort.tables import arrow
 from pgx.cohort.tables.arrow import Codes, compact, first_of, joined_codes
 from pgx.cohort.tables.table import FACTS, fact_table, fact_type, facts_of, to_bytes
@@ -118,7 +118,7 @@ def annotate_arrays(result: Result, content: VcfContent, ready: Prepared) -> Res
         content=bare,
         around=_without_columns(around) if reader else None,
         said=_said(classes, ready),
-        words=words_digest(),
+        sentences=sentence_digests(),
     )
     return replace(
         result,
