@@ -58,7 +58,7 @@ class ReferenceData(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class InputReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The input: `size` in bytes (None for a stream), `access` "index" or "scan".
+    """The input: `size` in bytes (None for a stream), `access` "index", "search" or "scan".
 
     kind
         "vcf", "gvcf", "bcf" or "copy-number"; "VCF" and "BCF" in results of version 0.1.

@@ -59,7 +59,7 @@ class FileFacts(Struct, frozen=True, kw_only=True):
     index
         Path of the index beside it, or None; `index_is_stale` where it is older than the data.
     access
-        "index" or "scan": how the sites were found this time.
+        "index", "search" or "scan": how the sites were found this time.
     """
 
     path: str

@@ -157,3 +157,43 @@ class Blocks:
                 self._kept.clear()
             self._kept[offset] = unpacked(packed[:size], self.raw.label), offset + size
         return self._kept[offset]
+
+    def offset(self, place: int) -> int:
+        """Return the virtual offset of the byte `place`, counted without compression from the start."""
+        block = 0
+        while place >= len((found := self.load(block))[0]) and found[1] != block:
+            place -= len(found[0])
+            block = found[1]
+        return block << 16 | place
+
+    def near(self, place: int) -> int | None:
+        """Return where the first block at or behind the byte `place` begins; None where none is found.
+
+        It is known by its head, and by that of the block behind it.
+        """
+        packed = self.raw.at(place, 2 * _BLOCK_MAX + len(_BGZF_MAGIC))
+        at = packed.find(_BGZF_MAGIC)
+        while at >= 0:
+            size = block_size(packed, at)
+            is_last = place + at + size == self.raw.size
+            if size and (is_last or packed.startswith(_BGZF_MAGIC, at + size)):
+                return place + at
+            at = packed.find(_BGZF_MAGIC, at + 1)
+        return None
+
+
+class PlainBlocks(Blocks):
+    """The bytes of a file without compression, as if every place in it began a block."""
+
+    def load(self, offset: int) -> tuple[bytes, int]:
+        """Return the bytes behind `offset`, and where they end."""
+        data = self.raw.at(offset, _BLOCK_MAX // 2)
+        return data, offset + len(data)
+
+    def offset(self, place: int) -> int:
+        """Return the virtual offset of a byte."""
+        return place << 16
+
+    def near(self, place: int) -> int | None:
+        """Return `place`."""
+        return place

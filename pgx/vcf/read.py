@@ -1,4 +1,4 @@
-"""Read the records at the two sites, by index where there is one, else by a pass over the whole input.
+"""Read the records at the two sites, by index where there is one, else by a search, else by a pass over all.
 
 htslib parses the header and the records that may matter; nothing else of an input reaches it.
 """
@@ -15,9 +15,18 @@ from typing import Any
 
 import pysam
 from msgspec import Struct
+from msgspec.structs import replace
 
 from pgx.errors import FormatError, printable
-from pgx.genome import CHROMOSOMES, HeaderFacts, definitions, rsids
+from pgx.genome import (
+    CHROMOSOMES,
+    HeaderFacts,
+    definitions,
+    find_assembly,
+    header_evidence,
+    rsids,
+    sites_on,
+)
 from pgx.observe import SiteRecord
 from pgx.reference import file_time, sha256
 from pgx.vcf.bgzf import Blocks, compression, damaged, inflated
@@ -54,7 +63,7 @@ class InputFacts(Struct, frozen=True, kw_only=True):
     header_digest
         `sha256:` over the header as htslib prints it.
     access
-        "index" or "scan".
+        "index", "search" or "scan".
     read_as_text
         Fields with a value that is not of the type that the header declares, and where the first stands; they
         were read as text.
@@ -110,6 +119,8 @@ class Selection(Struct, frozen=True, kw_only=True):
 
     Attributes
     ----------
+    access
+        "index", "search" or "scan".
     names
         The names of chromosome 19 that an index or the records have.
     is_misfit
@@ -119,7 +130,7 @@ class Selection(Struct, frozen=True, kw_only=True):
     """
 
     rows: list[Row]
-    by_index: bool
+    access: str
     unsorted: bool = False
     names: tuple[str, ...] = ()
     is_misfit: bool = False
@@ -146,6 +157,16 @@ class Input:
             inflated(raw, self.packed), self.label, limits, packed=self.packed != "NONE"
         )
 
+    @functools.cached_property
+    def decoder(self) -> Decoder:
+        """Return htslib over the header."""
+        return Decoder(self.header, self.label)
+
+    @functools.cached_property
+    def header_facts(self) -> tuple[str, HeaderFacts, bool]:
+        """Return digest, facts on the assembly, and whether GL is declared as an integer."""
+        return _header_facts(self.decoder.header, self.label)
+
     def select(self, *, around: bool = False) -> Selection:
         """Return the records that may matter, in file order; `around`: in a pass those around the sites, too.
 
@@ -157,7 +178,7 @@ class Input:
         packed = self._index() if self.packed == "BGZF" else None
         misfit = False
         if packed is not None:
-            if self.raw.at((self.raw.size or 0) - len(_END_BLOCK), len(_END_BLOCK)) != _END_BLOCK:
+            if not self._has_end():
                 raise damaged(self.label, "is truncated: the block that ends a bgzip file is missing")
             try:
                 return self._by_index(packed, windows())
@@ -169,11 +190,13 @@ class Input:
                 where=self.label,
                 cure="Index it again (tabix -p vcf), and see that it is bgzipped",
             )
+        if found := self._by_search(around=around):
+            return replace(found, is_misfit=misfit)
         scan = scan_of(self.header, self.label, self.limits, around=around)
         rows = scan.run(self.rest)
         return Selection(
             rows=rows,
-            by_index=False,
+            access="scan",
             unsorted=scan.unsorted,
             names=tuple(scan.names),
             is_misfit=misfit,
@@ -202,7 +225,36 @@ class Input:
                 rows.keep_if_it_fits(offset, record)
             elif self.header.kind == "BCF" or _may_matter(record):
                 rows.keep(offset, record)
-        return Selection(rows=rows.sorted(), by_index=True, names=tuple(index.names.values()))
+        return Selection(rows=rows.sorted(), access="index", names=tuple(index.names.values()))
+
+    def _by_search(self, *, around: bool) -> Selection | None:
+        """Return what a search finds; None where the input cannot be searched, or is not proven to be sorted."""
+        if self.header.kind != "VCF" or self.packed == "GZIP" or self.raw.size is None:
+            return None
+        from pgx.vcf.search import LEAST, NotProvenError, Search, blocks_of  # noqa: PLC0415 - most are indexed
+
+        if self.raw.size < LEAST or (self.packed == "BGZF" and not self._has_end()):
+            return None
+        named = {clue.assembly for clue in header_evidence(self.header_facts[1])}
+        if len(named) != 1:
+            return None
+        sites = [site.position for site in sites_on(find_assembly(named.pop()))]
+        search = Search(self.raw, self.header, self.label, self.limits, sites, around=around)
+        try:
+            rows = search.run(blocks_of(self.raw, self.packed), surroundings() if around else windows())
+        except NotProvenError:
+            return None
+        scan = search.scan
+        return Selection(
+            rows=rows,
+            access="search",
+            names=tuple(scan.names),
+            around=scan.around.sorted() if scan.around is not None else (),
+        )
+
+    def _has_end(self) -> bool:
+        size = len(_END_BLOCK)
+        return self.raw.at((self.raw.size or 0) - size, size) == _END_BLOCK
 
 
 def _may_matter(line: bytes) -> bool:
@@ -279,9 +331,9 @@ def read_with_neighbours(path: str, limits: Bounds | None = None) -> tuple[VcfCo
 def _read(path: str, limits: Bounds | None, *, around: bool) -> tuple[VcfContent, Neighbours]:
     with opened(path, limits) as door:
         chosen = door.select(around=around)
-        text = Decoder(door.header, door.label)
+        text = door.decoder
         records = tuple(_relevant(text, chosen.rows))
-        digest, header, gl_is_phred = _header_facts(text.header, door.label)
+        digest, header, gl_is_phred = door.header_facts
     source = door.source
     named = [name for name, _, _ in header.contigs]
     shown = [record.contig for record in records if is_wanted(record.contig)]
@@ -297,7 +349,7 @@ def _read(path: str, limits: Bounds | None, *, around: bool) -> tuple[VcfContent
             compression=door.packed,
             index=source.index_name or source.index,
             header_digest=digest,
-            access="index" if chosen.by_index else "scan",
+            access=chosen.access,
             stale_index=source.index_is_stale or chosen.is_misfit,
             unsorted=chosen.unsorted,
             read_as_text=tuple(text.relaxed.items()),
@@ -315,7 +367,7 @@ def _neighbours(path: str, limits: Bounds | None, door: Input, chosen: Selection
     """Return what reads the records around the sites: again by index, or those kept in the pass."""
 
     def read() -> tuple[SiteRecord, ...]:
-        if not chosen.by_index:
+        if chosen.access != "index":
             return tuple(decoded(door.header, door.label, chosen.around))
         with opened(path, limits) as again:
             return tuple(decoded(again.header, again.label, again.around()))

@@ -22,6 +22,8 @@ from pgx.vcf.header import Header
 from pgx.vcf.open import COPY_AGAIN, Bounds, beyond
 
 _END = re.compile(rb"(?:^|;)END=(\d+)")
+_ANY_END = re.compile(rb"END=(\d+)")
+_PLACES = re.compile(rb"^[^\t\n]+\t(\d{1,12})\t", re.MULTILINE)
 _FIXED_TABS = 8  # in front of the first sample column there is one more
 #: Length of the shared and of the sample part, contig, 0-based position and length on the reference.
 _BCF_RECORD = struct.Struct("<IIiii")
@@ -163,6 +165,11 @@ class Rows:
         return f"the record at position {_BCF_RECORD.unpack_from(data)[3] + 1}"
 
 
+def stated_end(text: bytes) -> int:
+    """Return the largest END that stands in a text, 0 without one."""
+    return max(map(int, _ANY_END.findall(text)), default=0)
+
+
 def may_reach(text: bytes, start: int, end: int, position: int, place: int) -> bool:
     """Return whether the line `text[start:end]` of a record at `position` may cover `place` (both 1-based).
 
@@ -198,9 +205,11 @@ class TextScan:
         The records in the windows around the sites; None where nobody wants them.
     """
 
-    def __init__(self, header: Header, label: str, limits: Bounds, *, around: bool) -> None:
-        self.rows = Rows(header, label, limits, "line")
-        self.around = Rows(header, label, limits, "line") if around else None
+    def __init__(
+        self, header: Header, label: str, limits: Bounds, *, around: bool, counted: str = "line"
+    ) -> None:
+        self.rows = Rows(header, label, limits, counted)
+        self.around = Rows(header, label, limits, counted) if around else None
         self.unsorted = False
         self.names: list[str] = []
         self._tabs = _FIXED_TABS + len(header.samples)
@@ -220,17 +229,24 @@ class TextScan:
             A line has too few or too many columns, or is too long.
         """
         for text in whole_lines(pieces, self.rows, lambda: self._line):
-            self._feed(text)
+            self.feed(text)
         return self.rows.sorted()
 
-    def _feed(self, text: bytes) -> None:
+    def feed(self, text: bytes) -> None:
+        """Look at whole lines.
+
+        Raises
+        ------
+        FormatError
+            As of `run`.
+        """
         lines = text.count(b"\n")
         if text.count(b"\t") != lines * self._tabs:
             self._check_columns(text)
         first = text[: text.find(b"\t") + 1]
         if text.count(b"\n" + first) == lines - 1:  # all on one contig
             self._enter(first[:-1])
-            if self._is_ours:
+            if self._is_ours and not self._passes(text, lines):
                 self._look_at_lines(text)
         else:
             self._look_at_lines(text)
@@ -260,6 +276,26 @@ class TextScan:
             self._seen.add(contig)
             if self._is_ours or looks_wanted(name):
                 self.names.append(name)
+
+    def _passes(self, text: bytes, lines: int) -> bool:
+        """Return whether lines of chromosome 19 ascend, and none can reach a site or stands around one."""
+        found = _PLACES.findall(text)
+        if len(found) != lines:
+            return False
+        positions = list(map(int, found))
+        first, last = positions[0], positions[-1]
+        place = places()[bisect_left(places(), first)]
+        if first < self._last or positions != sorted(positions):
+            return False
+        if place != sys.maxsize and (
+            last + len(text) >= place or stated_end(text) >= place or b"LEN" in text
+        ):
+            return False
+        edges = [bisect_right(_edges(), position - 1) for position in (first, last)]
+        if self.around is not None and (edges[0] != edges[1] or edges[0] % 2):
+            return False
+        self._last = last
+        return True
 
     def _look_at_lines(self, text: bytes) -> None:
         known = places()

@@ -1,0 +1,331 @@
+"""Find the records at the sites of a sorted VCF without an index, by bisection: a few hundred kilobytes are read.
+
+What is found is trusted only where the data bear out that the file is sorted, else `NotProvenError` says so
+and the whole file is read:
+
+* places evenly over the file, and closer at its two ends, ascend, and no contig comes in two places;
+* the first and the last lines of the file, and all lines that are read, ascend and are whole;
+* one name of chromosome 19 is declared or met;
+* the header tells the assembly, and records cover both of its sites: where one is absent, only a pass shows it.
+
+A record may begin far in front of the site that it covers. Where the header declares what makes it so (END,
+SVLEN, LEN, symbolic alleles), or a line that is met has it, everything is read from the start of chromosome 19.
+
+Places are virtual offsets: the place of a BGZF block in the file (of any byte where nothing is packed), times
+2^16, plus the place in the block without compression.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left, insort
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
+
+from msgspec import Struct
+
+from pgx.errors import FormatError
+from pgx.vcf.bgzf import Blocks, PlainBlocks
+from pgx.vcf.header import Header
+from pgx.vcf.open import Bounds, Raw
+from pgx.vcf.scan import Row, TextScan, is_wanted, stated_end
+
+#: Bytes of the smallest file that is searched: below it a pass costs nothing, and parts that two sorted files
+#: were joined from would be too short to be met.
+LEAST = 4_000_000
+_PROBES = 48
+_NEAR = 1 << 16  # bytes from which on lines are read instead of halved
+_END = 1 << 14  # bytes of the end of the file in which its last lines are looked for, and doubled
+#: Bases in front of a site from which on a REF is looked for; a block of so many is not believed either.
+_LOOK_BACK = 1_000_000
+_LENGTHS = re.compile(rb"^##(?:(?:INFO|FORMAT)=<(?:[^\n]*,)?ID=(?:END|SVLEN|LEN)[,>]|ALT=)", re.MULTILINE)
+_ANY_LENGTH = re.compile(rb"END=|LEN|\t<")
+_CHROMOSOME = re.compile(r"(?:chr)?(?:(\d{1,2})|(X)|(Y)|(MT?))", re.IGNORECASE)
+
+Rank = int | str
+
+
+class NotProvenError(Exception):
+    """The file cannot be trusted to be sorted, or a site has no record."""
+
+
+class Mark(Struct, frozen=True, kw_only=True):
+    """A line of the file.
+
+    Attributes
+    ----------
+    at
+        The byte of the file from which on it was looked for.
+    start
+        The virtual offset from which it can be read again.
+    is_cut
+        There a line goes on that began before, and the line is the one behind it.
+    """
+
+    at: int
+    start: int
+    is_cut: bool
+    contig: str
+    position: int
+
+    @property
+    def name(self) -> tuple[str, int]:
+        """Return contig and 1-based position."""
+        return self.contig, self.position
+
+
+class Search:
+    """A search in one file.
+
+    Parameters
+    ----------
+    sites
+        The 1-based positions of both sites on the assembly of the file.
+    around
+        The records around the sites are kept, too.
+    """
+
+    def __init__(
+        self, raw: Raw, header: Header, label: str, limits: Bounds, sites: Sequence[int], *, around: bool
+    ) -> None:
+        self.scan = TextScan(header, label, limits, around=around, counted="")
+        self._blocks: Blocks
+        self._size = raw.size or 0
+        self._header = header
+        self._sites = sites
+        self._most = self.scan.rows.most
+        self._tabs = 8 + len(header.samples)
+        self._far = _LENGTHS.search(header.text) is not None  # records may begin anywhere in front of a site
+        self._marks: list[Mark] = []
+        self._rank: Callable[[str], Rank | None] = _natural
+        self._ours: Rank = 0
+        self._done = 0
+        self._before: tuple[Rank, int] | None = None
+
+    def run(self, blocks: Blocks, windows: Sequence[tuple[int, int]]) -> list[Row]:
+        """Return the records in `windows` (0-based, half-open), and those in front that reach a site.
+
+        Raises
+        ------
+        NotProvenError
+            The file must be read as a whole.
+        """
+        self._blocks = blocks
+        try:
+            self._survey()
+            for start, stop in sorted([*windows, self._stretch()]):
+                self._read(start + 1, stop)
+        except FormatError as error:  # damage: the pass says which
+            raise NotProvenError from error
+        self._check_order()
+        rows = self.scan.rows.sorted()
+        if self.scan.unsorted or not all(any(_covers(row.data, site) for row in rows) for site in self._sites):
+            raise NotProvenError
+        return rows
+
+    def _stretch(self) -> tuple[int, int]:
+        start = 0 if self._far else max(min(self._sites) - 1 - _LOOK_BACK, 0)
+        return start, max(self._sites)
+
+    def _survey(self) -> None:
+        """Set marks over the whole file, and find the order of its contigs."""
+        start = self._blocks.offset(self._header.size)
+        block = start >> 16
+        first = self._first_line(self._lines(start, is_cut=False))
+        if first is None:
+            raise NotProvenError
+        self._marks = [Mark(at=block, start=start, is_cut=False, contig=first[0], position=first[1])]
+        length = self._size - block
+        places = {block + length * number // _PROBES for number in range(1, _PROBES)}
+        step = length // _PROBES // 4
+        while step > _END:
+            places |= {block + step, self._size - step}
+            step //= 4
+        for place in sorted(places):
+            mark = self._mark(place)
+            if mark is not None:
+                self._marks.append(mark)
+        last = self._last_lines(block)
+        self._rank, self._ours = self._order([name for name, _ in (*(mark.name for mark in self._marks), *last)])
+        self._check_order()
+        for names in ([self._marks[-1].name, last[-1]], last, self._first_lines(start)):
+            if any(self._key(one) > self._key(two) for one, two in pairwise(names)):
+                raise NotProvenError
+
+    def _first_lines(self, start: int) -> list[tuple[str, int]]:
+        text, _ = next(self._lines(start, is_cut=False))
+        return [self._name_of(line) for line in text.split(b"\n")[:-1]]
+
+    def _last_lines(self, least: int) -> list[tuple[str, int]]:
+        """Return contig and position of the last lines of the file, at least one."""
+        back = _END
+        while True:
+            place = max(self._size - back, least)
+            begin = self._blocks.near(place) if place > least else None
+            start, is_cut = (begin << 16, True) if begin is not None else (self._marks[0].start, False)
+            if begin is not None or place == least:
+                lines = [text for text, _ in self._lines(start, is_cut=is_cut)]
+                if lines:
+                    return [self._name_of(line) for line in b"".join(lines).split(b"\n")[:-1]]
+                if place == least:
+                    raise NotProvenError
+            back *= 2
+
+    def _order(self, contigs: Sequence[str]) -> tuple[Callable[[str], Rank | None], Rank]:
+        """Return what gives contigs their place in the order of the file, and that of chromosome 19."""
+        runs = list(dict.fromkeys(contigs))
+        declared = [name for name in self._header.contigs.values() if is_wanted(name)]
+        ours = list(dict.fromkeys([*declared, *filter(is_wanted, runs)]))
+        if len(ours) > 1:
+            raise NotProvenError
+        name = ours[0] if ours else ("chr19" if runs[0].startswith("chr") else "19")
+        numbers = {contig: number for number, contig in enumerate(self._header.contigs.values())}
+        rules: tuple[Callable[[str], Rank | None], ...] = (numbers.get, _natural, str)
+        for rule in rules:
+            ranks = [rule(contig) for contig in runs]
+            rank = rule(name)
+            if rank is not None and None not in ranks and _ascend(ranks):
+                return rule, rank
+        raise NotProvenError
+
+    def _key(self, name: tuple[str, int]) -> tuple[Rank, int]:
+        rank = self._rank(name[0])
+        if rank is None:
+            raise NotProvenError
+        return rank, name[1]
+
+    def _check_order(self) -> None:
+        """Check that all marks ascend, and that no contig stands in two places."""
+        for one, two in pairwise(self._marks):
+            if self._key(one.name) > self._key(two.name) or (
+                one.contig != two.contig and self._rank(one.contig) == self._rank(two.contig)
+            ):
+                raise NotProvenError
+
+    def _lines(self, start: int, *, is_cut: bool) -> Iterator[tuple[bytes, int]]:
+        """Yield whole lines from a virtual offset, and the offset behind them."""
+        block, inside = start >> 16, start & 0xFFFF
+        parts: list[bytes] = []
+        held = 0
+        while (found := self._blocks.load(block))[1] != block:
+            data, following = found
+            if is_cut:
+                inside = data.find(b"\n", inside) + 1 or len(data)
+                is_cut = inside == len(data) and not data.endswith(b"\n")
+            end = data.rfind(b"\n", inside) + 1
+            if end:
+                place = following << 16 if end == len(data) else block << 16 | end
+                yield b"".join([*parts, data[inside:end]]), place
+                parts, held, inside = [], 0, end
+            parts.append(data[inside:])
+            held += len(data) - inside
+            if held > self._most:
+                raise NotProvenError
+            block, inside = following, 0
+        if held:
+            yield b"".join([*parts, b"\n"]), block << 16
+
+    def _mark(self, place: int) -> Mark | None:
+        """Return the first line that begins behind the byte `place`; None at the end of the file."""
+        block = self._blocks.near(place)
+        if block is None:
+            if place + _NEAR < self._size:
+                raise NotProvenError
+            return None
+        start = block << 16
+        name = self._first_line(self._lines(start, is_cut=True))
+        if name is None:
+            return None
+        return Mark(at=block, start=start, is_cut=True, contig=name[0], position=name[1])
+
+    def _first_line(self, texts: Iterator[tuple[bytes, int]]) -> tuple[str, int] | None:
+        text, _ = next(texts, (b"", 0))
+        line = text[: text.find(b"\n")]
+        self._far = self._far or _ANY_LENGTH.search(line) is not None
+        return self._name_of(line) if text else None
+
+    def _name_of(self, line: bytes) -> tuple[str, int]:
+        """Return contig and position of a line."""
+        contig, _, rest = line[:400].partition(b"\t")
+        position = rest.partition(b"\t")[0]
+        if not contig or contig.startswith(b"#") or not position.isdigit() or len(position) > 12:
+            raise NotProvenError
+        if line.count(b"\t") - self._tabs not in {0, int(self._header.trailing_tab)}:
+            raise NotProvenError
+        return contig.decode(errors="replace"), int(position)
+
+    def _last_in_front(self, position: int) -> Mark:
+        """Return a mark in front of all records of chromosome 19 from a 1-based position on."""
+        wanted = (self._ours, position)
+        number = bisect_left(self._marks, wanted, key=lambda mark: self._key(mark.name))
+        if number == 0:
+            return self._marks[0]
+        low = self._marks[number - 1]
+        high = self._marks[number].at if number < len(self._marks) else self._size
+        while high - low.at > _NEAR:
+            middle = (low.at + high) // 2
+            mark = self._mark(middle)
+            if mark is None or mark.at >= high:
+                high = middle
+                continue
+            insort(self._marks, mark, key=lambda mark: mark.at)
+            if self._key(mark.name) < wanted:
+                low = mark
+            else:
+                high = middle
+        return low
+
+    def _read(self, start: int, stop: int) -> None:
+        """Read the records of chromosome 19 from `start` to `stop`, 1-based and closed."""
+        mark = self._last_in_front(start)
+        begin, is_cut = mark.start, mark.is_cut
+        if begin < self._done:
+            begin, is_cut = self._done, False
+        for text, place in self._lines(begin, is_cut=is_cut):
+            self._check_lines(text)
+            self.scan.feed(text)
+            self._done = place
+            if self._before is not None and self._before > (self._ours, stop):
+                return
+
+    def _check_lines(self, text: bytes) -> None:
+        """Check that lines ascend, and follow upon those read before."""
+        ends = (text[: text.find(b"\n")], text[text.rfind(b"\n", 0, -1) + 1 : -1])
+        first, last = map(self._name_of, ends)
+        if not self._far and _ANY_LENGTH.search(text):
+            raise NotProvenError
+        begin = text[: text.find(b"\t") + 1]
+        if text.count(b"\n" + begin) + 1 < text.count(b"\n"):  # not on one contig; within one, the scan looks
+            for one, two in pairwise(self._name_of(line) for line in text.split(b"\n")[:-1]):
+                if self._key(one) > self._key(two):
+                    raise NotProvenError
+        before = self._before
+        if self._key(first) > self._key(last) or (before is not None and self._key(first) < before):
+            raise NotProvenError
+        self._before = self._key(last)
+
+
+def _natural(contig: str) -> int | None:
+    """Return the number of a chromosome, with X, Y and M behind the others."""
+    found = _CHROMOSOME.fullmatch(contig)
+    if found is None:
+        return None
+    return int(found[1]) if found[1] else 100 + int(found.lastindex or 0)
+
+
+def _ascend(ranks: Sequence[Rank | None]) -> bool:
+    return all(one < two for one, two in pairwise(ranks))  # type: ignore[operator] # all int or all str
+
+
+def _covers(line: bytes, site: int) -> bool:
+    """Return whether a line of chromosome 19 covers a 1-based position with its REF or its END."""
+    columns = line.split(b"\t", 8)
+    if not is_wanted(columns[0].decode(errors="replace")):
+        return False
+    position = int(columns[1])
+    return position <= site <= max(position + len(columns[3]) - 1, stated_end(columns[7]))
+
+
+def blocks_of(raw: Raw, packed: str) -> Blocks:
+    """Return the blocks of a file that is plain ("NONE") or "BGZF"."""
+    return PlainBlocks(raw) if packed == "NONE" else Blocks(raw)
