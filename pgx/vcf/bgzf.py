@@ -166,6 +166,10 @@ class Blocks:
             block = found[1]
         return block << 16 | place
 
+    def virtual(self, block: int, inside: int) -> int:
+        """Return the virtual offset of a place in a block: one number for one place, but at the end of it."""
+        return block << 16 | inside
+
     def near(self, place: int) -> int | None:
         """Return where the first block at or behind the byte `place` begins; None where none is found.
 
@@ -193,6 +197,10 @@ class PlainBlocks(Blocks):
     def offset(self, place: int) -> int:
         """Return the virtual offset of a byte."""
         return place << 16
+
+    def virtual(self, block: int, inside: int) -> int:
+        """Return the virtual offset of a place behind the byte `block`."""
+        return block + inside << 16
 
     def near(self, place: int) -> int | None:
         """Return `place`."""

@@ -23,7 +23,6 @@ from pgx.vcf.open import COPY_AGAIN, Bounds, beyond
 
 _END = re.compile(rb"(?:^|;)END=(\d+)")
 _ANY_END = re.compile(rb"END=(\d+)")
-_PLACES = re.compile(rb"^[^\t\n]+\t(\d{1,12})\t", re.MULTILINE)
 _FIXED_TABS = 8  # in front of the first sample column there is one more
 #: Length of the shared and of the sample part, contig, 0-based position and length on the reference.
 _BCF_RECORD = struct.Struct("<IIiii")
@@ -192,6 +191,12 @@ def may_reach(text: bytes, start: int, end: int, position: int, place: int) -> b
     return after_info >= 0 and b"LEN" in text[after_info + 1 : max(find(b"\t", after_info + 1, end), 0)]
 
 
+@functools.lru_cache
+def _places_on(contig: bytes) -> re.Pattern[bytes]:
+    """Return what finds the positions of lines on a contig; each line has its start in front of it."""
+    return re.compile(rb"\n" + re.escape(contig) + rb"\t(\d{1,12})\t")
+
+
 class TextScan:
     """A pass over the lines of a VCF.
 
@@ -279,7 +284,7 @@ class TextScan:
 
     def _passes(self, text: bytes, lines: int) -> bool:
         """Return whether lines of chromosome 19 ascend, and none can reach a site or stands around one."""
-        found = _PLACES.findall(text)
+        found = _places_on(self._contig).findall(b"\n" + text)
         if len(found) != lines:
             return False
         positions = list(map(int, found))

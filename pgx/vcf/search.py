@@ -1,4 +1,4 @@
-"""Find the records at the sites of a sorted VCF without an index, by bisection: a few hundred kilobytes are read.
+"""Find the records at the sites of a sorted VCF without an index, by bisection: some hundred blocks are read.
 
 What is found is trusted only where the data bear out that the file is sorted, else `NotProvenError` says so
 and the whole file is read:
@@ -6,10 +6,10 @@ and the whole file is read:
 * places evenly over the file, and closer at its two ends, ascend, and no contig comes in two places;
 * the first and the last lines of the file, and all lines that are read, ascend and are whole;
 * one name of chromosome 19 is declared or met;
-* the header tells the assembly, and records cover both of its sites: where one is absent, only a pass shows it.
+* the header tells the assembly, and records cover both of its sites: only a pass shows that one is absent.
 
 A record may begin far in front of the site that it covers. Where the header declares what makes it so (END,
-SVLEN, LEN, symbolic alleles), or a line that is met has it, everything is read from the start of chromosome 19.
+SVLEN, LEN, symbolic alleles), or a line that is met has it, all of chromosome 19 in front of the sites is read.
 
 Places are virtual offsets: the place of a BGZF block in the file (of any byte where nothing is packed), times
 2^16, plus the place in the block without compression.
@@ -119,7 +119,9 @@ class Search:
             raise NotProvenError from error
         self._check_order()
         rows = self.scan.rows.sorted()
-        if self.scan.unsorted or not all(any(_covers(row.data, site) for row in rows) for site in self._sites):
+        if self.scan.unsorted or not all(
+            any(_covers(row.data, site) for row in rows) for site in self._sites
+        ):
             raise NotProvenError
         return rows
 
@@ -146,7 +148,9 @@ class Search:
             if mark is not None:
                 self._marks.append(mark)
         last = self._last_lines(block)
-        self._rank, self._ours = self._order([name for name, _ in (*(mark.name for mark in self._marks), *last)])
+        self._rank, self._ours = self._order(
+            [name for name, _ in (*(mark.name for mark in self._marks), *last)]
+        )
         self._check_order()
         for names in ([self._marks[-1].name, last[-1]], last, self._first_lines(start)):
             if any(self._key(one) > self._key(two) for one, two in pairwise(names)):
@@ -214,7 +218,7 @@ class Search:
                 is_cut = inside == len(data) and not data.endswith(b"\n")
             end = data.rfind(b"\n", inside) + 1
             if end:
-                place = following << 16 if end == len(data) else block << 16 | end
+                place = following << 16 if end == len(data) else self._blocks.virtual(block, end)
                 yield b"".join([*parts, data[inside:end]]), place
                 parts, held, inside = [], 0, end
             parts.append(data[inside:])
