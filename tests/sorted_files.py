@@ -1,4 +1,4 @@
-"""Files for tests of the search: some thirty kinds, sorted or not, from a seed; plain, or bgzip with blocks of any size."""
+"""Files for tests of the search: thirty kinds, sorted or not, from a seed; plain, or bgzip in blocks of any size."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import random
 import struct
 import zlib
 from collections.abc import Callable
+from itertools import pairwise
 
 from vcf_builder import LENGTHS, POSITIONS
 
@@ -20,7 +21,7 @@ Lines = list[str]
 def bgzip(data: bytes, size: int, cuts: tuple[int, ...] = ()) -> bytes:
     """Pack data into BGZF blocks of `size` bytes; a new block begins at each of `cuts`, too."""
     edges = sorted({*range(0, len(data), size), *cuts, len(data)})
-    return b"".join(map(_block, (data[a:b] for a, b in zip(edges, edges[1:], strict=False)))) + _END_BLOCK
+    return b"".join(map(_block, (data[a:b] for a, b in pairwise(edges)))) + _END_BLOCK
 
 
 def _block(data: bytes) -> bytes:
@@ -42,7 +43,9 @@ def header(
     """Return the lines of a header on GRCh38."""
     lengths = dict(zip(("1", "19", "20"), LENGTHS["GRCh38"], strict=True))
     lines = ["##fileformat=VCFv4.2", "##reference=GRCh38"]
-    lines += [f"##contig=<ID={prefix}{name},length={lengths.get(name, 100_000_000)}>" for name in names if contigs]
+    lines += [
+        f"##contig=<ID={prefix}{name},length={lengths.get(name, 100_000_000)}>" for name in names if contigs
+    ]
     lines += ['##FORMAT=<ID=GT,Number=1,Type=String,Description="g">']
     lines += ['##FORMAT=<ID=GQ,Number=1,Type=Integer,Description="q">']
     lines += ['##INFO=<ID=NOTE,Number=1,Type=String,Description="n">']
@@ -52,7 +55,13 @@ def header(
 
 
 def line(
-    contig: str, position: int, ref: str = "A", alt: str = "G", name: str = ".", info: str = ".", gt: str = "0/1"
+    contig: str,
+    position: int,
+    ref: str = "A",
+    alt: str = "G",
+    name: str = ".",
+    info: str = ".",
+    gt: str = "0/1",
 ) -> str:
     """Return a record of one sample."""
     return "\t".join([contig, str(position), name, ref, alt, "50", "PASS", info, "GT:GQ", f"{gt}:60"])
@@ -65,7 +74,9 @@ def body(dice: random.Random, names: list[str] = NAMES, prefix: str = "chr") -> 
     for name in names:
         count = records // 6 if name == "19" else dice.randint(0, records // 12)
         places = [(dice.randint(1, 58_000_000), line) for _ in range(count)]
-        places += [(dice.randint(44_890_000, 44_930_000), line) for _ in range(count // 4 if name == "19" else 0)]
+        places += [
+            (dice.randint(44_890_000, 44_930_000), line) for _ in range(count // 4 if name == "19" else 0)
+        ]
         rows = [line(prefix + name, place, gt=dice.choice(("0/1", "1/1"))) for place, _ in places]
         rows += sites(dice, prefix + name) if name == "19" else []
         found += in_order(rows)
@@ -75,7 +86,14 @@ def body(dice: random.Random, names: list[str] = NAMES, prefix: str = "chr") -> 
 def sites(dice: random.Random, contig: str = "chr19") -> Lines:
     """Return the records at both sites."""
     return [
-        line(contig, SITES["rs429358"], "T", "C", dice.choice((".", "rs429358")), gt=dice.choice(("0/0", "0/1"))),
+        line(
+            contig,
+            SITES["rs429358"],
+            "T",
+            "C",
+            dice.choice((".", "rs429358")),
+            gt=dice.choice(("0/0", "0/1")),
+        ),
         line(contig, SITES["rs7412"], "C", "T", dice.choice((".", "rs7412")), gt=dice.choice(("0/0", "0/1"))),
     ]
 
@@ -204,14 +222,16 @@ def _split(dice: random.Random) -> tuple[Lines, Lines]:
 
 
 def _crowd(dice: random.Random) -> tuple[Lines, Lines]:
-    """Return hundreds of records in the bases around the sites, so that what stands near is not near in bytes."""
+    """Return hundreds of records around the sites, so that what stands near is not near in bytes."""
     places = [SITES["rs429358"] + dice.randint(-1200, 1200) for _ in range(dice.randint(100, 700))]
     return header(dice), _with(body(dice), *(line("chr19", at) for at in places if at not in SITES.values()))
 
 
 def _absent(dice: random.Random) -> tuple[Lines, Lines]:
     gone = dice.choice((*SITES.values(), 0))
-    return header(dice), [row for row in body(dice) if not _is_site(row) or position(row) not in {gone, gone or 0}]
+    return header(dice), [
+        row for row in body(dice) if not _is_site(row) or position(row) not in {gone, gone or 0}
+    ]
 
 
 def _near_name(dice: random.Random) -> tuple[Lines, Lines]:

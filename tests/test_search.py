@@ -12,14 +12,17 @@ from pathlib import Path
 import msgspec
 import pysam
 import pytest
-from sorted_files import KINDS, SITES, bgzip, body, header, line, made, position
-from truth_tables import all_cases
+from sorted_files import KINDS, SITES, bgzip, body, header, line, made, position, sites
+from truth_tables import _options as options_of
+from truth_tables import all_cases, tables
 from vcf_builder import write_vcf
 
 from pgx.errors import PgxError
 from pgx.options import Options
 from pgx.single import annotate
+from pgx.vcf import open as open_
 from pgx.vcf import search
+from pgx.vcf.read import read_sites
 
 CASES = list(all_cases())
 #: Of the input; and where a record stands, which is a line in a pass and a position else.
@@ -49,12 +52,17 @@ def standard_input(path: Path):
         os.close(file)
 
 
-def told(source: str | Path, options: Options, label: str = "") -> tuple[str, object]:
+def _without_name(message: str) -> str:
+    """Return the message of an error without the name of the input in front of it."""
+    return _PLACE.sub("", message.partition(": ")[2])
+
+
+def told(source: str | Path, options: Options) -> tuple[str, object]:
     """Return how a file was read, and its report without that, or its error."""
     try:
         report = annotate(str(source), options)
     except PgxError as error:
-        return "error", _PLACE.sub("", str(error).replace(label or str(source), "FILE"))
+        return "error", _without_name(str(error))
     found = {"samples": list(report.samples), "run": msgspec.to_builtins(report.run)}
     access = found["run"]["input"]["access"]
     for key in _OF_THE_WAY:
@@ -73,7 +81,7 @@ def by_pass(path: Path, options: Options) -> tuple[str, object]:
 def by_stream(path: Path, options: Options) -> tuple[str, object]:
     """Return what a file tells at standard input."""
     with standard_input(path):
-        return told("-", options, "standard input")
+        return told("-", options)
 
 
 def packings(text: bytes, seed: int) -> list[tuple[str, bytes]]:
@@ -114,3 +122,186 @@ def test_kinds(kind, tmp_path, small):
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_thousand_files(kind, tmp_path, small):
     check_kind(kind, range(3, SEEDS + 3), tmp_path)
+
+
+@pytest.mark.parametrize("table", tables())
+def test_truth_tables(table, tmp_path, small):
+    searched = 0
+    for case in CASES:
+        if case.table != table:
+            continue
+        for assembly in case.assemblies:
+            options = options_of(case, tmp_path, assembly)
+            text = case.content(assembly)
+            plain = write_vcf(tmp_path / "a.vcf", text=text)
+            access, found = told(plain, options)
+            searched += access == "search"
+            assert found == by_pass(plain, options)[1], f"{case.case} on {assembly}"
+            assert found == by_stream(plain, options)[1], f"{case.case} on {assembly}, stream"
+            packed = tmp_path / "b.vcf.gz"
+            packed.write_bytes(bgzip(text.encode(), 60 + len(text) % 700))
+            assert found == told(packed, options)[1], f"{case.case} on {assembly}, packed"
+            if case.can_be_indexed:
+                indexed = write_vcf(tmp_path / "c.vcf.gz", text=text, index="tbi")
+                access, by_index = told(indexed, options)
+                assert access in {"index", "error"}
+                assert found == by_index, f"{case.case} on {assembly}, indexed"
+    assert searched, "the table must have files that are searched"
+
+
+def large(dice: random.Random, *, lines: int = 70_000, **layout: object) -> bytes:
+    """Return a sorted file that is large enough to be searched, with both sites."""
+    rows: list[str] = []
+    for number in range(1, 23):
+        contig = f"chr{number}"
+        places = sorted(dice.randint(1, 58_000_000) for _ in range(lines // 22))
+        own = [line(contig, place, info=f"NOTE={place % 997}x{'y' * 20}") for place in places]
+        rows += sorted([*own, *sites(dice)], key=position) if number == 19 else own
+    return ("\n".join([*header(dice, **layout), *rows]) + "\n").encode()
+
+
+@pytest.fixture(scope="module")
+def text() -> bytes:
+    """Return the text of a large file."""
+    found = large(random.Random(5))  # noqa: S311 - test data
+    assert len(found) > search.LEAST
+    return found
+
+
+def save(path: Path, data: bytes) -> Path:
+    """Write a file and return its path."""
+    path.write_bytes(data)
+    return path
+
+
+def same(path: Path, **options: object) -> str:
+    """Check that a file tells the same in a pass, and return how it was read."""
+    given = Options(**options)
+    access, found = told(path, given)
+    assert found == by_pass(path, given)[1]
+    return access
+
+
+def test_a_search_reads_a_small_part_of_a_large_file(tmp_path, text, monkeypatch):
+    read = []
+    at = open_.FileBytes.at
+    monkeypatch.setattr(
+        open_.FileBytes, "at", lambda self, place, count: (read.append(count), at(self, place, count))[1]
+    )
+    path = save(tmp_path / "a.vcf", text)
+    content = read_sites(str(path))
+    assert content.facts.access == "search"
+    assert [record.position for record in content.records] == sorted(SITES.values())
+    few = sum(read)
+    longer = large(random.Random(6), lines=300_000)  # noqa: S311 - test data
+    read.clear()
+    assert read_sites(str(save(tmp_path / "b.vcf", longer))).facts.access == "search"
+    assert len(longer) > 4 * len(text)
+    assert sum(read) < 2 * few
+
+
+def test_a_small_file_is_read_as_a_whole(tmp_path, text):
+    head, _, rows = text.partition(b"chr19\t")
+    end = rows.index(b"chr20\t")
+    small = head[: head.index(b"\nchr1\t") + 1] + b"chr19\t" + rows[:end]
+    assert len(small) < search.LEAST
+    assert same(save(tmp_path / "a.vcf", small)) == "scan"
+
+
+@pytest.mark.parametrize("size", [300, 0xFF00])
+def test_a_packed_file_is_searched(tmp_path, text, monkeypatch, size):
+    monkeypatch.setattr(search, "LEAST", 1_000_000)
+    path = save(tmp_path / "a.vcf.gz", bgzip(text, size))
+    assert same(path) == "search"
+    assert same(path, neighbours="always") == "search"
+
+
+def test_joined_files_are_not_searched(tmp_path, text):
+    """Small parts behind a large file, in front of it, and in the middle of a chromosome that is probed."""
+    head, rows = text[: text.index(b"\nchr1\t") + 1], text[text.index(b"\nchr1\t") + 1 :]
+    part = "\n".join(body(random.Random(3))).encode() + b"\n"  # noqa: S311 - test data
+    for number, joined in enumerate((rows + part, part + rows, rows + rows)):
+        assert same(save(tmp_path / f"{number}.vcf", head + joined)) == "scan"
+
+
+def test_a_site_that_is_absent_is_proven_by_a_pass(tmp_path, text):
+    gone = re.sub(rb"chr19\t%d\t[^\n]*\n" % SITES["rs7412"], b"", text)
+    assert same(save(tmp_path / "a.vcf", gone)) == "scan"
+
+
+def test_two_names_in_the_header_are_not_searched(tmp_path, text):
+    named = text.replace(b"##FORMAT", b"##contig=<ID=19>\n##FORMAT", 1)
+    assert same(save(tmp_path / "a.vcf", named)) == "scan"
+
+
+def test_a_header_that_tells_no_assembly_is_not_searched(tmp_path, text):
+    bare = re.sub(rb"##reference[^\n]*\n|,length=\d+", b"", text)
+    assert same(save(tmp_path / "a.vcf", bare)) == "scan"
+
+
+@pytest.mark.parametrize("far", [100_000, 5_000_000, 44_000_000])
+def test_a_block_from_afar_is_met(tmp_path, far):
+    made_of = large(random.Random(8), end=True)  # noqa: S311 - test data
+    start = SITES["rs429358"] - far
+    block = line("chr19", start, "A", "<NON_REF>", info=f"END={start + far + 1000}", gt="0/0").encode()
+    lines = made_of.split(b"\n")
+    number = next(
+        n for n, row in enumerate(lines) if row.startswith(b"chr19\t") and position(row.decode()) > start
+    )
+    path = save(tmp_path / "a.vcf", b"\n".join([*lines[:number], block, *lines[number:]]))
+    assert same(path) == "search"
+    assert start in [record.position for record in read_sites(str(path)).records]
+
+
+def test_damage_is_told_as_in_a_pass(tmp_path, text, monkeypatch):
+    monkeypatch.setattr(search, "LEAST", 1_000_000)
+    packed = bgzip(text, 0xFF00)
+    harmed = bytearray(packed)
+    harmed[len(packed) // 48 : len(packed) // 48 + 200_000 : 40_000] = b"#####"
+    for number, data in enumerate((bytes(harmed), packed[:-28], packed[:-5000])):
+        assert same(save(tmp_path / f"{number}.vcf.gz", data)) == "error"
+    assert same(save(tmp_path / "a.vcf", text[:-30])) == "error"
+
+
+def test_lines_of_twenty_megabytes(tmp_path, text):
+    lines = text.split(b"\n")
+    number = next(n for n, row in enumerate(lines) if row.startswith(b"chr19\t"))
+    huge = line("chr19", position(lines[number].decode()), info="NOTE=" + "x" * 20_000_000).encode()
+    path = save(tmp_path / "a.vcf", b"\n".join([*lines[:number], huge, *lines[number:]]))
+    assert same(path, max_record=30.0) == "search"
+    assert told(path, Options())[0] == "error", "a probe has met it"
+
+
+def test_our_name_far_from_its_place_is_seen_by_a_pass_only(tmp_path, text):
+    """As with an index; docs/reading.md says so."""
+    lines = text.split(b"\n")
+    number = next(n for n, row in enumerate(lines) if row.startswith(b"chr5\t")) + 999
+    lines[number] = lines[number].replace(b"\t.\t", b"\trs429358\t", 1)
+    path = save(tmp_path / "a.vcf", b"\n".join(lines))
+    assert told(path, Options())[0] == "search"
+    assert by_pass(path, Options())[1] != told(path, Options())[1]
+
+
+def test_a_cohort_searches_too(tmp_path, text, run_pgx, monkeypatch):
+    runs = []
+    run = search.Search.run
+    monkeypatch.setattr(search.Search, "run", lambda self, *rest: (runs.append(1), run(self, *rest))[1])
+    path = save(tmp_path / "a.vcf", text)
+    rows = []
+    for name in ("one", "two"):
+        done = run_pgx("cohort", path, "-o", tmp_path / name, "--jobs", 1)
+        assert done.exit_code == 0, done.stderr
+        rows.append((tmp_path / name / "samples.tsv").read_text())
+        monkeypatch.setattr(search, "LEAST", 1 << 60)
+    assert rows[0] == rows[1]
+    assert len(runs) == 1
+
+
+def test_a_stale_index_leads_to_a_search(tmp_path, text, monkeypatch):
+    monkeypatch.setattr(search, "LEAST", 1_000_000)
+    path = save(tmp_path / "a.vcf.gz", bgzip(text, 0xFF00))
+    pysam.tabix_index(str(path), preset="vcf", force=True)
+    assert told(path, Options())[0] == "index"
+    os.utime(f"{path}.tbi", (1, 1))
+    assert same(path) == "search"
+    assert read_sites(str(path)).facts.stale_index

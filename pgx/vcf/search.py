@@ -9,7 +9,7 @@ and the whole file is read:
 * the header tells the assembly, and records cover both of its sites: only a pass shows that one is absent.
 
 A record may begin far in front of the site that it covers. Where the header declares what makes it so (END,
-SVLEN, LEN, symbolic alleles), or a line that is met has it, all of chromosome 19 in front of the sites is read.
+SVLEN, LEN, symbolic alleles), or a line that is met has it, all of chromosome 19 before the sites is read.
 
 Places are virtual offsets: the place of a BGZF block in the file (of any byte where nothing is packed), times
 2^16, plus the place in the block without compression.
@@ -20,7 +20,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterator, Sequence
-from itertools import pairwise
+from itertools import chain, pairwise
 
 from msgspec import Struct
 
@@ -149,7 +149,7 @@ class Search:
                 self._marks.append(mark)
         last = self._last_lines(block)
         self._rank, self._ours = self._order(
-            [name for name, _ in (*(mark.name for mark in self._marks), *last)]
+            [mark.contig for mark in self._marks], [name for name, _ in last]
         )
         self._check_order()
         for names in ([self._marks[-1].name, last[-1]], last, self._first_lines(start)):
@@ -175,20 +175,19 @@ class Search:
                     raise NotProvenError
             back *= 2
 
-    def _order(self, contigs: Sequence[str]) -> tuple[Callable[[str], Rank | None], Rank]:
+    def _order(self, *contigs: Sequence[str]) -> tuple[Callable[[str], Rank | None], Rank]:
         """Return what gives contigs their place in the order of the file, and that of chromosome 19."""
-        runs = list(dict.fromkeys(contigs))
+        runs = [list(dict.fromkeys(names)) for names in contigs]
         declared = [name for name in self._header.contigs.values() if is_wanted(name)]
-        ours = list(dict.fromkeys([*declared, *filter(is_wanted, runs)]))
+        ours = list(dict.fromkeys([*declared, *filter(is_wanted, chain(*runs))]))
         if len(ours) > 1:
             raise NotProvenError
-        name = ours[0] if ours else ("chr19" if runs[0].startswith("chr") else "19")
+        name = ours[0] if ours else ("chr19" if runs[0][0].startswith("chr") else "19")
         numbers = {contig: number for number, contig in enumerate(self._header.contigs.values())}
         rules: tuple[Callable[[str], Rank | None], ...] = (numbers.get, _natural, str)
         for rule in rules:
-            ranks = [rule(contig) for contig in runs]
             rank = rule(name)
-            if rank is not None and None not in ranks and _ascend(ranks):
+            if rank is not None and all(_ascend([rule(contig) for contig in run]) for run in runs):
                 return rule, rank
         raise NotProvenError
 
@@ -318,7 +317,8 @@ def _natural(contig: str) -> int | None:
 
 
 def _ascend(ranks: Sequence[Rank | None]) -> bool:
-    return all(one < two for one, two in pairwise(ranks))  # type: ignore[operator] # all int or all str
+    """Return whether ranks, all numbers or all texts, ascend, and none is missing."""
+    return None not in ranks and all(one < two for one, two in pairwise(ranks))  # type: ignore[operator]
 
 
 def _covers(line: bytes, site: int) -> bool:
