@@ -1,4 +1,4 @@
-"""Files for tests of the search: thirty kinds, sorted or not, from a seed; plain, or bgzip in blocks of any size."""
+"""Files for tests of the search: thirty kinds, sorted or not; plain, or bgzip in blocks of any size."""
 
 from __future__ import annotations
 

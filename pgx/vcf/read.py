@@ -228,7 +228,7 @@ class Input:
         return Selection(rows=rows.sorted(), access="index", names=tuple(index.names.values()))
 
     def _by_search(self, *, around: bool) -> Selection | None:
-        """Return what a search finds; None where the input cannot be searched or is not proven to be sorted."""
+        """Return what a search finds; None where the input must be read as a whole."""
         if self.header.kind != "VCF" or self.packed == "GZIP" or self.raw.size is None:
             return None
         from pgx.vcf.search import LEAST, NotProvenError, Search, blocks_of  # noqa: PLC0415 - most are indexed

@@ -209,12 +209,13 @@ class Search:
         """Yield whole lines from a virtual offset, and the offset behind them."""
         block, inside = start >> 16, start & 0xFFFF
         parts: list[bytes] = []
-        held = 0
+        held = skipped = 0
         while (found := self._blocks.load(block))[1] != block:
             data, following = found
             if is_cut:
                 inside = data.find(b"\n", inside) + 1 or len(data)
                 is_cut = inside == len(data) and not data.endswith(b"\n")
+                skipped += inside
             end = data.rfind(b"\n", inside) + 1
             if end:
                 place = following << 16 if end == len(data) else self._blocks.virtual(block, end)
@@ -222,7 +223,7 @@ class Search:
                 parts, held, inside = [], 0, end
             parts.append(data[inside:])
             held += len(data) - inside
-            if held > self._most:
+            if max(held, skipped) > self._most:
                 raise NotProvenError
             block, inside = following, 0
         if held:
