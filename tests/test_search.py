@@ -22,7 +22,7 @@ from pgx.options import Options
 from pgx.single import annotate
 from pgx.vcf import open as open_
 from pgx.vcf import search
-from pgx.vcf.read import read_sites
+from pgx.vcf.read import opened, read_sites
 
 CASES = list(all_cases())
 #: Of the input; and where a record stands, which is a line in a pass and a position else.
@@ -312,3 +312,27 @@ def test_a_stale_index_leads_to_a_search(tmp_path, text, monkeypatch):
     os.utime(f"{path}.tbi", (1, 1))
     assert same(path) == "search"
     assert read_sites(str(path)).facts.stale_index
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_every_record_of_a_window_is_read(tmp_path, small, monkeypatch, packed):
+    """Where positions repeat, the first of them may be the line before the one that a probe shows."""
+    monkeypatch.setattr(search, "_LOOK_BACK", 0)
+    dice = random.Random(11)  # noqa: S311 - test data
+    places = sorted(dice.choices(range(44_000_000, 44_000_400), k=2000))
+    rows = [line("chr19", place) for place in [*places, *SITES.values()]]
+    data = ("\n".join([*header(dice), *rows]) + "\n").encode()
+    path = save(tmp_path / "a.vcf", bgzip(data, 500) if packed else data)
+    for start in range(44_000_000, 44_000_400, 7):
+        with opened(str(path)) as door:
+            found = search.Search(
+                door.raw, door.header, door.label, door.limits, [*SITES.values()], around=False
+            )
+            fed: list[bytes] = []
+            monkeypatch.setattr(found.scan, "feed", fed.append)
+            with contextlib.suppress(search.NotProvenError):  # the scan keeps no row, since it is fed nothing
+                found.run(search.blocks_of(door.raw, door.packed), [(start - 1, start + 20)])
+        lines = b"".join(fed).decode().splitlines()
+        wanted = [place for place in places if start <= place <= start + 20]
+        assert [position(row) for row in lines if start <= position(row) <= start + 20] == wanted
+        assert len(lines) < len(rows) / 2
