@@ -28,6 +28,8 @@ _FIXED_TABS = 8  # in front of the first sample column there is one more
 _BCF_RECORD = struct.Struct("<IIiii")
 _BCF_LEAST = 24  # bytes of the shared part
 _NAMES = 100_000  # contigs that are remembered
+#: Runs of other contigs that are leapt over in a piece of a file: each leap looks at all of the piece.
+_LEAPS = 64
 #: How many of the largest records may be held for the sites together.
 _HELD = 2
 
@@ -191,6 +193,19 @@ def may_reach(text: bytes, start: int, end: int, position: int, place: int) -> b
     return after_info >= 0 and b"LEN" in text[after_info + 1 : max(find(b"\t", after_info + 1, end), 0)]
 
 
+def _last_of_run(text: bytes, start: int, tab: int) -> tuple[int, int]:
+    """Return where the last of the lines on one contig begins, and how many lines `start` is away from it.
+
+    It is `start` itself where a line of another contig stands between.
+    """
+    begin = b"\n" + text[start : tab + 1]
+    last = text.rfind(begin, start)
+    lines = text.count(b"\n", start, max(last, start))
+    if last < 0 or text.count(begin, start, last) != lines:
+        return start, 0
+    return last + 1, lines + 1
+
+
 @functools.lru_cache
 def _places_on(contig: bytes) -> re.Pattern[bytes]:
     """Return what finds the positions of lines on a contig; each line has its start in front of it."""
@@ -305,11 +320,15 @@ class TextScan:
     def _look_at_lines(self, text: bytes) -> None:
         known = places()
         find = text.find
-        start, number, size = 0, self._line, len(text)
+        start, number, size, leaps = 0, self._line, len(text), _LEAPS
         while start < size:
-            end = find(b"\n", start)
             tab = find(b"\t", start)
             self._enter(text[start:tab])
+            if leaps and not self._is_ours:
+                leaps -= 1
+                start, lines = _last_of_run(text, start, tab)
+                number += lines
+            end = find(b"\n", start)
             if self._is_ours:
                 position = _position(text[tab + 1 : find(b"\t", tab + 1)], number, self._label)
                 self.unsorted = self.unsorted or position < self._last
