@@ -4,9 +4,9 @@
     python benchmarks/bench_search.py --write     fills docs/performance.md with it as well
     python benchmarks/bench_search.py --rounds N  how often each command is run (7)
 
-The commands take turns, so that a busy machine is busy for all. Files: 450,000 and 4,500,000 records, bgzip, whose
-header declares END or not (where it does, all of chromosome 19 in front of the sites is read), and the larger
-one without rs7412, which must be read as a whole.
+The commands take turns, so that a busy machine is busy for all. Files: 450,000 and 4,500,000 records, bgzip,
+whose header declares END or not (where it does, all of chromosome 19 in front of the sites is read), and the
+larger one without rs7412, which must be read as a whole.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ import pysam
 records, folder = int(sys.argv[1]), Path(sys.argv[2])
 whole = made.variants(folder / "whole.vcf", records)
 site = f"chr19\\t{made.POSITIONS[1]}\\t".encode()
-with whole.open("rb") as source, (folder / "bare.vcf").open("wb") as bare, (folder / "absent.vcf").open("wb") as absent:
+names = ("bare.vcf", "absent.vcf")
+bare, absent = ((folder / name).open("wb") for name in names)
+with whole.open("rb") as source, bare, absent:
     for line in source:
         if b"<ID=END," not in line:
             bare.write(line)
@@ -119,9 +121,9 @@ def main() -> int:
     print(table, told, sep="\n")
     if arguments.write:
         line = (
-            f"`python benchmarks/bench_search.py --write --rounds {arguments.rounds}` on {today()}; {machine()},"
-            f" load {os.getloadavg()[0]:.1f}. Seconds are medians of whole processes that took turns,"
-            " `times -r` and `faster than -t` medians of the ratios to the first and second line in one round."
+            f"`python benchmarks/bench_search.py --write --rounds {arguments.rounds}` on {today()};"
+            f" {machine()}, load {os.getloadavg()[0]:.1f}. Seconds are medians of whole processes in turns,"
+            " `times -r` and `faster than -t` medians of the ratios to the first two lines in one round."
         )
         fill("performance.md", "search", f"{line}\n\n{table}\n\n{told}")
     return 0
