@@ -84,6 +84,15 @@ def by_stream(path: Path, options: Options) -> tuple[str, object]:
         return told("-", options)
 
 
+def by_index(path: Path, options: Options) -> tuple[str, object]:
+    """Return what a packed file tells with an index."""
+    pysam.tabix_index(str(path), preset="vcf", force=True)
+    try:
+        return told(path, options)
+    finally:
+        Path(f"{path}.tbi").unlink()
+
+
 def packings(text: bytes, seed: int) -> list[tuple[str, bytes]]:
     """Return a text plain, and packed into blocks of 60 bytes to 64 KB, with a cut at a site."""
     size = (60, 333, 4096, 0xFF00, 1 << 16)[seed % 5]
@@ -107,6 +116,8 @@ def check_kind(kind: str, seeds: range, folder: Path) -> Counter[str]:
             assert found == by_pass(path, options)[1], where
             if seed % 4 == 0:
                 assert found == by_stream(path, options)[1], where
+            if access == "search" and name.endswith(".gz") and seed % 3 == 0:
+                assert ("index", found) == by_index(path, options), where
             taken[access] += 1
             whole = ends in {"as it is", "CRLF", "no last line end"}
             if must is not None and whole:

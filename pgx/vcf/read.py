@@ -38,6 +38,7 @@ from pgx.vcf.scan import (
     Row,
     Rows,
     identifier,
+    is_around,
     is_wanted,
     looks_wanted,
     may_reach,
@@ -222,7 +223,8 @@ class Input:
         found = IndexedRecords(index, Blocks(self.raw), self.header, rows.most)
         for offset, record in found.regions(where):
             if all_of_them:
-                rows.keep_if_it_fits(offset, record)
+                if is_around(rows.start(record)):  # as in a pass: not what only reaches into a window
+                    rows.keep_if_it_fits(offset, record)
             elif self.header.kind == "BCF" or _may_matter(record):
                 rows.keep(offset, record)
         return Selection(rows=rows.sorted(), access="index", names=tuple(index.names.values()))

@@ -147,6 +147,10 @@ class Rows:
             self._kept[number] = data
             self._bytes += len(data)
 
+    def start(self, data: bytes) -> int:
+        """Return the 0-based start of a record."""
+        return int(data.split(b"\t", 2)[1]) - 1 if self._is_text else int(_BCF_RECORD.unpack_from(data)[3])
+
     def check(self, size: int, what: str) -> None:
         """Check the size of one record."""
         if size > self.most:
@@ -163,7 +167,7 @@ class Rows:
             return f"{self._counted} {number}"
         if self._is_text:
             return "the record at " + b":".join(data.split(b"\t", 2)[:2]).decode(errors="replace")
-        return f"the record at position {_BCF_RECORD.unpack_from(data)[3] + 1}"
+        return f"the record at position {self.start(data) + 1}"
 
 
 def stated_end(text: bytes) -> int:
