@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from html import escape
@@ -21,6 +22,7 @@ from pgx.render.narrative import OPEN_SECTIONS, narrate
 from pgx.render.summary import is_withheld
 from pgx.render.svg import draw
 from pgx.report import Run, SampleReport
+from pgx.wording import Wording
 
 
 def runs(blocks: Iterable[Block]) -> Iterator[tuple[str, list[Block]]]:
@@ -183,13 +185,20 @@ def check_typst() -> None:
         )
 
 
+#: What typst says of letters that no font has; the next letters it says of when these are gone.
+_LACKING = re.compile(r'the text `"(.+?)"` could not be displayed')
+_ESCAPED = re.compile(r"\\u\{([0-9a-f]+)\}")
+_TRIES = 8
+_LATIN = 0x24F  # the last of the Latin letters that typst's own fonts surely have
+
+
 @functools.cache
-def _compiler() -> Any:
-    """Return a compiler that keeps its fonts between reports; only typst's own fonts, for the same bytes."""
+def _compiler(*, own: bool) -> Any:
+    """Return a compiler that keeps its fonts between reports: typst's own, or those of the system, too."""
     import typst  # noqa: PLC0415 - the extra
 
     layout = TEMPLATES / "report.typ"
-    return typst.Compiler(str(layout), root=str(TEMPLATES), ignore_system_fonts=True)
+    return typst.Compiler(str(layout), root=str(TEMPLATES), ignore_system_fonts=own)
 
 
 def as_pdf(run: Run, report: SampleReport, form: Form | None = None) -> bytes:
@@ -242,13 +251,46 @@ def compiled(data: dict[str, Any], run: Run, report: SampleReport, form: Form) -
         "page": words.say("form", "page", page="{page}", pages="{pages}"),
         "every_page": printed_on_every_page(run, report, form),
     }
-    made: bytes = _compiler().compile(
-        format="pdf",
-        sys_inputs={"data": json.dumps(whole)},
-        timestamp=int(moment.timestamp()),
-        pdf_standards="ua-1",
-    )
-    return made
+    return _set(whole, int(moment.timestamp()), words)
+
+
+def _set(whole: dict[str, Any], moment: int, words: Wording) -> bytes:
+    """Return the document, whatever letters a name has.
+
+    With typst's own fonts the same data give the same bytes. A letter that these lack is set in a font of the
+    system; where none has it, its number stands for it, and the foot of each page says so.
+    """
+    import typst  # noqa: PLC0415 - the extra
+
+    own, lacking, tries = True, set[str](), 0
+    while True:
+        data = whole
+        if lacking:
+            numbers = {ord(letter): f"[U+{ord(letter):04X}]" for letter in lacking}
+            said = f"{whole['footer']} {words.say('form', 'numbered')}".strip()
+            data = json.loads(json.dumps(whole | {"footer": said}, ensure_ascii=False).translate(numbers))
+        try:
+            made: bytes = _compiler(own=own).compile(
+                format="pdf", sys_inputs={"data": json.dumps(data)}, timestamp=moment, pdf_standards="ua-1"
+            )
+        except typst.TypstError as error:
+            text = "".join(_LACKING.findall(str(error)))
+            found = set(_ESCAPED.sub(lambda match: chr(int(match[1], 16)), text)) - lacking
+            if not found:
+                raise
+            if own:
+                own = False
+                continue
+            tries += 1
+            lacking |= found if tries < _TRIES else _beyond_latin(whole, words)
+        else:
+            return made
+
+
+def _beyond_latin(whole: dict[str, Any], words: Wording) -> set[str]:
+    """Return the letters of a document that are neither Latin nor in any sentence of pgx."""
+    ours = {letter for topic in words.topics.values() for text in topic.values() for letter in text}
+    return {letter for letter in json.dumps(whole, ensure_ascii=False) if ord(letter) > _LATIN} - ours
 
 
 def _plain(block: Block, run: Run, report: SampleReport, form: Form) -> dict[str, Any]:

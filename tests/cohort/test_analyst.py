@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from vcf_builder import write_vcf
 
-from cohort.conftest import records, rows_of
+from cohort.conftest import records, rows_of, write_good
 from cohort.test_page import E33, E34, E44, USUAL, browser, cohort, summary_of  # noqa: F401 - a fixture
 from pgx.calling import haplotype_frequencies
 from pgx.cohort import CohortOptions, Job, plan_inputs, run_cohort
@@ -579,3 +579,26 @@ def test_a_real_multiqc_shows_both(tmp_path):
     general = {row.pop("Sample"): row for row in rows_of(data / "multiqc_general_stats.txt")}
     assert len(general) == 9
     assert "ε3/ε4" in general["P001"].values()
+
+
+def test_a_report_that_cannot_be_made_costs_no_other(tmp_path, run_pgx, monkeypatch):
+    rendered = made._rendered
+
+    def failing(form, item):
+        if item.report.sample == "P00001":
+            raise RuntimeError("T/C")
+        return rendered(form, item)
+
+    monkeypatch.setattr(made, "_rendered", failing)
+    for number in range(3):
+        write_good(tmp_path / f"{number}.vcf", number)
+    done = run_pgx("cohort", tmp_path, "-o", tmp_path / "out", "--reports", "json")
+    assert done.exit_code == 5
+    (failure,) = rows_of(tmp_path / "out" / "failures.tsv")
+    assert failure["error"] == "no report of 'P00001' could be made (RuntimeError)"
+    rows = {row["sample"]: row["report"] for row in rows_of(tmp_path / "out" / "samples.tsv")}
+    assert rows["P00001"] == ""
+    for name in ("P00000", "P00002"):
+        assert (tmp_path / "out" / rows[name]).is_file()
+    listed = rows_of(tmp_path / "out" / "reports" / "index.tsv")
+    assert {row["sample"] for row in listed} == {"P00000", "P00002"}

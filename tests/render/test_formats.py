@@ -12,6 +12,7 @@ import io
 import json
 import os
 import re
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,7 @@ from pgx.render.narrative import is_withheld, narrate
 from pgx.render.sureness import status_probability
 from pgx.report import Flag
 from pgx.wording import percent as chance
+from pgx.wording import wording
 
 GOLDEN = Path(__file__).parent / "golden"
 TAG = re.compile(r"<[^>]+>")
@@ -655,3 +657,27 @@ def test_the_rows_of_the_registry_do_not_overlap():
     assert not [row for row in Format if row.stream is not None and row.page is not None]
     with pytest.raises(UsageError, match=r"Give -f, or one of \.txt, .*\.bcf"):
         format_of_name("a.doc")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "王伟",
+        "Ελένη",
+        "Ольга",
+        "أحمد",
+        "नेहा",
+        "เอ",
+        "🧬",
+        "千代田区霞が関一二三四五六七八九",
+    ],
+)
+def test_a_pdf_takes_every_name(one, name):
+    """Its letters stand there, or their numbers and a sentence that says so."""
+    run, report = one("heterozygous")
+    found = "".join("".join(pdf_words(pages.as_pdf(run, replace(report, sample=name)))).split())
+    numbers = [f"[U+{ord(letter):04X}]" for letter in name]
+    shown = [letter in found or number in found for letter, number in zip(name, numbers, strict=True)]
+    assert all(shown) or unicodedata.normalize("NFKC", name) in unicodedata.normalize("NFKC", found)
+    told = "".join(wording().say("form", "numbered").split()) in found
+    assert told == any(number in found for number in numbers)

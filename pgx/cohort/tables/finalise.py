@@ -150,6 +150,11 @@ def finish(state: State, folder: Path, page: PageOptions, asked: Asked, *, kept:
     shown = list(sources(state, plan, known))
     estimates = state.meta("estimates", list[Group]) or []
     failures = [item for row in plan for item in _failures(row, known.get(row.key))]
+    files: Files = {}
+    if asked.reports is not None:
+        files, unmade = write_reports(state, shown, folder, asked.reports)
+        failures += unmade
+        state.set_meta(reports=asked.reports)  # so that they can be renewed
     tally = Tally(_dividing(plan, known, carried, page), inputs=len(plan), rows=listed_rows(page))
     inputs = len({place_of(row.job.path) for row in plan})
     silent = tuple(passed_over(plan, known).values())
@@ -166,10 +171,6 @@ def finish(state: State, folder: Path, page: PageOptions, asked: Asked, *, kept:
         shard=_slice_text(state),
         estimates=estimates,
     )
-    files: Files = {}
-    if asked.reports is not None:
-        files = write_reports(state, shown, folder, asked.reports)
-        state.set_meta(reports=asked.reports)  # so that they can be renewed
     with Staged(folder, exclusive=True) as staged:
         _write_tables(staged, _tables(state, shown, carried, tally.dividing, files), carried, tally)
         write_failures(staged.path("failures.tsv"), failures)

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from pgx import reference
-from pgx.cohort.jobs import page_limits, text_digest
+from pgx.cohort.jobs import Failure, page_limits, text_digest
 from pgx.cohort.results import Source, StoredSampleReport, names_of, reports
 from pgx.cohort.store import PlannedRow, State
 from pgx.cohort.summary.statistics import population_label
@@ -192,11 +192,14 @@ def _names(path: Path) -> frozenset[str]:
     return frozenset(line.strip() for line in text.splitlines() if line.strip())
 
 
-def write_reports(state: State, shown: Sequence[Source], folder: Path, wanted: Wanted) -> Files:
-    """Write the reports of the samples of `shown` into reports/, and return their names there.
+def write_reports(
+    state: State, shown: Sequence[Source], folder: Path, wanted: Wanted
+) -> tuple[Files, list[Failure]]:
+    """Write the reports of the samples of `shown` into reports/; return their names there, and what failed.
 
-    Reports of an earlier run that are not made again are removed: they may say what no longer holds. So that
-    a run that is killed leaves nothing that a later one would not know, the index comes first.
+    A report that cannot be made keeps no other from it. Reports of an earlier run that are not made again are
+    removed: they may say what no longer holds. So that a run that is killed leaves nothing that a later one
+    would not know, the index comes first.
 
     Raises
     ------
@@ -220,14 +223,32 @@ def write_reports(state: State, shown: Sequence[Source], folder: Path, wanted: W
     left = [f"{name}\t\t\n" for name in sorted(before - rows.keys())]
     _write_index(target, [*rows.values(), *left])
     waiting = {whose: deque(names) for whose, names in files.items()}
+    failures = []
     for item in reports(state, wanted.names):
         name = waiting[item.key, item.report.sample].popleft()
+        try:
+            data = _rendered(wanted.form, item)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is one report
+            failures.append(_unmade(item, error))
+            files[item.key, item.report.sample].remove(name)
+            del rows[name]
+            continue
         with replacing(target / name) as temporary:
-            temporary.write_bytes(_rendered(wanted.form, item))
+            temporary.write_bytes(data)
     for name in before - rows.keys():
         (target / name).unlink(missing_ok=True)
     _write_index(target, list(rows.values()))
-    return files
+    return {whose: names for whose, names in files.items() if names}, failures
+
+
+def _unmade(item: StoredSampleReport, error: Exception) -> Failure:
+    """Name a report that could not be made; the message of its error might hold a genotype."""
+    sample = printable(item.report.sample)
+    return Failure(
+        input=item.run.input.path,
+        error=f"no report of '{sample}' could be made ({type(error).__name__})",
+        cure="Try another format: pgx report DIR --sample NAME -f html",
+    )
 
 
 def _write_index(target: Path, rows: Sequence[str]) -> None:
