@@ -60,14 +60,18 @@ def test_determined_answers_were_scored_at_all(quick):
 
 
 def test_stated_and_observed_errors_agree(quick):
-    """The observed errors of each class lie within an exact interval around the stated ones."""
+    """The observed errors of each class lie within an exact interval around the stated ones, or little below.
+
+    What is stated reckons with a few reads of another person (`stray_read_share`), and in this simulation
+    there is nobody else: it may be too cautious by a tenth, and never too sure.
+    """
     from tables import lower_bound, upper_bound
 
     found = quick.reliability
     for people, wrong, stated in zip(found.people, found.wrong, found.stated, strict=True):
         if people:
             low, high = lower_bound(wrong, people, 0.9999), upper_bound(wrong, people, 0.9999)
-            assert low <= stated / people <= high
+            assert low <= stated / people <= 1.1 * high
 
 
 def test_the_same_seed_gives_the_same_people():
