@@ -8,6 +8,9 @@
     part    pieces that many reports share, by digest
     change  whose result `pgx recheck --write` changed: rows of changed.tsv
 
+Every value has a checksum of itself and of what it belongs to, and is believed only with that: SQLite finds a
+page that is no page, not a bit that fell over in a genotype.
+
 A report is kept without the pieces that it shares with others (the statements of the evidence). What a run
 no longer names is taken out and overwritten at its end.
 """
@@ -17,6 +20,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -29,11 +33,11 @@ from pgx.cohort.jobs import Job, Known, Plan, Result
 from pgx.errors import FormatError, OutputError
 
 FILE_NAME = "cohort.sqlite"
-_VERSION = "3"
+_VERSION = "4"
 _SCHEMA = """
-CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE plan (position INTEGER PRIMARY KEY, key TEXT NOT NULL, job TEXT NOT NULL);
-CREATE TABLE result (key TEXT PRIMARY KEY, known TEXT NOT NULL, run BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE plan (position INTEGER PRIMARY KEY, key TEXT NOT NULL, job BLOB NOT NULL);
+CREATE TABLE result (key TEXT PRIMARY KEY, known BLOB NOT NULL, run BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE sample (
     key TEXT NOT NULL, ordinal INTEGER NOT NULL, name TEXT NOT NULL,
     facts BLOB NOT NULL, report BLOB NOT NULL,
@@ -44,8 +48,9 @@ CREATE TABLE block (
     PRIMARY KEY (key, ordinal)
 );
 CREATE TABLE part (digest TEXT PRIMARY KEY, json BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE change (path TEXT NOT NULL, sample TEXT NOT NULL, cells TEXT NOT NULL);
+CREATE TABLE change (path TEXT NOT NULL, sample TEXT NOT NULL, cells BLOB NOT NULL);
 """
+_SUM = 4  # bytes of a checksum
 _OF_RESULTS = ("result", "sample", "block")
 _T = TypeVar("_T")
 
@@ -122,7 +127,8 @@ class State:
             base.execute("COMMIT")
 
     def _check_version(self) -> None:
-        if self._value("version") != _VERSION:
+        row = self._base.execute("SELECT value FROM meta WHERE name = 'version'").fetchone()
+        if row != (_VERSION,):
             self._base.close()
             raise FormatError(
                 "was written by another version of pgx", where=str(self.path), cure="Give another folder"
@@ -162,20 +168,37 @@ class State:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _value(self, name: str) -> str | None:
+    def _value(self, name: str) -> bytes | None:
         row = self._base.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
-        return None if row is None else str(row[0])
+        return None if row is None else self._opened(row[0], "meta", name)
+
+    def _opened(self, value: object, *whose: object) -> bytes:
+        """Return a value that `sealed` stored for `whose`.
+
+        Raises
+        ------
+        FormatError
+            It is another, or belongs to another.
+        """
+        data = value if isinstance(value, bytes) else b""
+        if sealed(data[:-_SUM], *whose) != data:
+            raise FormatError(
+                f"is damaged: a value of its table {whose[0]} has another checksum",
+                where=str(self.path),
+                cure="Remove it, and give the command of the run again",
+            )
+        return data[:-_SUM]
 
     def meta(self, name: str, kind: type[_T]) -> _T | None:
         """Return the value called `name`; None where there is none."""
-        text = self._value(name)
-        return None if text is None else msgspec.json.decode(text, type=kind)
+        data = self._value(name)
+        return None if data is None else msgspec.json.decode(data, type=kind)
 
     def set_meta(self, **values: object) -> None:
         """Store values by name."""
         for name, value in values.items():
-            text = msgspec.json.encode(value).decode()
-            self._run("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, text))
+            data = sealed(msgspec.json.encode(value), "meta", name)
+            self._run("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, data))
 
     def check_finished(self) -> None:
         """Refuse a folder whose tables are older than what is stored, or whose run was broken off.
@@ -200,19 +223,23 @@ class State:
 
     def _replace_plan(self, rows: Iterable[PlannedRow]) -> None:
         self._base.execute("DELETE FROM plan")
-        values = ((row.position, row.key, _stored(row.job)) for row in rows)
+        values = (
+            (row.position, row.key, sealed(_stored(row.job), "plan", row.position, row.key)) for row in rows
+        )
         self._base.executemany("INSERT INTO plan VALUES (?, ?, ?)", values)
 
     def plan(self) -> Iterator[PlannedRow]:
         """Yield the plan in order."""
         decoder = msgspec.json.Decoder(Job, dec_hook=lambda kind, value: kind(value))
         for position, key, job in self._run("SELECT * FROM plan ORDER BY position"):
-            yield PlannedRow(position=position, key=key, job=decoder.decode(job))
+            data = self._opened(job, "plan", position, key)
+            yield PlannedRow(position=position, key=key, job=decoder.decode(data))
 
     def known(self) -> dict[str, Known]:
         """Return what is known of each input, without its samples."""
         decoder = msgspec.json.Decoder(Known)
-        return {key: decoder.decode(text) for key, text in self._run("SELECT key, known FROM result")}
+        rows = self._run("SELECT key, known FROM result")
+        return {key: decoder.decode(self._opened(data, "result", key, "known")) for key, data in rows}
 
     def store(self, results: Iterable[Result]) -> None:
         """Write results in one transaction: after a kill each is there as a whole or not at all."""
@@ -235,11 +262,17 @@ class State:
 
     def add_changes(self, rows: Iterable[tuple[str, str, str]]) -> None:
         """Note input and sample, as tables have them, and cells (JSON) of each change, within `renew`."""
-        self._base.executemany("INSERT INTO change VALUES (?, ?, ?)", rows)
+        values = (
+            (path, sample, sealed(cells.encode(), "change", path, sample)) for path, sample, cells in rows
+        )
+        self._base.executemany("INSERT INTO change VALUES (?, ?, ?)", values)
 
     def changes(self) -> list[tuple[str, str, str]]:
         """Return what `add_changes` noted, in its order."""
-        return list(self._run("SELECT * FROM change ORDER BY rowid"))
+        return [
+            (path, sample, self._opened(cells, "change", path, sample).decode())
+            for path, sample, cells in self._run("SELECT * FROM change ORDER BY rowid")
+        ]
 
     def set_changes(self, rows: Iterable[tuple[str, str, str]]) -> None:
         """Replace what `add_changes` noted."""
@@ -252,20 +285,37 @@ class State:
         for table in _OF_RESULTS:
             base.execute(f"DELETE FROM {table} WHERE key = ?", (result.key,))  # noqa: S608 - three fixed names
         known = Known(**{name: getattr(result, name) for name in Known.__struct_fields__})
-        text = msgspec.json.encode(known).decode()
-        base.execute("INSERT INTO result VALUES (?, ?, ?)", (result.key, text, result.run))
+        key = result.key
+        told = sealed(msgspec.json.encode(known), "result", key, "known")
+        base.execute(
+            "INSERT INTO result VALUES (?, ?, ?)", (key, told, sealed(result.run, "result", key, "run"))
+        )
         base.executemany(
             "INSERT INTO sample VALUES (?, ?, ?, ?, ?)",
             (
-                (result.key, ordinal, row.name, row.facts, row.report)
-                for ordinal, row in enumerate(result.rows)
+                (
+                    *(key, number, row.name),
+                    sealed(row.facts, "sample", key, number, row.name, "facts"),
+                    sealed(row.report, "sample", key, number, row.name, "report"),
+                )
+                for number, row in enumerate(result.rows)
             ),
         )
         base.executemany(
             "INSERT INTO block VALUES (?, ?, ?, ?)",
-            ((result.key, ordinal, block.facts, block.texts) for ordinal, block in enumerate(result.blocks)),
+            (
+                (
+                    *(key, number),
+                    sealed(block.facts, "block", key, number, "facts"),
+                    sealed(block.texts, "block", key, number, "texts"),
+                )
+                for number, block in enumerate(result.blocks)
+            ),
         )
-        base.executemany("INSERT OR IGNORE INTO part VALUES (?, ?)", result.parts.items())
+        base.executemany(
+            "INSERT OR IGNORE INTO part VALUES (?, ?)",
+            ((digest, sealed(data, "part", digest)) for digest, data in result.parts.items()),
+        )
 
     def keep_only(self, keys: Iterable[str], parts_of: Callable[[bytes], Iterable[str]]) -> None:
         """Take out every result but these: nothing stays of who is no longer part of the cohort.
@@ -279,9 +329,13 @@ class State:
         with self._transaction() as base:
             for table in _OF_RESULTS:
                 base.executemany(f"DELETE FROM {table} WHERE key = ?", gone)  # noqa: S608 - as above
-            used = {part for (report,) in self._run("SELECT report FROM sample") for part in parts_of(report)}
+            used = {part for report in self._every_report() for part in parts_of(report)}
             parts = [(digest,) for (digest,) in self._run("SELECT digest FROM part") if digest not in used]
             base.executemany("DELETE FROM part WHERE digest = ?", parts)
+
+    def _every_report(self) -> Iterator[bytes]:
+        for key, number, name, data in self._run("SELECT key, ordinal, name, report FROM sample"):
+            yield self._opened(data, "sample", key, number, name, "report")
 
     def take_over(self, other: State, keys: Iterable[str]) -> None:
         """Take these results over from another state; what was here under these keys is replaced."""
@@ -300,11 +354,14 @@ class State:
     def run_of(self, key: str) -> bytes:
         """Return what the samples of an input share, as JSON."""
         row = self._run("SELECT run FROM result WHERE key = ?", (key,)).fetchone()
-        return b"" if row is None else bytes(row[0])
+        return b"" if row is None else self._opened(row[0], "result", key, "run")
 
     def samples(self, key: str) -> list[tuple[str, bytes]]:
         """Return name and facts of all samples of a small input, in order."""
-        return list(self._run("SELECT name, facts FROM sample WHERE key = ? ORDER BY ordinal", (key,)))
+        rows = self._run("SELECT ordinal, name, facts FROM sample WHERE key = ? ORDER BY ordinal", (key,))
+        return [
+            (name, self._opened(data, "sample", key, number, name, "facts")) for number, name, data in rows
+        ]
 
     def has_blocks(self, key: str) -> bool:
         """Return whether an input is stored as blocks."""
@@ -313,24 +370,32 @@ class State:
     def blocks(self, key: str, what: str) -> Iterator[bytes]:
         """Yield the `facts` or the `texts` (sample columns) of a large input, block by block."""
         column = {"facts": "facts", "texts": "texts"}[what]
-        query = f"SELECT {column} FROM block WHERE key = ? ORDER BY ordinal"  # noqa: S608 - one of two names
-        for row in self._run(query, (key,)):
-            yield row[0]
+        query = f"SELECT ordinal, {column} FROM block WHERE key = ? ORDER BY ordinal"  # noqa: S608 - two names
+        for number, data in self._run(query, (key,)):
+            yield self._opened(data, "block", key, number, column)
 
     def reports(self, key: str, name: str | None = None) -> Iterator[tuple[str, bytes]]:
         """Yield name and report (as stored) of the samples of a small input, or of the one called `name`."""
-        query = "SELECT name, report FROM sample WHERE key = ?"
+        query = "SELECT ordinal, name, report FROM sample WHERE key = ?"
         if name is None:
-            yield from self._run(query + " ORDER BY ordinal", (key,))
+            rows = self._run(query + " ORDER BY ordinal", (key,))
         else:
-            yield from self._run(query + " AND name = ? ORDER BY ordinal", (key, name))
+            rows = self._run(query + " AND name = ? ORDER BY ordinal", (key, name))
+        for number, whose, data in rows:
+            yield whose, self._opened(data, "sample", key, number, whose, "report")
 
     def part(self, digest: str) -> bytes:
         """Return a shared part."""
         row = self._run("SELECT json FROM part WHERE digest = ?", (digest,)).fetchone()
         if row is None:
             raise FormatError("is damaged: a part of a report is missing", where=str(self.path))
-        return bytes(row[0])
+        return self._opened(row[0], "part", digest)
+
+
+def sealed(data: bytes, *whose: object) -> bytes:
+    """Return a value as it is stored for `whose`: the table first, and what tells its row from others."""
+    start = zlib.crc32(msgspec.json.encode(whose))
+    return data + zlib.crc32(data, start).to_bytes(_SUM, "big")
 
 
 def planned(plan: Plan, positions: Iterable[int]) -> Iterator[PlannedRow]:
@@ -353,6 +418,6 @@ def _named(error: sqlite3.Error, path: Path) -> OutputError:
     return OutputError(what, where=str(path), cure=cure)
 
 
-def _stored(job: Job) -> str:
+def _stored(job: Job) -> bytes:
     """Return a job as it is kept: without the place of an input that has a pseudonym."""
-    return msgspec.json.encode(replace(job, source=""), enc_hook=str).decode()
+    return msgspec.json.encode(replace(job, source=""), enc_hook=str)

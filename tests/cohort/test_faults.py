@@ -10,11 +10,12 @@ import subprocess
 import sys
 
 import pytest
-from vcf_builder import write_vcf
+from vcf_builder import site, write_vcf
 
 from cohort.conftest import TABLES, assert_same_tables, command, records, rows_of, run, write_good
 from pgx.cohort import CohortOptions, one_report, plan_inputs, run_cohort
-from pgx.errors import InputError, OutputError, UsageError
+from pgx.cohort.store import State
+from pgx.errors import FormatError, InputError, OutputError, UsageError
 from pgx.options import Options
 
 HOLD = """
@@ -294,3 +295,45 @@ def test_a_damaged_state_file_is_named(tmp_path):
     (out / "cohort.sqlite").write_bytes(b"no database" * 1000)
     with pytest.raises(OutputError, match="damaged"):
         run([tmp_path / "a.vcf"], out)
+
+
+_STORED = ("meta value", "plan job", "result known", "result run", "sample facts", "sample report")
+_STORED += ("block facts", "block texts", "part json")
+
+
+@pytest.mark.parametrize("where", _STORED)
+def test_a_bit_that_fell_over_in_the_state_is_found(tmp_path, where):
+    """A genotype that SQLite holds for sound is never another one in a report or a table."""
+    pairs = [("0/1", "0/0")] * 230
+    columns = [[f"{pair[site]}:99" for pair in pairs] for site in range(2)]
+    write_vcf(
+        tmp_path / "many.vcf",
+        records=[
+            site(rsid, gt=column, format="GT:GQ")
+            for rsid, column in zip(("rs429358", "rs7412"), columns, strict=True)
+        ],
+        samples=[f"M{number}" for number in range(230)],
+    )
+    write_good(tmp_path / "one.vcf", 1)
+    run([tmp_path / "many.vcf", tmp_path / "one.vcf"], tmp_path / "out")
+    table, column = where.split()
+    base = sqlite3.connect(tmp_path / "out" / "cohort.sqlite")
+    rows = base.execute(f"SELECT {column} FROM {table}").fetchall()  # noqa: S608 - nine fixed names
+    bad = bytearray(next(data for (data,) in rows if isinstance(data, bytes)))
+    bad[len(bad) // 2] ^= 1
+    first = f"SELECT {column} FROM {table} WHERE typeof({column}) = 'blob' LIMIT 1"  # noqa: S608
+    base.execute(f"UPDATE {table} SET {column} = ? WHERE {column} = ({first})", (bytes(bad),))  # noqa: S608
+    base.commit()
+    base.close()
+
+    def use():
+        from pgx.cohort.results import reports
+
+        with State(tmp_path / "out") as state:
+            for name in ("slice", "carried", "pedigree", "finished", "page"):
+                state.meta(name, object)
+            assert list(reports(state))
+        run([tmp_path / "many.vcf", tmp_path / "one.vcf"], tmp_path / "out")
+
+    with pytest.raises(FormatError, match=f"its table {table} has another checksum"):
+        use()

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
-
 import pytest
 from vcf_builder import site, write_vcf
 
 from cohort.conftest import assert_same_tables, records, rows_of, run, write_good
 from pgx.cohort.run import merge
+from pgx.cohort.store import State
 from pgx.errors import UsageError
 from pgx.options import PageOptions
 
@@ -84,9 +83,8 @@ def test_slices_made_under_other_conditions_are_refused(change, tmp_path, run_pg
             worker._recipe.cache_clear()
     assert run_pgx("cohort", "-o", tmp_path / "s2", *options, "--shard", "2/2").exit_code == 0
     if change == "unfinished":
-        with sqlite3.connect(tmp_path / "s2" / "cohort.sqlite") as base:
-            base.execute("UPDATE meta SET value = 'false' WHERE name = 'finished'")
-        base.close()
+        with State(tmp_path / "s2") as state:
+            state.set_meta(finished=False)
     refused = run_pgx("merge", tmp_path / "s1", tmp_path / "s2", "-o", tmp_path / "all")
     assert refused.exit_code == 2, refused.stderr
     assert not (tmp_path / "all").exists()

@@ -15,7 +15,7 @@ from pgx.cohort.jobs import sentence_digests
 from pgx.cohort.plan import plan_inputs
 from pgx.cohort.recheck import WHY, recheck
 from pgx.cohort.run import run_cohort
-from pgx.cohort.store import State
+from pgx.cohort.store import State, sealed
 from pgx.cohort.tables.finalise import CHANGED
 from pgx.errors import FormatError, OutputError, UsageError
 from pgx.options import CohortOptions, Options, PageOptions, Rechecked
@@ -203,14 +203,17 @@ def aged(folder, sample="S0", **changes):
     """Make every stored result one of an older release, and change what is stored of one person."""
     base = sqlite3.connect(folder / "cohort.sqlite")
     for key, known in base.execute("SELECT key, known FROM result").fetchall():
-        older = json.loads(known) | {"recipe": "older"}
-        base.execute("UPDATE result SET known = ? WHERE key = ?", (json.dumps(older), key))
-    facts, report = base.execute("SELECT facts, report FROM sample WHERE name = ?", (sample,)).fetchone()
-    now = {"facts": facts, "report": report}
+        older = json.dumps(json.loads(known[:-4]) | {"recipe": "older"}).encode()
+        data = sealed(older, "result", key, "known")
+        base.execute("UPDATE result SET known = ? WHERE key = ?", (data, key))
+    row = base.execute("SELECT key, ordinal, facts, report FROM sample WHERE name = ?", (sample,)).fetchone()
+    key, number, facts, report = row
+    now = {"facts": facts[:-4], "report": report[:-4]}
     for column, (old, new) in changes.items():
         assert old in now[column]
         now[column] = now[column].replace(old, new)
-    base.execute("UPDATE sample SET facts = ?, report = ? WHERE name = ?", (*now.values(), sample))
+    values = [sealed(data, "sample", key, number, sample, column) for column, data in now.items()]
+    base.execute("UPDATE sample SET facts = ?, report = ? WHERE name = ?", (*values, sample))
     base.commit()
     base.close()
 
