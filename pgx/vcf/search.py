@@ -34,6 +34,8 @@ from pgx.vcf.scan import Row, TextScan, is_wanted, stated_end
 #: were joined from would be too short to be met.
 LEAST = 4_000_000
 _PROBES = 48
+_PROBES_OURS = 16  # over chromosome 19
+_BEHIND = 10**12  # a position behind all others
 _NEAR = 1 << 16  # bytes from which on lines are read instead of halved
 _END = 1 << 14  # bytes of the end of the file in which its last lines are looked for, and doubled
 #: Bases in front of a site from which on a REF is looked for; a block of so many is not believed either.
@@ -113,7 +115,9 @@ class Search:
         self._blocks = blocks
         try:
             self._survey()
-            for start, stop in sorted([*windows, self._stretch()]):
+            self._survey_ours()
+            edges = (-1, 0), (_BEHIND - 1, _BEHIND)
+            for start, stop in sorted([*edges, *windows, self._stretch()]):
                 self._read(start + 1, stop)
         except FormatError as error:  # damage: the pass says which
             raise NotProvenError from error
@@ -156,6 +160,20 @@ class Search:
             if any(self._key(one) > self._key(two) for one, two in pairwise(names)):
                 raise NotProvenError
 
+    def _survey_ours(self) -> None:
+        """Set marks at both edges of chromosome 19, and evenly over it.
+
+        A file that was joined from parts by chromosome has it twice, side by side.
+        """
+        begin, (_, end) = self._around(0)[0].at, self._around(_BEHIND)
+        for number in range(1, _PROBES_OURS):
+            mark = self._mark(begin + (end - begin) * number // _PROBES_OURS)
+            if mark is not None:
+                self._set(mark)
+
+    def _set(self, mark: Mark) -> None:
+        insort(self._marks, mark, key=lambda mark: mark.at)
+
     def _first_lines(self, start: int) -> list[tuple[str, int]]:
         text, _ = next(self._lines(start, is_cut=False))
         return [self._name_of(line) for line in text.split(b"\n")[:-1]]
@@ -184,7 +202,7 @@ class Search:
             raise NotProvenError
         name = ours[0] if ours else ("chr19" if runs[0][0].startswith("chr") else "19")
         numbers = {contig: number for number, contig in enumerate(self._header.contigs.values())}
-        rules: tuple[Callable[[str], Rank | None], ...] = (numbers.get, _natural, str)
+        rules: tuple[Callable[[str], Rank | None], ...] = (numbers.get, _natural, _by_letters)
         for rule in rules:
             rank = rule(name)
             if rank is not None and all(_ascend([rule(contig) for contig in run]) for run in runs):
@@ -258,12 +276,15 @@ class Search:
             raise NotProvenError
         return contig.decode(errors="replace"), int(position)
 
-    def _last_in_front(self, position: int) -> Mark:
-        """Return a mark in front of all records of chromosome 19 from a 1-based position on."""
+    def _around(self, position: int) -> tuple[Mark, int]:
+        """Return a mark in front of all records of chromosome 19 from a 1-based position on, and a byte.
+
+        From that byte on no line begins in front of the position.
+        """
         wanted = (self._ours, position)
         number = bisect_left(self._marks, wanted, key=lambda mark: self._key(mark.name))
         if number == 0:
-            return self._marks[0]
+            return self._marks[0], self._marks[0].at
         low = self._marks[number - 1]
         high = self._marks[number].at if number < len(self._marks) else self._size
         while high - low.at > _NEAR:
@@ -272,16 +293,19 @@ class Search:
             if mark is None or mark.at >= high:
                 high = middle
                 continue
-            insort(self._marks, mark, key=lambda mark: mark.at)
+            self._set(mark)
             if self._key(mark.name) < wanted:
                 low = mark
             else:
                 high = middle
-        return low
+        return low, high
 
     def _read(self, start: int, stop: int) -> None:
-        """Read the records of chromosome 19 from `start` to `stop`, 1-based and closed."""
-        mark = self._last_in_front(start)
+        """Read the records of chromosome 19 from `start` to `stop`, 1-based and closed.
+
+        All between the marks around `start` is read, so that nothing of one run hides behind another.
+        """
+        mark, high = self._around(start)
         begin, is_cut = mark.start, mark.is_cut
         if begin < self._done:
             begin, is_cut = self._done, False
@@ -289,7 +313,7 @@ class Search:
             self._check_lines(text)
             self.scan.feed(text)
             self._done = place
-            if self._before is not None and self._before > (self._ours, stop):
+            if place >> 16 >= high and self._before is not None and self._before > (self._ours, stop):
                 return
 
     def _check_lines(self, text: bytes) -> None:
@@ -315,6 +339,11 @@ def _natural(contig: str) -> int | None:
     if found is None:
         return None
     return int(found[1]) if found[1] else 100 + int(found.lastindex or 0)
+
+
+def _by_letters(contig: str) -> str | None:
+    """Return a name with "chr" as it is: among such names, in order, no other name of chromosome 19 can hide."""
+    return contig if contig.startswith("chr") else None
 
 
 def _ascend(ranks: Sequence[Rank | None]) -> bool:
