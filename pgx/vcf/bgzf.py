@@ -16,6 +16,7 @@ GZIP_MAGIC = b"\x1f\x8b"
 _BGZF_MAGIC = b"\x1f\x8b\x08\x04"
 _BLOCK_MAX = 1 << 16  # bytes of a BGZF block, packed or not
 _PIECE = 1 << 20
+_HEAD = 1 << 12  # bytes of a block that show a line
 
 
 def compression(raw: Raw) -> str:
@@ -170,6 +171,16 @@ class Blocks:
         """Return the virtual offset of a place in a block: one number for one place, but at the end of it."""
         return block << 16 | inside
 
+    def head(self, block: int) -> bytes:
+        """Return the first bytes of the block at the byte `block`, unchecked: for a look, not for reading."""
+        packed = self.raw.at(block, _BLOCK_MAX)
+        size = block_size(packed, 0)
+        start = 12 + int.from_bytes(packed[10:12], "little")
+        try:
+            return zlib.decompressobj(-15).decompress(packed[start:size], _HEAD)
+        except zlib.error as error:
+            raise damaged(self.raw.label) from error
+
     def near(self, place: int) -> int | None:
         """Return where the first block at or behind the byte `place` begins; None where none is found.
 
@@ -201,6 +212,10 @@ class PlainBlocks(Blocks):
     def virtual(self, block: int, inside: int) -> int:
         """Return the virtual offset of a place behind the byte `block`."""
         return block + inside << 16
+
+    def head(self, block: int) -> bytes:
+        """Return the first bytes behind the byte `block`."""
+        return self.raw.at(block, _HEAD)
 
     def near(self, place: int) -> int | None:
         """Return `place`."""

@@ -41,7 +41,7 @@ _END = 1 << 14  # bytes of the end of the file in which its last lines are looke
 #: Bases in front of a site from which on a REF is looked for; a block of so many is not believed either.
 _LOOK_BACK = 1_000_000
 _LENGTHS = re.compile(rb"^##(?:(?:INFO|FORMAT)=<(?:[^\n]*,)?ID=(?:END|SVLEN|LEN)[,>]|ALT=)", re.MULTILINE)
-_ANY_LENGTH = re.compile(rb"END=|LEN|\t<")
+_ANY_LENGTH = (b"END=", b"LEN", b"\t<")
 _CHROMOSOME = re.compile(r"(?:chr)?(?:(\d{1,2})|(X)|(Y)|(MT?))", re.IGNORECASE)
 
 Rank = int | str
@@ -255,7 +255,9 @@ class Search:
                 raise NotProvenError
             return None
         start = block << 16
-        name = self._first_line(self._lines(start, is_cut=True))
+        _, *lines = self._blocks.head(block).split(b"\n", 2)
+        whole = lines[:-1] and iter([(lines[0] + b"\n", 0)])
+        name = self._first_line(whole or self._lines(start, is_cut=True))
         if name is None:
             return None
         return Mark(at=block, start=start, is_cut=True, contig=name[0], position=name[1])
@@ -263,7 +265,7 @@ class Search:
     def _first_line(self, texts: Iterator[tuple[bytes, int]]) -> tuple[str, int] | None:
         text, _ = next(texts, (b"", 0))
         line = text[: text.find(b"\n")]
-        self._far = self._far or _ANY_LENGTH.search(line) is not None
+        self._far = self._far or _may_be_long(line)
         return self._name_of(line) if text else None
 
     def _name_of(self, line: bytes) -> tuple[str, int]:
@@ -320,7 +322,7 @@ class Search:
         """Check that lines ascend, and follow upon those read before."""
         ends = (text[: text.find(b"\n")], text[text.rfind(b"\n", 0, -1) + 1 : -1])
         first, last = map(self._name_of, ends)
-        if not self._far and _ANY_LENGTH.search(text):
+        if not self._far and _may_be_long(text):
             raise NotProvenError
         begin = text[: text.find(b"\t") + 1]
         if text.count(b"\n" + begin) + 1 < text.count(b"\n"):  # not on one contig; within one, the scan looks
@@ -331,6 +333,11 @@ class Search:
         if self._key(first) > self._key(last) or (before is not None and self._key(first) < before):
             raise NotProvenError
         self._before = self._key(last)
+
+
+def _may_be_long(text: bytes) -> bool:
+    """Return whether a line may have another length than that of its REF."""
+    return any(sign in text for sign in _ANY_LENGTH)
 
 
 def _natural(contig: str) -> int | None:
