@@ -191,6 +191,18 @@ def _two_names(dice: random.Random) -> tuple[Lines, Lines]:
     return head, [*before, *ours[:cut], *plain, *behind]
 
 
+def _side_by_side(dice: random.Random) -> tuple[Lines, Lines]:
+    """Return a file that was joined by chromosome from two, so that chromosome 19 descends once."""
+    before, ours, behind = _ours(body(dice))
+    _, more, _ = _ours(body(dice))
+    return header(dice), [*before, *ours, *more, *behind]
+
+
+def _names_by_letters(dice: random.Random) -> tuple[Lines, Lines]:
+    rows = [body(dice, sorted(NAMES), prefix) for prefix in ("", "chr")]
+    return header(dice, contigs=False), [*rows[0], *rows[1]]
+
+
 def _edge_site(dice: random.Random, *, first: bool) -> tuple[Lines, Lines]:
     _, ours, behind = _ours(body(dice))
     inside = [row for row in ours if (position(row) >= SITES["rs429358"]) == first or _is_site(row)]
@@ -270,6 +282,8 @@ KINDS: dict[str, tuple[bool | None, Callable[[random.Random], tuple[Lines, Lines
     "joined with itself": (False, lambda dice: _joined(dice, with_header=False)),
     "joined with header": (False, lambda dice: _joined(dice, with_header=True)),
     "two names": (None, _two_names),
+    "side by side": (False, _side_by_side),
+    "two names by letters": (False, _names_by_letters),
     "site first": (True, lambda dice: _edge_site(dice, first=True)),
     "site last": (True, lambda dice: _edge_site(dice, first=False)),
     "huge header": (True, _huge_header),

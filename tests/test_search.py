@@ -21,7 +21,7 @@ from pgx.errors import PgxError
 from pgx.options import Options
 from pgx.single import annotate
 from pgx.vcf import open as open_
-from pgx.vcf import search
+from pgx.vcf import read, search
 from pgx.vcf.read import opened, read_sites
 
 CASES = list(all_cases())
@@ -34,7 +34,7 @@ SEEDS = 1000 // len(KINDS) + 1
 @pytest.fixture
 def small(monkeypatch):
     """Let the smallest file be searched, and by halves down to a few lines."""
-    monkeypatch.setattr(search, "LEAST", 0)
+    monkeypatch.setattr(read, "LEAST", 0)
     monkeypatch.setattr(search, "_NEAR", 200)
     monkeypatch.setattr(search, "_END", 64)
 
@@ -74,7 +74,7 @@ def told(source: str | Path, options: Options) -> tuple[str, object]:
 def by_pass(path: Path, options: Options) -> tuple[str, object]:
     """Return what a pass over a file tells."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(search, "LEAST", 1 << 60)
+        patch.setattr(read, "LEAST", 1 << 60)
         return told(path, options)
 
 
@@ -175,7 +175,7 @@ def large(dice: random.Random, *, lines: int = 70_000, **layout: object) -> byte
 def text() -> bytes:
     """Return the text of a large file."""
     found = large(random.Random(5))  # noqa: S311 - test data
-    assert len(found) > search.LEAST
+    assert len(found) > read.LEAST
     return found
 
 
@@ -194,34 +194,34 @@ def same(path: Path, **options: object) -> str:
 
 
 def test_a_search_reads_a_small_part_of_a_large_file(tmp_path, text, monkeypatch):
-    read = []
+    counts = []
     at = open_.FileBytes.at
     monkeypatch.setattr(
-        open_.FileBytes, "at", lambda self, place, count: (read.append(count), at(self, place, count))[1]
+        open_.FileBytes, "at", lambda self, place, count: (counts.append(count), at(self, place, count))[1]
     )
     path = save(tmp_path / "a.vcf", text)
     content = read_sites(str(path))
     assert content.facts.access == "search"
     assert [record.position for record in content.records] == sorted(SITES.values())
-    few = sum(read)
+    few = sum(counts)
     longer = large(random.Random(6), lines=300_000)  # noqa: S311 - test data
-    read.clear()
+    counts.clear()
     assert read_sites(str(save(tmp_path / "b.vcf", longer))).facts.access == "search"
     assert len(longer) > 4 * len(text)
-    assert sum(read) < 2 * few
+    assert sum(counts) < 2 * few
 
 
 def test_a_small_file_is_read_as_a_whole(tmp_path, text):
     head, _, rows = text.partition(b"chr19\t")
     end = rows.index(b"chr20\t")
     small = head[: head.index(b"\nchr1\t") + 1] + b"chr19\t" + rows[:end]
-    assert len(small) < search.LEAST
+    assert len(small) < read.LEAST
     assert same(save(tmp_path / "a.vcf", small)) == "scan"
 
 
 @pytest.mark.parametrize("size", [300, 0xFF00])
 def test_a_packed_file_is_searched(tmp_path, text, monkeypatch, size):
-    monkeypatch.setattr(search, "LEAST", 200_000)
+    monkeypatch.setattr(read, "LEAST", 200_000)
     path = save(tmp_path / "a.vcf.gz", bgzip(text, size))
     assert same(path) == "search"
     assert same(path, neighbours="always") == "search"
@@ -233,6 +233,26 @@ def test_joined_files_are_not_searched(tmp_path, text):
     part = "\n".join(body(random.Random(3))).encode() + b"\n"  # noqa: S311 - test data
     for number, joined in enumerate((rows + part, part + rows, rows + rows)):
         assert same(save(tmp_path / f"{number}.vcf", head + joined)) == "scan"
+
+
+@pytest.mark.parametrize("share", [0.03, 0.2, 1])
+@pytest.mark.parametrize("is_in_front", [True, False])
+def test_a_chromosome_twice_side_by_side_is_not_searched(tmp_path, text, share, is_in_front):
+    """As in a file joined by chromosome from one of substitutions and one of insertions and deletions."""
+    lines = text.splitlines(keepends=True)
+    ours = [number for number, row in enumerate(lines) if row.startswith(b"chr19\t")]
+    dice = random.Random(str(share))  # noqa: S311 - test data
+    more = sorted(dice.sample(range(1, 58_000_000), int(share * len(ours))))
+    run = [line("chr19", place, "AT", "A").encode() + b"\n" for place in more]
+    place = ours[0] if is_in_front else ours[-1] + 1
+    path = save(tmp_path / "a.vcf", b"".join([*lines[:place], *run, *lines[place:]]))
+    assert same(path) == "scan"
+
+
+def test_an_end_of_thousands_of_digits_is_read(tmp_path):
+    rows = [line("chr19", 100, info=f"END={'9' * 5000}"), *sites(random.Random(1))]  # noqa: S311 - test data
+    head = header(random.Random(1), end=True)  # noqa: S311 - test data
+    assert same(save(tmp_path / "a.vcf", ("\n".join([*head, *rows]) + "\n").encode())) in {"scan", "error"}
 
 
 def test_a_site_that_is_absent_is_proven_by_a_pass(tmp_path, text):
@@ -265,7 +285,7 @@ def test_a_block_from_afar_is_met(tmp_path, far):
 
 
 def test_damage_is_told_as_in_a_pass(tmp_path, text, monkeypatch):
-    monkeypatch.setattr(search, "LEAST", 200_000)
+    monkeypatch.setattr(read, "LEAST", 200_000)
     packed = bgzip(text, 0xFF00)
     harmed = bytearray(packed)
     harmed[len(packed) // 48 : len(packed) // 48 + 200_000 : 40_000] = b"#####"
@@ -310,13 +330,13 @@ def test_a_cohort_searches_too(tmp_path, text, run_pgx, monkeypatch):
         done = run_pgx("cohort", path, "-o", tmp_path / name, "--jobs", 1)
         assert done.exit_code == 0, done.stderr
         rows.append((tmp_path / name / "samples.tsv").read_text())
-        monkeypatch.setattr(search, "LEAST", 1 << 60)
+        monkeypatch.setattr(read, "LEAST", 1 << 60)
     assert rows[0] == rows[1]
     assert runs.read_text() == "x"
 
 
 def test_a_stale_index_leads_to_a_search(tmp_path, text, monkeypatch):
-    monkeypatch.setattr(search, "LEAST", 200_000)
+    monkeypatch.setattr(read, "LEAST", 200_000)
     path = save(tmp_path / "a.vcf.gz", bgzip(text, 0xFF00))
     pysam.tabix_index(str(path), preset="vcf", force=True)
     assert told(path, Options())[0] == "index"

@@ -51,6 +51,9 @@ _REFERENCE_KEYS = frozenset({"reference", "assembly"})
 _DECLARING = frozenset(
     {"fileformat", "FORMAT", "INFO", "FILTER", "ALT", "contig", "SAMPLE", "PEDIGREE", "META"}
 )
+#: Bytes of the smallest file that is searched: below it a pass costs nothing, and parts that two sorted files
+#: were joined from would be too short to be met.
+LEAST = 4_000_000
 _END_BLOCK = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
 
 
@@ -231,12 +234,12 @@ class Input:
 
     def _by_search(self, *, around: bool) -> Selection | None:
         """Return what a search finds; None where the input must be read as a whole."""
-        if self.header.kind != "VCF" or self.packed == "GZIP" or self.raw.size is None:
+        if self.header.kind != "VCF" or self.packed == "GZIP" or (self.raw.size or 0) < LEAST:
             return None
-        from pgx.vcf.search import LEAST, NotProvenError, Search, blocks_of  # noqa: PLC0415 - most are indexed
+        if self.packed == "BGZF" and not self._has_end():
+            return None
+        from pgx.vcf.search import NotProvenError, Search, blocks_of  # noqa: PLC0415 - most need none
 
-        if self.raw.size < LEAST or (self.packed == "BGZF" and not self._has_end()):
-            return None
         named = {clue.assembly for clue in header_evidence(self.header_facts[1])}
         if len(named) != 1:
             return None

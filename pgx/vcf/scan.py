@@ -21,8 +21,8 @@ from pgx.vcf.bgzf import damaged
 from pgx.vcf.header import Header
 from pgx.vcf.open import COPY_AGAIN, Bounds, beyond
 
-_END = re.compile(rb"(?:^|;)END=(\d+)")
-_ANY_END = re.compile(rb"END=(\d+)")
+_END = re.compile(rb"(?:^|;)END=(\d{1,18})")  # of more digits these show enough, and int() takes no 5,000
+_ANY_END = re.compile(rb"END=(\d{1,18})")
 _FIXED_TABS = 8  # in front of the first sample column there is one more
 #: Length of the shared and of the sample part, contig, 0-based position and length on the reference.
 _BCF_RECORD = struct.Struct("<IIiii")

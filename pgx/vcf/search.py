@@ -30,9 +30,6 @@ from pgx.vcf.header import Header
 from pgx.vcf.open import Bounds, Raw
 from pgx.vcf.scan import Row, TextScan, is_wanted, stated_end
 
-#: Bytes of the smallest file that is searched: below it a pass costs nothing, and parts that two sorted files
-#: were joined from would be too short to be met.
-LEAST = 4_000_000
 _PROBES = 48
 _PROBES_OURS = 16  # over chromosome 19
 _BEHIND = 10**12  # a position behind all others
@@ -349,7 +346,7 @@ def _natural(contig: str) -> int | None:
 
 
 def _by_letters(contig: str) -> str | None:
-    """Return a name with "chr" as it is: among such names, in order, no other name of chromosome 19 can hide."""
+    """Return a name with "chr" as it is: among such, in order, no other name of chromosome 19 can hide."""
     return contig if contig.startswith("chr") else None
 
 
