@@ -249,6 +249,17 @@ def test_a_chromosome_twice_side_by_side_is_not_searched(tmp_path, text, share, 
     assert same(path) == "scan"
 
 
+def test_a_second_name_may_hide_in_the_order_of_letters(tmp_path, text):
+    """No contig is declared, all ascend from 1 to chr9, and no probe meets the short run of 19."""
+    lines = [row for row in text.splitlines(keepends=True) if not row.startswith(b"##contig")]
+    head = [row for row in lines if row.startswith(b"#")]
+    rows = sorted((row for row in lines if not row.startswith(b"#")), key=lambda row: row.partition(b"\t")[0])
+    more = [row for number, row in enumerate(rows) if not number % 8 or row.split(b"\t", 3)[3][:1] in b"TC"]
+    named = b"".join([*head, *(row.removeprefix(b"chr") for row in more), *rows])
+    assert same(save(tmp_path / "a.vcf", b"".join([*head, *rows]))) == "search"
+    assert same(save(tmp_path / "b.vcf", named)) == "scan"
+
+
 def test_an_end_of_thousands_of_digits_is_read(tmp_path):
     rows = [line("chr19", 100, info=f"END={'9' * 5000}"), *sites(random.Random(1))]  # noqa: S311 - test data
     head = header(random.Random(1), end=True)  # noqa: S311 - test data
@@ -350,11 +361,11 @@ def test_every_record_of_a_window_is_read(tmp_path, small, monkeypatch, packed):
     """Where positions repeat, the first of them may be the line before the one that a probe shows."""
     monkeypatch.setattr(search, "_LOOK_BACK", 0)
     dice = random.Random(11)  # noqa: S311 - test data
-    places = sorted(dice.choices(range(44_000_000, 44_000_400), k=2000))
+    places = sorted(dice.choices(range(44_000_000, 44_001_600), k=8000))
     rows = [line("chr19", place) for place in [*places, *SITES.values()]]
     data = ("\n".join([*header(dice), *rows]) + "\n").encode()
     path = save(tmp_path / "a.vcf", bgzip(data, 500) if packed else data)
-    for start in range(44_000_000, 44_000_400, 7):
+    for start in range(44_000_000, 44_001_600, 23):
         with opened(str(path)) as door:
             found = search.Search(
                 door.raw, door.header, door.label, door.limits, [*SITES.values()], around=False
