@@ -203,6 +203,28 @@ def _names_by_letters(dice: random.Random) -> tuple[Lines, Lines]:
     return header(dice, contigs=False), [*rows[0], *rows[1]]
 
 
+def reaching(dice: random.Random) -> bytes:
+    """Return a file with records that reach a site of some assembly, most from afar, declared or not."""
+    places = [place for on in POSITIONS.values() for place in on.values()]
+    rows = [line("chr19", dice.randint(1, 58_000_000)) for _ in range(dice.randint(200, 900))]
+    rows += [line("chr19", dice.choice(places) + dice.randint(-3000, 3000)) for _ in range(200)]
+    for _ in range(dice.randint(1, 4)):
+        place, far = dice.choice(places), int(10 ** dice.uniform(0, 6.3))
+        start, length = max(place - far, 1), max(far + dice.randint(-2, 500), 1)
+        made_of = (
+            ("A", "<NON_REF>", f"END={start + length}"),
+            ("A", "G,<DEL>", f"END={start + length}"),
+            ("A", "<DEL>", f"SVLEN=-{length}"),
+            ("A" * min(length, 200_000), "A", "."),
+        )
+        ref, alt, info = dice.choice(made_of)
+        rows.append(line("chr19", start, ref, alt, info=info))
+    declared = ("INFO=<ID=END,Number=1,Type=Integer", "INFO=<ID=SVLEN,Number=A,Type=Integer", "ALT=<ID=DEL")
+    head = header(dice)
+    more = [f'##{text},Description="d">' for text in declared if dice.random() < 0.4]
+    return ("\n".join([*head[:-1], *more, head[-1], *in_order([*rows, *sites(dice)])]) + "\n").encode()
+
+
 def _edge_site(dice: random.Random, *, first: bool) -> tuple[Lines, Lines]:
     _, ours, behind = _ours(body(dice))
     inside = [row for row in ours if (position(row) >= SITES["rs429358"]) == first or _is_site(row)]

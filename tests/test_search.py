@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 import pysam
 import pytest
-from sorted_files import KINDS, SITES, bgzip, body, header, line, made, position, sites
+from sorted_files import KINDS, SITES, bgzip, body, header, line, made, position, reaching, sites
 from truth_tables import _options as options_of
 from truth_tables import all_cases, tables
 from vcf_builder import write_vcf
@@ -233,6 +233,20 @@ def test_joined_files_are_not_searched(tmp_path, text):
     part = "\n".join(body(random.Random(3))).encode() + b"\n"  # noqa: S311 - test data
     for number, joined in enumerate((rows + part, part + rows, rows + rows)):
         assert same(save(tmp_path / f"{number}.vcf", head + joined)) == "scan"
+
+
+def test_what_reaches_a_site_of_any_assembly_is_kept(tmp_path, small):
+    found: Counter[str] = Counter()
+    for seed in range(150):
+        data = reaching(random.Random(seed))  # noqa: S311 - test data
+        path = save(tmp_path / "a.vcf", bgzip(data, (60, 333, 4096)[seed % 3]) if seed % 2 else data)
+        told_by_search = read_sites(str(path))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(read, "LEAST", 1 << 60)
+            told_by_pass = read_sites(str(path))
+        assert told_by_search.records == told_by_pass.records, f"seed {seed}"
+        found[told_by_search.facts.access] += 1
+    assert found["search"] > 100
 
 
 @pytest.mark.parametrize("share", [0.03, 0.2, 1])

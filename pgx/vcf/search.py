@@ -28,7 +28,7 @@ from pgx.errors import FormatError
 from pgx.vcf.bgzf import Blocks, PlainBlocks
 from pgx.vcf.header import Header
 from pgx.vcf.open import Bounds, Raw
-from pgx.vcf.scan import Row, TextScan, is_wanted, stated_end
+from pgx.vcf.scan import Row, TextScan, is_wanted, places, stated_end
 
 _PROBES = 48
 _PROBES_OURS = 16  # over chromosome 19
@@ -114,7 +114,7 @@ class Search:
             self._survey()
             self._survey_ours()
             edges = (-1, 0), (_BEHIND - 1, _BEHIND)
-            for start, stop in sorted([*edges, *windows, self._stretch()]):
+            for start, stop in sorted([*edges, *windows, *self._stretches()]):
                 self._read(start + 1, stop)
         except FormatError as error:  # damage: the pass says which
             raise NotProvenError from error
@@ -126,9 +126,11 @@ class Search:
             raise NotProvenError
         return rows
 
-    def _stretch(self) -> tuple[int, int]:
-        start = 0 if self._far else max(min(self._sites) - 1 - _LOOK_BACK, 0)
-        return start, max(self._sites)
+    def _stretches(self) -> list[tuple[int, int]]:
+        """Return where records may begin that reach a site of any assembly, 0-based and half-open."""
+        if self._far:
+            return [(0, places()[-2])]
+        return [(max(place - 1 - _LOOK_BACK, 0), place) for place in places()[:-1]]
 
     def _survey(self) -> None:
         """Set marks over the whole file, and find the order of its contigs."""
