@@ -208,8 +208,9 @@ def reaching(dice: random.Random) -> bytes:
     places = [place for on in POSITIONS.values() for place in on.values()]
     rows = [line("chr19", dice.randint(1, 58_000_000)) for _ in range(dice.randint(200, 900))]
     rows += [line("chr19", dice.choice(places) + dice.randint(-3000, 3000)) for _ in range(200)]
+    is_spelled = dice.random() < 0.5
     for _ in range(dice.randint(1, 4)):
-        place, far = dice.choice(places), int(10 ** dice.uniform(0, 6.3))
+        place, far = dice.choice(places), int(10 ** dice.uniform(0, 5.2 if is_spelled else 6.3))
         start, length = max(place - far, 1), max(far + dice.randint(-2, 500), 1)
         made_of = (
             ("A", "<NON_REF>", f"END={start + length}"),
@@ -217,7 +218,7 @@ def reaching(dice: random.Random) -> bytes:
             ("A", "<DEL>", f"SVLEN=-{length}"),
             ("A" * min(length, 200_000), "A", "."),
         )
-        ref, alt, info = dice.choice(made_of)
+        ref, alt, info = made_of[-1] if is_spelled else dice.choice(made_of)
         rows.append(line("chr19", start, ref, alt, info=info))
     declared = ("INFO=<ID=END,Number=1,Type=Integer", "INFO=<ID=SVLEN,Number=A,Type=Integer", "ALT=<ID=DEL")
     head = header(dice)
