@@ -237,7 +237,7 @@ def test_joined_files_are_not_searched(tmp_path, text):
 
 def test_what_reaches_a_site_of_any_assembly_is_kept(tmp_path, small):
     found: Counter[str] = Counter()
-    for seed in range(150):
+    for seed in range(60):
         data = reaching(random.Random(seed))  # noqa: S311 - test data
         path = save(tmp_path / "a.vcf", bgzip(data, (60, 333, 4096)[seed % 3]) if seed % 2 else data)
         told_by_search = read_sites(str(path))
@@ -246,7 +246,7 @@ def test_what_reaches_a_site_of_any_assembly_is_kept(tmp_path, small):
             told_by_pass = read_sites(str(path))
         assert told_by_search.records == told_by_pass.records, f"seed {seed}"
         found[told_by_search.facts.access] += 1
-    assert found["search"] > 100
+    assert found["search"] > 40
 
 
 @pytest.mark.parametrize("share", [0.03, 0.2, 1])
