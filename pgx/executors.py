@@ -17,7 +17,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context, parent_process
 from typing import Any, NoReturn, Protocol, TypeVar, cast
@@ -471,7 +471,9 @@ class Dask:
                 if remote.status == "error":  # it is what the work raised
                     raise
                 patience *= 2
-        raise CancelledError
+        from asyncio import CancelledError as Cancelled  # noqa: PLC0415 - not that of concurrent.futures
+
+        raise Cancelled
 
     def _without_program(self, error: ImportError) -> InputError:
         return InputError(

@@ -383,7 +383,7 @@ class TestOutput:
             *("sample", "input", "assembly", "rs429358", "rs7412", "diplotype", "diplotype_probability"),
             *("e4_status", "e4_copies", "e4_carrier_probability", "phase", "conclusion", "flags"),
             *("population", "source", "neighbours_diplotype", "neighbours_probability"),
-            *("neighbours_markers", "neighbours_agree"),
+            *("neighbours_markers", "neighbours_agree", "report"),
         ]
         assert len(rows) == 8
         rare = next(row for row in rows if row["sample"] == "NA19146")
