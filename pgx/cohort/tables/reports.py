@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections import Counter, defaultdict, deque
+from collections import defaultdict, deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -42,8 +42,6 @@ _DIGITS = 8
 _ENDINGS = tuple(ending for form in Format for ending in form.endings)
 #: A name that an index may hold: whatever else stands there is not ours to remove.
 _OURS = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
-#: Browsers and servers open a file of this name in place of its folder.
-_TAKEN = "index"
 
 #: The files of the reports of each sample of an input, by the key of the input and the name of the sample;
 #: an input may hold a name twice.
@@ -268,32 +266,23 @@ def _before(target: Path) -> set[str]:
 def _file_names(
     state: State, shown: Sequence[Source], wanted: Wanted, ending: str, foreign: set[str]
 ) -> Files:
-    """Name the reports: like the sample, with a digest of sample and input where that is not its own name.
+    """Name the reports: like the sample, with a digest of sample and input, so that a name stays as it is.
 
     Names that differ in case only count as the same, as they are on some systems.
     """
-    listed = [
-        (source, name)
-        for source in shown
-        for names in names_of(state, source.key)
-        for name in names
-        if wanted.names is None or name in wanted.names
-    ]
-    plain = Counter(plain_stem(name).casefold() for _, name in listed)
     found: Files = defaultdict(deque)
     taken = set(foreign)
-    for source, sample in listed:
-        kept = plain_stem(sample)
-        stem = kept
-        own = kept == sample and plain[kept.casefold()] == 1 and kept.casefold() != _TAKEN
-        if not own or f"{stem}{ending}".casefold() in taken:
-            kept = stem = f"{kept or 'sample'}.{text_digest(sample, source.path)[:_DIGITS]}"
-        number = 1
-        while f"{stem}{ending}".casefold() in taken:  # an input under several options, or a name twice
-            number += 1
-            stem = f"{kept}.{number}"
-        taken.add(f"{stem}{ending}".casefold())
-        found[source.key, sample].append(stem + ending)
+    for source in shown:
+        for sample in itertools.chain.from_iterable(names_of(state, source.key)):
+            if wanted.names is not None and sample not in wanted.names:
+                continue
+            kept = stem = f"{plain_stem(sample) or 'sample'}.{text_digest(sample, source.path)[:_DIGITS]}"
+            number = 1
+            while f"{stem}{ending}".casefold() in taken:  # an input under several options, or a name twice
+                number += 1
+                stem = f"{kept}.{number}"
+            taken.add(f"{stem}{ending}".casefold())
+            found[source.key, sample].append(stem + ending)
     return dict(found)
 
 
