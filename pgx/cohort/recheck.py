@@ -22,7 +22,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pgx import reference
-from pgx.cohort.jobs import Failure, Job, Known, Plan, Result, Slice, StoredInput, text_digest
+from pgx.cohort.estimate import Group
+from pgx.cohort.jobs import Failure, Job, Known, Plan, Result, Slice, StoredInput, group_of, text_digest
 from pgx.cohort.results import passed_over
 from pgx.cohort.store import PlannedRow, State
 from pgx.cohort.tables.finalise import COMPARED_CELLS, Outcome, finish
@@ -189,7 +190,15 @@ class _Work:
                 cure="Run pgx cohort again, with the options and the release that are wanted",
             )
         self._state.add_changes(self.changes or ())
-        self._state.set_meta(slice=_whole(self._state, self.rows))
+        estimates = self._state.meta("estimates", list[Group]) or []
+        named = {row.job.options.population for row in self.rows}
+        tried = {group_of(row.job.options) for row in self.rows}  # of too few people
+        kept = [
+            item
+            for item in estimates
+            if (item.population in named if item.frequencies else item.group in tried)
+        ]
+        self._state.set_meta(slice=_whole(self._state, self.rows), estimates=kept)
 
     def summary(self, outcome: Outcome | None = None) -> Rechecking:
         """Return the counts."""

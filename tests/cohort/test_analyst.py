@@ -439,6 +439,25 @@ def test_the_search_finds_what_users_type(opened, page_with, text, wanted):
     assert names == [f"P{number + 1}" for number in range(300) if wanted(number)][:100]
 
 
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("no ε4", lambda n: n % 5 in {0, 3} and n != 3),
+        ("two ε4", lambda n: n % 5 == 2),
+        ("not determined", lambda n: n % 5 == 4),
+        ("not determined african", lambda n: n % 5 == 4 and n % 3 == 1),
+        ("african no e4", lambda n: n % 5 in {0, 3} and n != 3 and n % 3 == 1),
+        ("non carrier", lambda n: n % 5 in {0, 3} and n != 3),
+    ],
+)  # fmt: skip
+def test_words_of_a_result_are_not_found_apart(opened, page_with, text, wanted):
+    """A path with "no" in it, and a diplotype with ε4, are not "no ε4"."""
+    path = "/annotated/nobody/two/determined/non/p.vcf"
+    count, names = found(opened(page_with(60, path=path)), text)
+    assert names == [f"P{number + 1}" for number in range(60) if wanted(number)]
+    assert count == len(names)
+
+
 def chance(number):
     """Return the probability of `made_table`, where there is a diplotype, as far as it is shown."""
     return -1.0 if number % 5 == 4 else int((0.5 + number % 100 / 201) * 1000 + 1e-9)

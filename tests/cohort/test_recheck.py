@@ -416,3 +416,34 @@ def test_a_cohort_that_estimated_its_own_frequencies_keeps_them(tmp_path):
     assert {row["population"] for row in rows_of(tmp_path / "out" / "samples.tsv")} == populations
     with pytest.raises(UsageError, match="estimate"):
         lines_of(tmp_path / "out", Rechecked(population="estimate"))
+
+
+def test_no_estimate_stays_of_people_who_are_under_another_population(tmp_path):
+    """Else the page says that it was used, and no frequency can be far from what is expected."""
+    records = [
+        site("rs429358", gt=["1/1:30:90:900,90,0"] * 60, format="GT:DP:GQ:PL"),
+        site("rs7412", gt=["0/0:30:90:0,90,900"] * 60, format="GT:DP:GQ:PL"),
+    ]
+    write_vcf(tmp_path / "many.vcf", records=records, samples=[f"M{number:02}" for number in range(60)])
+    run([tmp_path / "many.vcf"], tmp_path / "out", options=Options(neighbours="off", population="estimate"))
+    lines_of(tmp_path / "out", Rechecked(population="EUR"), write=True)
+    run([tmp_path / "many.vcf"], tmp_path / "again", options=Options(neighbours="off", population="EUR"))
+    for name in ("samples.tsv", "summary.json", "pgx_mqc.json"):
+        assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "again" / name).read_bytes(), name
+    alarms = json.loads((tmp_path / "out" / "summary.json").read_text())["alarms"]
+    assert "frequency" in {alarm["code"] for alarm in alarms}
+
+
+def test_groups_of_too_few_for_an_estimate_are_rechecked_too(tmp_path):
+    for group, number in (("north", 60), ("south", 3)):
+        column = ["0/1:30:90:300,0,300"] * number
+        records = [site(rsid, gt=column, format="GT:DP:GQ:PL") for rsid in ("rs429358", "rs7412")]
+        names = [f"{group}{person}" for person in range(number)]
+        write_vcf(tmp_path / f"{group}.vcf", records=records, samples=names)
+    (tmp_path / "m.tsv").write_text("path\tpopulation\nnorth.vcf\tnorth\nsouth.vcf\tsouth\n")
+    options = Options(neighbours="off", population="estimate")
+    run([], tmp_path / "out", manifest=tmp_path / "m.tsv", options=options)
+    before = json.loads((tmp_path / "out" / "summary.json").read_text())["estimates"]
+    assert [item["group"] for item in before] == ["north", "south"]
+    lines_of(tmp_path / "out", Rechecked(min_probability=0.9999), write=True)
+    assert json.loads((tmp_path / "out" / "summary.json").read_text())["estimates"] == before
