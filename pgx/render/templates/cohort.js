@@ -23,13 +23,27 @@ function matches(column, text) { // by code: whether what stands there is found 
   return column.keys.map((keys) => keys.some((key) => (column.loose ? key.includes(text) : key.startsWith(text))));
 }
 
-function finder(text) { // a row is found under the whole text in one column, or under each of its words
+const results = data.columns.flatMap((column) => (column.loose ? [] : column.keys.flat()));
+
+function phrases(text) { // words; those of a result stay together: "no e4" is not "no" in a path and "e4" elsewhere
+  const left = text.split(/\s+/), found = [];
+  while (left.length) {
+    let size = left.length;
+    const begun = () => left.slice(0, size).join(" ");
+    while (size > 1 && !results.some((key) => key.startsWith(begun()))) size--;
+    found.push(begun());
+    left.splice(0, size);
+  }
+  return found;
+}
+
+function finder(text) { // a row is found under the whole text in one column, or under each of its phrases
   const one = (part) => {
     const codes = data.columns.map((column) => matches(column, part));
     return (row) => names[row].includes(part) || codes.some((found, place) => found[data.columns[place].codes[row]]);
   };
   const whole = one(text);
-  const parts = text.split(/\s+/).map(one);
+  const parts = phrases(text).map(one);
   return parts.length === 1 ? whole : (row) => whole(row) || parts.every((part) => part(row));
 }
 
