@@ -24,9 +24,10 @@ from msgspec.structs import replace
 from pgx import reference
 from pgx.cohort.estimate import Group
 from pgx.cohort.jobs import Failure, Job, Known, Plan, Result, Slice, StoredInput, group_of, text_digest
-from pgx.cohort.results import passed_over
+from pgx.cohort.manifest import has_birth_dates
+from pgx.cohort.results import names_of, passed_over
 from pgx.cohort.store import PlannedRow, State
-from pgx.cohort.tables.finalise import COMPARED_CELLS, Outcome, finish
+from pgx.cohort.tables.finalise import COMPARED_CELLS, Outcome, born_minors, finish, with_minors
 from pgx.cohort.tables.reports import REPORTS_INDEX, Asked, Wanted
 from pgx.cohort.tables.table import FACT_SCHEMA, fact_table, from_bytes
 from pgx.cohort.worker import StoredReport, decode_input, failure_by, recipe, result_of_content
@@ -275,22 +276,40 @@ class _Work:
             return
         before = self._state.samples(key)
         reports = self._state.reports(key)
-        for (_, facts), (_, report), row in zip(before, reports, result.rows, strict=True):
-            if report != row.report or facts != row.facts:
-                waiting.add(facts, row.facts, *_differences(report, row.report))
+        minors = zip(*self._minors(key, result, [name for name, _ in before]), strict=True)
+        for (_, facts), (_, report), row, minor in zip(before, reports, result.rows, minors, strict=True):
+            if report != row.report or facts != row.facts or minor[0] != minor[1]:
+                waiting.add(facts, row.facts, minor, *_differences(report, row.report))
         if len(waiting.before) >= _ROWS:
             self._tell(waiting)
 
     def _compare_blocks(self, key: str, result: Result) -> None:
         before, now = decode_input(self._state.run_of(key)), decode_input(result.run)
-        for data, block in zip(self._state.blocks(key, "facts"), result.blocks, strict=True):
-            old, new = from_bytes(data), from_bytes(block.facts)
+        parts = zip(self._state.blocks(key, "facts"), names_of(self._state, key), result.blocks, strict=True)
+        for data, names, block in parts:
+            minors = self._minors(key, result, names)
+            old, new = (
+                with_minors(from_bytes(facts), own)
+                for facts, own in zip((data, block.facts), minors, strict=True)
+            )
             said = _said(old, before.said) != _said(new, now.said)
             self._note(old, new, said, _reworded(old, before.sentences, now.sentences))
 
+    def _minors(self, key: str, result: Result, names: Sequence[str]) -> list[list[bool]]:
+        """Return which samples of an input were minors when it was read, and which are now."""
+        job = self._keys[key].job
+        if not has_birth_dates(job):
+            return [[False] * len(names)] * 2
+        runs = (decode_input(run).run for run in (self._state.run_of(key), result.run))
+        return [born_minors(job, names, run.created) for run in runs]
+
     def _tell(self, waiting: _Waiting) -> None:
         if waiting.before:
-            old, new = (fact_table([msgspec.json.decode(row) for row in rows]) for rows in waiting.tables())
+            minors = zip(*waiting.minors, strict=True)
+            old, new = (
+                with_minors(fact_table([msgspec.json.decode(row) for row in rows]), own)
+                for rows, own in zip(waiting.tables(), minors, strict=True)
+            )
             self._note(old, new, np.array(waiting.said), np.array(waiting.reworded))
             waiting.clear()
 
@@ -384,13 +403,15 @@ class _Waiting:
     def __init__(self) -> None:
         self.before: list[bytes] = []
         self.now: list[bytes] = []
+        self.minors: list[tuple[bool, bool]] = []
         self.said: list[bool] = []
         self.reworded: list[bool] = []
 
-    def add(self, before: bytes, now: bytes, said: bool, reworded: bool) -> None:
+    def add(self, before: bytes, now: bytes, minor: tuple[bool, bool], said: bool, reworded: bool) -> None:
         """Take in the facts of a person, and whether the evidence, and anything else, is another."""
         self.before.append(before)
         self.now.append(now)
+        self.minors.append(minor)
         self.said.append(said)
         self.reworded.append(reworded)
 

@@ -447,3 +447,29 @@ def test_groups_of_too_few_for_an_estimate_are_rechecked_too(tmp_path):
     assert [item["group"] for item in before] == ["north", "south"]
     lines_of(tmp_path / "out", Rechecked(min_probability=0.9999), write=True)
     assert json.loads((tmp_path / "out" / "summary.json").read_text())["estimates"] == before
+
+
+@pytest.mark.parametrize("arrays_from", [1, None])
+def test_a_minor_is_flagged_as_in_the_table(tmp_path, monkeypatch, arrays_from):
+    """Who writes letters from the list must see who is a minor, and who is none any more."""
+    born = {"CHILD": "2015-05-05", "GROWN": "2008-07-01", "ADULT": "1960-01-01"}
+    columns = ["0/1:4:12:20,0,40"] * len(born)
+    records = [site(rsid, gt=columns, format="GT:DP:GQ:PL") for rsid in ("rs429358", "rs7412")]
+    path = write_vcf(tmp_path / "a.vcf", records=records, samples=list(born))
+    rows = [f"{path}\t{name}\t{day}\n" for name, day in born.items()]
+    (tmp_path / "m.tsv").write_text("path\tsample\tbirth_date\n" + "".join(rows))
+    for name, moment in (("out", "1780000000"), ("again", "1800000000")):  # May 2026, January 2027
+        monkeypatch.setenv("SOURCE_DATE_EPOCH", moment)
+        options = Options(neighbours="off", population="EUR" if name == "again" else "global")
+        run([], tmp_path / name, manifest=tmp_path / "m.tsv", options=options, arrays_from=arrays_from)
+    was, now = (
+        {row["sample"]: row["flags"] for row in rows_of(tmp_path / name / "samples.tsv")}
+        for name in ("out", "again")
+    )
+    assert [name for name, flags in was.items() if "minor" in flags] == ["CHILD", "GROWN"]
+    said, _ = lines_of(tmp_path / "out", Rechecked(population="EUR"))
+    assert {row["sample"]: row["flags_was"] for row in said} == was
+    assert {row["sample"]: row["flags_is"] for row in said} == now
+    assert [row["sample"] for row in said if "flag" in row["why"].split(",")] == ["GROWN"]
+    lines_of(tmp_path / "out", Rechecked(population="EUR"), write=True)
+    assert rows_of(tmp_path / "out" / "changed.tsv")[0]["flags_is"] == now["CHILD"]

@@ -396,7 +396,7 @@ class PlanCells:
     def added_to(self, table: pa.Table, parts: Sequence[Part]) -> pa.Table:
         """Return `table` with these columns and the flags of minors; `parts` are its rows, in order."""
         if any(has_birth_dates(part.source.job) for part in parts):
-            table = _with_minors(table, parts)
+            table = with_minors(table, _minors_of(parts))
         if self.files:
             place = table.schema.get_field_index("report")
             table = table.set_column(
@@ -431,16 +431,29 @@ class PlanCells:
         return [known.get(name, nothing) for name in part.names] or [nothing] * part.count
 
 
-def _with_minors(table: pa.Table, parts: Sequence[Part]) -> pa.Table:
-    """Return facts with the flag of a minor where the birth date in the manifest makes one."""
-    whose = [(part.source, name) for part in parts for name in part.names or [EVERYBODY] * part.count]
-    found = table.column("flags").to_pylist()
-    flags = [_flagged(source, name, own or "") for (source, name), own in zip(whose, found, strict=True)]
-    return table.set_column(table.schema.get_field_index("flags"), "flags", arrow.coded(flags))
+def _minors_of(parts: Sequence[Part]) -> list[bool]:
+    """Return which rows of these parts are of minors."""
+    found: list[bool] = []
+    for part in parts:
+        names = part.names or [EVERYBODY] * part.count
+        found += born_minors(part.source.job, names, part.source.created)
+    return found
 
 
-def _flagged(source: Source, name: str, flags: str) -> str:
-    born = born_of(source.job, name)
-    if born is None or is_flagged_minor(flags) or not is_minor(born, created=source.created):
-        return flags
-    return f"{MINOR};{flags}" if flags else MINOR
+def born_minors(job: Job, names: Sequence[str], created: str) -> list[bool]:
+    """Return of which samples the manifest states a birth date that made a minor at the time of a run."""
+    born = [born_of(job, name) for name in names]
+    return [day is not None and is_minor(day, created=created) for day in born]
+
+
+def with_minors(table: pa.Table, minors: Sequence[bool]) -> pa.Table:
+    """Return a table of facts with the flag of a minor in these rows, as samples.tsv has it."""
+    if not any(minors):
+        return table
+    flags = [
+        own if not minor or is_flagged_minor(own) else f"{MINOR};{own}" if own else MINOR
+        for own, minor in zip(table.column("flags").to_pylist(), minors, strict=True)
+    ]
+    return table.set_column(
+        table.schema.get_field_index("flags"), "flags", arrow.coded([f or "" for f in flags])
+    )
