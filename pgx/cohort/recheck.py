@@ -129,10 +129,13 @@ def recheck(
                 cure="Join the slices with pgx merge, and recheck that",
             )
         work.changes = []
+        page = state.meta("page", PageOptions)
+        if page is None:  # it may have been one for sharing
+            raise state.lacks_rows("meta")
         state.renew(work.rows, work.results(), functools.partial(work.close, folder))
         last_reports = state.meta("reports", Wanted) if (folder / REPORTS_INDEX).is_file() else None
         asked = Asked(command=command, reports=last_reports)
-        outcome = finish(state, folder, state.meta("page", PageOptions) or PageOptions(), asked)
+        outcome = finish(state, folder, page, asked)
         return work.summary(outcome)
 
 
@@ -167,6 +170,11 @@ class _Work:
         self._state, self._tell_of, self._jobs = state, tell, jobs
         plan = list(state.plan())
         self._known = state.known()
+        part = state.meta("slice", Slice)
+        if part is None or len(plan) != len(range(part.number - 1, part.plan_size, part.of)):
+            raise state.lacks_rows("plan")
+        if not all(row.key in self._known for row in plan):
+            raise state.lacks_rows("result")
         self._silent = passed_over(plan, self._known)
         self.rows = [_under(row, given) for row in plan]
         self._keys = {row.key: new for row, new in zip(plan, self.rows, strict=True)}
@@ -275,6 +283,8 @@ class _Work:
             self._compare_blocks(key, result)
             return
         before = self._state.samples(key)
+        if len(before) != len(result.rows):
+            raise self._state.lacks_rows("sample")
         reports = self._state.reports(key)
         minors = zip(*self._minors(key, result, [name for name, _ in before]), strict=True)
         for (_, facts), (_, report), row, minor in zip(before, reports, result.rows, minors, strict=True):

@@ -32,6 +32,8 @@ class Source(Struct, frozen=True, kw_only=True):
         What its results were made with.
     created
         When they were made, as `Run.created`; "" where no birth date makes it matter.
+    samples
+        How many there are.
     """
 
     key: str
@@ -39,6 +41,7 @@ class Source(Struct, frozen=True, kw_only=True):
     job: Job
     recipe: str
     created: str
+    samples: int
 
 
 class StoredSampleReport(Struct, frozen=True, kw_only=True):
@@ -65,6 +68,7 @@ def sources(state: State, plan: Sequence[PlannedRow], known: Mapping[str, Known]
                 job=job,
                 recipe=result.recipe,
                 created=run_of(state, key).created if has_birth_dates(job) else "",
+                samples=result.samples,
             )
 
 

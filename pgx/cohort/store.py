@@ -50,6 +50,7 @@ CREATE TABLE block (
 CREATE TABLE part (digest TEXT PRIMARY KEY, json BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE change (path TEXT NOT NULL, sample TEXT NOT NULL, cells BLOB NOT NULL);
 """
+_ANEW = "Remove it, and give the command of the run again"
 _SUM = 4  # bytes of a checksum
 _OF_RESULTS = ("result", "sample", "block")
 _T = TypeVar("_T")
@@ -185,9 +186,15 @@ class State:
             raise FormatError(
                 f"is damaged: a value of its table {whose[0]} has another checksum",
                 where=str(self.path),
-                cure="Remove it, and give the command of the run again",
+                cure=_ANEW,
             )
         return data[:-_SUM]
+
+    def lacks_rows(self, table: str) -> FormatError:
+        """Return the error that says so: a row that is gone has no checksum that could tell."""
+        return FormatError(
+            f"is damaged: rows of its table {table} are missing", where=str(self.path), cure=_ANEW
+        )
 
     def meta(self, name: str, kind: type[_T]) -> _T | None:
         """Return the value called `name`; None where there is none."""
@@ -219,7 +226,7 @@ class State:
         """Replace the plan, and note values by name, in one transaction. The tables are then out of date."""
         with self._transaction():
             self._replace_plan(rows)
-            self.set_meta(**meta, finished=False)
+            self.set_meta(**meta, finished=False, renewed=False)
 
     def _replace_plan(self, rows: Iterable[PlannedRow]) -> None:
         self._base.execute("DELETE FROM plan")
@@ -388,7 +395,7 @@ class State:
         """Return a shared part."""
         row = self._run("SELECT json FROM part WHERE digest = ?", (digest,)).fetchone()
         if row is None:
-            raise FormatError("is damaged: a part of a report is missing", where=str(self.path))
+            raise self.lacks_rows("part")
         return self._opened(row[0], "part", digest)
 
 

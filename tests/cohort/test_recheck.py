@@ -473,3 +473,50 @@ def test_a_minor_is_flagged_as_in_the_table(tmp_path, monkeypatch, arrays_from):
     assert [row["sample"] for row in said if "flag" in row["why"].split(",")] == ["GROWN"]
     lines_of(tmp_path / "out", Rechecked(population="EUR"), write=True)
     assert rows_of(tmp_path / "out" / "changed.tsv")[0]["flags_is"] == now["CHILD"]
+
+
+@pytest.mark.parametrize(
+    ("gone", "table"),
+    [
+        ("sample WHERE name = 'M0502'", "sample"),
+        ("result WHERE key = (SELECT key FROM plan WHERE position = 3)", "result"),
+        ("plan WHERE position = 3", "plan"),
+        ("meta WHERE name = 'page'", "meta"),
+    ],
+)
+def test_rows_that_are_gone_are_missed(made, gone, table):
+    """Else a person would be lost without a word, and a page for sharing become one with names."""
+    base = sqlite3.connect(made / "cohort.sqlite")
+    base.execute(f"DELETE FROM {gone}")  # noqa: S608 - of this test
+    base.commit()
+    base.close()
+    before = (made / "index.html").read_bytes()
+    with pytest.raises(FormatError, match=f"rows of its table {table}"):
+        lines_of(made, Rechecked(population="AFR"), write=True)
+    assert (made / "index.html").read_bytes() == before
+
+
+def test_a_run_that_was_broken_off_after_a_recheck_is_not_finished(made, tmp_path, monkeypatch):
+    def killed(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(room, "finish", killed)
+    with pytest.raises(KeyboardInterrupt):
+        lines_of(made, Rechecked(population="AFR"), write=True)
+    monkeypatch.setattr("pgx.cohort.run.annotate_missing", killed)
+    (tmp_path / "elsewhere").rename(tmp_path / "moved")
+    with pytest.raises(KeyboardInterrupt):
+        run([tmp_path / "moved"], made, page=PageOptions(min_cell=5))
+    with pytest.raises(FormatError, match="not finished"):
+        lines_of(made)
+
+
+@pytest.mark.parametrize("gone", ["sample WHERE name = 'M0502'", "block"])
+def test_a_run_that_goes_on_misses_rows_that_are_gone(made, tmp_path, gone):
+    base = sqlite3.connect(made / "cohort.sqlite")
+    base.execute(f"DELETE FROM {gone}")  # noqa: S608 - of this test
+    base.commit()
+    base.close()
+    (tmp_path / "elsewhere").rename(tmp_path / "moved")
+    with pytest.raises(FormatError, match="are missing"):
+        run([tmp_path / "moved"], made)

@@ -351,6 +351,8 @@ def _tables(
     parts: list[Part] = []
     for source in shown:
         small = state.samples(source.key)
+        if small and len(small) != source.samples:
+            raise state.lacks_rows("sample")
         if small:
             rows += [msgspec.json.decode(data) for _, data in small]
             parts.append(Part(source=source, names=[name for name, _ in small], count=len(small)))
@@ -365,10 +367,14 @@ def _tables(
 def _tables_of_blocks(state: State, source: Source, cells: PlanCells) -> Iterator[pa.Table]:
     nobody: Iterator[list[str]] = itertools.repeat([])
     names = names_of(state, source.key) if cells.files or needs_names(source.job) else nobody
+    left = source.samples
     for data, own in zip(state.blocks(source.key, "facts"), names, strict=False):
         table = from_bytes(data)
+        left -= table.num_rows
         part = Part(source=source, names=own, count=table.num_rows)
         yield cells.added_to(table, [part])
+    if left:
+        raise state.lacks_rows("block, or sample,")
 
 
 class Part(Struct, frozen=True, kw_only=True):
