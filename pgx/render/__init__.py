@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _INDENT = 2
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+_DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|$)", re.IGNORECASE)
 _LONGEST = 40
 _DIGITS = 10
 
@@ -169,8 +170,12 @@ def format_of_name(name: str) -> Format:
 
 
 def plain_stem(sample: str) -> str:
-    """Return what a file name keeps of the name of a sample: letters, digits, `.`, `_` and `-`."""
-    return _UNSAFE.sub("_", sample)[:_LONGEST].strip("._-")
+    """Return what a file name keeps of the name of a sample: letters, digits, `.`, `_` and `-`.
+
+    What Windows takes for a device, whatever follows its first dot, is given another beginning.
+    """
+    stem = _UNSAFE.sub("_", sample)[:_LONGEST].strip("._-")
+    return f"sample_{stem}" if _DEVICE.match(stem) else stem
 
 
 def file_stem(sample: str) -> str:

@@ -304,7 +304,7 @@ def multiqc(summary: Object) -> dict[str, Any]:
     groups = {"cohort": summary["statuses"]}
     for stratum in summary["strata"]:
         for value in stratum["values"]:
-            groups[f"{stratum['column']} = {value['value'] or '-'}"] = value["statuses"]
+            groups[_inert(f"{stratum['column']} = {value['value'] or '-'}")] = value["statuses"]
     failed = summary["inputs"]["failed"]
     return {
         "id": "pgx_apoe",
@@ -337,6 +337,11 @@ def multiqc(summary: Object) -> dict[str, Any]:
     }
 
 
+def _inert(name: str) -> str:
+    """Return a name for MultiQC, which takes it for HTML; all else stays: names must be the same there."""
+    return name.replace("<", "&lt;")
+
+
 def multiqc_samples(cells: Mapping[str, Sequence[Any]], *, results: bool) -> dict[str, Any]:
     """Return rows of samples for the general statistics of MultiQC: quality, and results if asked for."""
     words = wording()
@@ -360,7 +365,7 @@ def multiqc_samples(cells: Mapping[str, Sequence[Any]], *, results: bool) -> dic
         if results and status is not None:  # None of a minor
             row["status"] = words.say("cohort", f"short_{status}")
             row["diplotype"] = greek(diplotype) if diplotype else words.say("cohort", "short_indeterminate")
-        data.setdefault(name, {key: cell for key, cell in row.items() if cell is not None})
+        data.setdefault(_inert(name), {key: cell for key, cell in row.items() if cell is not None})
     used = {key for row in data.values() for key in row}
     return {
         "id": "pgx_apoe_samples",

@@ -21,6 +21,7 @@ from pgx.calling import haplotype_frequencies
 from pgx.cohort import CohortOptions, Job, plan_inputs, run_cohort
 from pgx.cohort.store import PlannedRow
 from pgx.cohort.summary.statistics import benjamini_hochberg, wilson
+from pgx.cohort.summary.tally import QUALITY, SHOWN
 from pgx.cohort.tables import reports as made
 from pgx.genome import rsids
 from pgx.options import Options, PageOptions
@@ -579,6 +580,19 @@ def test_multiqc_gets_statuses_by_group_and_quality_by_sample(tmp_path):
     page = PageOptions(sample_table=True)
     samples = json.loads((cohort(tmp_path, USUAL, page=page) / "pgx_samples_mqc.json").read_text())
     assert samples["data"]["P001"]["diplotype"] == "ε3/ε4"
+
+
+def test_multiqc_gets_no_html_from_names(tmp_path):
+    """MultiQC writes names into its page as they are."""
+    odd = "<img src=x onerror=alert(1)>"
+    folder = cohort(tmp_path, [(people, odd if group == "b1" else group) for people, group in USUAL])
+    (name,) = [key for key in json.loads((folder / "pgx_mqc.json").read_text())["data"] if "img" in key]
+    assert name == "batch = &lt;img src=x onerror=alert(1)>"
+    table = made_table(4)
+    cells = {name: [*table.cells.get(name, [1] * 4)] for name in (*QUALITY, *SHOWN)}
+    cells["sample"] = [odd, "A&B", "C", "D"]
+    samples = cohort_page.multiqc_samples(cells, results=True)["data"]
+    assert list(samples) == ["&lt;img src=x onerror=alert(1)>", "A&B", "C", "D"]
 
 
 def test_a_real_multiqc_shows_both(tmp_path):

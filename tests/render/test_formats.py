@@ -302,6 +302,9 @@ def test_a_hostile_name_is_harmless_everywhere(one):
     assert not stem.startswith((".", "-"))
     assert file_stem("a/b") != file_stem("a\\b")
     assert file_stem("..").startswith("sample.")
+    for name in ("CON", "nul", "aux.txt", ".Com1"):  # devices of Windows
+        assert file_stem(name).startswith("sample_")
+    assert file_stem("CONTROL").startswith("CONTROL.")
 
 
 @pytest.mark.parametrize("name", ["=cmd()", "+1", "-1", "@x"])
