@@ -28,6 +28,7 @@ _DOTS = 84
 _PLOTTED = ("e2", "e3", "e4")
 _LEAST_SEEN = 0.004  # of a stacked bar: so wide is what is there at all
 _COLORS = ("#c3d4e3", "#5b93c0", "#123a5e", "#8a6d9e", "#d08a5c")  # of MultiQC, in the order of the statuses
+_HIDDEN = "#dddddd"
 
 
 class Made(Struct, frozen=True, kw_only=True):
@@ -301,11 +302,12 @@ def _bin_label(low: float, high: float | None, *, whole: bool) -> str:
 def multiqc(summary: Object) -> dict[str, Any]:
     """Return custom content for MultiQC: a bar graph of statuses, for everybody and by group."""
     words = wording()
-    groups = {"cohort": summary["statuses"]}
+    groups = {"cohort": _bar_parts(summary)}
     for stratum in summary["strata"]:
         for value in stratum["values"]:
-            groups[_inert(f"{stratum['column']} = {value['value'] or '-'}")] = value["statuses"]
+            groups[_inert(f"{stratum['column']} = {value['value'] or '-'}")] = _bar_parts(value)
     failed = summary["inputs"]["failed"]
+    hidden = any("hidden" in parts for parts in groups.values())
     return {
         "id": "pgx_apoe",
         "section_name": "APOE (pgx)",
@@ -329,12 +331,21 @@ def multiqc(summary: Object) -> dict[str, Any]:
         "categories": {
             name: {"name": words.say("cohort", f"short_{name}"), "color": color}
             for name, color in zip(STATUSES, _COLORS, strict=True)
-        },
-        "data": {
-            group: {row["name"]: row["count"] for row in rows if row["count"] is not None}
-            for group, rows in groups.items()
-        },
+        }
+        | ({"hidden": {"name": words.say("cohort", "hidden"), "color": _HIDDEN}} if hidden else {}),
+        "data": groups,
     }
+
+
+def _bar_parts(group: Object) -> dict[str, int]:
+    """Return the parts of the bar of a group for MultiQC, which draws shares of their sum.
+
+    What is left of the samples for hidden counts is a part, too: else all would seem to be of the others.
+    """
+    parts = {row["name"]: row["count"] for row in group["statuses"]}
+    shown = {name: count for name, count in parts.items() if count is not None}
+    left = (group["samples"] or 0) - sum(shown.values())
+    return shown | ({"hidden": left} if len(shown) < len(parts) and left > 0 else {})
 
 
 def _inert(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -176,3 +177,15 @@ def test_an_alarm_does_not_tell_whether_anybody_differs(tmp_path):
 def test_a_page_for_sharing_lists_nobody(tmp_path, run_pgx):
     refused = run_pgx("cohort", tmp_path, "-o", tmp_path / "out", "--min-cell", 5, "--sample-table")
     assert refused.exit_code == 2
+
+
+def test_hidden_counts_take_their_room_in_the_bars_of_multiqc(tmp_path):
+    """MultiQC draws shares: without it, nobody would seem to be not determined."""
+    people = [(E33, "b1")] * 21 + [((None, None), "b1")] * 4 + [(E33, "b2")] * 30
+    folder = cohort(tmp_path, people, page=SHARED)
+    content = json.loads((folder / "pgx_mqc.json").read_text())
+    assert content["data"]["batch = b1"] == {"non-carrier": 20, "hidden": 5}
+    assert list(content["categories"])[-1] == "hidden"
+    (tmp_path / "plain").mkdir()
+    plain = json.loads((cohort(tmp_path / "plain", people) / "pgx_mqc.json").read_text())
+    assert "hidden" not in plain["categories"]
