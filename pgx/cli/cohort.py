@@ -111,7 +111,7 @@ def cohort(
         return
     with Shown() as shown:
         outcome = run_cohort(plan, output, replace(how, page=page), asked=asked, tell=shown.tell)
-    _finish(outcome, output, single)
+    _finish(outcome, output, page, single)
 
 
 def _list(plan: Plan) -> None:
@@ -136,7 +136,7 @@ def merge(
     from pgx.cohort.run import merge as merge_folders
 
     asked = _asked(context, page, single)
-    _finish(merge_folders(folders, output, page, asked), output, single)
+    _finish(merge_folders(folders, output, page, asked), output, page, single)
 
 
 def recheck(
@@ -263,7 +263,7 @@ def _check(page: PageOptions) -> None:
             )
 
 
-def _finish(outcome: Outcome, folder: Path, single: ReportsOptions) -> None:
+def _finish(outcome: Outcome, folder: Path, page: PageOptions, single: ReportsOptions) -> None:
     """Report what became of the run, and end with the exit code."""
     from pgx.wording import wording
 
@@ -278,7 +278,9 @@ def _finish(outcome: Outcome, folder: Path, single: ReportsOptions) -> None:
             f"passed over: {printable(path, limit=1000)} holds copy numbers or ploidy, no genotypes",
             err=True,
         )
-    if outcome.duplicated:
+    if outcome.duplicated and page.min_cell:
+        typer.echo("warning: some samples came more than once. See samples.tsv", err=True)
+    elif outcome.duplicated:
         names = ", ".join(map(printable, outcome.duplicates[:_LISTED]))
         more = " ..." if len(outcome.duplicates) > _LISTED else ""
         typer.echo(f"warning: {outcome.duplicated} samples came more than once: {names}{more}", err=True)

@@ -189,3 +189,12 @@ def test_hidden_counts_take_their_room_in_the_bars_of_multiqc(tmp_path):
     (tmp_path / "plain").mkdir()
     plain = json.loads((cohort(tmp_path / "plain", people) / "pgx_mqc.json").read_text())
     assert "hidden" not in plain["categories"]
+
+
+def test_the_log_of_a_page_for_sharing_names_nobody(tmp_path, run_pgx):
+    for name in ("a", "b"):
+        write_vcf(tmp_path / f"{name}.vcf", records=records(*E33), samples=["Ann"], neighbours=False)
+    done = run_pgx("cohort", tmp_path, "-o", tmp_path / "out", "--min-cell", "5")
+    assert "some samples came more than once. See samples.tsv" in done.stderr
+    assert "Ann" not in done.stderr
+    assert "Ann" in run_pgx("cohort", tmp_path, "-o", tmp_path / "out").stderr
