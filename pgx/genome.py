@@ -339,6 +339,7 @@ def definitions() -> tuple[SiteDefinition, SiteDefinition]:
     return _site_file().site
 
 
+@functools.cache
 def rsids() -> tuple[str, ...]:
     """Return the rsIDs of the two sites, in report order."""
     return tuple(definition.rsid for definition in definitions())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 
 from pgx.calling.frequencies import (
     FLAT,
@@ -44,14 +45,7 @@ def call(observations: tuple[Observation, ...], options: CallOptions) -> Diploty
         best_diplotype=result.best,
         diplotype_probability=result.probability,
         diplotype_posterior=dict(zip(diplotype_names(), result.posterior, strict=True)),
-        by_population={
-            name: PopulationResult(
-                diplotype=other.diplotype,
-                e4_status=other.status,
-                diplotype_probability=other.probability,
-            )
-            for name, other in others
-        },
+        by_population=others,
         e4_status=result.status,
         e4_copies=E4_COPIES.get(result.status),
         e4_copies_posterior={str(copies): p for copies, p in enumerate(result.copies)},
@@ -116,12 +110,13 @@ def _phase_findings(result: Answer, data: SiteData) -> tuple[Finding, ...]:
 
 
 def _prior_findings(
-    result: Answer, others: tuple[tuple[str, Answer], ...], options: CallOptions
+    result: Answer, others: Mapping[str, PopulationResult], options: CallOptions
 ) -> tuple[Finding, ...]:
     different = [
         name
-        for name, other in others
-        if name != options.population and (other.diplotype, other.status) != (result.diplotype, result.status)
+        for name, other in others.items()
+        if (other.diplotype, other.e4_status) != (result.diplotype, result.status)
+        and name != options.population
     ]
     if not different or options.population == FLAT:
         return ()

@@ -17,7 +17,7 @@ from pgx.calling.frequencies import (
     populations,
 )
 from pgx.calling.likelihood import contains_prior, genotype_likelihood
-from pgx.calling.model import E4_COPIES, CalculationRow, CallOptions, E4Status
+from pgx.calling.model import E4_COPIES, CalculationRow, CallOptions, E4Status, PopulationResult
 from pgx.genome import counted_haplotype, rare_haplotypes, rsids
 from pgx.observe import EvidenceKind, GenotypeEvidence, Observation, PhaseSource
 from pgx.reference import threshold
@@ -141,26 +141,33 @@ def _posterior(priors: Sequence[float], factors: _Factors) -> tuple[float, ...]:
         prior * first * second * phase for prior, (first, second, phase) in zip(priors, factors, strict=True)
     ]
     total = sum(weights)
-    return tuple(weight / total for weight in weights)
+    return tuple([weight / total for weight in weights])
 
 
 @functools.lru_cache(maxsize=8192)
-def answers(data: SiteData, options: CallOptions) -> tuple[Answer, tuple[tuple[str, Answer], ...]]:
-    """Return what `data` determines under the population of `options`, and under each that ships, by name."""
+def answers(data: SiteData, options: CallOptions) -> tuple[Answer, dict[str, PopulationResult]]:
+    """Return what `data` determines under the population of `options`, and under each that ships, by name.
+
+    The second is the same object for all samples with these data: do not change it.
+    """
     whole = _without_half_calls(data)
-    known: dict[str, tuple[_Factors, _Factors]] = {}
     doubtful = doubtful_diplotypes(data.evidence, data.phase)
+    has_prior = contains_prior(data.evidence)  # only then the likelihood differs between populations
 
-    def under(population: str) -> Answer:
-        # Only a posterior (GP, DS) has another likelihood under another population.
-        key = population if contains_prior(data.evidence) else ""
-        if key not in known:
-            factors = _factors(data, population, options.allele_error_rate)
-            bare = factors if whole is data else _factors(whole, population, options.allele_error_rate)
-            known[key] = factors, bare
-        return _answer(population, *known[key], doubtful, options)
+    def factors_under(population: str) -> tuple[_Factors, _Factors]:
+        factors = _factors(data, population, options.allele_error_rate)
+        return factors, factors if whole is data else _factors(whole, population, options.allele_error_rate)
 
-    return under(options.population), tuple((item.name, under(item.name)) for item in populations())
+    factors = factors_under(options.population)
+    asked = _answer(options.population, *factors, doubtful, options)
+    others = {}
+    for population in populations():
+        name = population.name
+        other = _answer(name, *(factors_under(name) if has_prior else factors), doubtful, options)
+        others[name] = PopulationResult(
+            diplotype=other.diplotype, e4_status=other.status, diplotype_probability=other.probability
+        )
+    return asked, others
 
 
 def _without_half_calls(data: SiteData) -> SiteData:
