@@ -75,7 +75,7 @@ class FieldReader:
         self,
         record: SiteRecord,
         fields: Mapping[str, str],
-        letters: Sequence[Letter],
+        letters: tuple[Letter, ...],
         counted: tuple[str, str],
         *,
         copies: int | None,
@@ -89,14 +89,16 @@ class FieldReader:
         self._copies = copies
         self._block = block
         self._imputed = is_imputed(record)
-        self._likelihoods = _LikelihoodFields(record, fields, letters, counted, gl_is_phred)
+        read = _LikelihoodFields(record, fields, letters, counted, gl_is_phred)
+        ways = (read.phred_likelihoods, read.log_likelihoods, read.posteriors, read.dosage)
+        ordered = (*ways[2:], *ways[:2]) if is_from_imputation(record) else ways
+        self._likelihoods = [found for field in ordered if (found := field()) is not None]
 
     def evidence(self) -> GenotypeEvidence | None:
         """Return what counts, by the order of this module; None without a genotype and a likelihood."""
-        likelihoods = self._stated_likelihoods()
-        if likelihoods:
+        if self._likelihoods:
             limits = self._reads_limit() if self._block else ()
-            kind, values = likelihoods[0]
+            kind, values = self._likelihoods[0]
             return self._made(kind, values, limits=limits)
         if self._copies is None:
             return None
@@ -118,7 +120,7 @@ class FieldReader:
         says that of the other's best.
         """
         limit = threshold("contradiction_phred")
-        stated = [GenotypeEvidence(kind=kind, values=values) for kind, values in self._stated_likelihoods()]
+        stated = [GenotypeEvidence(kind=kind, values=values) for kind, values in self._likelihoods]
         if not self._block:
             stated += self.reads_by_letter()
         claims = [] if self._copies is None else [{self._copies}]
@@ -157,15 +159,6 @@ class FieldReader:
             kind=kind, values=values, copies=self._copies, imputed=self._imputed, limits=limits
         )
 
-    def _stated_likelihoods(self) -> list[tuple[EvidenceKind, tuple[float | None, ...]]]:
-        read = self._likelihoods
-        likelihoods = (read.phred_likelihoods, read.log_likelihoods)
-        posteriors = (read.posteriors, read.dosage)
-        ordered = (
-            (*posteriors, *likelihoods) if is_from_imputation(self._record) else (*likelihoods, *posteriors)
-        )
-        return [found for field in ordered if (found := field()) is not None]
-
     def _qualities(self) -> Iterator[GenotypeEvidence]:
         quality = stated_quality(self._fields)
         if quality is not None:
@@ -199,7 +192,7 @@ class FieldReader:
     def reads_by_letter(self) -> list[GenotypeEvidence]:
         """Return the reads with each of the two letters, as each field or pair of fields states them."""
         found = []
-        copies = self._likelihoods.copies_by_allele(self._letters)
+        copies = copies_by_allele(self._letters, self._counted)
         for counts, others in reads_by_allele(self._record, self._fields):
             reads = [
                 sum(count for count, shown in zip(counts, copies, strict=True) if shown == letter)
@@ -278,7 +271,7 @@ class _LikelihoodFields:
         self,
         record: SiteRecord,
         fields: Mapping[str, str],
-        letters: Sequence[Letter],
+        letters: tuple[Letter, ...],
         counted: tuple[str, str],
         gl_is_phred: bool,
     ) -> None:
@@ -294,7 +287,7 @@ class _LikelihoodFields:
             values, letters = numbers(self._fields["PL"]), self._letters
         elif "LPL" in self._fields and self._local is not None:
             values = numbers(self._fields["LPL"])
-            letters = [self._letters[index] for index in self._local]
+            letters = tuple(self._letters[index] for index in self._local)
         else:
             return None
         if any(value is not None and value < 0 for value in values):
@@ -348,7 +341,7 @@ class _LikelihoodFields:
         self,
         kind: EvidenceKind,
         values: Sequence[float | None],
-        letters: Sequence[Letter],
+        letters: tuple[Letter, ...],
         join: Callable[[Iterable[float]], float],
     ) -> tuple[EvidenceKind, tuple[float | None, ...]] | None:
         """Sort values in genotype order by copies of the counted letter; None unless all three are stated.
@@ -358,24 +351,34 @@ class _LikelihoodFields:
         """
         if len(values) != len(letters) * (len(letters) + 1) // 2:
             return None
-        copies = self.copies_by_allele(letters)
-        classes: list[list[float]] = [[], [], []]
-        for high, high_copies in enumerate(copies):
-            for low, low_copies in enumerate(copies[: high + 1]):
-                value = values[high * (high + 1) // 2 + low]
-                if high_copies is not None and low_copies is not None and value is not None:
-                    classes[low_copies + high_copies].append(value)
+        classes: tuple[list[float], ...] = ([], [], [])
+        for value, copies in zip(values, _copies_by_genotype(letters, self._counted), strict=True):
+            if copies is not None and value is not None:
+                classes[copies].append(value)
         if not all(classes):
             return None
         return kind, tuple(join(group) for group in classes)
 
-    def copies_by_allele(self, letters: Sequence[Letter]) -> list[int | None]:
-        """Return for each allele which of the two letters it shows (0 or 1), or None."""
-        missing = [letter for letter in self._counted if letter not in letters]
-        stand_in = self._counted.index(missing[0]) if len(missing) == 1 else None
-        return [
-            self._counted.index(letter)
-            if isinstance(letter, str) and letter in self._counted
-            else (stand_in if letter is Other.UNSEEN else None)
-            for letter in letters
-        ]
+
+@functools.lru_cache(maxsize=256)
+def _copies_by_genotype(letters: tuple[Letter, ...], counted: tuple[str, str]) -> tuple[int | None, ...]:
+    """Return for each genotype, in genotype order, how many copies of the second letter it has, or None."""
+    copies = copies_by_allele(letters, counted)
+    return tuple(
+        None if low is None or high is None else low + high
+        for place, high in enumerate(copies)
+        for low in copies[: place + 1]
+    )
+
+
+@functools.lru_cache(maxsize=256)
+def copies_by_allele(letters: tuple[Letter, ...], counted: tuple[str, str]) -> tuple[int | None, ...]:
+    """Return for each allele which of the two letters it shows (0 or 1), or None."""
+    missing = [letter for letter in counted if letter not in letters]
+    stand_in = counted.index(missing[0]) if len(missing) == 1 else None
+    return tuple(
+        counted.index(letter)
+        if isinstance(letter, str) and letter in counted
+        else (stand_in if letter is Other.UNSEEN else None)
+        for letter in letters
+    )

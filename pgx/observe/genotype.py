@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from collections.abc import Mapping
@@ -61,23 +62,28 @@ def read_genotype(record: SiteRecord, fields: Mapping[str, str]) -> Genotype:
     return Genotype(indices=indices, phase=None)
 
 
-def _indices(record: SiteRecord, fields: Mapping[str, str]) -> tuple[tuple[int | None, ...], set[str]]:
+def _indices(record: SiteRecord, fields: Mapping[str, str]) -> tuple[tuple[int | None, ...], frozenset[str]]:
     key = "GT" if "GT" in fields or "LGT" not in fields else "LGT"
     text = fields.get(key, MISSING)
     if text in {"", MISSING}:
-        return (), set()
+        return (), frozenset()
+    written, separators = _written(text)
+    known = range(len(record.alternates) + 1) if key == "GT" else local_alleles(record, fields) or (0,)
+    if any(index is not None and index >= len(known) for index in written):
+        raise GenotypeTextError(text)
+    return tuple([None if index is None else known[index] for index in written]), separators
+
+
+@functools.lru_cache(maxsize=4096)
+def _written(text: str) -> tuple[tuple[int | None, ...], frozenset[str]]:
+    """Return the indices and the separators of a genotype as it is written."""
     body = text[1:] if text[0] in "/|" else text
     tokens = re.split(r"[/|]", body)
     if not all(token == MISSING or _is_index(token) for token in tokens):
         raise GenotypeTextError(text)
-    known = range(len(record.alternates) + 1) if key == "GT" else local_alleles(record, fields) or (0,)
-    written = [None if token == MISSING else int(token) for token in tokens]
-    if any(index is not None and index >= len(known) for index in written):
-        raise GenotypeTextError(text)
-    indices = tuple(None if index is None else known[index] for index in written)
     # VCF 4.4: a leading "/" says that the first allele is not phased with the others.
-    separators = set(re.findall(r"[/|]", body)) | ({"/"} if text[0] == "/" else set())
-    return indices, separators
+    separators = frozenset(re.findall(r"[/|]", body)) | ({"/"} if text[0] == "/" else set())
+    return tuple(None if token == MISSING else int(token) for token in tokens), separators
 
 
 def _is_index(token: str) -> bool:
@@ -102,6 +108,7 @@ def local_alleles(record: SiteRecord, fields: Mapping[str, str]) -> tuple[int, .
     return indices if indices[:1] == (0,) else None
 
 
+@functools.lru_cache(maxsize=4096)  # one sample is asked for a field by several rules, and many samples agree
 def number(text: str | None) -> float | None:
     """Return a field as a number, or None where it is missing, not a number, or not finite."""
     if text is None or text in {"", MISSING} or not text.isascii():
@@ -113,6 +120,7 @@ def number(text: str | None) -> float | None:
     return value if math.isfinite(value) else None
 
 
+@functools.lru_cache(maxsize=4096)
 def numbers(text: str | None) -> tuple[float | None, ...]:
     """Return a comma-separated field as numbers; empty where the whole field is missing."""
     if text is None or text in {"", MISSING}:
