@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Sequence
+from operator import mul, truediv
 
 from msgspec import Struct
 
@@ -13,6 +15,7 @@ from pgx.calling.frequencies import (
     diplotype_names,
     diplotype_prior,
     diplotypes,
+    double_heterozygotes,
     genotype_prior,
     populations,
 )
@@ -99,8 +102,8 @@ def site_data(observations: tuple[Observation, ...]) -> SiteData:
     )
 
 
-#: For each diplotype: the likelihood of the first and of the second site, and the factor of the phase.
-_Factors = tuple[tuple[float, float, float], ...]
+#: The likelihood of the first and of the second site, and the factor of the phase, each by diplotype.
+_Factors = tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]
 
 
 def _factors(data: SiteData, population: str, allele_error_rate: float) -> _Factors:
@@ -108,15 +111,12 @@ def _factors(data: SiteData, population: str, allele_error_rate: float) -> _Fact
         genotype_likelihood(evidence, genotype_prior(population, site), allele_error_rate)
         for site, evidence in enumerate(data.evidence)
     )
+    firsts = tuple(first[copies] for copies in copies_at(0))
+    seconds = tuple(second[copies] for copies in copies_at(1))
     if data.joint is not None:  # what the sites do not say one by one is the factor of both together
-        return tuple(
-            (first[one], second[two], whole / (first[one] * second[two]))
-            for whole, one, two in zip(data.joint, copies_at(0), copies_at(1), strict=True)
-        )
-    return tuple(
-        (first[one], second[two], _phase_factor(name, data.phase, one == two == 1))
-        for name, one, two in zip(diplotype_names(), copies_at(0), copies_at(1), strict=True)
-    )
+        whole = zip(data.joint, firsts, seconds, strict=True)
+        return firsts, seconds, tuple(joint / (one * two) for joint, one, two in whole)
+    return firsts, seconds, _phase_factors(data.phase)
 
 
 @functools.lru_cache(maxsize=8192)
@@ -126,22 +126,29 @@ def diplotype_likelihoods(data: SiteData, options: CallOptions) -> tuple[float, 
     Of GP and DS, which contain a prior already, the one of the population of `options` is taken out.
     """
     factors = _factors(data, options.population, options.allele_error_rate)
-    return tuple(first * second * phase for first, second, phase in factors)
+    return tuple(first * second * phase for first, second, phase in zip(*factors, strict=True))
 
 
-def _phase_factor(diplotype: str, phase: PhaseEvidence | None, both_heterozygous: bool) -> float:
-    """Return the probability of the stated order; one half where the diplotype has no order to state."""
-    if phase is None or not both_heterozygous:
-        return 0.5
-    return 1 - phase.error if diplotype == phase.diplotype else phase.error
+@functools.lru_cache(maxsize=1024)
+def _phase_factors(phase: PhaseEvidence | None) -> tuple[float, ...]:
+    """Return the probability of the stated order; one half where a diplotype has no order to state."""
+    if phase is None:
+        return (0.5,) * len(diplotypes())
+    return tuple(
+        0.5
+        if name not in double_heterozygotes()
+        else 1 - phase.error
+        if name == phase.diplotype
+        else phase.error
+        for name in diplotype_names()
+    )
 
 
-def _posterior(priors: Sequence[float], factors: _Factors) -> tuple[float, ...]:
-    weights = [
-        prior * first * second * phase for prior, (first, second, phase) in zip(priors, factors, strict=True)
-    ]
-    total = sum(weights)
-    return tuple([weight / total for weight in weights])
+def _posterior(priors: tuple[float, ...], factors: _Factors) -> tuple[float, ...]:
+    """Return priors x factors, scaled to a sum of 1: done for every population, so it has to be fast."""
+    firsts, seconds, phases = factors
+    weights = [*map(mul, map(mul, map(mul, priors, firsts), seconds), phases)]
+    return tuple(map(truediv, weights, itertools.repeat(sum(weights))))
 
 
 @functools.lru_cache(maxsize=8192)
@@ -222,8 +229,8 @@ def calculation(data: SiteData, found: Answer, options: CallOptions) -> tuple[Ca
             phase_factor=phase,
             posterior=posterior,
         )
-        for name, prior, (*likelihoods, phase), posterior in zip(
-            diplotype_names(), priors, factors, found.posterior, strict=True
+        for name, prior, *likelihoods, phase, posterior in zip(
+            diplotype_names(), priors, *factors, found.posterior, strict=True
         )
     )
 
@@ -268,8 +275,8 @@ def e4_copies() -> tuple[int, ...]:
 def _by_copies(weights: Sequence[float]) -> tuple[float, float, float]:
     """Sum weights by copies of e4."""
     totals = [0.0, 0.0, 0.0]
-    for copies, weight in zip(e4_copies(), weights, strict=True):
-        totals[copies] += weight
+    for place, copies in enumerate(e4_copies()):
+        totals[copies] += weights[place]
     return totals[0], totals[1], totals[2]
 
 

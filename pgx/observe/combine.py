@@ -269,7 +269,7 @@ def observation(
         depth=primary.depth,
         allele_depths=allele_depths(primary.fields),
         genotype_quality=primary.quality,
-        filter=primary.filter or ("PASS" if primary.record.fixed.split("\t")[6:7] == ["PASS"] else None),
+        filter=primary.filter or ("PASS" if primary.record.fixed.split("\t", 7)[6:7] == ["PASS"] else None),
         phase_set=phase_set(primary.fields),
         record="\n".join(reading.record.line(sample) for reading in readings),
         findings=tuple(findings),

@@ -130,17 +130,12 @@ class FieldReader:
                 claims.append({copies for copies in range(3) if abs(dose - copies) <= 0.5})
                 if self._copies is not None and abs(dose - self._copies) >= 1:
                     return True
-        tables = [table for item in stated if (table := phred_by_copies(item)) is not None]
-        if evidence.kind in _WEIGHED:
-            # Likelihoods have weighed the reads: these contradict a genotype only together with them.
-            tables_of_claims = [phred_by_copies(item) for item in stated if item.kind is not EvidenceKind.AD]
-        else:
-            tables_of_claims = list(tables)
-        if any(
-            table is not None and min(table[copies] for copies in claim) >= limit
-            for claim in claims
-            for table in tables_of_claims
-        ):
+        found = [(item.kind, table) for item in stated if (table := phred_by_copies(item)) is not None]
+        tables = [table for _, table in found]
+        # Likelihoods have weighed the reads: these contradict a genotype only together with them.
+        weighed = evidence.kind in _WEIGHED
+        against = [table for kind, table in found if not (weighed and kind is EvidenceKind.AD)]
+        if any(min([table[copies] for copies in claim]) >= limit for claim in claims for table in against):
             return True
         return any(
             _reject(one, other, limit) and _reject(other, one, limit)
@@ -225,7 +220,8 @@ def phred_by_copies(evidence: GenotypeEvidence) -> tuple[float, ...] | None:
         return None
     match evidence.kind:
         case EvidenceKind.PL:
-            return tuple(value - min(known) for value in known)
+            best = min(known)
+            return tuple([value - best for value in known])
         case EvidenceKind.GL:
             return tuple(10 * (max(known) - value) for value in known)
     best = max(known)
@@ -242,7 +238,8 @@ def read_weights() -> tuple[tuple[float, float], ...]:
 def reads_phred(first: float, second: float) -> tuple[float, ...]:
     """Return how far 0, 1, 2 copies are from the best, Phred-scaled, for reads with each of the letters."""
     phred = [first * one + second * other for one, other in read_weights()]
-    return tuple(value - min(phred) for value in phred)
+    best = min(phred)
+    return tuple([value - best for value in phred])
 
 
 def dosage_probabilities(dose: float) -> list[float]:
