@@ -57,7 +57,7 @@ def test_no_text_installs_the_other_project_of_this_name(repository):
 def test_the_distribution_has_a_name_of_its_own(repository):
     project = tomllib.loads((repository / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert project["name"] == "pgx-annotator"
-    assert project["scripts"] == {"pgx": "pgx.cli.main:main"}
+    assert project["scripts"] == {"pgx": "pgx.__main__:main"}
     assert project["dynamic"] == ["version"]
 
 

@@ -172,3 +172,27 @@ def test_what_is_registered_for_the_end_is_done(tmp_path):
     assert done.returncode == 0
     assert b"APOE" in done.stdout
     assert left.read_text() == "done"
+
+
+_GARBAGE_PROBE = """
+import gc, sys
+import pgx.cli.main as line
+from pgx.__main__ import main
+
+before, seen, build = gc.get_threshold()[0], [], line.build
+line.build = lambda *names: seen.append(gc.isenabled()) or build(*names)
+line._leave = sys.exit
+sys.argv = ["pgx", sys.argv[1], "--help"]
+try:
+    main()
+except SystemExit:
+    later = gc.get_threshold()[0] > before
+    print(*seen, gc.isenabled(), gc.get_freeze_count() > 10_000, later, file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize(("command", "is_quick"), [("annotate", True), ("cohort", False)])
+def test_garbage_is_looked_for_only_after_the_imports(command, is_quick):
+    arguments = [sys.executable, "-c", _GARBAGE_PROBE, command]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False, timeout=60)
+    assert done.stderr.split() == ["False", "True", "True", str(is_quick)], done.stderr

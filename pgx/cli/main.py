@@ -8,6 +8,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import errno
+import gc
 import importlib
 import os
 import signal
@@ -53,6 +54,8 @@ _COMMANDS = {
 }
 #: Commands that end quickly: they leave no process and no thread behind.
 _QUICK = frozenset({"annotate", "inspect", "report", "verify"})
+#: New objects after which such a command looks for garbage: more than one sample makes.
+_QUICK_THRESHOLD = 50_000
 #: Under this name a context holds the arguments as they were given.
 GIVEN = "pgx.given"
 _SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
@@ -179,13 +182,23 @@ def main() -> None:
     try:
         _hold_streams()
         _end_on_signals()
-        build(wanted if set(wanted) & set(_COMMANDS) else _COMMANDS)()
+        line = build(wanted if set(wanted) & set(_COMMANDS) else _COMMANDS)
+        _collect_garbage(quick=bool(set(wanted) & _QUICK))
+        line()
     except KeyboardInterrupt as error:  # while it was being built
         sys.exit(getattr(error, "exit_code", 128 + signal.SIGINT))
     except SystemExit as end:
         if set(wanted) & _QUICK and isinstance(end.code, int | None):
             _leave(end.code or 0)
         raise
+
+
+def _collect_garbage(*, quick: bool) -> None:
+    """Look for garbage from here on, seldom in a quick command, and not in what was imported."""
+    gc.freeze()
+    if quick:
+        gc.set_threshold(_QUICK_THRESHOLD)
+    gc.enable()
 
 
 def _leave(code: int) -> NoReturn:
