@@ -141,6 +141,7 @@ def test_unknown_population_is_a_usage_error():
         (GenotypeEvidence(kind=EvidenceKind.GL, values=(-4.0, 0.0, -8.0)), (1e-3, 1, 1e-6)),
         (GenotypeEvidence(kind=EvidenceKind.PL, values=(40.0, 0.0, 80.0)), (1e-3, 1, 1e-6)),
         (GenotypeEvidence(kind=EvidenceKind.PL, values=(1.0, 0.0, 2.0)), (10**-0.075, 1, 10**-0.15)),
+        (GenotypeEvidence(kind=EvidenceKind.READS, values=(40.0, 0.0, 80.0)), (1e-4, 1, 1e-8)),
         (GenotypeEvidence(kind=EvidenceKind.PL, values=(40.0, 4.0, 0.0)), (1e-4, 10**-0.4, 1)),
         (GenotypeEvidence(kind=EvidenceKind.GP, values=(0.25, 0.5, 0.25)), (0.5, 1, 0.5)),
         (GenotypeEvidence(kind=EvidenceKind.DS, values=(1.0,)), (0.5, 1, 0.5)),

@@ -14,8 +14,7 @@ from pgx.reference import threshold
 Likelihood = tuple[float, float, float]
 UNINFORMATIVE: Likelihood = (1.0, 1.0, 1.0)
 _POSTERIORS = frozenset({EvidenceKind.GP, EvidenceKind.DS})
-_PHRED = frozenset({EvidenceKind.PL, EvidenceKind.READS})
-_BY_GENOTYPE = _PHRED | _POSTERIORS | {EvidenceKind.GL, EvidenceKind.AD}
+_BY_GENOTYPE = _POSTERIORS | {EvidenceKind.PL, EvidenceKind.READS, EvidenceKind.GL, EvidenceKind.AD}
 _ENOUGH_READS = 500  # more make nothing surer that is compared here
 _NO_KNOWLEDGE = 2 / 3  # an error probability that leaves all three genotypes equal
 
@@ -80,7 +79,9 @@ def _from_values(evidence: GenotypeEvidence, marginal: Likelihood) -> Likelihood
     if evidence.kind is EvidenceKind.AD:
         return _from_reads(evidence)
     values = [_known(value) for value in evidence.values]
-    if evidence.kind in _PHRED:
+    if evidence.kind is EvidenceKind.READS:  # these reckon with another person already, read by read
+        return _scaled(*(10 ** (-(value - min(values)) / 10) for value in values))
+    if evidence.kind is EvidenceKind.PL:
         return phred_likelihood([value - min(values) for value in values])
     if evidence.kind is EvidenceKind.GL:
         return phred_likelihood([10 * (max(values) - value) for value in values])
