@@ -12,6 +12,7 @@ from score import EDGES, Reliability, Tally
 from tables import DOCS, fill, machine, markdown, percent, share, today, upper_bound
 
 MOST_WRONG = 0.01
+_FEW = 100
 LEAST_WARNED = 0.9
 KINDS = ("diplotype", "status")
 
@@ -168,12 +169,12 @@ def _least_warned_depth(
 
 
 def _is_above(determined: float, wrong: float) -> bool:
-    """Return whether more than `MOST_WRONG` are wrong: of what was drawn, by more than chance makes.
+    """Return whether more than `MOST_WRONG` are wrong: of few that were drawn, by more than chance makes.
 
-    What was drawn is above where the lower end of its exact 95 % interval is: one of 22 is no 5 %. What was
-    added up (shares below 1) is as it is.
+    Few are above where the lower end of their exact 95 % interval is: one of 22 is no 5 %. What was added up
+    (shares below 1) is as it is.
     """
-    if determined < 1:
+    if not 1 <= determined < _FEW:
         return _ratio(determined, wrong) > MOST_WRONG
     return 1 - upper_bound(int(determined - wrong), int(determined), 0.975) > MOST_WRONG
 
