@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -221,7 +221,7 @@ class _Work:
 
     def results(self) -> Iterator[Result]:
         """Yield the new result of each input, and note what it changes; what cannot change is not yielded."""
-        waiting = _Waiting()
+        waiting: list[_Different] = []
         todo: list[tuple[str, Job]] = []
         for key, row in self._keys.items():
             known = self._known.get(key)
@@ -277,7 +277,7 @@ class _Work:
             blocks=tuple(self._state.blocks(key, "texts")),
         )
 
-    def _compare(self, key: str, result: Result, waiting: _Waiting) -> None:
+    def _compare(self, key: str, result: Result, waiting: list[_Different]) -> None:
         if result.blocks:
             self._tell(waiting)
             self._compare_blocks(key, result)
@@ -289,8 +289,9 @@ class _Work:
         minors = zip(*self._minors(key, result, [name for name, _ in before]), strict=True)
         for (_, facts), (_, report), row, minor in zip(before, reports, result.rows, minors, strict=True):
             if report != row.report or facts != row.facts or minor[0] != minor[1]:
-                waiting.add(facts, row.facts, minor, *_differences(report, row.report))
-        if len(waiting.before) >= _ROWS:
+                said, reworded = _differences(report, row.report)
+                waiting.append(_Different(facts, row.facts, minor[0], minor[1], said, reworded))
+        if len(waiting) >= _ROWS:
             self._tell(waiting)
 
     def _compare_blocks(self, key: str, result: Result) -> None:
@@ -313,15 +314,17 @@ class _Work:
         runs = (decode_input(run).run for run in (self._state.run_of(key), result.run))
         return [born_minors(job, names, run.created) for run in runs]
 
-    def _tell(self, waiting: _Waiting) -> None:
-        if waiting.before:
-            minors = zip(*waiting.minors, strict=True)
-            old, new = (
-                with_minors(fact_table([msgspec.json.decode(row) for row in rows]), own)
-                for rows, own in zip(waiting.tables(), minors, strict=True)
-            )
-            self._note(old, new, np.array(waiting.said), np.array(waiting.reworded))
-            waiting.clear()
+    def _tell(self, waiting: list[_Different]) -> None:
+        """Note the people of `waiting`, who then wait no longer."""
+        if not waiting:
+            return
+        before, now, minors_before, minors_now, said, reworded = zip(*waiting, strict=True)
+        old, new = (
+            with_minors(fact_table([msgspec.json.decode(row) for row in rows]), minors)
+            for rows, minors in ((before, minors_before), (now, minors_now))
+        )
+        self._note(old, new, np.array(said), np.array(reworded))
+        waiting.clear()
 
     def _note(self, old: pa.Table, new: pa.Table, said: Flags, other: Flags) -> None:
         """Tell and count the rows of two tables that differ."""
@@ -407,31 +410,15 @@ def _unread(job: Job, why: str) -> Failure:
     return Failure(input=job.path, error=why, cure="Read it again")
 
 
-class _Waiting:
-    """Rows of small inputs that differ somewhere, until there are enough for a table."""
+class _Different(NamedTuple):
+    """A person of a small input of whom anything differs: facts before and now, and what tells why."""
 
-    def __init__(self) -> None:
-        self.before: list[bytes] = []
-        self.now: list[bytes] = []
-        self.minors: list[tuple[bool, bool]] = []
-        self.said: list[bool] = []
-        self.reworded: list[bool] = []
-
-    def add(self, before: bytes, now: bytes, minor: tuple[bool, bool], said: bool, reworded: bool) -> None:
-        """Take in the facts of a person, and whether the evidence, and anything else, is another."""
-        self.before.append(before)
-        self.now.append(now)
-        self.minors.append(minor)
-        self.said.append(said)
-        self.reworded.append(reworded)
-
-    def tables(self) -> tuple[list[bytes], list[bytes]]:
-        """Return the rows of both tables."""
-        return self.before, self.now
-
-    def clear(self) -> None:
-        """Forget all rows."""
-        self.__init__()  # type: ignore[misc]
+    before: bytes
+    now: bytes
+    minor_before: bool
+    minor_now: bool
+    said: bool
+    reworded: bool
 
 
 def _under(row: PlannedRow, given: Mapping[str, Any]) -> PlannedRow:

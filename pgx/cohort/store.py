@@ -174,7 +174,7 @@ class State:
         return None if row is None else self._opened(row[0], "meta", name)
 
     def _opened(self, value: object, *whose: object) -> bytes:
-        """Return a value that `sealed` stored for `whose`.
+        """Return a value that `summed` stored for `whose`.
 
         Raises
         ------
@@ -182,7 +182,7 @@ class State:
             It is another, or belongs to another.
         """
         data = value if isinstance(value, bytes) else b""
-        if sealed(data[:-_SUM], *whose) != data:
+        if summed(data[:-_SUM], *whose) != data:
             raise FormatError(
                 f"is damaged: a value of its table {whose[0]} has another checksum",
                 where=str(self.path),
@@ -204,7 +204,7 @@ class State:
     def set_meta(self, **values: object) -> None:
         """Store values by name."""
         for name, value in values.items():
-            data = sealed(msgspec.json.encode(value), "meta", name)
+            data = summed(msgspec.json.encode(value), "meta", name)
             self._run("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, data))
 
     def check_finished(self) -> None:
@@ -231,7 +231,7 @@ class State:
     def _replace_plan(self, rows: Iterable[PlannedRow]) -> None:
         self._base.execute("DELETE FROM plan")
         values = (
-            (row.position, row.key, sealed(_stored(row.job), "plan", row.position, row.key)) for row in rows
+            (row.position, row.key, summed(_stored(row.job), "plan", row.position, row.key)) for row in rows
         )
         self._base.executemany("INSERT INTO plan VALUES (?, ?, ?)", values)
 
@@ -270,7 +270,7 @@ class State:
     def add_changes(self, rows: Iterable[tuple[str, str, str]]) -> None:
         """Note input and sample, as tables have them, and cells (JSON) of each change, within `renew`."""
         values = (
-            (path, sample, sealed(cells.encode(), "change", path, sample)) for path, sample, cells in rows
+            (path, sample, summed(cells.encode(), "change", path, sample)) for path, sample, cells in rows
         )
         self._base.executemany("INSERT INTO change VALUES (?, ?, ?)", values)
 
@@ -293,17 +293,18 @@ class State:
             base.execute(f"DELETE FROM {table} WHERE key = ?", (result.key,))  # noqa: S608 - three fixed names
         known = Known(**{name: getattr(result, name) for name in Known.__struct_fields__})
         key = result.key
-        told = sealed(msgspec.json.encode(known), "result", key, "known")
+        told = summed(msgspec.json.encode(known), "result", key, "known")
         base.execute(
-            "INSERT INTO result VALUES (?, ?, ?)", (key, told, sealed(result.run, "result", key, "run"))
+            "INSERT INTO result VALUES (?, ?, ?)",
+            (key, told, summed(result.run, "result", key, "run")),
         )
         base.executemany(
             "INSERT INTO sample VALUES (?, ?, ?, ?, ?)",
             (
                 (
                     *(key, number, row.name),
-                    sealed(row.facts, "sample", key, number, row.name, "facts"),
-                    sealed(row.report, "sample", key, number, row.name, "report"),
+                    summed(row.facts, "sample", key, number, row.name, "facts"),
+                    summed(row.report, "sample", key, number, row.name, "report"),
                 )
                 for number, row in enumerate(result.rows)
             ),
@@ -313,15 +314,15 @@ class State:
             (
                 (
                     *(key, number),
-                    sealed(block.facts, "block", key, number, "facts"),
-                    sealed(block.texts, "block", key, number, "texts"),
+                    summed(block.facts, "block", key, number, "facts"),
+                    summed(block.texts, "block", key, number, "texts"),
                 )
                 for number, block in enumerate(result.blocks)
             ),
         )
         base.executemany(
             "INSERT OR IGNORE INTO part VALUES (?, ?)",
-            ((digest, sealed(data, "part", digest)) for digest, data in result.parts.items()),
+            ((digest, summed(data, "part", digest)) for digest, data in result.parts.items()),
         )
 
     def keep_only(self, keys: Iterable[str], parts_of: Callable[[bytes], Iterable[str]]) -> None:
@@ -399,7 +400,7 @@ class State:
         return self._opened(row[0], "part", digest)
 
 
-def sealed(data: bytes, *whose: object) -> bytes:
+def summed(data: bytes, *whose: object) -> bytes:
     """Return a value as it is stored for `whose`: the table first, and what tells its row from others."""
     start = zlib.crc32(msgspec.json.encode(whose))
     return data + zlib.crc32(data, start).to_bytes(_SUM, "big")

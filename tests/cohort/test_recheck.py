@@ -15,7 +15,7 @@ from pgx.cohort.jobs import sentence_digests
 from pgx.cohort.plan import plan_inputs
 from pgx.cohort.recheck import WHY, recheck
 from pgx.cohort.run import run_cohort
-from pgx.cohort.store import State, sealed
+from pgx.cohort.store import State, summed
 from pgx.cohort.tables.finalise import CHANGED
 from pgx.errors import FormatError, OutputError, UsageError
 from pgx.options import CohortOptions, Options, PageOptions, Rechecked
@@ -204,7 +204,7 @@ def aged(folder, sample="S0", **changes):
     base = sqlite3.connect(folder / "cohort.sqlite")
     for key, known in base.execute("SELECT key, known FROM result").fetchall():
         older = json.dumps(json.loads(known[:-4]) | {"recipe": "older"}).encode()
-        data = sealed(older, "result", key, "known")
+        data = summed(older, "result", key, "known")
         base.execute("UPDATE result SET known = ? WHERE key = ?", (data, key))
     row = base.execute("SELECT key, ordinal, facts, report FROM sample WHERE name = ?", (sample,)).fetchone()
     key, number, facts, report = row
@@ -212,7 +212,7 @@ def aged(folder, sample="S0", **changes):
     for column, (old, new) in changes.items():
         assert old in now[column]
         now[column] = now[column].replace(old, new)
-    values = [sealed(data, "sample", key, number, sample, column) for column, data in now.items()]
+    values = [summed(data, "sample", key, number, sample, column) for column, data in now.items()]
     base.execute("UPDATE sample SET facts = ?, report = ? WHERE name = ?", (*values, sample))
     base.commit()
     base.close()

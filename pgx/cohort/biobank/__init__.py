@@ -286,6 +286,7 @@ def _packed_facts(
     }
 
     def packed(start: int, stop: int) -> bytes:
+        """Return the facts of the samples from `start` to before `stop`."""
         places = arrow.numbers(found.classes[start:stop], pa.int64())
         filled = []
         for name in FACTS:

@@ -20,6 +20,7 @@ from pgx.cohort.known import (
     SWAPS_FILE,
     VERDICTS,
     Compared,
+    Exchange,
     agreement,
     compare,
     exchanges,
@@ -174,14 +175,7 @@ def finish(state: State, folder: Path, page: PageOptions, asked: Asked, *, kept:
     with Staged(folder, exclusive=True) as staged:
         _write_tables(staged, _tables(state, shown, carried, tally.dividing, files), carried, tally)
         write_failures(staged.path("failures.tsv"), failures)
-        of_people = []
-        if KNOWN_RESULT in carried:
-            write_known(compared, staged.path(KNOWN_FILE))
-            write_exchanges(swaps, staged.path(SWAPS_FILE))
-            of_people += [KNOWN_FILE, SWAPS_FILE]
-        if members:
-            write_families(members, staged.path(FAMILIES_FILE), wording().say("cohort", "not_consistent"))
-            of_people.append(FAMILIES_FILE)
+        of_people = _write_people(staged, (compared, swaps) if KNOWN_RESULT in carried else None, members)
         if tally.samples and not page.min_cell:
             of_people.append(MULTIQC_SAMPLES)
         if changes:
@@ -209,6 +203,21 @@ def finish(state: State, folder: Path, page: PageOptions, asked: Asked, *, kept:
         reports=sum(map(len, files.values())),
         without_report=_without_report(asked.reports, files),
     )
+
+
+def _write_people(
+    staged: Staged, known: tuple[Sequence[Compared], Sequence[Exchange]] | None, members: Sequence[Member]
+) -> list[str]:
+    """Write known results and families beside the calls, where there are any, and return the files."""
+    written = []
+    if known is not None:
+        write_known(known[0], staged.path(KNOWN_FILE))
+        write_exchanges(known[1], staged.path(SWAPS_FILE))
+        written += [KNOWN_FILE, SWAPS_FILE]
+    if members:
+        write_families(members, staged.path(FAMILIES_FILE), wording().say("cohort", "not_consistent"))
+        written.append(FAMILIES_FILE)
+    return written
 
 
 def _changes(state: State, plan: Sequence[PlannedRow]) -> list[tuple[str, str, str]]:
