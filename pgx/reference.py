@@ -1,8 +1,7 @@
 """Where reference/ is, and the one way in which its files are read; versions, and the one clock.
 
-Every fact that is not code (positions, alleles, frequencies, thresholds, claims, sentences) is a TOML
-file there. It is read into a strict model: an unknown key is an error, not a comment. An installed package
-holds the content of all of them a second time as JSON (`hatch_build.py`), which is read ten times faster.
+Every fact that is not code is in a TOML file there, read into a strict model: an unknown key is an error, not
+a comment. An installed package holds them a second time as JSON (`hatch_build.py`), read ten times faster.
 """
 
 from __future__ import annotations
@@ -22,6 +21,8 @@ from pgx import __version__
 from pgx.errors import ReferenceDataError, UsageError
 
 COPY_FILE = "toml.cache"
+#: What the help says, and may be improved without a result that changes: no part of the digest.
+OPTIONS_FILE = "options.toml"
 _DIGESTED_SUFFIXES = frozenset({".toml", ".tsv", ".json"})
 
 
@@ -47,13 +48,7 @@ ModelT = TypeVar("ModelT")
 
 @functools.cache
 def root() -> Path:
-    """Return the folder of the reference data: inside the installed package, else beside it in the tree.
-
-    Raises
-    ------
-    ReferenceDataError
-        Neither place holds a manifest.
-    """
+    """Return the folder of the reference data: inside the installed package, else beside it in the tree."""
     package = Path(__file__).resolve().parent
     for candidate in (package / "_reference", package.parent / "reference"):
         if (candidate / "manifest.toml").is_file():
@@ -96,12 +91,7 @@ def read_bytes(path: Path) -> bytes:
 def parse(path: Path, content: bytes, digest: str | None = None) -> dict[str, Any]:
     """Return the tables of a TOML file: from the copy where it holds exactly this content, else parsed.
 
-    `digest` is that of the content, where it is known already.
-
-    Raises
-    ------
-    ReferenceDataError
-        The content is not TOML.
+    `digest` is that of the content, where it is known already. No TOML is a `ReferenceDataError`.
     """
     folder = root()
     name = path.relative_to(folder).as_posix() if path.is_relative_to(folder) else ""
@@ -121,13 +111,7 @@ def parse(path: Path, content: bytes, digest: str | None = None) -> dict[str, An
 
 
 def read_model(path: Path, model: type[ModelT]) -> ModelT:
-    """Read one TOML file into `model`.
-
-    Raises
-    ------
-    ReferenceDataError
-        The file cannot be read, is not TOML, or does not fit the model. The line names file and key.
-    """
+    """Read one TOML file into `model`; what does not fit is a `ReferenceDataError` with file and key."""
     return convert(path, parse(path, read_bytes(path)), model)
 
 
@@ -165,82 +149,58 @@ def release() -> str:
 
 @functools.cache
 def digest() -> str:
-    """Return `sha256:` and the digest over names and contents of all data files of reference/."""
+    """Return `sha256:` and the digest over names and contents of what results need of reference/."""
     total = hashlib.sha256()
     base = root()
     for path in sorted(base.rglob("*"), key=lambda item: item.relative_to(base).as_posix()):
-        if path.suffix in _DIGESTED_SUFFIXES and path.is_file():
+        if path.suffix in _DIGESTED_SUFFIXES and path.name != OPTIONS_FILE and path.is_file():
             content = path.read_bytes()
             total.update(f"{path.relative_to(base).as_posix()}\0{len(content)}\0".encode())
             total.update(content)
     return f"sha256:{total.hexdigest()}"
 
 
-class _Value(Facts, frozen=True, kw_only=True):
+class Number(Facts, frozen=True, kw_only=True):
+    """A number of reference/, and what it rests on."""
+
     value: float
     basis: str
 
 
-class _ThresholdFile(Facts, frozen=True, kw_only=True):
-    provenance: Provenance
-    min_probability: _Value
-    min_bayes_factor: _Value
-    allele_error_rate: _Value
-    switch_error_read_backed: _Value
-    switch_error_statistical: _Value
-    base_error_rate: _Value
-    posterior_floor: _Value
-    stray_read_share: _Value
-    low_imputation_quality: _Value
-    contradiction_phred: _Value
-    hidden_reads: _Value
-    unseen_error_rate: _Value
-    longest_block: _Value
-    longest_lifted_block: _Value
-    lifted_block_rest: _Value
-    same_person_probability: _Value
-    estimate_prior_weight: _Value
-    estimate_rare_weight: _Value
-    estimate_min_people: _Value
+def _numbers(title: str, names: str) -> type[msgspec.Struct]:
+    """Return the model of a file of numbers: all of these, and nothing else."""
+    fields = [("provenance", Provenance), *((name, Number) for name in names.split())]
+    return msgspec.defstruct(title, fields, frozen=True, kw_only=True, forbid_unknown_fields=True)
+
+
+_ThresholdFile = _numbers(
+    "_ThresholdFile",
+    """min_probability min_bayes_factor allele_error_rate switch_error_read_backed switch_error_statistical
+    base_error_rate posterior_floor stray_read_share low_imputation_quality contradiction_phred hidden_reads
+    unseen_error_rate longest_block longest_lifted_block lifted_block_rest same_person_probability
+    estimate_prior_weight estimate_rare_weight estimate_min_people""",
+)
+_LimitsFile = _numbers(
+    "_LimitsFile",
+    """max_header max_record max_sample max_contigs max_index timeout min_progress max_redirects stall
+    max_facts max_table max_upload max_page_samples max_page_results""",
+)
 
 
 @functools.cache
-def _thresholds() -> _ThresholdFile:
-    return load("calling.toml", _ThresholdFile)
+def _file(name: str, model: type[msgspec.Struct]) -> Any:
+    return load(name, model)
 
 
 def threshold(name: str) -> float:
-    """Return the number called `name`; the file says what it rests on."""
-    entry: _Value = getattr(_thresholds(), name)
+    """Return the number called `name` of reference/calling.toml, which says what it rests on."""
+    entry: Number = getattr(_file("calling.toml", _ThresholdFile), name)
     return entry.value
-
-
-class _LimitsFile(Facts, frozen=True, kw_only=True):
-    provenance: Provenance
-    max_header: _Value
-    max_record: _Value
-    max_sample: _Value
-    max_contigs: _Value
-    max_index: _Value
-    timeout: _Value
-    min_progress: _Value
-    max_redirects: _Value
-    stall: _Value
-    max_facts: _Value
-    max_table: _Value
-    max_upload: _Value
-    max_page_samples: _Value
-    max_page_results: _Value
-
-
-@functools.cache
-def _limits() -> _LimitsFile:
-    return load("limits.toml", _LimitsFile)
 
 
 def limit(name: str) -> float:
     """Return the bound called `name` of reference/limits.toml, which states its unit."""
-    entry: _Value = getattr(_limits(), name)
+    entry: Number = getattr(_file("limits.toml", _LimitsFile), name)
     return entry.value
 
 
@@ -250,13 +210,7 @@ def program_version() -> str:
 
 
 def now() -> str:
-    """Return the time in UTC as `2026-11-23T20:11:00Z`; SOURCE_DATE_EPOCH, where set, replaces the clock.
-
-    Raises
-    ------
-    UsageError
-        SOURCE_DATE_EPOCH is not a whole number of seconds.
-    """
+    """Return the time in UTC as `2026-11-23T20:11:00Z`; SOURCE_DATE_EPOCH, where set, replaces the clock."""
     epoch = os.environ.get("SOURCE_DATE_EPOCH")
     try:
         return _moment_text(time.time() if epoch is None else int(epoch))

@@ -8,17 +8,37 @@ import io
 import json
 import math
 import os
+import shutil
 import subprocess
 import sys
+import tomllib
+from importlib import import_module
+from inspect import signature
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, get_args, get_origin
 
 import msgspec
 import pytest
+import typer
 from msgspec import Struct
 from vcf_builder import site, write_vcf
 
-from pgx.options import READING, Limits, Option, Options, declared, parameters_of, stated
+from pgx.cli.annotate import ShownOptions
+from pgx.cli.cohort import ReportsOptions
+from pgx.cli.evidence import Selection
+from pgx.cli.main import _COMMANDS
+from pgx.cli.options import FormOptions
+from pgx.options import (
+    CohortOptions,
+    Limits,
+    Option,
+    Options,
+    PageOptions,
+    Rechecked,
+    declared,
+    parameters_of,
+    stated,
+)
 from pgx.reference import threshold
 
 CARRIER = "NA18526.e3-e4.GRCh38.vcf"
@@ -45,6 +65,15 @@ def test_help_names_every_command(run_pgx, command):
     outcome = run_pgx(*command, "--help")
     assert outcome.exit_code == 0
     assert "Usage" in outcome.stdout
+
+
+READING = "Reading the input"
+
+
+def _is_plain(kind):
+    """Return whether a parameter of a command is an option of its own: no class of them, no context."""
+    kind = get_args(kind)[0] if get_origin(kind) is Annotated else kind
+    return not (isinstance(kind, type) and issubclass(kind, (Struct, typer.Context)))
 
 
 class _Grown(Struct, frozen=True, kw_only=True):
@@ -115,6 +144,20 @@ class TestDeclaredOptions:
         for item in declared(Options):
             if item.is_factory:
                 assert str(item.default()) not in item.option.help
+
+    def test_the_file_describes_each_option_and_no_other(self, repository):
+        """A name that is misspelled in reference/options.toml would leave an option without its flag."""
+        table = tomllib.loads((repository / "reference" / "options.toml").read_text("utf-8"))["option"]
+        classes = (Options, PageOptions, CohortOptions, FormOptions, ReportsOptions, ShownOptions, Selection)
+        names = {kind.__name__: set(kind.__struct_fields__) for kind in classes}
+        names["CohortOptions"] -= {"arrays_from", "page"}  # for Python only
+        for title in table.keys() - names:
+            command, _, inner = title.partition(" ")
+            module, name = import_module(_COMMANDS[command]), inner or command
+            given = signature(getattr(module, f"{name}_", None) or getattr(module, name), eval_str=True)
+            names[title] = {name for name, item in given.parameters.items() if _is_plain(item.annotation)}
+        assert {title: set(entries) for title, entries in table.items()} == names
+        assert {*Rechecked.__struct_fields__} == {item.name for item in declared(Rechecked)}
 
     def test_an_option_that_came_later_has_a_value_in_older_results(self):
         """`before` of an option is what a result was made with that does not state it yet."""
@@ -275,6 +318,17 @@ class TestNames:
         lines = done.stdout.splitlines()
         assert found <= set(lines), done.stderr
         assert all(line.startswith(words.split()[-1]) for line in lines)
+
+
+def test_a_damaged_installation_is_one_line(repository, tmp_path):
+    for name in ("pgx", "reference"):
+        shutil.copytree(repository / name, tmp_path / name, ignore=shutil.ignore_patterns("toml.cache"))
+    (tmp_path / "reference" / "options.toml").write_text("[option")
+    run = [sys.executable, "-m", "pgx", "--version"]
+    done = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (4, "", 1)
+    assert done.stderr.startswith("error: ")
+    assert "options.toml: is not valid TOML" in done.stderr
 
 
 class TestInputErrors:

@@ -1,46 +1,36 @@
-"""`pgx annotate`: one input, all its samples or some, one format; `pgx inspect` and `pgx verify`."""
+"""The commands on one input or one stored result: annotate, inspect, verify, report; and `pgx serve`."""
 
 from __future__ import annotations
 
+import errno
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 import typer
 from msgspec import Struct
 
-from pgx.cli.options import FormOptions, Only
-from pgx.errors import UsageError
-from pgx.options import BOUND_NAMES, INPUT, Option, Options
+from pgx.cli import output
+from pgx.cli.options import FormOptions, Only, say_unknown
+from pgx.errors import FormatError, InputError, NotFoundError, UsageError, no_such_sample
+from pgx.files import STANDARD_OUTPUT, limited, read_limited, write
+from pgx.options import BOUND_NAMES, Options
+from pgx.reference import limit
 from pgx.render import Format
 
 if TYPE_CHECKING:
-    from pgx.report import Run, SampleReport
+    from pgx.render.form import Form
+    from pgx.report import Document, Run, SampleReport
 
 FoundT = TypeVar("FoundT")
 _INDETERMINATE_UNDER_STRICT = 6
 _VCF_KINDS = frozenset({"vcf", "gvcf", "bcf", "copy-number"})
+_STANDARD_INPUT = "-"
 
 
-def annotate(
-    source: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="INPUT",
-            help="A VCF, gVCF or BCF (.vcf .vcf.gz .bcf), or - for stdin; a BAM or CRAM; or the text file "
-            "of a consumer test.",
-            show_default=False,
-        ),
-    ] = None,
-    *,
-    options: Options,
-    form: FormOptions,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Exit 6 if a status is indeterminate.", rich_help_panel=INPUT)
-    ] = False,
-) -> None:
+def annotate(source: str | None = None, *, options: Options, form: FormOptions, strict: bool = False) -> None:
     """Annotate one input and report on its samples."""
-    from pgx.cli import output
-    from pgx.cli.options import say_unknown
     from pgx.report import mark_minors
     from pgx.single import annotate as run
 
@@ -102,10 +92,8 @@ def _watched(reports: Iterable[SampleReport], undetermined: list[str]) -> Iterat
 class ShownOptions(Struct, frozen=True, kw_only=True):
     """How what was found is shown."""
 
-    format: Annotated[
-        Literal["text", "json"], Option("Format of what is shown.", INPUT, flags=("-f", "--format"))
-    ] = "text"
-    output: Annotated[str, Option("File, or - for standard output.", INPUT, "FILE", ("-o", "--output"))] = "-"
+    format: Literal["text", "json"] = "text"
+    output: str = STANDARD_OUTPUT
 
 
 def _show(
@@ -114,24 +102,16 @@ def _show(
     """Write what was found as text or JSON, over none of its sources."""
     import msgspec
 
-    from pgx.cli.output import refuse_overwriting, say_written
-    from pgx.files import write
-
     text = as_text(found)
     if form.format == "json":
         text = msgspec.json.format(msgspec.json.encode(found), indent=2).decode() + "\n"
-    refuse_overwriting(sources, (form.output,))
+    output.refuse_overwriting(sources, (form.output,))
     write([text], form.output)
-    say_written(form.output)
+    output.say_written(form.output)
 
 
 def inspect(
-    source: Annotated[
-        str,
-        typer.Argument(
-            metavar="INPUT", help="A VCF, gVCF or BCF, a URL, or - for stdin; BAM, CRAM or consumer text."
-        ),
-    ],
+    source: str,
     options: Annotated[Options, Only(("samples", "assembly", "reference", *BOUND_NAMES))],
     form: ShownOptions,
 ) -> None:
@@ -148,10 +128,7 @@ _OF_CALLS = ("samples", "assembly", "population", "min_probability", "genotype_e
 
 
 def verify(
-    sources: Annotated[
-        list[str],
-        typer.Argument(metavar="SOURCE...", help="Files of one person, or stated genotypes (e3/e4)."),
-    ],
+    sources: list[str],
     options: Annotated[Options, Only((*_OF_CALLS, "reads", "reference", *BOUND_NAMES))],
     form: ShownOptions,
 ) -> None:
@@ -160,3 +137,126 @@ def verify(
     from pgx.verify import verify as compare
 
     _show(compare(sources, options), as_text, sources, form)
+
+
+def report(
+    source: str,
+    options: Annotated[Options, Only(("samples", "pseudonymise"))],
+    form: FormOptions,
+    input_: str | None = None,
+    max_result: int | None = None,
+) -> None:
+    """Report again from a stored result."""
+    from pgx.report import Document, mark_minors
+
+    name = output.format_for(form)
+    if name is Format.VCF:
+        raise UsageError(
+            "a stored result does not hold the records of the input", where="-f vcf", cure="Use pgx annotate"
+        )
+    output.refuse_overwriting((source, form.report_meta, *_files_of(source)), (form.output, form.handout))
+    output.refuse_names(options, form.report_meta)
+    layout = output.layout_for(name, form)
+    if Path(source).is_dir():
+        stored, layout = _of_cohort(source, options, input_, layout)
+    elif input_ is not None:
+        raise UsageError("is for a cohort folder", where="--input", cure="Leave it out")
+    else:
+        stored = _read_result(source, max_result or int(limit("max_table")))
+    chosen = _choose(stored, options.samples, where=source)
+    chosen = tuple(mark_minors(chosen, layout.birth_dates, created=stored.created))
+    if options.pseudonymise is not None:
+        from pgx.pseudonyms import pseudonyms
+
+        hide, names = pseudonyms(options.pseudonymise), frozenset(item.sample for item in stored.samples)
+        chosen = tuple(hide.report(item, names) for item in chosen)
+        stored = Document.of(hide.run(stored), chosen)
+    reports = output.with_handout(stored, chosen, form, layout)
+    output.write_reports(name, stored, reports, form.output, layout)
+    output.say_written(form.output, form.handout)
+
+
+def _files_of(source: str) -> list[Path]:
+    """Return the files of a cohort folder: a report must not take the place of one."""
+    if not Path(source).is_dir():
+        return []
+    from pgx.cohort import OUTPUTS, STATE
+
+    return [Path(source) / name for name in (*OUTPUTS, STATE)]
+
+
+def _of_cohort(folder: str, options: Options, input_: str | None, layout: Form) -> tuple[Document, Form]:
+    """Return the report of one sample of a folder that `pgx cohort` wrote, and the layout with its header.
+
+    What --report-meta says of the sample goes before what the manifest of the cohort said.
+    """
+    from msgspec.structs import replace
+
+    from pgx.cohort import one_report
+    from pgx.report import Document
+
+    samples = options.samples
+    if len(samples) != 1:
+        raise UsageError("is a folder", where=folder, cure="Name one sample of the cohort with --sample")
+    found = one_report(Path(folder), samples[0], input_)
+    if found.meta is not None and options.pseudonymise is None:
+        layout = replace(layout, meta={samples[0]: found.meta, **layout.meta})
+    return Document.of(found.run, (found.report,)), layout
+
+
+def _read_result(source: str, largest: int) -> Document:
+    """Read a stored result: one document, or one a line if all are of the same run."""
+    from pgx.report import Document, from_json
+
+    data = _bytes(source, largest)
+    lines = [line for line in data.splitlines() if line.strip()]
+    if len(lines) < 2 or not lines[0].rstrip().endswith(b"}"):
+        return from_json(data, where=source)
+    documents = [from_json(line, where=source) for line in lines]
+    run = Document.of(documents[0], ())
+    if any(Document.of(document, ()) != run for document in documents):
+        raise FormatError("holds results of several inputs", where=source, cure="Part it by input first")
+    return Document.of(run, tuple(item for document in documents for item in document.samples))
+
+
+def _bytes(source: str, largest: int) -> bytes:
+    """Return the content of a file or of standard input, if it has no more than `largest` MB."""
+    try:
+        if source != _STANDARD_INPUT:
+            return read_limited(Path(source), largest)
+        if sys.stdin.isatty():
+            raise UsageError("is a terminal", where="standard input", cure="Give a file, or pipe a result in")
+        return limited(sys.stdin.buffer, largest)
+    except (FileNotFoundError, ValueError) as error:
+        raise NotFoundError("no such file", where=source, cure="Check the path") from error
+    except IsADirectoryError as error:
+        raise UsageError("is a folder", where=source, cure="Give a .json or .jsonl file") from error
+    except OSError as error:
+        cure = "Give --max-result" if error.errno == errno.EFBIG else "Check the path and its permissions"
+        raise InputError(f"cannot be read ({error.strerror})", where=source, cure=cure) from error
+
+
+def _choose(stored: Document, wanted: tuple[str, ...], *, where: str) -> tuple[SampleReport, ...]:
+    """Return the samples that are wanted, in that order; all if none is named."""
+    if not wanted:
+        return stored.samples
+    by_name = {item.sample: item for item in stored.samples}
+    for name in wanted:
+        if name not in by_name:
+            raise no_such_sample(name, list(by_name), where=where, holder="The result")
+    return tuple(by_name[name] for name in dict.fromkeys(wanted))
+
+
+def serve(port: int = 0, no_browser: bool = False) -> None:
+    """Make reports on a page in the browser, without a terminal.
+
+    The page is on this computer only (127.0.0.1), and files stay here. Its address, with the token that
+    opens it, is printed. Ctrl-C ends it.
+    """
+    from pgx.serve import serve as run
+
+    def tell(url: str) -> None:
+        typer.echo(url)
+        sys.stdout.flush()
+
+    run(port, browser=not no_browser, tell=tell, warn=lambda line: typer.echo(line, err=True))

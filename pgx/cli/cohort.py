@@ -12,8 +12,10 @@ import typer
 from msgspec import Struct
 from msgspec.structs import astuple, replace
 
+from pgx.cli.options import Only
+from pgx.cli.output import Shown, refuse_overwriting
 from pgx.errors import SampleError, UsageError, printable
-from pgx.options import INPUT, PAGE, RUN, CohortOptions, Option, Options, PageOptions, Rechecked
+from pgx.options import CohortOptions, Options, PageOptions, Rechecked
 
 if TYPE_CHECKING:
     from pgx.cohort import Outcome
@@ -31,20 +33,8 @@ _REASONS = 3  # that are told where nothing could be read
 class ReportsOptions(Struct, frozen=True, kw_only=True):
     """Which single reports are written beside the tables."""
 
-    reports: Annotated[
-        Literal["html", "pdf", "json", "fhir"] | None,
-        Option("Also write a report of each sample.", PAGE),
-    ] = None
-    reports_for: Annotated[
-        Path | None,
-        Option("Only for the samples named in FILE, one a line.", PAGE, "FILE"),
-    ] = None
-
-
-OutputFolder = Annotated[
-    Path,
-    typer.Option("-o", "--output", metavar="DIR", help="Folder to write.", rich_help_panel=INPUT),
-]
+    reports: Literal["html", "pdf", "json", "fhir"] | None = None
+    reports_for: Path | None = None
 
 
 def cohort(
@@ -53,39 +43,18 @@ def cohort(
     how: CohortOptions,
     page: PageOptions,
     single: ReportsOptions,
-    inputs: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="INPUT...", help="Files, folders (searched recursively) or glob patterns."),
-    ] = None,
-    manifest: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="TABLE", help="Table (tabs or commas) with a column path.", rich_help_panel=INPUT
-        ),
-    ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option("-o", "--output", metavar="DIR", help="Folder to write.", rich_help_panel=INPUT),
-    ] = None,
-    dry_run: Annotated[
-        bool,
-        typer.Option("--dry-run", help="List what would be read; write nothing.", rich_help_panel=INPUT),
-    ] = False,
-    template: Annotated[
-        bool,
-        typer.Option("--template", help="Print an empty manifest to fill in.", rich_help_panel=INPUT),
-    ] = False,
-    ped: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Pedigree of samples (PED).", rich_help_panel=INPUT),
-    ] = None,
+    inputs: list[str] | None = None,
+    manifest: Path | None = None,
+    output: Path | None = None,
+    dry_run: bool = False,
+    template: bool = False,
+    ped: Path | None = None,
 ) -> None:
     """Annotate many inputs and summarise them as a cohort.
 
     Run the same command again to resume a run that stopped. With exit code 5 some inputs failed, and all
     others are written.
     """
-    from pgx.cli.output import Shown, refuse_overwriting
     from pgx.cohort import OF_PEOPLE, OUTPUTS, plan_inputs, run_cohort
     from pgx.cohort.pedigree import read_ped
 
@@ -105,13 +74,17 @@ def cohort(
     pedigree = () if ped is None else tuple(map(astuple, read_ped(ped)))
     plan = plan_inputs(inputs or [], manifest, options, with_reads=how.with_reads, pedigree=pedigree)
     for note in plan.notes:
-        typer.echo(note, err=True)
+        _say(note)
     if dry_run:
         _list(plan)
         return
     with Shown() as shown:
         outcome = run_cohort(plan, output, replace(how, page=page), asked=asked, tell=shown.tell)
     _finish(outcome, output, page, single)
+
+
+def _say(line: str) -> None:
+    typer.echo(line, err=True)
 
 
 def _list(plan: Plan) -> None:
@@ -127,8 +100,8 @@ def _list(plan: Plan) -> None:
 
 def merge(
     context: typer.Context,
-    output: OutputFolder,
-    folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Folders of slices.")],
+    output: Path,
+    folders: list[Path],
     page: PageOptions,
     single: ReportsOptions,
 ) -> None:
@@ -142,30 +115,11 @@ def merge(
 def recheck(
     context: typer.Context,
     options: Rechecked,
-    folder: Annotated[
-        Path, typer.Argument(metavar="DIR", help="Folder that pgx cohort wrote.", show_default=False)
-    ],
-    write: Annotated[
-        bool,
-        typer.Option("--write", help="Renew the folder, and add to changed.tsv.", rich_help_panel=INPUT),
-    ] = False,
-    form: Annotated[
-        Literal["text", "tsv", "json"],
-        typer.Option(
-            "-f", "--format", help="One line (text), or each change too: tsv, json.", rich_help_panel=INPUT
-        ),
-    ] = "text",
-    jobs: Annotated[
-        int | None,
-        typer.Option(
-            "-j",
-            "--jobs",
-            min=1,
-            metavar="N",
-            help="Processes to use (all processors if not given).",
-            rich_help_panel=RUN,
-        ),
-    ] = None,
+    folder: Path,
+    write: bool = False,
+    form: Literal["text", "tsv", "json"] = "text",
+    *,
+    how: Annotated[CohortOptions, Only(("jobs",))],
 ) -> None:
     """Tell how many results of a cohort would change now, and why, without reading its inputs again.
 
@@ -178,9 +132,9 @@ def recheck(
     tell = {"text": None, "tsv": _print_cells, "json": listed.append}[form]
     if form == "tsv":
         _print_cells(CHANGED)
-    found = run(folder, options, write=write, tell=tell, command=_command(context), jobs=jobs)
+    found = run(folder, options, write=write, tell=tell, command=_command(context), jobs=how.jobs)
     for item in found.unread:
-        typer.echo(f"must be read again: {printable(item.input, 1000)}: {item.error}", err=True)
+        _say(f"must be read again: {printable(item.input, 1000)}: {item.error}")
     if form == "json":
         from msgspec import json
 
@@ -192,7 +146,7 @@ def recheck(
     if found.outcome is not None:
         renewed = found.outcome.reports
         also = f", {renewed} reports" if renewed else ""
-        typer.echo(f"{folder}: tables and page{also} are renewed; changed.tsv lists who changed", err=True)
+        _say(f"{folder}: tables and page{also} are renewed; changed.tsv lists who changed")
 
 
 def _print_cells(cells: Sequence[Cell]) -> None:
@@ -241,65 +195,41 @@ def _command(context: typer.Context) -> str:
 
 def _check(page: PageOptions) -> None:
     """Refuse a page that cannot be made."""
-    shared = f"--min-cell {page.min_cell}"
-    if page.sample_table and page.min_cell:
-        raise UsageError(
-            "a page for sharing lists no samples", where="--sample-table", cure="Leave it or --min-cell out"
-        )
-    if page.min_cell == 1:
-        raise UsageError("hides nothing", where=shared, cure="Give 2 or more")
-    if page.min_cell and {"input", "folder"} & set(page.by):
-        raise UsageError(
-            "a page for sharing names no files", where=shared, cure="Leave --by input and --by folder out"
-        )
-    if page.min_cell and page.by:
-        from pgx.cohort.manifest import COMPARED
+    if not page.min_cell:
+        return
+    from pgx.cohort.manifest import COMPARED
 
-        if told := sorted(COMPARED.intersection(page.by)):
-            raise UsageError(
-                "a page for sharing shows neither known results nor kin",
-                where=f"--by {told[0]}",
-                cure="Leave it or --min-cell out",
-            )
+    shared = f"--min-cell {page.min_cell}"
+    told = sorted(COMPARED.intersection(page.by))
+    if page.sample_table:
+        what, where, cure = "lists no samples", "--sample-table", "Leave it or --min-cell out"
+    elif page.min_cell == 1:
+        raise UsageError("hides nothing", where=shared, cure="Give 2 or more")
+    elif {"input", "folder"} & set(page.by):
+        what, where, cure = "names no files", shared, "Leave --by input and --by folder out"
+    elif told:
+        what, where = "shows neither known results nor kin", f"--by {told[0]}"
+        cure = "Leave it or --min-cell out"
+    else:
+        return
+    raise UsageError(f"a page for sharing {what}", where=where, cure=cure)
 
 
 def _finish(outcome: Outcome, folder: Path, page: PageOptions, single: ReportsOptions) -> None:
     """Report what became of the run, and end with the exit code."""
-    from pgx.wording import wording
-
-    for path in outcome.passed_over:
-        typer.echo(
-            f"passed over: {printable(path, limit=1000)} has no record near the sites,"
-            " and another input of the same samples has",
-            err=True,
-        )
-    for path in outcome.copy_number:
-        typer.echo(
-            f"passed over: {printable(path, limit=1000)} holds copy numbers or ploidy, no genotypes",
-            err=True,
-        )
-    if outcome.duplicated and page.min_cell:
-        typer.echo("warning: some samples came more than once. See samples.tsv", err=True)
-    elif outcome.duplicated:
-        names = ", ".join(map(printable, outcome.duplicates[:_LISTED]))
-        more = " ..." if len(outcome.duplicates) > _LISTED else ""
-        typer.echo(f"warning: {outcome.duplicated} samples came more than once: {names}{more}", err=True)
-    for code in outcome.alarms:  # without the numbers of the page: a log is kept
-        typer.echo(f"warning: {wording().say('cohort', f'shared_{code}')} See index.html", err=True)
-    typer.echo(
+    _warn(outcome, page)
+    _say(
         f"{outcome.samples} samples from {outcome.inputs} inputs in {folder}"
-        f" ({outcome.kept} were done before, {outcome.failed} failures)",
-        err=True,
+        f" ({outcome.kept} were done before, {outcome.failed} failures)"
     )
     if outcome.failed and not outcome.samples:
         rows = (folder / "failures.tsv").read_text(encoding="utf-8").splitlines()[1 : 1 + _REASONS]
-        for row in rows:
-            name, error, cure = row.split("\t")
-            typer.echo(f"failed: {printable(name, 1000)}: {error}. {cure}", err=True)
+        for name, error, cure in (row.split("\t") for row in rows):
+            _say(f"failed: {printable(name, 1000)}: {error}. {cure}")
     if outcome.failed:
-        typer.echo(f"What failed, and what to do: {folder / 'failures.tsv'}", err=True)
+        _say(f"What failed, and what to do: {folder / 'failures.tsv'}")
     if single.reports is not None:
-        typer.echo(f"{outcome.reports} reports in {folder / 'reports'}", err=True)
+        _say(f"{outcome.reports} reports in {folder / 'reports'}")
         missing = outcome.without_report
         if missing:
             more = f" and {len(missing) - _LISTED} others" if len(missing) > _LISTED else ""
@@ -307,8 +237,25 @@ def _finish(outcome: Outcome, folder: Path, page: PageOptions, single: ReportsOp
             where = str(single.reports_for)
             raise SampleError(f"no sample {names}{more}", where=where, cure="See samples.tsv")
     elif (folder / "reports").is_dir():
-        typer.echo(
-            f"warning: {folder / 'reports'} is from an earlier run; --reports makes it again", err=True
-        )
+        _say(f"warning: {folder / 'reports'} is from an earlier run; --reports makes it again")
     if outcome.failed:
         raise typer.Exit(_SOME_FAILED)
+
+
+def _warn(outcome: Outcome, page: PageOptions) -> None:
+    """Name the inputs that were passed over, and what is odd."""
+    from pgx.wording import wording
+
+    no_record = "has no record near the sites, and another input of the same samples has"
+    passed_over = [(path, no_record) for path in outcome.passed_over]
+    passed_over += [(path, "holds copy numbers or ploidy, no genotypes") for path in outcome.copy_number]
+    for path, why in passed_over:
+        _say(f"passed over: {printable(path, limit=1000)} {why}")
+    if outcome.duplicated and page.min_cell:
+        _say("warning: some samples came more than once. See samples.tsv")
+    elif outcome.duplicated:
+        names = ", ".join(map(printable, outcome.duplicates[:_LISTED]))
+        more = " ..." if len(outcome.duplicates) > _LISTED else ""
+        _say(f"warning: {outcome.duplicated} samples came more than once: {names}{more}")
+    for code in outcome.alarms:  # without the numbers of the page: a log is kept
+        _say(f"warning: {wording().say('cohort', f'shared_{code}')} See index.html")

@@ -1,18 +1,17 @@
-"""`pgx evidence`: browse, check and export the evidence base.
-
-Imports within functions keep `pgx --help` fast.
-"""
+"""`pgx evidence`: browse, check and export the evidence base."""
 
 from __future__ import annotations
 
 import datetime
-from enum import StrEnum
+import difflib
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+from msgspec import Struct
 
 from pgx import files, reference
+from pgx.cli.options import Only, command
 from pgx.errors import ReferenceDataError, UsageError, printable
 
 if TYPE_CHECKING:
@@ -27,98 +26,61 @@ app = typer.Typer(
 )
 
 
-class ExportFormat(StrEnum):
-    """Formats of `export`."""
-
-    TSV = "tsv"
-    JSON = "json"
-    HTML = "html"
-    GRAPHML = "graphml"
-
-
-class Content(StrEnum):
-    """What `export` exports."""
-
-    CLAIMS = "claims"
-    SUMMARY = "summary"
-    CONFLICTS = "conflicts"
-    STATEMENTS = "statements"
-
-
+#: The formats of what `export` exports.
 _FORMATS = {
-    Content.CLAIMS: (ExportFormat.TSV, ExportFormat.JSON),
-    Content.SUMMARY: (ExportFormat.TSV, ExportFormat.JSON, ExportFormat.HTML),
-    Content.CONFLICTS: (ExportFormat.JSON, ExportFormat.GRAPHML),
-    Content.STATEMENTS: (ExportFormat.JSON,),
+    "claims": ("tsv", "json"),
+    "summary": ("tsv", "json", "html"),
+    "conflicts": ("json", "graphml"),
+    "statements": ("json",),
 }
 
 
-Extra = Annotated[
-    list[Path] | None,
-    typer.Option("--evidence", metavar="PATH", help="A further evidence file or folder; may be repeated."),
-]
-TopicFilter = Annotated[str | None, typer.Option("--topic", metavar="NAME", help="Only this topic.")]
-DrugFilter = Annotated[str | None, typer.Option("--drug", metavar="NAME", help="Only this product.")]
-GeneFilter = Annotated[str | None, typer.Option("--gene", metavar="NAME", help="Only claims on this gene.")]
-UseFilter = Annotated[str | None, typer.Option("--indication", metavar="NAME", help="Only this use.")]
-MarkerFilter = Annotated[
-    int | None,
-    typer.Option("--marker", metavar="N", min=1, help="Only claims with this marker of the article."),
-]
+class Selection(Struct, frozen=True, kw_only=True):
+    """Which claims are meant: those that all that is given fits."""
+
+    topic: str | None = None
+    drug: str | None = None
+    gene: str | None = None
+    indication: str | None = None
+    marker: int | None = None
+    evidence: tuple[Path, ...] = ()
 
 
-@app.command("list")
-def list_claims(
-    topic: TopicFilter = None,
-    drug: DrugFilter = None,
-    gene: GeneFilter = None,
-    indication: UseFilter = None,
-    marker: MarkerFilter = None,
-    evidence: Extra = None,
-) -> None:
+def list_(which: Selection) -> None:
     """List claims: id, topic, use, certainty, and the plain statement."""
-    base = _load(evidence)
-    for claim in _select(base, topic=topic, drug=drug, gene=gene, indication=indication, marker=marker):
-        words = base.phrases
-        use = base.indications[claim.indication].label
-        level = words.levels[claim.certainty.level]
+    base = _load(which.evidence)
+    words = base.phrases
+    for claim in _select(base, which):
+        use, level = base.indications[claim.indication].label, words.levels[claim.certainty.level]
         typer.echo(f"{claim.id}\n    {words.topics[claim.topic]}; {claim.drug}; {use}; certainty: {level}")
         typer.echo(f"    {claim.statement}")
 
 
-@app.command()
-def show(
-    claim_id: Annotated[str, typer.Argument(metavar="ID", help="The id of a claim, as `list` prints it.")],
-    evidence: Extra = None,
-) -> None:
+def show(claim_id: str, which: Annotated[Selection, Only(("evidence",))]) -> None:
     """Show one claim with everything that is known of it, its conflicts and its sources."""
     from pgx.evidence.export import as_text
 
-    base = _load(evidence)
+    base = _load(which.evidence)
     if claim_id not in base.claims:
-        cure = _closest(claim_id, base) or "See pgx evidence list"
+        near = difflib.get_close_matches(claim_id, base.claims, n=3)
+        cure = f"Did you mean {', '.join(near)}?" if near else "See pgx evidence list"
         raise UsageError(
             f"there is no claim {printable(claim_id, 80)!r}", where="pgx evidence show", cure=cure
         )
     typer.echo(as_text(base, base.claims[claim_id]), nl=False)
 
 
-@app.command()
-def check(
-    path: Annotated[
-        list[Path] | None, typer.Argument(metavar="[PATH]...", help="Your own evidence files or folders.")
-    ] = None,
-    as_of: Annotated[
-        str | None,
-        typer.Option("--as-of", metavar="DATE", help="Judge the age on this day, e.g. 2027-12-01 (today)."),
-    ] = None,
-    strict: Annotated[bool, typer.Option("--strict", help="Exit 4 where a search is overdue, too.")] = False,
-) -> None:
+def check(path: list[Path] | None = None, as_of: str | None = None, strict: bool = False) -> None:
     """Check the shipped evidence, and your own beside it; exit 4 when something is wrong."""
     from pgx.evidence.lint import lint, overdue
 
-    day = _day(as_of)
-    base = _load(path)
+    try:
+        day = datetime.date.fromisoformat(reference.now()[:10] if as_of is None else as_of)
+    except ValueError as error:
+        raise UsageError(
+            f"{printable(as_of or '', 40)!r} is no date", where="--as-of", cure="Write it as 2027-12-01"
+        ) from error
+    base = _load(tuple(path or ()))
     problems = [str(problem) for problem in lint(base)]
     late = overdue(base, day)
     for problem in problems:
@@ -131,22 +93,7 @@ def check(
         raise ReferenceDataError(what, where="pgx evidence check", cure="See the list above")
 
 
-def _day(text: str | None) -> datetime.date:
-    if text is None:
-        return datetime.date.fromisoformat(reference.now()[:10])
-    try:
-        return datetime.date.fromisoformat(text)
-    except ValueError as error:
-        raise UsageError(
-            f"{printable(text, 40)!r} is no date", where="--as-of", cure="Write it as 2027-12-01"
-        ) from error
-
-
-@app.command()
-def diff(
-    old: Annotated[Path, typer.Argument(metavar="OLD", help="A reference folder, or an export in JSON.")],
-    new: Annotated[Path, typer.Argument(metavar="NEW", help="The same of a later release.")],
-) -> None:
+def diff(old: Path, new: Path) -> None:
     """Show which claims and sources came, went or changed between two releases."""
     from pgx.evidence.export import differences, read_release
 
@@ -154,87 +101,60 @@ def diff(
         typer.echo(line)
 
 
-@app.command()
 def export(
-    output_format: Annotated[
-        ExportFormat | None,
-        typer.Option("-f", "--format", help="The first that the content has if not given."),
-    ] = None,
-    what: Annotated[
-        Content,
-        typer.Option(
-            "--what",
-            help="claims (tsv, json); summary of findings (tsv, json, html); conflicts (json, graphml); "
-            "statements (json).",
-        ),
-    ] = Content.CLAIMS,
-    output: Annotated[
-        Path | None,
-        typer.Option("-o", "--output", metavar="FILE", help="A file instead of stdout; - is stdout."),
-    ] = None,
-    topic: TopicFilter = None,
-    drug: DrugFilter = None,
-    gene: GeneFilter = None,
-    indication: UseFilter = None,
-    marker: MarkerFilter = None,
-    evidence: Extra = None,
+    output_format: Literal["tsv", "json", "html", "graphml"] | None = None,
+    what: Literal["claims", "summary", "conflicts", "statements"] = "claims",
+    output: str | None = None,
+    *,
+    which: Selection,
 ) -> None:
     """Export claims with their sources, the summary of findings, the conflict graph, or statements."""
     form = output_format or _FORMATS[what][0]
     if form not in _FORMATS[what]:
         known = ", ".join(_FORMATS[what])
         raise UsageError(f"{what} has no format {form}", where="-f", cure=f"Use one of: {known}")
-    base = _load(evidence)
-    claims = _select(base, topic=topic, drug=drug, gene=gene, indication=indication, marker=marker)
-    text = _exported(base, claims, what, form)
-    files.write((text,), files.STANDARD_OUTPUT if output is None or str(output) == "-" else output)
+    base = _load(which.evidence)
+    files.write((_exported(base, _select(base, which), what, form),), output or files.STANDARD_OUTPUT)
 
 
-def _exported(base: EvidenceBase, claims: list[Claim], what: Content, form: ExportFormat) -> str:
+def _load(further: tuple[Path, ...]) -> EvidenceBase:
+    from pgx.evidence import load  # `pgx --help` does without
+
+    return load(further)
+
+
+def _exported(base: EvidenceBase, claims: list[Claim], what: str, form: str) -> str:
     from msgspec import to_builtins
 
     from pgx.evidence import export as made
 
-    if what is Content.CLAIMS:
-        return (made.as_json if form is ExportFormat.JSON else made.as_tsv)(base, claims)
-    if what is Content.STATEMENTS:
+    if what == "claims":
+        return (made.as_json if form == "json" else made.as_tsv)(base, claims)
+    if what == "statements":
         return made.as_document(made.as_statements(base, claims))
-    if what is Content.CONFLICTS:
+    if what == "conflicts":
         graph = made.conflict_graph(base, claims)
-        return made.as_graphml(graph) if form is ExportFormat.GRAPHML else made.as_document(graph)
+        return made.as_graphml(graph) if form == "graphml" else made.as_document(graph)
     from pgx.evidence.grade import as_rows, findings
     from pgx.render.pages import table_page
 
     rows = findings(base, claims)
-    if form is ExportFormat.JSON:
+    if form == "json":
         return made.as_document({"findings": to_builtins(rows)})
-    if form is ExportFormat.HTML:
+    if form == "html":
         footer = f"pgx {reference.program_version()}, reference data {reference.release()}"
         return table_page(as_rows(rows), base.phrases.summary, footer=footer)
     return made.as_table(as_rows(rows))
 
 
-def _load(extra: list[Path] | None) -> EvidenceBase:
-    from pgx.evidence import load
-
-    return load(tuple(extra or ()))
-
-
-def _select(
-    base: EvidenceBase,
-    *,
-    topic: str | None,
-    drug: str | None,
-    gene: str | None,
-    indication: str | None,
-    marker: int | None,
-) -> list[Claim]:
+def _select(base: EvidenceBase, which: Selection) -> list[Claim]:
     from pgx.evidence.schema import Topic
 
-    topic = _known("--topic", topic, [item.value for item in Topic])
-    drug = _known("--drug", drug, list(base.drugs))
-    gene = _known("--gene", gene, sorted({claim.gene for claim in base.claims.values()}))
-    code = base.indication(indication) if indication is not None else None
+    topic = _known("--topic", which.topic, [item.value for item in Topic])
+    drug = _known("--drug", which.drug, list(base.drugs))
+    gene = _known("--gene", which.gene, sorted({claim.gene for claim in base.claims.values()}))
+    code = base.indication(which.indication) if which.indication is not None else None
+    marker = which.marker
     return [
         claim
         for claim in base.claims.values()
@@ -258,8 +178,11 @@ def _known(option: str, value: str | None, names: list[str]) -> str | None:
     )
 
 
-def _closest(claim_id: str, base: EvidenceBase) -> str:
-    import difflib
-
-    near = difflib.get_close_matches(claim_id, base.claims, n=3)
-    return f"Did you mean {', '.join(near)}?" if near else ""
+for _name, _function in (
+    ("list", list_),
+    ("show", show),
+    ("check", check),
+    ("diff", diff),
+    ("export", export),
+):
+    app.command(_name)(command(f"evidence {_name}", _function))

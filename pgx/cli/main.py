@@ -45,12 +45,12 @@ _COMMANDS = {
     "cohort": "pgx.cli.cohort",
     "merge": "pgx.cli.cohort",
     "recheck": "pgx.cli.cohort",
-    "report": "pgx.cli.report",
+    "report": "pgx.cli.annotate",
     "inspect": "pgx.cli.annotate",
     "verify": "pgx.cli.annotate",
     "evidence": "pgx.cli.evidence",
     "list": "pgx.cli.options",
-    "serve": "pgx.cli.report",
+    "serve": "pgx.cli.annotate",
 }
 #: Commands that end quickly: they leave no process and no thread behind.
 _QUICK = frozenset({"annotate", "inspect", "report", "verify"})

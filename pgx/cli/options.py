@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, get_args
+from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
 
 import typer
 from msgspec import Struct
 from typer.core import TyperCommand
 
-from pgx.errors import did_you_mean, printable
-from pgx.options import INPUT, LAYOUT, Declared, Option, Options, check_limits, declared
+from pgx.errors import UsageError, did_you_mean, printable
+from pgx.options import Declared, Options, declared, descriptions
 from pgx.render import Format
 
 
@@ -25,32 +26,14 @@ class Only(NamedTuple):
 class FormOptions(Struct, frozen=True, kw_only=True):
     """How a report looks and where it goes: what `pgx annotate` and `pgx report` share."""
 
-    format: Annotated[
-        Format | None,
-        Option("Format; without it, the ending of -o decides, else text.", INPUT, flags=("-f", "--format")),
-    ] = None
-    output: Annotated[
-        str,
-        Option(
-            "File, folder for one file a sample, or - for standard output, e.g. -o report.html.",
-            INPUT,
-            "OUTPUT",
-            ("-o", "--output"),
-        ),
-    ] = "-"
-    report_meta: Annotated[
-        Path | None, Option("Facts by sample for the head of the report (TOML or JSON).", LAYOUT, "FILE")
-    ] = None
-    sealed: Annotated[bool, Option("Hide the result behind a cover (html, pdf).", LAYOUT)] = False
-    full: Annotated[bool, Option("Print the whole report, with tables and appendix (text).", LAYOUT)] = False
-    lang: Annotated[str, Option("Language of text, html and pdf, e.g. en.", LAYOUT, "LANG")] = "en"
-    handout: Annotated[
-        Path | None, Option("Also write one page for the patient (.html, .pdf or .txt).", LAYOUT, "FILE")
-    ] = None
-    all_records: Annotated[
-        bool,
-        Option("Write all records of the input, not only the two sites (vcf).", LAYOUT, commands="annotate"),
-    ] = False
+    format: Format | None = None
+    output: str = "-"
+    report_meta: Path | None = None
+    sealed: bool = False
+    full: bool = False
+    lang: str = "en"
+    handout: Path | None = None
+    all_records: bool = False
 
 
 class Command(TyperCommand):
@@ -74,30 +57,33 @@ class Command(TyperCommand):
 
 
 def command(name: str, function: Callable[..., None]) -> Callable[..., None]:
-    """Return `function` as the command `name`: each parameter that is a class of options becomes its options.
+    """Return `function` as the command `name`, its parameters as reference/options.toml describes them.
 
-    The function gets instances of the classes; options that another command alone has keep their defaults.
+    A parameter that is a class of options becomes its options, and the function gets an instance of it;
+    options that another command alone has keep their defaults.
     """
     signature = inspect.signature(function, eval_str=True)
+    own = descriptions(name)
     groups: dict[str, tuple[type[Struct], list[Declared]]] = {}
+    single: list[Declared] = []
     parameters: list[inspect.Parameter] = []
     for parameter in signature.parameters.values():
-        kind, *more = get_args(parameter.annotation) or (parameter.annotation,)
+        kind = parameter.annotation
+        kind, *only = get_args(kind) if get_origin(kind) is Annotated else (kind,)
         if isinstance(kind, type) and issubclass(kind, Struct):
-            items = [
-                item
-                for item in declared(kind)
-                if not item.option.commands or name in item.option.commands.split()
-            ]
-            if more:
-                items = [item for item in items if item.name in more[0].names]
-            groups[parameter.name] = kind, items
-            parameters += (_parameter(item, name) for item in items)
-        else:
+            items = [item for item in declared(kind) if item.option.is_of(name)]
+            groups[parameter.name] = kind, [item for item in items if not only or item.name in only[0].names]
+            parameters += (_parameter(item, name) for item in groups[parameter.name][1])
+        elif parameter.name in own:
+            single.append(Declared(parameter.name, "", kind, own[parameter.name], parameter.default))
+            parameters.append(_parameter(single[-1], name))
+        else:  # the context
             parameters.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
 
     def run(**given: Any) -> None:
         """Call the command with instances of its classes of options."""
+        for item in single:
+            item.check(given[item.name])
         for parameter, (kind, items) in groups.items():
             values = {item.name: given.pop(item.name) for item in items}
             given[parameter] = _options(kind, items, values)
@@ -110,22 +96,26 @@ def command(name: str, function: Callable[..., None]) -> Callable[..., None]:
 
 
 def _parameter(item: Declared, command_name: str) -> inspect.Parameter:
-    """Return an option as typer wants it: a parameter with a default and an annotation."""
+    """Return an option or argument as typer wants it: a parameter with a default and an annotation."""
     option = item.option
     kind, words = item.type, option.help
-    default = dict(option.elsewhere).get(command_name, item.default)
-    if option.comma or option.parse is not None:
+    default = option.elsewhere.get(command_name, item.default)
+    if option.comma or item.type in _PARSED:
         kind, default = str | None, None
     elif item.many:
         words = f"{words.rstrip('. ')}; may be repeated."
         kind, default = list[get_args(item.type)[0]] | None, None  # type: ignore[misc]
-    info = typer.Option(
-        *item.flags,
-        help=words,
-        metavar=option.metavar or None,
-        rich_help_panel=option.panel,
-        default_factory=default if item.is_factory else None,
-        autocompletion=_completion(option.names) if option.names else None,
+    known: dict[str, Any] = {"help": words, "metavar": option.metavar or None}
+    info = (
+        typer.Argument(**known, show_default=False)
+        if option.argument
+        else typer.Option(
+            *item.flags,
+            **known,
+            rich_help_panel=option.panel or None,
+            default_factory=default if item.is_factory else None,
+            autocompletion=(lambda incomplete: going_on(option.names, incomplete)) if option.names else None,
+        )
     )
     return inspect.Parameter(
         item.name,
@@ -135,13 +125,15 @@ def _parameter(item: Declared, command_name: str) -> inspect.Parameter:
     )
 
 
-def _completion(names: str) -> Callable[[str], Iterable[str]]:
-    """Return what completes one of the `names` that `pgx list` shows."""
+def _shard(text: str) -> tuple[int, int]:
+    number, _, of = text.partition("/")
+    if not (number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of)):
+        raise UsageError("is not I/N with 1 <= I <= N", where=f"--shard {text}", cure="E.g. --shard 2/8")
+    return int(number), int(of)
 
-    def complete(incomplete: str) -> Iterable[str]:
-        return going_on(names, incomplete)
 
-    return complete
+#: What makes a value of the text of the command line, by a type that does not say how.
+_PARSED: dict[Any, Callable[[str], Any]] = {tuple[int, int]: _shard}
 
 
 def _options(kind: type[Struct], items: list[Declared], values: Mapping[str, Any]) -> Struct:
@@ -153,33 +145,25 @@ def _options(kind: type[Struct], items: list[Declared], values: Mapping[str, Any
             continue
         if item.option.comma:
             value = [part.strip() for part in value.split(",") if part.strip()]
-        elif item.option.parse is not None:
-            value = item.option.parse(value)
+        elif item.type in _PARSED:
+            value = _PARSED[item.type](value)
+        item.check(value)
         given[item.name] = tuple(value) if item.many else value
     made = kind(**given)
-    check_limits(made)
     if isinstance(made, Options) and made.pseudonymise is not None:
-        _warn_of_open_key(made.pseudonymise)
+        from pgx.pseudonyms import is_open_to_others
+
+        if is_open_to_others(made.pseudonymise):
+            key = printable(str(made.pseudonymise), 500)
+            typer.echo(f"warning: others can read the key: chmod 600 {key}", err=True)
     return made
-
-
-def _warn_of_open_key(key: Path) -> None:
-    from pgx.pseudonyms import is_open_to_others
-
-    if is_open_to_others(key):
-        typer.echo(f"warning: others can read the key: chmod 600 {printable(str(key), 500)}", err=True)
 
 
 Rows = Iterator[tuple[str, str]]
 
 
 def list_(
-    kind: Annotated[
-        Literal["populations", "indications", "medicines", "histories", "formats", "exit-codes"],
-        typer.Argument(
-            metavar="KIND", help="populations, indications, medicines, histories, formats, exit-codes."
-        ),
-    ],
+    kind: Literal["populations", "indications", "medicines", "histories", "formats", "exit-codes"],
 ) -> None:
     """List the names that an option takes, one a line, and what each means."""
     rows = [(name, printable(meaning)) for name, meaning in _KINDS[kind]()]
@@ -216,8 +200,6 @@ def _group(kind: str) -> Rows:
 
 
 def _formats() -> Rows:
-    from pgx.render import Format
-
     for item in Format:
         holds = "one sample a file" if item.page is not None else "any number of samples"
         yield item.value, f"{' '.join(item.endings)}: {holds}"
@@ -233,8 +215,8 @@ def _exit_codes() -> Rows:
 _KINDS: dict[str, Callable[[], Rows]] = {
     "populations": _populations,
     "indications": _indications,
-    "medicines": lambda: _group("taking"),
-    "histories": lambda: _group("history"),
+    "medicines": functools.partial(_group, "taking"),
+    "histories": functools.partial(_group, "history"),
     "formats": _formats,
     "exit-codes": _exit_codes,
 }
