@@ -12,14 +12,14 @@ import io
 import re
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, cast
 
 from pgx.errors import FormatError
 from pgx.genome import HeaderFacts, assemblies, contig_names, definitions, letters, rsids
 from pgx.observe import SiteRecord
-from pgx.reference import Facts, Provenance, load
+from pgx.reference import Facts, Number, Provenance, load
 from pgx.vcf import InputFacts, VcfContent
 
 KIND = "consumer-text"
@@ -41,11 +41,6 @@ _BETWEEN_LETTERS = re.compile(r"""[\s"/|,;]+""")
 _MISSING = frozenset("0-N?")
 
 
-class _Rate(Facts, frozen=True, kw_only=True):
-    value: float
-    basis: str
-
-
 class _Company(Facts, frozen=True, kw_only=True):
     name: str
     phrases: tuple[str, ...]
@@ -53,7 +48,7 @@ class _Company(Facts, frozen=True, kw_only=True):
 
 class _ConsumerFile(Facts, frozen=True, kw_only=True):
     provenance: Provenance
-    allele_error_rate: _Rate
+    allele_error_rate: Number
     company: tuple[_Company, ...]
 
 
@@ -67,6 +62,28 @@ class Row(SiteRecord, frozen=True, kw_only=True):
         return self.text
 
 
+def letter_row(
+    contig: str, position: int, name: str, two: Sequence[str], genotype: str, text: str = ""
+) -> Row:
+    """Return the record of a genotype without a quality; `two` are its REF and ALT, `position` is 1-based."""
+    fixed = (contig, str(position), name, *two, ".", ".", ".", "GT")
+    return Row(
+        contig=contig,
+        position=position,
+        end=position,
+        identifiers=(name,),
+        reference=two[0],
+        alternates=(two[1],),
+        quality=None,
+        filters=(),
+        info={},
+        format=("GT",),
+        samples=(genotype,),
+        fixed="\t".join(fixed),
+        text=text,
+    )
+
+
 @functools.cache
 def _file() -> _ConsumerFile:
     return load("consumer.toml", _ConsumerFile)
@@ -78,10 +95,7 @@ def allele_error_rate() -> float:
 
 
 def is_consumer_text(beginning: bytes) -> bool:
-    """Return whether an input that begins so (uncompressed) is a text file of a consumer test.
-
-    It is where its first line that is neither empty nor a comment nor one of column names is a row.
-    """
+    """Return whether an input that begins so (uncompressed) is a text file of a consumer test."""
     lines = beginning.decode("utf-8", errors="replace").lstrip("\ufeff").splitlines()
     if beginning and not beginning.endswith(b"\n") and len(beginning) >= _BEGINNING:
         lines = lines[:-1]
@@ -103,22 +117,18 @@ def unpacked_beginning(path: str) -> bytes:
 
 
 def read_consumer_text(path: str) -> VcfContent:
-    """Read the rows at the sites, on every assembly, and those that carry the rsID of one.
-
-    Raises
-    ------
-    FormatError
-        Damaged, too large, or no such file.
-    """
+    """Read the rows at the sites, on every assembly, and those that carry the rsID of one."""
     content = _whole(path)
     comments = _comments(content)
+    lines = (line.lstrip("# ") for line in comments.splitlines())
+    references = tuple(line for line in lines if any(known.is_named_in(line) for known in assemblies()))
     rows = [row for line in _wanted_lines(content) if (row := _record(line, path)) is not None]
     return VcfContent(
         facts=InputFacts.of_file(path, KIND, comments.encode()),
-        header=HeaderFacts(contigs=(), references=_references(comments)),
+        header=HeaderFacts(references=references),
         samples=(Path(path).name.split(".")[0],),
         contigs=tuple(dict.fromkeys(row.contig for row in rows if row.contig in contig_names())) or ("19",),
-        records=tuple(_without_empty(rows)),
+        records=_without_empty(rows),
     )
 
 
@@ -169,12 +179,6 @@ def _names_columns(line: str) -> bool:
     return words.startswith("rsid") or re.search(r"\bchr.*\bpos", words) is not None
 
 
-def _references(comments: str) -> tuple[str, ...]:
-    """Return the lines that name an assembly."""
-    lines = (line.lstrip("# ") for line in comments.splitlines())
-    return tuple(line for line in lines if any(known.is_named_in(line) for known in assemblies()))
-
-
 def _wanted_lines(content: bytes) -> Iterator[str]:
     """Yield each line that holds an rsID or a position of a site, once, in file order."""
     places = {str(place) for definition in definitions() for place in definition.positions.values()}
@@ -191,13 +195,7 @@ def _wanted_lines(content: bytes) -> Iterator[str]:
 
 
 def _record(line: str, path: str) -> Row | None:
-    """Return a row as a record, or None where it is none of ours.
-
-    Raises
-    ------
-    FormatError
-        It begins with one of our rsIDs, and has no chromosome and position.
-    """
+    """Return a row as a record, or None where it is none of ours; one of our rsIDs alone is an error."""
     match = _ROW.match(line) or _ODD_ROW.match(line)
     if match is None:
         name = re.split(r"[\s,;]", line.replace('"', ""))[0].lower()
@@ -210,23 +208,8 @@ def _record(line: str, path: str) -> Row | None:
     if not at_site and name.lower() not in rsids():
         return None
     shown = _BETWEEN_LETTERS.sub("", match["first"] + (match["second"] or "")).upper()
-    reference, alternate, genotype = _spelled(shown, site.ref if at_site and site is not None else None)
-    fixed = (chromosome, str(place), name, reference, alternate or ".", ".", ".", ".", "GT")
-    return Row(
-        contig=chromosome,
-        position=place,
-        end=place,
-        identifiers=(name,),
-        reference=reference,
-        alternates=(alternate,) if alternate else (),
-        quality=None,
-        filters=(),
-        info={},
-        format=("GT",),
-        samples=(genotype,),
-        fixed="\t".join(fixed),
-        text=line.strip(),
-    )
+    *two, genotype = _spelled(shown, site.ref if at_site and site is not None else None)
+    return letter_row(chromosome, place, name, two, genotype, line.strip())
 
 
 def _spelled(shown: str, reference: str | None) -> tuple[str, str, str]:
@@ -247,13 +230,12 @@ def _spelled(shown: str, reference: str | None) -> tuple[str, str, str]:
     return first, other, "/".join("." if letter in _MISSING else indices[letter] for letter in shown)
 
 
-def _without_empty(rows: Iterable[Row]) -> Iterator[Row]:
+def _without_empty(rows: Sequence[Row]) -> tuple[Row, ...]:
     """Leave out a no-call where another row at the same position has letters: some are read twice."""
-    rows = list(rows)
     called = {row.position for row in rows if row.samples[0] != "./."}
-    seen: set[int] = set()
+    kept: list[Row] = []
     for row in rows:
-        if row.samples[0] == "./." and (row.position in called or row.position in seen):
-            continue
-        seen.add(row.position)
-        yield row
+        if row.samples[0] != "./." or row.position not in called:
+            called.add(row.position)
+            kept.append(row)
+    return tuple(kept)

@@ -1,7 +1,6 @@
 """Assemblies, the two sites and four haplotypes on them, and how an input shows which assembly it uses.
 
-The door (`pgx.vcf`) hands in what the header says and what the records say; this room decides.
-A contradiction is named and never resolved in silence.
+The door (`pgx.vcf`) hands in what header and records say; a contradiction is never resolved in silence.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ CHROMOSOMES = (*map(str, range(1, 23)), "X", "Y")
 class Assembly(Facts, frozen=True, kw_only=True):
     """One assembly: names, length (bases) and MD5 of its chromosome 19, and tags by which headers call it.
 
-    `chromosomes` holds the lengths of all chromosomes in the order of `CHROMOSOMES`.
+    `chromosomes` are the lengths of all, in the order of `CHROMOSOMES`.
     """
 
     name: str
@@ -70,22 +69,14 @@ class AssemblyEvidence(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 class HeaderFacts(Struct, frozen=True, kw_only=True):
     """What a header says about its assembly, and how the file came about.
 
-    Attributes
-    ----------
-    contigs
-        Names of chromosome 19 in the header, with length (bases) and assembly attribute where given.
-    references
-        Values of ##reference and ##assembly lines, as written.
-    fields
-        IDs that are declared for FORMAT.
-    history
-        Lines that declare nothing, such as the commands by which the file was made.
-    lengths
-        Of the other chromosomes, by name in the header and name in `CHROMOSOMES`.
+    `contigs` are the names of chromosome 19, with length (bases) and assembly attribute where given;
+    `references` the values of ##reference and ##assembly; `fields` the IDs declared for FORMAT; `history` the
+    lines that declare nothing, such as commands; `lengths` those of other chromosomes, by name there and in
+    `CHROMOSOMES`.
     """
 
-    contigs: tuple[tuple[str, int | None, str | None], ...]
-    references: tuple[str, ...]
+    contigs: tuple[tuple[str, int | None, str | None], ...] = ()
+    references: tuple[str, ...] = ()
     fields: frozenset[str] = frozenset()
     history: tuple[str, ...] = ()
     lengths: tuple[tuple[str, str, int], ...] = ()
@@ -111,13 +102,7 @@ def contig_names() -> tuple[str, ...]:
 
 
 def find_assembly(name: str) -> Assembly:
-    """Return the assembly called `name` or a synonym, whatever the case.
-
-    Raises
-    ------
-    UsageError
-        There is none.
-    """
+    """Return the assembly called `name` or a synonym, whatever the case; if there is none, a `UsageError`."""
     for assembly in assemblies():
         if name.lower() in {known.lower() for known in (assembly.name, *assembly.synonyms)}:
             return assembly
@@ -129,7 +114,13 @@ def header_evidence(facts: HeaderFacts) -> tuple[AssemblyEvidence, ...]:
     """Return what the header gives away; a value that names two assemblies is no evidence."""
     found: list[AssemblyEvidence] = []
     for name, length, tag in facts.contigs:
-        found += _from_contig(name, length, tag)
+        for assembly in assemblies():
+            if length == assembly.length:
+                found.append(_of_length(name, length, assembly))
+            if name in assembly.accessions:
+                found.append(_clue(AssemblyEvidenceKind.CONTIG_NAME, assembly, f"contig name {name}"))
+        if tag:
+            found += _named_in(tag, AssemblyEvidenceKind.ASSEMBLY_TAG, f"contig {name}, assembly={tag}")
     found += _from_other_chromosomes(facts, {item.assembly for item in found})
     for value in facts.references:
         found += _named_in(value, AssemblyEvidenceKind.REFERENCE_LINE, value)
@@ -157,18 +148,7 @@ def _from_other_chromosomes(facts: HeaderFacts, known: Collection[str]) -> Itera
 
 
 def _of_length(contig: str, length: int, assembly: Assembly) -> AssemblyEvidence:
-    kind = AssemblyEvidenceKind.CONTIG_LENGTH
-    return _clue(kind, assembly, f"contig {contig} has the length {length}")
-
-
-def _from_contig(name: str, length: int | None, tag: str | None) -> Iterable[AssemblyEvidence]:
-    for assembly in assemblies():
-        if length == assembly.length:
-            yield _of_length(name, length, assembly)
-        if name in assembly.accessions:
-            yield _clue(AssemblyEvidenceKind.CONTIG_NAME, assembly, f"contig name {name}")
-    if tag:
-        yield from _named_in(tag, AssemblyEvidenceKind.ASSEMBLY_TAG, f"contig {name}, assembly={tag}")
+    return _clue(AssemblyEvidenceKind.CONTIG_LENGTH, assembly, f"contig {contig} has the length {length}")
 
 
 def digest_evidence(name: str, digest: str | None) -> tuple[AssemblyEvidence, ...]:
@@ -188,19 +168,13 @@ def decide(
     The header decides; records decide where it is silent. `requested` (a name, or "auto") settles a
     header that contradicts itself or is silent, but never overrules one that is clear. Records that spell
     both sites of another assembly contradict either. (Our rsIDs at the positions of another assembly are
-    no error here: they forbid the call, and the report says so.)
-
-    Raises
-    ------
-    AssemblyError
-        Contradicted, or unknown.
-    UsageError
-        `requested` is no assembly.
+    no error here: they forbid the call, and the report says so.) An assembly that is contradicted or unknown
+    is an `AssemblyError`.
     """
-    if requested != AUTO:
-        decision = _as_requested(requested, header, records, where)
-    else:
+    if requested == AUTO:
         decision = _as_found(header, records, where)
+    else:
+        decision = _as_requested(requested, header, records, where)
     name = decision.assembly.name
     spelled = [item for item in records if item.kind is AssemblyEvidenceKind.RECORD_LETTERS]
     if spelled and name not in _names(records):
@@ -278,7 +252,9 @@ class _SiteFile(Facts, frozen=True, kw_only=True):
     site: tuple[SiteDefinition, SiteDefinition]
 
 
-class _Haplotype(Facts, frozen=True, kw_only=True):
+class Haplotype(Facts, frozen=True, kw_only=True):
+    """A haplotype: its name (ASCII, "e4"), its letters and amino acids in the order of the sites."""
+
     name: str
     letters: tuple[str, str]
     residues: tuple[str, str]
@@ -288,20 +264,15 @@ class _HaplotypeFile(Facts, frozen=True, kw_only=True):
     provenance: Provenance
     counted: str
     rare: tuple[str, ...]
-    haplotype: tuple[_Haplotype, ...]
+    haplotype: tuple[Haplotype, ...]
 
 
 class Site(Struct, frozen=True, kw_only=True):
-    """A site placed on one assembly.
+    """A site placed on one assembly, at a 1-based position.
 
-    position
-        1-based.
-    ref, alt
-        Alleles on the plus strand; None where the base of the assembly is not known (T2T-CHM13).
-    letters
-        The two letters that tell the haplotypes apart, the assembly's own first where it is known.
-    counted
-        The same two letters; genotypes are counted in copies of the second, whatever the assembly has.
+    `ref` and `alt` are on the plus strand, None where the base of the assembly is not known (T2T-CHM13).
+    `letters` tell the haplotypes apart, the assembly's own first where it is known; `counted` are the same
+    two: genotypes are counted in copies of the second, whatever the assembly has.
     """
 
     rsid: str
@@ -310,13 +281,6 @@ class Site(Struct, frozen=True, kw_only=True):
     alt: str | None
     letters: tuple[str, str]
     counted: tuple[str, str]
-
-
-class Haplotype(Struct, frozen=True, kw_only=True):
-    """A haplotype: its name (ASCII, "e4") and its letters in the order of the sites."""
-
-    name: str
-    letters: tuple[str, str]
 
 
 @functools.cache
@@ -353,20 +317,19 @@ def letters() -> tuple[str, str]:
 @functools.cache
 def sites_on(assembly: Assembly) -> tuple[Site, Site]:
     """Return both sites as they lie on `assembly`, in report order."""
-    first, second = (_place(definition, assembly) for definition in definitions())
-    return first, second
-
-
-def _place(definition: SiteDefinition, assembly: Assembly) -> Site:
     known = assembly.reference_base_known
-    return Site(
-        rsid=definition.rsid,
-        position=definition.positions[assembly.name],
-        ref=definition.ref if known else None,
-        alt=definition.alt if known else None,
-        letters=(definition.ref, definition.alt) if known else letters(),
-        counted=letters(),
+    first, second = (
+        Site(
+            rsid=site.rsid,
+            position=site.positions[assembly.name],
+            ref=site.ref if known else None,
+            alt=site.alt if known else None,
+            letters=(site.ref, site.alt) if known else letters(),
+            counted=letters(),
+        )
+        for site in definitions()
     )
+    return first, second
 
 
 @functools.cache
@@ -376,10 +339,9 @@ def positions() -> tuple[int, ...]:
     return tuple(sorted(places))
 
 
-@functools.cache
 def haplotypes() -> tuple[Haplotype, ...]:
     """Return the four haplotypes, lower number first."""
-    return tuple(Haplotype(name=item.name, letters=item.letters) for item in _haplotype_file().haplotype)
+    return _haplotype_file().haplotype
 
 
 def counted_haplotype() -> str:

@@ -16,7 +16,6 @@ from pgx.genome import (
     AUTO,
     AssemblyDecision,
     HeaderFacts,
-    Site,
     decide,
     find_assembly,
     haplotypes,
@@ -26,7 +25,7 @@ from pgx.genome import (
     rsids,
     sites_on,
 )
-from pgx.observe import Finding, Observation, ReadSummary, SiteRecord, record_evidence
+from pgx.observe import Finding, Observation, ReadSummary, record_evidence
 from pgx.observe.sample_record import without_names
 from pgx.options import Options
 from pgx.reference import threshold
@@ -51,18 +50,9 @@ class Settled(Struct, frozen=True, kw_only=True):
 
 
 class Input(Struct, frozen=True, kw_only=True):
-    """An input that was read.
+    """An input that was read: `reads` are the input itself (then `content` has no records) or `beside` a VCF.
 
-    Attributes
-    ----------
-    content
-        Without records where the input is aligned reads alone.
-    decision
-        The assembly where it is known already: of aligned reads, and of a stated genotype. See `assembly_of`.
-    reads
-        Those of a BAM or CRAM: the input itself, or beside a VCF.
-    beside
-        Whether the reads are beside a VCF.
+    `decision` is the assembly of aligned reads or of a stated genotype, where it is known already.
     """
 
     content: VcfContent
@@ -85,10 +75,7 @@ class Input(Struct, frozen=True, kw_only=True):
 def kind_of(path: str) -> str:
     """Return what an input is by its first bytes: "reads", "consumer-text", or "vcf" where neither fits.
 
-    Raises
-    ------
-    FormatError
-        It is of a format that only a cohort reads.
+    What only a cohort reads is a `FormatError`.
     """
     if path == "-" or "://" in path or not Path(path).is_file():
         return VCF
@@ -114,22 +101,13 @@ def kind_of(path: str) -> str:
         )
     from pgx import consumer  # noqa: PLC0415 - not on the path of a VCF
 
-    packed = beginning.startswith(b"PK\x03\x04")
-    return (
-        CONSUMER
-        if consumer.is_consumer_text(consumer.unpacked_beginning(path) if packed else beginning)
-        else VCF
-    )
+    if beginning.startswith(b"PK\x03\x04"):
+        beginning = consumer.unpacked_beginning(path)
+    return CONSUMER if consumer.is_consumer_text(beginning) else VCF
 
 
 def columns_of(content: VcfContent, wanted: Sequence[str]) -> Sequence[int]:
-    """Return the 0-based column of each sample that is wanted, in that order; of all where none is named.
-
-    Raises
-    ------
-    SampleError
-        The input has no such sample.
-    """
+    """Return the 0-based column of each sample that is wanted, in that order; of all where none is named."""
     if not wanted:
         return range(len(content.samples))
     column = {name: index for index, name in enumerate(content.samples)}
@@ -160,11 +138,6 @@ def read_input(path: str | None, options: Options) -> tuple[Input, Neighbours | 
     """Read the sites of an input, and find what reads its neighbours, where the options ask for them.
 
     With --pseudonymise, names are replaced here, where they enter.
-
-    Raises
-    ------
-    InputError, UsageError
-        It cannot be read, or the key cannot.
     """
     if options.pseudonymise is None:
         return _read(path, options)
@@ -212,7 +185,7 @@ def _read(path: str | None, options: Options) -> tuple[Input, Neighbours | None]
         )
     if path is None or options.genotype is not None:
         name = (*options.samples, STATED)[0]
-        return stated_input(options.genotype or "", name=name, assembly=options.assembly), None
+        return _stated_input(options.genotype or "", name=name, assembly=options.assembly), None
     if kind != VCF:
         return read_other(path, kind, assembly=options.assembly, reference=options.reference), None
     bounds = Bounds.of(options)
@@ -226,45 +199,42 @@ def _read(path: str | None, options: Options) -> tuple[Input, Neighbours | None]
 
 
 def read_other(path: str, kind: str, *, assembly: str = AUTO, reference: Path | None = None) -> Input:
-    """Read an input that is no VCF: aligned reads, or a consumer text file.
+    """Read an input that is no VCF: aligned reads, or a consumer text file."""
+    if kind == CONSUMER:
+        from pgx.consumer import read_consumer_text  # noqa: PLC0415
 
-    Raises
-    ------
-    InputError
-        It cannot be read or understood.
-    """
-    if kind == READS:
-        return _reads_input(path, assembly, reference)
-    from pgx.consumer import read_consumer_text  # noqa: PLC0415
+        return Input(content=read_consumer_text(path))
+    from pgx.reads.open import read_reads  # noqa: PLC0415
 
-    return Input(content=read_consumer_text(path))
+    found = read_reads(path, reference=reference, assembly=assembly)
+    facts = InputFacts(
+        path=path,
+        kind=found.kind,
+        size=found.size,
+        modified=found.modified,
+        compression="OWN",
+        index=found.index,
+        header_digest=found.header_digest,
+        access=found.access,
+        stale_index=found.stale_index,
+    )
+    content = VcfContent(
+        facts=facts, header=HeaderFacts(), samples=found.samples, contigs=(found.contig,), records=()
+    )
+    return Input(content=content, decision=found.decision, reads=found)
 
 
 def assembly_of(source: Input, assembly: str) -> AssemblyDecision:
-    """Return the assembly of an input, where `assembly` is what the user says ("auto" for nothing).
-
-    Raises
-    ------
-    UsageError, AssemblyError
-        See `pgx.genome.decide`.
-    """
+    """Return the assembly of an input, where `assembly` is what the user says ("auto" for nothing)."""
     content = source.content
+    records = record_evidence(content.records, content.contigs)
     return source.decision or decide(
-        assembly,
-        header_evidence(content.header),
-        record_evidence(content.records, content.contigs),
-        where=content.facts.path,
+        assembly, header_evidence(content.header), records, where=content.facts.path
     )
 
 
 def with_reads(content: VcfContent, reads: Path, reference: Path | None) -> Input:
-    """Return the input that a VCF makes with the reads beside it, sample by sample.
-
-    Raises
-    ------
-    InputError
-        The reads cannot be read, or are of other people.
-    """
+    """Return the input that a VCF makes with the reads beside it; reads of other people are an error."""
     from pgx.reads.open import read_reads  # noqa: PLC0415
 
     found = read_reads(str(reads), reference=reference)
@@ -281,50 +251,24 @@ def with_reads(content: VcfContent, reads: Path, reference: Path | None) -> Inpu
     return Input(content=content, reads=found, beside=True)
 
 
-def _reads_input(path: str, assembly: str, reference: Path | None) -> Input:
-    from pgx.reads.open import read_reads  # noqa: PLC0415
+def _stated_input(genotype: str, *, name: str, assembly: str) -> Input:
+    """Return the input that a stated genotype makes: two haplotypes, or the letters at both sites."""
+    from pgx.consumer import letter_row  # noqa: PLC0415 - not on the path of a VCF
 
-    found = read_reads(path, reference=reference, assembly=assembly)
-    facts = InputFacts(
-        path=path,
-        kind=found.kind,
-        size=found.size,
-        modified=found.modified,
-        compression="OWN",
-        index=found.index,
-        header_digest=found.header_digest,
-        access=found.access,
-        stale_index=found.stale_index,
-    )
-    content = VcfContent(
-        facts=facts,
-        header=HeaderFacts(contigs=(), references=()),
-        samples=found.samples,
-        contigs=(found.contig,),
-        records=(),
-    )
-    return Input(content=content, decision=found.decision, reads=found)
-
-
-def stated_input(genotype: str, *, name: str = STATED, assembly: str = AUTO) -> Input:
-    """Return the input that a stated genotype makes: two haplotypes, or the letters at both sites.
-
-    Raises
-    ------
-    UsageError
-        It is neither.
-    """
     known = find_assembly(_STATED_ASSEMBLY if assembly == AUTO else assembly)
-    texts = _stated_letters(genotype)
     contig = known.contigs[0]
+    records = []
+    for site, shown in zip(sites_on(known), _stated_letters(genotype), strict=True):
+        reference = site.ref or letters()[0]
+        other = next(letter for letter in letters() if letter != reference)
+        called = shown.replace(reference, "0").replace(other, "1")
+        records.append(letter_row(contig, site.position, site.rsid, (reference, other), called))
     content = VcfContent(
         facts=InputFacts(path="(stated genotype)", kind=STATED),
-        header=HeaderFacts(contigs=(), references=()),
+        header=HeaderFacts(),
         samples=(name,),
         contigs=(contig,),
-        records=tuple(
-            _stated_record(site, text, contig) for site, text in zip(sites_on(known), texts, strict=True)
-        ),
+        records=tuple(records),
     )
     return Input(content=content, decision=AssemblyDecision(assembly=known, evidence=()))
 
@@ -350,27 +294,6 @@ def _stated_letters(genotype: str) -> tuple[str, str]:
         raise UsageError("is no APOE genotype", where="--genotype", cure=cure)
     first, second = (shown[rsid] for rsid in rsids())
     return first, second
-
-
-def _stated_record(site: Site, shown: str, contig: str) -> SiteRecord:
-    reference = site.ref or letters()[0]
-    other = next(letter for letter in letters() if letter != reference)
-    genotype = shown.replace(reference, "0").replace(other, "1")
-    fixed = (contig, str(site.position), site.rsid, reference, other, ".", ".", ".", "GT")
-    return SiteRecord(
-        contig=contig,
-        position=site.position,
-        end=site.position,
-        identifiers=(site.rsid,),
-        reference=reference,
-        alternates=(other,),
-        quality=None,
-        filters=(),
-        info={},
-        format=("GT",),
-        samples=(genotype,),
-        fixed="\t".join(fixed),
-    )
 
 
 def _as_stated(seen: Observation) -> Observation:

@@ -16,17 +16,8 @@ from pgx.calling import CallOptions, DiplotypeCall, E4Status, Reason, call, esti
 from pgx.calling.posterior import diplotype_likelihoods, site_data
 from pgx.errors import FormatError, InputError, UsageError
 from pgx.evidence import ContextReport, EvidenceBase, PatientContext, Response, Subject
-from pgx.genome import AssemblyDecision, assemblies, sites_on
-from pgx.inputs import (
-    CONSUMER,
-    STATED,
-    Input,
-    assembly_of,
-    columns_of,
-    error_rate_of,
-    hiding,
-    read_input,
-)
+from pgx.genome import Assembly, AssemblyDecision, assemblies, sites_on
+from pgx.inputs import CONSUMER, STATED, Input, assembly_of, columns_of, error_rate_of, hiding, read_input
 from pgx.neighbours import NeighbourReport, is_needed
 from pgx.observe import (
     Finding,
@@ -42,7 +33,6 @@ from pgx.observe.sample_record import header_says
 from pgx.options import Options, Parameters, check_limits, stated
 from pgx.report import (
     SCHEMA_VERSION,
-    AppendixItem,
     InputReport,
     LoadedFile,
     ReferenceData,
@@ -65,39 +55,24 @@ class Annotation(Struct, frozen=True, kw_only=True):
     samples: Iterator[SampleReport]
 
 
-class Around:
+class Around(Struct, frozen=True, kw_only=True, dict=True):
     """The neighbours of all samples of an input; they are read when the first sample needs them.
 
-    Parameters
-    ----------
-    read
-        Returns the records around the sites.
-    always
-        Not only where a site is missing, weak or assumed.
+    `read` returns the records around the sites. `always`: not only where a site is missing, weak or assumed.
     """
 
-    def __init__(
-        self,
-        read: Neighbours,
-        contigs: Sequence[str],
-        assembly: str,
-        context: ReadContext,
-        rules: CallOptions,
-        *,
-        always: bool,
-    ) -> None:
-        self._read = read
-        self._contigs = contigs
-        self._assembly = assembly
-        self._context = context
-        self._error = rules.allele_error_rate
-        self._always = always
+    read: Neighbours
+    contigs: Sequence[str]
+    assembly: str
+    context: ReadContext
+    allele_error_rate: float
+    always: bool
 
     def say(
         self, observations: tuple[Observation, ...], result: DiplotypeCall, column: int
     ) -> NeighbourReport | None:
         """Return what the neighbours say beside the call of one sample (its 0-based column)."""
-        if not (self._always or is_needed(observations, result)):
+        if not (self.always or is_needed(observations, result)):
             return None
         if Reason.COORDINATES in result.not_determined_because or self.reader is None:
             return None
@@ -116,10 +91,10 @@ class Around:
         """What reads the markers; None where the panel has no positions on the assembly, or without numpy."""
         from pgx.neighbours.estimate import MarkerReader, can_compute, has_positions  # noqa: PLC0415
 
-        if not has_positions(self._assembly):
+        if not has_positions(self.assembly):
             return None
         if not can_compute():
-            if self._always:
+            if self.always:
                 raise UsageError(
                     "needs numpy, which cannot be imported",
                     where="--neighbours always",
@@ -127,27 +102,19 @@ class Around:
                 )
             return None
         try:
-            records = self._read()
+            records = self.read()
         except InputError:  # the sites have been read; what lies around them must not end the report
-            if self._always:
+            if self.always:
                 raise
             return None
-        return MarkerReader(records, self._contigs, self._assembly, self._context, self._error)
+        return MarkerReader(records, self.contigs, self.assembly, self.context, self.allele_error_rate)
 
 
 class Prepared(Struct, frozen=True, kw_only=True):
     """An input that was read and understood; `report` makes the report of any one of its samples.
 
-    Attributes
-    ----------
-    columns, names
-        The 0-based column and the name of each sample to report, in order.
-    records
-        The records at each site, in report order.
-    findings
-        What holds for the whole input.
-    around
-        What the variants around the sites say; None where nobody asks, or there is no panel for the assembly.
+    `columns` (0-based) and `names` are of the samples to report, in order; `records` are those at each site;
+    `findings` hold for the whole input; `around` is None where nobody asks for the variants around the sites.
     """
 
     run: Run
@@ -190,12 +157,7 @@ class Prepared(Struct, frozen=True, kw_only=True):
 def annotate(path: str | None, options: Options) -> Annotation:
     """Annotate the input `path` ("-" for standard input), or None for a stated genotype.
 
-    Reading and all checks are done before this returns; the reports are made one by one.
-
-    Raises
-    ------
-    UsageError, InputError, ReferenceDataError
-        See the exit codes of `pgx.errors`.
+    Reading and all checks are done, and errors raised, before this returns; the reports are made one by one.
     """
     check_options(options)
     source, neighbours = read_input(path, options)
@@ -206,13 +168,7 @@ def annotate(path: str | None, options: Options) -> Annotation:
 
 
 def check_options(options: Options) -> None:
-    """Check the options, and load the evidence, before anything is read.
-
-    Raises
-    ------
-    UsageError, ReferenceDataError
-        A value that cannot be, an unknown name, or evidence that is invalid.
-    """
+    """Refuse a value that cannot be, an unknown name, or invalid evidence, before anything is read."""
     _parameters(options)
     if estimated(options.population) is not None:
         raise UsageError(
@@ -233,11 +189,6 @@ def prepare(source: Input | VcfContent, options: Options, neighbours: Neighbours
     """Decide on the assembly of an input, sort its records by site, and look up what all samples share.
 
     `neighbours` reads the records around the sites; without it nothing is said of them.
-
-    Raises
-    ------
-    UsageError, InputError, ReferenceDataError
-        See the exit codes of `pgx.errors`.
     """
     if isinstance(source, VcfContent):
         source = Input(content=source)
@@ -254,14 +205,18 @@ def prepare(source: Input | VcfContent, options: Options, neighbours: Neighbours
         min_probability=parameters.min_probability,
         allele_error_rate=parameters.genotype_error_rate,
     )
-    records = tuple(
-        records_at(content.records, site, content.contigs) for site in sites_on(decision.assembly)
-    )
+    records = _records(content, decision.assembly)
     kind = input_kind(content.facts.kind, content.header.fields, records)
     around = None
     if neighbours is not None and options.neighbours != "off":
-        names = content.contigs, decision.assembly.name
-        around = Around(neighbours, *names, context, rules, always=options.neighbours == "always")
+        around = Around(
+            read=neighbours,
+            contigs=content.contigs,
+            assembly=decision.assembly.name,
+            context=context,
+            allele_error_rate=rules.allele_error_rate,
+            always=options.neighbours == "always",
+        )
     run = _run(content, decision, parameters, base, kind=kind, digest=options.digest)
     if options.pseudonymise is not None:
         clues = hiding(options).clues(decision.evidence)
@@ -274,8 +229,8 @@ def prepare(source: Input | VcfContent, options: Options, neighbours: Neighbours
         records=records,
         context=context,
         rules=rules,
-        respond=functools.partial(_respond, _Loaded(base), options.indication, options.drug),
-        surroundings=_surroundings(_Loaded(base), patient, options.drug),
+        respond=functools.partial(_respond, base, options.indication, options.drug),
+        surroundings=_surroundings(base, patient, drug=options.drug),
         findings=_input_findings(content, options),
         around=around,
     )
@@ -283,12 +238,12 @@ def prepare(source: Input | VcfContent, options: Options, neighbours: Neighbours
 
 def is_copy_number(content: VcfContent) -> bool:
     """Return whether an input holds copy numbers or ploidy, on whatever assembly."""
-    sites = [
-        records_at(content.records, site, content.contigs)
-        for assembly in assemblies()
-        for site in sites_on(assembly)
-    ]
+    sites = [site for assembly in assemblies() for site in _records(content, assembly)]
     return input_kind(content.facts.kind, content.header.fields, sites) == "copy-number"
+
+
+def _records(content: VcfContent, assembly: Assembly) -> tuple[SiteRecords, ...]:
+    return tuple(records_at(content.records, site, content.contigs) for site in sites_on(assembly))
 
 
 def _parameters(options: Options, kind: str = "") -> Parameters:
@@ -331,7 +286,7 @@ def _run(
             access=facts.access,
         ),
         parameters=parameters,
-        appendix=_appendix(_Loaded(base), parameters.drug),
+        appendix=_appendix(base, parameters.drug),
     )
 
 
@@ -362,52 +317,29 @@ def _read_context(content: VcfContent, decision: AssemblyDecision, options: Opti
     )
 
 
-class _Loaded:
-    """An evidence base that can be a key of a cache: two are equal when all their files are."""
-
-    __slots__ = ("base",)
-
-    def __init__(self, base: EvidenceBase) -> None:
-        self.base = base
-
-    def __hash__(self) -> int:
-        return hash(self.base.digests)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Loaded) and self.base.digests == other.base.digests
+_appendix = functools.lru_cache(maxsize=16)(appendix)
+_surroundings = functools.lru_cache(maxsize=256)(evidence.context)
 
 
 @functools.lru_cache(maxsize=1024)
 def _respond(
-    loaded: _Loaded, indication: str | None, drug: str | None, status: E4Status, diplotype: str | None
+    base: EvidenceBase, indication: str | None, drug: str | None, status: E4Status, diplotype: str | None
 ) -> tuple[Response, ...]:
     subject = Subject(status=status, diplotype=diplotype)
-    return evidence.respond(loaded.base, subject, indication=indication, drug=drug)
-
-
-@functools.lru_cache(maxsize=16)
-def _appendix(loaded: _Loaded, drug: str | None) -> tuple[AppendixItem, ...]:
-    return appendix(loaded.base, drug)
-
-
-@functools.lru_cache(maxsize=256)
-def _surroundings(loaded: _Loaded, patient: PatientContext, drug: str | None) -> ContextReport:
-    return evidence.context(loaded.base, patient, drug=drug)
+    return evidence.respond(base, subject, indication=indication, drug=drug)
 
 
 def _input_findings(content: VcfContent, options: Options) -> tuple[Finding, ...]:
     facts = content.facts
-    found = []
-    if facts.kind == STATED:
-        found.append(Finding(code="stated-genotype", values={"method": options.method or "not stated"}))
-    if facts.kind == CONSUMER:
-        found.append(Finding(code="consumer-array"))
-    if facts.stale_index:
-        found.append(Finding(code="stale-index"))
-    if facts.unsorted:
-        found.append(Finding(code="unsorted"))
-    found += [
-        Finding(code="malformed-field", values={"field": field, "place": place})
-        for field, place in facts.read_as_text
-    ]
-    return tuple(found)
+    method = {"method": options.method or "not stated"}
+    known = (
+        (facts.kind == STATED, Finding(code="stated-genotype", values=method)),
+        (facts.kind == CONSUMER, Finding(code="consumer-array")),
+        (facts.stale_index, Finding(code="stale-index")),
+        (facts.unsorted, Finding(code="unsorted")),
+    )
+    malformed = ({"field": field, "place": place} for field, place in facts.read_as_text)
+    return (
+        *(finding for holds, finding in known if holds),
+        *(Finding(code="malformed-field", values=values) for values in malformed),
+    )

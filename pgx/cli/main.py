@@ -202,10 +202,7 @@ def _collect_garbage(*, quick: bool) -> None:
 
 
 def _leave(code: int) -> NoReturn:
-    """End the process without taking its memory apart, which takes longer than one sample does.
-
-    What is registered for the end of a process is done; outputs were closed, and their faults told, before.
-    """
+    """End the process without taking its memory apart, which takes longer than one sample does."""
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
         try:
@@ -216,10 +213,7 @@ def _leave(code: int) -> NoReturn:
 
 
 def _hold_streams() -> None:
-    """Take the places of standard streams that are closed, so that no file gets their numbers.
-
-    Writing to the place of a closed standard output fails, as it should.
-    """
+    """Take the places of standard streams that are closed, so that no file gets their numbers."""
     for number in range(3):
         try:
             os.fstat(number)
@@ -234,8 +228,8 @@ def _hold_streams() -> None:
 def _end_on_signals() -> None:
     """Let SIGTERM and SIGHUP end the process as Ctrl-C does: what is half written is removed.
 
-    A handler of Python waits while a library reads from a pipe or a network that gives nothing. So a thread
-    hears the signals, too, and ends the process where the main thread does not notice them.
+    A handler of Python waits while a library reads from what gives nothing. So a thread hears the signals,
+    too, and ends the process where the main thread does not notice them.
     """
     noticed = threading.Event()
 

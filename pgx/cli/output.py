@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +17,11 @@ from pgx.files import STANDARD_OUTPUT, cannot_write, write
 from pgx.render import Format, file_stem, format_of_name
 
 if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
+    from rich.progress import TaskID
+
     from pgx.cli.options import FormOptions
+    from pgx.cohort import Progress
     from pgx.options import Options
     from pgx.render.form import Form
     from pgx.report import Run, SampleReport
@@ -29,10 +33,7 @@ _HANDOUT_ENDINGS = (".html", ".pdf", ".txt")
 def format_for(form: FormOptions) -> Format:
     """Return the format that is asked for, else that of the ending of the output; of standard output, text.
 
-    Raises
-    ------
-    UsageError
-        The ending of the output names no format, or a terminal would get bytes that are no text.
+    An ending that names none is a `UsageError`, and so is a terminal that would get bytes that are no text.
     """
     kind = form.format or (Format.TEXT if form.output == STANDARD_OUTPUT else format_of_name(form.output))
     is_binary = kind is Format.PDF or (kind is Format.VCF and form.output.lower().endswith((".gz", ".bcf")))
@@ -60,13 +61,7 @@ def _is_terminal(output: str) -> bool:
 
 
 def refuse_names(options: Options, meta: Path | None) -> None:
-    """Refuse stated facts beside pseudonyms: they say who somebody is, and are kept by the name.
-
-    Raises
-    ------
-    UsageError
-        Both were given.
-    """
+    """Refuse stated facts beside pseudonyms: they say who somebody is, and are kept by the name."""
     if meta is not None and options.pseudonymise is not None:
         raise UsageError(
             "states who somebody is, beside --pseudonymise",
@@ -84,13 +79,7 @@ def say_written(*outputs: str | Path | None) -> None:
 
 
 def refuse_overwriting(inputs: Iterable[str | Path | None], outputs: Iterable[str | Path | None]) -> None:
-    """Refuse an output that is an input, the index of one, or another output.
-
-    Raises
-    ------
-    UsageError
-        It would be lost.
-    """
+    """Refuse an output that is an input, the index of one, or another output: it would be lost."""
     read = [f"{name}{suffix}" for name in inputs if name is not None for suffix in ("", ".tbi", ".csi")]
     taken = [path for name in read if (path := Path(name)).exists()]
     written = [Path(name) for name in outputs if name is not None and str(name) != STANDARD_OUTPUT]
@@ -106,19 +95,17 @@ def refuse_overwriting(inputs: Iterable[str | Path | None], outputs: Iterable[st
 def write_reports(name: Format, run: Run, samples: Iterable[SampleReport], output: str, form: Form) -> None:
     """Write samples in a format (any but vcf) to `output`: a file, "-", or a folder.
 
-    Raises
-    ------
-    UsageError
-        Several samples in a format that holds one, and `output` is no folder.
-    OutputError
-        The output cannot be written.
+    Several samples in a format that holds one are a `UsageError`, if `output` is no folder.
     """
     if name.stream is not None:
         write(name.stream(run, samples, form), output)
         return
     name.check_installed()
-    if _is_folder(output):
-        _write_folder(name, run, samples, Path(output), form)
+    path = Path(output)
+    if output != STANDARD_OUTPUT and (
+        output.endswith("/") or path.is_dir() or not (path.suffix or path.exists())
+    ):
+        _write_folder(name, run, samples, path, form)
         return
     rest = iter(samples)
     first = list(islice(rest, 2))
@@ -129,13 +116,6 @@ def write_reports(name: Format, run: Run, samples: Iterable[SampleReport], outpu
             cure="Name one with -s, or give a folder: -o FOLDER/",
         )
     write((name.one(run, report, form) for report in chain(first, rest)), output)
-
-
-def _is_folder(output: str) -> bool:
-    if output == STANDARD_OUTPUT:
-        return False
-    path = Path(output)
-    return output.endswith("/") or path.is_dir() or not (path.suffix or path.exists())
 
 
 def _write_folder(kind: Format, run: Run, samples: Iterable[SampleReport], folder: Path, form: Form) -> None:
@@ -155,13 +135,7 @@ def _write_folder(kind: Format, run: Run, samples: Iterable[SampleReport], folde
 
 
 def layout_for(name: Format, form: FormOptions) -> Form:
-    """Return the layout of a report in the format `name`, once the options fit it.
-
-    Raises
-    ------
-    UsageError
-        An option that the format cannot honour, or a language that does not ship.
-    """
+    """Return the layout of a report; an option that the format cannot honour is a `UsageError`."""
     from pgx.render.form import Form, check_language, read_meta
 
     if form.sealed and name not in {Format.HTML, Format.PDF}:
@@ -192,13 +166,7 @@ def layout_for(name: Format, form: FormOptions) -> Form:
 def with_handout(
     run: Run, samples: Iterable[SampleReport], form: FormOptions, layout: Form
 ) -> Iterable[SampleReport]:
-    """Write the hand-out of the one sample where it is asked for, and pass the samples on.
-
-    Raises
-    ------
-    UsageError
-        There are several samples.
-    """
+    """Write the hand-out of the one sample where it is asked for, and pass the samples on."""
     if form.handout is None:
         return samples
     from pgx.render.handout import render
@@ -209,13 +177,6 @@ def with_handout(
     write([render(run, reports[0], layout, form.handout.suffix.lower())], form.handout)
     return reports
 
-
-if TYPE_CHECKING:
-    from rich.live import Live
-    from rich.progress import Progress as Bar
-    from rich.progress import TaskID
-
-    from pgx.cohort import Progress
 
 _LOG_EVERY = 10.0  # seconds
 
@@ -237,7 +198,7 @@ class Shown:
 
     def __exit__(self, *_: object) -> None:
         if self._terminal is not None:
-            self._terminal.stop()
+            self._terminal.live.stop()
 
     def tell(self, progress: Progress) -> None:
         """Show how far the run is."""
@@ -265,17 +226,11 @@ class _Terminal:
         from rich.live import Live
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-        columns = (
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("inputs,"),
-            TimeRemainingColumn(),
-            TextColumn("left"),
-        )
-        self._bar: Bar = Progress(*columns)
+        done, left = TextColumn("inputs,"), TextColumn("left")
+        self._bar: Bar = Progress(BarColumn(), MofNCompleteColumn(), done, TimeRemainingColumn(), left)
         self._task: TaskID = self._bar.add_task("", total=None)
-        self._live: Live = Live(self._bar, console=Console(stderr=True), transient=False)
-        self._live.start()
+        self.live = Live(self._bar, console=Console(stderr=True), transient=False)
+        self.live.start()
 
     def show(self, progress: Progress, rate: float) -> None:
         """Show how far the run is; `rate` in inputs a second."""
@@ -283,12 +238,9 @@ class _Terminal:
         from rich.text import Text
 
         self._bar.update(self._task, total=progress.total, completed=progress.kept + progress.done)
-        lines = [Text(progress.waiting or _note(progress, rate)), Text(_counts(progress.statuses))]
-        self._live.update(Group(self._bar, *lines))
-
-    def stop(self) -> None:
-        """Leave the last state on the screen."""
-        self._live.stop()
+        counts = ", ".join(f"{status} {number}" for status, number in sorted(progress.statuses.items()))
+        lines = [Text(progress.waiting or _note(progress, rate)), Text(counts)]
+        self.live.update(Group(self._bar, *lines))
 
 
 def _note(progress: Progress, rate: float) -> str:
@@ -296,7 +248,3 @@ def _note(progress: Progress, rate: float) -> str:
         f"{rate:.0f} inputs/s, {progress.samples} samples,"
         f" {progress.kept} done before, {progress.failed} failed"
     )
-
-
-def _counts(statuses: Mapping[str, int]) -> str:
-    return ", ".join(f"{status} {statuses[status]}" for status in sorted(statuses))

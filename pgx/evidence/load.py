@@ -25,7 +25,7 @@ _KINDS = ("claims", "sources", "drugs", "indications", "populations", "origins",
 _ITEM_TABLES = ("claims", "sources")
 
 
-class EvidenceBase(Struct, frozen=True, kw_only=True):
+class EvidenceBase(Struct, frozen=True, kw_only=True, eq=False):  # so it can be a key of a cache
     """All evidence that was loaded, in the order of the files.
 
     Attributes
