@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
 #: The pandas type of each column; a column of a manifest that is not here is `string`.
 DTYPES = {name: {str: "string", float: "float64", int: "Int8"}[kind] for name, kind in kinds(Row).items()}
-_PARQUET = "samples.parquet"
 _WORDS: dict[type[msgspec.inspect.Type], str] = {
     msgspec.inspect.StrType: "text",
     msgspec.inspect.BoolType: "True or False",
@@ -52,15 +51,7 @@ PathLike = str | os.PathLike[str]
 
 
 class Report(Struct, frozen=True, kw_only=True):
-    """The report of one sample, with what it shares with the other samples of its input.
-
-    Attributes
-    ----------
-    run
-        Input, options, versions.
-    report
-        The report itself; see `pgx.report.SampleReport`.
-    """
+    """The report of one sample, and the `run` (input, options, versions) that it shares with others."""
 
     run: Run
     report: SampleReport
@@ -82,9 +73,8 @@ class Report(Struct, frozen=True, kw_only=True):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON document of the sample: dicts, lists, text, numbers, None."""
-        from pgx.report import to_dict  # noqa: PLC0415
-
-        return to_dict(self.run, (self.report,))
+        plain: dict[str, Any] = msgspec.to_builtins(self.document())
+        return plain
 
     def document(self) -> Document:
         """Return what `pgx.render` takes: the run with this sample."""
@@ -92,33 +82,21 @@ class Report(Struct, frozen=True, kw_only=True):
 
     def to_text(self, *, full: bool = False, language: str = "en") -> str:
         """Return the report as text; `full` has its tables and appendix, too."""
-        return self._made(Format.TEXT, Form(language=check_language(language), full=full)).decode()
+        return self._made(Format.TEXT, language, full=full).decode()
 
     def to_html(self, *, language: str = "en", sealed: bool = False) -> str:
         """Return the report as a page of its own; `sealed` puts the result behind a cover."""
-        return self._made(Format.HTML, Form(language=check_language(language), sealed=sealed)).decode()
+        return self._made(Format.HTML, language, sealed=sealed).decode()
 
     def to_pdf(self, *, language: str = "en", sealed: bool = False) -> bytes:
-        """Return the report as a PDF.
-
-        Raises
-        ------
-        pgx.errors.UsageError
-            What makes it (the extra `pdf`) is not installed.
-        """
-        return self._made(Format.PDF, Form(language=check_language(language), sealed=sealed))
+        """Return the report as a PDF; without the extra `pdf` it is a `pgx.errors.UsageError`."""
+        return self._made(Format.PDF, language, sealed=sealed)
 
     def save(self, path: PathLike) -> None:
         """Write the report in the format that the ending of `path` names, whole or not at all.
 
-        The endings are .txt .json .jsonl .tsv .html .pdf and .fhir.json.
-
-        Raises
-        ------
-        pgx.errors.UsageError
-            The ending names none of them.
-        pgx.errors.OutputError
-            The file cannot be written.
+        The endings are .txt .json .jsonl .tsv .html .pdf and .fhir.json; another is a
+        `pgx.errors.UsageError`.
         """
         kind = format_of_name(os.fspath(path))
         if kind is Format.VCF:
@@ -127,15 +105,17 @@ class Report(Struct, frozen=True, kw_only=True):
                 where=os.fspath(path),
                 cure="Use pgx annotate -o, or another ending",
             )
-        write([self._made(kind, Form())], Path(path))
+        write([self._made(kind)], Path(path))
 
-    def _made(self, kind: Format, form: Form) -> bytes:
+    def _made(self, kind: Format, language: str = "en", *, full: bool = False, sealed: bool = False) -> bytes:
+        form = Form(language=check_language(language), full=full, sealed=sealed)
         kind.check_installed()
         return kind.one(self.run, self.report, form)
 
     def __repr__(self) -> str:
         """Return one short line; it holds no more than the table of samples does."""
-        shown = "withheld" if self._is_withheld else f"{self.diplotype or 'open'}, {self.e4_status}"
+        withheld = self.report.patient.minor and not self.run.parameters.reveal_minor
+        shown = "withheld" if withheld else f"{self.diplotype or 'open'}, {self.e4_status}"
         return f"<Report {printable(self.sample, 60)}: {shown}>"
 
     def _repr_html_(self) -> str:
@@ -143,10 +123,6 @@ class Report(Struct, frozen=True, kw_only=True):
         from pgx.render.pages import fragment  # noqa: PLC0415
 
         return fragment(self.run, self.report)
-
-    @property
-    def _is_withheld(self) -> bool:
-        return self.report.patient.minor and not self.run.parameters.reveal_minor
 
 
 class Keywords(TypedDict, total=False):
@@ -199,8 +175,7 @@ def annotate(path: PathLike | None = None, **options: Unpack[Keywords]) -> Itera
     Raises
     ------
     pgx.errors.PgxError
-        The input or an option is wrong (`UsageError` names the option and what it takes); raised by the
-        call itself, not by the iteration.
+        The input or an option is wrong; raised by the call itself, not by the iteration.
     TypeError
         There is no such option.
     """
@@ -234,15 +209,7 @@ _document()
 
 
 def _strict_options(given: Mapping[str, object]) -> Options:
-    """Return the options with the types that they must have.
-
-    Raises
-    ------
-    UsageError
-        A value is none that its option takes.
-    TypeError
-        There is no such option.
-    """
+    """Return the options with the types that they must have."""
     known = {item.name: item for item in declared(Options)}
     converted: dict[str, Any] = {}
     for name, value in given.items():
@@ -270,17 +237,11 @@ def _converted(item: Declared, value: object) -> Any:
 
 
 def _built_in(value: object, kind: msgspec.inspect.Type) -> object:
-    """Return a number of numpy as one of Python, and one item alone as a tuple where several may be given.
-
-    Raises
-    ------
-    msgspec.ValidationError
-        A set: it has no order.
-    """
+    """Return a number of numpy as one of Python, and one item alone as a tuple where several may be given."""
     if isinstance(kind, msgspec.inspect.VarTupleType):
         if isinstance(value, str | os.PathLike):
             return (value,)
-        if not isinstance(value, list | tuple):
+        if not isinstance(value, list | tuple):  # a set has no order
             raise msgspec.ValidationError
     if isinstance(value, bool) or not isinstance(value, Real):
         return value
@@ -323,28 +284,20 @@ def _as_printed(cell: Cell) -> Cell:
 def read_cohort(folder: str | Path) -> pd.DataFrame:
     """Return the samples of a folder that `pgx cohort` wrote, with the types of `DTYPES`.
 
-    Raises
-    ------
-    pgx.errors.FormatError
-        It is no such folder, or its run is not finished.
+    A folder that is none, or whose run is not finished, is a `pgx.errors.FormatError`; tables without what is
+    stored beside them are taken as they are.
     """
     import pandas as pd  # noqa: PLC0415
 
-    path = Path(folder) / _PARQUET
+    from pgx.cohort.store import State  # noqa: PLC0415
+
+    path = Path(folder) / "samples.parquet"
     if not path.is_file():
         raise FormatError(
             "holds no finished cohort", where=str(folder), cure="Give the folder that pgx cohort wrote"
         )
-    _check_finished(Path(folder))
+    if State.is_in(Path(folder)):
+        with State(Path(folder), create=False) as state:
+            state.check_finished()
     frame = pd.read_parquet(path)
     return frame.astype({name: DTYPES.get(str(name), "string") for name in frame.columns})
-
-
-def _check_finished(folder: Path) -> None:
-    """Refuse tables that are older than what is stored beside them; tables alone are taken as they are."""
-    from pgx.cohort.store import State  # noqa: PLC0415
-
-    if not State.is_in(folder):
-        return
-    with State(folder, create=False) as state:
-        state.check_finished()

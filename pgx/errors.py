@@ -15,6 +15,7 @@ The number is the exit code. Messages name files, samples and options, never a g
 
 from __future__ import annotations
 
+import functools
 import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
@@ -25,11 +26,9 @@ def printable(text: str, limit: int = 200) -> str:
 
     Names come from files of strangers; an escape sequence in a sample name must not reach a terminal.
     """
+    hidden = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
     clean = "".join(
-        char
-        if unicodedata.category(char) not in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
-        else "\N{REPLACEMENT CHARACTER}"
-        for char in text
+        "\N{REPLACEMENT CHARACTER}" if unicodedata.category(char) in hidden else char for char in text
     )
     return clean if len(clean) <= limit else clean[: limit - 1] + "…"
 
@@ -46,14 +45,8 @@ def did_you_mean(word: str, names: Iterable[str]) -> str:
 class PgxError(Exception):
     """An error with a cause that the user can do something about.
 
-    Parameters
-    ----------
-    what
-        What is wrong, without a full stop.
-    where
-        The file, sample or option concerned; may be empty.
-    cure
-        What to do about it, as an instruction; may be empty.
+    `what` is wrong, without a full stop; `where` is the file, sample or option, `cure` an instruction, if
+    any.
     """
 
     exit_code: ClassVar[int] = 1
@@ -71,11 +64,7 @@ class PgxError(Exception):
 
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle with keywords, so that a worker process can hand the error back."""
-        return _rebuild, (type(self), self.what, self.where, self.cure)
-
-
-def _rebuild(kind: type[PgxError], what: str, where: str, cure: str) -> PgxError:
-    return kind(what, where=where, cure=cure)
+        return functools.partial(type(self), where=self.where, cure=self.cure), (self.what,)
 
 
 class UsageError(PgxError):

@@ -1,7 +1,8 @@
 """The one writer of files: what is written appears whole and on the disk, or not at all.
 
 A file is written under a temporary name in its own folder, synchronised, and then renamed. What is no file (a
-pipe, a device), or is standard output under another name, cannot be replaced and is written as it is.
+pipe, a device), or is standard output under another name, is written as it is. What cannot be written is an
+`OutputError`.
 """
 
 from __future__ import annotations
@@ -36,19 +37,9 @@ def cannot_write(where: str | Path, error: OSError | ValueError, *, cure: str = 
 class Staged:
     """Files of one folder that take their places together when a `with` block ends well, else not at all.
 
-    A file that takes the place of another has its permissions; a new one has those of the umask. An
-    `OSError` in the block counts as a failure to write.
-
-    Parameters
-    ----------
-    exclusive
-        No other process writes to the folder (it is locked): temporary names are fixed, so that what a killed
-        run left there is written over.
-
-    Raises
-    ------
-    OutputError
-        A file cannot be written.
+    A file that takes the place of another has its permissions; a new one has those of the umask. An `OSError`
+    in the block counts as a failure to write. Temporary names in a folder that is `exclusive` (locked) are
+    fixed, so that what a killed run left there is written over.
     """
 
     def __init__(self, folder: Path, *, exclusive: bool = False) -> None:
@@ -74,7 +65,9 @@ class Staged:
             if error is None:
                 self._finish()
             elif isinstance(error, OSError):
-                raise cannot_write(self._label(), error) from error
+                raise cannot_write(
+                    self._pairs[0][1] if len(self._pairs) == 1 else self._folder, error
+                ) from error
         finally:
             self.discard()
             _STAGED.discard(self)
@@ -98,9 +91,6 @@ class Staged:
         except OSError as error:
             raise cannot_write(final, error) from error
 
-    def _label(self) -> Path:
-        return self._pairs[0][1] if len(self._pairs) == 1 else self._folder
-
 
 #: Files that are being written.
 _STAGED: set[Staged] = set()
@@ -115,15 +105,7 @@ def discard() -> None:
 def read_limited(path: Path, limit: int) -> bytes:
     """Return the content of a file, or of a pipe.
 
-    Parameters
-    ----------
-    limit
-        In MB (10^6 bytes).
-
-    Raises
-    ------
-    OSError
-        It cannot be read, or is larger: of what strangers send, no more is held than that.
+    More than `limit` MB (10^6 bytes) are an `OSError`: of what strangers send, no more is held than that.
     """
     with path.open("rb") as handle:
         return limited(handle, limit)
@@ -146,12 +128,8 @@ def cleaned(value: Any, *, but: frozenset[str] = frozenset()) -> Any:
     """Return lists, tables and texts without control characters and marks of writing direction.
 
     Text of strangers reaches terminals, pages and exports: an escape sequence or a turned-around line must
-    not. Line ends and tabs stay; what is taken out leaves U+FFFD.
-
-    Parameters
-    ----------
-    but
-        Keys of tables whose values are left as they are.
+    not. Line ends and tabs stay; what is taken out leaves U+FFFD. Values of the keys in `but` are left as
+    they are.
     """
     if isinstance(value, str):
         return _UNCLEAN.sub("\N{REPLACEMENT CHARACTER}", value)
@@ -166,12 +144,7 @@ def cleaned(value: Any, *, but: frozenset[str] = frozenset()) -> Any:
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a path to write to; what is there at the end of the block takes the place of `path`.
 
-    Of a pipe or a device, the path itself is yielded.
-
-    Raises
-    ------
-    OutputError
-        It cannot be written, or is a folder; an `OSError` in the block counts as such.
+    Of a pipe or a device, the path itself is yielded. An `OSError` in the block is an `OutputError`.
     """
     if not is_replaceable(path):
         try:
@@ -184,13 +157,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def is_replaceable(path: Path) -> bool:
-    """Return whether `path` is a file or nothing yet, and not where standard output goes.
-
-    Raises
-    ------
-    OutputError
-        It is a folder, or cannot be looked at.
-    """
+    """Return whether `path` is a file or nothing yet, and not where standard output (/dev/stdout) goes."""
     try:
         state = path.stat()
     except FileNotFoundError:
@@ -199,23 +166,16 @@ def is_replaceable(path: Path) -> bool:
         raise cannot_write(path, error) from error
     if stat.S_ISDIR(state.st_mode):
         raise OutputError("is a folder", where=str(path), cure="Give a file name after -o")
-    return stat.S_ISREG(state.st_mode) and not _is_standard_output(state)
-
-
-def _is_standard_output(state: os.stat_result) -> bool:
-    """Return whether a file is where standard output goes: /dev/stdout must not be replaced by a file."""
     with contextlib.suppress(OSError):
-        return os.path.samestat(state, os.fstat(1))
-    return False
+        if os.path.samestat(state, os.fstat(1)):
+            return False
+    return stat.S_ISREG(state.st_mode)
 
 
 def write(chunks: Iterable[str | bytes], output: str | Path) -> None:
     """Write text (as UTF-8) or bytes to a file, or to standard output if `output` is "-".
 
-    Raises
-    ------
-    OutputError
-        It cannot be written. A pipe on standard output that is closed stays a `BrokenPipeError`.
+    A pipe on standard output that is closed stays a `BrokenPipeError`.
     """
     if output == STANDARD_OUTPUT:
         _write_standard(chunks)
@@ -250,12 +210,5 @@ def forget_standard_output() -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file (UTF-8) in one go.
-
-    Raises
-    ------
-    OutputError
-        It cannot be written.
-    """
-    with replacing(path) as temporary:
-        temporary.write_bytes(text.encode())
+    """Write a text file (UTF-8) in one go."""
+    write((text,), path)

@@ -38,13 +38,7 @@ FactsT = TypeVar("FactsT", bound=Any)
 
 
 class Pseudonyms:
-    """What makes the pseudonyms of one key.
-
-    Attributes
-    ----------
-    digest
-        Tells keys apart, and does not tell the key.
-    """
+    """What makes the pseudonyms of one key; its `digest` tells keys apart, and does not tell the key."""
 
     def __init__(self, key: bytes) -> None:
         self._key = key
@@ -88,42 +82,26 @@ class Pseudonyms:
 
     def report(self, report: SampleReport, samples: Collection[str]) -> SampleReport:
         """Return a report under its pseudonym; `samples` are the names that its records may hold."""
-        sites = tuple(
-            site
-            if site.record is None
-            else replace(
-                site, record="\n".join(self.record(line, samples) for line in site.record.split("\n"))
-            )
-            for site in report.sites
-        )
-        flags = tuple(
-            replace(
-                flag,
-                message=self.message(flag.message),
-                values={key: self.message(value) for key, value in flag.values.items()},
-            )
-            for flag in report.flags
-        )
-        return replace(report, sample=self.name(report.sample), sites=sites, flags=flags)
+        sites, flags = list(report.sites), []
+        for place, site in enumerate(sites):
+            if site.record is not None:
+                lines = (self.record(line, samples) for line in site.record.split("\n"))
+                sites[place] = replace(site, record="\n".join(lines))
+        for flag in report.flags:
+            values = {key: self.message(value) for key, value in flag.values.items()}
+            flags.append(replace(flag, message=self.message(flag.message), values=values))
+        return replace(report, sample=self.name(report.sample), sites=tuple(sites), flags=tuple(flags))
 
     def parameters(self, stated: Parameters) -> Parameters:
         """Return the stated options without the names of their files."""
-        bed: str | None = getattr(stated, "callable", None)
-        folders = tuple(self.path(str(folder)) for folder in stated.evidence)
-        beside = {
-            name: self.path(str(path)) for name in ("reads", "reference") if (path := getattr(stated, name))
-        }
-        hidden: Parameters = replace(
-            stated, callable=self.path(bed) if bed else None, evidence=folders, **beside
-        )
-        return hidden
+        files = ((name, getattr(stated, name)) for name in ("callable", "reads", "reference"))
+        hidden = {name: self.path(str(path)) for name, path in files if path}
+        return replace(stated, evidence=tuple(self.path(str(folder)) for folder in stated.evidence), **hidden)
 
     def facts(self, facts: FactsT) -> FactsT:
         """Return the facts of an input (`path`, `header_digest`) without its name."""
-        digest = (
-            f"hmac-sha256:{self._digest('header', facts.header_digest)}"  # that of the file is a name, too
-        )
-        return replace(facts, path=self.path(facts.path), header_digest=digest)
+        digest = self._digest("header", facts.header_digest)  # that of the file is a name, too
+        return replace(facts, path=self.path(facts.path), header_digest=f"hmac-sha256:{digest}")
 
     def clues(self, evidence: tuple[AssemblyEvidence, ...]) -> tuple[AssemblyEvidence, ...]:
         """Return what an assembly was recognised by, without the folders of a reference."""
@@ -146,13 +124,7 @@ class Pseudonyms:
 
 
 def pseudonyms(key_file: Path) -> Pseudonyms:
-    """Return what makes the pseudonyms of a key file.
-
-    Raises
-    ------
-    InputError, UsageError
-        It cannot be read, or is too short to be a key.
-    """
+    """Return what makes the pseudonyms of a key file; one that cannot be a key is an error."""
     try:
         return _made(key_file, key_file.stat().st_mtime_ns)
     except (OSError, ValueError) as error:

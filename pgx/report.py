@@ -1,8 +1,7 @@
-"""The one report object. Every format is a projection of it, and `to_dict` of it is the JSON of the contract.
+"""The one report object: assembled from observations, call and evidence, and read back from JSON.
 
-Field names are those of the JSON. Haplotypes are ASCII here ("e3/e4"); readable formats write ε. It is
-assembled here, too: observations, call and evidence in, a `SampleReport` out, with its sentences; and
-written as JSON and read back without loss (report.schema.json is shipped).
+Every format is a projection of it. Field names are those of the JSON (report.schema.json is shipped).
+Haplotypes are ASCII here ("e3/e4"); readable formats write ε.
 """
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ import functools
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -60,8 +58,7 @@ class ReferenceData(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class InputReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The input: `size` in bytes (None for a stream), `access` "index", "search" or "scan".
 
-    kind
-        "vcf", "gvcf", "bcf" or "copy-number"; "VCF" and "BCF" in results of version 0.1.
+    `kind` is "vcf", "gvcf", "bcf", "copy-number" ...; "VCF" and "BCF" in results of version 0.1.
     """
 
     path: str
@@ -87,14 +84,8 @@ class Flag(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class PatientReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the patient context (--taking, --history, --age) brought up.
 
-    Attributes
-    ----------
-    warnings
-        Ids of the items of `context` that stand in front because of it.
-    unrecognised
-        Names that the tables do not know; nothing was looked up for them.
-    contraindications
-        What the drug has contraindications on, in a few words each, whoever the person is.
+    `warnings` are ids of the items of `context` that stand in front because of it; nothing was looked up for
+    the names that are `unrecognised`; `contraindications` are those of the drug, whoever the person is.
     """
 
     warnings: tuple[str, ...]
@@ -128,10 +119,7 @@ class SampleReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class AppendixItem(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A statement for the appendix.
-
-    `kind` is "mechanism", "composition", "background", "comparison", "animal" or "related-product".
-    """
+    """A statement for the appendix; `kind` is one of `_APPENDIX_KINDS`."""
 
     id: str
     kind: str
@@ -196,10 +184,7 @@ def assemble(
     input_findings: Sequence[Finding] = (),
     neighbours: NeighbourReport | None = None,
 ) -> SampleReport:
-    """Build the report of one sample.
-
-    `input_findings` are those of the whole input.
-    """
+    """Build the report of one sample; `input_findings` are those of the whole input."""
     words = wording()
     findings = [*(note for seen in observations for note in seen.findings), *call.findings, *input_findings]
     if neighbours is not None:
@@ -209,7 +194,10 @@ def assemble(
     return SampleReport(
         sample=sample,
         genotype=msgspec.convert(call, GenotypeReport, from_attributes=True),
-        sites=tuple(_site(seen, words) for seen in observations),
+        sites=tuple(
+            msgspec.convert(replace(seen, notes=_notes(seen, words)), SiteReport, from_attributes=True)
+            for seen in observations
+        ),
         flags=_flags(findings, words),
         response=response,
         context=context.items,
@@ -244,9 +232,8 @@ def _neighbour_findings(
     return findings
 
 
-def _site(seen: Observation, words: Wording) -> SiteReport:
-    notes = tuple(_message(finding, words) for finding in unique(seen.findings))
-    return msgspec.convert(replace(seen, notes=notes), SiteReport, from_attributes=True)
+def _notes(seen: Observation, words: Wording) -> tuple[str, ...]:
+    return tuple(_message(finding, words) for finding in unique(seen.findings))
 
 
 def unique(findings: Iterable[Finding]) -> list[Finding]:
@@ -263,17 +250,13 @@ def _flags(findings: Iterable[Finding], words: Wording) -> tuple[Flag, ...]:
     flags = [
         Flag(
             code=finding.code,
-            severity=_severity(finding),
+            severity="info" if finding.critical is False else severities()[finding.code],
             message=_message(finding, words),
             values=dict(finding.values),
         )
         for finding in unique(findings)
     ]
     return tuple(sorted(flags, key=lambda flag: _WEIGHT[flag.severity]))
-
-
-def _severity(finding: Finding) -> str:
-    return "info" if finding.critical is False else severities()[finding.code]
 
 
 def _message(finding: Finding, words: Wording) -> str:
@@ -321,12 +304,6 @@ def appendix(base: EvidenceBase, drug: str | None = None) -> tuple[AppendixItem,
     if all(item.on_request for item in reported):  # products beside the usual drug are of no concern then
         others = set(base.drugs) - {item.name for item in reported}
     found = [
-        (kind, claim)
-        for claim in base.claims.values()
-        if claim.drug not in others and (kind := appendix_kind(base, claim))
-    ]
-    ordered = sorted(found, key=lambda item: _APPENDIX_KINDS.index(item[0]))
-    return tuple(
         AppendixItem(
             id=claim.id,
             kind=kind,
@@ -335,21 +312,18 @@ def appendix(base: EvidenceBase, drug: str | None = None) -> tuple[AppendixItem,
             certainty=claim.certainty.level.value,
             sources=cite(base, claim),
         )
-        for kind, claim in ordered
-    )
+        for claim in base.claims.values()
+        if claim.drug not in others and (kind := appendix_kind(base, claim))
+    ]
+    return tuple(sorted(found, key=lambda item: _APPENDIX_KINDS.index(item.kind)))
 
 
 def mark_minors(
     reports: Iterable[SampleReport], birth_dates: Mapping[str, datetime.date], *, created: str
 ) -> Iterator[SampleReport]:
-    """Yield reports, those of people under age marked as such.
+    """Yield reports, those of people under age on the day `created` (as `Run.created`) marked as such.
 
-    Parameters
-    ----------
-    birth_dates
-        By sample name; a sample without one is passed on as it is.
-    created
-        The time of the run as `Run.created` has it; the age is that of this day.
+    `birth_dates` are by sample name; a sample without one is passed on as it is.
     """
     for report in reports:
         born = birth_dates.get(report.sample)
@@ -363,14 +337,10 @@ def mark_minors(
 def is_minor(born: datetime.date, *, created: str) -> bool:
     """Return whether somebody born on that day was under age at the time of a run (`Run.created`)."""
     today = datetime.date.fromisoformat(created[:10])
-    return _years(born, today) < evidence.load().rules.minor_age_years
+    years = today.year - born.year - ((today.month, today.day) < (born.month, born.day))
+    return years < evidence.load().rules.minor_age_years
 
 
-def _years(born: datetime.date, today: datetime.date) -> int:
-    return today.year - born.year - ((today.month, today.day) < (born.month, born.day))
-
-
-JsonObject = dict[str, Any]
 #: Whatever of UTF-8 or of an escape may stand for a character that `cleaned` takes out.
 _SUSPICIOUS = re.compile(
     rb"[\x7f]|\xc2[\x80-\x9f]|\xd8\x9c|\xe2\x80[\x8e\x8f\xa8-\xae]|\xe2\x81[\xa6-\xa9]|\\[ubfr]"
@@ -384,50 +354,31 @@ class _Envelope(msgspec.Struct):
     schema_version: str = ""
 
 
-def to_dict(run: Run, samples: tuple[SampleReport, ...]) -> JsonObject:
-    """Return the JSON object of the contract: dicts, lists, text, numbers, None."""
-    plain: JsonObject = msgspec.to_builtins(Document.of(run, samples))
-    return plain
-
-
 def from_json(text: str | bytes, *, where: str) -> Document:
-    """Read a stored report.
-
-    Raises
-    ------
-    FormatError
-        No JSON, another schema version, an unknown or missing key, or a value of the wrong kind.
-    """
-    cure = "Annotate the input again"
+    """Read a stored report; what is none, or of another schema version, is a `FormatError`."""
+    refused = functools.partial(FormatError, where=where, cure="Annotate the input again")
     try:
         version = msgspec.json.decode(text, type=_Envelope).schema_version
         if version != SCHEMA_VERSION:
-            raise FormatError(
-                f"has the schema version '{version}'; this program reads {SCHEMA_VERSION}",
-                where=where,
-                cure=cure,
-            )
+            raise refused(f"has the schema version '{version}'; this program reads {SCHEMA_VERSION}")
         document = _decoded(text if isinstance(text, bytes) else text.encode())
     except msgspec.ValidationError as error:
-        raise FormatError(f"is not a report of pgx: {describe(error)}", where=where, cure=cure) from error
+        raise refused(f"is not a report of pgx: {describe(error)}") from error
     except (msgspec.DecodeError, UnicodeError) as error:
-        raise FormatError("is not JSON", where=where, cure=cure) from error
+        raise refused("is not JSON") from error
     except RecursionError as error:
-        raise FormatError("is nested too deeply", where=where, cure=cure) from error
+        raise refused("is nested too deeply") from error
     if not document.samples:
-        raise FormatError("holds no sample", where=where, cure=cure)
-    for report in document.samples:
-        fault = _fault(report)
-        if fault:
-            raise FormatError(f"is not a report of pgx: {fault}", where=where, cure=cure)
+        raise refused("holds no sample")
+    for fault in filter(None, map(_fault, document.samples)):
+        raise refused(f"is not a report of pgx: {fault}")
     return document
 
 
 def _decoded(text: bytes) -> Document:
     """Return a document; control characters and marks of writing direction in its texts are taken out.
 
-    The names of files and samples, and records, stay: they are compared and looked up, and every format
-    guards itself against them.
+    Names of files and samples, and records, stay: they are compared, and every format guards itself.
     """
     if _SUSPICIOUS.search(text) is None:
         return msgspec.json.decode(text, type=Document)

@@ -16,8 +16,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pgx.calling import E4_COPIES, E4Status, diplotype_names, diplotype_prior
+from pgx.calling.posterior import by_copies
 from pgx.errors import SampleError, UsageError, printable
-from pgx.genome import counted_haplotype
 from pgx.options import Options
 from pgx.reference import threshold
 from pgx.render.sureness import rests_on_assumption
@@ -30,14 +30,9 @@ _WIDTH = 80
 
 
 class Said(Struct, frozen=True, kw_only=True):
-    """What one source says.
+    """What one source says; `assumed`: on a genotype without a stated quality, or the like.
 
-    Attributes
-    ----------
-    assumed
-        The result rests on an assumption, such as a genotype without a stated quality.
-    likelihood
-        Of the ten diplotypes, in the order of `pgx.calling.diplotype_names`, the highest being 1.
+    `likelihood` is of the ten diplotypes, in the order of `pgx.calling.diplotype_names`, the highest being 1.
     """
 
     source: str
@@ -56,12 +51,8 @@ class Said(Struct, frozen=True, kw_only=True):
 class Pair(Struct, frozen=True, kw_only=True):
     """Two sources (their 0-based numbers).
 
-    Attributes
-    ----------
-    same_ratio
-        How many times as likely what both show is of one person as of two people drawn from the population.
-    same_probability
-        That they are of one person, if that was as likely as not before.
+    What both show is `same_ratio` times as likely of one person as of two people drawn from the population;
+    `same_probability` is that they are of one person, if that was as likely as not before.
     """
 
     first: int
@@ -96,19 +87,9 @@ class Verified(Struct, frozen=True, kw_only=True):
 
 
 def verify(sources: Sequence[str], options: Options) -> Verified:
-    """Call each source alone, then compare and join them.
+    """Call each source (file, URL, or a genotype as "e3/e4" or "T/C,C/C") alone, then compare and join them.
 
-    Parameters
-    ----------
-    sources
-        Files, URLs, or stated genotypes as "e3/e4" or "T/C,C/C".
-    options
-        As of `pgx annotate`; `samples` names the person in files that hold several.
-
-    Raises
-    ------
-    UsageError, InputError, ReferenceDataError
-        As of `pgx.single.annotate`; fewer than two sources.
+    `options.samples` names the person in files that hold several. Errors are those of `pgx.single.annotate`.
     """
     if len(sources) < 2:
         raise UsageError("needs two sources or more", where="pgx verify", cure="Give the other one, too")
@@ -179,18 +160,13 @@ def _pair(first: int, second: int, said: Sequence[Said], prior: Sequence[float])
 
 
 def _joint(said: Sequence[Said], prior: Sequence[float], sure: float) -> Joint:
-    names = diplotype_names()
     weights = [p * math.prod(each.likelihood[place] for each in said) for place, p in enumerate(prior)]
     total = sum(weights) or _LEAST
-    posterior = dict(zip(names, (weight / total for weight in weights), strict=True))
+    posterior = dict(zip(diplotype_names(), (weight / total for weight in weights), strict=True))
     best = max(posterior, key=posterior.__getitem__)
-    copies = dict.fromkeys(E4_COPIES.values(), 0.0)
-    for name, probability in posterior.items():
-        copies[name.split("/").count(counted_haplotype())] += probability
-    status: str = next((name for name, number in E4_COPIES.items() if copies[number] >= sure), "")
-    if not status:
-        carrier = copies[1] + copies[2] >= sure
-        status = E4Status.CARRIER if carrier else E4Status.INDETERMINATE
+    copies = by_copies(tuple(posterior.values()))
+    otherwise = E4Status.CARRIER if copies[1] + copies[2] >= sure else E4Status.INDETERMINATE
+    status = next((name for name, number in E4_COPIES.items() if copies[number] >= sure), otherwise)
     return Joint(
         diplotype=best if posterior[best] >= sure else None,
         diplotype_probability=posterior[best],

@@ -194,7 +194,7 @@ def _answer(
     """
     priors = diplotype_prior(population)
     posterior = _posterior(priors, factors)
-    copies = _by_copies(posterior)
+    copies = by_copies(posterior)
     probability = max(posterior)
     index = posterior.index(probability)
     best = diplotype_names()[index]
@@ -204,7 +204,7 @@ def _answer(
     exact = (0.0, 0.0, 0.0) if doubtful else copies
     if half_called and not doubtful:
         # The one allele of a half call may show a carrier, never a number of copies.
-        exact = _by_copies(_posterior(priors, bare))
+        exact = by_copies(_posterior(priors, bare))
     status = _status(copies, exact, _prior_by_copies(population), options)
     return Answer(
         # Two haplotypes make a number of copies: what does not determine that does not determine them.
@@ -272,7 +272,7 @@ def e4_copies() -> tuple[int, ...]:
     return tuple(name.split("/").count(counted_haplotype()) for name in diplotype_names())
 
 
-def _by_copies(weights: Sequence[float]) -> tuple[float, float, float]:
+def by_copies(weights: Sequence[float]) -> tuple[float, float, float]:
     """Sum weights by copies of e4."""
     totals = [0.0, 0.0, 0.0]
     for place, copies in enumerate(e4_copies()):
@@ -282,7 +282,7 @@ def _by_copies(weights: Sequence[float]) -> tuple[float, float, float]:
 
 @functools.cache
 def _prior_by_copies(population: str) -> tuple[float, float, float]:
-    return _by_copies(diplotype_prior(population))
+    return by_copies(diplotype_prior(population))
 
 
 def _is_determined(posterior: float, prior: float, options: CallOptions) -> bool:
