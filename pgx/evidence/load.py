@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,32 +13,27 @@ from msgspec.structs import replace
 
 from pgx import reference
 from pgx.errors import ReferenceDataError, UsageError, did_you_mean, printable
-from pgx.evidence.rules import PHRASES_FILE, RULES_FILE, Phrases, Rules, phrases, rules
+from pgx.evidence.rules import PHRASES_FILE, RULES_FILE, Phrases, Rules
 from pgx.evidence.schema import Claim, Document, Drug, EvidenceFile, Indication, NamedGroup, StudyPopulation
 from pgx.files import cleaned, read_limited
 from pgx.reference import limit
 
 EVIDENCE_DIR = "evidence"
 SOURCES_FILE = "sources.toml"
-_KINDS = ("claims", "sources", "drugs", "indications", "populations", "origins", "source_origins")
-_ITEM_TABLES = ("claims", "sources")
+#: Tables whose rows are validated one by one: their model, its key, and the attribute that says which file
+#: a row came from.
+_ROWS: dict[str, tuple[type[Any], str, str]] = {
+    "sources": (Document, "key", "source_origins"),
+    "claims": (Claim, "id", "origins"),
+}
 
 
 class EvidenceBase(Struct, frozen=True, kw_only=True, eq=False):  # so it can be a key of a cache
-    """All evidence that was loaded, in the order of the files.
+    """All evidence that was loaded, in the order of the files, by id, key, name or code.
 
-    Attributes
-    ----------
-    claims, sources, drugs, indications, populations
-        By id, key, name or code.
-    names
-        What somebody may take or have, with the claims that this brings to the front.
-    retired
-        Ids of claims that are gone; none of them may come back as another claim.
-    origins, source_origins
-        The file that each claim, or source, came from.
-    digests
-        (file name, `sha256:` and digest) of every file, for the report.
+    `names`: what somebody may take or have, with the claims that this brings to the front. `retired`: ids of
+    claims that are gone; none may come back as another claim. `origins`, `source_origins`: the file that each
+    claim, or source, came from. `digests`: (file name, `sha256:` and digest) of every file, for the report.
     """
 
     claims: Mapping[str, Claim]
@@ -67,10 +61,7 @@ class EvidenceBase(Struct, frozen=True, kw_only=True, eq=False):  # so it can be
     def reported(self, name: str | None = None) -> tuple[Drug, ...]:
         """Return the subject of this name, or without a name all that need not be asked for.
 
-        Raises
-        ------
-        UsageError
-            No subject has the name; the line lists those there are.
+        Raises `UsageError` where no subject has the name; the line lists those there are.
         """
         if name is None:
             return tuple(drug for drug in self.subjects() if not drug.on_request)
@@ -78,9 +69,8 @@ class EvidenceBase(Struct, frozen=True, kw_only=True, eq=False):  # so it can be
             if normalise(name) in map(normalise, (drug.name, *drug.names)):
                 return (drug,)
         subjects = sorted(self.subjects(), key=lambda drug: drug.on_request)
-        hint = did_you_mean(name, [word for drug in subjects for word in (drug.name.lower(), *drug.names)])
-        known = f"Use one of: {', '.join(drug.name.lower() for drug in subjects)}"
-        raise UsageError(f"the drug {printable(name, 60)!r} is not known", where="--drug", cure=hint or known)
+        words = [word for drug in subjects for word in (drug.name.lower(), *drug.names)]
+        raise _unknown("drug", name, words, [drug.name.lower() for drug in subjects])
 
     def data_sets(self, claim: Claim) -> tuple[str, ...]:
         """Return the independent data sets that a claim rests on."""
@@ -95,47 +85,36 @@ class EvidenceBase(Struct, frozen=True, kw_only=True, eq=False):  # so it can be
     def indication(self, name: str) -> str:
         """Return the code of an indication from its code or one of its names, in any case of letters.
 
-        Raises
-        ------
-        UsageError
-            The name is not in the table; the line lists the codes.
+        Raises `UsageError` where the name is not in the table; the line lists the codes.
         """
         wanted = normalise(name)
         for code, entry in self.indications.items():
             if wanted in {normalise(item) for item in (code, entry.label, *entry.names)}:
                 return code
-        known = [word for code, entry in self.indications.items() for word in (code, *entry.names)]
-        hint = did_you_mean(name, known) or f"Use one of: {', '.join(sorted(self.indications))}"
-        raise UsageError(
-            f"the indication {printable(name, 60)!r} is not known",
-            where="--indication",
-            cure=hint,
-        )
+        words = [word for code, entry in self.indications.items() for word in (code, *entry.names)]
+        raise _unknown("indication", name, words, sorted(self.indications))
+
+
+def _unknown(kind: str, name: str, words: Iterable[str], listed: Iterable[str]) -> UsageError:
+    cure = did_you_mean(name, words) or f"Use one of: {', '.join(listed)}"
+    return UsageError(f"the {kind} {printable(name, 60)!r} is not known", where=f"--{kind}", cure=cure)
 
 
 def dangling(base: EvidenceBase) -> Iterable[tuple[Claim, str]]:
     """Yield (claim, fault) for every name in a claim that no file defines."""
-    known: tuple[tuple[str, Mapping[str, object]], ...] = (
-        ("drug", base.drugs),
-        ("indication", base.indications),
-        ("population_code", base.populations),
-    )
     for claim in base.claims.values():
-        for key, table in known:
-            if (name := getattr(claim, key)) not in table:
-                yield claim, f"{key}: {name!r} is not defined"
-        yield from (
-            (claim, f"sources: {key!r} is not defined") for key in claim.sources if key not in base.sources
+        links: tuple[tuple[str, Iterable[str], Mapping[str, object]], ...] = (
+            ("drug", [claim.drug], base.drugs),
+            ("indication", [claim.indication], base.indications),
+            ("population_code", [claim.population_code], base.populations),
+            ("sources", claim.sources, base.sources),
+            ("conflicts_with", [item.id for item in claim.conflicts_with], base.claims),
+            ("superseded_by", claim.superseded_by, base.claims),
+            ("certainty.rule", [claim.certainty.rule], base.rules.certainty),
+            ("article.tier", [claim.article.tier] if claim.article else (), base.rules.tiers),
         )
-        linked = [("conflicts_with", item.id) for item in claim.conflicts_with]
-        linked += [("superseded_by", item) for item in claim.superseded_by]
-        yield from (
-            (claim, f"{key}: {item!r} is not defined") for key, item in linked if item not in base.claims
-        )
-        if claim.certainty.rule not in base.rules.certainty:
-            yield claim, f"certainty.rule: {claim.certainty.rule!r} is not defined"
-        if claim.article and claim.article.tier not in base.rules.tiers:
-            yield claim, f"article.tier: {claim.article.tier!r} is not defined"
+        for key, names, table in links:
+            yield from ((claim, f"{key}: {name!r} is not defined") for name in names if name not in table)
 
 
 def normalise(name: str) -> str:
@@ -143,46 +122,57 @@ def normalise(name: str) -> str:
     return " ".join(name.casefold().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'").replace("-", " ").split())
 
 
-@dataclass(slots=True)
 class _Loader:
     """Collects the items of files; a repeated id, key, name or code is an error."""
 
-    items: dict[str, dict[str, Any]] = field(default_factory=lambda: {kind: {} for kind in _KINDS})
-    names: list[NamedGroup] = field(default_factory=list)
-    retired: set[str] = field(default_factory=set)
-    digests: list[tuple[str, str]] = field(default_factory=list)
+    def __init__(self) -> None:
+        kinds = ("claims", "sources", "drugs", "indications", "populations", "origins", "source_origins")
+        self.items: dict[str, dict[str, Any]] = {kind: {} for kind in kinds}
+        self.names: list[NamedGroup] = []
+        self.retired: set[str] = set()
+        self.digests: list[tuple[str, str]] = []
 
     def add_file(self, path: Path, name: str, *, own: bool = False) -> None:
         """Add the items of one TOML file; errors name `path`. The text of a user's `own` file is cleaned."""
-        content = _read_own(path) if own else reference.read_bytes(path)
+        if own:
+            with _readable(path, "Check the path, permissions and size"):
+                content = read_limited(path, int(limit("max_facts")))
+        else:
+            content = reference.read_bytes(path)
         digest = reference.sha256(content)
         self.digests.append((name, digest))
         data = reference.parse(path, content, digest)
-        if own:
-            data = cleaned(data)
-        defaults = _table(data.pop("defaults", {}), "defaults", path)
-        tables = {kind: _rows(data.pop(kind, []), kind, path) for kind in _ITEM_TABLES}
+        data = cleaned(data) if own else data
+        defaults = data.pop("defaults", {})
+        if not isinstance(defaults, dict):
+            raise _fault("defaults: must be a table", path, "Write [defaults]")
+        tables = {kind: _rows(data.pop(kind, []), kind, path) for kind in ("claims", "sources")}
         header = reference.convert(path, data, EvidenceFile)
         for drug in header.drugs:
             self._put("drugs", drug.name, drug, path)
-        for code, indication in header.indications.items():
-            self._put("indications", code, indication, path)
-        for code, population in header.populations.items():
-            self._put("populations", code, population, path)
+        for kind in ("indications", "populations"):
+            for code, item in getattr(header, kind).items():
+                self._put(kind, code, item, path)
         self.names.extend(header.names)
         self.retired.update(header.retired)
-        for raw in tables["sources"]:
-            document = reference.convert(path, raw, Document, label=_label("source", raw.get("key")))
-            self._put("sources", document.key, document, path)
-            self.items["source_origins"][document.key] = name
-        for raw in tables["claims"]:
-            label = _label("claim", raw.get("id"))
-            claim = reference.convert(path, {**defaults, **raw}, Claim, label=label)
-            self._put("claims", claim.id, claim, path)
-            self.items["origins"][claim.id] = name
+        for kind, (model, key, origins) in _ROWS.items():
+            for raw in tables[kind]:
+                named = raw.get(key) if isinstance(raw.get(key), str) else "without a name"
+                label = f"{kind.removesuffix('s')} {named}: "
+                whole = {**defaults, **raw} if kind == "claims" else raw
+                row = reference.convert(path, whole, model, label=label)
+                self._put(kind, getattr(row, key), row, path)
+                self.items[origins][getattr(row, key)] = name
 
-    def mirror_conflicts(self) -> None:
-        """Give every conflict to the other claim too, so that it has to be written once only."""
+    def _put(self, kind: str, key: str, value: object, path: Path) -> None:
+        if key in self.items[kind]:
+            raise _fault(
+                f"{kind}: {key!r} is defined twice", path, "Give each its own name; ids are never reused"
+            )
+        self.items[kind][key] = value
+
+    def finish(self) -> EvidenceBase:
+        """Return all that was added; a conflict has to be written once only, and the other claim gets it."""
         claims: dict[str, Claim] = self.items["claims"]
         for name in list(claims):
             for conflict in claims[name].conflicts_with:
@@ -190,40 +180,33 @@ class _Loader:
                 if other is not None and name not in {item.id for item in other.conflicts_with}:
                     back = replace(conflict, id=name)
                     claims[other.id] = replace(other, conflicts_with=(*other.conflicts_with, back))
-
-    def _put(self, kind: str, key: str, value: object, path: Path) -> None:
-        if key in self.items[kind]:
-            raise ReferenceDataError(
-                f"{kind}: {key!r} is defined twice",
-                where=str(path),
-                cure="Give each its own name; ids are never reused",
-            )
-        self.items[kind][key] = value
-
-    def finish(self) -> EvidenceBase:
-        """Return all that was added."""
         return EvidenceBase(
             **self.items,
             names=tuple(self.names),
             retired=frozenset(self.retired),
             digests=tuple(self.digests),
-            rules=rules(),
-            phrases=phrases(),
+            rules=reference.load(RULES_FILE, Rules),
+            phrases=reference.load(PHRASES_FILE, Phrases),
         )
 
 
+def _fault(what: str, path: Path | str, cure: str) -> ReferenceDataError:
+    return ReferenceDataError(what, where=str(path), cure=cure)
+
+
+def _rows(value: object, key: str, path: Path) -> list[dict[str, Any]]:
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+        raise _fault(f"{key}: must be a list of tables", path, f"Write [[{key}]]")
+    return value
+
+
 def load(extra: Sequence[Path] = ()) -> EvidenceBase:
-    """Load the evidence that ships, and further files of the user's own.
+    """Load the evidence that ships, and further files of the user's own; the same files are loaded once.
 
     Parameters
     ----------
     extra
         TOML files, or folders whose `*.toml` files are read in the order of their names.
-
-    Returns
-    -------
-    EvidenceBase
-        Kept, and given again for the same files.
 
     Raises
     ------
@@ -250,7 +233,7 @@ def _readable(path: Path, cure: str = "Check the path and its permissions") -> I
     try:
         yield
     except OSError as error:  # a name that is too long, a folder that may not be entered
-        raise ReferenceDataError(f"cannot be read ({error.strerror})", where=str(path), cure=cure) from error
+        raise _fault(f"cannot be read ({error.strerror})", path, cure) from error
 
 
 def _stamp(path: Path) -> tuple[int, int]:
@@ -268,62 +251,32 @@ def _load(extra: tuple[Path, ...]) -> EvidenceBase:
         loader.add_file(path, path.relative_to(folder).as_posix())
     for path in extra:
         loader.add_file(path, f"{path.parent.name}/{path.name}" if path.parent.name else path.name, own=True)
-    loader.mirror_conflicts()
     loaded = loader.finish()
-    check_references(loaded)
+    _check_references(loaded)
     return loaded
-
-
-def _read_own(path: Path) -> bytes:
-    with _readable(path, "Check the path, permissions and size"):
-        return read_limited(path, int(limit("max_facts")))
 
 
 def files_of(path: Path) -> tuple[Path, ...]:
     """Return the evidence files that a path of `--evidence` stands for.
 
-    Raises
-    ------
-    ReferenceDataError
-        There is no such file or folder, or the folder holds no TOML file.
+    Raises `ReferenceDataError` where there is no such file or folder, or the folder holds no TOML file.
     """
     with _readable(path):
         is_folder, is_there = path.is_dir(), path.exists()
-    if is_folder:
-        found = tuple(sorted(item for item in path.glob("*.toml") if item.is_file()))
-        if not found:
-            raise ReferenceDataError(
-                "the folder holds no .toml file", where=str(path), cure="Name a folder or file with evidence"
-            )
-        return found
     if not is_there:
-        raise ReferenceDataError("no such file or folder", where=str(path), cure="Check the path")
-    return (path,)
+        raise _fault("no such file or folder", path, "Check the path")
+    if not is_folder:
+        return (path,)
+    found = tuple(sorted(item for item in path.glob("*.toml") if item.is_file()))
+    if not found:
+        raise _fault("the folder holds no .toml file", path, "Name a folder or file with evidence")
+    return found
 
 
-def check_references(base: EvidenceBase) -> None:
+def _check_references(base: EvidenceBase) -> None:
     """Raise on the first name that nothing defines, since matching would go wrong on it."""
-    for where, name in _undefined(base):
-        raise ReferenceDataError(
-            f"{name!r} is not defined", where=where, cure="Define it or correct the name"
-        )
-    for drug in base.subjects():
-        if drug.default_indication is None:
-            raise ReferenceDataError(
-                "default_indication is missing",
-                where=f"drug {drug.name}",
-                cure="A subject needs its usual use",
-            )
-    for claim, problem in dangling(base):
-        raise ReferenceDataError(
-            f"claim {claim.id}: {problem}", where=base.origins[claim.id], cure="Define it or correct the name"
-        )
-
-
-def _undefined(base: EvidenceBase) -> Iterator[tuple[str, str]]:
-    """Yield (where, name) for every undefined name outside the claims."""
     uses, groups = base.indications, base.populations
-    links: list[tuple[str, Iterable[str], Mapping[str, object]]] = [
+    links: list[tuple[str, Iterable[str | None], Mapping[str, object]]] = [
         *((f"names {item.group}", item.claims, base.claims) for item in base.names),
         *((f"indication {code}", item.within, uses) for code, item in uses.items()),
         *((f"population {code}", item.within, groups) for code, item in groups.items()),
@@ -331,20 +284,13 @@ def _undefined(base: EvidenceBase) -> Iterator[tuple[str, str]]:
         *((f"source {key}", item.population_codes, groups) for key, item in base.sources.items()),
         *((f"drug {key}", filter(None, [item.default_indication]), uses) for key, item in base.drugs.items()),
     ]
-    yield from ((where, name) for where, names, table in links for name in names if name not in table)
-
-
-def _table(value: object, key: str, path: Path) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise ReferenceDataError(f"{key}: must be a table", where=str(path), cure=f"Write [{key}]")
-    return value
-
-
-def _rows(value: object, key: str, path: Path) -> list[dict[str, Any]]:
-    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-        raise ReferenceDataError(f"{key}: must be a list of tables", where=str(path), cure=f"Write [[{key}]]")
-    return value
-
-
-def _label(kind: str, name: object) -> str:
-    return f"{kind} {name if isinstance(name, str) else 'without a name'}: "
+    for where, names, table in links:
+        for name in names:
+            if name not in table:
+                raise _fault(f"{name!r} is not defined", where, "Define it or correct the name")
+    for drug in base.subjects():
+        if drug.default_indication is None:
+            cure = "A subject needs its usual use"
+            raise _fault("default_indication is missing", f"drug {drug.name}", cure)
+    for claim, problem in dangling(base):
+        raise _fault(f"claim {claim.id}: {problem}", base.origins[claim.id], "Define it or correct the name")

@@ -15,30 +15,14 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
 from msgspec import Struct
 
-from pgx import reference
 from pgx.calling import E4Status
-from pgx.evidence.schema import (
-    Claim,
-    Control,
-    Direction,
-    Document,
-    EndpointKind,
-    Group,
-    Hedge,
-    Identity,
-    Level,
-    Predictive,
-    ResultSeen,
-    Seen,
-    SourceKind,
-    Topic,
-)
+from pgx.evidence import schema
+from pgx.evidence.schema import Claim, Direction, Document, Group, Level, Topic
 from pgx.reference import Facts, Provenance
 
 RULES_FILE = "evidence/tables/rules.toml"
@@ -49,13 +33,13 @@ class ConclusionRule(Facts, frozen=True, kw_only=True):
     """What a direction needs before it may be called one."""
 
     min_studies: int
-    controls: tuple[Control, ...]
-    endpoints: tuple[EndpointKind, ...]
-    identities: tuple[Identity, ...]
-    not_seen: tuple[Seen, ...]
+    controls: tuple[schema.Control, ...]
+    endpoints: tuple[schema.EndpointKind, ...]
+    identities: tuple[schema.Identity, ...]
+    not_seen: tuple[schema.Seen, ...]
     min_labels_for_risk: int
     min_studies_for_risk: int
-    label_kinds: tuple[SourceKind, ...]
+    label_kinds: tuple[schema.SourceKind, ...]
 
 
 class DirectionRule(Facts, frozen=True, kw_only=True):
@@ -106,7 +90,7 @@ class LintRule(Facts, frozen=True, kw_only=True):
 
     years: tuple[int, int]
     result_topics: tuple[Topic, ...]
-    hedge_words: dict[Hedge, tuple[str, ...]]
+    hedge_words: dict[schema.Hedge, tuple[str, ...]]
     forbidden_phrases: tuple[str, ...]
 
 
@@ -136,7 +120,7 @@ class Phrases(Facts, frozen=True, kw_only=True):
     reasons: dict[str, str]
     context: dict[str, str]
     citation: dict[str, str]
-    seen: dict[Seen, str]
+    seen: dict[schema.Seen, str]
     statuses: dict[E4Status, str]
     groups: dict[Group, str]
     directions: dict[Direction, str]
@@ -148,29 +132,12 @@ class Phrases(Facts, frozen=True, kw_only=True):
     summary: dict[str, str]
 
 
-@functools.cache
-def rules() -> Rules:
-    """Return the rules; see `pgx.reference.load` for what is raised."""
-    return reference.load(RULES_FILE, Rules)
-
-
-@functools.cache
-def phrases() -> Phrases:
-    """Return the phrases; see `pgx.reference.load` for what is raised."""
-    return reference.load(PHRASES_FILE, Phrases)
-
-
 class Conclusion(StrEnum):
     """What can be said of a drug and indication for a status."""
 
-    CONFLICTING = "conflicting"
-    INSUFFICIENT = "insufficient"
-    DECREASED_RESPONSE = "decreased-response"
-    INCREASED_RESPONSE = "increased-response"
-    NO_DIFFERENCE = "no-difference"
-    INCREASED_RISK = "increased-risk"
-    DECREASED_RISK = "decreased-risk"
-    NO_EVIDENCE = "no-evidence"
+    CONFLICTING, INSUFFICIENT, DECREASED_RESPONSE = "conflicting", "insufficient", "decreased-response"
+    INCREASED_RESPONSE, NO_DIFFERENCE = "increased-response", "no-difference"
+    INCREASED_RISK, DECREASED_RISK, NO_EVIDENCE = "increased-risk", "decreased-risk", "no-evidence"
     INDETERMINATE = "indeterminate-genotype"
 
 
@@ -223,7 +190,7 @@ def points(rules: Rules, claim: Claim) -> bool:
     """Return whether a claim speaks for a side at all, whatever the person's status."""
     return (
         claim.direction in rules.directions
-        and claim.predictive is not Predictive.PROGNOSTIC
+        and claim.predictive is not schema.Predictive.PROGNOSTIC
         and not claim.superseded_by
     )
 
@@ -234,13 +201,19 @@ def conclude(rules: Rules, sources: Mapping[str, Document], voices: Sequence[Voi
         return Verdict(conclusion=Conclusion.NO_EVIDENCE)
     live = [voice for voice in voices if points(rules, voice.claim) and not voice.within_carriers]
     certainty = body_certainty([voice.claim for voice in (live or voices)])
-    direct = _by_outcome(rules, [voice for voice in live if not is_indirect(rules, voice.claim)])
-    indirect = _by_outcome(rules, [voice for voice in live if is_indirect(rules, voice.claim)])
+    direct: dict[Conclusion, list[Claim]] = {}
+    indirect: set[Conclusion] = set()
+    for voice in live:
+        outcome = Conclusion(rules.directions[voice.direction].conclusion)
+        if is_indirect(rules, voice.claim):
+            indirect.add(outcome)
+        else:
+            direct.setdefault(outcome, []).append(voice.claim)
     firm = [outcome for outcome, claims in direct.items() if _enough(rules, sources, outcome, claims)]
     if len(direct) == 1:
         (claims,) = direct.values()
         agreeing = len(countable_studies(rules, sources, claims)) >= rules.conclusion.min_studies
-        disagree = bool(set(indirect) - set(direct)) and not (firm or agreeing)
+        disagree = bool(indirect - set(direct)) and not (firm or agreeing)
     else:
         disagree = len(direct) > 1 or len(indirect) > 1
     if disagree:
@@ -249,33 +222,17 @@ def conclude(rules: Rules, sources: Mapping[str, Document], voices: Sequence[Voi
     return Verdict(conclusion=firm[0] if firm else Conclusion.INSUFFICIENT, certainty=certainty)
 
 
-def _by_outcome(rules: Rules, voices: Sequence[Voice]) -> dict[Conclusion, list[Claim]]:
-    found: dict[Conclusion, list[Claim]] = {}
-    for voice in voices:
-        outcome = Conclusion(rules.directions[voice.direction].conclusion)
-        found.setdefault(outcome, []).append(voice.claim)
-    return found
-
-
 def _enough(
     rules: Rules, sources: Mapping[str, Document], outcome: Conclusion, claims: Sequence[Claim]
 ) -> bool:
     rule = rules.conclusion
     wanted = rule.min_studies
     if outcome in _RISKS:
-        labels = {
-            document.data_set or document.key
-            for claim in claims
-            for document in _known(rules, sources, claim)
-            if document.kind in rule.label_kinds
-        }
-        if len(labels) >= rule.min_labels_for_risk:
+        if len(_data_sets(rule, sources, claims, labels=True)) >= rule.min_labels_for_risk:
             return True
         wanted = rule.min_studies_for_risk
     predictive = [
-        claim
-        for claim in claims
-        if claim.predictive is Predictive.PREDICTIVE and claim.interaction is not None
+        item for item in claims if item.predictive is schema.Predictive.PREDICTIVE and item.interaction
     ]
     return len(countable_studies(rules, sources, predictive)) >= wanted
 
@@ -285,18 +242,24 @@ def countable_studies(
 ) -> frozenset[str]:
     """Return the independent data sets behind those claims that are controlled, clinical and were seen."""
     rule = rules.conclusion
-    return frozenset(
-        document.data_set or document.key
+    counted = [
+        claim
         for claim in claims
         if claim.control in rule.controls
         and claim.endpoint_kind in rule.endpoints
-        and claim.result_seen is ResultSeen.SOURCE
-        for document in _known(rules, sources, claim)
-        if document.kind not in rule.label_kinds
+        and claim.result_seen is schema.ResultSeen.SOURCE
+    ]
+    return _data_sets(rule, sources, counted, labels=False)
+
+
+def _data_sets(
+    rule: ConclusionRule, sources: Mapping[str, Document], claims: Sequence[Claim], *, labels: bool
+) -> frozenset[str]:
+    """Return the independent data sets of the labels, or of all else, that are known and were seen."""
+    return frozenset(
+        item.data_set or item.key
+        for item in (sources[key] for claim in claims for key in claim.sources)
+        if (item.kind in rule.label_kinds) is labels
+        and item.identity in rule.identities
+        and item.seen not in rule.not_seen
     )
-
-
-def _known(rules: Rules, sources: Mapping[str, Document], claim: Claim) -> list[Document]:
-    rule = rules.conclusion
-    documents = [sources[key] for key in claim.sources]
-    return [item for item in documents if item.identity in rule.identities and item.seen not in rule.not_seen]

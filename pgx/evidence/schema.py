@@ -21,114 +21,69 @@ UNKNOWN = "unknown"
 class Group(StrEnum):
     """The genotype group that a claim speaks of."""
 
-    ANY = "any"
-    CARRIER = "carrier"
-    NON_CARRIER = "non-carrier"
-    ONE_COPY = "one-copy"
+    ANY, CARRIER, NON_CARRIER, ONE_COPY = "any", "carrier", "non-carrier", "one-copy"
     TWO_COPIES = "two-copies"
 
 
 class Topic(StrEnum):
     """What a claim is about."""
 
-    RESPONSE = "response-by-genotype"
-    RISK = "risk-by-genotype"
-    EFFICACY = "efficacy"
-    SAFETY = "safety"
-    CONTRAINDICATION = "contraindication"
-    INTERACTION = "interaction"
-    DOSING = "dosing"
-    MECHANISM = "mechanism"
-    COMPOSITION = "composition"
-    REGULATORY = "regulatory"
-    RELATED_PRODUCT = "related-product"
-    ADVICE = "advice"
-    EVIDENCE_QUALITY = "evidence-quality"
+    RESPONSE, RISK, EFFICACY, SAFETY = "response-by-genotype", "risk-by-genotype", "efficacy", "safety"
+    CONTRAINDICATION, INTERACTION, DOSING = "contraindication", "interaction", "dosing"
+    MECHANISM, COMPOSITION, REGULATORY = "mechanism", "composition", "regulatory"
+    RELATED_PRODUCT, ADVICE, EVIDENCE_QUALITY = "related-product", "advice", "evidence-quality"
     BACKGROUND = "background"
 
 
 class Direction(StrEnum):
     """Which way a claim points, for the group that it names."""
 
-    INCREASED_RESPONSE = "increased-response"
-    DECREASED_RESPONSE = "decreased-response"
-    NO_DIFFERENCE = "no-difference"
-    INCREASED_RISK = "increased-risk"
-    DECREASED_RISK = "decreased-risk"
-    ASSOCIATION = "association"
-    NOT_REPORTED = "not-reported"
-    BENEFIT = "benefit"
-    NO_BENEFIT = "no-benefit"
-    UNCERTAIN = "uncertain"
-    HARM = "harm"
-    TOLERATED = "tolerated"
-    CAUTION = "caution"
-    AVOID = "avoid"
-    CONTRAINDICATED = "contraindicated"
-    IN_USE = "in-use"
-    NOT_APPROVED = "not-approved"
-    DESCRIPTIVE = "descriptive"
+    INCREASED_RESPONSE, DECREASED_RESPONSE = "increased-response", "decreased-response"
+    NO_DIFFERENCE, INCREASED_RISK, DECREASED_RISK = "no-difference", "increased-risk", "decreased-risk"
+    ASSOCIATION, NOT_REPORTED, BENEFIT = "association", "not-reported", "benefit"
+    NO_BENEFIT, UNCERTAIN, HARM, TOLERATED = "no-benefit", "uncertain", "harm", "tolerated"
+    CAUTION, AVOID, CONTRAINDICATED, IN_USE = "caution", "avoid", "contraindicated", "in-use"
+    NOT_APPROVED, DESCRIPTIVE = "not-approved", "descriptive"
 
 
 class EndpointKind(StrEnum):
     """What kind of thing was measured."""
 
-    CLINICAL = "clinical"
-    BIOMARKER = "biomarker"
-    ANIMAL = "animal"
-    UNKNOWN = "unknown"
+    CLINICAL, BIOMARKER, ANIMAL, UNKNOWN = "clinical", "biomarker", "animal", "unknown"
     NOT_APPLICABLE = "not-applicable"
 
 
 class Control(StrEnum):
     """What the treated people were compared with."""
 
-    PLACEBO = "placebo"
-    ACTIVE = "active"
-    USUAL_CARE = "usual-care"
-    MIXED = "mixed"
-    NONE = "none"
-    UNKNOWN = "unknown"
-    NOT_APPLICABLE = "not-applicable"
+    PLACEBO, ACTIVE, USUAL_CARE, MIXED, NONE = "placebo", "active", "usual-care", "mixed", "none"
+    UNKNOWN, NOT_APPLICABLE = "unknown", "not-applicable"
 
 
 class Blinding(StrEnum):
     """Who knew which treatment was given."""
 
-    DOUBLE_BLIND = "double-blind"
-    OPEN = "open"
-    MIXED = "mixed"
-    UNKNOWN = "unknown"
+    DOUBLE_BLIND, OPEN, MIXED, UNKNOWN = "double-blind", "open", "mixed", "unknown"
     NOT_APPLICABLE = "not-applicable"
 
 
 class Predictive(StrEnum):
     """Whether a genotype claim tells drug response from the course of the illness itself."""
 
-    PREDICTIVE = "predictive"
-    PROGNOSTIC = "prognostic"
-    UNCLEAR = "unclear"
+    PREDICTIVE, PROGNOSTIC, UNCLEAR = "predictive", "prognostic", "unclear"
     NOT_APPLICABLE = "not-applicable"
 
 
 class Species(StrEnum):
     """In whom a claim was observed."""
 
-    HUMAN = "human"
-    RAT = "rat"
-    MOUSE = "mouse"
-    UNKNOWN = "unknown"
-    NOT_APPLICABLE = "not-applicable"
+    HUMAN, RAT, MOUSE, UNKNOWN, NOT_APPLICABLE = "human", "rat", "mouse", "unknown", "not-applicable"
 
 
 class Hedge(StrEnum):
     """How firmly something is worded, weakest first."""
 
-    UNKNOWN = "unknown"
-    MAY = "may"
-    SUGGESTS = "suggests"
-    SHOWS = "shows"
-    STATES = "states"
+    UNKNOWN, MAY, SUGGESTS, SHOWS, STATES = "unknown", "may", "suggests", "shows", "states"
 
     @property
     def rank(self) -> int:
@@ -139,72 +94,48 @@ class Hedge(StrEnum):
 class ConflictKind(StrEnum):
     """Why two claims do not fit together."""
 
-    CONTRADICTION = "contradiction"
-    ENDPOINT = "endpoint"
-    POPULATION = "population"
-    SPECIES = "species"
+    CONTRADICTION, ENDPOINT, POPULATION, SPECIES = "contradiction", "endpoint", "population", "species"
     SCOPE = "scope"
 
 
 class Level(StrEnum):
     """How certain a claim is held to be."""
 
-    HIGH = "high"
-    MODERATE = "moderate"
-    LOW = "low"
-    VERY_LOW = "very-low"
-    NOT_GRADABLE = "not-gradable"
+    HIGH, MODERATE, LOW, VERY_LOW, NOT_GRADABLE = "high", "moderate", "low", "very-low", "not-gradable"
     NOT_RATED = "not-rated"
 
 
 class Identity(StrEnum):
     """Whether it is known which publication a source is."""
 
-    VERIFIED = "verified"
-    INFERRED = "inferred"
-    CANDIDATE = "candidate"
-    NOT_FOUND = "not-found"
+    VERIFIED, INFERRED, CANDIDATE, NOT_FOUND = "verified", "inferred", "candidate", "not-found"
 
 
 class Seen(StrEnum):
     """How much of a source the curator had at hand."""
 
-    FULL_TEXT = "full-text"
-    ABSTRACT = "abstract"
-    EXCERPT = "excerpt"
-    RECORD = "record"
+    FULL_TEXT, ABSTRACT, EXCERPT, RECORD = "full-text", "abstract", "excerpt", "record"
     ONLY_THROUGH_ARTICLE = "only-through-article"
 
 
 class ResultSeen(StrEnum):
     """Where the result that a claim reports was read."""
 
-    SOURCE = "source"
-    SECOND_HAND = "second-hand"
-    NOT_SEEN = "not-seen"
+    SOURCE, SECOND_HAND, NOT_SEEN = "source", "second-hand", "not-seen"
 
 
 class Downgrade(StrEnum):
     """Why a claim is rated below what its design allows; the domains of GRADE."""
 
-    RISK_OF_BIAS = "risk-of-bias"
-    INCONSISTENCY = "inconsistency"
-    INDIRECTNESS = "indirectness"
-    IMPRECISION = "imprecision"
-    PUBLICATION_BIAS = "publication-bias"
+    RISK_OF_BIAS, INCONSISTENCY, INDIRECTNESS = "risk-of-bias", "inconsistency", "indirectness"
+    IMPRECISION, PUBLICATION_BIAS = "imprecision", "publication-bias"
 
 
 class SourceKind(StrEnum):
     """What kind of document a source is."""
 
-    STUDY = "study"
-    REVIEW = "review"
-    LABEL = "label"
-    ARTICLE = "article"
-    GUIDELINE = "guideline"
-    NEWS = "news"
-    WEB_PAGE = "web-page"
-    UNKNOWN = "unknown"
+    STUDY, REVIEW, LABEL, ARTICLE, GUIDELINE = "study", "review", "label", "article", "guideline"
+    NEWS, WEB_PAGE, UNKNOWN = "news", "web-page", "unknown"
 
 
 Slug = Annotated[str, Meta(pattern=r"^[a-z0-9]+(?:-[a-z0-9]+)*$", max_length=80)]
