@@ -95,7 +95,7 @@ def check(path: list[Path] | None = None, as_of: str | None = None, strict: bool
 
 def diff(old: Path, new: Path) -> None:
     """Show which claims and sources came, went or changed between two releases."""
-    from pgx.evidence.export import differences, read_release
+    from pgx.evidence.lint import differences, read_release
 
     for line in differences(read_release(old), read_release(new)):
         typer.echo(line)
@@ -135,16 +135,15 @@ def _exported(base: EvidenceBase, claims: list[Claim], what: str, form: str) -> 
     if what == "conflicts":
         graph = made.conflict_graph(base, claims)
         return made.as_graphml(graph) if form == "graphml" else made.as_document(graph)
-    from pgx.evidence.grade import as_rows, findings
     from pgx.render.pages import table_page
 
-    rows = findings(base, claims)
+    rows = made.findings(base, claims)
     if form == "json":
         return made.as_document({"findings": to_builtins(rows)})
     if form == "html":
         footer = f"pgx {reference.program_version()}, reference data {reference.release()}"
-        return table_page(as_rows(rows), base.phrases.summary, footer=footer)
-    return made.as_table(as_rows(rows))
+        return table_page(made.as_rows(rows), base.phrases.summary, footer=footer)
+    return made.as_table(made.as_rows(rows))
 
 
 def _select(base: EvidenceBase, which: Selection) -> list[Claim]:

@@ -20,20 +20,10 @@ THROUGH_ARTICLE = "through-article"
 class SourceCitation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One source of a claim, ready to print.
 
-    Attributes
-    ----------
-    marker
-        The marker numbers of the article that stand for it, as `52` or `3, 20`; None outside the article.
-    citation
-        One line.
-    certainty_of_identity
-        "verified", "inferred" or "through-article".
-    seen
-        What was seen of it: "full-text", "abstract", "excerpt", "record" or "only-through-article".
-    short
-        A few words that tell at the claim what the source is.
-    url
-        Where a reader finds it (DOI, PubMed or a trial registry), or None.
+    `marker`: the marker numbers of the article that stand for it, as `52` or `3, 20`; None outside the
+    article. `certainty_of_identity`: "verified", "inferred" or "through-article". `seen`: "full-text",
+    "abstract", "excerpt", "record" or "only-through-article". `short`: a few words that tell at the claim
+    what the source is. `url`: where a reader finds it (DOI, PubMed or a trial registry), or None.
     """
 
     key: str
@@ -50,25 +40,25 @@ class SourceCitation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 def cite(base: EvidenceBase, claim: Claim) -> tuple[SourceCitation, ...]:
     """Return the sources of a claim in its own order; those not seen share the `short` words of the first."""
     documents = [base.sources[key] for key in claim.sources]
-    cited = [_cite(base, claim, document) for document in documents]
-    unseen: dict[Identity, list[int]] = {}
-    for place, document in enumerate(documents):
+    unseen: dict[Identity, list[Document]] = {}
+    for document in documents:
         if document.identity not in PRINTABLE:
-            unseen.setdefault(document.identity, []).append(place)
-    for places in unseen.values():
-        markers = tuple(marker for place in places for marker in _markers(claim, documents[place]))
-        first, *others = places
-        words = _through_article(base, claim, documents[first], markers)
-        cited[first] = replace(cited[first], short=words)
-        for place in others:
-            cited[place] = replace(cited[place], short="")
+            unseen.setdefault(document.identity, []).append(document)
+    cited = []
+    for document in documents:
+        citation, alike = _cite(base, claim, document), unseen.get(document.identity)
+        if alike is not None:
+            markers = tuple(marker for item in alike for marker in _markers(claim, item))
+            shared = _through_article(base, claim, document, markers) if document is alike[0] else ""
+            citation = replace(citation, short=shared)
+        cited.append(citation)
     return tuple(cited)
 
 
 def _cite(base: EvidenceBase, claim: Claim, source: Document) -> SourceCitation:
     markers = _markers(claim, source)
     printed = source.identity in PRINTABLE
-    line = reference_line(base, source) if printed else _through_article(base, claim, source, markers)
+    line = _reference_line(base, source) if printed else _through_article(base, claim, source, markers)
     return SourceCitation(
         key=source.key,
         marker=", ".join(map(str, markers)) or None,
@@ -100,16 +90,17 @@ def link(source: Document) -> str | None:
 
 def _short(base: EvidenceBase, source: Document) -> str:
     """Return `Alvarez 2016, abstract only`."""
-    name = source.short or " ".join(filter(None, (_first_author(source), str(source.year or ""))))
+    first_author = re.sub(r"( et al\.?| [A-Z]{1,3})+$", "", source.authors.partition(",")[0])
+    name = source.short or " ".join(filter(None, (first_author, str(source.year or ""))))
+    return ", ".join(filter(None, (name or source.title, *_remarks(base, source, "inferred_short"))))
+
+
+def _remarks(base: EvidenceBase, source: Document, inferred: str) -> list[str]:
+    """Return what was seen of a source, and the words `inferred` where its identity is."""
     remarks = [base.phrases.seen[source.seen]]
     if source.identity is Identity.INFERRED:
-        remarks.append(base.phrases.citation["inferred_short"])
-    return ", ".join(filter(None, (name or source.title, *remarks)))
-
-
-def _first_author(source: Document) -> str:
-    first = source.authors.partition(",")[0]
-    return re.sub(r"( et al\.?| [A-Z]{1,3})+$", "", first)
+        remarks.append(base.phrases.citation[inferred])
+    return [remark for remark in remarks if remark]
 
 
 def _markers(claim: Claim, source: Document) -> tuple[int, ...]:
@@ -132,18 +123,12 @@ def _through_article(base: EvidenceBase, claim: Claim, source: Document, markers
     return words["markers" if first else "marker"].format(markers=listed, found=words[found])
 
 
-def reference_line(base: EvidenceBase, source: Document) -> str:
+def _reference_line(base: EvidenceBase, source: Document) -> str:
     """Return a reference on one line: authors, year, title, journal, identifiers, what was seen, how sure."""
     authors = source.authors or base.phrases.citation["no_authors"]
-    head = f"{authors} ({source.year})" if source.year else authors
-    parts = [head, source.title, source.journal]
-    if source.doi:
-        parts.append(f"doi:{source.doi}")
-    if source.pmid:
-        parts.append(f"PMID {source.pmid}")
-    parts += source.registry
-    line = ". ".join(part.rstrip(".") for part in parts if part)
-    remarks = [base.phrases.seen[source.seen]]
-    if source.identity is Identity.INFERRED:
-        remarks.append(base.phrases.citation["inferred"])
-    return f"{line} ({'; '.join(remark for remark in remarks if remark)})" if any(remarks) else line
+    parts = [f"{authors} ({source.year})" if source.year else authors, source.title, source.journal]
+    parts += [f"doi:{source.doi}"] if source.doi else []
+    parts += [f"PMID {source.pmid}"] if source.pmid else []
+    line = ". ".join(part.rstrip(".") for part in (*parts, *source.registry) if part)
+    remarks = "; ".join(_remarks(base, source, "inferred"))
+    return f"{line} ({remarks})" if remarks else line

@@ -6,21 +6,21 @@ Names are looked up in a table, never guessed: one that is not in it is listed a
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec import Struct
 
 from pgx.errors import UsageError
 from pgx.evidence.cite import SourceCitation, cite
 from pgx.evidence.load import EvidenceBase, normalise
-from pgx.evidence.match import ConflictNote, conflict_notes, stated
+from pgx.evidence.match import ConflictNote, stated
 from pgx.evidence.schema import Claim, ResultSeen, Species, Topic
 
 _WARNING_TOPICS = frozenset({Topic.SAFETY, Topic.CONTRAINDICATION, Topic.INTERACTION})
 _BY_USE_TOPICS = frozenset({Topic.EFFICACY, Topic.DOSING})
 _STUDIED = frozenset({Topic.SAFETY, Topic.EFFICACY})
 _APPENDED = frozenset({Topic.MECHANISM, Topic.COMPOSITION, Topic.BACKGROUND})
-_ANIMALS = frozenset({Species.RAT, Species.MOUSE})
+ANIMALS = frozenset({Species.RAT, Species.MOUSE})
 ANY_USE = "any"
 
 
@@ -61,22 +61,13 @@ class ContextItem(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class ContextReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The items by topic and use, the warnings among them, and the sentences that go with them.
+    """The drug's other claims for one person.
 
-    Attributes
-    ----------
-    items
-        All items, in the order of the rules' topics; superseded ones after those in force.
-    warnings
-        Those of `items` that are highlighted, one for each topic and data set: versions of a review are one.
-    unrecognised
-        Names that the table does not know, as written.
-    notes
-        Sentences that always go with it.
-    minor
-        The age is below the rules' limit, or the use is a paediatric one.
-    contraindications
-        The groups of names that the drug has contraindications on, whoever the person is.
+    `items`: all, in the order of the rules' topics; superseded ones after those in force. `warnings`: those
+    that are highlighted, one for each topic and data set: versions of a review are one. `unrecognised`: names
+    that the table does not know, as written. `notes`: sentences that always go with it. `minor`: the age is
+    below the rules' limit, or the use is a paediatric one. `contraindications`: the groups of names that the
+    drug has contraindications on, whoever the person is.
     """
 
     items: tuple[ContextItem, ...]
@@ -92,8 +83,6 @@ def context(base: EvidenceBase, patient: PatientContext, *, drug: str | None = N
 
     Parameters
     ----------
-    base
-        What `load` returned.
     patient
         What is known of the person; names may be written in any case, with hyphens or blanks.
     drug
@@ -109,35 +98,34 @@ def context(base: EvidenceBase, patient: PatientContext, *, drug: str | None = N
     minor = _is_minor(base, patient.age, code)
     called, unrecognised = _called_up(base, patient)
     if minor:
-        reason = base.phrases.context["minor_age"].format(age=_limit(base))
+        reason = base.phrases.context["minor_age"].format(age=f"{base.rules.minor_age_years:g}")
         for group in base.names:
             if group.kind == "minor":
                 called |= dict.fromkeys(group.claims, reason)
-    wanted = base.rules.context_topics
     called = {name: reason for name, reason in called.items() if base.claims[name].drug in drugs}
     chosen = [
         claim
         for claim in base.claims.values()
-        if (claim.drug in drugs and _belongs(base, claim, wanted, code)) or claim.id in called
+        if (claim.drug in drugs and _belongs(base, claim, code)) or claim.id in called
     ]
-    ordered = sorted(chosen, key=lambda claim: _place(base, claim, wanted, called, code))
+    ordered = sorted(chosen, key=lambda claim: _place(base, claim, called, code))
     items = tuple(_item(base, claim, called, code) for claim in ordered)
     return ContextReport(
         items=items,
-        warnings=_independent(item for item in items if item.highlighted),
+        warnings=tuple(_independent(item for item in items if item.highlighted)),
         unrecognised=unrecognised,
-        notes=_notes(base, code, unrecognised, items, minor=minor),
+        notes=tuple(_notes(base, code, unrecognised, items, minor=minor)),
         minor=minor,
         contraindications=tuple(
             group.group
             for group in base.names
-            if group.kind == "history" and any(_forbids(base.claims[name], drugs) for name in group.claims)
+            if group.kind == "history"
+            and any(
+                claim.topic is Topic.CONTRAINDICATION and claim.drug in drugs
+                for claim in map(base.claims.__getitem__, group.claims)
+            )
         ),
     )
-
-
-def _forbids(claim: Claim, drugs: frozenset[str]) -> bool:
-    return claim.topic is Topic.CONTRAINDICATION and claim.drug in drugs
 
 
 def appendix_kind(base: EvidenceBase, claim: Claim) -> str | None:
@@ -147,22 +135,19 @@ def appendix_kind(base: EvidenceBase, claim: Claim) -> str | None:
         return "related-product"
     if role == "comparison":
         return "comparison"
-    if claim.species in _ANIMALS:
+    if claim.species in ANIMALS:
         return "animal"
     return claim.topic.value if claim.topic in _APPENDED else None
 
 
-def _independent(items: Iterable[ContextItem]) -> tuple[ContextItem, ...]:
+def _independent(items: Iterable[ContextItem]) -> Iterator[ContextItem]:
     """Leave out what is replaced or only repeats the data set of an earlier item of its topic."""
-    kept: list[ContextItem] = []
     seen: set[tuple[str, str]] = set()
     for item in items:
         data = {(item.topic, name) for name in item.data_sets}
-        if item.topic in _STUDIED and (item.superseded_by or data <= seen):
-            continue
-        seen |= data
-        kept.append(item)
-    return tuple(kept)
+        if item.topic not in _STUDIED or not (item.superseded_by or data <= seen):
+            seen |= data
+            yield item
 
 
 def _is_minor(base: EvidenceBase, age: float | None, code: str | None) -> bool:
@@ -193,8 +178,8 @@ def _called_up(base: EvidenceBase, patient: PatientContext) -> tuple[dict[str, s
     return called, tuple(dict.fromkeys(unknown))
 
 
-def _belongs(base: EvidenceBase, claim: Claim, topics: Sequence[Topic], code: str | None) -> bool:
-    if claim.topic not in topics or claim.species in _ANIMALS:
+def _belongs(base: EvidenceBase, claim: Claim, code: str | None) -> bool:
+    if claim.topic not in base.rules.context_topics or claim.species in ANIMALS:
         return False
     if code is None or claim.indication in {code, ANY_USE, *base.indications[code].within}:
         return True
@@ -207,14 +192,14 @@ def _highlighted(claim: Claim, called: Mapping[str, str], code: str | None) -> b
 
 
 def _place(
-    base: EvidenceBase, claim: Claim, topics: Sequence[Topic], called: Mapping[str, str], code: str | None
+    base: EvidenceBase, claim: Claim, called: Mapping[str, str], code: str | None
 ) -> tuple[bool, int, bool, int, bool, bool]:
-    uses = list(base.indications)
+    topics = base.rules.context_topics
     return (
         not _highlighted(claim, called, code),
         topics.index(claim.topic) if claim.topic in topics else len(topics),
         claim.indication != code,
-        uses.index(claim.indication),
+        list(base.indications).index(claim.indication),
         bool(claim.superseded_by),
         claim.result_seen is not ResultSeen.SOURCE,
     )
@@ -222,11 +207,7 @@ def _place(
 
 def _item(base: EvidenceBase, claim: Claim, called: Mapping[str, str], code: str | None) -> ContextItem:
     label = base.indications[claim.indication].label
-    if claim.id in called:
-        reason = called[claim.id]
-    else:
-        about_use = code is not None and claim.indication == code
-        reason = base.phrases.context["use" if about_use else "general"].format(indication=label)
+    general = "use" if code is not None and claim.indication == code else "general"
     tier = base.rules.tiers[claim.article.tier] if claim.article else None
     return stated(
         base,
@@ -234,34 +215,24 @@ def _item(base: EvidenceBase, claim: Claim, called: Mapping[str, str], code: str
         ContextItem,
         indication_label=label,
         tier=tier.text if tier else base.phrases.context["no_tier"],
-        conflicts_with=tuple(item.id for item in claim.conflicts_with),
-        conflict_notes=conflict_notes(claim),
         sources=cite(base, claim),
         highlighted=_highlighted(claim, called, code),
-        reason=reason,
+        reason=called.get(claim.id) or base.phrases.context[general].format(indication=label),
         tier_short=tier.short if tier else "",
     )
 
 
 def _notes(
-    base: EvidenceBase,
-    code: str | None,
-    unrecognised: Sequence[str],
-    items: Sequence[ContextItem],
-    *,
-    minor: bool,
-) -> tuple[str, ...]:
+    base: EvidenceBase, code: str | None, unknown: Iterable[str], items: Iterable[ContextItem], *, minor: bool
+) -> Iterator[str]:
     words = base.phrases.context
-    notes = [words["minor"].format(age=_limit(base))] if minor else []
-    notes.append(words["interaction_check"])
-    if unrecognised:
-        notes.append(words["unrecognised"].format(names=", ".join(unrecognised)))
+    if minor:
+        yield words["minor"].format(age=f"{base.rules.minor_age_years:g}")
+    yield words["interaction_check"]
+    if names := ", ".join(unknown):
+        yield words["unrecognised"].format(names=names)
     if code is not None and code != ANY_USE:
-        label = base.indications[code].label
         found = any(item.topic == Topic.EFFICACY and item.indication == code for item in items)
-        notes.append(words["other_uses" if found else "nothing_on_use"].format(indication=label))
-    return tuple(notes)
-
-
-def _limit(base: EvidenceBase) -> str:
-    return f"{base.rules.minor_age_years:g}"
+        yield words["other_uses" if found else "nothing_on_use"].format(
+            indication=base.indications[code].label
+        )

@@ -1,22 +1,30 @@
-"""The evidence as tables and documents for other programs, and as text for people."""
+"""The evidence as tables and documents for other programs, as text for people, and in summary like GRADE."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from msgspec import to_builtins
+from msgspec import Struct, to_builtins
 
-from pgx import reference
-from pgx.errors import ReferenceDataError
 from pgx.evidence.cite import cite
 from pgx.evidence.load import EvidenceBase
 from pgx.evidence.match import effect_text, sample_size_text
-from pgx.evidence.rules import is_indirect, points
-from pgx.evidence.schema import Claim, Group, Level
+from pgx.evidence.rules import body_certainty, is_indirect, points
+from pgx.evidence.schema import (
+    Blinding,
+    Claim,
+    ConflictKind,
+    Group,
+    Level,
+    ResultSeen,
+    Seen,
+    SourceKind,
+    Topic,
+)
 from pgx.genome import counted_haplotype, definitions, haplotypes
 
 COLUMNS = (
@@ -83,47 +91,39 @@ def as_json(base: EvidenceBase, claims: Sequence[Claim]) -> str:
 
 def as_text(base: EvidenceBase, claim: Claim) -> str:
     """Return one claim with everything that is known of it, its conflicts and its sources, for people."""
-    return "\n".join(_lines(base, claim)) + "\n"
-
-
-def _lines(base: EvidenceBase, claim: Claim) -> Iterator[str]:
-    words = base.phrases
-    yield claim.id
-    yield f"  {claim.statement}"
-    yield f"  {claim.technical}"
-    yield ""
+    words, article, certainty = base.phrases, claim.article, claim.certainty
     who = "" if claim.group is Group.ANY else f", {words.groups[claim.group]}"
     use = base.indications[claim.indication].label
-    yield f"  about        {claim.drug}; {words.topics[claim.topic]}; {use}{who}"
-    yield f"  direction    {words.directions[claim.direction]} (hedge: {claim.hedge.value})"
-    yield f"  population   {claim.population}"
-    yield f"  treatment    {claim.intervention}, compared with: {claim.comparator}"
-    yield f"  design       control {claim.control.value}, blinding {claim.blinding.value}"
-    yield f"  species      {claim.species.value}"
-    yield f"  size         {sample_size_text(claim)}"
-    yield f"  endpoint     {claim.endpoint} ({claim.endpoint_kind.value}), {claim.predictive.value}"
-    for effect in claim.effects:
-        yield f"  effect       {effect_text(effect)}"
-    rule = base.rules.certainty[claim.certainty.rule].text
-    level = words.levels[claim.certainty.level]
-    yield f"  certainty    {level}, judged by {claim.certainty.judged_by}: {rule}"
-    yield f"  funding      {claim.funding}"
-    if article := claim.article:
+    rows = [
+        ("about", f"{claim.drug}; {words.topics[claim.topic]}; {use}{who}"),
+        ("direction", f"{words.directions[claim.direction]} (hedge: {claim.hedge.value})"),
+        ("population", claim.population),
+        ("treatment", f"{claim.intervention}, compared with: {claim.comparator}"),
+        ("design", f"control {claim.control.value}, blinding {claim.blinding.value}"),
+        ("species", claim.species.value),
+        ("size", sample_size_text(claim)),
+        ("endpoint", f"{claim.endpoint} ({claim.endpoint_kind.value}), {claim.predictive.value}"),
+        *(("effect", effect_text(effect)) for effect in claim.effects),
+    ]
+    rule = base.rules.certainty[certainty.rule].text
+    rows.append(("certainty", f"{words.levels[certainty.level]}, judged by {certainty.judged_by}: {rule}"))
+    rows.append(("funding", claim.funding))
+    if article:
         place = _join((article.section, article.heading))
         numbers = ", ".join(map(str, article.lines))
-        yield f"  article      {place}; line {numbers}; rows {', '.join(article.rows)}"
-        yield f"  tier         {base.rules.tiers[article.tier].text}"
-    for caveat in claim.caveats:
-        yield f"  caveat       {caveat}"
-    for conflict in claim.conflicts_with:
-        yield f"  conflict     {conflict.id} ({words.conflicts[conflict.kind]}): {conflict.note}"
+        rows.append(("article", f"{place}; line {numbers}; rows {', '.join(article.rows)}"))
+        rows.append(("tier", base.rules.tiers[article.tier].text))
+    rows += [("caveat", caveat) for caveat in claim.caveats]
+    for item in claim.conflicts_with:
+        rows.append(("conflict", f"{item.id} ({words.conflicts[item.kind]}): {item.note}"))
     if claim.superseded_by:
-        yield f"  superseded   by {', '.join(claim.superseded_by)}"
+        rows.append(("superseded", f"by {', '.join(claim.superseded_by)}"))
     for citation in cite(base, claim):
-        yield f"  source       {citation.citation}"
-        yield f"               {base.sources[citation.key].how}"
-    yield f"  reviewed     by {claim.reviewed.by} on {claim.reviewed.on.isoformat()}"
-    yield f"  file         {base.origins[claim.id]}"
+        rows += [("source", citation.citation), ("", base.sources[citation.key].how)]
+    rows.append(("reviewed", f"by {claim.reviewed.by} on {claim.reviewed.on.isoformat()}"))
+    rows.append(("file", base.origins[claim.id]))
+    head = f"{claim.id}\n  {claim.statement}\n  {claim.technical}\n\n"
+    return head + "".join(f"  {label:<12} {text}\n" for label, text in rows)
 
 
 def _join(items: Iterable[str]) -> str:
@@ -198,18 +198,13 @@ def as_statements(base: EvidenceBase, claims: Sequence[Claim]) -> dict[str, Any]
 
 def _statement(base: EvidenceBase, claim: Claim) -> dict[str, Any]:
     predicate, supporting = _PROPOSITIONS[claim.topic]
-    rule = base.rules.directions.get(claim.direction)
+    rule, level = base.rules.directions.get(claim.direction), claim.certainty.level
     carriers = claim.group is not Group.NON_CARRIER
     side = (rule.side if carriers else rule.mirror) if rule and points(base.rules, claim) else ""
-    graded = claim.certainty.level not in {Level.NOT_GRADABLE, Level.NOT_RATED}
-    is_label = claim.certainty.level is Level.NOT_RATED
-    direction = (
-        "neutral"
-        if not side or not (graded or is_label)
-        else "supports"
-        if side == supporting
-        else "disputes"
-    )
+    direction = "supports" if side == supporting else "disputes"
+    if not side or level is Level.NOT_GRADABLE:
+        direction = "neutral"
+    compared = [item.value for item in claim.compared_with]
     return {
         "id": f"pgx:{claim.id}",
         "type": "Statement",
@@ -218,14 +213,12 @@ def _statement(base: EvidenceBase, claim: Claim) -> dict[str, Any]:
             "subjectVariant": _e4_haplotype(),
             "predicate": predicate,
             "subjectGroup": claim.group.value if carriers else "carrier",
-            "comparisonGroups": [item.value for item in claim.compared_with]
-            if carriers
-            else [claim.group.value],
+            "comparisonGroups": compared if carriers else [claim.group.value],
             "objectTherapeutic": {"type": "Drug", "name": claim.drug},
             "conditionQualifier": {"name": base.indications[claim.indication].label},
         },
         "direction": direction,
-        "strength": claim.certainty.level.value if graded and direction != "neutral" else None,
+        "strength": level.value if direction != "neutral" and level is not Level.NOT_RATED else None,
         "indirect": is_indirect(base.rules, claim),
         "description": claim.statement,
         "hasEvidenceLines": [
@@ -265,84 +258,110 @@ def _e4_haplotype() -> dict[str, Any]:
     }
 
 
-_KINDS = (("claims", "id"), ("sources", "key"))
-#: Of no meaning for what is said.
-_IGNORED = frozenset({"file"})
-
-Items = dict[str, dict[str, Mapping[str, Any]]]
+_TOPICS = (Topic.RESPONSE, Topic.RISK, Topic.EFFICACY, Topic.SAFETY)
+_NUMERIC = tuple("-0123456789")  # how an interval begins that is stated
 
 
-def read_release(path: Path) -> Items:
-    """Read the claims and sources of a release: a document of `pgx evidence export -f json`, or a folder.
+class Finding(Struct, frozen=True, kw_only=True):
+    """One row of the summary for a drug, use and question, in the manner of GRADE; its cells are text.
 
-    A folder may be a `reference/` of any release; nothing but TOML is asked of its files, so that an old one
-    is read though its schema was another.
-
-    Raises
-    ------
-    ReferenceDataError
-        It cannot be read, or holds no claims.
+    Every cell follows from fields of the claims; no level of a guideline is borrowed. `studies`: independent
+    data sets; versions of one review, or two papers on the same people, are one; a label is none.
+    `certainty`: a `Level`, the lowest of the body. `clinpgx`, `cpic`: what those knowledge bases say of the
+    drug and APOE ("not curated" where nothing); empty where the question is not the genotype.
     """
-    items: Items = {kind: {} for kind, _ in _KINDS}
-    for tables in _tables(path):
-        defaults = tables.get("defaults", {})
-        for kind, name in _KINDS:
-            rows = tables.get(kind)
-            for raw in rows if isinstance(rows, list) else ():  # another file may have a table of that name
-                whole = {**defaults, **raw} if kind == "claims" else raw
-                items[kind][str(whole.get(name))] = json.loads(json.dumps(whole, default=str))
-    if not items["claims"]:
-        raise ReferenceDataError(
-            "holds no claims", where=str(path), cure="Name a reference folder or an export in JSON"
-        )
-    return items
+
+    drug: str
+    indication: str
+    question: str
+    studies: int
+    people: str
+    risk_of_bias: str
+    inconsistency: str
+    indirectness: str
+    imprecision: str
+    funding: str
+    certainty: str
+    reasons: str
+    clinpgx: str
+    cpic: str
+    claims: tuple[str, ...]
 
 
-def _tables(path: Path) -> Iterator[dict[str, Any]]:
-    if path.is_dir():
-        for file in sorted(path.rglob("*.toml")):
-            yield reference.parse(file, reference.read_bytes(file))
-        return
-    try:
-        document = json.loads(reference.read_bytes(path))
-    except ValueError as error:
-        raise ReferenceDataError(
-            f"is not JSON: {error}", where=str(path), cure="Name a folder or an export in JSON"
-        ) from error
-    if not isinstance(document, dict):
-        raise ReferenceDataError("is no export", where=str(path), cure="Name a folder or an export in JSON")
-    yield document
+FINDING_COLUMNS = Finding.__struct_fields__
 
 
-def differences(old: Items, new: Items) -> Iterator[str]:
-    """Yield one line for each claim or source that came or went, and one for each field that changed."""
-    for kind, _ in _KINDS:
-        before, after = old[kind], new[kind]
-        label = kind.removesuffix("s")
-        yield from (f"- {label} {name}" for name in before if name not in after)
-        yield from (f"+ {label} {name}" for name in after if name not in before)
-        for name in before:
-            if name in after:
-                yield from (f"~ {label} {name}: {line}" for line in _changes(before[name], after[name]))
+def findings(base: EvidenceBase, claims: Sequence[Claim]) -> tuple[Finding, ...]:
+    """Return a row for each drug, use and question that the claims speak of, in the order of the base."""
+    groups: dict[tuple[str, str, Topic], list[Claim]] = {}
+    for claim in claims:
+        if claim.topic in _TOPICS and not claim.superseded_by:
+            groups.setdefault((claim.drug, claim.indication, claim.topic), []).append(claim)
+    uses, drugs = list(base.indications), list(base.drugs)
+    ordered = sorted(groups, key=lambda key: (drugs.index(key[0]), uses.index(key[1]), _TOPICS.index(key[2])))
+    return tuple(_finding(base, key, groups[key]) for key in ordered)
 
 
-def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
-    for key in dict.fromkeys((*before, *after)):
-        if key in _IGNORED or before.get(key) == after.get(key):
-            continue
-        if key == "conflicts_with":
-            yield from _conflicts(before.get(key) or [], after.get(key) or [])
-        else:
-            yield f"{key}: {_short(before.get(key))} -> {_short(after.get(key))}"
+def _finding(base: EvidenceBase, key: tuple[str, str, Topic], body: Sequence[Claim]) -> Finding:
+    drug, use, topic = key
+    words = base.phrases.summary
+    searched = any(drug in rule.drugs for rule in base.rules.notes if rule.key == "guideline")
+    known = (
+        words["not_curated" if searched else "not_searched"] if topic in base.rules.genotype_topics else ""
+    )
+    level = body_certainty(body)
+    kinds = {claim.id: {base.sources[source].kind for source in claim.sources} for claim in body}
+    studies = [claim for claim in body if kinds[claim.id] != {SourceKind.LABEL}]
+    exact = [claim for claim in body if any(item.interval.startswith(_NUMERIC) for item in claim.effects)]
+    indirect = sum(is_indirect(base.rules, claim) for claim in body)
+    reasons = dict.fromkeys(base.rules.certainty[claim.certainty.rule].text for claim in body)
+    lowered = Counter(reason for claim in body for reason in claim.certainty.lowered)
+    return Finding(
+        drug=drug,
+        indication=base.indications[use].label,
+        question=base.phrases.topics[topic],
+        studies=len({name for claim in studies for name in base.data_sets(claim)}),
+        people="; ".join(dict.fromkeys(map(sample_size_text, body))),
+        risk_of_bias=words["bias"].format(
+            total=len(body),
+            controlled=sum(claim.control in base.rules.conclusion.controls for claim in body),
+            blinded=sum(claim.blinding is Blinding.DOUBLE_BLIND for claim in body),
+            unseen=sum(not _is_seen(base, claim) for claim in body),
+        ),
+        inconsistency=_inconsistency(base, body),
+        indirectness=words["indirect"].format(count=indirect) if indirect else words["direct"],
+        imprecision=words["precise"].format(count=len(exact), total=len(body)),
+        funding="; ".join(dict.fromkeys(claim.funding for claim in body)),
+        certainty=level.value if level else "",
+        reasons=" ".join(
+            [*reasons, *(words["lowered"].format(reason=item.value, count=n) for item, n in lowered.items())]
+        ),
+        clinpgx=known,
+        cpic=known,
+        claims=tuple(claim.id for claim in body),
+    )
 
 
-def _conflicts(before: list[Any], after: list[Any]) -> Iterator[str]:
-    one = {item["id"]: item.get("kind") for item in before}
-    two = {item["id"]: item.get("kind") for item in after}
-    for name in dict.fromkeys((*one, *two)):
-        if one.get(name) != two.get(name):
-            yield f"conflicts_with {name}: {_short(one.get(name))} -> {_short(two.get(name))}"
+def _is_seen(base: EvidenceBase, claim: Claim) -> bool:
+    found = any(base.sources[key].seen is not Seen.ONLY_THROUGH_ARTICLE for key in claim.sources)
+    return found and claim.result_seen is ResultSeen.SOURCE
 
 
-def _short(value: object) -> str:
-    return "nothing" if value is None else json.dumps(value, ensure_ascii=False)
+def _inconsistency(base: EvidenceBase, body: Sequence[Claim]) -> str:
+    ids = {claim.id for claim in body}
+    pairs = {
+        (frozenset((claim.id, item.id)), item.kind)
+        for claim in body
+        for item in claim.conflicts_with
+        if item.id in ids
+    }
+    kinds = Counter(kind for _, kind in pairs)
+    found = [f"{base.phrases.conflicts[kind]}: {kinds[kind]}" for kind in ConflictKind if kinds[kind]]
+    return "; ".join(found) or base.phrases.summary["consistent"]
+
+
+def as_rows(rows: Sequence[Finding]) -> list[list[str]]:
+    """Return the summary as text, its heading first; lists are joined with `; `."""
+    cells = [[getattr(row, column) for column in FINDING_COLUMNS] for row in rows]
+    text = [["; ".join(cell) if isinstance(cell, tuple) else str(cell) for cell in row] for row in cells]
+    return [list(FINDING_COLUMNS), *text]

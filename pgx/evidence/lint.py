@@ -1,4 +1,4 @@
-"""Faults of curation that a schema cannot catch: one-sided conflicts, lost hedges and the like.
+"""Faults of curation that a schema cannot catch, and what changed between two releases.
 
 Every check yields problems with file, claim and key. Word lists and limits are in `tables/rules.toml`.
 """
@@ -6,54 +6,34 @@ Every check yields problems with file, claim and key. Word lists and limits are 
 from __future__ import annotations
 
 import datetime
+import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
 
 from msgspec import Struct
 
+from pgx import reference
+from pgx.errors import ReferenceDataError
+from pgx.evidence import schema
 from pgx.evidence.cite import PRINTABLE, link
-from pgx.evidence.context import appendix_kind
+from pgx.evidence.context import ANIMALS, appendix_kind
 from pgx.evidence.load import EvidenceBase, dangling
 from pgx.evidence.rules import lowered
-from pgx.evidence.schema import (
-    Claim,
-    Direction,
-    Document,
-    EndpointKind,
-    Group,
-    Level,
-    Predictive,
-    ResultSeen,
-    Seen,
-    SourceKind,
-    Species,
-    Topic,
-)
+from pgx.evidence.schema import Claim, Document, Group, Level, ResultSeen, SourceKind, Topic
 
-_ANIMALS = frozenset({Species.RAT, Species.MOUSE})
-_DIRECTED = frozenset(
-    {
-        Direction.INCREASED_RESPONSE,
-        Direction.DECREASED_RESPONSE,
-        Direction.NO_DIFFERENCE,
-        Direction.INCREASED_RISK,
-        Direction.DECREASED_RISK,
-    }
-)
 _WORD = re.compile(r"[^\W_]+(?:[.,]\d+)*")
 _NUMBER = re.compile(r"(?<![\w.,\-])\d+(?:,\d{3})*(?:\.\d+)?")
 # A unit, a percent sign, or a further number of the same list that has one.
 _UNIT_AHEAD = re.compile(r"\s?%|\s?[^\W\d_]|,\s\d")
-
-
 # What a reference line must not hold: a lost volume, a cut title.
 _MALFORMED = re.compile(r" :\d|(?<![\w)])\(\d+\):|\.\.\.$|\s{2,}")
 _IDENTIFIED = frozenset({SourceKind.STUDY, SourceKind.REVIEW, SourceKind.GUIDELINE})
-_NO_GROUP = frozenset({"none", "not-applicable"})
 
 
 class Problem(Struct, frozen=True, kw_only=True):
-    """One fault: the file, the claim (or source), the key, and what is wrong."""
+    """One fault: the file, the claim (or source), the key, and what is wrong; one line as text."""
 
     file: str
     claim: str
@@ -62,7 +42,6 @@ class Problem(Struct, frozen=True, kw_only=True):
     kind: str = "claim"
 
     def __str__(self) -> str:
-        """Return one line."""
         return f"{self.file}: {self.kind} {self.claim}: {self.key}: {self.message}"
 
 
@@ -72,15 +51,16 @@ Check = Callable[[EvidenceBase, Claim], Iterator[Finding]]
 
 def lint(base: EvidenceBase) -> tuple[Problem, ...]:
     """Return all problems of a base."""
-    problems = [
-        Problem(file=base.origins[claim.id], claim=claim.id, key=key, message=message)
-        for claim in base.claims.values()
-        for check in CHECKS
-        for key, message in check(base, claim)
+    found = [
+        (claim, fault) for claim in base.claims.values() for check in CHECKS for fault in check(base, claim)
     ]
     for claim, text in dangling(base):
         key, _, message = text.partition(": ")
-        problems.append(Problem(file=base.origins[claim.id], claim=claim.id, key=key, message=message))
+        found.append((claim, (key, message)))
+    problems = [
+        Problem(file=base.origins[claim.id], claim=claim.id, key=key, message=message)
+        for claim, (key, message) in found
+    ]
     problems += [
         Problem(file=base.source_origins[key], claim=key, key=field, message=message, kind="source")
         for key, document in base.sources.items()
@@ -111,18 +91,20 @@ def _reference(document: Document) -> Iterator[Finding]:
         yield "no_identifier", "an identifier is there"
 
 
+def _sources(base: EvidenceBase, claim: Claim) -> list[Document]:
+    return [base.sources[key] for key in claim.sources if key in base.sources]
+
+
 def _one_sided(base: EvidenceBase, claim: Claim) -> Iterator[Finding]:
     for conflict in claim.conflicts_with:
         other = base.claims.get(conflict.id)
         if conflict.id == claim.id:
             yield "conflicts_with", "a claim cannot conflict with itself"
-        elif other and not any(
-            item.id == claim.id and item.kind is conflict.kind for item in other.conflicts_with
-        ):
-            yield (
-                "conflicts_with",
-                f"{conflict.id} does not name this claim with the kind {conflict.kind.value}",
-            )
+        elif other and (claim.id, conflict.kind) not in {
+            (item.id, item.kind) for item in other.conflicts_with
+        }:
+            kind = conflict.kind.value
+            yield "conflicts_with", f"{conflict.id} does not name this claim with the kind {kind}"
 
 
 def _numbers(base: EvidenceBase, claim: Claim) -> Iterator[Finding]:
@@ -151,13 +133,13 @@ def _hedge(base: EvidenceBase, claim: Claim) -> Iterator[Finding]:
 
 
 def _population(base: EvidenceBase, claim: Claim) -> Iterator[Finding]:
-    codes = [base.sources[key].population_codes for key in claim.sources if key in base.sources]
+    codes = [source.population_codes for source in _sources(base, claim)]
     if not codes or not all(codes):
         return
-    wider = _ancestors(base, claim.population_code)
-    if not any(code in wider for group in codes for code in group):
-        named = ", ".join(code for group in codes for code in group)
-        yield "population_code", f"{claim.population_code} is wider than, or other than, the source's {named}"
+    stated = [code for group in codes for code in group]
+    if _ancestors(base, claim.population_code).isdisjoint(stated):
+        wider = f"{claim.population_code} is wider than, or other than, the source's {', '.join(stated)}"
+        yield "population_code", wider
 
 
 def _ancestors(base: EvidenceBase, code: str) -> frozenset[str]:
@@ -175,68 +157,67 @@ def _ancestors(base: EvidenceBase, code: str) -> frozenset[str]:
 def _certainty(base: EvidenceBase, claim: Claim) -> Iterator[Finding]:
     """Hold the level to the one rule: where the kind of evidence starts, less what lowers it."""
     level = claim.certainty.level
-    sources = [base.sources[key] for key in claim.sources if key in base.sources]
-    unseen = all(source.seen is Seen.ONLY_THROUGH_ARTICLE for source in sources)
+    unseen = all(item.seen is schema.Seen.ONLY_THROUGH_ARTICLE for item in _sources(base, claim))
     known = claim.result_seen is ResultSeen.SOURCE and not unseen
+    rule = base.rules.certainty.get(claim.certainty.rule)
     if not known and level not in {Level.NOT_GRADABLE, Level.NOT_RATED}:
         yield "certainty.level", f"{level.value} for a result that was not seen; it cannot be graded"
-        return
-    rule = base.rules.certainty.get(claim.certainty.rule)
-    if rule is None:
-        return
-    wanted = lowered(rule.at_most, len(claim.certainty.lowered))
-    if level is not wanted:
-        yield "certainty.level", f"the rule {claim.certainty.rule} gives {wanted.value}, not {level.value}"
+    elif rule is not None:
+        wanted = lowered(rule.at_most, len(claim.certainty.lowered))
+        if level is not wanted:
+            yield (
+                "certainty.level",
+                f"the rule {claim.certainty.rule} gives {wanted.value}, not {level.value}",
+            )
 
 
 def _superseded(base: EvidenceBase, claim: Claim) -> Iterator[Finding]:
-    sources = [base.sources[key] for key in claim.sources if key in base.sources]
+    sources = _sources(base, claim)
     if claim.topic not in base.rules.lint.result_topics or not all(item.succeeded_by for item in sources):
         return
     successors = {key for item in sources for key in item.succeeded_by}
-    newer = [
-        item
-        for item in base.claims.values()
-        if item.topic is claim.topic
-        and successors.intersection(item.sources)
-        and item.result_seen is ResultSeen.SOURCE
-    ]
-    if newer and not claim.superseded_by:
-        yield "superseded_by", "its source has a successor; name the claim that rests on it"
+    if not claim.superseded_by:
+        if any(
+            item.topic is claim.topic
+            and successors.intersection(item.sources)
+            and item.result_seen is ResultSeen.SOURCE
+            for item in base.claims.values()
+        ):
+            yield "superseded_by", "its source has a successor; name the claim that rests on it"
+        return
     named = {key for item in claim.superseded_by if item in base.claims for key in base.claims[item].sources}
-    if claim.superseded_by and not successors & named:
+    if not successors & named:
         yield "superseded_by", "none of the claims named rests on a successor of the source"
 
 
 def _printed(base: EvidenceBase, claim: Claim) -> Iterator[Finding]:
-    if not (
-        (claim.topic in base.rules.genotype_topics and base.drugs[claim.drug].role == "subject")
-        or (claim.topic in base.rules.context_topics and base.drugs[claim.drug].role == "subject")
-        or appendix_kind(base, claim)
-    ):
+    topics = (*base.rules.genotype_topics, *base.rules.context_topics)
+    on_subject = claim.topic in topics and base.drugs[claim.drug].role == "subject"
+    if not (on_subject or appendix_kind(base, claim)):
         yield "topic", f"no report can print {claim.topic.value} of {claim.drug}"
 
 
 def _genotype(base: EvidenceBase, claim: Claim) -> Iterator[Finding]:
-    if (claim.predictive is Predictive.PREDICTIVE) != (claim.interaction is not None):
+    if (claim.predictive is schema.Predictive.PREDICTIVE) != (claim.interaction is not None):
         yield "interaction", "a predictive claim states how treatment was compared by genotype; no other does"
     if claim.topic not in base.rules.genotype_topics:
         return
     if claim.gene == "none":
         yield "gene", "a claim by genotype names the gene"
-    if claim.direction not in _DIRECTED:
+    if claim.direction not in base.rules.directions:
         return
     if claim.group is Group.ANY:
         yield "group", "a claim with a direction names its group"
     if not claim.compared_with:
         yield "compared_with", "a claim with a direction says which group it compares with"
-    elif claim.comparison_group in _NO_GROUP:
+    elif claim.comparison_group in {"none", "not-applicable"}:
         yield "comparison_group", f"{claim.comparison_group!r} does not go with compared_with"
-    for group in (claim.group, *claim.compared_with):
+    compared = (claim.group, *claim.compared_with)
+    for group in compared:
         if group not in claim.by_status:
             yield "by_status", f"no sentence for {group.value}"
     for group in claim.by_status:
-        if group not in {claim.group, *claim.compared_with}:
+        if group not in compared:
             yield "by_status", f"{group.value} is neither the group nor compared with it"
 
 
@@ -244,20 +225,16 @@ def _pooled(base: EvidenceBase, claim: Claim) -> Iterator[Finding]:
     drug = base.drugs.get(claim.drug)
     related = drug is not None and drug.role == "related-product"
     if related != (claim.topic is Topic.RELATED_PRODUCT):
-        yield (
-            "topic",
-            f"{claim.drug} and the topic {claim.topic.value} do not go together; products are never pooled",
-        )
+        pair = f"{claim.drug} and the topic {claim.topic.value}"
+        yield "topic", f"{pair} do not go together; products are never pooled"
 
 
 def _animals(base: EvidenceBase, claim: Claim) -> Iterator[Finding]:
-    animal_population = "animals" in _ancestors(base, claim.population_code)
-    facts = {claim.species in _ANIMALS, claim.endpoint_kind is EndpointKind.ANIMAL, animal_population}
-    if len(facts) > 1:
-        yield (
-            "species",
-            "species, endpoint_kind and population_code do not agree on whether this is about animals",
-        )
+    population = "animals" in _ancestors(base, claim.population_code)
+    endpoint = claim.endpoint_kind is schema.EndpointKind.ANIMAL
+    if len({claim.species in ANIMALS, endpoint, population}) > 1:
+        facts = "species, endpoint_kind and population_code"
+        yield "species", f"{facts} do not agree on whether this is about animals"
 
 
 def _untranslated(base: EvidenceBase, claim: Claim) -> Iterator[Finding]:
@@ -292,3 +269,69 @@ CHECKS: tuple[Check, ...] = (
     _retired,
     _printed,
 )
+
+
+_KINDS = {"claims": "id", "sources": "key"}
+Items = dict[str, dict[str, Mapping[str, Any]]]
+
+
+def read_release(path: Path) -> Items:
+    """Read the claims and sources of a release: a document of `pgx evidence export -f json`, or a folder.
+
+    A folder may be a `reference/` of any release; nothing but TOML is asked of its files, so that an old one
+    is read though its schema was another. Raises `ReferenceDataError` where it cannot be read or holds no
+    claims.
+    """
+    items: Items = {kind: {} for kind in _KINDS}
+    for tables in _tables(path):
+        defaults = tables.get("defaults", {})
+        for kind, name in _KINDS.items():
+            rows = tables.get(kind)
+            for raw in rows if isinstance(rows, list) else ():  # another file may have a table of that name
+                whole = {**defaults, **raw} if kind == "claims" else raw
+                items[kind][str(whole.get(name))] = json.loads(json.dumps(whole, default=str))
+    if not items["claims"]:
+        cure = "Name a reference folder or an export in JSON"
+        raise ReferenceDataError("holds no claims", where=str(path), cure=cure)
+    return items
+
+
+def _tables(path: Path) -> Iterator[dict[str, Any]]:
+    if path.is_dir():
+        for file in sorted(path.rglob("*.toml")):
+            yield reference.parse(file, reference.read_bytes(file))
+        return
+    cure = "Name a folder or an export in JSON"
+    try:
+        document = json.loads(reference.read_bytes(path))
+    except ValueError as error:
+        raise ReferenceDataError(f"is not JSON: {error}", where=str(path), cure=cure) from error
+    if not isinstance(document, dict):
+        raise ReferenceDataError("is no export", where=str(path), cure=cure)
+    yield document
+
+
+def differences(old: Items, new: Items) -> Iterator[str]:
+    """Yield one line for each claim or source that came or went, and one for each field that changed."""
+    for kind in _KINDS:
+        before, after = old[kind], new[kind]
+        label = kind.removesuffix("s")
+        yield from (f"- {label} {name}" for name in before if name not in after)
+        yield from (f"+ {label} {name}" for name in after if name not in before)
+        for name in before:
+            if name in after:
+                yield from (f"~ {label} {name}: {line}" for line in _changes(before[name], after[name]))
+
+
+def _changes(before: Mapping[str, Any], after: Mapping[str, Any], within: str = "") -> Iterator[str]:
+    for key in dict.fromkeys((*before, *after)):
+        one, two = before.get(key), after.get(key)
+        if key == "conflicts_with" and not within:
+            one, two = ({item["id"]: item.get("kind") for item in found or []} for found in (one, two))
+            yield from _changes(one, two, "conflicts_with ")
+        elif one != two and (within or key != "file"):  # the file is of no meaning for what is said
+            yield f"{within}{key}: {_short(one)} -> {_short(two)}"
+
+
+def _short(value: object) -> str:
+    return "nothing" if value is None else json.dumps(value, ensure_ascii=False)

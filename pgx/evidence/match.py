@@ -6,7 +6,7 @@ its group with one that the person is in. A claim on another indication is named
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from enum import Enum
 from typing import TypeVar
 
@@ -41,25 +41,11 @@ class ConflictNote(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 class MatchedClaim(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A claim that speaks of the person's status, for or against, with the reason why it is here.
 
-    Attributes
-    ----------
-    applies_to
-        The group that the claim itself speaks of; `direction` is the claim's own, for that group.
-    side
-        Where it stands for THIS status: "for-lower-response", "for-higher-response", "for-no-difference",
-        "for-higher-risk", "for-lower-risk" or "neutral".
-    applicable
-        False for a study of another indication: named, not counted.
-    sample_size, effect
-        As text, "unknown" where unknown.
-    data_sets
-        The independent data behind it: claims that share one are not independent of each other.
-    indirect
-        It measured something else than what happens to people, such as a biomarker.
-    explanation
-        What has to be read beside the statement, or empty.
-    tier
-        What the article says of the section that it stands in, short, or empty.
+    `applies_to`, `direction`: of the claim itself. `side`: where it stands for THIS status:
+    "for-lower-response", "for-higher-response", "for-no-difference", "for-higher-risk", "for-lower-risk" or
+    "neutral". `applicable`: False for a study of another indication: named, not counted. `data_sets`: claims
+    that share one are not independent. `indirect`: it measured something else than what happens to people,
+    such as a biomarker. `tier`: what the article says of the section that it stands in, short, or empty.
     """
 
     id: str
@@ -126,16 +112,9 @@ class StatusRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Response(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is known about one drug and indication for one status.
 
-    Attributes
-    ----------
-    conclusion, also
-        `Conclusion`s: the answer, and what is true beside it.
-    certainty
-        The lowest certainty of the body of claims behind it; None without one.
-    searched_on, next_review
-        When the literature was last searched, and when that is due again (ISO dates), or None.
-    risk
-        What a conclusion on a risk is about, or empty.
+    `conclusion`, `also`: `Conclusion`s, the answer and what is true beside it. `certainty`: the lowest of the
+    claims behind it, or None. `searched_on`, `next_review`: ISO dates of the last and the next search of the
+    literature, or None. `risk`: what a conclusion on a risk is about, or empty.
     """
 
     drug: str
@@ -153,29 +132,21 @@ class Response(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     notes: tuple[str, ...]
 
 
-class _Match(Struct, frozen=True, kw_only=True):
-    claim: Claim
-    order: int
+class _Match(Voice, frozen=True, kw_only=True):
     contrast: bool
-    direction: Direction
     side: str
     applicable: bool
-    within_carriers: bool
 
 
 def respond(
     base: EvidenceBase, subject: Subject, *, indication: str | None = None, drug: str | None = None
 ) -> tuple[Response, ...]:
-    """Return a response for each drug that is reported; without `indication` for the drug's usual one.
+    """Return a response for each drug that is reported.
 
     Parameters
     ----------
-    base
-        What `load` returned.
-    subject
-        Status and diplotype.
     indication
-        A code of the vocabulary or one of its names.
+        A code of the vocabulary or one of its names; the usual one of each drug if not given.
     drug
         A drug or one of its names; without it, every drug that needs not be asked for.
 
@@ -197,13 +168,8 @@ def _respond(base: EvidenceBase, subject: Subject, drug: Drug, code: str, *, ask
     if subject.status is E4Status.INDETERMINATE:
         verdict, matches = Verdict(conclusion=Conclusion.INDETERMINATE), []
     else:
-        matches = _matches(base, subject, claims, code)
-        voices = [
-            Voice(claim=item.claim, direction=item.direction, within_carriers=item.within_carriers)
-            for item in matches
-            if item.applicable
-        ]
-        verdict = conclude(base.rules, base.sources, voices)
+        matches = _matches(base, subject.status, claims, code)
+        verdict = conclude(base.rules, base.sources, [item for item in matches if item.applicable])
     sentences = [base.phrases.conclusions[item] for item in (verdict.conclusion, *verdict.also)]
     return Response(
         drug=drug.name,
@@ -218,35 +184,20 @@ def _respond(base: EvidenceBase, subject: Subject, drug: Drug, code: str, *, ask
         risk=drug.risk,
         searched_on=drug.searched_on.isoformat() if drug.searched_on else None,
         next_review=drug.next_review.isoformat() if drug.next_review else None,
-        claims=tuple(_matched(base, subject, item, label) for item in matches),
-        by_status=_table(base, claims, code),
-        notes=_notes(base, subject, drug, code, verdict.conclusion, matches, asked=asked),
+        claims=tuple(_matched(base, subject.status, item, label) for item in matches),
+        by_status=tuple(_table(base, claims, code)),
+        notes=tuple(_notes(base, subject, drug, code, verdict.conclusion, matches, asked=asked)),
     )
 
 
-def _matches(base: EvidenceBase, subject: Subject, claims: Sequence[Claim], code: str) -> list[_Match]:
-    found = [
-        match
-        for order, claim in enumerate(claims)
-        if (match := _match(base, subject.status, claim, order, applicable=claim.indication == code))
-        is not None
-    ]
-    first = next((item for item in found if item.claim.article and item.side != NEUTRAL), None)
-    lead = first.side if first else None
-    return sorted(
-        found,
-        key=lambda item: (
-            not item.applicable,
-            item.side == NEUTRAL,
-            item.side != lead,
-            item.order,
-        ),
-    )
+def _matches(base: EvidenceBase, status: E4Status, claims: Sequence[Claim], code: str) -> list[_Match]:
+    """Return the claims that match: those on this use, then those with the article's side, first."""
+    found = [match for claim in claims if (match := _match(base, status, claim, code)) is not None]
+    lead = next((item.side for item in found if item.claim.article and item.side != NEUTRAL), None)
+    return sorted(found, key=lambda item: (not item.applicable, item.side == NEUTRAL, item.side != lead))
 
 
-def _match(
-    base: EvidenceBase, status: E4Status, claim: Claim, order: int, *, applicable: bool
-) -> _Match | None:
+def _match(base: EvidenceBase, status: E4Status, claim: Claim, code: str) -> _Match | None:
     groups = base.rules.status[status].groups
     contrast = claim.group not in groups
     if contrast and not any(group in groups for group in claim.compared_with):
@@ -256,16 +207,16 @@ def _match(
     within = status is not E4Status.NON_CARRIER and bool(others) and _CARRIERS.issuperset(others)
     if within:
         side = NEUTRAL
+    applicable = claim.indication == code
     if not applicable and side == NEUTRAL:
         return None
     return _Match(
         claim=claim,
-        order=order,
-        contrast=contrast,
         direction=direction,
+        within_carriers=within,
+        contrast=contrast,
         side=side,
         applicable=applicable,
-        within_carriers=within,
     )
 
 
@@ -280,15 +231,29 @@ def _side(base: EvidenceBase, claim: Claim, *, contrast: bool) -> tuple[Directio
 
 def stated(base: EvidenceBase, claim: Claim, kind: type[StructT], **more: object) -> StructT:
     """Return a record with what a claim states in fields of the same names, kinds as text, and `more`."""
-    more |= {"certainty": claim.certainty.level.value, "data_sets": base.data_sets(claim)}
-    names = [name for name in kind.__struct_fields__ if name not in more and name in Claim.__struct_fields__]
-    values = {name: getattr(claim, name) for name in names}
-    plain = {name: value.value if isinstance(value, Enum) else value for name, value in values.items()}
-    return kind(**plain, **more)
+    known = more | {
+        "certainty": claim.certainty.level.value,
+        "data_sets": base.data_sets(claim),
+        "sample_size": sample_size_text(claim),
+        "effect": "; ".join(map(effect_text, claim.effects)),
+        "indirect": is_indirect(base.rules, claim),
+        "conflicts_with": tuple(item.id for item in claim.conflicts_with),
+        "conflict_notes": tuple(
+            ConflictNote(id=item.id, kind=item.kind.value, note=item.note) for item in claim.conflicts_with
+        ),
+    }
+    for name in Claim.__struct_fields__:
+        value = getattr(claim, name)
+        known.setdefault(name, value.value if isinstance(value, Enum) else value)
+    return kind(**{name: known[name] for name in kind.__struct_fields__ if name in known})
 
 
-def _matched(base: EvidenceBase, subject: Subject, match: _Match, asked_label: str) -> MatchedClaim:
+def _matched(base: EvidenceBase, status: E4Status, match: _Match, asked_label: str) -> MatchedClaim:
     claim = match.claim
+    interaction = ""
+    if test := claim.interaction:
+        words = base.phrases.tests[test.test].format(arms=" / ".join(test.arms))
+        interaction = f"{words}: {test.result} (p {test.p})"
     return stated(
         base,
         claim,
@@ -296,68 +261,50 @@ def _matched(base: EvidenceBase, subject: Subject, match: _Match, asked_label: s
         applies_to=claim.group.value,
         sources=cite(base, claim),
         side=match.side,
-        reason=_reason(base, subject, match, asked_label),
-        conflicts_with=tuple(item.id for item in claim.conflicts_with),
+        reason=_reason(base, status, match, asked_label),
         applicable=match.applicable,
-        sample_size=sample_size_text(claim),
-        effect=effects_text(claim),
         from_article=claim.article is not None,
         certainty_judged_by=claim.certainty.judged_by,
         certainty_rule=base.rules.certainty[claim.certainty.rule].text,
-        conflict_notes=conflict_notes(claim),
-        indirect=is_indirect(base.rules, claim),
-        interaction=interaction_text(base, claim),
+        interaction=interaction,
         tier=base.rules.tiers[claim.article.tier].short if claim.article else "",
     )
 
 
-def _reason(base: EvidenceBase, subject: Subject, match: _Match, asked_label: str) -> str:
-    words = base.phrases
-    status = words.statuses[subject.status]
-    group = words.groups[match.claim.group]
+def _reason(base: EvidenceBase, status: E4Status, match: _Match, asked_label: str) -> str:
+    words, claim = base.phrases, match.claim
+    kind, other = "any" if claim.group is Group.ANY else "direct", ""
     if match.contrast:
-        seen = base.rules.status[subject.status].groups
-        other = next(item for item in match.claim.compared_with if item in seen)
-        reason = words.reasons["contrast"].format(group=group, other=words.groups[other], status=status)
-    elif match.claim.group is Group.ANY:
-        reason = words.reasons["any"].format(status=status)
-    else:
-        reason = words.reasons["direct"].format(group=group, status=status)
-    if not match.applicable:
-        population = base.populations[match.claim.population_code].label
-        apart = words.reasons["other_population"].format(population=population, indication=asked_label)
-        return f"{apart} {reason}"
-    return reason
-
-
-def _table(base: EvidenceBase, claims: Sequence[Claim], code: str) -> tuple[StatusRow, ...]:
-    """Return the common table: first the claims on this indication, then the others, marked as such."""
-    ordered = sorted(claims, key=lambda claim: claim.indication != code)
-    return tuple(
-        _cell(base, claim, group, statement, applicable=claim.indication == code)
-        for claim in ordered
-        for group, statement in claim.by_status.items()
+        seen = base.rules.status[status].groups
+        kind, other = "contrast", words.groups[next(item for item in claim.compared_with if item in seen)]
+    reason = words.reasons[kind].format(
+        group=words.groups[claim.group], other=other, status=words.statuses[status]
     )
+    if match.applicable:
+        return reason
+    population = base.populations[claim.population_code].label
+    apart = words.reasons["other_population"].format(population=population, indication=asked_label)
+    return f"{apart} {reason}"
 
 
-def _cell(base: EvidenceBase, claim: Claim, group: Group, statement: str, *, applicable: bool) -> StatusRow:
-    direction, side = _side(base, claim, contrast=group != claim.group)
-    return stated(
-        base,
-        claim,
-        StatusRow,
-        claim_id=claim.id,
-        group=group.value,
-        label=base.phrases.groups[group],
-        statement=statement,
-        direction=direction.value,
-        side=side,
-        sample_size=sample_size_text(claim),
-        effect=effects_text(claim),
-        applicable=applicable,
-        citations=tuple(item.citation for item in cite(base, claim)),
-        indirect=is_indirect(base.rules, claim),
-    )
+def _table(base: EvidenceBase, claims: Sequence[Claim], code: str) -> Iterator[StatusRow]:
+    """Yield the common table: first the claims on this indication, then the others, marked as such."""
+    for claim in sorted(claims, key=lambda claim: claim.indication != code):
+        for group, statement in claim.by_status.items():
+            direction, side = _side(base, claim, contrast=group != claim.group)
+            yield stated(
+                base,
+                claim,
+                StatusRow,
+                claim_id=claim.id,
+                group=group.value,
+                label=base.phrases.groups[group],
+                statement=statement,
+                direction=direction.value,
+                side=side,
+                applicable=claim.indication == code,
+                citations=tuple(item.citation for item in cite(base, claim)),
+            )
 
 
 def _notes(
@@ -369,47 +316,27 @@ def _notes(
     matches: Sequence[_Match],
     *,
     asked: bool,
-) -> tuple[str, ...]:
-    label = base.indications[code].label
+) -> Iterator[str]:
     counted = {item.claim.id for item in matches if item.applicable}
-    notes = tuple(
-        base.phrases.notes[rule.key].format(drug=drug.name, indication=label)
-        for rule in base.rules.notes
-        if (not rule.statuses or subject.status in rule.statuses)
-        and (not rule.diplotypes or subject.diplotype in rule.diplotypes)
-        and (not rule.indications or code in rule.indications)
-        and (not rule.drugs or drug.name in rule.drugs)
-        and (not rule.conclusions or conclusion in rule.conclusions)
-        and (not rule.claims or not counted.isdisjoint(rule.claims))
-        and not (rule.only_without_indication and asked)
-    )
-    return (*notes, drug.note) if drug.note else notes
-
-
-def conflict_notes(claim: Claim) -> tuple[ConflictNote, ...]:
-    """Return the conflicts of a claim as plain values."""
-    return tuple(
-        ConflictNote(id=item.id, kind=item.kind.value, note=item.note) for item in claim.conflicts_with
-    )
-
-
-def interaction_text(base: EvidenceBase, claim: Claim) -> str:
-    """Return the comparison of treatment by genotype on one line, or nothing where there is none."""
-    if claim.interaction is None:
-        return ""
-    item = claim.interaction
-    test = base.phrases.tests[item.test].format(arms=" / ".join(item.arms))
-    return f"{test}: {item.result} (p {item.p})"
+    for rule in base.rules.notes:
+        if (
+            (not rule.statuses or subject.status in rule.statuses)
+            and (not rule.diplotypes or subject.diplotype in rule.diplotypes)
+            and (not rule.indications or code in rule.indications)
+            and (not rule.drugs or drug.name in rule.drugs)
+            and (not rule.conclusions or conclusion in rule.conclusions)
+            and (not rule.claims or not counted.isdisjoint(rule.claims))
+            and not (rule.only_without_indication and asked)
+        ):
+            note = base.phrases.notes[rule.key]
+            yield note.format(drug=drug.name, indication=base.indications[code].label)
+    if drug.note:
+        yield drug.note
 
 
 def sample_size_text(claim: Claim) -> str:
     """Return `197 patients`, or `unknown`."""
     return f"{claim.sample_size} {claim.sample_unit}".strip()
-
-
-def effects_text(claim: Claim) -> str:
-    """Return the effects of a claim on one line."""
-    return "; ".join(map(effect_text, claim.effects))
 
 
 def effect_text(effect: Effect) -> str:

@@ -20,8 +20,8 @@ from pgx import reference
 from pgx.cli.evidence import app
 from pgx.errors import PgxError
 from pgx.evidence import EvidenceBase
-from pgx.evidence.export import as_statements, conflict_graph
-from pgx.evidence.grade import COLUMNS, findings
+from pgx.evidence.export import FINDING_COLUMNS as COLUMNS
+from pgx.evidence.export import as_statements, conflict_graph, findings
 
 
 def run(*arguments: object) -> Result:
@@ -84,7 +84,7 @@ class TestSummary:
         assert not re.search(r"(?:src|href)=|@import|url\(", page)
 
     def test_nothing_of_a_claim_becomes_markup(self, load_evidence: Callable[..., EvidenceBase]) -> None:
-        from pgx.evidence.grade import as_rows
+        from pgx.evidence.export import as_rows
         from pgx.render.pages import table_page
 
         base = load_evidence(claim(funding="<script>alert(1)</script>"))
