@@ -24,6 +24,13 @@ _SEGMENT_INFO = frozenset(
     {"CIEND", "CIPOS", "CN", "CNCLASS", "CNVLEN", "FOLD_CHANGE", "FOLD_CHANGE_LOG", "IMPRECISE", "LOG2"}
     | {"NUM_BINS", "NUM_PROBES", "PROBES", "REFLEN", "SEGID", "SVLEN", "SVTYPE"}
 )
+#: Fields that state the reads, the likelihoods or the quality of a sequence. A tool that fills gaps with 0/0
+#: leaves them out.
+_OF_READS = frozenset(
+    {"GQ", "GQX", "RGQ", "DP", "DPI", "MIN_DP", "MinDP", "AD", "PL", "LPL", "GL", "GP", "DS", "RO"}
+)
+MEASURED_FIELDS = _OF_READS | {"AO", "RD"}
+_OF_SEQUENCE = _OF_READS | {"GT", "LGT", "MIN"}
 
 
 class Other(Enum):
@@ -56,9 +63,8 @@ def is_deleted(allele: str) -> bool:
 
 def covers_with_bases(record: SiteRecord, position: int) -> bool:
     """Return whether the REF of a record spells the base at `position` (1-based)."""
-    return record.position <= position < record.position + len(record.reference) and is_sequence(
-        record.reference
-    )
+    covers = record.position <= position < record.position + len(record.reference)
+    return covers and is_sequence(record.reference)
 
 
 def is_block(record: SiteRecord) -> bool:
@@ -89,83 +95,42 @@ def is_segment(record: SiteRecord) -> bool:
     return not _OF_SEQUENCE.intersection(record.format) and not record.info.keys() & _OF_SEQUENCE
 
 
-#: Fields that speak of the sequence: a genotype, its reads, its likelihoods or its quality.
-_OF_SEQUENCE = frozenset(
-    [
-        "GT",
-        "LGT",
-        "GQ",
-        "GQX",
-        "RGQ",
-        "DP",
-        "DPI",
-        "MIN_DP",
-        "MinDP",
-        "MIN",
-        "AD",
-        "PL",
-        "LPL",
-        "GL",
-        "GP",
-        "DS",
-        "RO",
-    ]
-)
-
-
 def _is_named_by_place(name: str, record: SiteRecord) -> bool:
     """Return whether an ID is made of the start (0- or 1-based) and the end of its own record."""
     numbers = {int(digits) for digits in re.findall(r"[0-9]{1,12}", name)}
-    return record.end in numbers and bool(
-        numbers & {record.position, record.position - 1, record.position + 1}
-    )
+    starts = {record.position - 1, record.position, record.position + 1}
+    return record.end in numbers and not numbers.isdisjoint(starts)
 
 
 def letters_of(record: SiteRecord, position: int) -> tuple[Letter, ...]:
-    """Return the letter at `position` (1-based) for each allele of a record, REF first.
-
-    The record must spell the base (`covers_with_bases`).
-    """
+    """Return the letter of each allele, REF first, at a `position` (1-based) that the record spells."""
     offset = position - record.position
     reference = record.reference.upper()
-    return (reference[offset], *(_letter(reference, allele, offset, record) for allele in record.alternates))
+    return (reference[offset], *(_letter(reference, allele, offset) for allele in record.alternates))
 
 
-def _letter(reference: str, allele: str, offset: int, record: SiteRecord) -> Letter:
+def _letter(reference: str, allele: str, offset: int) -> Letter:
     if is_unseen(allele):
         return Other.UNSEEN
-    if allele in _SPANNING:
+    if allele in _SPANNING or (is_deleted(allele) and offset > 0):
         return Other.DELETED
     if not is_sequence(allele):
-        deletion = allele.upper().startswith("<DEL")
         # The base before a symbolic deletion belongs to REF and stays.
-        if deletion:
-            return Other.DELETED if record.position + offset > record.position else reference[offset]
-        return Other.STRUCTURAL
+        return reference[offset] if is_deleted(allele) else Other.STRUCTURAL
     alternate = allele.upper()
     if len(alternate) == len(reference):
         return alternate[offset]
-    return _letter_of_indel(reference, alternate, offset)
-
-
-def _letter_of_indel(reference: str, alternate: str, offset: int) -> Letter:
     prefix = _shared(reference, alternate)
-    if offset < prefix:
-        return reference[offset]
     suffix = _shared(reference[prefix:][::-1], alternate[prefix:][::-1])
-    if offset >= len(reference) - suffix:
+    if offset < prefix or offset >= len(reference) - suffix:
         return reference[offset]
     return Other.DELETED if len(alternate) == prefix + suffix else Other.UNCLEAR
 
 
 def _shared(left: str, right: str) -> int:
     """Return the length of the shared start of two sequences."""
-    count = 0
-    for one, other in zip(left, right, strict=False):
-        if one != other:
-            break
-        count += 1
-    return count
+    pairs = enumerate(zip(left, right, strict=False))
+    return next((count for count, (one, other) in pairs if one != other), min(len(left), len(right)))
 
 
 def is_base_change(record: SiteRecord, position: int) -> bool:
@@ -176,14 +141,12 @@ def is_base_change(record: SiteRecord, position: int) -> bool:
     """
     if not record.alternates:
         return True
+    length, own = len(record.reference), record.reference[position - record.position].upper()
     return any(
-        is_unseen(allele)
-        or allele in _SPANNING
-        or (is_sequence(allele) and len(allele) == len(record.reference))
+        is_unseen(allele) or allele in _SPANNING or (is_sequence(allele) and len(allele) == length)
         for allele in record.alternates
     ) or any(
-        letter not in (Other.STRUCTURAL, Other.DELETED, record.reference[position - record.position].upper())
-        for letter in letters_of(record, position)[1:]
+        letter not in (Other.STRUCTURAL, Other.DELETED, own) for letter in letters_of(record, position)[1:]
     )
 
 
@@ -194,13 +157,12 @@ def variant_keys(record: SiteRecord) -> frozenset[tuple[int, str, str]]:
     """
     keys = set()
     for allele in record.alternates:
-        if not is_sequence(allele):
-            keys.add((record.position, record.reference.upper(), allele))
-            continue
-        position, reference, alternate = record.position, record.reference.upper(), allele.upper()
-        suffix = _shared(reference[:0:-1], alternate[:0:-1])
-        if suffix:
-            reference, alternate = reference[:-suffix], alternate[:-suffix]
-        prefix = min(_shared(reference, alternate), len(reference) - 1, len(alternate) - 1)
-        keys.add((position + prefix, reference[prefix:], alternate[prefix:]))
+        position, reference, alternate = record.position, record.reference.upper(), allele
+        if is_sequence(allele):
+            alternate = allele.upper()
+            if suffix := _shared(reference[:0:-1], alternate[:0:-1]):
+                reference, alternate = reference[:-suffix], alternate[:-suffix]
+            prefix = min(_shared(reference, alternate), len(reference) - 1, len(alternate) - 1)
+            position, reference, alternate = position + prefix, reference[prefix:], alternate[prefix:]
+        keys.add((position, reference, alternate))
     return frozenset(keys)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from pgx.genome import Site
 from pgx.observe.alleles import Letter, Other, variant_keys
@@ -20,6 +19,7 @@ from pgx.observe.model import (
     SiteRecord,
     SiteRecords,
     SiteState,
+    site_finding,
 )
 from pgx.observe.sample_record import Reading, allele_depths, phase_set
 
@@ -38,16 +38,9 @@ _STATE_FLAGS = {
 class Combined(Struct, frozen=True, kw_only=True):
     """What the records of a site say together.
 
-    Attributes
-    ----------
-    primary
-        The reading whose quality, depth and evidence stand for the site.
-    shown
-        Two letters, None for one that was not called; empty where there is no genotype.
-    own_evidence
-        Whether the evidence of `primary` is about exactly these letters.
-    conflict
-        Whether the records contradict each other.
+    `primary`: the reading whose quality, depth and evidence stand for the site. `shown`: two letters, None
+    for one that was not called; empty without a genotype. `own_evidence`: whether the evidence of `primary`
+    is about exactly these letters. `conflict`: whether the records contradict each other.
     """
 
     primary: Reading
@@ -58,38 +51,42 @@ class Combined(Struct, frozen=True, kw_only=True):
     findings: tuple[Finding, ...] = ()
 
 
+def alone(reading: Reading, findings: tuple[Finding, ...] = ()) -> Combined:
+    """Return what one record says by itself."""
+    return Combined(
+        primary=reading, shown=reading.shown, phase=reading.phase, own_evidence=True, findings=findings
+    )
+
+
+def conflicting(primary: Reading) -> Combined:
+    """Return that records contradict each other."""
+    return Combined(primary=primary, shown=(), phase=None, own_evidence=False, conflict=True)
+
+
 def combine(readings: Sequence[Reading], site: Site) -> Combined:
     """Join the readings of all records that spell the site; there is at least one, none has a problem."""
-    if len(readings) == 1:
-        only = readings[0]
-        return Combined(primary=only, shown=only.shown, phase=only.phase, own_evidence=True)
     distinct: list[Reading] = []
-    repeated = False
     for reading in readings:
         twin = next((kept for kept in distinct if _same_variant(kept, reading)), None)
         if twin is None:
             distinct.append(reading)
         elif not _agree(twin, reading):
-            return _conflict(readings)
-        else:
-            repeated = True
-    findings = (Finding(code="duplicate-records", values={"rsid": site.rsid}),) if repeated else ()
+            return conflicting(readings[0])
+    repeated = len(distinct) < len(readings)
+    findings = (site_finding("duplicate-records", site),) if repeated else ()
     if len(distinct) == 1:
-        only = min(readings, key=_stated)
-        return Combined(
-            primary=only, shown=only.shown, phase=only.phase, own_evidence=True, findings=findings
-        )
+        return alone(min(readings, key=_stated), findings)
     return _merge_split(distinct, site, findings)
 
 
 def _stated(reading: Reading) -> float:
-    """Order repeated records by stated quality: of two that agree, the more doubtful one counts."""
+    """Return the quality; of repeated records that agree, the more doubtful one counts."""
     return math.inf if reading.quality is None else reading.quality
 
 
 def _same_variant(one: Reading, other: Reading) -> bool:
     """Return whether two records describe the same variant, or one says "reference" without naming an ALT."""
-    if not one.variants or not other.variants:
+    if any(all(name.startswith("<") for name in item.record.alternates) for item in (one, other)):
         return True
     return bool(variant_keys(one.record) & variant_keys(other.record))
 
@@ -110,20 +107,16 @@ def _agree(one: Reading, other: Reading) -> bool:
     return sorted(map(str, one.shown)) == sorted(map(str, other.shown))
 
 
-def _conflict(readings: Sequence[Reading]) -> Combined:
-    return Combined(primary=readings[0], shown=(), phase=None, own_evidence=False, conflict=True)
-
-
 def _merge_split(readings: Sequence[Reading], site: Site, findings: tuple[Finding, ...]) -> Combined:
     """Join the lines of a split multi-allelic site, where 0 means "not this ALT"."""
     if not all(reading.shown for reading in readings):
-        return _conflict(readings)  # without a genotype on each line nothing can be summed
+        return conflicting(readings[0])  # without a genotype on each line nothing can be summed
     reference = readings[0].spelled[0]
     phases = {reading.phase for reading in readings}
     phase = next(iter(phases)) if len(phases) == 1 else None
     shown = _by_slot(readings, reference) if phase is not None else _by_count(readings, reference)
     if shown is None:
-        return _conflict(readings)
+        return conflicting(readings[0])
     informative = [reading for reading in readings if set(site.counted) <= set(reading.spelled)]
     primary = informative[0] if informative else readings[0]
     own = sorted(map(str, primary.shown)) == sorted(map(str, shown))
@@ -132,37 +125,26 @@ def _merge_split(readings: Sequence[Reading], site: Site, findings: tuple[Findin
 
 def _by_count(readings: Sequence[Reading], reference: Letter) -> tuple[Letter | None, ...] | None:
     """Sum the alternate alleles of unphased lines; None where they are more than two."""
-    alternates = [letter for reading in readings for letter in _alternates(reading, reference)]
+    shown = [letter for reading in readings for letter in reading.shown]
+    alternates = _alternates(shown, reference)
     if len(alternates) > 2:
         return None
-    rest = 2 - len(alternates)
-    complete = all(None not in reading.shown for reading in readings)
-    return (*alternates, *([reference if complete else None] * rest))
+    return (*alternates, *([None if None in shown else reference] * (2 - len(alternates))))
 
 
-def _alternates(reading: Reading, reference: Letter) -> list[Letter]:
-    return [letter for letter in reading.shown if letter is not None and letter != reference]
+def _alternates(letters: Iterable[Letter | None], reference: Letter) -> list[Letter]:
+    return [letter for letter in letters if letter is not None and letter != reference]
 
 
 def _by_slot(readings: Sequence[Reading], reference: Letter) -> tuple[Letter | None, ...] | None:
     """Join phased lines chromosome by chromosome; None where two lines put an ALT on the same one."""
     joined: list[Letter | None] = []
     for slot in zip(*(reading.shown for reading in readings), strict=True):
-        alternates = [letter for letter in slot if letter is not None and letter != reference]
+        alternates = _alternates(slot, reference)
         if len(alternates) > 1:
             return None
         joined.append(alternates[0] if alternates else (None if None in slot else reference))
     return tuple(joined)
-
-
-def deleted_copies(readings: Sequence[Reading]) -> int:
-    """Return on how many chromosomes the length records say that the base is missing (0, 1 or 2)."""
-    return min(2, max((reading.shown.count(Other.DELETED) for reading in readings), default=0))
-
-
-def spanning(site: Site) -> Finding:
-    """Return the finding that a deletion covers the site."""
-    return Finding(code="spanning-deletion", values={"rsid": site.rsid})
 
 
 def blank(
@@ -188,45 +170,10 @@ def blank(
     )
 
 
-def without_record(site: Site, context: ReadContext) -> Observation:
-    """Return what a site without a record is: absent, or reference at the user's word.
-
-    Where the base of the assembly is not known nobody can say that it is there: the site stays absent.
-    """
-    base = Observation(
-        rsid=site.rsid,
-        contig=context.contig,
-        position=site.position,
-        ref=site.ref,
-        alt=site.alt,
-        state=SiteState.ABSENT,
-    )
-    reads = context.callable_sites.get(site.rsid)
-    is_callable = site.rsid in context.callable_sites and reads != 0
-    if site.ref is None or not (is_callable or context.assume_reference):
-        return replace(base, findings=_state_findings(SiteState.ABSENT, site))
-    state = SiteState.CALLABLE_REGION if is_callable else SiteState.ASSUMED_REFERENCE
-    kind = EvidenceKind.GT if is_callable else EvidenceKind.ASSUMED
-    if is_callable and reads is not None:
-        kind = EvidenceKind.DEPTH
-    return replace(
-        base,
-        state=state,
-        alleles=(site.ref, site.ref),
-        seen=(site.ref,),
-        depth=None if state is not SiteState.CALLABLE_REGION or reads is None else int(reads),
-        evidence=GenotypeEvidence(
-            kind=kind,
-            values=(reads,) if kind is EvidenceKind.DEPTH else (),
-            copies=2 * (site.ref == site.counted[1]),
-        ),
-        findings=_state_findings(state, site),
-    )
-
-
-def _state_findings(state: SiteState, site: Site) -> tuple[Finding, ...]:
+def state_findings(state: SiteState, site: Site) -> tuple[Finding, ...]:
+    """Return the flag that a state carries."""
     code = _STATE_FLAGS.get(state)
-    return (Finding(code=code, values={"rsid": site.rsid}),) if code else ()
+    return (site_finding(code, site),) if code else ()
 
 
 def observation(
@@ -247,14 +194,14 @@ def observation(
     if state is None:
         state, more = _judge(combined, site, called)
         findings = (*findings, *more)
-    findings = (*findings, *_state_findings(state, site))
+    findings = (*findings, *state_findings(state, site))
     alleles = _ordered(combined, site) if state is called else None
     seen: tuple[object, ...] = alleles or ()
     if state is SiteState.PARTIAL_CALL:
         seen = tuple(letter for letter in combined.shown if letter in site.counted)
     evidence = _evidence(combined, site, state, seen, called)
     if evidence is not None and evidence.kind is EvidenceKind.GT:
-        findings = (*findings, Finding(code="no-genotype-quality", values={"rsid": site.rsid}))
+        findings = (*findings, site_finding("no-genotype-quality", site))
     return Observation(
         rsid=site.rsid,
         contig=primary.record.contig,
@@ -282,15 +229,16 @@ def _judge(combined: Combined, site: Site, called: SiteState) -> tuple[SiteState
     if combined.conflict:
         return SiteState.CONFLICTING, ()
     if Other.UNKNOWN in shown:
-        return SiteState.UNSUPPORTED, (Finding(code="reference-base-unknown", values={"rsid": site.rsid}),)
+        return SiteState.UNSUPPORTED, (site_finding("reference-base-unknown", site),)
     if all(letter is None for letter in shown):
         return called, ()  # likelihoods without a genotype; without either it was a no-call before
     if any(letter not in (*site.counted, Other.DELETED, None) for letter in shown):
-        values = {"rsid": site.rsid, "expected": "/".join(site.letters)}
-        return SiteState.UNSUPPORTED, (Finding(code="unexpected-allele", values=values),)
+        finding = site_finding("unexpected-allele", site, expected="/".join(site.letters))
+        return SiteState.UNSUPPORTED, (finding,)
     if Other.DELETED in shown:
         known = any(letter in site.counted for letter in shown)
-        return SiteState.PARTIAL_CALL if known else SiteState.UNSUPPORTED, (spanning(site),)
+        state = SiteState.PARTIAL_CALL if known else SiteState.UNSUPPORTED
+        return state, (site_finding("spanning-deletion", site),)
     return SiteState.PARTIAL_CALL if None in shown else called, ()
 
 
@@ -317,5 +265,4 @@ def _evidence(
         return None
     if combined.own_evidence:
         return combined.primary.evidence
-    copies = sum(letter == site.counted[1] for letter in combined.shown)
-    return GenotypeEvidence(kind=EvidenceKind.GT, copies=copies)
+    return GenotypeEvidence(kind=EvidenceKind.GT, copies=combined.shown.count(site.counted[1]))

@@ -15,13 +15,13 @@ into the probability of a genotype here, which is the caller's work.
 from __future__ import annotations
 
 import functools
+import itertools
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from pgx.observe.alleles import Letter, Other
-from pgx.observe.genotype import local_alleles, number, numbers
+from pgx.observe.fields import depth, local_alleles, number, numbers, reads_by_allele
 from pgx.observe.model import EvidenceKind, GenotypeEvidence, SiteRecord
-from pgx.observe.read_counts import depth, reads_by_allele
 from pgx.reference import threshold
 
 _IMPUTATION_FIELDS = frozenset({"GP", "DS", "HDS"})
@@ -31,6 +31,9 @@ _TYPED = frozenset({"TYPED", "TYPED_ONLY", "GENOTYPED"})
 _IMPUTATION_SCORES = ("DR2", "R2", "INFO", "INFO_SCORE")
 _SUM_TOLERANCE = 0.05
 _PHRED_SUM_TOLERANCE = 0.2  # whole Phred numbers of three probabilities
+
+Values = tuple[float | None, ...]
+Stated = tuple[EvidenceKind, Values]
 
 
 def is_from_imputation(record: SiteRecord) -> bool:
@@ -87,12 +90,12 @@ class FieldReader:
         self._letters = letters
         self._counted = counted
         self._copies = copies
+        self._gl_is_phred = gl_is_phred
         self._block = block
         self._imputed = is_imputed(record)
-        read = _LikelihoodFields(record, fields, letters, counted, gl_is_phred)
-        ways = (read.phred_likelihoods, read.log_likelihoods, read.posteriors, read.dosage)
+        ways = (self._phred_likelihoods, self._log_likelihoods, self._posteriors, self._dosage)
         ordered = (*ways[2:], *ways[:2]) if is_from_imputation(record) else ways
-        self._likelihoods = [found for field in ordered if (found := field()) is not None]
+        self._likelihoods = [found for way in ordered if (found := way()) is not None]
 
     def evidence(self) -> GenotypeEvidence | None:
         """Return what counts, by the order of this module; None without a genotype and a likelihood."""
@@ -102,7 +105,7 @@ class FieldReader:
             return self._made(kind, values, limits=limits)
         if self._copies is None:
             return None
-        kinds = [*self._qualities(), *self._reads()]
+        kinds = self._qualities_and_reads()
         if not kinds:
             return self._made(EvidenceKind.GT, (), limits=self._record_quality())
         first, *others = kinds
@@ -139,34 +142,25 @@ class FieldReader:
             return True
         return any(
             _reject(one, other, limit) and _reject(other, one, limit)
-            for place, one in enumerate(tables)
-            for other in tables[place + 1 :]
+            for one, other in itertools.combinations(tables, 2)
         )
 
     def _made(
-        self,
-        kind: EvidenceKind,
-        values: tuple[float | None, ...],
-        *,
-        limits: tuple[GenotypeEvidence, ...] = (),
+        self, kind: EvidenceKind, values: Values, *, limits: tuple[GenotypeEvidence, ...] = ()
     ) -> GenotypeEvidence:
         return GenotypeEvidence(
             kind=kind, values=values, copies=self._copies, imputed=self._imputed, limits=limits
         )
 
-    def _qualities(self) -> Iterator[GenotypeEvidence]:
+    def _qualities_and_reads(self) -> list[GenotypeEvidence]:
+        """Return GQ, and reads by allele or else their number; of a block without either, QUAL for GQ."""
         quality = stated_quality(self._fields)
-        if quality is not None:
-            yield self._made(EvidenceKind.GQ, (quality,))
-
-    def _reads(self) -> Iterator[GenotypeEvidence]:
-        """Yield reads by allele, else their number; of a block QUAL, where it states neither reads nor GQ."""
-        by_letter = [] if self._block else self.reads_by_letter()[:1]
-        found = [*by_letter] or [*self._reads_limit()]
-        yield from found
+        found = [] if quality is None else [self._made(EvidenceKind.GQ, (quality,))]
+        found += ([] if self._block else self.reads_by_letter()[:1]) or self._reads_limit()
         quality = self._own_quality() or 0.0
         if not found and self._block and self._copies != 1 and quality > 0:
-            yield from () if any(self._qualities()) else (self._made(EvidenceKind.GQ, (quality,)),)
+            return [self._made(EvidenceKind.GQ, (quality,))]
+        return found
 
     def _reads_limit(self) -> tuple[GenotypeEvidence, ...]:
         reads = depth(self._record, self._fields, block=self._block)
@@ -189,15 +183,83 @@ class FieldReader:
         found = []
         copies = copies_by_allele(self._letters, self._counted)
         for counts, others in reads_by_allele(self._record, self._fields):
-            reads = [
-                sum(count for count, shown in zip(counts, copies, strict=True) if shown == letter)
-                for letter in range(2)
-            ]
+            reads = [0.0, 0.0]
+            for count, letter in zip(counts, copies, strict=True):
+                if letter is not None:
+                    reads[letter] += count
             if copies[0] is not None:
                 reads[1 - copies[0]] += others
             if sum(reads) > 0:
-                found.append(self._made(EvidenceKind.AD, (float(reads[0]), float(reads[1]))))
+                found.append(self._made(EvidenceKind.AD, (reads[0], reads[1])))
         return found
+
+    def _phred_likelihoods(self) -> Stated | None:
+        """Return PL (or LPL) by copies."""
+        letters, values = self._letters, numbers(self._fields.get("PL"))
+        local = local_alleles(self._record, self._fields)
+        if "PL" not in self._fields and "LPL" in self._fields and local is not None:
+            letters, values = tuple(letters[index] for index in local), numbers(self._fields["LPL"])
+        if any(value is not None and value < 0 for value in values):
+            return None
+        return self._sorted(EvidenceKind.PL, values, letters, min)
+
+    def _log_likelihoods(self) -> Stated | None:
+        """Return GL by copies; a GL with a positive value is no log10 and is left out."""
+        values = numbers(self._fields.get("GL"))
+        if any(value is not None and value > 0 for value in values):
+            return None
+        if self._gl_is_phred:
+            phred = [None if value is None else -value for value in values]
+            return self._sorted(EvidenceKind.PL, phred, self._letters, min)
+        return self._sorted(EvidenceKind.GL, values, self._letters, max)
+
+    def _posteriors(self) -> Stated | None:
+        """Return GP by copies, linear: it is Phred-scaled where that sums to one, and else no GP."""
+        values = numbers(self._fields.get("GP"))
+        known = [value for value in values if value is not None]
+        if not known or len(known) != len(values) or min(known) < 0:
+            return None
+        if abs(sum(known) - 1) > _SUM_TOLERANCE:
+            linear = [10 ** (-value / 10) for value in known]
+            if abs(sum(linear) - 1) > _PHRED_SUM_TOLERANCE:
+                return None
+            known = [value / sum(linear) for value in linear]
+        return self._sorted(EvidenceKind.GP, known, self._letters, sum)
+
+    def _dosage(self) -> Stated | None:
+        """Return DS, or the sum of HDS, as the expected copies of the counted letter."""
+        values, by_haplotype = numbers(self._fields.get("DS")), numbers(self._fields.get("HDS"))
+        if not values and len(by_haplotype) == 2 and None not in by_haplotype:
+            values = (sum(value or 0.0 for value in by_haplotype),)
+        doses = [value for value in values if value is not None and 0 <= value <= 2]
+        if not doses or len(doses) != len(values) or len(doses) != len(self._letters) - 1:
+            return None
+        by_allele = [2 - sum(doses), *doses]
+        if not set(self._letters) <= set(self._counted) or by_allele[0] < -_SUM_TOLERANCE:
+            return None
+        pairs = zip(by_allele, self._letters, strict=True)
+        dose = sum(own for own, letter in pairs if letter == self._counted[1])
+        return EvidenceKind.DS, (min(max(dose, 0.0), 2.0),)
+
+    def _sorted(
+        self,
+        kind: EvidenceKind,
+        values: Sequence[float | None],
+        letters: tuple[Letter, ...],
+        join: Callable[[Iterable[float]], float],
+    ) -> Stated | None:
+        """Sort values in genotype order by copies of the counted letter; None unless all three are stated.
+
+        Genotype (j, k), j <= k, stands at k(k+1)/2 + j. An unnamed allele (<NON_REF>, <*>) stands in
+        for a letter that the record does not name.
+        """
+        if len(values) != len(letters) * (len(letters) + 1) // 2:
+            return None
+        classes: tuple[list[float], ...] = ([], [], [])
+        for value, copies in zip(values, _copies_by_genotype(letters, self._counted), strict=True):
+            if copies is not None and value is not None:
+                classes[copies].append(value)
+        return (kind, tuple(join(group) for group in classes)) if all(classes) else None
 
 
 #: Kinds that have weighed the reads already, base by base.
@@ -218,13 +280,12 @@ def phred_by_copies(evidence: GenotypeEvidence) -> tuple[float, ...] | None:
         known = dosage_probabilities(known[0])
     if evidence.kind not in _WEIGHED or len(known) != 3:
         return None
-    match evidence.kind:
-        case EvidenceKind.PL:
-            best = min(known)
-            return tuple([value - best for value in known])
-        case EvidenceKind.GL:
-            return tuple(10 * (max(known) - value) for value in known)
+    if evidence.kind is EvidenceKind.PL:
+        best = min(known)
+        return tuple([value - best for value in known])
     best = max(known)
+    if evidence.kind is EvidenceKind.GL:
+        return tuple(10 * (best - value) for value in known)
     return tuple(-10 * math.log10(value / best) if value > 0 else math.inf for value in known)
 
 
@@ -254,107 +315,8 @@ def dosage_probabilities(dose: float) -> list[float]:
 
 def stated_quality(fields: Mapping[str, str]) -> float | None:
     """Return the Phred-scaled genotype quality: GQX (Strelka), GQ, or GATK's RGQ; None without one."""
-    for key in ("GQX", "GQ", "RGQ"):
-        value = number(fields.get(key))
-        if value is not None and value >= 0:
-            return value
-    return None
-
-
-class _LikelihoodFields:
-    """The likelihood fields of one sample, read on demand."""
-
-    def __init__(
-        self,
-        record: SiteRecord,
-        fields: Mapping[str, str],
-        letters: tuple[Letter, ...],
-        counted: tuple[str, str],
-        gl_is_phred: bool,
-    ) -> None:
-        self._fields = fields
-        self._letters = letters
-        self._counted = counted
-        self._gl_is_phred = gl_is_phred
-        self._local = local_alleles(record, fields)
-
-    def phred_likelihoods(self) -> tuple[EvidenceKind, tuple[float | None, ...]] | None:
-        """Return PL (or LPL) by copies."""
-        if "PL" in self._fields:
-            values, letters = numbers(self._fields["PL"]), self._letters
-        elif "LPL" in self._fields and self._local is not None:
-            values = numbers(self._fields["LPL"])
-            letters = tuple(self._letters[index] for index in self._local)
-        else:
-            return None
-        if any(value is not None and value < 0 for value in values):
-            return None
-        return self._sorted(EvidenceKind.PL, values, letters, min)
-
-    def log_likelihoods(self) -> tuple[EvidenceKind, tuple[float | None, ...]] | None:
-        """Return GL by copies; a GL with a positive value is no log10 and is left out."""
-        values = numbers(self._fields.get("GL"))
-        if not values or any(value is not None and value > 0 for value in values):
-            return None
-        if self._gl_is_phred:
-            return self._sorted(
-                EvidenceKind.PL, [None if v is None else -v for v in values], self._letters, min
-            )
-        return self._sorted(EvidenceKind.GL, values, self._letters, max)
-
-    def posteriors(self) -> tuple[EvidenceKind, tuple[float | None, ...]] | None:
-        """Return GP by copies, linear: it is Phred-scaled where that sums to one, and else no GP."""
-        values = numbers(self._fields.get("GP"))
-        known = [value for value in values if value is not None]
-        if not known or len(known) != len(values) or min(known) < 0:
-            return None
-        if abs(sum(known) - 1) > _SUM_TOLERANCE:
-            linear = [10 ** (-value / 10) for value in known]
-            if abs(sum(linear) - 1) > _PHRED_SUM_TOLERANCE:
-                return None
-            known = [value / sum(linear) for value in linear]
-        return self._sorted(EvidenceKind.GP, known, self._letters, sum)
-
-    def dosage(self) -> tuple[EvidenceKind, tuple[float | None, ...]] | None:
-        """Return DS, or the sum of HDS, as the expected copies of the counted letter."""
-        values = numbers(self._fields.get("DS"))
-        by_haplotype = numbers(self._fields.get("HDS"))
-        if not values and len(by_haplotype) == 2 and None not in by_haplotype:
-            values = (sum(value or 0.0 for value in by_haplotype),)
-        if not values or len(values) != len(self._letters) - 1:
-            return None
-        if any(value is None or not 0 <= value <= 2 for value in values):
-            return None
-        doses = [value for value in values if value is not None]
-        by_allele = [2 - sum(doses), *doses]
-        if not set(self._letters) <= set(self._counted) or by_allele[0] < -_SUM_TOLERANCE:
-            return None
-        dose = sum(
-            d for d, letter in zip(by_allele, self._letters, strict=True) if letter == self._counted[1]
-        )
-        return EvidenceKind.DS, (min(max(dose, 0.0), 2.0),)
-
-    def _sorted(
-        self,
-        kind: EvidenceKind,
-        values: Sequence[float | None],
-        letters: tuple[Letter, ...],
-        join: Callable[[Iterable[float]], float],
-    ) -> tuple[EvidenceKind, tuple[float | None, ...]] | None:
-        """Sort values in genotype order by copies of the counted letter; None unless all three are stated.
-
-        Genotype (j, k), j <= k, stands at k(k+1)/2 + j. An unnamed allele (<NON_REF>, <*>) stands in
-        for a letter that the record does not name.
-        """
-        if len(values) != len(letters) * (len(letters) + 1) // 2:
-            return None
-        classes: tuple[list[float], ...] = ([], [], [])
-        for value, copies in zip(values, _copies_by_genotype(letters, self._counted), strict=True):
-            if copies is not None and value is not None:
-                classes[copies].append(value)
-        if not all(classes):
-            return None
-        return kind, tuple(join(group) for group in classes)
+    values = (number(fields.get(key)) for key in ("GQX", "GQ", "RGQ"))
+    return next((value for value in values if value is not None and value >= 0), None)
 
 
 @functools.lru_cache(maxsize=256)

@@ -17,26 +17,10 @@ MISSING = "."
 class SiteRecord(Struct, frozen=True, kw_only=True):
     """One VCF record that covers a site, or carries the rsID of one. Plain text, picklable.
 
-    Attributes
-    ----------
-    position, end
-        1-based, both inclusive; `end` is what the record claims to cover (REF, END, SVLEN).
-    identifiers
-        The IDs, without ".".
-    alternates
-        Empty for ALT ".".
-    quality
-        QUAL, Phred-scaled, or None.
-    filters
-        Without PASS and "."; empty when the record passed or was not filtered.
-    info
-        INFO keys and values as text; a flag has the value "".
-    format
-        FORMAT keys in order.
-    samples
-        The sample columns as text, in the order of the header.
-    fixed
-        The first nine columns as text, tab-separated.
+    `position`, `end`: 1-based, both inclusive; `end` is what the record claims to cover (REF, END, SVLEN).
+    `identifiers`, `filters`: without "." and PASS. `alternates`: empty for ALT ".". `quality`: QUAL,
+    Phred-scaled, or None. `info`: keys and values as text; a flag has the value "". `format`: keys in order.
+    `samples`: the columns as text, in the order of the header. `fixed`: the first nine columns as text.
     """
 
     contig: str
@@ -66,28 +50,15 @@ class SiteRecord(Struct, frozen=True, kw_only=True):
 class SiteState(StrEnum):
     """What an input says at a site for a sample, or why it says nothing."""
 
-    CALLED = "called"
-    REFERENCE_BLOCK = "reference-block"
-    CALLABLE_REGION = "callable-region"
-    ASSUMED_REFERENCE = "assumed-reference"
-    ABSENT = "absent"
-    NO_CALL = "no-call"
-    PARTIAL_CALL = "partial-call"
-    FILTERED = "filtered"
-    LOW_QUALITY = "low-quality"
-    CONFLICTING = "conflicting"
-    UNSUPPORTED = "unsupported"
-    NO_READS = "no-reads"
+    CALLED, REFERENCE_BLOCK, CALLABLE_REGION = "called", "reference-block", "callable-region"
+    ASSUMED_REFERENCE, ABSENT, NO_CALL = "assumed-reference", "absent", "no-call"
+    PARTIAL_CALL, FILTERED, LOW_QUALITY = "partial-call", "filtered", "low-quality"
+    CONFLICTING, UNSUPPORTED, NO_READS = "conflicting", "unsupported", "no-reads"
 
 
 #: States in which both letters are known.
 DETERMINED_STATES = frozenset(
-    {
-        SiteState.CALLED,
-        SiteState.REFERENCE_BLOCK,
-        SiteState.CALLABLE_REGION,
-        SiteState.ASSUMED_REFERENCE,
-    }
+    {SiteState.CALLED, SiteState.REFERENCE_BLOCK, SiteState.CALLABLE_REGION, SiteState.ASSUMED_REFERENCE}
 )
 
 
@@ -99,40 +70,28 @@ class Finding(Struct, frozen=True, kw_only=True):
     critical: bool | None = None
 
 
+def site_finding(code: str, site: Site, **values: str) -> Finding:
+    """Return a finding on one site."""
+    return Finding(code=code, values={"rsid": site.rsid, **values})
+
+
 class EvidenceKind(StrEnum):
     """In which form the input states how sure it is of a genotype."""
 
-    PL = "PL"
-    GL = "GL"
-    GP = "GP"
-    DS = "DS"
-    GQ = "GQ"
-    AD = "AD"
-    GT = "GT"
-    DEPTH = "depth"
-    QUAL = "QUAL"
-    PARTIAL = "partial"
-    READS = "reads"
-    ASSUMED = "assumed"
+    PL, GL, GP, DS, GQ, AD, GT, DEPTH, QUAL = "PL", "GL", "GP", "DS", "GQ", "AD", "GT", "depth", "QUAL"
+    PARTIAL, READS, ASSUMED = "partial", "reads", "assumed"
 
 
 class GenotypeEvidence(Struct, frozen=True, kw_only=True):
     """The quality statement of a record, by copies (0, 1, 2) of the counted letter C; nothing converted yet.
 
-    Attributes
-    ----------
-    values
-        PL, READS: Phred-scaled, GL: log10, GP: linear and summing to about 1, each by 0, 1, 2 copies of C;
-        None for a class that the record does not speak of. DS: the expected copies of C, one value.
-        GQ: one Phred-scaled value. AD: reads with each of the two letters. DEPTH: reads, one value.
-        QUAL: Phred-scaled, and the copies of C without any ALT. PARTIAL: one Phred-scaled value, or empty.
-        Otherwise empty.
-    copies
-        Copies of C in the genotype as read; None where only likelihoods were given, or for PARTIAL.
-    seen
-        PARTIAL only: the one letter that was read.
-    limits
-        What else the record states, by which this cannot be surer: AD, DEPTH or QUAL.
+    `values`: PL, READS: Phred-scaled, GL: log10, GP: linear and summing to about 1, each by 0, 1, 2 copies of
+    C; None for a class that the record does not speak of. DS: the expected copies of C, one value. GQ: one
+    Phred-scaled value. AD: reads with each of the two letters. DEPTH: reads, one value. QUAL: Phred-scaled,
+    and the copies of C without any ALT. PARTIAL: one Phred-scaled value, or empty. Otherwise empty.
+    `copies`: of C in the genotype as read; None where only likelihoods were given, or for PARTIAL. `seen`:
+    PARTIAL only, the one letter that was read. `limits`: what else the record states, by which this cannot be
+    surer: AD, DEPTH or QUAL.
     """
 
     kind: EvidenceKind
@@ -146,19 +105,14 @@ class GenotypeEvidence(Struct, frozen=True, kw_only=True):
 class PhaseSource(StrEnum):
     """Who says how the alleles of two sites lie on the chromosomes."""
 
-    READ_BACKED = "read-backed"
-    STATISTICAL = "statistical"
+    READ_BACKED, STATISTICAL = "read-backed", "statistical"
 
 
 class Phase(Struct, frozen=True, kw_only=True):
     """The phase of one genotype.
 
-    Attributes
-    ----------
-    phase_set
-        Sites with equal phase sets are phased with each other; "" where the file names none.
-    quality
-        Phred-scaled probability that the order is wrong (PQ), or None.
+    Sites with equal `phase_set` are phased with each other; "" where the file names none. `quality`:
+    Phred-scaled probability that the order is wrong (PQ), or None.
     """
 
     phase_set: str
@@ -169,23 +123,11 @@ class Phase(Struct, frozen=True, kw_only=True):
 class SiteReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the input says at one site. Field names are those of the JSON.
 
-    Attributes
-    ----------
-    position
-        1-based, on the assembly of the input.
-    alleles
-        Both letters: in phase order where phased, else the assembly's own letter first. None unless
-        both are known.
-    seen
-        The letters that were read for certain, also of a half call.
-    basis
-        The field of the record that says how sure the genotype is; None where the site was not used.
-    depth, allele_depths, genotype_quality, filter, phase_set
-        As the record states them.
-    record
-        Raw lines, this sample's column only, joined by a newline.
-    notes
-        Sentences on the site, filled in when the report is assembled.
+    `position`: 1-based, on the assembly of the input. `alleles`: both letters, in phase order where phased,
+    else the assembly's own letter first; None unless both are known. `seen`: the letters that were read for
+    certain, also of a half call. `basis`: the field that says how sure the genotype is; None where the site
+    was not used. `depth` to `phase_set`: as the record states them. `record`: raw lines, this sample's column
+    only, joined by a newline. `notes`: sentences on the site, filled in when the report is assembled.
     """
 
     rsid: str
@@ -208,17 +150,11 @@ class SiteReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Observation(SiteReport, frozen=True, kw_only=True):
-    """A site of one sample as it is reported, and what the caller needs beside that.
+    """A site of one sample as it is reported, without what the input does not say, and what the caller needs.
 
-    A report states every field; an observation may leave out what the input does not say.
-
-    Attributes
-    ----------
-    evidence
-        None where the site says nothing that may be used. `basis` follows from it, `phased` from `phase`.
-    joint
-        From reads, the same at both sites: the likelihood of each diplotype, the highest being 1. It stands
-        for `evidence` and `phase` of both, which then only tell of it.
+    `evidence`: None where the site says nothing that may be used. `basis` follows from it, `phased` from
+    `phase`. `joint`: from reads, the same at both sites: the likelihood of each diplotype, the highest being
+    1. It stands for `evidence` and `phase` of both, which then only tell of it.
     """
 
     alleles: tuple[str, str] | None = None
@@ -251,26 +187,13 @@ class Observation(SiteReport, frozen=True, kw_only=True):
 class ReadSummary(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the aligned reads of one sample show; `samples[].reads` of the JSON.
 
-    Attributes
-    ----------
-    depth
-        Templates (a read or a pair) that show a letter, by rsID.
-    letters
-        Templates by rsID and letter.
-    templates_both
-        Templates that show both sites.
-    haplotypes
-        Of those, how many show each two letters ("TC": T at the first site, C at the second).
-    reads
-        Reads over the known stretch that were used.
-    dropped
-        Reads, bases and templates that were not, by reason.
-    contamination, damage
-        Share of the reads of another person, and of C read as T: expected, and the ends of the 90 % interval.
-    mismatches
-        Share of all other mismatches against the known sequence.
-    decided
-        rsIDs that the reads decided, where there is a VCF too; both where there is none.
+    A template is a read or a pair. `depth`: templates that show a letter, by rsID; `letters`: by rsID and
+    letter. `templates_both`: those that show both sites; `haplotypes`: of these, how many show each two
+    letters ("TC": T at the first site, C at the second). `reads`: those over the known stretch that were
+    used; `dropped`: reads, bases and templates that were not, by reason. `contamination`, `damage`: share of
+    the reads of another person, and of C read as T: expected, and the ends of the 90 % interval.
+    `mismatches`: share of all others against the known sequence. `decided`: rsIDs that the reads decided,
+    where there is a VCF too; both where there is none.
     """
 
     path: str
@@ -289,22 +212,12 @@ class ReadSummary(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 class ReadContext(Struct, frozen=True, kw_only=True):
     """What reading a sample needs beside its records: options of the user, and facts of the input.
 
-    Attributes
-    ----------
-    contig
-        The name of the chromosome in the input, for sites without a record.
-    gl_is_phred
-        GL holds negative Phred values (Complete Genomics declares it as an integer), not log10.
-    absence_is_stated
-        A tool wrote 0/0 where the file had nothing, by its own line in the header.
-    is_lifted
-        The header says that coordinates were lifted over from another assembly.
-    assume_reference
-        Take a site without a record for reference (--absent-sites reference).
-    callable_sites
-        rsIDs that lie in a region of --callable, with the reads that it states there or None.
-    min_gq, min_dp
-        Phred-scaled and reads; a site below is not used.
+    `contig`: the name of the chromosome, for sites without a record. `gl_is_phred`: GL holds negative Phred
+    values (Complete Genomics declares it as an integer), not log10. `absence_is_stated`: a tool wrote 0/0
+    where the file had nothing, by its own line in the header. `is_lifted`: the header says that coordinates
+    were lifted over. `assume_reference`: take a site without a record for reference (--absent-sites
+    reference). `callable_sites`: rsIDs that lie in a region of --callable, with the reads that it states
+    there or None. `min_gq` (Phred-scaled), `min_dp` (reads): a site below is not used.
     """
 
     contig: str
@@ -321,22 +234,11 @@ class ReadContext(Struct, frozen=True, kw_only=True):
 class SiteRecords(Struct, frozen=True, kw_only=True):
     """All records that touch one site, sorted by what they can say; the same for every sample of an input.
 
-    Attributes
-    ----------
-    bases
-        Records whose alleles spell the base at the site.
-    blocks
-        Reference blocks that span it.
-    lengths
-        Insertions, deletions and structural records over it: they can only say that the base is missing.
-    segments
-        Copy-number and ploidy segments that span it: they say nothing of its base.
-    misplaced
-        Records that carry the rsID of the site and do not cover it.
-    faults
-        Why the records must not be read, if so.
-    findings
-        What to tell of records that may be read.
+    `bases`: their alleles spell the base at the site. `blocks`: reference blocks that span it. `lengths`:
+    insertions, deletions and structural records over it, which can only say that the base is missing.
+    `segments`: of copy number and ploidy; they say nothing of the base. `misplaced`: they carry the rsID of
+    the site and do not cover it. `faults`: why the records must not be read, if so. `findings`: what to tell
+    of records that may be read.
     """
 
     site: Site

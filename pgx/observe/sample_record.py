@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal
 
 from msgspec import Struct
 
 from pgx.genome import Site
-from pgx.observe.alleles import Letter, Other, covers_with_bases, is_deleted, is_unseen, letters_of
+from pgx.observe.alleles import (
+    MEASURED_FIELDS,
+    Letter,
+    Other,
+    covers_with_bases,
+    is_deleted,
+    is_unseen,
+    letters_of,
+)
 from pgx.observe.evidence_fields import (
     FieldReader,
     imputation_score,
@@ -18,7 +26,7 @@ from pgx.observe.evidence_fields import (
     phred_by_copies,
     stated_quality,
 )
-from pgx.observe.genotype import Genotype, GenotypeTextError, number, read_genotype
+from pgx.observe.fields import Genotype, GenotypeTextError, depth, number, read_genotype
 from pgx.observe.model import (
     MISSING,
     EvidenceKind,
@@ -28,31 +36,10 @@ from pgx.observe.model import (
     ReadContext,
     SiteRecord,
     SiteState,
+    site_finding,
 )
-from pgx.observe.read_counts import depth
 from pgx.reference import Facts, Provenance, load, threshold
 
-#: Fields that a tool which fills gaps with 0/0 leaves out.
-_MEASURED = frozenset(
-    [
-        "GQ",
-        "GQX",
-        "RGQ",
-        "DP",
-        "DPI",
-        "AD",
-        "PL",
-        "LPL",
-        "GL",
-        "GP",
-        "DS",
-        "RO",
-        "AO",
-        "RD",
-        "MIN_DP",
-        "MinDP",
-    ]
-)
 #: Kinds by which --min-gq goes where no genotype quality is stated: the distance of the two best.
 _WITH_GAP = frozenset({EvidenceKind.PL, EvidenceKind.GL, EvidenceKind.AD})
 _PASSED = frozenset({"", MISSING, "PASS"})
@@ -78,7 +65,7 @@ class _FilterFile(Facts, frozen=True, kw_only=True):
 
 
 @functools.cache
-def reference_filters() -> frozenset[str]:
+def _reference_filters() -> frozenset[str]:
     """Return the FILTER names that say "found to be reference", not "failed", in lower case."""
     return frozenset(item.name.lower() for item in load("filters.toml", _FilterFile).reference_filter)
 
@@ -96,28 +83,20 @@ def without_names(history: Iterable[str]) -> tuple[str, ...]:
     kept = []
     for line in history:
         for pattern in (re.compile(item.pattern, re.IGNORECASE) for item in known):
-            found = pattern.search(line)
-            if found is None:
-                continue
-            words, blank = found[0].split(), " " if found[0][0].isspace() else ""
-            shorter = ([*words[:head], *words[head:][-tail:]] for head in (1, 2) for tail in (1, 2))
-            masked = ["x" if set(word) & set("./") else word for word in words]
-            texts = (blank + " ".join(some) for some in (*shorter, masked, words))
-            kept.append(next(text for text in texts if pattern.search(text)))
+            if found := pattern.search(line):
+                words, blank = found[0].split(), " " if found[0][0].isspace() else ""
+                shorter = ([*words[:head], *words[head:][-tail:]] for head in (1, 2) for tail in (1, 2))
+                masked = ["x" if set(word) & set("./") else word for word in words]
+                texts = (blank + " ".join(some) for some in (*shorter, masked, words))
+                kept.append(next(text for text in texts if pattern.search(text)))
     return tuple(kept)
 
 
 class Reading(Struct, frozen=True, kw_only=True):
     """What one sample shows in one record.
 
-    Attributes
-    ----------
-    spelled
-        The letter of each allele of the record, REF first.
-    problem
-        The state that forbids its use, or None.
-    shown
-        Two letters in the order of the genotype, None for a "."; empty where there is no genotype.
+    `spelled`: the letter of each allele of the record, REF first. `problem`: the state that forbids its use,
+    or None. `shown`: two letters in the order of the genotype, None for a "."; empty without a genotype.
     """
 
     record: SiteRecord
@@ -131,11 +110,6 @@ class Reading(Struct, frozen=True, kw_only=True):
     quality: float | None
     filter: str | None
     findings: tuple[Finding, ...]
-
-    @property
-    def variants(self) -> bool:
-        """Return whether the record names an ALT in letters."""
-        return any(not allele.startswith("<") for allele in self.record.alternates)
 
 
 def read(record: SiteRecord, sample: int, site: Site, context: ReadContext, *, block: bool) -> Reading:
@@ -160,7 +134,7 @@ def read(record: SiteRecord, sample: int, site: Site, context: ReadContext, *, b
     filters = _filters(record, fields, genotype)
     quality, reads = stated_quality(fields), depth(record, fields, block=block)
     if filters is not None and problem is None:
-        findings.append(Finding(code="filtered-site", values={"rsid": site.rsid, "filter": filters}))
+        findings.append(site_finding("filtered-site", site, filter=filters))
         problem = None if context.keep_filtered else SiteState.FILTERED
     if problem is None and _is_stated_absence(genotype, evidence, fields, context):
         problem = SiteState.ABSENT
@@ -168,7 +142,7 @@ def read(record: SiteRecord, sample: int, site: Site, context: ReadContext, *, b
         problem = SiteState.NO_CALL
     if problem is None and evidence is not None and stated.contradicts(evidence):
         problem = SiteState.UNSUPPORTED
-        findings.append(Finding(code="contradicting-quality", values={"rsid": site.rsid}))
+        findings.append(site_finding("contradicting-quality", site))
     problem = problem or _low_quality(record, quality, reads, evidence, context)
     findings += _imputation_findings(record, evidence, site)
     return Reading(
@@ -193,12 +167,12 @@ def _genotype(
     try:
         genotype = read_genotype(record, fields)
     except GenotypeTextError:
-        findings.append(Finding(code="invalid-genotype", values={"rsid": site.rsid}))
+        findings.append(site_finding("invalid-genotype", site))
         return SiteState.UNSUPPORTED, Genotype(indices=(), phase=None)
-    if genotype.is_missing or genotype.is_diploid:
+    if len(genotype.indices) == 2 or all(index is None for index in genotype.indices):
         return None, genotype
     code = "haploid-call" if len(genotype.indices) == 1 else "polyploid-call"
-    findings.append(Finding(code=code, values={"rsid": site.rsid}))
+    findings.append(site_finding(code, site))
     return SiteState.UNSUPPORTED, genotype
 
 
@@ -206,20 +180,17 @@ def _spelled(record: SiteRecord, site: Site) -> tuple[Letter, ...]:
     """Return the letter of each allele, REF first; in a block beyond its first base the assembly's own."""
     if covers_with_bases(record, site.position):
         return letters_of(record, site.position)
-    return (site.ref or Other.UNKNOWN, *(_beyond(allele) for allele in record.alternates))
-
-
-def _beyond(allele: str) -> Other:
-    """Return what an allele shows at a base that lies beyond REF."""
-    if is_unseen(allele):
-        return Other.UNSEEN
-    return Other.DELETED if is_deleted(allele) else Other.STRUCTURAL
+    beyond = (
+        Other.UNSEEN if is_unseen(allele) else Other.DELETED if is_deleted(allele) else Other.STRUCTURAL
+        for allele in record.alternates
+    )
+    return (site.ref or Other.UNKNOWN, *beyond)
 
 
 def _copies(shown: tuple[Letter | None, ...], site: Site) -> int | None:
     if len(shown) != 2 or not all(letter in site.counted for letter in shown):
         return None
-    return sum(letter == site.counted[1] for letter in shown)
+    return shown.count(site.counted[1])
 
 
 def _is_stated_absence(
@@ -229,7 +200,7 @@ def _is_stated_absence(
     if not context.absence_is_stated or evidence is None or set(genotype.indices) != {0}:
         return False
     said = {key for key, text in fields.items() if set(text) - set(".,")}
-    return evidence.kind is EvidenceKind.GT and not said & _MEASURED
+    return evidence.kind is EvidenceKind.GT and not said & MEASURED_FIELDS
 
 
 def _filters(record: SiteRecord, fields: Mapping[str, str], genotype: Genotype) -> str | None:
@@ -237,12 +208,12 @@ def _filters(record: SiteRecord, fields: Mapping[str, str], genotype: Genotype) 
 
     Some callers write "found to be reference" as a filter; beside 0/0 or no genotype that is none.
     """
-    is_reference = set(genotype.indices) <= {0, None}
-    names = [name for name in record.filters if not (is_reference and name.lower() in reference_filters())]
-    sample_filter = fields.get("FT", MISSING)
-    if sample_filter not in _PASSED and not (is_reference and sample_filter.lower() in reference_filters()):
-        names.append(f"FT={sample_filter}")
-    return ";".join(names) if names else None
+    passed = _reference_filters() if set(genotype.indices) <= {0, None} else frozenset()
+    names = [name for name in record.filters if name.lower() not in passed]
+    of_sample = fields.get("FT", MISSING)
+    if of_sample not in _PASSED and of_sample.lower() not in passed:
+        names.append(f"FT={of_sample}")
+    return ";".join(names) or None
 
 
 def _is_no_call(
@@ -292,16 +263,12 @@ def _low_quality(
 
 def _imputation_findings(
     record: SiteRecord, evidence: GenotypeEvidence | None, site: Site
-) -> tuple[Finding, ...]:
-    if evidence is None or not is_imputed(record):
-        return ()
-    found = [Finding(code="imputed", values={"rsid": site.rsid})]
-    score = imputation_score(record)
-    if score is not None and score < threshold("low_imputation_quality"):
-        found.append(
-            Finding(code="low-imputation-quality", values={"rsid": site.rsid, "score": f"{score:g}"})
-        )
-    return tuple(found)
+) -> Iterator[Finding]:
+    if evidence is not None and is_imputed(record):
+        yield site_finding("imputed", site)
+        score = imputation_score(record)
+        if score is not None and score < threshold("low_imputation_quality"):
+            yield site_finding("low-imputation-quality", site, score=f"{score:g}")
 
 
 def phase_set(fields: Mapping[str, str]) -> str | None:

@@ -4,33 +4,34 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from msgspec.structs import replace
 
-from pgx.genome import Assembly, AssemblyEvidence, AssemblyEvidenceKind, Site, assemblies, sites_on
-from pgx.observe.alleles import (
-    SEGMENT_FIELDS,
-    Letter,
-    Other,
-    covers_with_bases,
-    is_base_change,
-    is_block,
-    is_deleted,
-    is_segment,
-    letters_of,
-)
+from pgx.genome import AssemblyEvidence, AssemblyEvidenceKind, Site, assemblies, sites_on
+from pgx.observe import alleles as spelling
+from pgx.observe.alleles import Letter, Other, covers_with_bases, letters_of
 from pgx.observe.combine import (
     Combined,
+    alone,
     blank,
     combine,
-    deleted_copies,
+    conflicting,
     observation,
     shows_other,
-    spanning,
-    without_record,
+    state_findings,
 )
-from pgx.observe.model import Finding, Observation, ReadContext, SiteRecord, SiteRecords, SiteState
+from pgx.observe.model import (
+    EvidenceKind,
+    Finding,
+    GenotypeEvidence,
+    Observation,
+    ReadContext,
+    SiteRecord,
+    SiteRecords,
+    SiteState,
+    site_finding,
+)
 from pgx.observe.sample_record import Reading, read
 from pgx.reference import threshold
 
@@ -43,31 +44,24 @@ _SMALL_VARIANTS = frozenset({"AD", "PL", "LPL", "GP", "RO", "MIN_DP"})
 
 def records_at(records: Iterable[SiteRecord], site: Site, contigs: Collection[str]) -> SiteRecords:
     """Sort the records of an input for one site; `contigs` are the names of its chromosome."""
-    bases: list[SiteRecord] = []
-    blocks: list[SiteRecord] = []
-    lengths: list[SiteRecord] = []
-    segments: list[SiteRecord] = []
-    misplaced: list[SiteRecord] = []
+    kinds = ("bases", "blocks", "lengths", "segments", "misplaced")
+    found: dict[str, list[SiteRecord]] = {kind: [] for kind in kinds}
     for record in records:
         if record.contig not in contigs or not record.position <= site.position <= record.end:
             if _has_id(record, site.rsid):
-                misplaced.append(record)
-        elif is_block(record):
-            (segments if is_segment(record) else blocks).append(record)
-        elif covers_with_bases(record, site.position) and is_base_change(record, site.position):
-            bases.append(record)
+                found["misplaced"].append(record)
+        elif spelling.is_block(record):
+            found["segments" if spelling.is_segment(record) else "blocks"].append(record)
         else:
-            lengths.append(record)
-    readable = [*bases, *(record for record in blocks if covers_with_bases(record, site.position))]
+            spells = covers_with_bases(record, site.position)
+            on_base = spells and spelling.is_base_change(record, site.position)
+            found["bases" if on_base else "lengths"].append(record)
+    blocks = [record for record in found["blocks"] if covers_with_bases(record, site.position)]
     return SiteRecords(
         site=site,
-        bases=tuple(bases),
-        blocks=tuple(blocks),
-        lengths=tuple(lengths),
-        segments=tuple(segments),
-        misplaced=tuple(misplaced),
-        faults=tuple(fault for record in readable if (fault := _fault(record, site))),
-        findings=tuple(note for record in bases for note in _remarks(record, site)),
+        **{kind: tuple(some) for kind, some in found.items()},
+        faults=tuple(fault for record in (*found["bases"], *blocks) if (fault := _fault(record, site))),
+        findings=tuple(note for record in found["bases"] for note in _remarks(record, site)),
     )
 
 
@@ -82,25 +76,20 @@ def _fault(record: SiteRecord, site: Site) -> Finding | None:
     a record of another assembly looks like.
     """
     spelled = letters_of(record, site.position)
-    reference = spelled[0]
     named = {letter for letter in spelled if isinstance(letter, str)}
-    if reference in site.letters and (site.ref is None or site.ref in named):
+    if spelled[0] in site.letters and (site.ref is None or site.ref in named):
         return None
     code = "reverse-strand" if named == _REVERSE_STRAND else "reference-mismatch"
-    expected = site.ref or "/".join(site.letters)
-    return Finding(code=code, values={"rsid": site.rsid, "found": str(reference), "expected": expected})
+    return site_finding(code, site, found=str(spelled[0]), expected=site.ref or "/".join(site.letters))
 
 
-def _remarks(record: SiteRecord, site: Site) -> Iterable[Finding]:
+def _remarks(record: SiteRecord, site: Site) -> Iterator[Finding]:
     if site.ref is not None and letters_of(record, site.position)[0] == site.alt:
-        yield Finding(code="swapped-alleles", values={"rsid": site.rsid, "expected": site.ref})
-    others = [
-        name for name in record.identifiers if name.lower().startswith("rs") and name.lower() != site.rsid
-    ]
-    if others and not _has_id(record, site.rsid):
-        yield Finding(
-            code="rsid-mismatch", values={"rsid": site.rsid, "found": ", ".join(others)}, critical=False
-        )
+        yield site_finding("swapped-alleles", site, expected=site.ref)
+    names = [name for name in record.identifiers if name.lower().startswith("rs")]
+    if names and not _has_id(record, site.rsid):
+        values = {"rsid": site.rsid, "found": ", ".join(names)}
+        yield Finding(code="rsid-mismatch", values=values, critical=False)
 
 
 def record_evidence(records: Sequence[SiteRecord], contigs: Collection[str]) -> tuple[AssemblyEvidence, ...]:
@@ -112,60 +101,39 @@ def record_evidence(records: Sequence[SiteRecord], contigs: Collection[str]) -> 
     """
     found = []
     for assembly in assemblies():
-        sites = sites_on(assembly)
-        named = [(site, record) for site in sites for record in records if _stands_at(record, site, contigs)]
-        spelled = [[r for r in records if _has_both_letters(r, site, contigs)] for site in sites]
+        spelled = [
+            (site, record, letters_of(record, site.position))
+            for site in sites_on(assembly)
+            for record in records
+            if record.contig in contigs and covers_with_bases(record, site.position)
+        ]
+        fitting = [item for item in spelled if item[2][0] in item[0].letters]
+        named = [(site, record) for site, record, _ in fitting if _has_id(record, site.rsid)]
+        both = {site: record for site, record, shown in reversed(fitting) if set(site.letters) <= set(shown)}
         if named:
             site, record = named[0]
-            found.append(
-                _evidence(AssemblyEvidenceKind.RECORDS, assembly, f"{site.rsid} stands at", [record])
-            )
-        elif all(spelled):
-            text = "both sites have their letters, at"
-            found.append(
-                _evidence(AssemblyEvidenceKind.RECORD_LETTERS, assembly, text, [s[0] for s in spelled])
-            )
+            kind, text, shown = AssemblyEvidenceKind.RECORDS, f"{site.rsid} stands at", [record]
+        elif len(both) == len(sites_on(assembly)):
+            kind, text = AssemblyEvidenceKind.RECORD_LETTERS, "both sites have their letters, at"
+            shown = [both[site] for site in sites_on(assembly)]
+        else:
+            continue
+        where = " and ".join(f"{record.contig}:{record.position}" for record in shown)
+        found.append(AssemblyEvidence(kind=kind, assembly=assembly.name, detail=f"{text} {where}"))
     return tuple(found)
-
-
-def _evidence(
-    kind: AssemblyEvidenceKind, assembly: Assembly, text: str, records: Sequence[SiteRecord]
-) -> AssemblyEvidence:
-    where = " and ".join(f"{record.contig}:{record.position}" for record in records)
-    return AssemblyEvidence(kind=kind, assembly=assembly.name, detail=f"{text} {where}")
-
-
-def _stands_at(record: SiteRecord, site: Site, contigs: Collection[str]) -> bool:
-    """Return whether a record carries the rsID of the site, covers it, and has a letter of it as REF."""
-    if record.contig not in contigs or not covers_with_bases(record, site.position):
-        return False
-    return _has_id(record, site.rsid) and letters_of(record, site.position)[0] in site.letters
-
-
-def _has_both_letters(record: SiteRecord, site: Site, contigs: Collection[str]) -> bool:
-    if record.contig not in contigs or not covers_with_bases(record, site.position):
-        return False
-    spelled = letters_of(record, site.position)
-    return spelled[0] in site.letters and set(site.letters) <= set(spelled)
 
 
 def input_kind(container: str, fields: Collection[str], sites: Iterable[SiteRecords]) -> str:
     """Return what an input is: "vcf", "bcf", "gvcf" or "copy-number".
 
     It is a file of copy numbers or ploidy where nothing at the sites is a variant or a reference block, and
-    segments lie there or their fields are declared, but none of a caller of small variants.
-
-    Parameters
-    ----------
-    container
-        "VCF" or "BCF".
-    fields
-        IDs that the header declares for FORMAT.
+    segments lie there or their fields are declared, but none of a caller of small variants. `container`:
+    "VCF" or "BCF"; `fields`: IDs that the header declares for FORMAT.
     """
     found = list(sites)
     if any(at.blocks for at in found):
         return "gvcf"
-    is_segmented = any(at.segments for at in found) or SEGMENT_FIELDS.intersection(fields)
+    is_segmented = any(at.segments for at in found) or spelling.SEGMENT_FIELDS.intersection(fields)
     if is_segmented and not _SMALL_VARIANTS.intersection(fields) and not any(at.bases for at in found):
         return "copy-number"
     return container.lower()
@@ -181,13 +149,19 @@ def observe(sites: Sequence[SiteRecords], sample: int, context: ReadContext) -> 
 
 
 def _observe_site(at: SiteRecords, sample: int, context: ReadContext, doubted: Sequence[str]) -> Observation:
+    site = at.site
     if doubted:
-        return _doubted(at, sample, context, doubted)
+        where = [f"{record.contig}:{record.position}" for record in at.misplaced]
+        found = ", ".join(where or doubted)
+        values = {"rsid": site.rsid, "found": found, "position": str(site.position)}
+        finding = Finding(code="rsid-mismatch", values=values, critical=True)
+        records = (*at.misplaced, *at.bases, *at.blocks)
+        return blank(at, sample, context, SiteState.UNSUPPORTED, (finding,), records=records)
     if at.faults:
         return blank(at, sample, context, SiteState.UNSUPPORTED, at.faults)
-    bases = [_read(record, sample, at.site, context, block=False) for record in at.bases]
-    spanning_blocks = [record for record in at.blocks if _spans(record, sample, at.site)]
-    blocks = [_read(record, sample, at.site, context, block=True) for record in spanning_blocks]
+    bases = [read(record, sample, site, context, block=False) for record in at.bases]
+    spanning = [record for record in at.blocks if _spans(record, sample, site)]
+    blocks = [read(record, sample, site, context, block=True) for record in spanning]
     empty = [reading for reading in (*bases, *blocks) if reading.problem is SiteState.ABSENT]
     bases = [reading for reading in bases if reading not in empty]
     blocks = [reading for reading in blocks if reading not in empty]
@@ -195,7 +169,8 @@ def _observe_site(at: SiteRecords, sample: int, context: ReadContext, doubted: S
     if bases:
         return _from_bases(at, sample, bases, blocks, missing)
     if missing:
-        return blank(at, sample, context, SiteState.UNSUPPORTED, (spanning(at.site),), records=at.lengths)
+        deleted = (site_finding("spanning-deletion", site),)
+        return blank(at, sample, context, SiteState.UNSUPPORTED, deleted, records=at.lengths)
     if blocks:
         return _from_blocks(at, sample, blocks, context)
     return _without_record(at, sample, context, [reading.record for reading in empty])
@@ -204,51 +179,65 @@ def _observe_site(at: SiteRecords, sample: int, context: ReadContext, doubted: S
 def _without_record(
     at: SiteRecords, sample: int, context: ReadContext, empty: Sequence[SiteRecord]
 ) -> Observation:
-    """Return what a site is of which no record says anything, with the records (`empty`) that seem to."""
-    values = {"rsid": at.site.rsid}
-    findings = [Finding(code="stated-absence", values=values)] if empty else []
-    findings += [Finding(code="copy-number-file", values=values)] if at.segments else []
-    seen = without_record(at.site, context)
-    shown = [record.line(sample) for record in (*empty, *at.segments)]
-    return replace(seen, findings=(*seen.findings, *findings), record="\n".join(shown) or None)
+    """Return what a site is of which no record says anything, with the records (`empty`) that seem to.
 
-
-def _read(record: SiteRecord, sample: int, site: Site, context: ReadContext, *, block: bool) -> Reading:
-    return read(record, sample, site, context, block=block)
+    It is absent, or reference at the user's word. Where the base of the assembly is not known nobody can say
+    that it is there: the site stays absent.
+    """
+    site, reads = at.site, context.callable_sites.get(at.site.rsid)
+    is_callable = site.rsid in context.callable_sites and reads != 0
+    state, evidence, alleles, depth = SiteState.ABSENT, None, None, None
+    if site.ref is not None and (is_callable or context.assume_reference):
+        state = SiteState.CALLABLE_REGION if is_callable else SiteState.ASSUMED_REFERENCE
+        kind = EvidenceKind.GT if is_callable else EvidenceKind.ASSUMED
+        values: tuple[float, ...] = ()
+        if is_callable and reads is not None:
+            kind, values, depth = EvidenceKind.DEPTH, (reads,), int(reads)
+        copies = 2 * (site.ref == site.counted[1])
+        evidence = GenotypeEvidence(kind=kind, values=values, copies=copies)
+        alleles = (site.ref, site.ref)
+    findings = [*state_findings(state, site)]
+    findings += [site_finding("stated-absence", site)] if empty else []
+    findings += [site_finding("copy-number-file", site)] if at.segments else []
+    return Observation(
+        rsid=site.rsid,
+        contig=context.contig,
+        position=site.position,
+        ref=site.ref,
+        alt=site.alt,
+        state=state,
+        alleles=alleles,
+        seen=alleles[:1] if alleles else (),
+        depth=depth,
+        evidence=evidence,
+        record="\n".join(record.line(sample) for record in (*empty, *at.segments)) or None,
+        findings=tuple(findings),
+    )
 
 
 def _missing_copies(at: SiteRecords, sample: int, context: ReadContext) -> int:
-    """Return on how many chromosomes other records say that the base is deleted."""
-    spelled = [record for record in at.lengths if _can_be_followed(record, at.site)]
-    lengths = [_read(record, sample, at.site, context, block=False) for record in spelled]
-    return deleted_copies([reading for reading in lengths if reading.filter is None])
+    """Return on how many chromosomes (0, 1 or 2) other records say that the base is deleted."""
+    copies = [0]
+    for record in at.lengths:
+        deletes = any(spelling.is_deleted(allele) for allele in record.alternates)
+        if deletes or covers_with_bases(record, at.site.position):
+            reading = read(record, sample, at.site, context, block=False)
+            copies.append(reading.shown.count(Other.DELETED) if reading.filter is None else 0)
+    return min(2, max(copies))
 
 
-def _can_be_followed(record: SiteRecord, site: Site) -> bool:
-    """Return whether the alleles of a length record can be followed to the site."""
-    return covers_with_bases(record, site.position) or any(is_deleted(allele) for allele in record.alternates)
+def _length(record: SiteRecord, sample: int) -> int | None:
+    """Return FORMAT/LEN of VCF 4.5, the bases of a block from POS on, or None."""
+    text = record.fields(sample).get("LEN", "") if "LEN" in record.format else ""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= _LENGTH_DIGITS else None
 
 
 def _spans(record: SiteRecord, sample: int, site: Site) -> bool:
-    """Return whether a block reaches the site for this sample (FORMAT/LEN of VCF 4.5 counts from POS)."""
-    if "LEN" not in record.format:
-        return True
-    length = record.fields(sample).get("LEN", "")
-    if _is_length(length):
-        return site.position < record.position + int(length)
-    return "END" in record.info or covers_with_bases(record, site.position)
-
-
-def _doubted(at: SiteRecords, sample: int, context: ReadContext, doubted: Sequence[str]) -> Observation:
-    where = [f"{record.contig}:{record.position}" for record in at.misplaced]
-    values = {
-        "rsid": at.site.rsid,
-        "found": ", ".join(where) or ", ".join(doubted),
-        "position": str(at.site.position),
-    }
-    finding = Finding(code="rsid-mismatch", values=values, critical=True)
-    records = (*at.misplaced, *at.bases, *at.blocks)
-    return blank(at, sample, context, SiteState.UNSUPPORTED, (finding,), records=records)
+    """Return whether a block reaches the site for this sample."""
+    length = _length(record, sample)
+    if length is not None:
+        return site.position < record.position + length
+    return "LEN" not in record.format or "END" in record.info or covers_with_bases(record, site.position)
 
 
 def _from_bases(
@@ -258,22 +247,16 @@ def _from_bases(
     usable = [reading for reading in bases if reading.problem is not SiteState.FILTERED] or list(bases)
     dropped = [reading for reading in bases if reading not in usable and shows_other(reading, usable)]
     if dropped:
-        return observation(
-            at, sample, bases, _alone(dropped[0]), dropped[0].findings, state=SiteState.FILTERED
-        )
+        return _unusable(at, sample, bases, dropped[0], SiteState.FILTERED)
     problems = [reading for reading in usable if reading.problem is not None]
     no_calls = [reading for reading in problems if reading.problem is SiteState.NO_CALL]
     if no_calls and len(problems) < len(usable):
-        return observation(at, sample, bases, _conflict(usable[0]), ())
+        return observation(at, sample, bases, conflicting(usable[0]), ())
     if problems:
-        worst = problems[0]
-        return observation(at, sample, bases, _alone(worst), worst.findings, state=worst.problem)
+        return _unusable(at, sample, bases, problems[0], problems[0].problem)
     combined = combine(usable, at.site)
-    findings = (
-        *at.findings,
-        *combined.findings,
-        *(note for reading in usable for note in reading.findings),
-    )
+    notes = [note for reading in usable for note in reading.findings]
+    findings = (*at.findings, *combined.findings, *notes)
     if any(_contradicts(block, combined) for block in blocks):
         combined = replace(combined, conflict=True)
     if missing and not combined.conflict and Other.DELETED not in combined.shown:
@@ -281,12 +264,10 @@ def _from_bases(
     return observation(at, sample, bases, combined, findings)
 
 
-def _alone(reading: Reading) -> Combined:
-    return Combined(primary=reading, shown=reading.shown, phase=reading.phase, own_evidence=True)
-
-
-def _conflict(primary: Reading) -> Combined:
-    return Combined(primary=primary, shown=(), phase=None, own_evidence=False, conflict=True)
+def _unusable(
+    at: SiteRecords, sample: int, readings: Sequence[Reading], first: Reading, state: SiteState | None
+) -> Observation:
+    return observation(at, sample, readings, alone(first), first.findings, state=state)
 
 
 def _contradicts(block: Reading, combined: Combined) -> bool:
@@ -311,16 +292,13 @@ def _from_blocks(
 ) -> Observation:
     problems = [block for block in blocks if block.problem is not None]
     if problems and len(problems) < len(blocks):
-        return observation(at, sample, blocks, _conflict(blocks[0]), ())
+        return observation(at, sample, blocks, conflicting(blocks[0]), ())
     if problems:
-        first = problems[0]
-        return observation(at, sample, blocks, _alone(first), first.findings, state=first.problem)
+        return _unusable(at, sample, blocks, problems[0], problems[0].problem)
     findings = tuple(note for block in blocks for note in block.findings)
     if _are_doubtful(blocks, sample, context):
-        doubt = Finding(code="untrusted-block", values={"rsid": at.site.rsid})
-        return observation(
-            at, sample, blocks, _alone(blocks[0]), (*findings, doubt), state=SiteState.UNSUPPORTED
-        )
+        findings = (*findings, site_finding("untrusted-block", at.site))
+        return observation(at, sample, blocks, alone(blocks[0]), findings, state=SiteState.UNSUPPORTED)
     combined = combine(blocks, at.site)
     return observation(at, sample, blocks, combined, findings, called=SiteState.REFERENCE_BLOCK)
 
@@ -331,7 +309,10 @@ def _are_doubtful(blocks: Sequence[Reading], sample: int, context: ReadContext) 
     Blocks of one sample do not overlap, and none is as long as those whose end was not lifted over with
     their start: such a block is a little longer than the region has moved between two assemblies.
     """
-    spans = {(block.record.position, _end_of(block.record, sample)) for block in blocks}
+    spans = set()
+    for record in (block.record for block in blocks):
+        length = _length(record, sample)
+        spans.add((record.position, record.end if length is None else record.position + length - 1))
     longest = threshold("longest_lifted_block" if context.is_lifted else "longest_block")
     rest = threshold("lifted_block_rest")
     return len(spans) > 1 or any(
@@ -345,13 +326,3 @@ def _shifts() -> frozenset[int]:
     """Return by how many bases the region moves between two assemblies."""
     places = [sites_on(assembly)[0].position for assembly in assemblies()]
     return frozenset(abs(one - other) for one, other in itertools.combinations(places, 2))
-
-
-def _end_of(record: SiteRecord, sample: int) -> int:
-    """Return the last base of a block for this sample, 1-based."""
-    length = record.fields(sample).get("LEN", "") if "LEN" in record.format else ""
-    return record.position + int(length) - 1 if _is_length(length) else record.end
-
-
-def _is_length(text: str) -> bool:
-    return text.isascii() and text.isdecimal() and len(text) <= _LENGTH_DIGITS

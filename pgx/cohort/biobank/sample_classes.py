@@ -28,7 +28,7 @@ from pgx.neighbours.estimate import Known, MarkerReader
 from pgx.observe import EvidenceKind, Observation, ReadContext, SiteRecord, SiteRecords, observe
 from pgx.observe.alleles import Letter, Other, letters_of
 from pgx.observe.evidence_fields import is_from_imputation, read_weights
-from pgx.observe.read_counts import READ_FIELDS
+from pgx.observe.fields import READ_FIELDS
 from pgx.reference import threshold
 from pgx.single import Prepared
 from pgx.vcf import Columns

@@ -1,11 +1,21 @@
-"""How many reads a record states at the site, in all and by allele, whatever the caller calls the fields."""
+"""What the FORMAT text of one sample says: numbers, the genotype and its phase, and how many reads.
+
+Reads are counted in all and by allele, whatever the caller calls the fields.
+"""
 
 from __future__ import annotations
 
+import functools
+import math
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from pgx.observe.genotype import local_alleles, number, numbers
-from pgx.observe.model import SiteRecord
+from msgspec import Struct
+
+from pgx.observe.model import MISSING, Phase, PhaseSource, SiteRecord
+
+_PLOIDY = 2
+_INDEX_DIGITS = 9  # longer ones are no index of anything, and some readers cut them
 
 #: Least depth of a block, in FORMAT or INFO: GATK and freebayes, bcftools, freebayes before 1.1.
 _BLOCK_DEPTHS = ("MIN_DP", "MinDP", "MIN")
@@ -42,6 +52,119 @@ _SELDOM = _COUNTED - {"AD", "DPR"}
 Counts = tuple[tuple[float, ...], float]
 
 
+class Genotype(Struct, frozen=True, kw_only=True):
+    """A genotype as the record writes it; `phase` is None when unphased.
+
+    `indices`: of alleles (0 is REF) in the order of the text, None for "."; empty without a genotype.
+    """
+
+    indices: tuple[int | None, ...]
+    phase: Phase | None
+
+
+class GenotypeTextError(ValueError):
+    """The GT field is no genotype, or names an allele that the record does not have."""
+
+
+def read_genotype(record: SiteRecord, fields: Mapping[str, str]) -> Genotype:
+    """Read GT (or LGT) and the phase of one sample; raises `GenotypeTextError`."""
+    indices, separators = _indices(record, fields)
+    if len(indices) != _PLOIDY or separators != {"|"}:
+        return _physical_order(indices, fields) or Genotype(indices=indices, phase=None)
+    # VCF 4.4 may name a set for each allele (PSL).
+    keys = (key for key in ("PS", "PSL", "PID") if set(fields.get(key, MISSING)) - set(".,"))
+    key = next(keys, None)
+    phase = Phase(
+        phase_set="" if key is None else f"{key} {fields[key]}",
+        source=PhaseSource.STATISTICAL if key is None else PhaseSource.READ_BACKED,
+        quality=number(fields.get("PQ")),
+    )
+    return Genotype(indices=indices, phase=phase)
+
+
+def _indices(record: SiteRecord, fields: Mapping[str, str]) -> tuple[tuple[int | None, ...], frozenset[str]]:
+    key = "GT" if "GT" in fields or "LGT" not in fields else "LGT"
+    text = fields.get(key, MISSING)
+    if text in {"", MISSING}:
+        return (), frozenset()
+    written, separators = _written(text)
+    known = range(len(record.alternates) + 1) if key == "GT" else local_alleles(record, fields) or (0,)
+    if any(index is not None and index >= len(known) for index in written):
+        raise GenotypeTextError(text)
+    return tuple([None if index is None else known[index] for index in written]), separators
+
+
+@functools.lru_cache(maxsize=4096)
+def _written(text: str) -> tuple[tuple[int | None, ...], frozenset[str]]:
+    body = text[1:] if text[0] in "/|" else text
+    tokens = re.split(r"[/|]", body)
+    if not all(token == MISSING or _is_index(token) for token in tokens):
+        raise GenotypeTextError(text)
+    # VCF 4.4: a leading "/" says that the first allele is not phased with the others.
+    separators = frozenset(re.findall(r"[/|]", body)) | ({"/"} if text[0] == "/" else set())
+    return tuple(None if token == MISSING else int(token) for token in tokens), separators
+
+
+def _is_index(token: str) -> bool:
+    return token.isascii() and token.isdecimal() and len(token) <= _INDEX_DIGITS
+
+
+def local_alleles(record: SiteRecord, fields: Mapping[str, str]) -> tuple[int, ...] | None:
+    """Return the global index of each local allele (REF is local 0), or None without local alleles.
+
+    Sources: VCF 4.5, LAA, which leaves REF out; Hail, sparse variant data, LA, which counts it. A list that
+    names an allele that the record does not have, or LA without REF in front, is unusable (None).
+    """
+    text = fields.get("LAA", fields.get("LA"))
+    if text is None:
+        return None
+    tokens = [token for token in text.split(",") if token not in {"", MISSING}]
+    if not all(_is_index(token) and int(token) <= len(record.alternates) for token in tokens):
+        return None
+    indices = tuple(map(int, tokens))
+    if "LAA" in fields:
+        return (0, *indices)
+    return indices if indices[:1] == (0,) else None
+
+
+@functools.lru_cache(maxsize=4096)  # one sample is asked for a field by several rules, and many samples agree
+def number(text: str | None) -> float | None:
+    """Return a field as a number, or None where it is missing, not a number, or not finite."""
+    if text is None or text in {"", MISSING} or not text.isascii():
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+@functools.lru_cache(maxsize=4096)
+def numbers(text: str | None) -> tuple[float | None, ...]:
+    """Return a comma-separated field as numbers; empty where the whole field is missing."""
+    if text is None or text in {"", MISSING}:
+        return ()
+    return tuple(number(token) for token in text.split(","))
+
+
+def _physical_order(indices: tuple[int | None, ...], fields: Mapping[str, str]) -> Genotype | None:
+    """Return the genotype in the order of GATK's PGT with PID, or of HP, where they phase an unphased GT."""
+    if len(indices) != _PLOIDY or None in indices or indices[0] == indices[1]:
+        return None
+    order, name = indices, ""
+    pgt, pid = fields.get("PGT", MISSING), fields.get("PID", MISSING)
+    if pid not in {"", MISSING} and pgt in {"0|1", "1|0"} and 0 in indices:
+        # PGT speaks of REF and one ALT; with two ALT alleles it does not say which of them it means.
+        other = max(index for index in indices if index is not None)
+        order, name = ((0, other) if pgt == "0|1" else (other, 0)), f"PID {pid}"
+    elif match := re.fullmatch(r"(\d+)-([12]),\1-(?!\2)[12]", fields.get("HP", "")):
+        order, name = (indices if match[2] == "1" else indices[::-1]), f"HP {match[1]}"
+    if not name:
+        return None
+    phase = Phase(phase_set=name, source=PhaseSource.READ_BACKED, quality=number(fields.get("PQ")))
+    return Genotype(indices=order, phase=phase)
+
+
 def depth(record: SiteRecord, fields: Mapping[str, str], *, block: bool) -> int | None:
     """Return the reads at the site: the least of a block (MIN_DP, MinDP), else DP, else reads by allele.
 
@@ -54,17 +177,20 @@ def depth(record: SiteRecord, fields: Mapping[str, str], *, block: bool) -> int 
             value = number(record.info.get(key)) if value is None else value
             if value is not None:
                 return max(int(value), 0)
-    found = [
-        int(value) for value in map(number, map(fields.get, _DEPTHS)) if value is not None and value >= 0
-    ]
+    found = [int(value) for value in _counts(map(number, map(fields.get, _DEPTHS)))]
     if not found and not block:
         found = [round(sum(counts) + others) for counts, others in reads_by_allele(record, fields)]
     if not found:
-        reads = [value for value in numbers(fields.get("AD")) if value is not None and value >= 0]
+        reads = _counts(numbers(fields.get("AD")))
         found = [int(sum(reads))] if reads else []
     of_record = _record_reads(record)
     counted = [*found[:1], *([] if of_record is None else [of_record])]
-    return min(counted) if counted else None
+    return min(counted, default=None)
+
+
+def _counts(values: Iterable[float | None]) -> list[float]:
+    """Return the values that are counts of reads."""
+    return [value for value in values if value is not None and value >= 0]
 
 
 def _record_reads(record: SiteRecord) -> int | None:
@@ -72,9 +198,9 @@ def _record_reads(record: SiteRecord) -> int | None:
     if len(record.samples) != 1:
         return None
     info = record.info
-    by_strand = [value for value in numbers(info.get("DP4")) if value is not None and value >= 0]
-    stated = [value for value in (number(info.get(key)) for key in _INFO_DEPTHS) if value is not None]
-    found = [value for value in stated if value >= 0] + ([sum(by_strand)] if len(by_strand) == 4 else [])
+    by_strand = _counts(numbers(info.get("DP4")))
+    found = _counts(number(info.get(key)) for key in _INFO_DEPTHS)
+    found += [sum(by_strand)] if len(by_strand) == 4 else []
     if number(info.get("MQ")) == 0:
         return 0
     return int(min(found) * (1 - _unmapped_share(info)) + 0.5) if found else None
@@ -95,7 +221,7 @@ def reads_by_allele(record: SiteRecord, fields: Mapping[str, str]) -> Iterator[C
     """
     size = len(record.alternates) + 1
     for counts in _of_sample(record, fields, size):
-        known = [value for value in counts if value is not None and value >= 0]
+        known = _counts(counts)
         if len(known) == len(counts) == size:
             # What is not REF has no allele to stand at where there is no ALT.
             yield tuple(known), max((_total(fields) or 0.0) - known[0], 0.0) if size == 1 else 0.0
@@ -137,7 +263,6 @@ def _of_sample(record: SiteRecord, fields: Mapping[str, str], size: int) -> Iter
 
 
 def _rest_of(fields: Mapping[str, str], total: str, alternate: str) -> Sequence[float | None]:
-    """Return the reads by allele from a field with all of them and one with those of each ALT."""
     return _with_rest(next(iter(numbers(fields.get(total))), None), numbers(fields.get(alternate)))
 
 
@@ -160,14 +285,14 @@ def _total(fields: Mapping[str, str]) -> float | None:
 def _of_record(record: SiteRecord, size: int) -> Iterator[Counts]:
     """Yield the reads by allele that INFO states of the only sample."""
     kept = 1 - _unmapped_share(record.info)
-    strands = [value for value in numbers(record.info.get("DP4")) if value is not None and value >= 0]
+    strands = _counts(numbers(record.info.get("DP4")))
     if len(strands) == 4 and size <= 2:
         reference, others = kept * sum(strands[:2]), kept * sum(strands[2:])
         yield ((reference,), others) if size == 1 else ((reference, others), 0.0)
     # INFO may have the same fields; a share there is that of a population.
     fields = {key: value for key, value in record.info.items() if key not in _ALT_SHARES}
     for counts in _of_sample(record, fields, size):
-        known = [value * kept for value in counts if value is not None and value >= 0]
+        known = [value * kept for value in _counts(counts)]
         if len(known) == len(counts) == size > 1:
             yield tuple(known), 0.0
     stated = number(record.info.get("TotalReads"))
@@ -185,9 +310,9 @@ def _sum(values: Iterable[float | None]) -> float | None:
 def _with_rest(total: float | None, alternates: Sequence[float | None]) -> Sequence[float | None]:
     """Return the reads with REF and with each ALT, of all reads and those with each ALT; else nothing."""
     rest = _sum(alternates)
-    return (
-        () if total is None or rest is None or not alternates or rest > total else (total - rest, *alternates)
-    )
+    if total is None or rest is None or not alternates or rest > total:
+        return ()
+    return (total - rest, *alternates)
 
 
 def _from_shares(total: float | None, text: str | None) -> tuple[float | None, Sequence[float | None]]:
