@@ -8,22 +8,24 @@ from __future__ import annotations
 
 import base64
 import functools
+import itertools
 import json
 import re
 import uuid
+from collections.abc import Iterator
 from html import escape
 from typing import Any
 
 from pgx.errors import printable
-from pgx.evidence import MatchedClaim, Response, SourceCitation
+from pgx.evidence import MatchedClaim, Response
 from pgx.genome import SiteDefinition, definitions
 from pgx.observe import SiteReport, SiteState
 from pgx.reference import Facts, Provenance, load
 from pgx.render import pages
-from pgx.render.form import LONG, Citations, Form, Kind, PatientMeta
+from pgx.render.form import LONG, Citations, Form, Kind, Narrative, PatientMeta
 from pgx.render.medicine import claim_block, concluded, grouped, side_words
 from pgx.render.narrative import narrate
-from pgx.render.sureness import flag_message, read_sentence, told_chance
+from pgx.render.sureness import assumed_mark, flag_message, read_sentence, told_chance
 from pgx.report import Run, SampleReport
 from pgx.wording import greek
 
@@ -33,15 +35,12 @@ _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "urn:pgx:fhir")
 #: What FHIR takes as a date or a moment: a year, a month, a day, or a time with its zone.
 _DATE = re.compile(r"\d{4}(-\d\d(-\d\d(T\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d))?)?)?")
 _NO_CALL = frozenset({SiteState.ABSENT, SiteState.NO_CALL, SiteState.PARTIAL_CALL})
+#: Components whose value is neither a text nor a concept.
+_VALUES = {"place": "valueRange", "allele-reads": "valueQuantity"}
 
 
 class _FhirFile(Facts, frozen=True, kw_only=True):
     provenance: Provenance
-    evidence_level_system: str
-    direction_system: str
-    certainty_system: str
-    identifier_system: str
-    gene: str
     transcript: str
     hgvs_assembly: str
     systems: dict[str, str]
@@ -66,28 +65,56 @@ def bundle(run: Run, report: SampleReport, form: Form | None = None) -> Json:
     maker = _Maker(run, report, form or Form())
     results = maker.observations()
     entries = [maker.diagnostic_report(results), *maker.stated.values(), *results]
-    return {
-        "resourceType": "Bundle",
-        "id": maker.id_of("bundle"),
-        **({"meta": {"security": maker.security}} if maker.security else {}),
-        "type": "collection",
-        "timestamp": run.created,
-        "entry": [{"fullUrl": f"urn:uuid:{item['id']}", "resource": item} for item in entries],
-    }
+    whole: Json = _filled(
+        {
+            "resourceType": "Bundle",
+            "id": maker.id_of("bundle"),
+            "meta": {"security": maker.security},
+            "type": "collection",
+            "timestamp": run.created,
+            "entry": [{"fullUrl": f"urn:uuid:{item['id']}", "resource": item} for item in entries],
+        }
+    )
+    return whole
+
+
+def _filled(value: Any) -> Any:
+    """Return a piece of JSON without what holds nothing, which FHIR does not allow."""
+    if isinstance(value, list):
+        return [_filled(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    kept = {key: _filled(item) for key, item in value.items()}
+    return {key: item for key, item in kept.items() if item is not None and item not in ({}, [])}
+
+
+def _stated(text: str | None) -> str | None:
+    return printable(text) if text else None
 
 
 def _coding(text: str) -> Json:
-    system, code, display = text.split("|")
-    return {"system": _facts().systems[system], "code": code, "display": display}
+    system, code, *display = text.split("|")
+    return {"system": _facts().systems[system], "code": code} | ({"display": display[0]} if display else {})
 
 
 def _concept(key: str, text: str | None = None) -> Json:
-    concept: Json = {"coding": [_coding(_facts().codes[key])]}
-    return concept | {"text": text} if text else concept
+    return {"coding": [_coding(_facts().codes[key])], "text": text}
 
 
-def _component(key: str, **value: Any) -> Json:
-    return {"code": _concept(key), **value}
+def _named(*codes: str) -> Json:
+    return {"coding": [_coding(code) for code in codes]}
+
+
+def _components(values: dict[str, str | Json | None]) -> list[Json]:
+    """Return one component a value, under the code of its key; none where there is no value."""
+    return [
+        {
+            "code": _concept(key),
+            _VALUES.get(key, "valueString" if isinstance(value, str) else "valueCodeableConcept"): value,
+        }
+        for key, value in values.items()
+        if value
+    ]
 
 
 class _Maker:
@@ -98,64 +125,65 @@ class _Maker:
         self.meta = form.meta.get(report.sample) or PatientMeta()
         self.genotype = report.genotype
         name = printable(report.sample)
-        self.identifier = {"system": _facts().identifier_system, "value": name}
+        self.identifier = {"system": _facts().systems["sample"], "value": name}
         self.subject: Json = {"identifier": self.identifier, "display": name}
         self.security = [_coding(_facts().codes["restricted"])] if report.patient.minor else []
+        taken = self.meta.specimen_date or ""
+        self.taken = taken if _DATE.fullmatch(taken) else None
         self.stated = self._stated()
-        self.mark = self.words.say("result", "assumed_mark") if self.genotype.assumed else ""
+        self.mark = assumed_mark(self.genotype.assumed, self.words)
+        self.gene = _named(f"{_facts().codes['hgnc-gene']}|{self.genotype.gene}")
 
     def id_of(self, role: str) -> str:
         """Return the identifier of a resource by its role."""
         return str(uuid.uuid5(_NAMESPACE, f"{self.run.input.header_digest}\0{self.report.sample}\0{role}"))
 
-    def _resource(self, kind: str, role: str, **content: Any) -> Json:
-        profile = {"profile": [_facts().profiles[role]]} if role in _facts().profiles else {}
-        security = {"security": self.security} if self.security else {}
-        meta = {"meta": profile | security} if profile or security else {}
-        return {"resourceType": kind, "id": self.id_of(role), **meta, **content}
+    def _resource(self, kind: str, role: str, profile: str = "", **content: Any) -> Json:
+        profiles = _facts().profiles
+        stated = [profiles[profile or role]] if profile or role in profiles else []
+        meta = {"meta": {"profile": stated, "security": self.security}}
+        first = meta if role in profiles or self.security else {}
+        return {"resourceType": kind, "id": self.id_of(role), **first, **content, **meta}
 
     def _stated(self) -> dict[str, Json]:
         """Return what the sender states of the person, the sample, the order and the laboratory, by role."""
         meta, found = self.meta, {}
         if meta.name or meta.birth_date:
-            name = {"name": [{"text": printable(meta.name)}]} if meta.name else {}
-            born = {"birthDate": meta.birth_date} if meta.birth_date else {}
+            name = [{"text": printable(meta.name)}] if meta.name else []
             found["patient"] = self._resource(
-                "Patient", "patient", identifier=[self.identifier], **name, **born
+                "Patient", "patient", identifier=[self.identifier], name=name, birthDate=meta.birth_date
             )
             self.subject = {**_reference(found["patient"]), **self.subject}
         if meta.specimen or meta.specimen_date:
-            kind = {"type": {"text": printable(meta.specimen)}} if meta.specimen else {}
-            taken = {"collection": {"collectedDateTime": self._taken()}} if self._taken() else {}
-            found["specimen"] = self._resource("Specimen", "specimen", subject=self.subject, **kind, **taken)
+            kind, taken = {"text": _stated(meta.specimen)}, {"collectedDateTime": self.taken}
+            found["specimen"] = self._resource(
+                "Specimen", "specimen", subject=self.subject, type=kind, collection=taken
+            )
         if meta.order_id or meta.requester or meta.reason:
-            order = {"identifier": [{"value": printable(meta.order_id)}]} if meta.order_id else {}
-            asked = {"requester": {"display": printable(meta.requester)}} if meta.requester else {}
-            reason = {"reasonCode": [{"text": printable(meta.reason)}]} if meta.reason else {}
-            facts = {"status": "unknown", "intent": "order", "code": {"text": self.genotype.gene}}
             found["order"] = self._resource(
-                "ServiceRequest", "order", subject=self.subject, **facts, **order, **asked, **reason
+                "ServiceRequest",
+                "order",
+                subject=self.subject,
+                status="unknown",
+                intent="order",
+                code={"text": self.genotype.gene},
+                identifier=[{"value": printable(meta.order_id)}] if meta.order_id else [],
+                requester={"display": _stated(meta.requester)},
+                reasonCode=[{"text": printable(meta.reason)}] if meta.reason else [],
             )
         if meta.laboratory:
             contact = [{"system": "other", "value": printable(meta.contact)}] if meta.contact else []
-            telecom = {"telecom": contact} if contact else {}
             found["laboratory"] = self._resource(
-                "Organization", "laboratory", name=printable(meta.laboratory), **telecom
+                "Organization", "laboratory", name=printable(meta.laboratory), telecom=contact
             )
         return found
 
-    def _taken(self) -> str | None:
-        """Return the date of the specimen where one is stated that FHIR can hold."""
-        stated = self.meta.specimen_date or ""
-        return stated if _DATE.fullmatch(stated) else None
-
     def _of_whom(self) -> Json:
         """Return what every result states: whose it is, and from when, as far as that is known."""
-        found: Json = {"subject": self.subject}
-        if taken := self._taken():
-            return found | {"effectiveDateTime": taken}
+        if self.taken:
+            return {"subject": self.subject, "effectiveDateTime": self.taken}
         unknown = {"url": _facts().extensions["absent"], "valueCode": "unknown"}
-        return found | {"_effectiveDateTime": {"extension": [unknown]}}
+        return {"subject": self.subject, "_effectiveDateTime": {"extension": [unknown]}}
 
     def _observation(self, profile: str, role: str, **content: Any) -> Json:
         method = f"pgx {self.run.tool.version}, reference data {self.run.reference.release}"
@@ -164,6 +192,7 @@ class _Maker:
         made = self._resource(
             "Observation",
             role,
+            profile,
             status="preliminary",
             category=[_concept("laboratory"), _concept("genetics")],
             code=_concept(profile),
@@ -172,20 +201,11 @@ class _Maker:
             **content,
             method={"text": method},
         )
-        made["meta"] = {"profile": [_facts().profiles[profile]], **made.get("meta", {})}
         if "specimen" in self.stated:
             made["specimen"] = _reference(self.stated["specimen"])
         if "laboratory" in self.stated:
             made["performer"] = [_reference(self.stated["laboratory"])]
         return made
-
-    def _gene(self) -> Json:
-        concept = {
-            "coding": [
-                {"system": _facts().systems["hgnc"], "code": _facts().gene, "display": self.genotype.gene}
-            ]
-        }
-        return _component("gene", valueCodeableConcept=concept)
 
     def observations(self) -> list[Json]:
         """Return variants, phase, haplotypes, genotype and implications, in this order."""
@@ -197,87 +217,41 @@ class _Maker:
         return [*variants, *self._phase(variants), *haplotypes, genotype, *self._implications(genotype)]
 
     def _variant(self, site: SiteReport, facts: SiteDefinition) -> Json:
-        key, text = self._assessment(site, facts)
-        note = f"{site.rsid}: {self.words.say('state', site.state)}{text}"
-        place = {"value": site.position}
-        components = [
-            self._gene(),
-            *self._assembly(),
-            *self._identity(site, facts),
-            _component("place", valueRange={"low": place, "high": place}),
-            _component("coordinates", valueCodeableConcept=_concept("one-based")),
-            *self._copies(site, facts),
-            _component("conclusion", valueString=note),
-        ]
+        mark = assumed_mark(site.state == SiteState.ASSUMED_REFERENCE, self.words)
+        assembly = self.run.input.assembly
+        place, spelled = {"value": site.position}, site.ref and site.alt
+        components = {
+            "gene": self.gene,
+            "assembly": _concept(assembly) if assembly in _facts().codes else {"text": assembly},
+            "variation": _named(f"clinvar|{facts.clinvar}", f"dbsnp|{facts.rsid}"),
+            "coding-hgvs": _named(f"hgvs|{_facts().transcript}:{facts.hgvs_c}"),
+            "genomic-hgvs": _named(f"hgvs|{facts.hgvs_g}") if assembly == _facts().hgvs_assembly else None,
+            "ref": site.ref if spelled else None,
+            "alt": site.alt if spelled else None,
+            "place": {"low": place, "high": place},
+            "coordinates": _concept("one-based"),
+            **_copies(site, facts),
+            "conclusion": f"{site.rsid}: {self.words.say('state', site.state)}{mark}",
+        }
         return self._observation(
             "variant",
             site.rsid,
-            valueCodeableConcept=_concept(key, text.strip() or None),
-            component=components,
+            valueCodeableConcept=_concept(_assessment(site, facts), mark.strip() or None),
+            component=_components(components),
         )
-
-    def _assessment(self, site: SiteReport, facts: SiteDefinition) -> tuple[str, str]:
-        """Return the code for present, absent, no call or indeterminate, and the mark of an assumption."""
-        mark = self.words.say("result", "assumed_mark") if site.state == SiteState.ASSUMED_REFERENCE else ""
-        letters = site.alleles or (site.seen if site.state == SiteState.PARTIAL_CALL else ())
-        if facts.alt in letters:
-            return "present", mark
-        if site.alleles is not None and site.basis is not None:
-            return "absent", mark
-        return ("no-call" if site.state in _NO_CALL else "indeterminate"), mark
-
-    def _assembly(self) -> list[Json]:
-        name = self.run.input.assembly
-        concept = _concept(name) if name in _facts().codes else {"text": name}
-        return [_component("assembly", valueCodeableConcept=concept)]
-
-    def _identity(self, site: SiteReport, facts: SiteDefinition) -> list[Json]:
-        systems = _facts().systems
-        named = [
-            {"system": systems["clinvar"], "code": facts.clinvar},
-            {"system": systems["dbsnp"], "code": facts.rsid},
-        ]
-        spelled = {"system": systems["hgvs"], "code": f"{_facts().transcript}:{facts.hgvs_c}"}
-        found = [
-            _component("variation", valueCodeableConcept={"coding": named}),
-            _component("coding-hgvs", valueCodeableConcept={"coding": [spelled]}),
-        ]
-        if self.run.input.assembly == _facts().hgvs_assembly:
-            genomic = {"coding": [{"system": systems["hgvs"], "code": facts.hgvs_g}]}
-            found.append(_component("genomic-hgvs", valueCodeableConcept=genomic))
-        if site.ref and site.alt:
-            found += [_component("ref", valueString=site.ref), _component("alt", valueString=site.alt)]
-        return found
-
-    def _copies(self, site: SiteReport, facts: SiteDefinition) -> list[Json]:
-        """Return allelic state and reads of the ALT allele, where the record states them for it."""
-        if site.alleles is None or facts.alt not in site.alleles:
-            return []
-        state = "homozygous" if site.alleles[0] == site.alleles[1] else "heterozygous"
-        found = [_component("allelic-state", valueCodeableConcept=_concept(state))]
-        columns = (site.record or "").split("\n")[0].split("\t")
-        is_plain = len(columns) > 4 and columns[3] == facts.ref and columns[4] == facts.alt
-        if is_plain and site.allele_depths is not None and len(site.allele_depths) == 2:
-            reads = {
-                "value": site.allele_depths[1],
-                "unit": "reads",
-                "system": _facts().systems["ucum"],
-                "code": "1",
-            }
-            found.append(_component("allele-reads", valueQuantity=reads))
-        return found
 
     def _phase(self, variants: list[Json]) -> list[Json]:
         """Return how the two variants lie to each other, where both are heterozygous."""
-        pairs = [site.alleles for site in self.report.sites]
-        alts = [facts.alt for facts in definitions()]
-        if any(pair is None or pair[0] == pair[1] for pair in pairs):
+        pairs = [site.alleles or ("", "") for site in self.report.sites]
+        if any(one == other for one, other in pairs):
             return []
         key = "phase-unknown"
-        if self.genotype.phase == "phased":
-            places = [pair.index(alt) for pair, alt in zip(pairs, alts, strict=True) if pair and alt in pair]
-            if len(places) == 2:
-                key = "cis" if places[0] == places[1] else "trans"
+        alts = [facts.alt for facts in definitions()]
+        if self.genotype.phase == "phased" and all(
+            alt in pair for pair, alt in zip(pairs, alts, strict=True)
+        ):
+            first, second = (pair.index(alt) for pair, alt in zip(pairs, alts, strict=True))
+            key = "cis" if first == second else "trans"
         return [
             self._observation(
                 "sequence-phase-relationship",
@@ -288,40 +262,35 @@ class _Maker:
         ]
 
     def _haplotypes(self, variants: list[Json]) -> list[Json]:
-        if self.genotype.diplotype is None:
-            return []
+        names = self.genotype.diplotype.split("/") if self.genotype.diplotype else []
         return [
             self._observation(
                 "haplotype",
                 f"haplotype-{number}",
-                valueCodeableConcept={"text": f"{self.genotype.gene} {greek(name)}{self.mark}"},
+                valueCodeableConcept={"text": self._called(name)},
                 derivedFrom=[_reference(item) for item in variants],
-                component=[self._gene()],
+                component=_components({"gene": self.gene}),
             )
-            for number, name in enumerate(self.genotype.diplotype.split("/"), start=1)
+            for number, name in enumerate(names, start=1)
         ]
 
+    def _called(self, name: str) -> str:
+        return f"{self.genotype.gene} {greek(name)}{self.mark}"
+
     def _genotype(self, sources: list[Json]) -> Json:
-        status = self._status()
-        if self.genotype.diplotype is not None:
-            value: Json = {"text": f"{self.genotype.gene} {greek(self.genotype.diplotype)}{self.mark}"}
-        else:
-            value = _concept("indeterminate", self.words.say("result", "undetermined_short") + self.mark)
+        diplotype, reads = self.genotype.diplotype, self.report.reads
+        undetermined = self.words.say("result", "undetermined_short") + self.mark
+        told = [{"text": read_sentence(self.report, reads, self.words)}] if reads is not None else []
         return self._observation(
             "genotype",
             "genotype",
-            valueCodeableConcept=value,
+            valueCodeableConcept={"text": self._called(diplotype)}
+            if diplotype is not None
+            else _concept("indeterminate", undetermined),
             derivedFrom=[_reference(item) for item in sources],
-            component=[self._gene(), _component("conclusion", valueString=status)],
-            **self._beside(),
+            component=_components({"gene": self.gene, "conclusion": self._status()}),
+            note=told,
         )
-
-    def _beside(self) -> Json:
-        """Return what aligned reads hold, as a note."""
-        told = []
-        if self.report.reads is not None:
-            told.append(read_sentence(self.report, self.report.reads, self.words))
-        return {"note": [{"text": text} for text in told]} if told else {}
 
     def _status(self) -> str:
         status = self.words.say("status", self.genotype.e4_status)
@@ -330,65 +299,66 @@ class _Maker:
             return f"{line} {self.words.say('result', 'not_non_carrier')}"
         return line
 
-    def _implications(self, genotype: Json) -> list[Json]:
-        """Return one implication a use, with the conclusion, and one a claim that it rests on."""
-        made = []
+    def _implications(self, genotype: Json) -> Iterator[Json]:
+        """Yield one implication a use, with the conclusion, and one a claim that it rests on."""
         for number, response in enumerate(self.report.response):
-            level = {
-                "coding": [{"system": _facts().evidence_level_system, "code": response.conclusion}],
-                "text": concluded(response, self.words),
-            }
-            made.append(
-                self._observation(
-                    "therapeutic-implication",
-                    f"response-{number}",
-                    derivedFrom=[_reference(genotype)],
-                    note=[{"text": text} for text in response.notes],
-                    component=[
-                        *_treatment(response),
-                        _component("significance", valueCodeableConcept=_concept("unknown-significance")),
-                        _component("evidence-level", valueCodeableConcept=level),
-                        _component("conclusion", valueString=response.conclusion_text),
-                    ],
-                )
+            level = _judged("evidence-level", response.conclusion, concluded(response, self.words))
+            yield self._observation(
+                "therapeutic-implication",
+                f"response-{number}",
+                derivedFrom=[_reference(genotype)],
+                note=[{"text": text} for text in response.notes],
+                component=_components(
+                    {
+                        **_treatment(response),
+                        "significance": _concept("unknown-significance"),
+                        "evidence-level": level,
+                        "conclusion": response.conclusion_text,
+                    }
+                ),
             )
-            made += [
-                self._claim(claim, response, number, genotype)
-                for claims in grouped(response)
-                for claim in claims
-            ]
-        return made
+            for claim in itertools.chain(*grouped(response)):
+                yield self._claim(claim, response, f"response-{number}-{claim.id}", genotype)
 
-    def _claim(self, claim: MatchedClaim, response: Response, number: int, genotype: Json) -> Json:
+    def _claim(self, claim: MatchedClaim, response: Response, role: str, genotype: Json) -> Json:
         """Return a claim with its direction, its certainty and its citations."""
-        facts, said = _facts(), claim_block(claim, self.words, Citations(), details=True)
-        side = side_words(claim, self.words)
-        direction = {"coding": [{"system": facts.direction_system, "code": claim.side}], "text": side}
-        sure = self.words.say("level", claim.certainty)
-        certainty = {"coding": [{"system": facts.certainty_system, "code": claim.certainty}], "text": sure}
-        url = facts.extensions["artifact"]
+        url, level = _facts().extensions["artifact"], self.words.say("level", claim.certainty)
+        cited = [
+            {"type": "citation", "citation": printable(source.citation, LONG), "url": source.url or None}
+            for source in claim.sources
+        ]
+        remark = claim_block(claim, self.words, Citations(), details=True).note or claim.reason
         return self._observation(
             "therapeutic-implication",
-            f"response-{number}-{claim.id}",
-            extension=[{"url": url, "valueRelatedArtifact": _artifact(source)} for source in claim.sources],
+            role,
+            extension=[{"url": url, "valueRelatedArtifact": artifact} for artifact in cited],
             derivedFrom=[_reference(genotype)],
-            note=[{"text": said.note}] if said.note else [{"text": claim.reason}],
-            component=[
-                *_treatment(response),
-                _component("implication", valueCodeableConcept=direction),
-                _component("evidence-level", valueCodeableConcept=certainty),
-                _component("conclusion", valueString=claim.statement),
-            ],
+            note=[{"text": remark}],
+            component=_components(
+                {
+                    **_treatment(response),
+                    "implication": _judged("direction", claim.side, side_words(claim, self.words)),
+                    "evidence-level": _judged("certainty", claim.certainty, level),
+                    "conclusion": claim.statement,
+                }
+            ),
         )
 
     def diagnostic_report(self, results: list[Json]) -> Json:
         """Return the report that holds the observations together; its status is preliminary."""
         is_open, flags = self.genotype.diplotype is None, self.report.flags
         told = [flag_message(flag, self.words, is_open=is_open) for flag in flags if flag.severity != "info"]
+        summary = narrate(self.run, self.report, self.form, full=False)
+        page = pages.as_html(self.run, self.report, self.form).encode()
+        presented = {
+            "contentType": "text/html",
+            "data": base64.b64encode(page).decode(),
+            "title": summary.title,
+        }
         made = self._resource(
             "DiagnosticReport",
             "genomic-report",
-            text=self._narrative(),
+            text=_narrative(summary),
             status="preliminary",
             category=[_concept("genetics")],
             code=_concept("genomic-report"),
@@ -396,7 +366,7 @@ class _Maker:
             issued=self.run.created,
             result=[_reference(item) for item in results],
             conclusion=" ".join(dict.fromkeys([*self._conclusion(), *told])),
-            presentedForm=[self._presented()],
+            presentedForm=[presented],
         )
         for role, key in (("specimen", "specimen"), ("order", "basedOn"), ("laboratory", "performer")):
             if role in self.stated:
@@ -405,52 +375,61 @@ class _Maker:
             made["resultsInterpreter"] = [{"display": printable(self.meta.reviewed_by)}]
         return made
 
-    def _narrative(self) -> Json:
-        """Return the summary as XHTML; it withholds what the readable formats withhold."""
-        told = narrate(self.run, self.report, self.form, full=False)
-        parts = [f"<h1>{escape(told.title)}</h1>"]
-        for section in told.sections:
-            parts.append(f"<h2>{escape(section.title)}</h2>")
-            parts += [
-                f"<p>{escape(f'{block.note}: {block.text}' if block.kind is Kind.FACT else block.text)}</p>"
-                for block in section.blocks
-            ]
-        body = "".join(parts)
-        return {"status": "generated", "div": f'<div xmlns="http://www.w3.org/1999/xhtml">{body}</div>'}
-
-    def _presented(self) -> Json:
-        """Return the HTML report as an attachment."""
-        page = pages.as_html(self.run, self.report, self.form).encode()
-        return {
-            "contentType": "text/html",
-            "data": base64.b64encode(page).decode(),
-            "title": narrate(self.run, self.report, self.form, full=False).title,
-        }
-
-    def _conclusion(self) -> list[str]:
-        said = [self._status()]
+    def _conclusion(self) -> Iterator[str]:
+        yield self._status()
         if self.genotype.diplotype is not None:
             probability = told_chance(self.words, self.genotype.diplotype_probability, self.report)
-            name = f"{self.genotype.gene} {greek(self.genotype.diplotype)}{self.mark}"
-            said.append(self.words.say("picture", "posterior_text", name=name, probability=probability))
-        return [*said, self.words.say("limits", "no_diagnosis")]
+            name = self._called(self.genotype.diplotype)
+            yield self.words.say("picture", "posterior_text", name=name, probability=probability)
+        yield self.words.say("limits", "no_diagnosis")
 
 
-def _treatment(response: Response) -> list[Json]:
+def _narrative(summary: Narrative) -> Json:
+    """Return the summary as XHTML; it withholds what the readable formats withhold."""
+    parts = [f"<h1>{escape(summary.title)}</h1>"]
+    for section in summary.sections:
+        parts.append(f"<h2>{escape(section.title)}</h2>")
+        parts += [
+            f"<p>{escape(f'{block.note}: {block.text}' if block.kind is Kind.FACT else block.text)}</p>"
+            for block in section.blocks
+        ]
+    return {
+        "status": "generated",
+        "div": f'<div xmlns="http://www.w3.org/1999/xhtml">{"".join(parts)}</div>',
+    }
+
+
+def _assessment(site: SiteReport, facts: SiteDefinition) -> str:
+    """Return the code for present, absent, no call or indeterminate."""
+    letters = site.alleles or (site.seen if site.state == SiteState.PARTIAL_CALL else ())
+    if facts.alt in letters:
+        return "present"
+    if site.alleles is not None and site.basis is not None:
+        return "absent"
+    return "no-call" if site.state in _NO_CALL else "indeterminate"
+
+
+def _copies(site: SiteReport, facts: SiteDefinition) -> dict[str, Json | None]:
+    """Return allelic state and reads of the ALT allele, where the record states them for it."""
+    if site.alleles is None or facts.alt not in site.alleles:
+        return {}
+    columns = (site.record or "").split("\n")[0].split("\t")
+    reads, depths = None, site.allele_depths
+    if columns[3:5] == [facts.ref, facts.alt] and depths is not None and len(depths) == 2:
+        reads = {"value": depths[1], "unit": "reads", "system": _facts().systems["ucum"], "code": "1"}
+    state = "homozygous" if site.alleles[0] == site.alleles[1] else "heterozygous"
+    return {"allelic-state": _concept(state), "allele-reads": reads}
+
+
+def _judged(system: str, code: str, text: str) -> Json:
+    return {"coding": [{"system": _facts().systems[system], "code": code}], "text": text}
+
+
+def _treatment(response: Response) -> dict[str, Json]:
     """Return the components that name drug and use."""
-    medicine: Json = {"text": response.drug}
-    if response.drug in _facts().substances:
-        medicine["coding"] = [_coding(_facts().substances[response.drug])]
-    return [
-        _component("medication", valueCodeableConcept=medicine),
-        _component("condition", valueCodeableConcept={"text": response.indication_label}),
-    ]
-
-
-def _artifact(source: SourceCitation) -> Json:
-    """Return a source as a citation, with its address where it has one."""
-    cited = {"type": "citation", "citation": printable(source.citation, LONG)}
-    return cited | {"url": source.url} if source.url else cited
+    known = _facts().substances.get(response.drug)
+    medicine = {"text": response.drug, "coding": [_coding(known)] if known else []}
+    return {"medication": medicine, "condition": {"text": response.indication_label}}
 
 
 def _reference(resource: Json) -> Json:

@@ -162,7 +162,7 @@ class Summary:
     def _answer(self) -> str:
         """Return the answer in one sentence."""
         say, status = self.words.say, self.words.say("status", self.status)
-        mark = assumed_mark(self.report, self.words)
+        mark = assumed_mark(self.genotype.assumed, self.words)
         undetermined = self.status is E4Status.INDETERMINATE
         if self.genotype.diplotype is not None:
             key = "diplotype_only" if undetermined else "determined"
@@ -177,7 +177,7 @@ class Summary:
         say, name = self.words.say, printable(self.report.sample)
         if self.withheld:
             return f"{name}: {say('result', 'withheld_short')}"
-        mark = assumed_mark(self.report, self.words)
+        mark = assumed_mark(self.genotype.assumed, self.words)
         told = [say("result", "undetermined_short") if self.genotype.diplotype is None else ""]
         if self.genotype.diplotype is not None:
             told = [f"{self.genotype.gene} {greek(self.genotype.diplotype)}{mark}"]

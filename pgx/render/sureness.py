@@ -330,9 +330,9 @@ def letter_text(letter: str | None, *, assumed: bool, words: Wording) -> str:
     return letter + (words.say("result", "assumed_mark") if assumed else "")
 
 
-def assumed_mark(report: SampleReport, words: Wording) -> str:
-    """Return the mark that everything carries that rests on assumed letters; else nothing."""
-    return words.say("result", "assumed_mark") if report.genotype.assumed else ""
+def assumed_mark(assumed: bool, words: Wording) -> str:
+    """Return the mark of everything that rests on assumed letters, else nothing."""
+    return words.say("result", "assumed_mark") if assumed else ""
 
 
 def weak_sites(report: SampleReport) -> list[str]:
@@ -385,7 +385,7 @@ def names_text(names: tuple[str, ...], report: SampleReport, words: Wording) -> 
         return words.say("picture", "open_name")
     text = words.say("picture", "or").join(greek(name) for name in names)
     certain = report.genotype.diplotype is not None
-    return (text if certain else f"{text} ?") + assumed_mark(report, words)
+    return (text if certain else f"{text} ?") + assumed_mark(report.genotype.assumed, words)
 
 
 def _site_sentence(site: SiteReport, words: Wording) -> str:
