@@ -5,7 +5,7 @@ Nothing is decided here: a contradiction is shown, not raised. Field names are t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -14,7 +14,6 @@ from pgx.errors import AssemblyError, printable
 from pgx.genome import (
     AUTO,
     Assembly,
-    AssemblyDecision,
     AssemblyEvidence,
     assemblies,
     decide,
@@ -38,7 +37,6 @@ from pgx.neighbours.panel import worth
 from pgx.observe import (
     Observation,
     ReadContext,
-    SiteRecord,
     SiteRecords,
     input_kind,
     observe,
@@ -67,16 +65,8 @@ def inspect(
 ) -> Inspection:
     """Look at the input `path` ("-" for standard input).
 
-    Parameters
-    ----------
-    samples
-        Whose sites to show; the first few of the file unless given.
-    assembly
-        A name, or "auto".
-    bounds
-        What the input may take; those of reference/ unless given.
-    reference
-        The FASTA of a CRAM.
+    `samples` are those whose sites to show, the first few of the file unless given; `assembly` is a name or
+    "auto"; `bounds` is what the input may take; `reference` is the FASTA of a CRAM.
 
     Raises
     ------
@@ -92,57 +82,48 @@ def inspect(
     else:
         content, neighbours = read_with_neighbours(path, bounds)
     columns = _columns(content, samples)
-    clues = (*header_evidence(content.header), *record_evidence(content.records, content.contigs))
-    decision, problem = _decision(content, assembly)
-    on = [decision.assembly] if decision else _candidates(content, clues)
+    header, records = header_evidence(content.header), record_evidence(content.records, content.contigs)
+    decision = None
+    try:
+        decision = decide(assembly, header, records, where=content.facts.path)
+        named = InspectedAssembly(name=decision.assembly.name, problem=None, evidence=decision.evidence)
+    except AssemblyError as error:
+        named = InspectedAssembly(name=None, problem=error.what, evidence=(*header, *records))
+    on = [decision.assembly] if decision else _candidates(content, (*header, *records))
     at_sites = [
         (place, [records_at(content.records, site, content.contigs) for site in sites_on(place)])
         for place in on
     ]
-    facts = _facts(content, [records for _, group in at_sites for records in group])
-    seen = _seen(content, at_sites, columns)
-    around = _neighbours(content, neighbours, decision.assembly, columns) if decision and neighbours else {}
-    decided = [(name, found[0][1]) for name, found in seen] if decision else []
-    named = InspectedAssembly(
-        name=decision.assembly.name if decision else None,
-        problem=problem,
-        evidence=decision.evidence if decision else clues,
-    )
-    shown = (
-        InspectedSample(
-            sample=name,
-            neighbours=around.get(name),
-            sites=tuple(_site(item, place) for place, group in found for item in group),
-        )
-        for name, found in seen
-    )
-    needs = (*file_needs(facts, on, decided=decision is not None), *sample_needs(facts, decided))
-    return _inspection(content, facts, named, shown, needs)
-
-
-def _seen(
-    content: VcfContent,
-    at_sites: Sequence[tuple[Assembly, list[SiteRecords]]],
-    columns: Sequence[tuple[int, str]],
-) -> list[tuple[str, list[tuple[Assembly, tuple[Observation, ...]]]]]:
-    """Return what each sample shows at the sites, on each assembly that may be the one."""
+    facts = _facts(content, [found for _, group in at_sites for found in group])
     context = ReadContext(
         contig="",
         gl_is_phred=content.gl_is_phred,
         absence_is_stated=header_says(content.header.history, "absence-stated"),
         is_lifted=header_says(content.header.history, "lifted"),
     )
-    return [
+    seen = [
         (name, [(place, observe(group, column, context)) for place, group in at_sites])
         for column, name in columns
     ]
+    around = _neighbours(content, neighbours, decision.assembly, columns) if decision and neighbours else {}
+    decided = [(name, found[0][1]) for name, found in seen] if decision else []
+    shown = [
+        InspectedSample(
+            sample=name,
+            neighbours=around.get(name),
+            sites=tuple(_site(item, place) for place, group in found for item in group),
+        )
+        for name, found in seen
+    ]
+    needs = (*file_needs(facts, on, decided=decision is not None), *sample_needs(facts, decided))
+    return _inspection(content, facts, named, shown, needs)
 
 
 def _inspection(
     content: VcfContent,
     facts: FileFacts,
     assembly: InspectedAssembly,
-    samples: Iterable[InspectedSample],
+    samples: Sequence[InspectedSample],
     needs: tuple[Need, ...],
 ) -> Inspection:
     return Inspection(
@@ -160,14 +141,14 @@ def _of_reads(source: Input, wanted: Sequence[str]) -> Inspection:
     """Return what a file of aligned reads is, and what its reads say."""
     content, decision = source.content, assembly_of(source, AUTO)
     place, facts = decision.assembly, _facts(content, ())
-    seen = [(name, source.settle(name, ())) for _, name in _columns(content, wanted)]
-    shown = []
-    for name, settled in seen:
+    shown, looked_at = [], []
+    for _, name in _columns(content, wanted):
+        settled = source.settle(name, ())
         first, *others = settled.observations  # what holds for both sites is told at the first
         told = (replace(first, findings=(*first.findings, *settled.findings)), *others)
         sites = tuple(_site(item, place) for item in told)
         shown.append(InspectedSample(sample=name, sites=sites, reads=settled.reads))
-    looked_at = [(name, settled.observations) for name, settled in seen]
+        looked_at.append((name, settled.observations))
     needs = (*file_needs(facts, [place], decided=True), *sample_needs(facts, looked_at))
     named = InspectedAssembly(name=place.name, problem=None, evidence=decision.evidence)
     return _inspection(content, facts, named, shown, needs)
@@ -178,23 +159,15 @@ def _columns(content: VcfContent, wanted: Sequence[str]) -> list[tuple[int, str]
     return [(column, content.samples[column]) for column in (columns if wanted else columns[:SHOWN_SAMPLES])]
 
 
-def _decision(content: VcfContent, assembly: str) -> tuple[AssemblyDecision | None, str | None]:
-    """Return the assembly, or what stands against deciding on one."""
-    header = header_evidence(content.header)
-    records = record_evidence(content.records, content.contigs)
-    try:
-        return decide(assembly, header, records, where=content.facts.path), None
-    except AssemblyError as error:
-        return None, error.what
-
-
 def _candidates(content: VcfContent, clues: Sequence[AssemblyEvidence]) -> list[Assembly]:
     """Return the assemblies that something speaks for, or on which a record covers a site."""
     named = {clue.assembly for clue in clues}
+    records = [record for record in content.records if record.contig in content.contigs]
     return [
         assembly
         for assembly in assemblies()
-        if assembly.name in named or any(_covers(record, content, assembly) for record in content.records)
+        if assembly.name in named
+        or any(item.position <= site.position <= item.end for item in records for site in sites_on(assembly))
     ]
 
 
@@ -212,35 +185,22 @@ def _neighbours(
         genotypes = reader.genotypes(column)
         count = sum(one is not None for one in genotypes)
         value = worth(count)
-        found[name] = InspectedNeighbours(
-            known=count,
-            positions=len(genotypes),
-            r2_e4=value.r2_e4 if value else None,
-            determined=value.determined if value else None,
-        )
+        r2, share = (value.r2_e4, value.determined) if value else (None, None)
+        found[name] = InspectedNeighbours(known=count, positions=len(genotypes), r2_e4=r2, determined=share)
     return found
-
-
-def _covers(record: SiteRecord, content: VcfContent, assembly: Assembly) -> bool:
-    return record.contig in content.contigs and any(
-        record.position <= site.position <= record.end for site in sites_on(assembly)
-    )
 
 
 def _facts(content: VcfContent, at_sites: Sequence[SiteRecords]) -> FileFacts:
     facts = content.facts
     return FileFacts(
-        path=facts.path,
+        **{
+            name: getattr(facts, name) for name in ("path", "size", "modified", "index", "access", "unsorted")
+        },
         kind=input_kind(facts.kind, content.header.fields, at_sites),
         container=facts.kind,
         reference_blocks=any(records.blocks for records in at_sites),
         compression=_COMPRESSIONS.get(facts.compression, facts.compression.lower()),
-        size=facts.size,
-        modified=facts.modified,
-        index=facts.index,
         index_is_stale=facts.stale_index,
-        access=facts.access,
-        unsorted=facts.unsorted,
         malformed_fields=tuple(
             wording().say("flag", "malformed-field", field=field, place=place)
             for field, place in facts.read_as_text
@@ -250,26 +210,17 @@ def _facts(content: VcfContent, at_sites: Sequence[SiteRecords]) -> FileFacts:
 
 def _site(seen: Observation, assembly: Assembly) -> InspectedSite:
     lines = seen.record.split("\n") if seen.record else []
+    same = ("rsid", "position", "state", "alleles", "phased", "basis", "depth", "genotype_quality", "filter")
     return InspectedSite(
-        rsid=seen.rsid,
+        **{name: getattr(seen, name) for name in same},
         assembly=assembly.name,
         contig=seen.contig or None,
-        position=seen.position,
-        state=seen.state,
-        alleles=seen.alleles,
-        phased=seen.phased,
-        basis=seen.basis,
-        depth=seen.depth,
-        genotype_quality=seen.genotype_quality,
-        filter=seen.filter,
-        records=tuple(_shortened(line) for line in lines[:_SHOWN_RECORDS]),
+        records=tuple(  # long columns are cut, and separated by a space
+            " ".join(printable(column, _COLUMN) for column in line.split("\t"))
+            for line in lines[:_SHOWN_RECORDS]
+        ),
         notes=tuple(
             wording().say("flag", f"{note.code}-info" if note.critical is False else note.code, **note.values)
             for note in unique(seen.findings)
         ),
     )
-
-
-def _shortened(line: str) -> str:
-    """Return a raw line with long columns cut, fit for a terminal, columns separated by a space."""
-    return " ".join(printable(column, _COLUMN) for column in line.split("\t"))

@@ -7,59 +7,32 @@ from __future__ import annotations
 
 import shlex
 import textwrap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from pgx.calling import CallOptions, E4Status, Reason, call, default_population
 from pgx.errors import printable
 from pgx.genome import Assembly, AssemblyEvidence, assemblies
 from pgx.inputs import CONSUMER, error_rate_of
-from pgx.observe import EvidenceKind, Observation, ReadSummary, SiteState
+from pgx.observe import DETERMINED_STATES, EvidenceKind, Observation, ReadSummary, SiteState
 from pgx.reference import threshold
 from pgx.wording import wording
 
 _STREAM = "-"
-#: States that leave a site unused, and what the command for it begins with; {file}, {region} are filled in.
-_SITE_COMMANDS = {
-    SiteState.ABSENT: "pgx annotate {file} --callable REGIONS.bed",
-    SiteState.FILTERED: "pgx annotate {file} --keep-filtered",
-    SiteState.CONFLICTING: "bcftools view -H -t {region} {file}",
-    SiteState.UNSUPPORTED: "bcftools view -H -t {region} {file}",
-    SiteState.NO_CALL: None,
-    SiteState.PARTIAL_CALL: None,
-    SiteState.LOW_QUALITY: None,
-    SiteState.NO_READS: None,
-}
 _READ_KINDS = frozenset({"bam", "cram"})
-_CONSUMER_NEEDS = frozenset({"absent-consumer", "no-call-consumer"})
-#: Reasons of an open call that no site state explains.
-_REASON_COMMANDS = {
-    Reason.PHASE: "whatshap phase -r REFERENCE.fa -o PHASED.vcf {file} READS.bam",
-    Reason.RARE_HAPLOTYPE: None,
-    Reason.LOW_CERTAINTY: None,
-}
+_WIDTH = 80
+#: How the first line of a text is set in, and the others.
+_ITEM, _BESIDE, _BELOW = ("  - ", "    "), ("  ", "      "), ("    ", "      ")
 
 
 class FileFacts(Struct, frozen=True, kw_only=True):
-    """The input itself.
+    """The input itself: what it is and how the sites were found this time.
 
-    Attributes
-    ----------
-    kind
-        "vcf", "gvcf", "bcf" or "copy-number".
-    container
-        "VCF" or "BCF".
-    reference_blocks
-        A reference block of a gVCF stands at a site.
-    compression
-        "plain", "gzip" (cannot be indexed) or "bgzip".
-    size
-        Bytes; None for a stream or a URL.
-    index
-        Path of the index beside it, or None; `index_is_stale` where it is older than the data.
-    access
-        "index", "search" or "scan": how the sites were found this time.
+    `kind` is "vcf", "gvcf", "bcf", "copy-number" or one of another input, `compression` "plain", "gzip"
+    (which cannot be indexed), "bgzip" or "own", `access` "index", "search" or "scan". `size` is in bytes,
+    None for a stream or a URL; `reference_blocks` says that a block of a gVCF stands at a site.
     """
 
     path: str
@@ -77,18 +50,11 @@ class FileFacts(Struct, frozen=True, kw_only=True):
 
 
 class Need(Struct, frozen=True, kw_only=True):
-    """Something that a call would still need, or that would make reading easier.
+    """Something that a call would still need, or (`optional`) that would make reading easier.
 
-    Attributes
-    ----------
-    code
-        A state of a site, a reason of a call, or a fact of the file ("index", "assembly" ...).
-    optional
-        The call can be made without it.
-    command
-        What to type, or None where no program can help.
-    samples
-        Whom of the samples shown it concerns; empty for the whole file.
+    `code` is a state of a site, a reason of a call, or a fact of the file ("index", "assembly" ...).
+    `command` is what to type, None where no program can help. `samples` are those it concerns; none: the
+    whole file.
     """
 
     code: str
@@ -107,20 +73,10 @@ class InspectedAssembly(Struct, frozen=True, kw_only=True):
 
 
 class InspectedSite(Struct, frozen=True, kw_only=True):
-    """What stands at one site for one sample.
+    """What stands at one site for one sample, on the assembly on which it was looked up.
 
-    Attributes
-    ----------
-    assembly
-        The one on which the site was looked up; several where it is not decided.
-    position
-        1-based.
-    alleles
-        Both letters, or None.
-    basis
-        The field that says how sure the genotype is (PL, GQ, GT ...), or None.
-    records
-        The raw lines, shortened, with this sample's column only.
+    `position` is 1-based; `basis` is the field that says how sure the genotype is (PL, GQ, GT ...); `records`
+    are the raw lines, shortened, with this sample's column only.
     """
 
     rsid: str
@@ -139,15 +95,11 @@ class InspectedSite(Struct, frozen=True, kw_only=True):
 
 
 class InspectedNeighbours(Struct, frozen=True, kw_only=True):
-    """How many positions around the sites are known, and what an estimate from as many is worth.
+    """How many positions around the sites are known, of those of the panel, and what an estimate is worth.
 
-    Attributes
-    ----------
-    known, positions
-        Of this sample, and of the panel.
-    r2_e4, determined
-        Squared correlation of the estimated copies of ε4 with the true ones, and the share of people with a
-        diplotype from 0.99 on, as measured with no more positions than these; None below the least measured.
+    `r2_e4` is the squared correlation of the estimated copies of ε4 with the true ones, `determined` the
+    share of people with a diplotype from 0.99 on, as measured with no more positions; None below the least
+    measured.
     """
 
     known: int
@@ -157,14 +109,9 @@ class InspectedNeighbours(Struct, frozen=True, kw_only=True):
 
 
 class InspectedSample(Struct, frozen=True, kw_only=True):
-    """The sites of one sample.
+    """The sites of one sample, on each assembly that may be the one.
 
-    Attributes
-    ----------
-    neighbours
-        Where the assembly is decided and the panel has it.
-    reads
-        What aligned reads show, where the input is a BAM or CRAM.
+    `neighbours` is there where the assembly is decided and the panel has it, `reads` for a BAM or CRAM.
     """
 
     sample: str
@@ -185,40 +132,32 @@ class Inspection(Struct, frozen=True, kw_only=True):
     needs: tuple[Need, ...]
 
 
-def file_needs(facts: FileFacts, candidates: Sequence[Assembly], *, decided: bool) -> Iterable[Need]:
+def file_needs(facts: FileFacts, candidates: Sequence[Assembly], *, decided: bool) -> Iterator[Need]:
     """Yield what the file as such lacks: the assembly (needed), an index or an order (faster with it)."""
-    file = _quoted(facts.path)
+    file = "FILE" if facts.path == _STREAM else shlex.quote(facts.path)
     if not decided:
         names = [item.name for item in candidates or assemblies()]
-        yield _need(
-            "assembly",
-            command=f"pgx annotate {file} --assembly {names[0]}",
-            names=", ".join(names),
-        )
-    index = "bcftools index" if facts.container == "BCF" else "tabix -p vcf"
-    force = "bcftools index -f" if facts.container == "BCF" else "tabix -f -p vcf"
+        yield _need("assembly", file=file, first=names[0], names=", ".join(names))
     if facts.path == _STREAM or facts.kind == CONSUMER:
         return
+    index, force = "tabix -p vcf", "tabix -f -p vcf"
+    if facts.container == "BCF":
+        index, force = "bcftools index", "bcftools index -f"
     if facts.kind in _READ_KINDS:
-        if facts.index is None:
-            yield _need("index", optional=True, command=f"samtools index {file}")
-        return
-    if facts.unsorted:
-        yield _need("sorting", optional=True, command=f"bcftools sort -O z -o SORTED.vcf.gz {file}")
-    elif facts.compression == "plain":
-        zipped = _quoted(f"{facts.path}.gz")
-        command = f"bgzip -k {file} && {index} {zipped}"
-        yield _need("compression", optional=True, command=command if facts.container == "VCF" else None)
-    elif facts.compression == "gzip":
-        stem = facts.path.removesuffix(".gz")
-        new = _quoted(f"{stem.removesuffix('.vcf')}.bgzip.vcf.gz")
-        yield _need(
-            "plain-gzip", optional=True, command=f"gunzip -c {file} | bgzip > {new} && tabix -p vcf {new}"
-        )
+        index, code = "samtools index", None if facts.index else "index"
+    elif facts.unsorted:
+        code = "sorting"
+    elif facts.compression in {"plain", "gzip"}:
+        code = {"plain": "compression", "gzip": "plain-gzip"}[facts.compression]
     elif facts.index_is_stale:
-        yield _need("stale-index", optional=True, command=f"{force} {file}")
-    elif facts.index is None:
-        yield _need("index", optional=True, command=f"{index} {file}")
+        code = "stale-index"
+    else:
+        code = None if facts.index else "index"
+    if code:
+        stem = facts.path.removesuffix(".gz").removesuffix(".vcf")
+        zipped, new = (shlex.quote(name) for name in (f"{facts.path}.gz", f"{stem}.bgzip.vcf.gz"))
+        need = _need(code, optional=True, file=file, index=index, force=force, zipped=zipped, new=new)
+        yield replace(need, command=None) if code == "compression" and facts.container == "BCF" else need
 
 
 def sample_needs(
@@ -228,220 +167,175 @@ def sample_needs(
     found: dict[tuple[str, str], Need] = {}
     for name, observations in looked_at:
         for need in _needs_of(facts, observations):
-            key = need.code, need.what
-            earlier = found.get(key)
-            samples = (*(earlier.samples if earlier else ()), name)
-            found[key] = Need(
-                code=need.code, optional=False, what=need.what, command=need.command, samples=samples
-            )
+            earlier = found.get((need.code, need.what), need)
+            found[need.code, need.what] = replace(need, samples=(*earlier.samples, name))
     return tuple(found.values())
 
 
-def _needs_of(facts: FileFacts, observations: tuple[Observation, ...]) -> Iterable[Need]:
-    file = _quoted(facts.path)
-    reasons, sites = _open_reasons(observations, facts.kind)
+def _needs_of(facts: FileFacts, observations: tuple[Observation, ...]) -> Iterator[Need]:
+    file = "FILE" if facts.path == _STREAM else shlex.quote(facts.path)
     if facts.kind == "copy-number":
-        yield _need("copy-number", command=None)
+        yield _need("copy-number")
         return
     for seen in observations:
-        if seen.state not in _SITE_COMMANDS:
-            continue
-        command, code = _SITE_COMMANDS[seen.state], seen.state.value
+        code = seen.state.value
         if seen.state is SiteState.ABSENT and seen.ref is None:
-            command, code = None, "absent-unknown-base"
-        if facts.kind == CONSUMER and f"{code}-consumer" in _CONSUMER_NEEDS:
-            command, code = None, f"{code}-consumer"
-        yield _need(
-            code,
-            command=command.format(file=file, region=_region(seen)) if command else None,
-            rsid=seen.rsid,
-        )
-    for reason, command in _REASON_COMMANDS.items():
-        if reason in reasons and facts.kind in {CONSUMER, *_READ_KINDS}:
-            code = "phase-reads" if reason is Reason.PHASE and facts.kind != CONSUMER else reason.value
-            yield _need(code, command=None, sites=sites)
-        elif reason in reasons:
-            yield _need(reason.value, command=command.format(file=file) if command else None, sites=sites)
-
-
-def _region(seen: Observation) -> str:
-    """Return where the record stands: an rsID may sit elsewhere than its site."""
-    contig, position = (seen.record or f"chr19\t{seen.position}").split("\t")[:2]
-    return shlex.quote(f"{contig}:{position}")
+            code = "absent-unknown-base"
+        if facts.kind == CONSUMER and wording().has("inspect", f"need-{code}-consumer"):
+            code = f"{code}-consumer"
+        if seen.state not in DETERMINED_STATES:
+            # an rsID may sit elsewhere than its site
+            contig, position = (seen.record or f"chr19\t{seen.position}").split("\t")[:2]
+            yield _need(code, file=file, region=shlex.quote(f"{contig}:{position}"), rsid=seen.rsid)
+    reasons, sites = _open_reasons(observations, facts.kind)
+    for reason in (Reason.PHASE, Reason.RARE_HAPLOTYPE, Reason.LOW_CERTAINTY):  # which no site state explains
+        if reason in reasons:
+            reads = reason is Reason.PHASE and facts.kind in _READ_KINDS
+            need = _need("phase-reads" if reads else reason.value, file=file, sites=sites)
+            yield replace(need, command=None) if facts.kind == CONSUMER else need
 
 
 def _open_reasons(observations: tuple[Observation, ...], kind: str) -> tuple[tuple[Reason, ...], str]:
     """Return why a call with the usual options would leave something open, and the sites that are weak."""
-    result = call(
-        observations,
-        CallOptions(
-            population=default_population(),
-            min_probability=threshold("min_probability"),
-            allele_error_rate=error_rate_of(kind),
-        ),
+    options = CallOptions(
+        population=default_population(),
+        min_probability=threshold("min_probability"),
+        allele_error_rate=error_rate_of(kind),
     )
+    result = call(observations, options)
     weak = (note.values["sites"] for note in result.findings if note.code == "low-certainty")
     sites = next(weak, ", ".join(seen.rsid for seen in observations))
     settled = result.diplotype is not None and result.e4_status is not E4Status.INDETERMINATE
     return () if settled else result.not_determined_because, sites
 
 
-def _need(code: str, *, command: str | None, optional: bool = False, **values: object) -> Need:
-    return Need(
-        code=code,
-        optional=optional,
-        what=wording().say("inspect", f"need-{code}", **values),
-        command=command,
-    )
-
-
-def _quoted(path: str) -> str:
-    return "FILE" if path == _STREAM else shlex.quote(path)
-
-
-_WIDTH = 80
+def _need(code: str, *, optional: bool = False, **values: object) -> Need:
+    key, words = f"command-{code}", wording()
+    command = words.say("inspect", key, **values) if words.has("inspect", key) else None
+    return Need(code=code, optional=optional, what=_say(f"need-{code}", **values), command=command)
 
 
 def as_text(found: Inspection) -> str:
     """Return the text, ending with a newline."""
-    parts = [
-        _section("file", _file_lines(found)),
-        _section("assembly", _assembly_lines(found)),
-        _section("samples", _sample_lines(found)),
-        _section("needs", _need_lines(found)),
-    ]
-    return "\n\n".join(parts) + "\n"
+    parts = {
+        "file": _file_lines(found),
+        "assembly": _assembly_lines(found.assembly),
+        "samples": _sample_lines(found),
+        "needs": _need_lines(found),
+    }
+    told = []
+    for key, lines in parts.items():
+        title = _say(f"heading-{key}")
+        told.append("\n".join([title, "-" * len(title), *lines]))
+    return "\n\n".join(told) + "\n"
 
 
 def _say(key: str, **values: object) -> str:
     return wording().say("inspect", key, **values)
 
 
-def _section(key: str, lines: Iterable[str]) -> str:
-    title = _say(f"heading-{key}")
-    return "\n".join([title, "-" * len(title), *lines])
-
-
-def _wrapped(text: str, indent: str = "", hang: str = "  ") -> str:
+def _wrapped(text: str, first: str = "", rest: str = "  ") -> str:
     return textwrap.fill(
         text,
         _WIDTH,
-        initial_indent=indent,
-        subsequent_indent=" " * len(indent) + hang,
+        initial_indent=first,
+        subsequent_indent=rest,
         break_on_hyphens=False,
         break_long_words=False,
     )
 
 
+def _line(key: str, **values: object) -> str:
+    return _wrapped(_say(key, **values))
+
+
 def _file_lines(found: Inspection) -> Iterator[str]:
     file = found.file
-    yield _wrapped(_say("path", path=printable(file.path)))
+    yield _line("path", path=printable(file.path))
     kind = _say("kind-blocks", kind=file.container) if file.reference_blocks else file.container
-    size = _say("bytes", count=file.size) if file.size is not None else _say("no-size")
-    yield _wrapped(_say("kind", kind=kind, compression=_say(f"compression-{file.compression}"), size=size))
+    size = _say("no-size") if file.size is None else _say("bytes", count=file.size)
+    yield _line("kind", kind=kind, compression=_say(f"compression-{file.compression}"), size=size)
     if file.kind == "copy-number":
-        yield _wrapped(_say("copy-number"))
-    if file.index is None:
-        yield _wrapped(_say("index-none"))
-    else:
-        key = "index-stale" if file.index_is_stale else "index"
-        yield _wrapped(_say(key, index=printable(file.index)))
-    yield _wrapped(_say(f"access-{file.access}"))
+        yield _line("copy-number")
+    index = "index-none" if file.index is None else "index-stale" if file.index_is_stale else "index"
+    yield _line(index, index=printable(file.index or ""))
+    yield _line(f"access-{file.access}")
     if file.unsorted:
-        yield _wrapped(_say("unsorted"))
+        yield _line("unsorted")
     yield from (_wrapped(printable(line)) for line in file.malformed_fields)
 
 
-def _assembly_lines(found: Inspection) -> Iterator[str]:
-    assembly = found.assembly
+def _assembly_lines(assembly: InspectedAssembly) -> Iterator[str]:
     if assembly.name is not None:
-        yield _wrapped(_say("assembly", assembly=assembly.name))
+        yield _line("assembly", assembly=assembly.name)
     else:
-        yield _wrapped(_say("assembly-open", problem=printable(assembly.problem or "", 400)))
+        yield _line("assembly-open", problem=printable(assembly.problem or "", 400))
     if not assembly.evidence:
-        yield _wrapped(_say("no-clues"))
+        yield _line("no-clues")
     for clue in assembly.evidence:
-        yield _wrapped(
-            _say(
-                "clue", assembly=clue.assembly, kind=_say(f"clue-{clue.kind}"), detail=printable(clue.detail)
-            ),
-            indent="  - ",
-            hang="",
-        )
+        kind, detail = _say(f"clue-{clue.kind}"), printable(clue.detail)
+        yield _wrapped(_say("clue", assembly=clue.assembly, kind=kind, detail=detail), *_ITEM)
 
 
 def _sample_lines(found: Inspection) -> Iterator[str]:
     names = ", ".join(printable(name, 60) for name in found.sample_names)
     more = "" if len(found.sample_names) == found.sample_count else ", ..."
-    yield _wrapped(_say("samples", count=found.sample_count, names=names + more))
+    yield _line("samples", count=found.sample_count, names=names + more)
     for sample in found.samples:
         yield ""
-        yield from _sites(sample, several=found.assembly.name is None)
+        yield printable(sample.sample, _WIDTH)
+        yield from (_wrapped(line, *_BESIDE) for line in _beside(sample))
+        for site in sample.sites:
+            yield _wrapped(_site_line(site, several=found.assembly.name is None), *_BESIDE)
+            yield from (_wrapped(_say("record", record=record), *_BELOW) for record in site.records)
+            yield from (_wrapped(printable(note, 400), *_BELOW) for note in site.notes)
 
 
-def _sites(sample: InspectedSample, *, several: bool) -> Iterator[str]:
-    yield printable(sample.sample, _WIDTH)
+def _beside(sample: InspectedSample) -> Iterator[str]:
+    """Yield what the reads of a sample hold, what of them was not used, and what lies around the sites."""
     if sample.reads is not None:
-        yield from _reads(sample.reads)
+        depths = ", ".join(f"{rsid} {depth}" for rsid, depth in sample.reads.depth.items())
+        yield _say("reads", depths=depths, both=sample.reads.templates_both)
+        if sample.reads.dropped:
+            parts = [f"{_say(f'dropped-{reason}')} {count}" for reason, count in sample.reads.dropped.items()]
+            yield _say("dropped", list=", ".join(parts))
     if not sample.sites:
-        yield _wrapped(_say("no-sites"), indent="  ")
-    if sample.neighbours is not None:
-        yield _wrapped(_neighbours_line(sample.neighbours), indent="  ", hang="    ")
-    for site in sample.sites:
-        yield _wrapped(_site_line(site, several=several), indent="  ", hang="    ")
-        for record in site.records:
-            yield _wrapped(_say("record", record=record), indent="    ")
-        for note in site.notes:
-            yield _wrapped(printable(note, 400), indent="    ")
-
-
-def _reads(reads: ReadSummary) -> Iterator[str]:
-    """Yield what the reads of a sample hold, and what of them was not used."""
-    depths = ", ".join(f"{rsid} {depth}" for rsid, depth in reads.depth.items())
-    yield _wrapped(_say("reads", depths=depths, both=reads.templates_both), indent="  ", hang="    ")
-    if reads.dropped:
-        parts = [f"{_say(f'dropped-{reason}')} {count}" for reason, count in reads.dropped.items()]
-        yield _wrapped(_say("dropped", list=", ".join(parts)), indent="  ", hang="    ")
-
-
-def _neighbours_line(around: InspectedNeighbours) -> str:
-    counted = _say("neighbours", known=around.known, positions=around.positions)
-    if around.r2_e4 is None or around.determined is None:
-        return f"{counted} {_say('neighbours-few' if around.known else 'neighbours-none')}"
-    worth = _say("neighbours-worth", r2=f"{around.r2_e4:.2f}", determined=f"{100 * around.determined:.0f}")
-    return f"{counted} {worth}"
+        yield _say("no-sites")
+    if (around := sample.neighbours) is not None:
+        counted = _say("neighbours", known=around.known, positions=around.positions)
+        worth = _say("neighbours-few" if around.known else "neighbours-none")
+        if around.r2_e4 is not None and around.determined is not None:
+            share = f"{100 * around.determined:.0f}"
+            worth = _say("neighbours-worth", r2=f"{around.r2_e4:.2f}", determined=share)
+        yield f"{counted} {worth}"
 
 
 def _site_line(site: InspectedSite, *, several: bool) -> str:
     place = f"{printable(site.contig, 40)}:{site.position}" if site.contig else str(site.position)
     where = _say("on-assembly", place=place, assembly=site.assembly) if several else place
-    state = wording().say("state", site.state)
-    if site.alleles is None:
-        return _say("site", rsid=site.rsid, place=where, state=state)
-    letters = ("|" if site.phased else "/").join(site.alleles)
-    return _say("site-letters", rsid=site.rsid, place=where, state=state, letters=letters)
+    state, letters = (
+        wording().say("state", site.state),
+        ("|" if site.phased else "/").join(site.alleles or ()),
+    )
+    return _say(
+        "site-letters" if letters else "site", rsid=site.rsid, place=where, state=state, letters=letters
+    )
 
 
 def _need_lines(found: Inspection) -> Iterator[str]:
-    needed = [need for need in found.needs if not need.optional]
-    if not needed:
-        yield _wrapped(_say("no-needs"))
     shown = tuple(sample.sample for sample in found.samples)
-    for need in needed:
-        yield from _need_line(need, shown)
-    helpful = [need for need in found.needs if need.optional]
-    if helpful:
-        yield ""
-        yield _wrapped(_say("helpful"))
-    for need in helpful:
-        yield from _need_line(need, shown)
-
-
-def _need_line(need: Need, shown: tuple[str, ...]) -> Iterator[str]:
-    what = need.what
-    if need.samples and need.samples != shown:
-        names = ", ".join(printable(name, 60) for name in need.samples)
-        what = _say("for-samples", what=what, names=names)
-    yield _wrapped(what, indent="  - ", hang="")
-    if need.command is not None:
-        yield f"      {printable(need.command, 400)}"
+    if all(need.optional for need in found.needs):
+        yield _line("no-needs")
+    for optional in (False, True):
+        needs = [need for need in found.needs if need.optional is optional]
+        if optional and needs:
+            yield ""
+            yield _line("helpful")
+        for need in needs:
+            names = ", ".join(printable(name, 60) for name in need.samples)
+            is_of_all = not need.samples or need.samples == shown
+            yield _wrapped(
+                need.what if is_of_all else _say("for-samples", what=need.what, names=names), *_ITEM
+            )
+            if need.command is not None:
+                yield f"      {printable(need.command, 400)}"
