@@ -20,7 +20,10 @@ _NO_KNOWLEDGE = 2 / 3  # an error probability that leaves all three genotypes eq
 
 
 def genotype_likelihood(
-    evidence: GenotypeEvidence | None, marginal: Likelihood, allele_error_rate: float
+    evidence: GenotypeEvidence | None,
+    marginal: Likelihood,
+    allele_error_rate: float,
+    stray_share: float | None = None,
 ) -> Likelihood:
     """Return the likelihood of 0, 1 and 2 copies of the counted letter, scaled to a maximum of 1.
 
@@ -35,20 +38,24 @@ def genotype_likelihood(
         already, and dividing by them takes the site's own prior out again.
     allele_error_rate
         For a genotype without quality.
+    stray_share
+        See `phred_likelihood`.
     """
     if evidence is None:
         return UNINFORMATIVE
     if evidence.kind is EvidenceKind.PARTIAL:
         stated = [10 ** (-_known(value) / 10) for value in evidence.values]
         return _one_allele(evidence.seen == letters()[1], min(max(allele_error_rate, *stated, 0.0), 0.5))
-    found = [_own(evidence, marginal, allele_error_rate)]
-    found += [_limit(limit, evidence.kind) for limit in evidence.limits if limit.copies is not None]
+    found = [_own(evidence, marginal, allele_error_rate, stray_share)]
+    found += [
+        _limit(limit, evidence.kind, stray_share) for limit in evidence.limits if limit.copies is not None
+    ]
     return found[0] if len(found) == 1 else _scaled(*map(max, zip(*found, strict=True)))
 
 
-def _own(evidence: GenotypeEvidence, marginal: Likelihood, error: float) -> Likelihood:
+def _own(evidence: GenotypeEvidence, marginal: Likelihood, error: float, share: float | None) -> Likelihood:
     if evidence.kind in _BY_GENOTYPE:
-        return _from_values(evidence, marginal)
+        return _from_values(evidence, marginal, share)
     copies = evidence.copies
     if copies is None:
         return UNINFORMATIVE
@@ -62,11 +69,11 @@ def _own(evidence: GenotypeEvidence, marginal: Likelihood, error: float) -> Like
     return _from_genotype(copies, error)
 
 
-def _limit(limit: GenotypeEvidence, kind: EvidenceKind) -> Likelihood:
+def _limit(limit: GenotypeEvidence, kind: EvidenceKind, share: float | None) -> Likelihood:
     """Return the likelihood from what else a record states beside a statement of this kind."""
     copies, first = limit.copies or 0, _known(limit.values[0])
     if limit.kind is EvidenceKind.AD:
-        return _from_reads(limit)
+        return _from_reads(limit, share)
     if limit.kind is EvidenceKind.QUAL:
         return _from_record_quality(copies, first, int(_known(limit.values[1])))
     if kind is EvidenceKind.GT:
@@ -74,32 +81,34 @@ def _limit(limit: GenotypeEvidence, kind: EvidenceKind) -> Likelihood:
     return _from_agreeing_reads(copies, first)
 
 
-def _from_values(evidence: GenotypeEvidence, marginal: Likelihood) -> Likelihood:
+def _from_values(evidence: GenotypeEvidence, marginal: Likelihood, share: float | None) -> Likelihood:
     """Return the likelihood from numbers for each genotype (or their mean, DS), or for each letter (AD)."""
     if evidence.kind is EvidenceKind.AD:
-        return _from_reads(evidence)
+        return _from_reads(evidence, share)
     values = [_known(value) for value in evidence.values]
     if evidence.kind is EvidenceKind.READS:  # these reckon with another person already, read by read
         return _scaled(*(10 ** (-(value - min(values)) / 10) for value in values))
     if evidence.kind is EvidenceKind.PL:
-        return phred_likelihood([value - min(values) for value in values])
+        return phred_likelihood([value - min(values) for value in values], share)
     if evidence.kind is EvidenceKind.GL:
-        return phred_likelihood([10 * (max(values) - value) for value in values])
+        return phred_likelihood([10 * (max(values) - value) for value in values], share)
     return _without_prior(imputed_probabilities(evidence), marginal)
 
 
-def _from_reads(evidence: GenotypeEvidence) -> Likelihood:
+def _from_reads(evidence: GenotypeEvidence, share: float | None) -> Likelihood:
     first, second = (_known(value) for value in evidence.values)
-    return phred_likelihood(reads_phred(first, second))
+    return phred_likelihood(reads_phred(first, second), share)
 
 
-def phred_likelihood(away: Sequence[float]) -> Likelihood:
+def phred_likelihood(away: Sequence[float], stray_share: float | None = None) -> Likelihood:
     """Return the likelihood from how far 0, 1, 2 copies are from the best, Phred-scaled.
 
     A few reads of another person make a heterozygote of a homozygote, and no caller counts with them: what
-    speaks against both homozygotes counts in part (`stray_read_share`).
+    speaks against both homozygotes counts in part (`stray_share`; None for `stray_read_share`).
     """
-    share = threshold("stray_read_share") if away[1] == 0 else 1.0
+    share = 1.0
+    if away[1] == 0:
+        share = threshold("stray_read_share") if stray_share is None else stray_share
     zero, one, two = (10 ** (-(share * value) / 10) for value in away)
     return zero, one, two
 

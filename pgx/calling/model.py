@@ -53,11 +53,15 @@ class CallOptions(Struct, frozen=True, kw_only=True):
         Posterior probability from which an answer counts as determined.
     allele_error_rate
         Probability that one allele is wrong where a genotype comes without a quality.
+    stray_share
+        See `pgx.calling.likelihood.phred_likelihood`; 1 where the likelihoods speak of a population: the
+        caution that a single answer asks for would make every haplotype but the usual one too rare.
     """
 
     population: str
     min_probability: float
     allele_error_rate: float
+    stray_share: float | None = None
 
 
 class CalculationRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

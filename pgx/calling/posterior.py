@@ -106,9 +106,11 @@ def site_data(observations: tuple[Observation, ...]) -> SiteData:
 _Factors = tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]
 
 
-def _factors(data: SiteData, population: str, allele_error_rate: float) -> _Factors:
+def _factors(data: SiteData, population: str, options: CallOptions) -> _Factors:
     first, second = (
-        genotype_likelihood(evidence, genotype_prior(population, site), allele_error_rate)
+        genotype_likelihood(
+            evidence, genotype_prior(population, site), options.allele_error_rate, options.stray_share
+        )
         for site, evidence in enumerate(data.evidence)
     )
     firsts = tuple(first[copies] for copies in copies_at(0))
@@ -125,7 +127,7 @@ def diplotype_likelihoods(data: SiteData, options: CallOptions) -> tuple[float, 
 
     Of GP and DS, which contain a prior already, the one of the population of `options` is taken out.
     """
-    factors = _factors(data, options.population, options.allele_error_rate)
+    factors = _factors(data, options.population, options)
     return tuple(first * second * phase for first, second, phase in zip(*factors, strict=True))
 
 
@@ -162,8 +164,8 @@ def answers(data: SiteData, options: CallOptions) -> tuple[Answer, dict[str, Pop
     has_prior = contains_prior(data.evidence)  # only then the likelihood differs between populations
 
     def factors_under(population: str) -> tuple[_Factors, _Factors]:
-        factors = _factors(data, population, options.allele_error_rate)
-        return factors, factors if whole is data else _factors(whole, population, options.allele_error_rate)
+        factors = _factors(data, population, options)
+        return factors, factors if whole is data else _factors(whole, population, options)
 
     factors = factors_under(options.population)
     asked = _answer(options.population, *factors, doubtful, options)
@@ -220,7 +222,7 @@ def _answer(
 def calculation(data: SiteData, found: Answer, options: CallOptions) -> tuple[CalculationRow, ...]:
     """Return how the posterior of `found` came about, a row a diplotype."""
     priors = diplotype_prior(options.population)
-    factors = _factors(data, options.population, options.allele_error_rate)
+    factors = _factors(data, options.population, options)
     return tuple(
         CalculationRow(
             diplotype=name,

@@ -244,6 +244,8 @@ def result_of_content(
     only_likelihoods = group_of(job.options) is not None
     options = replace(provisional(job.options), samples=chosen)
     ready = prepare(source, options, None if only_likelihoods else neighbours)
+    if only_likelihoods:
+        ready = replace(ready, rules=replace(ready.rules, stray_share=1.0))
     result = replace(
         result,
         samples=len(ready.columns),

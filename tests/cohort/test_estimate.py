@@ -27,6 +27,8 @@ from pgx.errors import PgxError, UsageError
 from pgx.options import Options, PageOptions
 from pgx.reference import threshold
 from pgx.render.tsv import COLUMNS
+from pgx.report import relative_likelihoods
+from pgx.single import annotate
 from pgx.vcf import read_sites
 
 NAMES = diplotype_names()
@@ -204,6 +206,29 @@ def test_arrays_give_the_likelihoods_of_single_samples(case, tmp_path):
         pytest.approx(row, rel=1e-5, abs=1e-30) for row in sorted(map(tuple, other.likelihoods.tolist()))
     ]
     assert one.people.sum() == other.people.sum()
+
+
+@pytest.mark.parametrize("least", [NEVER, 1])
+@pytest.mark.parametrize(
+    ("fields", "plain"),
+    [("GT:PL", "60,0,60"), ("GT:GL", "-6,0,-6"), ("GT:AD", "2,2"), ("GT:DP:PL", "9:60,0,60")],
+)
+def test_an_estimate_takes_likelihoods_as_they_stand(least, fields, plain, tmp_path):
+    """What a call discounts for a few reads of another person says nothing of a population."""
+    records = [site("rs429358", gt=[f"0/1:{plain}"], format=fields), site("rs7412", gt=["0/0"], format="GT")]
+    path = str(write_vcf(tmp_path / "a.vcf", records=records, samples=["S"]))
+    job = Job(path=path, options=estimating(Options(neighbours="off")))
+    found = _unpacked(result_of_content(job, read_sites(path), arrays_from=least).run)
+    called = one_call(path)
+    place = [NAMES.index(name) for name in ("e3/e3", "e3/e4")]
+    without, own = found.likelihoods[0, place]
+    assert own / without == pytest.approx((called[place[1]] / called[place[0]]) ** (1 / 0.75), rel=1e-3)
+
+
+def one_call(path):
+    """Return the likelihoods of the ten diplotypes that the call of a file with one person rests on."""
+    (report,) = annotate(path, Options(neighbours="off")).samples
+    return relative_likelihoods(report)
 
 
 def test_classes_of_many_inputs_are_joined():

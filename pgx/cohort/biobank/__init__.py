@@ -88,8 +88,7 @@ def _read_site(place: int, ready: Prepared) -> SiteArrays:
     columns = ready.columns
     some = None if isinstance(columns, range) else columns
     doubted = any(other.misplaced for other in ready.records)
-    found = read_arrays(ready.records[place], doubted, some, len(columns), ready.context)
-    return settle(found, place, columns, ready)
+    return settle(read_arrays(place, doubted, some, ready), place, columns, ready)
 
 
 def annotate_arrays(result: Result, content: VcfContent, ready: Prepared) -> Result:

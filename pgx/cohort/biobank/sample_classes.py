@@ -25,7 +25,7 @@ from pgx.cohort.tables import arrow
 from pgx.cohort.tables.arrow import Codes, compact, first_of, joined_codes
 from pgx.genome import letters
 from pgx.neighbours.estimate import Known, MarkerReader
-from pgx.observe import EvidenceKind, Observation, ReadContext, SiteRecord, SiteRecords, observe
+from pgx.observe import EvidenceKind, Observation, ReadContext, SiteRecord, observe
 from pgx.observe.alleles import Letter, Other, letters_of
 from pgx.observe.evidence_fields import is_from_imputation, read_weights
 from pgx.observe.fields import READ_FIELDS
@@ -70,13 +70,12 @@ class SiteArrays(Struct, frozen=True):
     chances: Floats | None = None
 
 
-def read_arrays(
-    pile: SiteRecords, doubted: bool, columns: Sequence[int] | None, count: int, context: ReadContext
-) -> SiteArrays:
-    """Read a site for all samples (`columns` None) or for some 0-based columns; `count` is their number.
+def read_arrays(place: int, doubted: bool, columns: Sequence[int] | None, ready: Prepared) -> SiteArrays:
+    """Read the site at `place` for all samples (`columns` None) or for some 0-based columns.
 
     `doubted`: the coordinates of the input cannot be trusted, so the site is not read.
     """
+    pile, count = ready.records[place], len(ready.columns)
     records = (*pile.bases, *pile.blocks, *pile.lengths)
     if doubted or pile.faults or not records:
         return _empty(count)
@@ -85,7 +84,7 @@ def read_arrays(
         copies = _copies(letters_of(records[0], pile.site.position))
         places = _classes(copies)
         if places is not None:
-            return _plain(records[0], lines[0], places, copies, context)
+            return _plain(records[0], lines[0], places, copies, ready)
     result = _empty(count)
     result.codes[:] = joined_codes([arrow.line_codes(line.line, edges_of(line)) for line in lines])
     return result
@@ -151,7 +150,7 @@ def _plain(
     columns: Columns,
     places: Sequence[Sequence[int]],
     copies: Sequence[int | None],
-    context: ReadContext,
+    ready: Prepared,
 ) -> SiteArrays:
     """Read the only record of a site piece by piece; `places`: see `_classes`, `copies`: see `_copies`."""
     result = _empty(len(columns))
@@ -160,7 +159,7 @@ def _plain(
     if "AD" in record.format:
         sizes["AD"] = len(copies)
     known: dict[_Key, int] = {}
-    plain, mixed = _from_phred()
+    plain, mixed = _from_phred(ready.rules.stray_share)
     for start in range(0, len(columns), _PIECE):
         piece = range(start, min(start + _PIECE, len(columns)))
         fields = Fields(columns, record.format, piece, sizes)
@@ -174,7 +173,7 @@ def _plain(
             if key in sizes:
                 values[rows] = fields.numbers(key)[0]
         reads = _by_letter(fields.numbers("AD"), copies) if "AD" in sizes else None
-        codes, keys = _usual_classes(record.format, fields, phred, reads, context)
+        codes, keys = _usual_classes(record.format, fields, phred, reads, ready.context)
         result.codes[rows] = _numbered(keys, known)[codes]
         odd = np.flatnonzero(~result.numeric[piece.start : piece.stop]) + start
         result.codes[odd] = _numbered([between(columns, row, row + 1) for row in odd.tolist()], known)
@@ -182,11 +181,11 @@ def _plain(
 
 
 @functools.cache
-def _from_phred() -> tuple[Floats, Floats]:
+def _from_phred(stray_share: float | None) -> tuple[Floats, Floats]:
     """Return the likelihood by PL: beside a homozygote, and beside a heterozygote."""
     away = [float(value) for value in range(_PL_CAP + 1)]
     plain = np.array([phred_likelihood((0, 1, value))[2] for value in away])
-    return plain, np.array([phred_likelihood((value, 0, value))[2] for value in away])
+    return plain, np.array([phred_likelihood((value, 0, value), stray_share)[2] for value in away])
 
 
 def _by_letter(values: Sequence[Codes], copies: Sequence[int | None]) -> list[Codes]:
@@ -303,7 +302,9 @@ class _Classes:
             self.chances[:, number] = imputed_probabilities(evidence)
         else:
             marginal = genotype_prior(rules.population, place)
-            self.likelihoods[:, number] = genotype_likelihood(evidence, marginal, rules.allele_error_rate)
+            self.likelihoods[:, number] = genotype_likelihood(
+                evidence, marginal, rules.allele_error_rate, rules.stray_share
+            )
 
 
 def settle(site: SiteArrays, place: int, columns: Sequence[int], ready: Prepared) -> SiteArrays:
