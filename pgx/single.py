@@ -159,12 +159,17 @@ def annotate(path: str | None, options: Options) -> Annotation:
 
     Reading and all checks are done, and errors raised, before this returns; the reports are made one by one.
     """
+    ready = understood(path, options)
+    return Annotation(run=ready.run, samples=map(ready.report, ready.columns, ready.names))
+
+
+def understood(path: str | None, options: Options) -> Prepared:
+    """Read an input and all that its samples share; arguments and errors as of `annotate`."""
     check_options(options)
     source, neighbours = read_input(path, options)
     if options.pseudonymise is not None:
         options = replace(options, samples=tuple(map(hiding(options).name, options.samples)))
-    ready = prepare(source, options, neighbours)
-    return Annotation(run=ready.run, samples=map(ready.report, ready.columns, ready.names))
+    return prepare(source, options, neighbours)
 
 
 def check_options(options: Options) -> None:

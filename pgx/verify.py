@@ -1,5 +1,6 @@
 """Several sources of one person: what each says, if they can be of one person, and what they say together.
 
+Whether they can is asked of both sites and the variants around them; the joint answer is that of the sites.
 Each source is called alone, as `pgx annotate` does. Together they count as independent measurements, which a
 VCF and the reads that it was made from are not: these belong into one source, with --reads.
 """
@@ -11,6 +12,7 @@ import math
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -21,18 +23,24 @@ from pgx.errors import SampleError, UsageError, printable
 from pgx.options import Options
 from pgx.reference import threshold
 from pgx.render.sureness import rests_on_assumption
-from pgx.report import SCHEMA_VERSION, Run, SampleReport, relative_likelihoods
-from pgx.single import annotate
+from pgx.report import SCHEMA_VERSION, relative_likelihoods
+from pgx.single import Prepared, understood
 from pgx.wording import greek, percent, wording
 
+if TYPE_CHECKING:
+    from pgx.neighbours.estimate import Known
+
 _LEAST = 1e-300
+_SURE = 10_000  # times: more is no better known than the model, and no percentage says more, either
+_MOST = 690.0  # of a logarithm that can be turned back
 _WIDTH = 80
 
 
 class Said(Struct, frozen=True, kw_only=True):
     """What one source says; `assumed`: on a genotype without a stated quality, or the like.
 
-    `likelihood` is of the ten diplotypes, in the order of `pgx.calling.diplotype_names`, the highest being 1.
+    `likelihood` is of the ten diplotypes, in the order of `pgx.calling.diplotype_names`, the highest being 1;
+    `markers` are positions around the sites that can be compared with those of another source.
     """
 
     source: str
@@ -46,17 +54,20 @@ class Said(Struct, frozen=True, kw_only=True):
     flags: tuple[str, ...]
     assumed: bool
     likelihood: tuple[float, ...]
+    markers: int
 
 
 class Pair(Struct, frozen=True, kw_only=True):
     """Two sources (their 0-based numbers).
 
     What both show is `same_ratio` times as likely of one person as of two people drawn from the population;
-    `same_probability` is that they are of one person, if that was as likely as not before.
+    `same_probability` is that they are of one person, if that was as likely as not before. `markers`: the
+    positions around the sites that both state, and that were compared, too.
     """
 
     first: int
     second: int
+    markers: int
     same_ratio: float
     same_probability: float
 
@@ -64,6 +75,11 @@ class Pair(Struct, frozen=True, kw_only=True):
     def is_apart(self) -> bool:
         """Return whether the sources are of different people."""
         return self.same_probability < threshold("same_person_probability")
+
+    @property
+    def tells_nothing(self) -> bool:
+        """Return whether nothing was compared: one source at least is silent."""
+        return math.isclose(self.same_ratio, 1, rel_tol=1e-9)
 
 
 class Joint(Struct, frozen=True, kw_only=True):
@@ -93,10 +109,13 @@ def verify(sources: Sequence[str], options: Options) -> Verified:
     """
     if len(sources) < 2:
         raise UsageError("needs two sources or more", where="pgx verify", cure="Give the other one, too")
-    said = tuple(_said(source, options) for source in sources)
+    read = [_person(source, options) for source in sources]
+    around = [_around(ready) for ready in read]
+    said = tuple(map(_said, sources, read, around))
     prior = diplotype_prior(options.population)
     pairs = tuple(
-        _pair(first, second, said, prior) for first, second in itertools.combinations(range(len(said)), 2)
+        _pair(first, second, said, around, prior)
+        for first, second in itertools.combinations(range(len(said)), 2)
     )
     sure = options.min_probability
     contradict = any(pair.is_apart for pair in pairs)
@@ -110,8 +129,8 @@ def verify(sources: Sequence[str], options: Options) -> Verified:
     )
 
 
-def _said(source: str, options: Options) -> Said:
-    run, report = _report(source, options)
+def _said(source: str, ready: Prepared, around: _Around) -> Said:
+    run, report = ready.run, ready.report(ready.columns[0], ready.names[0])
     genotype = report.genotype
     return Said(
         source=source if run.input.kind != "stated" else printable(source, 60),
@@ -130,33 +149,74 @@ def _said(source: str, options: Options) -> Said:
         flags=tuple(flag.code for flag in report.flags),
         assumed=rests_on_assumption(report),
         likelihood=relative_likelihoods(report),
+        markers=_count(around),
     )
 
 
-def _report(source: str, options: Options) -> tuple[Run, SampleReport]:
-    """Return the report of the one person of a source; of a file with several, the one that is named."""
+def _person(source: str, options: Options) -> Prepared:
+    """Read the one person of a source; of a file with several, the one that is named."""
     if not Path(source).exists() and "://" not in source:
         try:
-            made = annotate(None, replace(options, genotype=source, samples=()))
-            return made.run, next(iter(made.samples))
+            return understood(None, replace(options, genotype=source, samples=()))
         except UsageError:
             pass  # no genotype: then it is a file that is not there
     try:
-        made = annotate(source, options)
+        ready = understood(source, options)
     except SampleError:
-        made = annotate(source, replace(options, samples=()))  # its one sample may have another name
-    reports = list(itertools.islice(made.samples, 2))
-    if len(reports) != 1:
+        ready = understood(source, replace(options, samples=()))  # its one sample may have another name
+    if len(ready.columns) != 1:
         raise UsageError("holds several people", where=source, cure="Name the one that is meant: -s NAME")
-    return made.run, reports[0]
+    return ready
 
 
-def _pair(first: int, second: int, said: Sequence[Said], prior: Sequence[float]) -> Pair:
-    one, other = said[first].likelihood, said[second].likelihood
-    same = sum(p * a * b for p, a, b in zip(prior, one, other, strict=True))
-    apart = math.prod(sum(p * a for p, a in zip(prior, each, strict=True)) for each in (one, other))
-    ratio = max(same, _LEAST) / max(apart, _LEAST)
-    return Pair(first=first, second=second, same_ratio=ratio, same_probability=ratio / (1 + ratio))
+#: What a source shows at each marker of the panel; empty where it shows nothing that could be compared.
+_Around = tuple["Known", ...]
+
+
+def _around(ready: Prepared) -> _Around:
+    reader = ready.around.reader if ready.around else None
+    if reader is None or any(pile.misplaced for pile in ready.records):
+        return ()
+    from pgx.neighbours.estimate import lowest_fit, neighbours_say  # noqa: PLC0415 - only with neighbours
+
+    found = reader.genotypes(ready.columns[0])
+    count = _count(found)
+    return found if count and neighbours_say(found).fit >= lowest_fit(count) else ()
+
+
+def _count(*around: _Around) -> int:
+    """Return at how many markers all of these show something."""
+    return sum(all(one is not None for one in seen) for seen in zip(*around, strict=False))
+
+
+def _pair(
+    first: int, second: int, said: Sequence[Said], around: Sequence[_Around], prior: Sequence[float]
+) -> Pair:
+    def log_chance(*numbers: int) -> float:
+        """Return the logarithm of the probability of all that these show, if they are of one person."""
+        expected, fit = _before_sites([around[number] for number in numbers if around[number]], prior)
+        shown = zip(expected, *(said[number].likelihood for number in numbers), strict=True)
+        return fit + math.log(max(sum(map(math.prod, shown)), _LEAST))
+
+    ratio = log_chance(first, second) - log_chance(first) - log_chance(second)
+    ratio = math.exp(min(max(ratio, -_MOST), _MOST))
+    return Pair(
+        first=first,
+        second=second,
+        markers=_count(around[first], around[second]),
+        same_ratio=ratio,
+        same_probability=ratio / (1 + ratio),
+    )
+
+
+def _before_sites(around: Sequence[_Around], prior: Sequence[float]) -> tuple[Sequence[float], float]:
+    """Return the probability of each diplotype by the neighbours of one person, and that of these, as log."""
+    if not around:
+        return prior, 0.0
+    from pgx.neighbours.estimate import neighbours_say  # noqa: PLC0415 - only with neighbours
+
+    saying = neighbours_say(*around)
+    return saying.posterior, saying.fit
 
 
 def _joint(said: Sequence[Said], prior: Sequence[float], sure: float) -> Joint:
@@ -185,9 +245,10 @@ def as_text(found: Verified) -> str:
     else:
         joint = found.joint
         told = _told(joint.diplotype, joint.diplotype_probability, joint.e4_status)
-        assumed = all(each.assumed for each in found.sources)
+        assumed = all(each.assumed or len(set(each.likelihood)) == 1 for each in found.sources)
         lines.append(say("verify", "joint_assumed" if assumed else "joint", **told))
-    lines += ["", say("verify", "limit", population=found.population)]
+    limit = "limit_around" if any(each.markers for each in found.sources) else "limit"
+    lines += ["", say("verify", limit, population=found.population)]
     return "\n".join(_wrapped(line) for line in lines) + "\n"
 
 
@@ -211,13 +272,16 @@ def _source_line(number: int, each: Said) -> str:
 
 
 def _pair_line(pair: Pair) -> str:
+    if pair.tells_nothing:
+        return wording().say("verify", "no_telling", first=pair.first + 1, second=pair.second + 1)
     apart = pair.is_apart
     ratio = 1 / pair.same_ratio if apart else pair.same_ratio
-    return wording().say(
+    line = wording().say(
         "verify",
         "apart" if apart else "together",
         first=pair.first + 1,
         second=pair.second + 1,
-        ratio=f"{ratio:.3g}",
+        ratio=f"{float(f'{ratio:.3g}'):,g}" if ratio < _SURE else f"more than {_SURE:,}",
         probability=percent(1 - pair.same_probability if apart else pair.same_probability),
     )
+    return f"{line} {wording().say('verify', 'around', count=pair.markers)}" if pair.markers else line

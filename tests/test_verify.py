@@ -95,6 +95,15 @@ def test_no_bare_percentage_without_a_quality():
     assert "%" not in text.split("Together")[1].split("The sources")[0]
 
 
+def test_a_silent_source_makes_nothing_surer(tmp_path):
+    empty = str(write_vcf(tmp_path / "e.vcf", records=[]))
+    found = verify(["e3/e4", empty], Options(assembly="GRCh38"))
+    text = " ".join(as_text(found).split())
+    assert "1 and 2: nothing that both show could tell one person from two." in text
+    assert "as sure as what was assumed" in text.split("Together")[1]
+    assert "%" not in text
+
+
 def test_files_of_several_people_need_a_name(tmp_path):
     records = [
         site("rs429358", gt=["0/1:99", "0/0:99"], format="GT:GQ"),

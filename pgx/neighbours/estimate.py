@@ -53,18 +53,23 @@ def known(likelihood: tuple[float, float, float]) -> Known:
 
 
 @functools.lru_cache(maxsize=1 << 14)
-def neighbours_say(genotypes: tuple[Known, ...]) -> Saying:
-    """Return what genotypes at the markers of the panel say; equal ones are computed once."""
+def neighbours_say(*sources: tuple[Known, ...]) -> Saying:
+    """Return what genotypes at the markers of the panel say; equal ones are computed once.
+
+    `sources` are independent readings of one person, usually one.
+    """
     import numpy as np  # noqa: PLC0415 - numpy is loaded where an estimate runs, and nowhere before
 
     from pgx.neighbours import copying  # noqa: PLC0415
 
-    present = tuple(number for number, one in enumerate(genotypes) if one is not None)
+    at_marker = list(zip(*sources, strict=True))
+    present = tuple(number for number, seen in enumerate(at_marker) if any(one is not None for one in seen))
     by_copies = copying.misread()
     emissions = np.ones((len(present), 3))
     for row, number in enumerate(present):
-        one = genotypes[number]
-        emissions[row] = by_copies[one] if isinstance(one, int) else np.array(one) @ by_copies
+        for one in at_marker[number]:
+            if one is not None:
+                emissions[row] *= by_copies[one] if isinstance(one, int) else np.array(one) @ by_copies
     pairs, fit = copying.shipped(present).pairs(emissions)
     return Saying(posterior=folded(pairs.tolist()), fit=fit)
 
