@@ -1,4 +1,4 @@
-"""Where work is done: in this process, in processes of this host, on a Dask cluster.
+"""Where work is done: in processes of this host, or on a Dask cluster.
 
 One `submit()` for all of them. Knows nothing of genetics. A function and its argument must be picklable
 and found by import.
@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import pickle
 import pkgutil
 import signal
 import sys
@@ -20,7 +19,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context, parent_process
-from typing import Any, NoReturn, Protocol, TypeVar, cast
+from typing import Any, Protocol, TypeVar
 
 from pgx.errors import InputError, PgxError, UsageError
 
@@ -161,112 +160,26 @@ def _attend(engine: Engine, tell: Callable[[str], None]) -> None:
         tell(line)
 
 
-class Serial:
-    """One piece of work after the other, each in a fork of this process: a death costs that piece alone."""
-
-    width = 1
-
-    def submit(self, function: Callable[[ArgumentT], ResultT], argument: ArgumentT) -> Future[ResultT]:
-        """Do it now."""
-        future: Future[ResultT] = Future()
-        try:
-            future.set_result(_apart(function, argument))
-        except Exception as error:  # noqa: BLE001 - a future hands on whatever the work raised
-            future.set_exception(error)
-        return future
-
-    def attend(self) -> str:
-        """Return "": nothing is ever awaited."""
-        return ""
-
-    def renew(self) -> None:
-        """Nothing is left of a process that died."""
-
-    def close(self) -> None:
-        """Nothing is left running."""
-
-
 def can_fork() -> bool:
     """Return whether a process may go on as two; on macOS libraries of the system do not bear it."""
     return hasattr(os, "fork") and sys.platform != "darwin"
 
 
-def _apart(function: Callable[[ArgumentT], ResultT], argument: ArgumentT) -> ResultT:
-    """Return `function(argument)` from a fork of this process.
-
-    Raises
-    ------
-    WorkerDiedError
-        The fork ended without an answer.
-    """
-    reading, writing = os.pipe()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of forks beside threads: this one only computes
-        child = os.fork()
-    if not child:
-        _answer(function, argument, reading, writing)
-    os.close(writing)
-    try:
-        with os.fdopen(reading, "rb") as pipe:
-            data = pipe.read()
-    except BaseException:  # Ctrl-C, or the end of the program
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
-        raise
-    os.waitpid(child, 0)
-    try:
-        is_result, value = pickle.loads(data)  # noqa: S301 - from this program
-    except (EOFError, pickle.UnpicklingError) as error:
-        raise WorkerDiedError("the worker died") from error
-    if not is_result:
-        raise value
-    return cast("ResultT", value)
-
-
-def _answer(
-    function: Callable[[ArgumentT], ResultT], argument: ArgumentT, reading: int, writing: int
-) -> NoReturn:
-    """Write what a function returns or raises into a pipe, and end this process at once."""
-    status = 1
-    try:
-        os.close(reading)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main process hears it, and stops this one
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        threading.Thread(target=_end_without, args=(os.getppid(),), daemon=True).start()
-        outcome: tuple[bool, object]
-        try:
-            outcome = (True, function(argument))
-        except Exception as error:  # noqa: BLE001 - it is raised again where the result is awaited
-            outcome = (False, error)
-        with os.fdopen(writing, "wb") as pipe:
-            pipe.write(pickle.dumps(outcome))
-        status = 0
-    finally:
-        os._exit(status)
-
-
-def _end_without(parent: int) -> None:
-    """End this process when its parent has: nobody will take the result."""
-    while os.getppid() == parent:
-        time.sleep(1)
-    os._exit(1)
-
-
 class Processes:
-    """Processes of this host, started afresh (spawn), so that no lock or handle is inherited."""
+    """Processes of this host: forks of this one, which have all it has imported; else started afresh."""
 
     def __init__(self, jobs: int) -> None:
         self.width = jobs
         self._pool: Executor = self._start()
 
     def _start(self) -> Executor:
-        return ProcessPoolExecutor(
-            max_workers=self.width, mp_context=get_context("spawn"), initializer=end_with_parent
-        )
+        context = get_context("fork" if can_fork() else "spawn")
+        return ProcessPoolExecutor(max_workers=self.width, mp_context=context, initializer=_begin)
 
     def submit(self, function: Callable[[ArgumentT], ResultT], argument: ArgumentT) -> Future[ResultT]:
         """Hand it to a process."""
-        with interrupts_left_out():  # submitting is what starts a process
+        with interrupts_left_out(), warnings.catch_warnings():  # submitting is what starts a process
+            warnings.simplefilter("ignore", DeprecationWarning)  # of forks beside threads: these only compute
             return self._pool.submit(function, argument)
 
     def attend(self) -> str:
@@ -281,6 +194,13 @@ class Processes:
     def close(self) -> None:
         """Stop the processes without waiting for work that has not begun."""
         self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _begin() -> None:
+    """Begin a process of a pool."""
+    for name in {"SIGTERM", "SIGHUP"} & {*dir(signal)}:  # of a fork: those of the main process
+        signal.signal(getattr(signal, name), signal.SIG_DFL)
+    end_with_parent()
 
 
 def end_with_parent() -> None:

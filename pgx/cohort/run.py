@@ -25,7 +25,7 @@ from pgx.cohort.tables.finalise import Outcome, finish, refuse_foreign
 from pgx.cohort.tables.reports import NOTHING_ASKED, Asked
 from pgx.cohort.worker import ARRAYS_FROM, Batch, failed, file_digest, fingerprint, recipe, work
 from pgx.errors import InputError, UsageError
-from pgx.executors import Dask, Engine, Processes, Serial, can_fork, cpus, run_all, run_alone
+from pgx.executors import Dask, Engine, Processes, cpus, run_all, run_alone
 from pgx.options import CohortOptions, PageOptions
 from pgx.single import check_options
 
@@ -119,8 +119,7 @@ def _check_same_shard(state: State, plan: Plan, number: int, of: int) -> None:
 def _engine(options: CohortOptions, inputs: int) -> Engine:
     if options.engine == "dask" or options.scheduler:
         return Dask(jobs=options.jobs, scheduler=options.scheduler)
-    jobs = min(options.jobs or cpus(), inputs)
-    return Serial() if jobs <= 1 and can_fork() else Processes(jobs)
+    return Processes(min(options.jobs or cpus(), inputs))
 
 
 Tell = Callable[[str], None]

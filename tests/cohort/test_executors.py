@@ -6,6 +6,7 @@ import asyncio
 import threading
 import time
 from concurrent.futures import Future
+from contextlib import closing
 
 import pytest
 
@@ -14,7 +15,7 @@ from cohort.conftest import FILES, assert_same_tables, command
 from pgx.cohort import CohortOptions, plan_inputs, run_cohort
 from pgx.cohort.store import State
 from pgx.errors import InputError
-from pgx.executors import Dask, Serial, WorkerDiedError, run_all
+from pgx.executors import Dask, Processes, WorkerDiedError, run_all
 from pgx.options import Options
 
 
@@ -88,26 +89,31 @@ def test_what_was_cancelled_is_no_news(caplog):
 
 
 def test_batches_get_smaller_when_workers_join_late(many, unbroken, tmp_path):
-    class Late(Serial):
+    class Late(Processes):
         sizes: tuple[int, ...] = ()
 
         @property
         def width(self):
             return 1 if len(self.sizes) < 2 else 10
 
+        @width.setter
+        def width(self, jobs):
+            assert jobs == 1
+
         def submit(self, function, argument):
             self.sizes += (len(argument.jobs),)
             return super().submit(function, argument)
 
-    engine = Late()
-    run_cohort(plan_inputs([str(many[0])], None, Options()), tmp_path, CohortOptions(), engine=engine)
+    engine = Late(1)
+    with closing(engine):
+        run_cohort(plan_inputs([str(many[0])], None, Options()), tmp_path, CohortOptions(), engine=engine)
     assert engine.sizes[0] == min(200, -(-FILES // 8)), "a batch has 200 files at most"
     assert engine.sizes[-2] == -(-FILES // 80)
     assert_same_tables(unbroken, tmp_path)
 
 
 def test_an_engine_that_cannot_go_on_ends_the_run_and_keeps_what_is_done(many, tmp_path):
-    class Ends(Serial):
+    class Ends(Processes):
         looks = 0
 
         def attend(self):
@@ -118,8 +124,9 @@ def test_an_engine_that_cannot_go_on_ends_the_run_and_keeps_what_is_done(many, t
 
     told = []
     plan = plan_inputs([str(many[0])], None, Options())
-    with pytest.raises(InputError, match="no worker is left"):
-        run_cohort(plan, tmp_path, CohortOptions(), engine=Ends(), tell=told.append)
+    engine = Ends(1)
+    with closing(engine), pytest.raises(InputError, match="no worker is left"):
+        run_cohort(plan, tmp_path, CohortOptions(), engine=engine, tell=told.append)
     assert [progress.waiting for progress in told if progress.waiting] == ["look 1", "look 2"]
     with State(tmp_path) as state:
         assert 0 < len(state.known()) < FILES

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import threading
 import time
+from concurrent.futures.process import BrokenProcessPool
 
 import pytest
 from vcf_builder import write_vcf
@@ -15,7 +17,7 @@ from cohort.conftest import rows_of, write_good
 from pgx.cohort import run as run_room
 from pgx.cohort.plan import plan_inputs
 from pgx.cohort.run import run_cohort
-from pgx.executors import Serial, WorkerDiedError, can_fork
+from pgx.executors import Processes, can_fork
 from pgx.options import CohortOptions, Options
 
 needs_fork = pytest.mark.skipif(not can_fork(), reason="this system does not fork")
@@ -70,28 +72,27 @@ def test_a_reader_that_stalls(inputs, tmp_path, jobs):
 
 @needs_fork
 class TestForks:
-    def test_a_result_and_an_error_come_back(self):
-        engine = Serial()
+    @pytest.fixture
+    def engine(self):
+        engine = Processes(1)
+        yield engine
+        engine.close()
+
+    def test_a_result_and_an_error_come_back(self, engine):
         assert engine.submit(sorted, [2, 1]).result() == [1, 2]
         with pytest.raises(ZeroDivisionError):
             engine.submit(divmod_by_zero, 1).result()
 
-    def test_a_death_is_one(self):
-        with pytest.raises(WorkerDiedError):
-            Serial().submit(end_at_once, signal.SIGKILL).result()
+    def test_a_death_is_one(self, engine):
+        with pytest.raises(BrokenProcessPool):
+            engine.submit(end_at_once, signal.SIGKILL).result()
+        engine.renew()
+        assert engine.submit(sorted, [2, 1]).result() == [1, 2]
 
-    def test_it_is_another_process(self):
-        assert Serial().submit(process_of, None).result() != os.getpid()
-
-    def test_an_interrupt_leaves_none_running(self, monkeypatch):
-        children, fork = [], os.fork
-        monkeypatch.setattr(os, "fork", lambda: children.append(fork()) or children[-1])
-        timer = threading.Timer(1, os.kill, (os.getpid(), signal.SIGINT))
-        timer.start()
-        with pytest.raises(KeyboardInterrupt):
-            Serial().submit(time.sleep, 60)
-        with pytest.raises(ChildProcessError):
-            os.waitpid(children[0], os.WNOHANG)
+    def test_it_is_another_process_that_has_what_this_one_imported(self, engine):
+        number, method = engine.submit(process_of, None).result()
+        assert number != os.getpid()
+        assert method == "fork"
 
 
 def divmod_by_zero(number):
@@ -103,7 +104,7 @@ def end_at_once(by):
 
 
 def process_of(_):
-    return os.getpid()
+    return os.getpid(), type(multiprocessing.current_process()).__name__.removesuffix("Process").lower()
 
 
 @needs_fork
