@@ -20,6 +20,7 @@ from pgx.genome import Assembly, AssemblyDecision, assemblies, sites_on
 from pgx.inputs import CONSUMER, STATED, Input, assembly_of, columns_of, error_rate_of, hiding, read_input
 from pgx.neighbours import NeighbourReport, is_needed
 from pgx.observe import (
+    SMALL_VARIANTS,
     Finding,
     Observation,
     ReadContext,
@@ -243,6 +244,8 @@ def prepare(source: Input | VcfContent, options: Options, neighbours: Neighbours
 
 def is_copy_number(content: VcfContent) -> bool:
     """Return whether an input holds copy numbers or ploidy, on whatever assembly."""
+    if SMALL_VARIANTS.intersection(content.header.fields):
+        return False
     sites = [site for assembly in assemblies() for site in _records(content, assembly)]
     return input_kind(content.facts.kind, content.header.fields, sites) == "copy-number"
 
@@ -273,11 +276,7 @@ def _run(
     return Run(
         schema_version=SCHEMA_VERSION,
         tool=Tool(name="pgx", version=reference.program_version()),
-        reference=ReferenceData(
-            release=reference.release(),
-            digest=reference.digest(),
-            evidence=tuple(LoadedFile(name=name, digest=value) for name, value in base.digests),
-        ),
+        reference=_reference(reference.release(), reference.digest(), base.digests),
         created=reference.now(),
         input=InputReport(
             path=facts.path,
@@ -293,6 +292,12 @@ def _run(
         parameters=parameters,
         appendix=_appendix(base, parameters.drug),
     )
+
+
+@functools.lru_cache(maxsize=16)
+def _reference(release: str, digest: str, files: tuple[tuple[str, str], ...]) -> ReferenceData:
+    loaded = tuple(LoadedFile(name=name, digest=value) for name, value in files)
+    return ReferenceData(release=release, digest=digest, evidence=loaded)
 
 
 def _file_digest(path: str) -> str:

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from pgx.calling import E4_COPIES, FLAT, CallOptions, E4Status, diplotype_prior, populations
 from pgx.calling.frequencies import copies_at, diplotype_name, diplotypes, genotype_prior
-from pgx.calling.posterior import PhaseEvidence, e4_copies
+from pgx.calling.posterior import PhaseEvidence, e4_copies, prior_bounds
 from pgx.reference import threshold
 
 Floats = npt.NDArray[np.float64]
@@ -24,7 +24,6 @@ Flags = npt.NDArray[np.bool_]
 Places = npt.NDArray[np.intp]
 
 STATUSES = tuple(E4Status)
-_CLEARLY = 1e-6  # relative room that rounding cannot fill
 
 
 class SiteLikelihoods(Struct, frozen=True, kw_only=True):
@@ -230,7 +229,6 @@ def _differs(given: Likelihoods, found: Answers, options: CallOptions) -> Flags:
 def same_everywhere(given: Likelihoods, found: Answers, options: CallOptions) -> Flags:
     """Return where diplotype and status are surely the same under every population, by bounds.
 
-    The most probable diplotype has at least its least prior, all others together at most their greatest.
     Likelihoods that depend on the population, and half genotypes, are left to `differs_elsewhere`.
     """
     names = _others(options)
@@ -239,21 +237,12 @@ def same_everywhere(given: Likelihoods, found: Answers, options: CallOptions) ->
     if given.half_called or any(site.chances is not None for site in given.sites):
         return np.zeros(len(found.best), dtype=bool)
     likelihoods = given.under(options.population)
-    priors = np.array([diplotype_prior(name) for name in (*names, options.population)])
-    least, most = priors.min(axis=0), priors.max(axis=0)
+    bounds = prior_bounds(options)
     columns = np.arange(len(found.best))
-    low = _weights(likelihoods, least, given.phase)[found.best, columns]
-    high = _weights(likelihoods, most, given.phase)
+    low = _weights(likelihoods, np.array(bounds.least), given.phase)[found.best, columns]
+    high = _weights(likelihoods, np.array(bounds.most), given.phase)
     high[found.best, columns] = 0
-    others = _sum(high)
-    bound = options.min_probability + _CLEARLY * (1 - options.min_probability)
-    by_copies = np.array([priors[:, [n == c for n in e4_copies()]].sum(axis=1).max() for c in range(3)])
-    greatest = np.maximum(most[found.best], by_copies[np.array(e4_copies())[found.best]])
-    odds = np.maximum(
-        bound / (1 - bound),
-        (1 + _CLEARLY) * threshold("min_bayes_factor") * greatest / np.maximum(1 - greatest, _CLEARLY),
-    )
-    return np.asarray(found.determined & (low >= odds * others))
+    return np.asarray(found.determined & (low >= np.array(bounds.odds)[found.best] * _sum(high)))
 
 
 def _weights(likelihoods: Sequence[Floats], prior: Floats, phase: PhaseEvidence | None) -> Floats:

@@ -179,6 +179,55 @@ def answers(data: SiteData, options: CallOptions) -> tuple[Answer, dict[str, Pop
     return asked, others
 
 
+def sure_answer(data: SiteData, options: CallOptions) -> Answer | None:
+    """Return the answer where it is determined and surely the same under every population, by bounds.
+
+    None where that is not sure: then `answers` must be asked, which takes ten times longer.
+    """
+    if data.joint is not None or _without_half_calls(data) is not data or contains_prior(data.evidence):
+        return None
+    factors = _factors(data, options.population, options.allele_error_rate)
+    doubtful = doubtful_diplotypes(data.evidence, data.phase)
+    found = _answer(options.population, factors, factors, doubtful, options)
+    if found.diplotype is None:
+        return None
+    bounds = prior_bounds(options)
+    index = diplotype_names().index(found.best)
+    weights = [*map(mul, map(mul, *factors[:2]), factors[2])]
+    others = sum(most * weight for most, weight in zip(bounds.most, weights, strict=True) if most)
+    others -= bounds.most[index] * weights[index]
+    return found if bounds.least[index] * weights[index] >= bounds.odds[index] * others else None
+
+
+class PriorBounds(Struct, frozen=True):
+    """By diplotype: its least and greatest prior under any population, and the odds that prove an answer.
+
+    Where the likelihood of a diplotype times its least prior is at least `odds` times the sum of those of
+    all others times their greatest, it and its number of e4 copies are determined under every population.
+    """
+
+    least: tuple[float, ...]
+    most: tuple[float, ...]
+    odds: tuple[float, ...]
+
+
+_CLEARLY = 1e-6  # relative room that rounding cannot fill
+
+
+@functools.lru_cache(maxsize=256)
+def prior_bounds(options: CallOptions) -> PriorBounds:
+    """Return what proves that an answer holds under the population of `options` and under all that ship."""
+    names = dict.fromkeys((options.population, *(item.name for item in populations())))
+    priors = [diplotype_prior(name) for name in names]
+    least, most = (tuple(map(extreme, *priors)) for extreme in (min, max))
+    by_copies = [max(_by_copies(prior)[copies] for prior in priors) for copies in range(3)]
+    bound = options.min_probability + _CLEARLY * (1 - options.min_probability)
+    factor = (1 + _CLEARLY) * threshold("min_bayes_factor")
+    greatest = [max(prior, by_copies[copies]) for prior, copies in zip(most, e4_copies(), strict=True)]
+    odds = (max(bound / (1 - bound), factor * one / max(1 - one, _CLEARLY)) for one in greatest)
+    return PriorBounds(least, most, tuple(odds))
+
+
 def _without_half_calls(data: SiteData) -> SiteData:
     """Return the data without the sites of which one allele only is known."""
     if not any(item is not None and item.seen is not None for item in data.evidence):

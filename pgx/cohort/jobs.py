@@ -16,9 +16,8 @@ from pgx.observe import SiteRecord
 from pgx.options import Options
 from pgx.reference import Facts, Provenance, load
 from pgx.render.form import PatientMeta
-from pgx.report import Run, severities
+from pgx.report import AppendixItem, ReferenceData, Run
 from pgx.vcf import VcfContent
-from pgx.wording import wording
 
 #: Biobank files by the ending of the one that is named: what they are, and the endings of what lies beside.
 GENOTYPE_FILES = {
@@ -26,6 +25,7 @@ GENOTYPE_FILES = {
     ".pgen": ("pgen", (".pvar", ".pvar.zst", ".bim", ".psam", ".fam")),
     ".bgen": ("bgen", (".sample",)),
 }
+_NO_REFERENCE = ReferenceData(release="", digest="", evidence=())
 _MAGIC = {"plink": (0, b"\x6c\x1b\x01"), "pgen": (0, b"\x6c\x1b"), "bgen": (16, b"bgen")}
 
 
@@ -52,8 +52,8 @@ class Failure(Struct, frozen=True, kw_only=True, omit_defaults=True):
     sample: str = ""
 
 
-class Job(Struct, frozen=True, kw_only=True):
-    """One input with the options that hold for it.
+class Named(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One input, and what goes with it.
 
     Attributes
     ----------
@@ -74,7 +74,6 @@ class Job(Struct, frozen=True, kw_only=True):
     """
 
     path: str
-    options: Options
     carried: Mapping[str, Mapping[str, str]] = msgspec.field(default_factory=dict)
     meta: Mapping[str, PatientMeta] = msgspec.field(default_factory=dict)
     without: tuple[str, ...] = ()
@@ -82,6 +81,12 @@ class Job(Struct, frozen=True, kw_only=True):
     failure: Failure | None = None
     source: str = ""
     lines: Mapping[str, int] = msgspec.field(default_factory=dict)
+
+
+class Job(Named, frozen=True, kw_only=True, omit_defaults=True):
+    """One input with the options that hold for it."""
+
+    options: Options
 
     def with_line(self, error: str, sample: str = "") -> str:
         """Return what is wrong with the input or a sample of it, with the line of the manifest."""
@@ -217,19 +222,16 @@ class StoredInput(Struct, frozen=True, kw_only=True):
         The records around the sites, in the same way; None where they were not read.
     reads, beside
         As of `pgx.inputs.Input`, the reads as JSON (null where there are none).
-    said
-        Digests of what the evidence says, by e4 status and diplotype; of a large input only.
-    sentences
-        Digests of the sentences of each flag code, and of the limits under ""; of a large input only.
+    run, shared
+        The run without what the runs of many inputs share; the digest of that, a part of the state.
     """
 
     run: Run
+    shared: tuple[str, ...]
     content: VcfContent | None
     around: tuple[SiteRecord, ...] | None = None
     reads: msgspec.Raw = msgspec.Raw(b"null")
     beside: bool = False
-    said: Mapping[str, str] = {}
-    sentences: Mapping[str, str] = {}
 
 
 class Slice(Struct, frozen=True, kw_only=True):
@@ -284,15 +286,47 @@ def text_digest(*texts: str) -> str:
     return total.hexdigest()[:32]
 
 
-@functools.cache
-def sentence_digests() -> dict[str, str]:
-    """Return a digest of what reports say of each flag code, and under "" of the limits that they state."""
-    flags, limits = (wording().topics[topic] for topic in ("flag", "limits"))
-    said = {
-        code: (severity, *(flags.get(code + ending, "") for ending in ("", "-info")))
-        for code, severity in severities().items()
-    }
-    return {code: text_digest(*texts) for code, texts in {**said, "": tuple(limits.values())}.items()}
+class _Same:
+    """A value that equals only itself: what is shared are the same objects, and comparing them is slow."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: object) -> None:
+        self.value = value
+
+    def __hash__(self) -> int:
+        return id(self.value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.value is other.value
+
+
+def shared_part(*values: object) -> tuple[str, bytes]:
+    """Return what many reports or runs share (the same objects in each) as JSON, and its digest first."""
+    return _shared_part(*map(_Same, values))
+
+
+@functools.lru_cache(maxsize=256)
+def _shared_part(*values: _Same) -> tuple[str, bytes]:
+    data = msgspec.json.encode(values[0].value if len(values) == 1 else [same.value for same in values])
+    return hashlib.sha256(data).hexdigest()[:32], data
+
+
+def without_shared(run: Run) -> tuple[Run, tuple[str, bytes]]:
+    """Return a run without what runs under the same options share, and that as `shared_part` has it."""
+    bare = replace(run, reference=_NO_REFERENCE, appendix=())
+    return bare, shared_part(run.reference, run.appendix)
+
+
+def with_shared(run: Run, part: bytes) -> Run:
+    """Return the run that `without_shared` took apart."""
+    reference, appendix = _run_part(part)
+    return replace(run, reference=reference, appendix=appendix)
+
+
+@functools.lru_cache(maxsize=16)
+def _run_part(data: bytes) -> tuple[ReferenceData, tuple[AppendixItem, ...]]:
+    return msgspec.json.decode(data, type=tuple[ReferenceData, tuple[AppendixItem, ...]])
 
 
 class Alarms(Facts, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ read. What nothing can have changed (same release, reference data, evidence and 
 from __future__ import annotations
 
 import functools
+import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -22,23 +23,26 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pgx import reference
+from pgx.calling.posterior import site_data, sure_answer
+from pgx.cohort.biobank import content_of, stored_records, unpack_lines
+from pgx.cohort.biobank.sample_classes import without_numbers
 from pgx.cohort.estimate import Group
 from pgx.cohort.jobs import Failure, Job, Known, Plan, Result, Slice, StoredInput, group_of, text_digest
 from pgx.cohort.manifest import has_birth_dates
 from pgx.cohort.results import names_of, passed_over
-from pgx.cohort.store import PlannedRow, State
+from pgx.cohort.store import ANEW, PlannedRow, State
 from pgx.cohort.tables.finalise import COMPARED_CELLS, Outcome, born_minors, finish, with_minors
 from pgx.cohort.tables.reports import REPORTS_INDEX, Asked, Wanted
-from pgx.cohort.tables.table import FACT_SCHEMA, fact_table, from_bytes
-from pgx.cohort.worker import StoredReport, decode_input, failure_by, recipe, result_of_content
+from pgx.cohort.tables.table import FACT_SCHEMA, FACTS, fact_table, facts_of, from_bytes
+from pgx.cohort.worker import decode_input, failure_by, recipe, result_of_content
 from pgx.errors import FormatError, UsageError
 from pgx.executors import Processes, cpus, run_all
 from pgx.genome import AssemblyDecision, find_assembly
 from pgx.inputs import Input
-from pgx.observe import SiteRecord
+from pgx.observe import SiteRecord, observe
 from pgx.options import Options, PageOptions, Rechecked
-from pgx.render.tsv import Cell, cell_text
-from pgx.single import check_options
+from pgx.render.tsv import Cell, cell_text, safe_cell
+from pgx.single import Prepared, check_options, is_copy_number, prepare
 from pgx.vcf import Columns, VcfContent
 
 if TYPE_CHECKING:
@@ -57,12 +61,11 @@ WHY = {
     ),
     "probability": ("diplotype_probability", "e4_carrier_probability", "neighbours_probability"),
     "flag": ("flags",),
-    "evidence": ("conclusion",),
-    "wording": (),
+    "evidence": ("conclusion", "said"),
+    "wording": ("worded",),
 }
-_ROWS = 5000
-_BATCH = 100
-_ALONE = 500  # inputs that each process must have to be worth its start
+_BATCH = 500  # samples
+_ALONE = 4  # batches from which on it is worth to start processes
 Flags = npt.NDArray[np.bool_]
 Tell = Callable[[Sequence[Cell]], object]
 
@@ -128,11 +131,11 @@ def recheck(
                 where=str(folder),
                 cure="Join the slices with pgx merge, and recheck that",
             )
-        work.changes = []
+        work.writes, rows = True, work.rows()
         page = state.meta("page", PageOptions)
         if page is None:  # it may have been one for sharing
             raise state.lacks_rows("meta")
-        state.renew(work.rows, work.results(), functools.partial(work.close, folder))
+        state.renew(rows, work.results(), functools.partial(work.close, folder, rows))
         last_reports = state.meta("reports", Wanted) if (folder / REPORTS_INDEX).is_file() else None
         asked = Asked(command=command, reports=last_reports)
         outcome = finish(state, folder, page, asked)
@@ -167,24 +170,21 @@ class _Work:
     """Goes through the inputs of a folder in order."""
 
     def __init__(self, state: State, given: Mapping[str, Any], tell: Tell | None, jobs: int | None) -> None:
-        self._state, self._tell_of, self._jobs = state, tell, jobs
-        plan = list(state.plan())
-        self._known = state.known()
+        self._state, self._given, self._tell, self._jobs = state, given, tell, jobs
         part = state.meta("slice", Slice)
-        if part is None or len(plan) != len(range(part.number - 1, part.plan_size, part.of)):
+        if part is None or state.plan_size() != len(range(part.number - 1, part.plan_size, part.of)):
             raise state.lacks_rows("plan")
-        if not all(row.key in self._known for row in plan):
-            raise state.lacks_rows("result")
-        self._silent = passed_over(plan, self._known)
-        self.rows = [_under(row, given) for row in plan]
-        self._keys = {row.key: new for row, new in zip(plan, self.rows, strict=True)}
-        self._day = reference.now()[:10]
-        self.changes: list[tuple[str, str, str]] | None = None
+        self._silent = passed_over(state.planned_results())
+        self.writes = False
         self.count = Counter[str]()
         self.unread: list[Failure] = []
 
-    def close(self, folder: Path) -> None:
-        """Note who changed, and what the folder holds now, before anything of it holds.
+    def rows(self) -> list[PlannedRow]:
+        """Return the plan under the options that are given."""
+        return [_under(row, self._given) for row in self._state.plan()]
+
+    def close(self, folder: Path, rows: Sequence[PlannedRow]) -> None:
+        """Note what the folder holds now, before anything of it holds.
 
         Raises
         ------
@@ -198,16 +198,15 @@ class _Work:
                 where=str(folder),
                 cure="Run pgx cohort again, with the options and the release that are wanted",
             )
-        self._state.add_changes(self.changes or ())
         estimates = self._state.meta("estimates", list[Group]) or []
-        named = {row.job.options.population for row in self.rows}
-        tried = {group_of(row.job.options) for row in self.rows}  # of too few people
+        own = {row.job.options for row in rows}
+        named, tried = {one.population for one in own}, {group_of(one) for one in own}  # of too few people
         kept = [
             item
             for item in estimates
             if (item.population in named if item.frequencies else item.group in tried)
         ]
-        self._state.set_meta(slice=_whole(self._state, self.rows), estimates=kept)
+        self._state.set_meta(slice=_whole(self._state, rows), estimates=kept)
 
     def summary(self, outcome: Outcome | None = None) -> Rechecking:
         """Return the counts."""
@@ -220,152 +219,225 @@ class _Work:
         )
 
     def results(self) -> Iterator[Result]:
-        """Yield the new result of each input, and note what it changes; what cannot change is not yielded."""
-        waiting: list[_Different] = []
-        todo: list[tuple[str, Job]] = []
-        for key, row in self._keys.items():
-            known = self._known.get(key)
-            if known is None:
+        """Tell what changes, and yield what is to be stored, if that is asked for."""
+        day = reference.now()[:10]
+        for batch, outcome in self._remade():
+            if isinstance(outcome, Exception):
+                self.unread += [_unread(one.job, "the worker died over it") for one in batch]
                 continue
-            current = known.recipe == recipe(row.job.options) and row.key == key
-            if known.failure is not None or not known.samples:
-                if not current:
-                    yield Result(
-                        **msgspec.structs.asdict(known) | {"key": row.key, "recipe": recipe(row.job.options)}
-                    )
-                continue
-            self.count["results"] += 0 if key in self._silent else known.samples
-            if not current:
-                todo.append((key, row.job))
-        for key, result in self._remade(todo):
-            if isinstance(result, Failure):
-                self.unread.append(result)
-                continue
-            if key not in self._silent:
-                self._compare(key, result, waiting)
-            yield result
-        self._tell(waiting)
+            self.count.update(outcome.count)
+            self.unread += outcome.unread
+            changed = [(day, *cells) for cells in outcome.changed]
+            if self._tell is not None:
+                for cells in changed:
+                    self._tell(cells)
+            if self.writes:
+                self._state.add_changes(
+                    (str(cells[2]), str(cells[1]), msgspec.json.encode(cells).decode()) for cells in changed
+                )
+            yield from outcome.results
 
-    def _remade(self, todo: Sequence[tuple[str, Job]]) -> Iterator[tuple[str, Result | Failure]]:
-        """Yield key and outcome of these inputs in order; many are done side by side."""
-        width = min(self._jobs or cpus(), len(todo) // _ALONE)
-        if width <= 1:
-            for key, job in todo:
-                yield key, remade(self._kept(key, job))
+    def _batches(self, asked: _Asked) -> Iterator[tuple[int, _Asked, list[_Kept]]]:
+        """Yield what must be computed anew, numbered, some inputs at a time, and count all that there are."""
+        batch: list[_Kept] = []
+        number = size = 0
+        for row, known in self._state.planned_results():
+            new = _under(row, self._given)
+            has_rows = known.failure is None and known.samples
+            silent = row.key in self._silent
+            self.count["results"] += known.samples if has_rows and not silent else 0
+            if row.key == new.key and known.recipe == recipe(new.job.options):
+                continue
+            if has_rows:
+                batch.append(self._kept(new, row.key, known, silent=silent))
+            elif asked.writes:
+                batch.append(_Kept(job=new.job, key=new.key, known=known))
+            size += known.samples
+            if size >= _BATCH:
+                yield number, asked, batch
+                batch, number, size = [], number + 1, 0
+        if batch:
+            yield number, asked, batch
+
+    def _remade(self) -> Iterator[tuple[list[_Kept], _Found | Exception]]:
+        """Yield inputs, some at a time and in order, and what becomes of them; many are done side by side."""
+        batches = self._batches(_Asked(writes=self.writes, tells=self.writes or self._tell is not None))
+        first = list(itertools.islice(batches, _ALONE))
+        width = self._jobs or cpus()
+        if len(first) < _ALONE or width == 1:
+            for batch in itertools.chain(first, batches):
+                yield batch[2], _recheck_batch(batch)
             return
-
-        def batches() -> Iterator[tuple[int, list[_Kept]]]:
-            for start in range(0, len(todo), _BATCH):
-                yield start, [self._kept(key, job) for key, job in todo[start : start + _BATCH]]
-
-        done: dict[int, Sequence[Result | Failure]] = {}
-        start = 0
+        done: dict[int, tuple[list[_Kept], _Found | Exception]] = {}
+        place = 0
         with closing(Processes(width)) as engine:
-            for (number, batch), outcome in run_all(engine, _all_remade, batches()):
-                died = [_unread(one.job, "the worker died over it") for one in batch]
-                done[number] = died if isinstance(outcome, Exception) else outcome
-                while start in done:
-                    keys = (key for key, _ in todo[start : start + _BATCH])
-                    yield from zip(keys, done.pop(start), strict=True)
-                    start += _BATCH
+            for batch, outcome in run_all(engine, _recheck_batch, itertools.chain(first, batches)):
+                done[batch[0]] = batch[2], outcome
+                while place in done:
+                    yield done.pop(place)
+                    place += 1
 
-    def _kept(self, key: str, job: Job) -> _Kept:
+    def _kept(self, new: PlannedRow, key: str, known: Known, *, silent: bool) -> _Kept:
+        state, born = self._state, has_birth_dates(new.job)
+        facts = tuple(data for _, data in state.samples(key))
         return _Kept(
-            job=replace(job, carried={}, meta={}),
-            known=self._known[key],
-            run=self._state.run_of(key),
-            blocks=tuple(self._state.blocks(key, "texts")),
+            job=new.job if born else replace(new.job, carried={}, meta={}, lines={}),
+            key=new.key,
+            known=known,
+            run=state.run_of(key),
+            facts=facts or tuple(state.blocks(key, "facts")),
+            texts=() if facts else tuple(state.blocks(key, "texts")),
+            names=tuple(names_of(state, key)) if born else (),
+            is_silent=silent,
+            place=str(state.path),
         )
-
-    def _compare(self, key: str, result: Result, waiting: list[_Different]) -> None:
-        if result.blocks:
-            self._tell(waiting)
-            self._compare_blocks(key, result)
-            return
-        before = self._state.samples(key)
-        if len(before) != len(result.rows):
-            raise self._state.lacks_rows("sample")
-        reports = self._state.reports(key)
-        minors = zip(*self._minors(key, result, [name for name, _ in before]), strict=True)
-        for (_, facts), (_, report), row, minor in zip(before, reports, result.rows, minors, strict=True):
-            if report != row.report or facts != row.facts or minor[0] != minor[1]:
-                said, reworded = _differences(report, row.report)
-                waiting.append(_Different(facts, row.facts, minor[0], minor[1], said, reworded))
-        if len(waiting) >= _ROWS:
-            self._tell(waiting)
-
-    def _compare_blocks(self, key: str, result: Result) -> None:
-        before, now = decode_input(self._state.run_of(key)), decode_input(result.run)
-        parts = zip(self._state.blocks(key, "facts"), names_of(self._state, key), result.blocks, strict=True)
-        for data, names, block in parts:
-            minors = self._minors(key, result, names)
-            old, new = (
-                with_minors(from_bytes(facts), own)
-                for facts, own in zip((data, block.facts), minors, strict=True)
-            )
-            said = _said(old, before.said) != _said(new, now.said)
-            self._note(old, new, said, _reworded(old, before.sentences, now.sentences))
-
-    def _minors(self, key: str, result: Result, names: Sequence[str]) -> list[list[bool]]:
-        """Return which samples of an input were minors when it was read, and which are now."""
-        job = self._keys[key].job
-        if not has_birth_dates(job):
-            return [[False] * len(names)] * 2
-        runs = (decode_input(run).run for run in (self._state.run_of(key), result.run))
-        return [born_minors(job, names, run.created) for run in runs]
-
-    def _tell(self, waiting: list[_Different]) -> None:
-        """Note the people of `waiting`, who then wait no longer."""
-        if not waiting:
-            return
-        before, now, minors_before, minors_now, said, reworded = zip(*waiting, strict=True)
-        old, new = (
-            with_minors(fact_table([msgspec.json.decode(row) for row in rows]), minors)
-            for rows, minors in ((before, minors_before), (now, minors_now))
-        )
-        self._note(old, new, np.array(said), np.array(reworded))
-        waiting.clear()
-
-    def _note(self, old: pa.Table, new: pa.Table, said: Flags, other: Flags) -> None:
-        """Tell and count the rows of two tables that differ."""
-        why = {name: _any_differs(old, new, columns) for name, columns in WHY.items()}
-        why["evidence"] |= said
-        why["wording"] = other & ~np.logical_or.reduce([why[name] for name in WHY if name != "wording"])
-        places = np.flatnonzero(np.logical_or.reduce(list(why.values())))
-        self.count["changed"] += len(places)
-        self.count.update({name: int(found.sum()) for name, found in why.items()})
-        if len(places) and (self._tell_of is not None or self.changes is not None):
-            self._list(old.take(places), new.take(places), [why[name][places] for name in WHY])
-
-    def _list(self, old: pa.Table, new: pa.Table, why: Sequence[Flags]) -> None:
-        """Tell and keep the cells of each change."""
-        weights = 1 << np.arange(len(WHY))
-        bits = sum(flags * weight for flags, weight in zip(why, weights, strict=True))
-        reasons = {
-            number: ",".join(name for place, name in enumerate(WHY) if number >> place & 1)
-            for number in np.unique(bits).tolist()
-        }
-        shown = [table.column(name).to_pylist() for name in COMPARED_CELLS for table in (old, new)]
-        who = [old.column(name).to_pylist() for name in ("sample", "input")]
-        for sample, source, number, *pairs in zip(*who, bits.tolist(), *shown, strict=True):
-            cells = (self._day, sample, source, reasons[number], *pairs)
-            if self._tell_of is not None:
-                self._tell_of(cells)
-            if self.changes is not None:
-                self.changes.append((source, sample, msgspec.json.encode(cells).decode()))
 
 
 class _Kept(Struct, frozen=True, kw_only=True):
-    """What is kept of an input, and the job under which it is to be annotated; `blocks` are its texts."""
+    """What is kept of an input, and the job and key under which it is to be annotated.
+
+    Attributes
+    ----------
+    facts
+        Of each sample of a small input, of each block of a large one.
+    texts
+        Of the blocks.
+    names
+        Of the samples of a small input, or of each block; only where somebody's birth date is stated.
+    is_silent
+        Whether nobody is counted in it.
+    place
+        Where the state is.
+    """
 
     job: Job
+    key: str
     known: Known
-    run: bytes
-    blocks: tuple[bytes, ...]
+    run: bytes = b""
+    facts: tuple[bytes, ...] = ()
+    texts: tuple[bytes, ...] = ()
+    names: tuple[list[str], ...] = ()
+    is_silent: bool = False
+    place: str = ""
 
 
-def _all_remade(batch: tuple[int, Sequence[_Kept]]) -> list[Result | Failure]:
-    return [remade(kept) for kept in batch[1]]
+class _Asked(Struct, frozen=True, kw_only=True):
+    """Whether whole results are wanted, and whether the cells of each change are."""
+
+    writes: bool
+    tells: bool
+
+
+class _Found(Struct, kw_only=True):
+    """What became of some inputs; `changed` has the cells of each change but for the day."""
+
+    results: list[Result] = []
+    unread: list[Failure] = []
+    count: Counter[str] = msgspec.field(default_factory=Counter)
+    changed: list[tuple[Cell, ...]] = []
+
+
+def _recheck_batch(batch: tuple[int, _Asked, Sequence[_Kept]]) -> _Found:
+    """Annotate inputs from what is kept of them, and say what differs."""
+    _, asked, inputs = batch
+    found = _Found()
+    waiting: list[_Different] = []
+    for kept in inputs:
+        if not kept.run:
+            same = msgspec.structs.asdict(kept.known) | {"key": kept.key, "recipe": recipe(kept.job.options)}
+            found.results.append(Result(**same))
+            continue
+        now = (None if asked.writes else _facts_again(kept)) or remade(kept)
+        if isinstance(now, Failure):
+            found.unread.append(now)
+            continue
+        if isinstance(now, Result):
+            found.results += [now] if asked.writes else []
+            now = [row.facts for row in now.rows or now.blocks]
+        if not kept.is_silent:
+            _compare(kept, now, waiting, found, asked)
+    _note_waiting(waiting, found, asked)
+    return found
+
+
+def _compare(
+    kept: _Kept, now: Sequence[bytes], waiting: list[_Different], found: _Found, asked: _Asked
+) -> None:
+    if len(now) != len(kept.facts):
+        raise FormatError("is damaged: rows of its table sample are missing", where=kept.place, cure=ANEW)
+    days = (decode_input(kept.run).run.created, reference.now()) if kept.names else ()
+    minors = [tuple(born_minors(kept.job, names, day) for day in days) for names in kept.names]
+    if kept.texts:
+        _note_waiting(waiting, found, asked)  # all is told in order
+        for place, pair in enumerate(zip(kept.facts, now, strict=True)):
+            tables = [from_bytes(data) for data in pair]
+            if minors:
+                tables = [*map(with_minors, tables, minors[place])]
+            _note(tables[0], tables[1], found, asked)
+        return
+    by_sample = zip(*minors[0], strict=True) if minors else itertools.repeat((False, False))
+    for before, after, (was, is_now) in zip(kept.facts, now, by_sample, strict=False):
+        if before != after or was != is_now:
+            waiting.append(_Different(before, after, was, is_now))
+
+
+class _Different(NamedTuple):
+    """A person of a small input of whom anything differs: facts before and now, and whether a minor."""
+
+    before: bytes
+    now: bytes
+    was_minor: bool
+    is_minor: bool
+
+
+def _note_waiting(waiting: list[_Different], found: _Found, asked: _Asked) -> None:
+    """Note the people of `waiting`, who then wait no longer."""
+    if not waiting:
+        return
+    before, now, *minors = zip(*waiting, strict=True)
+    old, new = (
+        with_minors(fact_table([msgspec.json.decode(row) for row in rows]), who)
+        for rows, who in zip((before, now), minors, strict=True)
+    )
+    waiting.clear()
+    _note(old, new, found, asked)
+
+
+def _note(old: pa.Table, new: pa.Table, found: _Found, asked: _Asked) -> None:
+    """Count the rows of two tables that differ, and keep their cells if they are to be told."""
+    why = {name: _any_differs(old, new, columns) for name, columns in WHY.items()}
+    why["wording"] &= ~np.logical_or.reduce([why[name] for name in WHY if name != "wording"])
+    places = np.flatnonzero(np.logical_or.reduce(list(why.values())))
+    found.count["changed"] += len(places)
+    found.count.update({name: int(flags.sum()) for name, flags in why.items()})
+    if not len(places) or not asked.tells:
+        return
+    reasons = [
+        ",".join(itertools.compress(WHY, flags))
+        for flags in zip(*(why[name][places].tolist() for name in WHY), strict=True)
+    ]
+    old, new = old.take(places), new.take(places)
+    shown = [table.column(name).to_pylist() for name in COMPARED_CELLS for table in (old, new)]
+    who = [old.column(name).to_pylist() for name in ("sample", "input")]
+    found.changed += zip(*who, reasons, *shown, strict=True)
+
+
+def _source_of(kept: _Kept, stored: StoredInput) -> tuple[Input, Options, tuple[SiteRecord, ...] | None]:
+    """Return an input as it was read, the options under which it is annotated, and the records around."""
+    content, around = (
+        _whole_content(stored, kept.texts) if kept.texts else (content_of(stored), stored.around)
+    )
+    read = stored.run.input
+    decision = AssemblyDecision(assembly=find_assembly(read.assembly), evidence=read.assembly_evidence)
+    # Of one sample of several a second was kept that has no name, see `worker`.
+    named = tuple(name for name in content.samples if name)
+    options = kept.job.options
+    options = options if len(named) == len(content.samples) else replace(options, samples=named)
+    return (
+        Input(content=content, decision=decision, reads=_reads_of(stored), beside=stored.beside),
+        options,
+        around,
+    )
 
 
 def remade(kept: _Kept) -> Result | Failure:
@@ -373,16 +445,7 @@ def remade(kept: _Kept) -> Result | Failure:
     stored, job, known = decode_input(kept.run), kept.job, kept.known
     if stored.content is None:
         return _unread(job, "holds text that is not UTF-8")
-    content, around = _whole_content(stored, kept.blocks) if kept.blocks else (stored.content, stored.around)
-    source = Input(
-        content=content,
-        decision=AssemblyDecision(
-            assembly=find_assembly(stored.run.input.assembly), evidence=stored.run.input.assembly_evidence
-        ),
-        reads=_reads_of(stored),
-        beside=stored.beside,
-    )
-
+    source, options, around = _source_of(kept, stored)
     missed = []
 
     def neighbours() -> tuple[SiteRecord, ...]:
@@ -390,11 +453,8 @@ def remade(kept: _Kept) -> Result | Failure:
             missed.append(job.path)
         return around or ()
 
-    # Of one sample of several a second was kept that has no name, see `worker`.
-    named = tuple(name for name in content.samples if name)
-    options = job.options if len(named) == len(content.samples) else replace(job.options, samples=named)
     chosen = replace(job, options=options, without=())
-    arrays_from = 1 if kept.blocks else len(content.samples) + 1
+    arrays_from = 1 if kept.texts else len(source.content.samples) + 1
     try:
         result = result_of_content(chosen, source, neighbours, arrays_from=arrays_from)
     except Exception as error:  # noqa: BLE001 - as in a run: no input ends the others
@@ -403,22 +463,72 @@ def remade(kept: _Kept) -> Result | Failure:
         why = "needs its neighbours, which were not read" if missed else "is read in another way now"
         return _unread(job, why)
     same = {name: getattr(known, name) for name in ("fingerprint", "digest", "name_digest", "problems")}
-    return replace(result, key=job.key, recipe=recipe(job.options), **same)
+    return replace(result, key=kept.key, recipe=recipe(job.options), **same)
+
+
+def _facts_again(kept: _Kept) -> list[bytes] | None:
+    """Return the facts of each sample of a small input as `remade` has them, without the reports.
+
+    None where there is more to it: then they must be taken from the reports.
+    """
+    if kept.texts or kept.job.options.neighbours != "off":
+        return None
+    stored = decode_input(kept.run)
+    if stored.content is None or stored.beside or bytes(stored.reads) != b"null":
+        return None
+    source, options, _ = _source_of(kept, stored)
+    if is_copy_number(source.content):
+        return None
+    try:
+        ready = prepare(source, options)
+        rows = [_facts(ready, *each) for each in zip(ready.columns, ready.names, strict=True)]
+    except Exception:  # noqa: BLE001 - `remade` meets it again, and says what it is
+        return None
+    return [msgspec.json.encode(row) for row in rows] if len(rows) == kept.known.samples else None
+
+
+_PLACES = {name: place for place, name in enumerate(FACTS)}
+_MOST_CLASSES = 20_000
+_classes: dict[object, tuple[Cell, ...]] = {}
+
+
+def _facts(ready: Prepared, column: int, name: str) -> Sequence[Cell]:
+    """Return the facts of a sample.
+
+    As of a large input, samples of one class with one sure answer have the same cells but for numbers and
+    names, so the report is made once, for one of them.
+    """
+    settled = ready.source.settle(name, observe(ready.records, column, ready.context))
+    seen = settled.observations
+    sure = sure_answer(site_data(seen), ready.rules)
+    if sure is None:
+        return facts_of(ready.run, ready.report(column, name))
+    run = ready.run
+    said = msgspec.msgpack.encode(
+        (run.parameters, run.input.kind, run.input.assembly, settled.findings, ready.findings)
+    )
+    key = (said, sure.best, *map(without_numbers, seen))
+    row = _classes.get(key)
+    if row is None:
+        if len(_classes) >= _MOST_CLASSES:
+            _classes.clear()
+        row = _classes[key] = facts_of(run, ready.report(column, name))
+    cells = [*row]
+    own: dict[str, Cell] = {
+        "sample": safe_cell(name),
+        "input": safe_cell(run.input.path),
+        "diplotype_probability": sure.probability,
+        "e4_carrier_probability": sure.copies[1] + sure.copies[2],
+    }
+    for number, one in enumerate(seen, start=1):
+        own |= {f"depth_{number}": one.depth, f"quality_{number}": one.genotype_quality}
+    for each, cell in own.items():
+        cells[_PLACES[each]] = cell
+    return cells
 
 
 def _unread(job: Job, why: str) -> Failure:
     return Failure(input=job.path, error=why, cure="Read it again")
-
-
-class _Different(NamedTuple):
-    """A person of a small input of whom anything differs: facts before and now, and what tells why."""
-
-    before: bytes
-    now: bytes
-    minor_before: bool
-    minor_now: bool
-    said: bool
-    reworded: bool
 
 
 def _under(row: PlannedRow, given: Mapping[str, Any]) -> PlannedRow:
@@ -441,8 +551,6 @@ def _whole_content(
     stored: StoredInput, blocks: Sequence[bytes]
 ) -> tuple[VcfContent, tuple[SiteRecord, ...] | None]:
     """Return the content of a large input, and the records around the sites, with all columns."""
-    from pgx.cohort.biobank import content_of, stored_records, unpack_lines  # noqa: PLC0415
-
     names, *columns = (b"\n".join(parts) for parts in zip(*map(unpack_lines, blocks), strict=True))
     samples = tuple(names.decode(errors="surrogateescape").split("\n"))
     records = []
@@ -454,31 +562,6 @@ def _whole_content(
     count = len(content.records)
     around = None if stored.around is None else tuple(records[count:])
     return replace(content, samples=samples, records=tuple(records[:count])), around
-
-
-def _differences(before: bytes, now: bytes) -> tuple[bool, bool]:
-    """Return whether the evidence of two stored reports differs, and whether anything else does."""
-    one, other = (msgspec.json.decode(data, type=StoredReport) for data in (before, now))
-    return one.shared != other.shared, one.report != other.report
-
-
-def _said(table: pa.Table, said: Mapping[str, str]) -> npt.NDArray[np.object_]:
-    """Return a digest of what the evidence says of each person."""
-    statuses, diplotypes = (table.column(name).to_pylist() for name in ("e4_status", "diplotype"))
-    found = [
-        said.get(f"{status} {diplotype}", "") for status, diplotype in zip(statuses, diplotypes, strict=True)
-    ]
-    return np.array(found, dtype=object)
-
-
-def _reworded(table: pa.Table, before: Mapping[str, str], now: Mapping[str, str]) -> Flags:
-    """Return of whom a sentence is another: of a flag that they have, or of the limits, which all have."""
-    changed = {code for code in {*before, *now} if before.get(code) != now.get(code)}
-    texts = table.column("flags").to_pylist()
-    found = {
-        text: "" in changed or bool(changed.intersection((text or "").split(";"))) for text in set(texts)
-    }
-    return np.array([found[text] for text in texts], dtype=bool)
 
 
 def _any_differs(old: pa.Table, new: pa.Table, names: Iterable[str]) -> Flags:

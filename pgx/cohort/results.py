@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from pgx.cohort.jobs import Job, Known, StoredInput, least_same_people
+from pgx.cohort.jobs import Job, Known, StoredInput, least_same_people, with_shared
 from pgx.cohort.manifest import born_of, has_birth_dates, meta_of
 from pgx.cohort.store import PlannedRow, State
 from pgx.cohort.worker import decode_input, recipe, shared_parts, unpack
@@ -58,7 +59,7 @@ class StoredSampleReport(Struct, frozen=True, kw_only=True):
 
 def sources(state: State, plan: Sequence[PlannedRow], known: Mapping[str, Known]) -> Iterator[Source]:
     """Yield the inputs that have results, in order, but for those that are passed over."""
-    left_out = passed_over(plan, known)
+    left_out = passed_over((row, known[row.key]) for row in plan if row.key in known)
     for key, job in {row.key: row.job for row in plan}.items():
         result = known.get(key)
         if result is not None and result.failure is None and result.samples and key not in left_out:
@@ -72,16 +73,15 @@ def sources(state: State, plan: Sequence[PlannedRow], known: Mapping[str, Known]
             )
 
 
-def passed_over(plan: Sequence[PlannedRow], known: Mapping[str, Known]) -> dict[str, str]:
+def passed_over(results: Iterable[tuple[PlannedRow, Known]]) -> dict[str, str]:
     """Return key and path of each input that says nothing, of people of whom another input says something.
 
     It has no record near the sites, as the files of all chromosomes but one. Few equal names do not make the
     people equal (tumour and normal, families), nor do equal names of whom the manifest says different things.
     """
     groups: defaultdict[object, list[tuple[Job, Known]]] = defaultdict(list)
-    for row in plan:
-        found = known.get(row.key)
-        if found is not None and found.failure is None and found.samples >= least_same_people():
+    for row, found in results:
+        if found.failure is None and found.samples >= least_same_people():
             same = found.name_digest, found.recipe, found.assembly, row.job.without
             groups[same].append((row.job, found))
     left_out: dict[str, str] = {}
@@ -130,6 +130,7 @@ def reports_of(
 ) -> Iterator[tuple[Run, SampleReport]]:
     """Yield the reports of one input as stored: all, or those of the samples called so."""
     kept = decode_input(state.run_of(source.key))
+    kept = replace(kept, run=with_shared(kept.run, state.part(*kept.shared)))
     if state.has_blocks(source.key):
         yield from _of_blocks(state, source, kept, wanted)
         return

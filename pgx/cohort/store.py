@@ -5,19 +5,20 @@
     result  what became of each input: done or failed, and what it was made from
     sample  one row a sample of a small input: its facts for the tables, and its report
     block   thousands of samples of a large input: their facts as Arrow, their columns as in the file
-    part    pieces that many reports share, by digest
+    part    pieces that many reports or runs share, by digest
     change  whose result `pgx recheck --write` changed: rows of changed.tsv
 
 Every value has a checksum of itself and of what it belongs to, and is believed only with that: SQLite finds a
 page that is no page, not a bit that fell over in a genotype.
 
-A report is kept without the pieces that it shares with others (the statements of the evidence). What a run
-no longer names is taken out and overwritten at its end.
+A report or run is kept without the pieces that it shares with others (the statements of the evidence). What a
+run no longer names is taken out and overwritten at its end.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import sqlite3
 import zlib
@@ -27,17 +28,17 @@ from typing import TypeVar
 
 import msgspec
 from msgspec import Struct
-from msgspec.structs import replace
 
-from pgx.cohort.jobs import Job, Known, Plan, Result
+from pgx.cohort.jobs import Job, Known, Named, Plan, Result, options_text
 from pgx.errors import FormatError, OutputError
+from pgx.options import Options
 
 FILE_NAME = "cohort.sqlite"
-_VERSION = "4"
+_VERSION = "5"
 _SCHEMA = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE plan (position INTEGER PRIMARY KEY, key TEXT NOT NULL, job BLOB NOT NULL);
-CREATE TABLE result (key TEXT PRIMARY KEY, known BLOB NOT NULL, run BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE plan (position INTEGER PRIMARY KEY, key TEXT NOT NULL, options TEXT NOT NULL, job BLOB NOT NULL);
+CREATE TABLE result (key TEXT PRIMARY KEY, known BLOB NOT NULL, run BLOB NOT NULL);
 CREATE TABLE sample (
     key TEXT NOT NULL, ordinal INTEGER NOT NULL, name TEXT NOT NULL,
     facts BLOB NOT NULL, report BLOB NOT NULL,
@@ -50,7 +51,7 @@ CREATE TABLE block (
 CREATE TABLE part (digest TEXT PRIMARY KEY, json BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE change (path TEXT NOT NULL, sample TEXT NOT NULL, cells BLOB NOT NULL);
 """
-_ANEW = "Remove it, and give the command of the run again"
+ANEW = "Remove it, and give the command of the run again"
 _SUM = 4  # bytes of a checksum
 _OF_RESULTS = ("result", "sample", "block")
 _T = TypeVar("_T")
@@ -186,14 +187,14 @@ class State:
             raise FormatError(
                 f"is damaged: a value of its table {whose[0]} has another checksum",
                 where=str(self.path),
-                cure=_ANEW,
+                cure=ANEW,
             )
         return data[:-_SUM]
 
     def lacks_rows(self, table: str) -> FormatError:
         """Return the error that says so: a row that is gone has no checksum that could tell."""
         return FormatError(
-            f"is damaged: rows of its table {table} are missing", where=str(self.path), cure=_ANEW
+            f"is damaged: rows of its table {table} are missing", where=str(self.path), cure=ANEW
         )
 
     def meta(self, name: str, kind: type[_T]) -> _T | None:
@@ -230,23 +231,48 @@ class State:
 
     def _replace_plan(self, rows: Iterable[PlannedRow]) -> None:
         self._base.execute("DELETE FROM plan")
-        values = (
-            (row.position, row.key, summed(_stored(row.job), "plan", row.position, row.key)) for row in rows
-        )
-        self._base.executemany("INSERT INTO plan VALUES (?, ?, ?)", values)
+        values = (_stored(row) for row in rows)
+        self._base.executemany("INSERT INTO plan VALUES (?, ?, ?, ?)", values)
 
     def plan(self) -> Iterator[PlannedRow]:
         """Yield the plan in order."""
-        decoder = msgspec.json.Decoder(Job, dec_hook=lambda kind, value: kind(value))
-        for position, key, job in self._run("SELECT * FROM plan ORDER BY position"):
-            data = self._opened(job, "plan", position, key)
-            yield PlannedRow(position=position, key=key, job=decoder.decode(data))
+        for row in self._run("SELECT * FROM plan ORDER BY position"):
+            yield self._planned(*row)
+
+    def plan_size(self) -> int:
+        """Return how many inputs the plan has."""
+        (count,) = self._run("SELECT count(*) FROM plan").fetchone()
+        return int(count)
+
+    def _planned(self, position: int, key: str, options: str, job: bytes) -> PlannedRow:
+        item = _ITEM.decode(self._opened(job, "plan", position, key, options))
+        stated = {name: getattr(item, name) for name in Named.__struct_fields__}
+        return PlannedRow(position=position, key=key, job=Job(options=_options(options), **stated))
 
     def known(self) -> dict[str, Known]:
         """Return what is known of each input, without its samples."""
-        decoder = msgspec.json.Decoder(Known)
-        rows = self._run("SELECT key, known FROM result")
-        return {key: decoder.decode(self._opened(data, "result", key, "known")) for key, data in rows}
+        return {key: self._known(key, data) for key, data in self._run("SELECT key, known FROM result")}
+
+    def _known(self, key: str, data: bytes) -> Known:
+        return _KNOWN.decode(self._opened(data, "result", key, "known"))
+
+    def planned_results(self) -> Iterator[tuple[PlannedRow, Known]]:
+        """Yield the plan in order with what is known of each input; of one that is named twice once.
+
+        Raises
+        ------
+        FormatError
+            Of one nothing is known.
+        """
+        query = "SELECT plan.*, known FROM plan LEFT JOIN result ON result.key = plan.key ORDER BY position"
+        seen = set()
+        for *row, data in self._run(query):
+            if data is None:
+                raise self.lacks_rows("result")
+            planned = self._planned(*row)
+            if planned.key not in seen:
+                seen.add(planned.key)
+                yield planned, self._known(planned.key, data)
 
     def store(self, results: Iterable[Result]) -> None:
         """Write results in one transaction: after a kill each is there as a whole or not at all."""
@@ -328,7 +354,7 @@ class State:
     def keep_only(self, keys: Iterable[str], parts_of: Callable[[bytes], Iterable[str]]) -> None:
         """Take out every result but these: nothing stays of who is no longer part of the cohort.
 
-        `parts_of` names the shared parts of a stored report; one that nobody shares any more goes too.
+        `parts_of` names the shared parts of a stored report or run; one that nobody shares any more goes too.
         """
         kept = set(keys)
         gone = [(key,) for (key,) in self._run("SELECT key FROM result") if key not in kept]
@@ -337,11 +363,13 @@ class State:
         with self._transaction() as base:
             for table in _OF_RESULTS:
                 base.executemany(f"DELETE FROM {table} WHERE key = ?", gone)  # noqa: S608 - as above
-            used = {part for report in self._every_report() for part in parts_of(report)}
+            used = {part for shares in self._all_that_share() for part in parts_of(shares)}
             parts = [(digest,) for (digest,) in self._run("SELECT digest FROM part") if digest not in used]
             base.executemany("DELETE FROM part WHERE digest = ?", parts)
 
-    def _every_report(self) -> Iterator[bytes]:
+    def _all_that_share(self) -> Iterator[bytes]:
+        for key, data in self._run("SELECT key, run FROM result"):
+            yield self._opened(data, "result", key, "run")
         for key, number, name, data in self._run("SELECT key, ordinal, name, report FROM sample"):
             yield self._opened(data, "sample", key, number, name, "report")
 
@@ -426,6 +454,19 @@ def _named(error: sqlite3.Error, path: Path) -> OutputError:
     return OutputError(what, where=str(path), cure=cure)
 
 
-def _stored(job: Job) -> bytes:
-    """Return a job as it is kept: without the place of an input that has a pseudonym."""
-    return msgspec.json.encode(replace(job, source=""), enc_hook=str)
+_ITEM = msgspec.json.Decoder(Named)
+_KNOWN = msgspec.json.Decoder(Known)
+
+
+def _stored(row: PlannedRow) -> tuple[int, str, str, bytes]:
+    """Return a row as it is kept: without the place of an input that has a pseudonym."""
+    stated = {name: getattr(row.job, name) for name in Named.__struct_fields__}
+    job = msgspec.json.encode(Named(**stated | {"source": ""}))
+    options = options_text(row.job.options)
+    return row.position, row.key, options, summed(job, "plan", row.position, row.key, options)
+
+
+@functools.lru_cache(maxsize=4096)
+def _options(text: str) -> Options:
+    """Return options; equal ones are the same object: there may be as many texts of them as inputs."""
+    return msgspec.json.decode(text, type=Options, dec_hook=lambda kind, value: kind(value))

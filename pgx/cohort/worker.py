@@ -30,7 +30,9 @@ from pgx.cohort.jobs import (
     group_of,
     options_text,
     provisional,
+    shared_part,
     text_digest,
+    without_shared,
 )
 from pgx.errors import PgxError, UsageError, printable
 from pgx.evidence import ContextItem, Response
@@ -312,12 +314,13 @@ def _with_reports(result: Result, ready: Prepared, count: int) -> Result:
                 report=_pack(report, parts),
             )
         )
-    run = _encoded_input(_kept(ready, count))
+    run = _encoded_input(_kept(ready, count, parts))
     return replace(result, run=run, rows=tuple(rows), parts=parts, statuses=statuses)
 
 
-def _kept(ready: Prepared, count: int) -> StoredInput:
+def _kept(ready: Prepared, count: int, parts: dict[str, bytes]) -> StoredInput:
     """Return what is kept of a small input of `count` samples: nothing of those that were not done."""
+    run, (digest, parts[digest]) = without_shared(ready.run)
     source, columns = ready.source, ready.columns
     # Of one sample of several, a second without a name: INFO must not be taken to speak of it alone.
     names, columns = list(ready.names), list(columns)
@@ -337,7 +340,8 @@ def _kept(ready: Prepared, count: int) -> StoredInput:
         piles = {name: pile for name, pile in reads.piles.items() if name in ready.names}
         reads = replace(reads, samples=tuple(piles), piles=piles)
     return StoredInput(
-        run=ready.run,
+        run=run,
+        shared=(digest,),
         content=replace(
             source.content, header=header, samples=tuple(names), records=chosen(source.content.records)
         ),
@@ -358,32 +362,10 @@ def _encoded_input(kept: StoredInput) -> bytes:
 def _pack(report: SampleReport, parts: dict[str, bytes]) -> bytes:
     digests = []
     for name in _SHARED:
-        data, digest = _encoded(_Same(getattr(report, name)))
-        parts[digest] = data
+        digest, parts[digest] = shared_part(getattr(report, name))
         digests.append(digest)
     bare = replace(report, response=(), context=())
     return msgspec.json.encode(StoredReport(report=bare, shared=tuple(digests)))
-
-
-class _Same:
-    """A value that equals only itself: the statements are shared objects, and comparing them is slow."""
-
-    __slots__ = ("value",)
-
-    def __init__(self, value: object) -> None:
-        self.value = value
-
-    def __hash__(self) -> int:
-        return id(self.value)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and self.value is other.value
-
-
-@functools.lru_cache(maxsize=256)
-def _encoded(same: _Same) -> tuple[bytes, str]:
-    data = msgspec.json.encode(same.value)
-    return data, hashlib.sha256(data).hexdigest()[:32]
 
 
 def unpack(data: bytes, parts: Iterable[bytes]) -> SampleReport:
@@ -397,9 +379,16 @@ def unpack(data: bytes, parts: Iterable[bytes]) -> SampleReport:
     )
 
 
+class _Sharing(Struct):
+    shared: tuple[str, ...] = ()
+
+
 def shared_parts(data: bytes) -> tuple[str, ...]:
-    """Return the digests of the parts that a stored report shares."""
-    return msgspec.json.decode(data, type=StoredReport).shared
+    """Return the digests of the parts that a stored report or run shares; likelihoods share nothing."""
+    try:
+        return msgspec.json.decode(data, type=_Sharing).shared
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return ()
 
 
 def decode_input(data: bytes) -> StoredInput:

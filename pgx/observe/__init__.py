@@ -15,10 +15,11 @@ from pgx.observe.model import (
     SiteReport,
     SiteState,
 )
-from pgx.observe.site import input_kind, observe, record_evidence, records_at
+from pgx.observe.site import SMALL_VARIANTS, input_kind, observe, record_evidence, records_at
 
 __all__ = [
     "DETERMINED_STATES",
+    "SMALL_VARIANTS",
     "EvidenceKind",
     "Finding",
     "GenotypeEvidence",

@@ -39,7 +39,7 @@ from pgx.reference import threshold
 _REVERSE_STRAND = frozenset("AG")
 _LENGTH_DIGITS = 12
 #: FORMAT fields of callers of small variants, and of no caller of copy numbers.
-_SMALL_VARIANTS = frozenset({"AD", "PL", "LPL", "GP", "RO", "MIN_DP"})
+SMALL_VARIANTS = frozenset({"AD", "PL", "LPL", "GP", "RO", "MIN_DP"})
 
 
 def records_at(records: Iterable[SiteRecord], site: Site, contigs: Collection[str]) -> SiteRecords:
@@ -66,7 +66,7 @@ def records_at(records: Iterable[SiteRecord], site: Site, contigs: Collection[st
 
 
 def _has_id(record: SiteRecord, rsid: str) -> bool:
-    return rsid.lower() in {identifier.lower() for identifier in record.identifiers}
+    return any(identifier.lower() == rsid for identifier in record.identifiers)
 
 
 def _fault(record: SiteRecord, site: Site) -> Finding | None:
@@ -134,7 +134,7 @@ def input_kind(container: str, fields: Collection[str], sites: Iterable[SiteReco
     if any(at.blocks for at in found):
         return "gvcf"
     is_segmented = any(at.segments for at in found) or spelling.SEGMENT_FIELDS.intersection(fields)
-    if is_segmented and not _SMALL_VARIANTS.intersection(fields) and not any(at.bases for at in found):
+    if is_segmented and not SMALL_VARIANTS.intersection(fields) and not any(at.bases for at in found):
         return "copy-number"
     return container.lower()
 

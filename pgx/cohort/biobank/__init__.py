@@ -19,7 +19,7 @@ import pyarrow as pa
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pgx.calling import CallOptions, E4Status
+from pgx.calling import CallOptions
 from pgx.calling.arrays import (
     STATUSES,
     Likelihoods,
@@ -33,7 +33,7 @@ from pgx.calling.frequencies import diplotypes
 from pgx.calling.posterior import PhaseEvidence, doubtful_diplotypes, phase_evidence
 from pgx.cohort.biobank.format_parser import between
 from pgx.cohort.biobank.sample_classes import Floats, SiteArrays, columns_of, read_arrays, settle
-from pgx.cohort.jobs import Result, StoredBlock, StoredInput, sentence_digests, text_digest
+from pgx.cohort.jobs import Result, StoredBlock, StoredInput, without_shared
 from pgx.cohort.tables import arrow
 from pgx.cohort.tables.arrow import Codes, compact, first_of, joined_codes
 from pgx.cohort.tables.table import FACTS, fact_table, fact_type, facts_of, to_bytes
@@ -112,32 +112,20 @@ def annotate_arrays(result: Result, content: VcfContent, ready: Prepared) -> Res
             for one, other in zip(facts, texts, strict=True)
         )
     bare = replace(content, samples=(), records=_without_columns(content.records))
+    run, (digest, part) = without_shared(ready.run)
     stored = StoredInput(
-        run=ready.run,
+        run=run,
+        shared=(digest,),
         content=bare,
         around=_without_columns(around) if reader else None,
-        said=_said(classes, ready),
-        sentences=sentence_digests(),
     )
     return replace(
         result,
         run=msgspec.json.encode(stored),
         statuses=_statuses(found, classes),
         blocks=blocks,
+        parts={digest: part},
     )
-
-
-def _said(classes: pa.Table, ready: Prepared) -> dict[str, str]:
-    """Return a digest of what the evidence says of each e4 status and diplotype there is."""
-    pairs = {
-        *zip(classes.column("e4_status").to_pylist(), classes.column("diplotype").to_pylist(), strict=True)
-    }
-    return {
-        f"{status} {diplotype}": text_digest(
-            msgspec.json.encode((ready.respond(E4Status(status), diplotype), ready.surroundings)).decode()
-        )
-        for status, diplotype in sorted(pairs, key=str)
-    }
 
 
 def _without_columns(records: Sequence[SiteRecord]) -> tuple[SiteRecord, ...]:

@@ -292,7 +292,7 @@ class _Classes:
     def note(self, number: int, seen: Observation, place: int, rules: CallOptions, *, numeric: bool) -> None:
         """Record an observation; `numeric`: PL was read as numbers, if it is PL that counts."""
         evidence = seen.evidence
-        self.merged[number] = self._known.setdefault(_without_numbers(seen), len(self._known))
+        self.merged[number] = self._known.setdefault(without_numbers(seen), len(self._known))
         self.by_class[number] = not (numeric and evidence is not None and evidence.kind is EvidenceKind.PL)
         self.depth[number] = np.nan if seen.depth is None else seen.depth
         self.quality[number] = np.nan if seen.genotype_quality is None else seen.genotype_quality
@@ -339,7 +339,7 @@ def _observed(column: int, place: int, ready: Prepared) -> Observation:
     return observe((ready.records[place],), column, ready.context)[0]
 
 
-def _without_numbers(seen: Observation) -> bytes:
+def without_numbers(seen: Observation) -> bytes:
     """Return what tells an observation from others, but for likelihoods, depth and quality."""
     evidence = seen.evidence
     bare = replace(

@@ -158,7 +158,7 @@ def finish(state: State, folder: Path, page: PageOptions, asked: Asked, *, kept:
         state.set_meta(reports=asked.reports)  # so that they can be renewed
     tally = Tally(_dividing(plan, known, carried, page), inputs=len(plan), rows=listed_rows(page))
     inputs = len({place_of(row.job.path) for row in plan})
-    silent = tuple(passed_over(plan, known).values())
+    silent = tuple(passed_over((row, known[row.key]) for row in plan if row.key in known).values())
     copy_number = tuple(copy_number_inputs(plan, known).values())
     compared = compare(people(state, shown, [KNOWN_RESULT])) if KNOWN_RESULT in carried else []
     swaps = exchanges(compared)

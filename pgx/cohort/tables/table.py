@@ -5,23 +5,26 @@ A fact row is a list: the cells of `pgx.render.tsv` and, behind them, what only 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import cast
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from msgspec.structs import astuple
 
-from pgx.cohort.jobs import Failure
+from pgx.cohort.jobs import Failure, shared_part, text_digest
 from pgx.cohort.summary.strata import column_of
 from pgx.cohort.tables import arrow
 from pgx.cohort.tables.arrow import Codes, first_of, joined_codes
 from pgx.render.tsv import COLUMNS, Cell, Row, cells_of, kinds, safe_cell
-from pgx.report import Run, SampleReport
+from pgx.report import PatientReport, Run, SampleReport, severities
+from pgx.wording import wording
 
 
 class Facts(Row, frozen=True, kw_only=True):
@@ -35,6 +38,9 @@ class Facts(Row, frozen=True, kw_only=True):
         The most probable diplotype; None where no site was used: it is then that of the population.
     reasons
         Why something is not determined.
+    said, worded
+        Digests of what the evidence says, and of the sentences of the flags and limits: `pgx recheck` tells
+        by them what else of a report is another.
     """
 
     state_1: str
@@ -45,6 +51,8 @@ class Facts(Row, frozen=True, kw_only=True):
     quality_2: float | None
     best: str | None
     reasons: str
+    said: str
+    worded: str
 
 
 _KINDS = kinds(Facts)
@@ -70,8 +78,9 @@ def facts_of(run: Run, report: SampleReport) -> tuple[Cell, ...]:
     """Return the facts of one sample, in the order of `FACTS`."""
     first, second = report.sites
     genotype = report.genotype
+    cells = cells_of(run, report)
     facts = Facts(
-        **cells_of(run, report),
+        **cells,
         state_1=first.state,
         state_2=second.state,
         depth_1=first.depth,
@@ -80,8 +89,33 @@ def facts_of(run: Run, report: SampleReport) -> tuple[Cell, ...]:
         quality_2=second.genotype_quality,
         best=genotype.best_diplotype if any(site.basis is not None for site in report.sites) else None,
         reasons=";".join(genotype.not_determined_because),
+        said=_said(shared_part(report.response)[0], shared_part(report.context)[0], report.patient),
+        worded=_worded(cells["flags"]),
     )
     return astuple(facts)
+
+
+@functools.lru_cache(maxsize=1024)
+def _said(response: str, context: str, patient: PatientReport) -> str:
+    return text_digest(response, context, msgspec.json.encode(patient).decode())
+
+
+@functools.lru_cache(maxsize=4096)
+def _worded(flags: str) -> str:
+    """Return a digest of the sentences of flag codes, joined by ";", and of the limits that reports state."""
+    sentences = sentence_digests()
+    return text_digest(*(sentences[code] for code in ("", *filter(None, flags.split(";")))))
+
+
+@functools.cache
+def sentence_digests() -> dict[str, str]:
+    """Return a digest of what reports say of each flag code, and under "" of the limits that they state."""
+    flags, limits = (wording().topics[topic] for topic in ("flag", "limits"))
+    said = {
+        code: (severity, *(flags.get(code + ending, "") for ending in ("", "-info")))
+        for code, severity in severities().items()
+    }
+    return {code: text_digest(*texts) for code, texts in {**said, "": tuple(limits.values())}.items()}
 
 
 def fact_table(rows: Sequence[Sequence[object]]) -> pa.Table:
