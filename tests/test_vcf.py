@@ -296,3 +296,115 @@ def test_records_are_plain_text_and_keep_their_order(tmp_path):
 def test_case_of_the_contig_name_does_not_matter(tmp_path, index):
     text = vcf_text(records=HET).replace("chr19", "CHR19")
     assert answers(write_vcf(tmp_path / "a.vcf.gz", text=text, index=index)) == [("S1", "e3/e4", frozenset())]
+
+
+_USUAL = ("0/1:7:3,4:x", "1|0:.:.:.", "./.", "0:12:1:abc", ".", "0/0:007:1,2,3:.", "2:1", "0/1/1:5:9,8,7")
+_ODD = (*_USUAL, "0/0:007:1,2,3:", "0/1:5:,:a,b", "0/1::3:x", "1/1:3:.:", "1/1:99999999999:1,.:.")
+
+
+def _of_many(path, columns, *, names=None, form="GT:DP:AD:XX", info="."):
+    """Write a file with these sample columns at both sites, and return it."""
+    names = names or [f"S{number}" for number in range(len(columns[0]))]
+    declared = [
+        f'##FORMAT=<ID={name},Number={count},Type={kind},Description="{name}">'
+        for name, count, kind in (
+            ("GT", 1, "String"),
+            ("DP", 1, "Integer"),
+            ("AD", "R", "Integer"),
+            ("XX", 1, "String"),
+        )
+    ]
+    head = ["##fileformat=VCFv4.2", "##contig=<ID=chr19,length=58617616>", *declared]
+    line = ["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT", *names]
+    rows = [
+        "\t".join(["chr19", str(place), ".", *letters, "50", "PASS", info, form, *own])
+        for place, letters, own in zip((44908684, 44908822), ("TC", "CT"), columns, strict=True)
+    ]
+    path.write_text("\n".join([*head, "\t".join(line), *rows]) + "\n")
+    return path
+
+
+@pytest.mark.parametrize("layout", [{"assembly": "GRCh37"}, {"assembly": "GRCh38"}])
+@pytest.mark.parametrize("ending", ["vcf.gz", "bcf"])
+def test_an_index_over_long_records(tmp_path, monkeypatch, ending, layout):
+    """Where long records end is remembered: the windows of all assemblies lead past them again and again."""
+    filler = [
+        f"chr19\t{place}\t.\tA\tG\t50\tPASS\t.\tGT\t0/1" for place in range(44_905_000, 45_420_000, 700)
+    ]
+    path = write_vcf(tmp_path / f"a.{ending}", records=[*HET, *filler], index="csi", **layout)
+    usual = read_sites(str(path))
+    assert (usual.facts.access, len(usual.records)) == ("index", 2)
+    monkeypatch.setattr("pgx.vcf.index._LONG_RECORD", 0)
+    again = read_sites(str(path))
+    assert again.facts == usual.facts
+    assert [record.fixed for record in again.records] == [record.fixed for record in usual.records]
+
+
+@pytest.mark.parametrize("count", [8, 9, 11, 12, 40, 401])
+@pytest.mark.parametrize("kind", ["vcf", "bcf"])
+@pytest.mark.parametrize("drawn", [_USUAL[:2], _USUAL, _ODD])
+def test_slices_of_a_record_say_what_the_whole_says(tmp_path, monkeypatch, kind, count, drawn):
+    dice = random.Random(count)  # noqa: S311 - test data
+    columns = [[dice.choice(drawn) for _ in range(count)] for _ in range(2)]
+    path = _of_many(tmp_path / "a.vcf", columns)
+    if kind == "bcf":
+        path = tmp_path / "a.bcf"
+        with (
+            pysam.VariantFile(str(tmp_path / "a.vcf")) as text,
+            pysam.VariantFile(str(path), "wb", header=text.header) as binary,
+        ):
+            for record in text:
+                binary.write(record)
+    whole = read_sites(str(path))
+    monkeypatch.setattr("pgx.vcf.records._LINE_FROM", 8)
+    monkeypatch.setattr("pgx.vcf.records._SLICE", 4)
+    cut = read_sites(str(path))
+    assert cut.facts == whole.facts
+    assert cut.header == whole.header
+    for one, other in zip(cut.records, whole.records, strict=True):
+        assert tuple(one.samples) == tuple(other.samples)
+        assert (one.fixed, one.position, one.end) == (other.fixed, other.position, other.end)
+
+
+@pytest.mark.parametrize(
+    ("column", "told"),
+    [("0/1:a:1,2:x", (("DP", "line 8"),)), ("0/1:3:1,b:x", (("AD", "line 8"),)), ("5000000000/1:1:1:x", ())],
+)
+def test_slices_with_what_htslib_refuses_or_misreads(tmp_path, monkeypatch, column, told):
+    columns = [["0/1:007:1,2:x"] * 9, ["0/0:08:1,2:x"] * 9]
+    columns[0][6] = column
+    path = _of_many(tmp_path / "a.vcf", columns)
+    whole = read_sites(str(path))
+    monkeypatch.setattr("pgx.vcf.records._LINE_FROM", 8)
+    monkeypatch.setattr("pgx.vcf.records._SLICE", 4)
+    cut = read_sites(str(path))
+    assert cut.facts == whole.facts
+    assert cut.facts.read_as_text == told
+    assert [tuple(record.samples) for record in cut.records] == [
+        tuple(record.samples) for record in whole.records
+    ]
+
+
+def test_slices_name_the_sample_of_a_fault(tmp_path, monkeypatch):
+    columns = [["0/1:1:1:x"] * 9, ["0/0:1:1:x"] * 9]
+    columns[1][7] = "0/x:1:1:x"
+    monkeypatch.setattr("pgx.vcf.records._LINE_FROM", 8)
+    monkeypatch.setattr("pgx.vcf.records._SLICE", 4)
+    path = _of_many(tmp_path / "a.vcf", columns)
+    with pytest.raises(InputError, match=r"line 9 holds what is no genotype .* of the sample 'S7'"):
+        read_sites(str(path))
+
+
+def test_what_cannot_be_sliced_is_read_whole(tmp_path, monkeypatch):
+    columns = [["0/1:1:1:x"] * 9] * 2
+    wide = _of_many(tmp_path / "wide.vcf", columns, info="X=" + "A" * 100_000)
+    blank = _of_many(tmp_path / "blank.vcf", columns, names=[f"S {number}" for number in range(9)])
+    plain = _of_many(tmp_path / "plain.vcf", columns)
+    whole = [read_sites(str(path)) for path in (wide, blank, plain)]
+    monkeypatch.setattr("pgx.vcf.records._LINE_FROM", 8)
+    monkeypatch.setattr("pgx.vcf.records._SLICE", 4)
+    for path, one in zip((wide, blank, plain), whole, strict=True):
+        assert read_sites(str(path)).facts == one.facts
+        assert [tuple(record.samples) for record in read_sites(str(path)).records] == [
+            tuple(record.samples) for record in one.records
+        ]

@@ -277,7 +277,7 @@ def _chosen(job: Job, content: VcfContent) -> tuple[str, ...] | None:
 
 def _missing(job: Job, content: VcfContent) -> tuple[Failure, ...]:
     """Name samples that were asked for and are not there; they cost the others nothing."""
-    there = set(content.samples)
+    there = set(content.samples) if job.options.samples else ()
     return tuple(
         Failure(
             input=job.path,

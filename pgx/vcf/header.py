@@ -6,6 +6,7 @@ it however long it is. So its end, its lines and the names of its samples are fo
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Iterator
 from itertools import chain
@@ -26,6 +27,7 @@ _FIXED = (b"#CHROM", b"POS", b"ID", b"REF", b"ALT", b"QUAL", b"FILTER", b"INFO",
 _AFTER = re.compile(rb"\n(?=#[^#]|[^#\r\n])")
 _CONTIG = re.compile(rb"^##contig=<([^\n]*)", re.MULTILINE)
 _ID = re.compile(rb"(?:^|,)ID=([^,>\r]+)")
+_BLANK = re.compile(rb"[ \v\f\r]")
 _INDEX = re.compile(rb",IDX=(\d{1,18})")
 
 
@@ -60,6 +62,23 @@ class Header(Struct, frozen=True, kw_only=True):
     def text(self) -> bytes:
         """Return its lines."""
         return self.data if self.kind == "VCF" else self.data[_BCF_START:].rstrip(b"\0")
+
+    @property
+    def has_plain_names(self) -> bool:
+        """Return whether no blank is in the names of the samples: of some of these htslib knows better."""
+        text = self.text.rstrip(b"\r\n")
+        return _BLANK.search(text, text.rfind(b"\n") + 1) is None
+
+    def with_samples(self, count: int) -> bytes:
+        """Return `data` with the first `count` samples only; there are more."""
+        text = self.text
+        end = text.rstrip(b"\r\n").rfind(b"\n")
+        for _ in range(len(_FIXED) + count):
+            end = text.index(b"\t", end + 1)
+        text = text[:end] + b"\n"
+        if self.kind == "VCF":
+            return text
+        return self.data[: _BCF_START - 4] + (len(text) + 1).to_bytes(4, "little") + text + b"\0"
 
 
 def read_header(
@@ -195,8 +214,9 @@ def _checked(text: bytes, label: str, limits: Bounds) -> tuple[str, ...]:
             where=label,
             cure="Write it again, for example with bcftools view",
         )
-    line = text.rstrip(b"\r\n").rpartition(b"\n")[2]
-    columns = line.split(b"\t")
+    line = text.rstrip(b"\r\n")
+    line = line[line.rfind(b"\n") + 1 :]
+    columns = line.split(b"\t", len(_FIXED))[: len(_FIXED)]
     wrong = next((name for name, column in zip(_FIXED, columns, strict=False) if name != column), None)
     if wrong or len(columns) < len(_FIXED) - 1:
         missing = (wrong or _FIXED[len(columns)]).decode()
@@ -223,7 +243,7 @@ def _check_names(names: tuple[str, ...], label: str) -> None:
         raise FormatError(
             "has no samples (a sites-only file holds nobody's genotype)", where=label, cure=GIVE_A_VCF
         )
-    if len(set(names)) < len(names):
+    if not all(map(operator.lt, names, names[1:])) and len(set(names)) < len(names):  # sorted ones differ
         seen: set[str] = set()
         twice = next(name for name in names if name in seen or seen.add(name))  # type: ignore[func-returns-value]
         raise FormatError(
@@ -242,7 +262,8 @@ def _check_names(names: tuple[str, ...], label: str) -> None:
 def _contigs(text: bytes) -> dict[int, str]:
     """Return the contigs by the number that records of a BCF give them: IDX, or the order of their lines."""
     found: dict[int, str] = {}
-    for number, match in enumerate(_CONTIG.finditer(text)):
+    before_names = text.rstrip(b"\r\n").rfind(b"\n") + 1
+    for number, match in enumerate(_CONTIG.finditer(text, 0, before_names)):
         name, index = _ID.search(match[1]), _INDEX.search(match[1])
         if name:
             found[int(index[1]) if index else number] = name[1].decode(errors="replace")

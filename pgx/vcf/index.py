@@ -17,6 +17,7 @@ the place of a BGZF block in the file, times 2^16, plus the place in the block w
 
 from __future__ import annotations
 
+import re
 import struct
 import sys
 from array import array
@@ -39,6 +40,11 @@ _FORMAT_VCF = 2  # in the header of an index: which columns it is made from
 _CHUNKS = 500_000  # of one contig; chromosome 1 in bins of 2^14 bases has some 20,000
 _STEPS = 500_000  # records that are passed over on the way to a region
 _RECORD_HEAD = struct.Struct("<IIii")
+#: Contig and position of a line; and so many bytes show them, unless a name is very long.
+_PLACE = re.compile(rb"([^\t\n]+)\t(\d{1,12})\t")
+_SHOWS_PLACE = 1 << 10
+#: Bytes of a record from which on it is remembered where it ends, so that it is not inflated again.
+_LONG_RECORD = 1 << 16
 _DEEPEST = 9
 
 
@@ -225,10 +231,20 @@ class Cursor:
         self._blocks = blocks
         self._binary = header.kind == "BCF"
         self._most = most
+        self.go_to(offset)
+
+    def go_to(self, offset: int) -> None:
+        """Go to a virtual offset.
+
+        Raises
+        ------
+        IndexMisfitError
+            There is no such place.
+        """
         self._block, self._inside = offset >> 16, offset & 0xFFFF
-        if self._block > (blocks.raw.size or 0):
+        if self._block > (self._blocks.raw.size or 0):
             raise IndexMisfitError
-        self._data, self._next = blocks.load(self._block)
+        self._data, self._next = self._blocks.load(self._block)
         if self._inside > len(self._data):
             raise IndexMisfitError
 
@@ -292,11 +308,23 @@ class Cursor:
                 raise IndexMisfitError
             return number, start, data
         line = self._line()
-        contig, _, rest = line.partition(b"\t")
-        position = rest.partition(b"\t")[0]
-        if not contig or contig.startswith(b"#") or not position.isdigit() or len(position) > 12:
-            raise IndexMisfitError
-        return contig.decode(errors="replace"), int(position) - 1, line
+        return *_place(line), line
+
+    def place(self) -> tuple[str | int, int] | None:
+        """Return contig and 0-based start of the next record as `record` does; no more of it is proven."""
+        if self._binary:
+            head = self.skip(_RECORD_HEAD.size)
+            return _RECORD_HEAD.unpack(head)[2:] if len(head) == _RECORD_HEAD.size else None
+        head = self.skip(_SHOWS_PLACE)
+        return _place(head) if head.count(b"\t") > 1 else None
+
+
+def _place(line: bytes) -> tuple[str, int]:
+    """Return contig and 0-based start of the record in a line."""
+    found = _PLACE.match(line)
+    if found is None or found[1].startswith(b"#"):
+        raise IndexMisfitError
+    return found[1].decode(errors="replace"), int(found[2]) - 1
 
 
 class IndexedRecords:
@@ -314,6 +342,7 @@ class IndexedRecords:
         self._header = header
         self._most = most
         self._known: dict[int, Contig] = {}
+        self._long: dict[int, tuple[str | int, int, int]] = {}
 
     def regions(self, windows: Sequence[tuple[int, int]]) -> Iterator[tuple[int, bytes]]:
         """Yield the records of chromosome 19 that the index puts into `windows`, each once, in file order.
@@ -361,7 +390,7 @@ class IndexedRecords:
             self._go_to(cursor, place, number, stop)
             for _ in range(_STEPS):
                 offset = cursor.offset
-                record = cursor.record()
+                record = self._passed(cursor) if offset <= done else self._record(cursor)
                 if record is None or not self._is(record[0], number) or record[1] >= stop:
                     break
                 if offset > done:
@@ -369,6 +398,22 @@ class IndexedRecords:
                     yield offset, record[2]
             else:
                 raise IndexMisfitError
+
+    def _record(self, cursor: Cursor) -> tuple[str | int, int, bytes] | None:
+        """Return the next record; where a long one ends is noted."""
+        offset = cursor.offset
+        record = cursor.record()
+        if record is not None and len(record[2]) > _LONG_RECORD:
+            self._long[offset] = *record[:2], cursor.offset
+        return record
+
+    def _passed(self, cursor: Cursor) -> tuple[str | int, int, bytes] | None:
+        """Return the next record as `_record` does, but without its bytes where it was met before."""
+        if cursor.offset not in self._long:
+            return self._record(cursor)
+        contig, start, end = self._long[cursor.offset]
+        cursor.go_to(end)
+        return contig, start, b""
 
     def _in_front_of(self, place: int) -> Cursor:
         """Return a cursor at the last record in front of `place` that is known, else behind the header."""
@@ -387,16 +432,17 @@ class IndexedRecords:
         for _ in range(_STEPS):
             if cursor.offset >= wanted:
                 break
-            record = cursor.record()
+            record = self._passed(cursor)
             if record is None or (self._is(record[0], number) and record[1] >= stop):
                 raise IndexMisfitError
         if cursor.offset != wanted:
             raise IndexMisfitError
 
     def _check_chunk(self, number: int, start: int, _: int, bin_number: int) -> None:
-        record = self._cursor(start).record()
+        cursor = self._cursor(start)
+        found = cursor.place() or self._cursor(start).record()
         first, last = self._index.stretch(bin_number)
-        if record is None or not self._is(record[0], number) or not first <= record[1] < last:
+        if found is None or not self._is(found[0], number) or not first <= found[1] < last:
             raise IndexMisfitError
 
     def _check_end(self) -> None:

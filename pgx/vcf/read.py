@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import pysam
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -33,7 +32,7 @@ from pgx.vcf.bgzf import Blocks, compression, damaged, inflated
 from pgx.vcf.header import read_header
 from pgx.vcf.index import Index, IndexedRecords, IndexMisfitError, unpacked_index
 from pgx.vcf.open import Bounds, Raw, Source, beyond, is_url, local_bytes, look
-from pgx.vcf.records import PYSAM_ERRORS, Decoder, decoded, plain_record, with_huge_alleles
+from pgx.vcf.records import PYSAM_ERRORS, Decoder, decoded
 from pgx.vcf.scan import (
     Row,
     Rows,
@@ -164,12 +163,12 @@ class Input:
     @functools.cached_property
     def decoder(self) -> Decoder:
         """Return htslib over the header."""
-        return Decoder(self.header, self.label)
+        return Decoder(self.header, self.label, in_slices=True)
 
     @functools.cached_property
     def header_facts(self) -> tuple[str, HeaderFacts, bool]:
         """Return digest, facts on the assembly, and whether GL is declared as an integer."""
-        return _header_facts(self.decoder.header, self.label)
+        return _header_facts(self.decoder)
 
     def select(self, *, around: bool = False) -> Selection:
         """Return the records that may matter, in file order; `around`: in a pass those around the sites, too.
@@ -264,7 +263,10 @@ class Input:
 
 def _may_matter(line: bytes) -> bool:
     """Return whether a line of chromosome 19 may cover a site, or carry its rsID."""
-    columns = line.split(b"\t", 3)
+    end = 0
+    for _ in range(3):
+        end = line.find(b"\t", end) + 1
+    columns = line[:end].split(b"\t")
     if len(columns) < 4 or identifier().search(columns[2].decode(errors="replace")):
         return True
     position = int(columns[1])
@@ -402,10 +404,11 @@ def windows() -> tuple[tuple[int, int], ...]:
     return tuple(sorted((min(found) - 1 - margin, max(found) + margin) for found in assemblies))
 
 
-def _header_facts(header: pysam.VariantHeader, label: str) -> tuple[str, HeaderFacts, bool]:
+def _header_facts(decoder: Decoder) -> tuple[str, HeaderFacts, bool]:
     """Return digest, facts on the assembly, and whether GL is declared as an integer."""
+    header = decoder.header
     try:
-        digest = sha256(str(header).encode())
+        digest = sha256(decoder.header_text().encode())
         phred = "GL" in header.formats and header.formats["GL"].type == "Integer"
         contigs = []
         for name in filter(is_wanted, map(str, header.contigs)):
@@ -433,7 +436,7 @@ def _header_facts(header: pysam.VariantHeader, label: str) -> tuple[str, HeaderF
             lengths=lengths,
         )
     except PYSAM_ERRORS as error:
-        raise FormatError("has a broken header", where=label, cure="Write it again") from error
+        raise FormatError("has a broken header", where=decoder.label, cure="Write it again") from error
     return digest, facts, phred
 
 
@@ -449,15 +452,7 @@ def _unquoted(value: str | None) -> str | None:
 def _relevant(decoder: Decoder, rows: Sequence[Row]) -> Iterator[SiteRecord]:
     """Yield the records in plain text that cover a site on some assembly or carry our rsID."""
     ours = {rsid.lower() for rsid in rsids()}
-    for row, record in decoder.lines(rows):
-        try:
-            plain = plain_record(record)
-        except PYSAM_ERRORS as error:
-            raise FormatError(
-                f"the record at position {record.pos} cannot be read as text",
-                where=decoder.label,
-                cure="See that it is UTF-8; bcftools view shows it",
-            ) from error
-        covers = is_wanted(plain.contig) and any(plain.position <= place <= plain.end for place in places())
-        if covers or any(name.lower() in ours for name in plain.identifiers):
-            yield with_huge_alleles(plain, row.data) if decoder.is_text else plain
+    for record in decoder.records(rows):
+        covers = is_wanted(record.contig) and any(record.position <= at <= record.end for at in places())
+        if covers or any(name.lower() in ours for name in record.identifiers):
+            yield record

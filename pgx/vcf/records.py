@@ -11,12 +11,13 @@ import functools
 import math
 import os
 import re
+import struct
 import sys
 import tempfile
 import threading
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import chain
+from itertools import chain, islice
 from typing import overload
 
 import pysam
@@ -32,8 +33,15 @@ from pgx.vcf.scan import Row, Rows, is_wanted, may_reach, whole_lines
 _SURROGATES = "surrogateescape"
 _FIXED = 9
 _LONGEST_POSITION = 10  # digits
-#: From how many samples on the columns are kept as one line.
+#: From how many samples on the columns are kept as one line, and htslib reads records in slices.
 _LINE_FROM = 10_000
+#: Samples of a slice: htslib takes longer over a header with half a million names than over their genotypes.
+_SLICE = 1 << 12
+#: Bytes in front of the samples beyond which a record is not sliced, since each slice repeats them.
+_LARGEST_HEAD = 1 << 16
+#: Fields without a value. What htslib prints for one depends on the other samples.
+_NOTHING = (b"::", b":\t", b"\t\t")
+_BCF_LONG = 15  # in place of a length that follows
 #: What pysam raises on damaged input; ValueError includes text that is not UTF-8.
 PYSAM_ERRORS = (
     OSError,
@@ -116,15 +124,24 @@ class Decoder:
         record, so that it is made to take them for text.
     """
 
-    def __init__(self, header: Header, label: str) -> None:
+    def __init__(self, header: Header, label: str, *, in_slices: bool = False) -> None:
+        """`in_slices`: of very many samples show htslib some at a time; `header` has the first ones only."""
         self._source = header
-        self._data = header.data
+        cut = in_slices and len(header.samples) >= _LINE_FROM and header.has_plain_names
+        self._slice = _SLICE if cut else 0
+        self._data = header.with_samples(self._slice) if self._slice else header.data
         self.is_text = header.kind == "VCF"
         self._samples = header.samples
         self.label = label
         self.relaxed: dict[str, str] = {}
         with self._open([]) as handle:
             self.header = handle.header
+
+    def header_text(self) -> str:
+        """Return the header as htslib prints it, with all samples."""
+        text = str(self.header)
+        left = self._samples[self._slice :] if self._slice else ()
+        return "\t".join([text.removesuffix("\n"), *left]) + "\n" if left else text
 
     @contextlib.contextmanager
     def _open(self, rows: Sequence[Row]) -> Iterator[pysam.VariantFile]:
@@ -143,8 +160,35 @@ class Decoder:
         with contextlib.closing(handle):
             yield handle
 
-    def lines(self, rows: Sequence[Row]) -> Iterator[tuple[Row, pysam.VariantRecord]]:
-        """Yield records with what htslib makes of each.
+    def records(self, rows: Sequence[Row]) -> Iterator[SiteRecord]:
+        """Yield records in plain text.
+
+        Raises
+        ------
+        FormatError
+            htslib cannot read one, or it is no UTF-8.
+        """
+        if not self._slice:
+            for row, record in self.lines(rows):
+                with self._named(record):
+                    plain = plain_record(record)
+                yield with_huge_alleles(plain, row.data) if self.is_text else plain
+            return
+        cut = text_slices if self.is_text else binary_slices
+        for done, row in enumerate(rows):
+            slices = cut(row.data, len(self._samples), self._slice)
+            joined = self._joined(row, slices) if slices else None
+            if joined is None:
+                whole = Decoder(self._source, self.label)
+                self.relaxed = whole.relaxed
+                yield from islice(whole.records(rows), done, None)
+                return
+            yield joined
+
+    def lines(
+        self, rows: Sequence[Row], whole: Row | None = None
+    ) -> Iterator[tuple[Row, pysam.VariantRecord]]:
+        """Yield records with what htslib makes of each; `whole` is the one that `rows` are slices of.
 
         Raises
         ------
@@ -161,7 +205,44 @@ class Decoder:
                         done += 1
                         yield row, record
                 except (*PYSAM_ERRORS, StopIteration) as error:
-                    self._relax(rows[done], error)
+                    self._relax(whole or rows[done], error)
+
+    def _joined(self, row: Row, slices: Sequence[bytes]) -> SiteRecord | None:
+        """Return the record that is cut into `slices`; None where its parts are not what they are in it.
+
+        The last slice has its last sample again and again.
+        """
+        rows = [Row(place=row.place, data=data) for data in slices]
+        known = -1
+        while known != len(self.relaxed):  # a field that htslib refuses is text for all samples
+            known = len(self.relaxed)
+            parts, is_same, stop = [b""], self.is_text, 0
+            for piece, record in self.lines(rows, row):
+                with self._named(record):
+                    *fixed, samples = str(record).removesuffix("\n").encode().split(b"\t", _FIXED)
+                is_same = is_same and piece.data.endswith(samples)
+                parts.append(samples)
+                stop, position = max(stop, record.stop), record.pos
+        if self.is_text and not is_same and any(row.data.find(nothing) >= 0 for nothing in _NOTHING):
+            return None
+        again = -len(self._samples) % self._slice
+        parts[-1] = parts[-1][: len(parts[-1]) - again * (len(parts[-1]) - parts[-1].rfind(b"\t"))]
+        parts[0] = b"\t".join(fixed)
+        columns = Columns(b"\t".join(parts) + b"\n", len(parts[0]) + 1, len(self._samples))
+        plain = _site_record(parts[0].decode().split("\t"), columns, position, stop)
+        return plain if is_same or not self.is_text else with_huge_alleles(plain, row.data)
+
+    @contextlib.contextmanager
+    def _named(self, record: pysam.VariantRecord) -> Iterator[None]:
+        """Name a record that cannot be printed."""
+        try:
+            yield
+        except PYSAM_ERRORS as error:
+            raise FormatError(
+                f"the record at position {record.pos} cannot be read as text",
+                where=self.label,
+                cure="See that it is UTF-8; bcftools view shows it",
+            ) from error
 
     def stream(self, pieces: Iterable[bytes], limits: Bounds) -> Iterator[pysam.VariantRecord]:
         """Yield all records of an input; `pieces` is what follows its header.
@@ -312,13 +393,15 @@ def find_fault(header: bytes, line: bytes, samples: Sequence[str]) -> Fault | No
 
 def plain_record(record: pysam.VariantRecord) -> SiteRecord:
     """Copy a record into plain text. htslib prints the columns; what it read is not interpreted twice."""
-    fixed, samples = _split(str(record), len(record.samples))
+    return _site_record(*_split(str(record), len(record.samples)), record.pos, record.stop)
+
+
+def _site_record(fixed: Sequence[str], samples: Sequence[str], position: int, stop: int) -> SiteRecord:
     reference, alternates = fixed[3], fixed[4]
     form = tuple(fixed[8].split(":")) if len(fixed) > 8 else ()
-    position = record.pos
     info = _info(fixed[7])
     ends = (
-        record.stop,
+        stop,
         position + len(reference) - 1,
         position + _longest(form, samples) - 1,
         _stated_end(info),
@@ -371,6 +454,74 @@ def _split(text: str, count: int) -> tuple[list[str], Sequence[str]]:
     for _ in range(_FIXED):
         first = line.index(b"\t", first) + 1
     return line[: first - 1].decode().split("\t"), Columns(line, first, count)
+
+
+def text_slices(line: bytes, count: int, size: int) -> list[bytes] | None:
+    """Return a line of `count` samples as lines of `size` samples each; None where it is better left whole.
+
+    The last one is filled up with its last sample.
+    """
+    line = line.removesuffix(b"\r")
+    first = 0
+    for _ in range(_FIXED):
+        first = line.find(b"\t", first) + 1
+    if line.count(b"\t") != _FIXED - 1 + count or first > _LARGEST_HEAD:
+        return None
+    head, start, width = line[:first], first, (len(line) - first) // count + 1
+    found = []
+    for _ in range(count // size):
+        end = start + size * width  # about there; then on or back to where so many columns end
+        have = line.count(b"\t", start, end)
+        while have > size:
+            end = line.rfind(b"\t", start, end)
+            have -= 1
+        while have < size and (tab := line.find(b"\t", end)) >= 0:
+            end = tab + 1
+            have += 1
+        end = line.rfind(b"\t", start, end) if have == size else len(line)
+        found.append(head + line[start:end])
+        start = end + 1
+    if start < len(line):
+        last = line[line.rfind(b"\t") :]
+        found.append(head + line[start:] + last * (-count % size))
+    return found
+
+
+_BCF_HEAD = struct.Struct("<II20xI")  # sizes of both parts; behind other numbers, those of fields and samples
+_BCF_SIZES = {1: 1, 2: 2, 3: 4, 4: 8, 5: 4, 7: 1}
+
+
+def binary_slices(data: bytes, count: int, size: int) -> list[bytes] | None:
+    """Return a record of a BCF with `count` samples as `text_slices` returns a line."""
+    shared, own, numbers = _BCF_HEAD.unpack_from(data)
+    start = place = 8 + shared
+    fields = []
+    try:
+        for _ in range(numbers >> 24):
+            begin = place
+            place += 1 + _BCF_SIZES[data[place] & 15]  # the number of the field
+            kind, length, place = data[place] & 15, data[place] >> 4, place + 1
+            if length == _BCF_LONG:
+                end = place + 1 + _BCF_SIZES[data[place] & 15]
+                length, place = int.from_bytes(data[place + 1 : end], "little"), end
+            width = length * _BCF_SIZES[kind]
+            fields.append((data[begin:place], place, width))
+            place += width * count
+    except (KeyError, IndexError):
+        return None
+    if place != len(data) or own != place - start or numbers & 0xFFFFFF != count or start > _LARGEST_HEAD:
+        return None
+    found = []
+    for first in range(0, count, size):
+        here = min(size, count - first)
+        parts = []
+        for head, place, width in fields:
+            values = data[place + first * width : place + (first + here) * width]
+            parts += [head, values, values[len(values) - width :] * (size - here)]
+        mine = b"".join(parts)
+        sizes = struct.pack("<II", shared, len(mine)), struct.pack("<I", numbers & 0xFF000000 | size)
+        found.append(b"".join([sizes[0], data[8:28], sizes[1], data[32:start], mine]))
+    return found
 
 
 def _longest(form: tuple[str, ...], samples: Sequence[str]) -> int:

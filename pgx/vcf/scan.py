@@ -166,7 +166,8 @@ class Rows:
         if self._counted:
             return f"{self._counted} {number}"
         if self._is_text:
-            return "the record at " + b":".join(data.split(b"\t", 2)[:2]).decode(errors="replace")
+            end = data.find(b"\t", data.find(b"\t") + 1)
+            return "the record at " + data[:end].replace(b"\t", b":").decode(errors="replace")
         return f"the record at position {self.start(data) + 1}"
 
 
