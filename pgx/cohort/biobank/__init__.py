@@ -36,7 +36,7 @@ from pgx.cohort.biobank.sample_classes import Floats, SiteArrays, columns_of, re
 from pgx.cohort.jobs import Result, StoredBlock, StoredInput, without_shared
 from pgx.cohort.tables import arrow
 from pgx.cohort.tables.arrow import Codes, compact, first_of, joined_codes
-from pgx.cohort.tables.table import FACTS, fact_table, fact_type, facts_of, to_bytes
+from pgx.cohort.tables.table import CHUNK, FACTS, fact_table, fact_type, facts_of, to_bytes
 from pgx.neighbours.estimate import MarkerReader
 from pgx.observe import SiteRecord, observe
 from pgx.options import Options
@@ -45,7 +45,6 @@ from pgx.report import Run, SampleReport
 from pgx.single import Prepared, prepare
 from pgx.vcf import VcfContent
 
-_BLOCK = 50_000
 #: Samples whose posteriors are computed at a time: the arrays stay in the cache of the processor.
 _PIECE = 1 << 14
 _LONGEST_NAME = 1000
@@ -322,7 +321,7 @@ def _packed_texts(
 
 
 def _by_block(pool: ThreadPoolExecutor, work: Callable[[int, int], bytes], count: int) -> list[Future[bytes]]:
-    return [pool.submit(work, start, min(start + _BLOCK, count)) for start in range(0, count, _BLOCK)]
+    return [pool.submit(work, start, min(start + CHUNK, count)) for start in range(0, count, CHUNK)]
 
 
 def unpack_texts(data: bytes) -> list[list[str]]:

@@ -57,7 +57,8 @@ class Facts(Row, frozen=True, kw_only=True):
 
 _KINDS = kinds(Facts)
 FACTS = Facts.__struct_fields__
-_CHUNK = 1 << 17
+#: Samples of a block as a large input is stored, and of a chunk as the tables are written.
+CHUNK = 1 << 17
 _CODED = pa.dictionary(pa.int32(), pa.string())
 _PLAIN = frozenset({"sample"})
 
@@ -164,16 +165,18 @@ def chunked(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
     for table in tables:
         waiting.append(table)
         count += table.num_rows
-        while count >= _CHUNK:
+        while count >= CHUNK:
             joined = _joined(waiting)
-            yield joined.slice(0, _CHUNK)
-            waiting = [joined.slice(_CHUNK)]
-            count -= _CHUNK
+            yield joined.slice(0, CHUNK)
+            waiting = [joined.slice(CHUNK)]
+            count -= CHUNK
     if count:
         yield _joined(waiting)
 
 
 def _joined(tables: Sequence[pa.Table]) -> pa.Table:
+    if len(tables) == 1:
+        return tables[0]
     return pa.concat_tables(tables).unify_dictionaries().combine_chunks()
 
 
@@ -236,7 +239,9 @@ def _float_texts(array: pa.Array) -> pa.DictionaryArray:
     coded = array.dictionary_encode()
     values = arrow.values(coded.dictionary, np.float64).tolist()
     printed = arrow.split_lines((("%.10g\n" * len(values)) % tuple(values) + "\n").encode("ascii"))
-    return pa.DictionaryArray.from_arrays(coded.indices.fill_null(len(values)), printed)
+    places = coded.indices
+    known = np.where(arrow.valid(places), arrow.values(places, np.int32), len(values))
+    return pa.DictionaryArray.from_arrays(arrow.numbers(known, pa.int32()), printed)
 
 
 def _from_texts(texts: pa.DictionaryArray) -> pa.Array:
@@ -260,7 +265,9 @@ def _lines(columns: Sequence[pa.Array], texts: Sequence[pa.Array | None]) -> mem
             cells.append(_joined_cells(run))
             run = []
         cell = (column if text is None else text).cast(pa.large_string())
-        cells.append(pc.coalesce(cell, arrow.texts([""])[0]))  # a missing cell would lose the whole line
+        if cell.null_count:  # a missing cell would lose the whole line
+            cell = pc.coalesce(cell, arrow.texts([""])[0])
+        cells.append(cell)
     cells.append(_joined_cells(run, end="\n"))
     lines = pc.binary_join_element_wise(*cells, arrow.texts(["\t"])[0])
     return memoryview(lines.buffers()[2])
