@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from calibration import HARD_QUALITY, MAIN_ERROR, SEED, THRESHOLD, Plan, Results
 from calibration_styles import WITH_BAR
 from score import EDGES, Reliability, Tally
-from tables import DOCS, fill, machine, markdown, percent, share, today, upper_bound
+from tables import DOCS, fill, machine, markdown, percent, share, svg, today, upper_bound
 
 MOST_WRONG = 0.01
 _FEW = 100
@@ -375,14 +375,7 @@ def picture(found: Reliability) -> str:
             f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{text}</text>',
         ]
     width, height = _LEFT + _SIZE + 30, _SIZE + _TOP + 48
-    return f"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" \
-font-family="sans-serif" font-size="12">
-<title>Observed error of the most probable diplotype over the error that pgx states</title>
-<desc>Both axes logarithmic. Points on the diagonal: the stated probability is right. \
-Bars: exact 95 % intervals. \
-The numbers are in the reliability table of the calibration page.</desc>
-<rect width="{width}" height="{height}" fill="#ffffff"/>
-<g stroke="#dddddd">{"".join(grid)}</g>
+    body = f"""<g stroke="#dddddd">{"".join(grid)}</g>
 <line x1="{_LEFT}" y1="{_SIZE + _TOP}" x2="{_LEFT + _SIZE}" y2="{_TOP}" stroke="#666666" \
 stroke-dasharray="4 3"/>
 <g stroke="#0b4f8a" stroke-width="2">{"".join(marks)}</g>
@@ -390,9 +383,13 @@ stroke-dasharray="4 3"/>
 <g fill="#222222">{"".join(labels)}
 <text x="{_LEFT + _SIZE / 2:.0f}" y="{height - 8}" text-anchor="middle">stated error</text>
 <text transform="translate(16 {_TOP + _SIZE / 2:.0f}) rotate(-90)" text-anchor="middle">observed \
-error</text></g>
-</svg>
-"""
+error</text></g>"""
+    about = (
+        "Both axes logarithmic. Points on the diagonal: the stated probability is right."
+        " Bars: exact 95 % intervals. The numbers are in the reliability table of the calibration page."
+    )
+    title = "Observed error of the most probable diplotype over the error that pgx states"
+    return svg((width, height), title, about, body)
 
 
 def _place(error: float) -> float:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 import datetime
 import math
 import os
 import platform
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -30,6 +33,41 @@ def fill(name: str, mark: str, text: str, folder: Path = DOCS) -> None:
     if not begin or not end:
         raise ValueError(f"{path} has no part marked {mark}")
     path.write_text(f"{before}{begin}{text.rstrip()}\n{end}{after}", "utf-8")
+
+
+def arguments(about: str | None) -> argparse.Namespace:
+    """Read the options of a bench: `quick` (everything, in small), `write` (into the documents of `docs`)."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--write", action="store_true", help="fill the documents")
+    parser.add_argument("--quick", action="store_true", help="in small: see that it works, measure nothing")
+    parser.add_argument("--docs", type=Path, default=DOCS, help="the folder of the documents")
+    return parser.parse_args()
+
+
+def origin(*programs: str) -> str:
+    """Return which script made a table, when, where, and beside which versions of `programs`."""
+    versions = []
+    for program in programs:
+        said = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
+        versions.append(f"{Path(program).name} {said.split()[1]}")
+    return (
+        f"`python benchmarks/{Path(sys.argv[0]).name} --write` on {today()}; "
+        + ", ".join([machine(), f"load {os.getloadavg()[0]:.1f}", *versions])
+        + "."
+    )
+
+
+def svg(size: tuple[int, int], title: str, about: str, body: str) -> str:
+    """Return a picture on white ground, so that it reads on any page; `about` is its description."""
+    width, height = size
+    return f"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" \
+font-family="sans-serif" font-size="12">
+<title>{title}</title>
+<desc>{about}</desc>
+<rect width="{width}" height="{height}" fill="#ffffff"/>
+{body}
+</svg>
+"""
 
 
 def machine() -> str:
