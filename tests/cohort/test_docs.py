@@ -1,13 +1,18 @@
-"""What docs/cohort.md shows for a cluster does what it says: its code is taken from the page and run."""
+"""What the docs show for many machines does what it says: the code is taken from the pages and run."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import socket
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
+from vcf_builder import site, write_vcf
 
 from cohort.conftest import assert_same_tables, write_good
 
@@ -29,11 +34,13 @@ class SLURMCluster(LocalCluster):
 """
 
 
-def blocks(repository, language):
-    """Return the code of the section on SLURM."""
-    page = (repository / "docs" / "cohort.md").read_text(encoding="utf-8")
-    section = page.partition("### SLURM")[2].partition("\n## ")[0]
-    return re.findall(rf"```{language}\n(.*?)```", section, re.DOTALL)
+def blocks(repository, language, page="cohort.md", title="### SLURM"):
+    """Return the code of a section."""
+    text = (repository / "docs" / page).read_text(encoding="utf-8")
+    section = text.partition(f"{title}\n")[2].partition("\n## ")[0]
+    found = re.findall(rf"```{language}\n(.*?)```", section, re.DOTALL)
+    assert found, f"{page} shows no {language} under {title}"
+    return found
 
 
 @pytest.fixture
@@ -87,3 +94,78 @@ def test_a_dask_cluster_of_jobs(repository, environment, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert_same_tables(tmp_path / "whole", tmp_path / "results")
+
+
+def bash(code, folder, environment, **more):
+    """Run code of a page."""
+    return subprocess.run(["bash", "-c", code], cwd=folder, env=environment, check=False, timeout=120, **more)
+
+
+@pytest.fixture
+def people(environment, tmp_path):
+    """Name the inputs in the manifest of docs/scaling.md, in the folder of `environment`."""
+    paths = sorted(f"vcfs/{path.name}" for path in (tmp_path / "vcfs").iterdir())
+    (tmp_path / "people.tsv").write_text("\n".join(["path", *paths]) + "\n")
+    whole = "rm -r whole; pgx cohort --manifest people.tsv -o whole --jobs 1"
+    assert bash(whole, tmp_path, environment).returncode == 5
+    return tmp_path
+
+
+def test_slices_without_a_scheduler(repository, environment, people):
+    slices, merge = blocks(repository, "bash", "scaling.md", "## Slices, with nothing between the machines")
+    bash(slices, people, environment)
+    assert len(list((people / "slices").iterdir())) == 4
+    assert bash(merge, people, environment).returncode == 5, "an input failed"
+    assert_same_tables(people / "whole", people / "results")
+
+
+def test_a_dask_cluster_by_hand(repository, environment, people):
+    pytest.importorskip("distributed", reason="dask and distributed are not installed")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    own = {**environment, "HEAD": "127.0.0.1"}
+    own["PATH"] = f"{own['PATH']}:{Path(sys.executable).parent}"
+    shown = [code.replace("8786", port) for code in blocks(repository, "bash", "scaling.md", "## Dask")]
+    scheduler, worker, run = shown
+    with contextlib.ExitStack() as stack:
+        for code in (scheduler, worker):
+            process = stack.enter_context(
+                subprocess.Popen(
+                    ["bash", "-c", f"exec {code}"], cwd=people, env=own, stderr=subprocess.DEVNULL
+                )
+            )
+            stack.callback(process.terminate)
+        for _ in range(300):
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", int(port)), 0.1):
+                break
+            time.sleep(0.1)
+        assert bash(run, people, own).returncode == 5
+    assert_same_tables(people / "whole", people / "results")
+
+
+def test_files_in_an_object_store(repository, environment, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(repository / "benchmarks")
+    from bench_bytes import served
+
+    (manifest,) = blocks(repository, "text", "scaling.md", "## Files in an object store")
+    (run,) = blocks(repository, "bash", "scaling.md", "## Files in an object store")
+    store = tmp_path / "store"
+    store.mkdir()
+    names = re.findall(r"s3://cohort/(.*)", manifest)
+    for number, name in enumerate(names):
+        write_vcf(store / name, records=[site("rs429358", gt="0/1"), site("rs7412", gt="0/0")], index="tbi",
+                  samples=[f"P{number}"])  # fmt: skip
+    (tmp_path / "people.tsv").write_text(manifest.replace("s3://", "s3+http://"))  # no certificate here
+    with served(store) as server:
+        own = {
+            **environment,
+            "HTS_S3_HOST": f"127.0.0.1:{server.server_address[1]}",
+            "HTS_S3_ADDRESS_STYLE": "path",
+            "AWS_ACCESS_KEY_ID": "made-up",
+            "AWS_SECRET_ACCESS_KEY": "made-up",
+        }
+        assert bash(run, tmp_path, own).returncode == 0
+    rows = (tmp_path / "results" / "samples.tsv").read_text().splitlines()[1:]
+    assert len(rows) == len(names)
+    assert all("e3/e4" in row for row in rows)
