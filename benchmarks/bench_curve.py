@@ -16,7 +16,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import log10
 from pathlib import Path
@@ -33,6 +33,8 @@ SECONDS = 15.0  # what the turns of one size may take; one turn is always taken
 MOST_TURNS = 7
 #: What PyPGx calls our haplotypes.
 _NAMES = {"Reference": "e3", "E2": "e2", "E4": "e4", "E3": "e1"}
+_SITES = tuple(f"chr19\t{place}\t" for place in made.POSITIONS)
+_TRANS = dict(zip(_SITES, ("0|1", "1|0"), strict=True))
 _COLUMNS = {
     "0|0": "0|0:30,0:30:90:0,90,900",
     "0|1": "0|1:15,15:30:99:480,0,480",
@@ -78,26 +80,29 @@ def pypgx(path: Path, out: Path) -> Command:
     return [PYPGX, "run-ngs-pipeline", "APOE", str(out), "--variants", str(path), *more]
 
 
-def called(path: Path, records: int, genotypes: Sequence[str], *, near: bool = False) -> list[str]:
-    """Return the lines of one person with these genotypes, well covered, at both sites."""
-    made.variants(path, records, near=near, phased=True)
-    ours = dict(zip((f"chr19\t{place}\t" for place in made.POSITIONS), genotypes, strict=True))
+def called(path: Path, records: int, genotypes: Sequence[str], *, near: bool = False) -> Iterator[str]:
+    """Yield the lines of one phased person with these genotypes, well covered, at both sites."""
+    made.variants(path, records, near=near)
+    ours = dict(zip(_SITES, genotypes, strict=True))
     with path.open() as file:
-        lines = [
-            f"{line.rpartition(chr(9))[0]}\t{_COLUMNS[ours[line[:15]]]}\n" if line[:15] in ours else line
-            for line in file
-        ]
+        for line in file:
+            if line.startswith("#"):
+                yield line
+            elif genotype := ours.get(line[:15]):
+                yield f"{line.rpartition(chr(9))[0]}\t{_COLUMNS[genotype]}\n"
+            else:
+                yield line.replace("/", "|")
     path.unlink()
-    return lines
 
 
 def make_records(folder: Path, records: int) -> Path:
     """Make one person, e3/e4, three times: indexed, without an index, and without rs7412."""
-    lines = called(folder / "plain.vcf", records, _PEOPLE[0])
     person, absent = folder / "person.vcf", folder / "absent.vcf"
     with person.open("w") as whole, absent.open("w") as part:
-        whole.writelines(lines)
-        part.writelines(line for line in lines if not line.startswith(f"chr19\t{made.POSITIONS[1]}\t"))
+        for line in called(folder / "plain.vcf", records, _PEOPLE[0]):
+            whole.write(line)
+            if not line.startswith(_SITES[1]):
+                part.write(line)
     made.packed(absent)
     (folder / "absent.vcf.gz.tbi").unlink()
     (folder / "bare.vcf.gz").hardlink_to(made.packed(person))
@@ -105,7 +110,14 @@ def make_records(folder: Path, records: int) -> Path:
 
 
 def make_samples(folder: Path, samples: int) -> Path:
-    return made.packed(made.variants(folder / "people.vcf", 0, samples, near=True, phased=True))
+    """Make a file of many phased people, in whom both letters never stand on one chromosome."""
+    unphased, path = folder / "unphased.vcf", folder / "people.vcf"
+    with made.variants(unphased, 0, samples, near=True).open() as source, path.open("w") as target:
+        for line in source:
+            own = line if line.startswith("#") else line.replace("0/1", _TRANS[line[:15]]).replace("/", "|")
+            target.write(own)
+    unphased.unlink()
+    return made.packed(path)
 
 
 def make_files(folder: Path, files: int) -> Path:
@@ -242,7 +254,8 @@ def curve(axis: Axis, *, quick: bool) -> dict[int, Runs]:
             commands = {
                 one.label: one.command(path, out)
                 for one in axis.series
-                if size <= one.most and (PYPGX or one.label != "PyPGx")
+                if size <= one.most
+                if one.label != "PyPGx" or (PYPGX and not (quick and found))
             }
             found[size] = turns(commands, out, 0 if quick else SECONDS)
             if axis.name == "records" and "PyPGx" in commands:

@@ -5,8 +5,8 @@
     python benchmarks/bench_scaling.py --quick     small inputs
 
 Each kind is run in two sizes with one job, in turns. The seconds of the processor that the larger one takes
-more, over the samples that it has more, are the cost of a sample; what is left of the smaller one is the start.
-Kinds that need a program or library that is not there (plink2, pgenlib, bgen) are left out.
+more, over the samples that it has more, are the cost of a sample; what is left of the smaller one is the
+start. Kinds that need a program or library that is not there (plink2, pgenlib, bgen) are left out.
 """
 
 from __future__ import annotations
@@ -111,7 +111,15 @@ def of_one(whole: Path, base: str, *, quick: bool) -> list[Kind]:
             subprocess.run(pgx(*words), check=True, capture_output=True)
         return ["merge", str(own / "1"), str(own / "2")]
 
-    genomes, small = ((2, 4), (4, 8)) if quick else ((4, 24), (200, 1_000))
+    def listed(own: Path, size: int) -> list[str]:
+        first = next(make_files(own, 1).iterdir())
+        rows = [f"{first.name[:5]}{number}.vcf.gz" for number in range(size)]
+        for name in rows:
+            (own / name).hardlink_to(first)
+        (own / "people.tsv").write_text("\n".join(["path", *(str(own / name) for name in rows)]) + "\n")
+        return [*cohort("--manifest", own / "people.tsv"), "--shard", f"1/{size}"]
+
+    genomes, small, list_ = ((2, 4), (4, 8), (2, 9)) if quick else ((4, 24), (200, 1_000), (1, 20_000))
     bare, absent = (whole.with_name(f"{name}.vcf.gz") for name in ("bare", "absent"))
     return [
         Kind(
@@ -127,6 +135,7 @@ def of_one(whole: Path, base: str, *, quick: bool) -> list[Kind]:
             make=functools.partial(links, absent),
         ),
         Kind(name="a file each, whole genome, behind a URL", sizes=genomes, make=urls),
+        Kind(name="an input of the list that another slice does", sizes=list_, make=listed),
         Kind(name="`pgx merge` of two slices, a file each", sizes=small, make=slices),
     ]
 

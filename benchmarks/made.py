@@ -56,11 +56,8 @@ def _places(records: int) -> Iterator[tuple[str, int]]:
         )
 
 
-def variants(path: Path, records: int, samples: int = 1, *, near: bool = False, phased: bool = False) -> Path:
-    """Write a plain VCF with about `records` variants; `near` keeps all of them close to the sites.
-
-    With `phased` a double heterozygote is the common one, e2/e4.
-    """
+def variants(path: Path, records: int, samples: int = 1, *, near: bool = False) -> Path:
+    """Write a plain VCF with about `records` variants; `near` keeps all of them close to the sites."""
     dice = random.Random(records + samples)  # noqa: S311 - test data
     names = [f"P{number:05}" for number in range(samples)]
     places = (
@@ -81,8 +78,6 @@ def variants(path: Path, records: int, samples: int = 1, *, near: bool = False, 
             columns = "\t".join(
                 _genotype(dice, (dice.random() < rare) + (dice.random() < rare)) for _ in names
             )
-            if phased:
-                columns = columns.replace("0/1", "1|0" if place == POSITIONS[1] else "0|1").replace("/", "|")
             file.write(
                 f"{name}\t{place}\t.\t{reference}\t{alternate}\t{dice.randint(30, 3000)}\tPASS\t."
                 f"\t{_FORMAT}\t{columns}\n"
