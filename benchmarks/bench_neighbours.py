@@ -1,8 +1,11 @@
 """What an estimate from the neighbours costs one person, in processor time beside the reading of the sites.
 
+    python benchmarks/bench_neighbours.py             prints a line
+    python benchmarks/bench_neighbours.py --write     fills docs/neighbours.md with it as well
+    python benchmarks/bench_neighbours.py --quick     one process
+
 A made person with all positions of the panel and both sites, with reads and likelihoods; a new process for
-each measurement, numpy imported before. Printed: the first person of a process (the model is planned)
-and the next.
+each measurement, numpy imported before.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ import tempfile
 from pathlib import Path
 
 import pysam
+from tables import arguments, fill, origin
 
 from pgx.genome import assemblies, definitions
 from pgx.neighbours.panel import panel
@@ -70,17 +74,24 @@ def made(folder: Path) -> Path:
 
 
 def main() -> None:
-    """Measure, and print a line each."""
+    """Measure, print, and fill the document if asked to."""
+    asked = arguments(__doc__)
+    times = 1 if asked.quick else TIMES
     with tempfile.TemporaryDirectory() as folder:
         path = made(Path(folder))
         command = [sys.executable, "-c", _PROBE, str(path), str(len(panel().markers))]
         rows = [
-            json.loads(subprocess.run(command, check=True, capture_output=True).stdout) for _ in range(TIMES)
+            json.loads(subprocess.run(command, check=True, capture_output=True).stdout) for _ in range(times)
         ]
     off, first, later = (statistics.median(column) for column in zip(*rows, strict=True))
-    print(f"{len(panel().markers)} positions known, processor time beside reading, median of {TIMES}:")
-    print(f"  first person of a process  {first - off:5.1f} ms")
-    print(f"  next person                {later - off:5.1f} ms")
+    told = (
+        f"With {len(panel().markers)} positions known, with their reads and likelihoods, the first person of"
+        f" a process costs {first - off:.0f} ms of processor time beside the reading of the sites (their"
+        f" records are read and the model is planned), the next {later - off:.0f} ms (median of {times})."
+    )
+    print(told)
+    if asked.write:
+        fill("neighbours.md", "cost", f"{told}\n\n{origin()}", asked.docs)
 
 
 if __name__ == "__main__":

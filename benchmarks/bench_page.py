@@ -1,8 +1,9 @@
 """Measure the page of a cohort of 100,000 made people as an analyst uses it, in Chromium.
 
-    python benchmarks/bench_page.py                                 100,000 people
-    python benchmarks/bench_page.py --people 2000
-    python benchmarks/bench_page.py --screenshots docs/screenshots  and take pictures
+    python benchmarks/bench_page.py             prints a table
+    python benchmarks/bench_page.py --write     fills docs/cohort.md with it as well
+    python benchmarks/bench_page.py --pictures  takes pictures for the documents
+    python benchmarks/bench_page.py --quick     2,000 people
 
 One VCF with PL from reads; a manifest with populations, sites and batches; in batch b07 one site in twenty is
 not read. Needs Debian's chromium and playwright. Exit code 1 when a step takes more than a second.
@@ -10,7 +11,6 @@ not read. Needs Debian's chromium and playwright. Exit code 1 when a step takes 
 
 from __future__ import annotations
 
-import argparse
 import subprocess
 import sys
 import tempfile
@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from bench_cohort import columns
 from playwright.sync_api import Page, sync_playwright
-from tables import machine, markdown
+from tables import arguments, fill, markdown, origin
 
 from pgx.calling import haplotype_frequencies
 
@@ -106,30 +106,37 @@ def walk(page: Page, address: str) -> dict[str, float]:
 
 def main() -> int:
     """Measure, print a table, and return the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--people", type=int, default=100_000)
-    parser.add_argument("--screenshots", type=Path)
-    given = parser.parse_args()
+    asked = arguments(__doc__, "--pictures")
+    if not Path(CHROMIUM).exists():
+        print("chromium is not installed: nothing to measure in", file=sys.stderr)
+        return 0
+    people = 2_000 if asked.quick else 100_000
     with tempfile.TemporaryDirectory() as temporary, sync_playwright() as play:
         folder = Path(temporary)
-        manifest = make(folder, given.people)
+        manifest = make(folder, people)
         plain = run(manifest, folder / "plain")
         listed = run(manifest, folder / "out", "--sample-table")
         path = folder / "out" / "index.html"
         browser = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         page = browser.new_page(viewport={"width": 1600, "height": 1000})
         steps = walk(page, path.as_uri())
-        for name, width, height, place, search in SHOTS if given.screenshots else ():
+        for name, width, height, place, search in SHOTS if asked.pictures else ():
             page.set_viewport_size({"width": width, "height": height})
             page.goto(path.as_uri())
             page.evaluate(f"search.value = {search!r}; select()")
             page.evaluate(f"document.querySelector('{place}').scrollIntoView()")
-            page.screenshot(path=given.screenshots / f"{name}.png")
+            page.screenshot(path=asked.docs / "screenshots" / f"{name}.png")
         browser.close()
         size = path.stat().st_size / 1e6
-    print(f"{machine()}; {given.people:,} people; index.html {size:.1f} MB\n")
     rows = [("pgx cohort", plain), ("pgx cohort --sample-table", listed), *steps.items()]
-    print(markdown(("step", "seconds"), [(name, f"{seconds:.3f}") for name, seconds in rows]))
+    table = markdown(("step", "seconds"), [(name, f"{seconds:.2f}") for name, seconds in rows])
+    told = (
+        f"{people:,} made people (five sites, twenty batches, four populations);"
+        f" index.html has {size:.1f} MB."
+    )
+    print(told, table, sep="\n\n")
+    if asked.write:
+        fill("cohort.md", "page", f"{told} {origin()}\n\n{table}", asked.docs)
     return int(max(steps.values()) > LONGEST)
 
 

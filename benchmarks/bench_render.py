@@ -34,7 +34,7 @@ PROMISED = {
 
 
 def once(rounds: int) -> dict[str, tuple[float, float, float]]:
-    """Return for each format the milliseconds of the first report and of later ones (median), and the bytes."""
+    """Return for each format the milliseconds of the first report and of later ones, and the bytes."""
     from pgx.options import Options  # noqa: PLC0415 - not in the process that waits for this one
     from pgx.render import fhir, json_document, pages, text, tsv  # noqa: PLC0415
     from pgx.single import annotate  # noqa: PLC0415

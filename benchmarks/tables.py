@@ -35,12 +35,14 @@ def fill(name: str, mark: str, text: str, folder: Path = DOCS) -> None:
     path.write_text(f"{before}{begin}{text.rstrip()}\n{end}{after}", "utf-8")
 
 
-def arguments(about: str | None) -> argparse.Namespace:
-    """Read the options of a bench: `quick` (everything, in small), `write` (into the documents of `docs`)."""
+def arguments(about: str | None, *switches: str) -> argparse.Namespace:
+    """Read what every bench takes, `quick` and `write` (into the documents of `docs`), and own switches."""
     parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--write", action="store_true", help="fill the documents")
     parser.add_argument("--quick", action="store_true", help="in small: see that it works, measure nothing")
     parser.add_argument("--docs", type=Path, default=DOCS, help="the folder of the documents")
+    for switch in switches:
+        parser.add_argument(switch, action="store_true")
     return parser.parse_args()
 
 
