@@ -166,14 +166,18 @@ def can_fork() -> bool:
 
 
 class Processes:
-    """Processes of this host: forks of this one, which have all it has imported; else started afresh."""
+    """Processes of this host: forks of this one, which have all it has imported, or started afresh (spawn).
 
-    def __init__(self, jobs: int) -> None:
+    `fork` only where this process has no threads that hold locks and no connections: a fork inherits both.
+    """
+
+    def __init__(self, jobs: int, *, fork: bool = False) -> None:
         self.width = jobs
+        self._method = "fork" if fork and can_fork() else "spawn"
         self._pool: Executor = self._start()
 
     def _start(self) -> Executor:
-        context = get_context("fork" if can_fork() else "spawn")
+        context = get_context(self._method)
         return ProcessPoolExecutor(max_workers=self.width, mp_context=context, initializer=_begin)
 
     def submit(self, function: Callable[[ArgumentT], ResultT], argument: ArgumentT) -> Future[ResultT]:

@@ -186,7 +186,7 @@ def sure_answer(data: SiteData, options: CallOptions) -> Answer | None:
     """
     if data.joint is not None or _without_half_calls(data) is not data or contains_prior(data.evidence):
         return None
-    factors = _factors(data, options.population, options.allele_error_rate)
+    factors = _factors(data, options.population, options)
     doubtful = doubtful_diplotypes(data.evidence, data.phase)
     found = _answer(options.population, factors, factors, doubtful, options)
     if found.diplotype is None:
@@ -220,10 +220,10 @@ def prior_bounds(options: CallOptions) -> PriorBounds:
     names = dict.fromkeys((options.population, *(item.name for item in populations())))
     priors = [diplotype_prior(name) for name in names]
     least, most = (tuple(map(extreme, *priors)) for extreme in (min, max))
-    by_copies = [max(_by_copies(prior)[copies] for prior in priors) for copies in range(3)]
+    most_by_copies = [max(by_copies(prior)[copies] for prior in priors) for copies in range(3)]
     bound = options.min_probability + _CLEARLY * (1 - options.min_probability)
     factor = (1 + _CLEARLY) * threshold("min_bayes_factor")
-    greatest = [max(prior, by_copies[copies]) for prior, copies in zip(most, e4_copies(), strict=True)]
+    greatest = [max(prior, most_by_copies[copies]) for prior, copies in zip(most, e4_copies(), strict=True)]
     odds = (max(bound / (1 - bound), factor * one / max(1 - one, _CLEARLY)) for one in greatest)
     return PriorBounds(least, most, tuple(odds))
 

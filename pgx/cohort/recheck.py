@@ -270,7 +270,7 @@ class _Work:
             return
         done: dict[int, tuple[list[_Kept], _Found | Exception]] = {}
         place = 0
-        with closing(Processes(width)) as engine:
+        with closing(Processes(width, fork=True)) as engine:
             for batch, outcome in run_all(engine, _recheck_batch, itertools.chain(first, batches)):
                 done[batch[0]] = batch[2], outcome
                 while place in done:

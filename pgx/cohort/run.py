@@ -119,7 +119,7 @@ def _check_same_shard(state: State, plan: Plan, number: int, of: int) -> None:
 def _engine(options: CohortOptions, inputs: int) -> Engine:
     if options.engine == "dask" or options.scheduler:
         return Dask(jobs=options.jobs, scheduler=options.scheduler)
-    return Processes(min(options.jobs or cpus(), inputs))
+    return Processes(min(options.jobs or cpus(), inputs), fork=True)
 
 
 Tell = Callable[[str], None]

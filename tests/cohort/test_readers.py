@@ -74,7 +74,7 @@ def test_a_reader_that_stalls(inputs, tmp_path, jobs):
 class TestForks:
     @pytest.fixture
     def engine(self):
-        engine = Processes(1)
+        engine = Processes(1, fork=True)
         yield engine
         engine.close()
 
