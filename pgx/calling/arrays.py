@@ -11,11 +11,11 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
-from msgspec.structs import replace
+from msgspec.structs import astuple, replace
 
 from pgx.calling import E4_COPIES, FLAT, CallOptions, E4Status, diplotype_prior, populations
-from pgx.calling.frequencies import copies_at, diplotype_name, diplotypes, genotype_prior
-from pgx.calling.posterior import PhaseEvidence, e4_copies, prior_bounds
+from pgx.calling.frequencies import copies_at, diplotypes, genotype_prior
+from pgx.calling.posterior import PhaseEvidence, e4_copies, phase_factors, prior_bounds
 from pgx.reference import threshold
 
 Floats = npt.NDArray[np.float64]
@@ -27,17 +27,11 @@ STATUSES = tuple(E4Status)
 
 
 class SiteLikelihoods(Struct, frozen=True, kw_only=True):
-    """The likelihoods of one site.
+    """The likelihoods of one site: `values`, of shape (3, n), scaled to a maximum of 1.
 
-    Attributes
-    ----------
-    values
-        Shape (3, n), scaled to a maximum of 1.
-    chances
-        Probabilities (GP, DS) from which the population's own is still to be taken out, shape (3, n); NaN
-        where `values` holds. None where it holds for all.
-    half
-        Whether only half a genotype is known: the same for all samples of the arrays.
+    `chances` are probabilities (GP, DS) from which the population's own is still to be taken out, of the same
+    shape; NaN where `values` holds, None where it holds for all. `half` of a genotype is known of all or
+    none.
     """
 
     values: Floats
@@ -61,12 +55,9 @@ class SiteLikelihoods(Struct, frozen=True, kw_only=True):
 
 
 class Likelihoods(Struct, frozen=True, kw_only=True):
-    """The likelihoods of both sites, and what else a posterior depends on.
+    """The likelihoods of both sites, and what else a posterior depends on, the same for all samples.
 
-    Attributes
-    ----------
-    doubtful
-        Diplotypes that no answer may be, the same for all samples: see `posterior.doubtful_diplotypes`.
+    `doubtful` are the diplotypes that no answer may be: see `posterior.doubtful_diplotypes`.
     """
 
     sites: tuple[SiteLikelihoods, ...]
@@ -88,18 +79,11 @@ class Likelihoods(Struct, frozen=True, kw_only=True):
 
 
 class Answers(Struct, frozen=True):
-    """What the posteriors determine, by sample.
+    """What the posteriors determine, each of shape (n,).
 
-    Attributes
-    ----------
-    best
-        Index of the most probable diplotype.
-    determined
-        Whether it reaches the threshold.
-    status
-        Index in `STATUSES`.
-    probability, carrier_probability
-        Of the most probable diplotype; of one or two copies of e4.
+    `best` is the index of the most probable diplotype, `probability` its own, and `determined` whether it
+    reaches the threshold; `status` is an index in `STATUSES`; `carrier_probability` that of one or two copies
+    of e4.
     """
 
     best: Whole
@@ -110,13 +94,7 @@ class Answers(Struct, frozen=True):
 
     def part(self, rows: Places) -> Answers:
         """Return the same for some samples only."""
-        return Answers(
-            self.best[rows],
-            self.determined[rows],
-            self.status[rows],
-            self.probability[rows],
-            self.carrier_probability[rows],
-        )
+        return Answers(*(values[rows] for values in astuple(self)))
 
 
 def answers(given: Likelihoods, options: CallOptions) -> Answers:
@@ -205,7 +183,12 @@ def differs_elsewhere(given: Likelihoods, found: Answers, options: CallOptions) 
     for name in _others(options):
         if not len(rows):
             break
-        different = _differs(given.part(rows), found.part(rows), replace(options, population=name))
+        here, other = found.part(rows), answers(given.part(rows), replace(options, population=name))
+        different = (
+            (other.determined != here.determined)
+            | (other.determined & (other.best != here.best))
+            | (other.status != here.status)
+        )
         result[rows[different]] = True
         rows = rows[~different]
     return result
@@ -215,15 +198,6 @@ def _others(options: CallOptions) -> list[str]:
     if options.population == FLAT:
         return []
     return [item.name for item in populations() if item.name != options.population]
-
-
-def _differs(given: Likelihoods, found: Answers, options: CallOptions) -> Flags:
-    other = answers(given, options)
-    return np.asarray(
-        (other.determined != found.determined)
-        | (other.determined & (other.best != found.best))
-        | (other.status != found.status)
-    )
 
 
 def same_everywhere(given: Likelihoods, found: Answers, options: CallOptions) -> Flags:
@@ -249,14 +223,8 @@ def _weights(likelihoods: Sequence[Floats], prior: Floats, phase: PhaseEvidence 
     """Return prior x likelihoods x phase, shape (10, n)."""
     first, second = likelihoods
     weights = np.empty((len(prior), first.shape[1]))
-    for index in range(len(prior)):
-        one, two = copies_at(0)[index], copies_at(1)[index]
+    copies = zip(copies_at(0), copies_at(1), phase_factors(phase), strict=True)
+    for index, (one, two, factor) in enumerate(copies):
         np.multiply(prior[index] * first[one], second[two], out=weights[index])
-        weights[index] *= _phase_factor(index, phase)
+        weights[index] *= factor
     return weights
-
-
-def _phase_factor(index: int, phase: PhaseEvidence | None) -> float:
-    if phase is None or (copies_at(0)[index], copies_at(1)[index]) != (1, 1):
-        return 0.5
-    return 1 - phase.error if diplotype_name(diplotypes()[index]) == phase.diplotype else phase.error

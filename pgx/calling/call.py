@@ -22,7 +22,15 @@ from pgx.calling.model import (
     PopulationResult,
     Reason,
 )
-from pgx.calling.posterior import Answer, SiteData, answers, calculation, has_rare, site_data
+from pgx.calling.posterior import (
+    Answer,
+    SiteData,
+    answers,
+    calculation,
+    has_half_call,
+    has_rare,
+    site_data,
+)
 from pgx.genome import gene
 from pgx.observe import EvidenceKind, Finding, GenotypeEvidence, Observation, SiteState
 
@@ -60,10 +68,8 @@ def call(observations: tuple[Observation, ...], options: CallOptions) -> Diploty
 def _phase_state(observations: tuple[Observation, ...], data: SiteData) -> PhaseState:
     if data.phase is not None:
         return PhaseState.PHASED
-    known = [item for item in observations if item.alleles is not None]
-    if any(not item.is_heterozygous for item in known) or not known:
-        return PhaseState.NOT_NEEDED
-    return PhaseState.UNPHASED
+    known = [item.is_heterozygous for item in observations if item.alleles is not None]
+    return PhaseState.UNPHASED if known and all(known) else PhaseState.NOT_NEEDED
 
 
 def _spelled(observations: tuple[Observation, ...], data: SiteData) -> set[str]:
@@ -120,12 +126,8 @@ def _prior_findings(
     ]
     if not different or options.population == FLAT:
         return ()
-    return (
-        Finding(
-            code="prior-dependent",
-            values={"population": options.population, "others": ", ".join(different)},
-        ),
-    )
+    values = {"population": options.population, "others": ", ".join(different)}
+    return (Finding(code="prior-dependent", values=values),)
 
 
 def _one_site(result: Answer, observations: tuple[Observation, ...]) -> tuple[Finding, ...]:
@@ -152,11 +154,13 @@ def _weak_sites(
     One of them suffices where there are several, unless it takes both. What phase, half a genotype or a rare
     haplotype leave open is not meant.
     """
-    half_called = any(item is not None and item.seen is not None for item in data.evidence)
-    if not _is_open(result) or half_called or _rarity(result, observations, data):
+    if not _is_open(result) or has_half_call(data) or _rarity(result, observations, data):
         return ()
     used = [place for place, item in enumerate(data.evidence) if item is not None]
-    sure = {place: _sure(result.best, place) for place in used}
+    best = diplotype_names().index(result.best)
+    sure = {
+        place: GenotypeEvidence(kind=EvidenceKind.ASSUMED, copies=copies_at(place)[best]) for place in used
+    }
 
     def settles(*places: int) -> bool:
         evidence = tuple(sure[i] if i in places else item for i, item in enumerate(data.evidence))
@@ -170,28 +174,21 @@ def _weak_sites(
     return tuple(observations[place].rsid for place in found)
 
 
-def _sure(diplotype: str, place: int) -> GenotypeEvidence:
-    copies = copies_at(place)[diplotype_names().index(diplotype)]
-    return GenotypeEvidence(kind=EvidenceKind.ASSUMED, copies=copies)
-
-
 def _reasons(
     result: Answer, observations: tuple[Observation, ...], data: SiteData, *, weak: bool
 ) -> tuple[Reason, ...]:
     """Return why something is not determined, the most telling first."""
     if not _is_open(result):
         return ()
-    reasons = []
-    if any(item.code == "rsid-mismatch" and item.critical for seen in observations for item in seen.findings):
-        reasons.append(Reason.COORDINATES)
-    elif any(item.evidence is None for item in observations):
-        reasons.append(Reason.SITE_UNUSED)
-    if any(item.state is SiteState.PARTIAL_CALL for item in observations):
-        reasons.append(Reason.HALF_CALL)
-    if _phase_findings(result, data):
-        reasons.append(Reason.PHASE)
-    if _rarity(result, observations, data):
-        reasons.append(Reason.RARE_HAPLOTYPE)
-    if weak or not reasons:
-        reasons.append(Reason.LOW_CERTAINTY)
-    return tuple(reasons)
+    mismatch = any(
+        item.code == "rsid-mismatch" and item.critical for seen in observations for item in seen.findings
+    )
+    known = {
+        Reason.COORDINATES: mismatch,
+        Reason.SITE_UNUSED: not mismatch and any(item.evidence is None for item in observations),
+        Reason.HALF_CALL: any(item.state is SiteState.PARTIAL_CALL for item in observations),
+        Reason.PHASE: bool(_phase_findings(result, data)),
+        Reason.RARE_HAPLOTYPE: bool(_rarity(result, observations, data)),
+        Reason.LOW_CERTAINTY: weak,
+    }
+    return tuple(reason for reason, holds in known.items() if holds) or (Reason.LOW_CERTAINTY,)

@@ -27,17 +27,10 @@ _TINY = 1e-300  # no class is impossible: a likelihood may have been rounded to 
 
 
 class Estimate(Struct, frozen=True, kw_only=True):
-    """Estimated frequencies, in the order of `pgx.genome.haplotypes`.
+    """Estimated `frequencies`, in the order of `pgx.genome.haplotypes`, summing to 1, after so many `steps`.
 
-    Attributes
-    ----------
-    frequencies
-        Summing to 1.
-    worth
-        For each haplotype, how many haplotypes read without doubt would leave the same uncertainty: f (1 - f)
-        over the variance, which is that of the curvature of the log posterior at its mode.
-    steps
-        How many were taken.
+    `worth` is, for each haplotype, how many haplotypes read without doubt would leave the same uncertainty:
+    f (1 - f) over the variance, which is that of the curvature of the log posterior at its mode.
     """
 
     frequencies: tuple[float, ...]
@@ -113,13 +106,8 @@ def _diplotype_shares(frequencies: Floats) -> Floats:
 def estimate(likelihoods: Floats, people: Counts) -> Estimate:
     """Return the most probable haplotype frequencies of a group.
 
-    Parameters
-    ----------
-    likelihoods
-        Of the ten diplotypes for each class of people with the same data, shape (k, 10), in any scale; all
-        equal for people of whom nothing is known.
-    people
-        How many people each class has, shape (k,).
+    `likelihoods` are of the ten diplotypes for each class of people with the same data, shape (k, 10), in any
+    scale, all equal for people of whom nothing is known; `people` says how many each class has, shape (k,).
     """
     prior = _prior()
     model = _Model(likelihoods, people.astype(np.float64), prior)
@@ -163,9 +151,7 @@ class _Model:
 
     def _slope(self, frequencies: Floats) -> tuple[Floats, Floats, Floats]:
         """Return gradient and negative Hessian along the directions that keep the sum, and these."""
-        first = np.einsum(
-            "dij,j->di", self._bends, frequencies
-        )  # a share is quadratic: half of (bend x f) x f
+        first = np.einsum("dij,j->di", self._bends, frequencies)  # a share is half of (bend x f) x f
         chances = self._chances(frequencies)
         weights = self._people / chances
         scores = (self._likelihoods @ first) / chances[:, None]

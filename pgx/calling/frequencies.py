@@ -73,14 +73,8 @@ def populations() -> tuple[Population, ...]:
 class Estimated(Struct, frozen=True, kw_only=True):
     """Frequencies estimated from a cohort; their name says all of it, so results need no table beside.
 
-    Attributes
-    ----------
-    people
-        Whose data say something.
-    group
-        Of the manifest; "" for a cohort without groups, and for people without one.
-    frequencies
-        In the order of `pgx.genome.haplotypes`, with six digits, summing to 1.
+    `people` have data that say something; `group` is that of the manifest, or ""; `frequencies` are in the
+    order of `pgx.genome.haplotypes`, with six digits, summing to 1.
     """
 
     people: int
@@ -99,11 +93,7 @@ class Estimated(Struct, frozen=True, kw_only=True):
     @property
     def short_name(self) -> str:
         """Return what tells it from others of a cohort."""
-        return (
-            f"{printable(self.group, limit=_LONGEST_GROUP)} (estimated)"
-            if self.group
-            else "this cohort (estimated)"
-        )
+        return f"{printable(self.group, limit=_LONGEST_GROUP) or 'this cohort'} (estimated)"
 
 
 @functools.lru_cache(maxsize=4096)
@@ -131,10 +121,7 @@ def population_name(asked: str | None) -> str:
 def haplotype_frequencies(population: str) -> tuple[float, ...]:
     """Return the frequencies of the haplotypes in the order of `pgx.genome.haplotypes`.
 
-    Raises
-    ------
-    UsageError
-        No such population, or `ESTIMATE`: one that only a cohort can make.
+    No such population, or `ESTIMATE`, which only a cohort can make, is a `UsageError`.
     """
     name = population_name(population)
     if name == FLAT:
@@ -183,21 +170,15 @@ def copies_at(site: int) -> tuple[int, ...]:
 @functools.cache
 def double_heterozygotes() -> tuple[str, ...]:
     """Return the two diplotypes that look the same when both sites are heterozygous and unphased."""
-    return tuple(
-        diplotype_name(pair)
-        for index, pair in enumerate(diplotypes())
-        if copies_at(0)[index] == copies_at(1)[index] == 1
-    )
+    copies = zip(diplotype_names(), copies_at(0), copies_at(1), strict=True)
+    return tuple(name for name, first, second in copies if first == second == 1)
 
 
 @functools.cache
 def diplotype_prior(population: str) -> tuple[float, ...]:
     """Return the Hardy-Weinberg probability of each diplotype in `population`."""
-    frequency = dict(zip((h.name for h in haplotypes()), haplotype_frequencies(population), strict=True))
-    return tuple(
-        frequency[one.name] * frequency[other.name] * (1 if one == other else 2)
-        for one, other in diplotypes()
-    )
+    pairs = combinations_with_replacement(enumerate(haplotype_frequencies(population)), 2)
+    return tuple(one * other * (1 if first == second else 2) for (first, one), (second, other) in pairs)
 
 
 @functools.cache

@@ -25,27 +25,20 @@ def genotype_likelihood(
     allele_error_rate: float,
     stray_share: float | None = None,
 ) -> Likelihood:
-    """Return the likelihood of 0, 1 and 2 copies of the counted letter, scaled to a maximum of 1.
+    """Return the likelihood of 0, 1, 2 copies of the counted letter, scaled to a maximum of 1; flat for None.
 
-    Of several statements the weakest counts: a genotype is as likely as any of them leaves it.
-
-    Parameters
-    ----------
-    evidence
-        None gives a flat likelihood.
-    marginal
-        Genotype frequencies of the population at the site: GP and DS are posteriors of an imputation
-        already, and dividing by them takes the site's own prior out again.
-    allele_error_rate
-        For a genotype without quality.
-    stray_share
-        See `phred_likelihood`.
+    Of several statements the weakest counts: a genotype is as likely as any of them leaves it. `marginal` are
+    the genotype frequencies of the population at the site: GP and DS are posteriors of an imputation already,
+    and dividing by them takes the site's own prior out. `allele_error_rate` is of a genotype without quality;
+    `stray_share` that of `phred_likelihood`.
     """
     if evidence is None:
         return UNINFORMATIVE
-    if evidence.kind is EvidenceKind.PARTIAL:
+    if evidence.kind is EvidenceKind.PARTIAL:  # one allele, drawn from two, was read
         stated = [10 ** (-_known(value) / 10) for value in evidence.values]
-        return _one_allele(evidence.seen == letters()[1], min(max(allele_error_rate, *stated, 0.0), 0.5))
+        error = min(max(allele_error_rate, *stated, 0.0), 0.5)
+        shares = (0.0, 0.5, 1.0) if evidence.seen == letters()[1] else (1.0, 0.5, 0.0)
+        return _scaled(*(share * (1 - error) + (1 - share) * error for share in shares))
     found = [_own(evidence, marginal, allele_error_rate, stray_share)]
     found += [
         _limit(limit, evidence.kind, stray_share) for limit in evidence.limits if limit.copies is not None
@@ -54,50 +47,48 @@ def genotype_likelihood(
 
 
 def _own(evidence: GenotypeEvidence, marginal: Likelihood, error: float, share: float | None) -> Likelihood:
-    if evidence.kind in _BY_GENOTYPE:
-        return _from_values(evidence, marginal, share)
-    copies = evidence.copies
+    kind, copies, values = evidence.kind, evidence.copies, [_known(value) for value in evidence.values]
+    if kind in _BY_GENOTYPE:
+        return _from_values(evidence, values, marginal, share)
     if copies is None:
         return UNINFORMATIVE
-    match evidence.kind:
-        case EvidenceKind.ASSUMED:
-            return _scaled(*(float(other == copies) for other in range(3)))
-        case EvidenceKind.GQ:
-            return _from_quality(copies, _known(evidence.values[0]))
-        case EvidenceKind.DEPTH:
-            return _from_number_of_reads(copies, _known(evidence.values[0]))
+    if kind is EvidenceKind.ASSUMED:
+        return _scaled(*(float(other == copies) for other in range(3)))
+    if kind is EvidenceKind.GQ:
+        return _from_quality(copies, values[0])
+    if kind is EvidenceKind.DEPTH:
+        return _from_number_of_reads(copies, values[0])
     return _from_genotype(copies, error)
+
+
+def _from_values(
+    evidence: GenotypeEvidence, values: list[float], marginal: Likelihood, share: float | None
+) -> Likelihood:
+    """Return the likelihood from numbers for each genotype (or their mean, DS), or for each letter (AD)."""
+    kind = evidence.kind
+    if kind is EvidenceKind.AD:
+        return phred_likelihood(reads_phred(*values), share)
+    if kind is EvidenceKind.READS:  # these reckon with another person already, read by read
+        return _scaled(*(10 ** (-(value - min(values)) / 10) for value in values))
+    if kind is EvidenceKind.PL:
+        return phred_likelihood([value - min(values) for value in values], share)
+    if kind is EvidenceKind.GL:
+        return phred_likelihood([10 * (max(values) - value) for value in values], share)
+    floor = threshold("posterior_floor")
+    stated = zip(imputed_probabilities(evidence), marginal, strict=True)
+    return _scaled(*(max(probability, floor) / prior for probability, prior in stated))
 
 
 def _limit(limit: GenotypeEvidence, kind: EvidenceKind, share: float | None) -> Likelihood:
     """Return the likelihood from what else a record states beside a statement of this kind."""
-    copies, first = limit.copies or 0, _known(limit.values[0])
+    copies, values = limit.copies or 0, [_known(value) for value in limit.values]
     if limit.kind is EvidenceKind.AD:
-        return _from_reads(limit, share)
+        return phred_likelihood(reads_phred(*values), share)
     if limit.kind is EvidenceKind.QUAL:
-        return _from_record_quality(copies, first, int(_known(limit.values[1])))
+        return _from_record_quality(copies, values[0], int(values[1]))
     if kind is EvidenceKind.GT:
-        return _from_number_of_reads(copies, first)
-    return _from_agreeing_reads(copies, first)
-
-
-def _from_values(evidence: GenotypeEvidence, marginal: Likelihood, share: float | None) -> Likelihood:
-    """Return the likelihood from numbers for each genotype (or their mean, DS), or for each letter (AD)."""
-    if evidence.kind is EvidenceKind.AD:
-        return _from_reads(evidence, share)
-    values = [_known(value) for value in evidence.values]
-    if evidence.kind is EvidenceKind.READS:  # these reckon with another person already, read by read
-        return _scaled(*(10 ** (-(value - min(values)) / 10) for value in values))
-    if evidence.kind is EvidenceKind.PL:
-        return phred_likelihood([value - min(values) for value in values], share)
-    if evidence.kind is EvidenceKind.GL:
-        return phred_likelihood([10 * (max(values) - value) for value in values], share)
-    return _without_prior(imputed_probabilities(evidence), marginal)
-
-
-def _from_reads(evidence: GenotypeEvidence, share: float | None) -> Likelihood:
-    first, second = (_known(value) for value in evidence.values)
-    return phred_likelihood(reads_phred(first, second), share)
+        return _from_number_of_reads(copies, values[0])
+    return _from_agreeing_reads(copies, values[0])
 
 
 def phred_likelihood(away: Sequence[float], stray_share: float | None = None) -> Likelihood:
@@ -134,17 +125,6 @@ def imputed_probabilities(evidence: GenotypeEvidence) -> list[float]:
     """Return the probabilities of 0, 1 and 2 copies that GP or DS state: they contain a prior."""
     values = [_known(value) for value in evidence.values]
     return dosage_probabilities(values[0]) if evidence.kind is EvidenceKind.DS else values
-
-
-def _without_prior(probabilities: list[float], marginal: Likelihood) -> Likelihood:
-    floor = threshold("posterior_floor")
-    return _scaled(*(max(p, floor) / m for p, m in zip(probabilities, marginal, strict=True)))
-
-
-def _one_allele(is_counted: bool, error: float) -> Likelihood:
-    """Return the likelihood when one allele, drawn from two, was read."""
-    shares = (0.0, 0.5, 1.0) if is_counted else (1.0, 0.5, 0.0)
-    return _scaled(*(share * (1 - error) + (1 - share) * error for share in shares))
 
 
 def _from_quality(copies: int, quality: float) -> Likelihood:

@@ -45,17 +45,10 @@ class Reason(StrEnum):
 class CallOptions(Struct, frozen=True, kw_only=True):
     """Options that change a call.
 
-    Attributes
-    ----------
-    population
-        A name of reference/frequencies.toml, or "flat".
-    min_probability
-        Posterior probability from which an answer counts as determined.
-    allele_error_rate
-        Probability that one allele is wrong where a genotype comes without a quality.
-    stray_share
-        See `pgx.calling.likelihood.phred_likelihood`; 1 where the likelihoods speak of a population: the
-        caution that a single answer asks for would make every haplotype but the usual one too rare.
+    `population` is a name of reference/frequencies.toml, or "flat"; an answer of at least `min_probability`
+    counts as determined; `allele_error_rate` is that of a genotype without a quality; `stray_share` is that of
+    `pgx.calling.likelihood.phred_likelihood`, 1 where the likelihoods speak of a population: the caution that a
+    single answer asks for would make every haplotype but the usual one too rare.
     """
 
     population: str
@@ -85,28 +78,11 @@ class PopulationResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 class GenotypeReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The call of one sample. Field names are those of the JSON.
 
-    Attributes
-    ----------
-    diplotype
-        "e3/e4", lower number first; None when not determined.
-    best_diplotype, diplotype_probability
-        The most probable diplotype and its posterior, also when none is determined.
-    diplotype_posterior
-        All ten diplotypes, summing to 1.
-    by_population
-        The same call under each population that ships.
-    e4_copies
-        None unless the status stands for one number.
-    e4_copies_posterior
-        Probability of "0", "1" and "2" copies.
-    assumed
-        Whether a site was taken for reference at the user's word.
-    not_determined_because
-        Why diplotype or status is not determined, the most telling first; empty when both are.
-    calculation
-        A row a diplotype, in the order of `diplotype_posterior`.
-    source
-        What the call rests on: "file", "reads", "file+reads" or "stated".
+    `diplotype` is "e3/e4", lower number first, or None when not determined; `best_diplotype` and its
+    `diplotype_probability` are there in any case. `diplotype_posterior` and `calculation` have all ten,
+    `e4_copies_posterior` "0", "1" and "2". `assumed`: a site was taken for reference at the user's word.
+    `not_determined_because` has the most telling reason first. `source` is what the call rests on: "file",
+    "reads", "file+reads" or "stated".
     """
 
     gene: str

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from operator import mul, truediv
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from pgx.calling.frequencies import (
     copies_at,
@@ -52,14 +53,9 @@ class SiteData(Struct, frozen=True, kw_only=True):
 
 
 class Answer(Struct, frozen=True, kw_only=True):
-    """What a posterior determines, and with which probability.
+    """What a posterior (of each diplotype, in order) determines, and with which probability.
 
-    Attributes
-    ----------
-    posterior
-        Of each diplotype, in the order of `frequencies.diplotypes`.
-    copies
-        Posterior probability of 0, 1 and 2 copies of e4.
+    `copies` are the posterior probabilities of 0, 1 and 2 copies of e4.
     """
 
     diplotype: str | None
@@ -85,12 +81,8 @@ def phase_evidence(observations: tuple[Observation, ...]) -> PhaseEvidence | Non
     else:
         error = threshold("switch_error_read_backed")
     spelled = sorted(zip(first.alleles or (), second.alleles or (), strict=True))
-    name = next(
-        diplotype_name(pair)
-        for pair in diplotypes()
-        if sorted(haplotype.letters for haplotype in pair) == spelled
-    )
-    return PhaseEvidence(diplotype=name, error=min(error, 0.5), stated=bool(qualities))
+    pair = next(pair for pair in diplotypes() if sorted(one.letters for one in pair) == spelled)
+    return PhaseEvidence(diplotype=diplotype_name(pair), error=min(error, 0.5), stated=bool(qualities))
 
 
 def site_data(observations: tuple[Observation, ...]) -> SiteData:
@@ -118,7 +110,7 @@ def _factors(data: SiteData, population: str, options: CallOptions) -> _Factors:
     if data.joint is not None:  # what the sites do not say one by one is the factor of both together
         whole = zip(data.joint, firsts, seconds, strict=True)
         return firsts, seconds, tuple(joint / (one * two) for joint, one, two in whole)
-    return firsts, seconds, _phase_factors(data.phase)
+    return firsts, seconds, phase_factors(data.phase)
 
 
 @functools.lru_cache(maxsize=8192)
@@ -132,18 +124,12 @@ def diplotype_likelihoods(data: SiteData, options: CallOptions) -> tuple[float, 
 
 
 @functools.lru_cache(maxsize=1024)
-def _phase_factors(phase: PhaseEvidence | None) -> tuple[float, ...]:
+def phase_factors(phase: PhaseEvidence | None) -> tuple[float, ...]:
     """Return the probability of the stated order; one half where a diplotype has no order to state."""
     if phase is None:
         return (0.5,) * len(diplotypes())
-    return tuple(
-        0.5
-        if name not in double_heterozygotes()
-        else 1 - phase.error
-        if name == phase.diplotype
-        else phase.error
-        for name in diplotype_names()
-    )
+    stated = dict.fromkeys(double_heterozygotes(), phase.error) | {phase.diplotype: 1 - phase.error}
+    return tuple(stated.get(name, 0.5) for name in diplotype_names())
 
 
 def _posterior(priors: tuple[float, ...], factors: _Factors) -> tuple[float, ...]:
@@ -159,7 +145,10 @@ def answers(data: SiteData, options: CallOptions) -> tuple[Answer, dict[str, Pop
 
     The second is the same object for all samples with these data: do not change it.
     """
-    whole = _without_half_calls(data)
+    whole = data
+    if has_half_call(data):  # without the sites of which one allele only is known
+        kept = tuple(None if item is None or item.seen is not None else item for item in data.evidence)
+        whole = replace(data, evidence=kept)
     doubtful = doubtful_diplotypes(data.evidence, data.phase)
     has_prior = contains_prior(data.evidence)  # only then the likelihood differs between populations
 
@@ -184,7 +173,7 @@ def sure_answer(data: SiteData, options: CallOptions) -> Answer | None:
 
     None where that is not sure: then `answers` must be asked, which takes ten times longer.
     """
-    if data.joint is not None or _without_half_calls(data) is not data or contains_prior(data.evidence):
+    if data.joint is not None or has_half_call(data) or contains_prior(data.evidence):
         return None
     factors = _factors(data, options.population, options)
     doubtful = doubtful_diplotypes(data.evidence, data.phase)
@@ -220,29 +209,23 @@ def prior_bounds(options: CallOptions) -> PriorBounds:
     names = dict.fromkeys((options.population, *(item.name for item in populations())))
     priors = [diplotype_prior(name) for name in names]
     least, most = (tuple(map(extreme, *priors)) for extreme in (min, max))
-    most_by_copies = [max(by_copies(prior)[copies] for prior in priors) for copies in range(3)]
+    by_number = [max(found) for found in zip(*map(by_copies, priors), strict=True)]
     bound = options.min_probability + _CLEARLY * (1 - options.min_probability)
     factor = (1 + _CLEARLY) * threshold("min_bayes_factor")
-    greatest = [max(prior, most_by_copies[copies]) for prior, copies in zip(most, e4_copies(), strict=True)]
+    greatest = [max(prior, by_number[copies]) for prior, copies in zip(most, e4_copies(), strict=True)]
     odds = (max(bound / (1 - bound), factor * one / max(1 - one, _CLEARLY)) for one in greatest)
     return PriorBounds(least, most, tuple(odds))
 
 
-def _without_half_calls(data: SiteData) -> SiteData:
-    """Return the data without the sites of which one allele only is known."""
-    if not any(item is not None and item.seen is not None for item in data.evidence):
-        return data
-    kept = tuple(None if item is not None and item.seen is not None else item for item in data.evidence)
-    return SiteData(evidence=kept, phase=data.phase, joint=data.joint)
+def has_half_call(data: SiteData) -> bool:
+    """Return whether there is a site of which one allele only is known."""
+    return any(item is not None and item.seen is not None for item in data.evidence)
 
 
 def _answer(
     population: str, factors: _Factors, bare: _Factors, doubted: tuple[bool, ...], options: CallOptions
 ) -> Answer:
-    """Return the answer under one population; `bare` are the factors without half calls.
-
-    `doubted` is what `doubtful_diplotypes` says.
-    """
+    """Return the answer under one population; `bare` are the factors without half calls."""
     priors = diplotype_prior(population)
     posterior = _posterior(priors, factors)
     copies = by_copies(posterior)
@@ -294,8 +277,8 @@ def doubtful_diplotypes(
     A rare haplotype may rest on a quality or a phase that was assumed, not stated: an error is then as likely
     as the haplotype, whatever its frequency is said to be. And where a genotype comes without a quality, or
     with a number of reads only, frequencies may make another one the more probable: what the file calls is
-    then wrong, and why is not known. Neither the diplotype nor a number of e4 copies is determined, only that
-    there is a copy at all where every reading has one.
+    then wrong, and why is not known. No number of e4 copies is determined then, only that there is one at
+    all.
     """
     unstated = any(item is not None and item.kind is EvidenceKind.GT for item in evidence)
     guessed = phase is not None and not phase.stated and has_rare(phase.diplotype)
@@ -324,7 +307,7 @@ def e4_copies() -> tuple[int, ...]:
 
 
 def by_copies(weights: Sequence[float]) -> tuple[float, float, float]:
-    """Sum weights by copies of e4."""
+    """Return the sums of weights of the ten diplotypes by copies of e4."""
     totals = [0.0, 0.0, 0.0]
     for place, copies in enumerate(e4_copies()):
         totals[copies] += weights[place]
