@@ -46,9 +46,9 @@ class CallOptions(Struct, frozen=True, kw_only=True):
     """Options that change a call.
 
     `population` is a name of reference/frequencies.toml, or "flat"; an answer of at least `min_probability`
-    counts as determined; `allele_error_rate` is that of a genotype without a quality; `stray_share` is that of
-    `pgx.calling.likelihood.phred_likelihood`, 1 where the likelihoods speak of a population: the caution that a
-    single answer asks for would make every haplotype but the usual one too rare.
+    counts as determined; `allele_error_rate` is that of a genotype without a quality; `stray_share` is that
+    of `pgx.calling.likelihood.phred_likelihood`, 1 where the likelihoods speak of a population: the caution
+    that a single answer asks for would make every haplotype but the usual one too rare.
     """
 
     population: str
