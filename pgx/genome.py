@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 
 from msgspec import Struct
@@ -112,52 +112,40 @@ def find_assembly(name: str) -> Assembly:
 
 def header_evidence(facts: HeaderFacts) -> tuple[AssemblyEvidence, ...]:
     """Return what the header gives away; a value that names two assemblies is no evidence."""
+    kinds = AssemblyEvidenceKind
     found: list[AssemblyEvidence] = []
     for name, length, tag in facts.contigs:
-        for assembly in assemblies():
-            if length == assembly.length:
-                found.append(_of_length(name, length, assembly))
-            if name in assembly.accessions:
-                found.append(_clue(AssemblyEvidenceKind.CONTIG_NAME, assembly, f"contig name {name}"))
-        if tag:
-            found += _named_in(tag, AssemblyEvidenceKind.ASSEMBLY_TAG, f"contig {name}, assembly={tag}")
-    found += _from_other_chromosomes(facts, {item.assembly for item in found})
+        of_length = (known for known in assemblies() if known.length == length)
+        found += _clues(kinds.CONTIG_LENGTH, of_length, f"contig {name} has the length {length}")
+        of_name = (known for known in assemblies() if name in known.accessions)
+        found += _clues(kinds.CONTIG_NAME, of_name, f"contig name {name}")
+        found += _named_in(tag or "", kinds.ASSEMBLY_TAG, f"contig {name}, assembly={tag}")
+    shown = {item.assembly for item in found}
+    for contig, chromosome, length in facts.lengths:  # the first that speaks for another assembly
+        place = CHROMOSOMES.index(chromosome)
+        new = [known for known in assemblies() if known.chromosomes[place] == length]
+        new = [known for known in new if known.name not in shown]
+        shown.update(known.name for known in new)
+        found += _clues(kinds.CONTIG_LENGTH, new, f"contig {contig} has the length {length}")
     for value in facts.references:
-        found += _named_in(value, AssemblyEvidenceKind.REFERENCE_LINE, value)
-    return tuple(sorted(found, key=lambda item: list(AssemblyEvidenceKind).index(item.kind)))
+        found += _named_in(value, kinds.REFERENCE_LINE, value)
+    return tuple(sorted(found, key=lambda item: list(kinds).index(item.kind)))
 
 
-def _clue(kind: AssemblyEvidenceKind, assembly: Assembly, detail: str) -> AssemblyEvidence:
-    return AssemblyEvidence(kind=kind, assembly=assembly.name, detail=detail)
+def _clues(kind: AssemblyEvidenceKind, of: Iterable[Assembly], detail: str) -> list[AssemblyEvidence]:
+    return [AssemblyEvidence(kind=kind, assembly=assembly.name, detail=detail) for assembly in of]
 
 
 def _named_in(text: str, kind: AssemblyEvidenceKind, detail: str) -> list[AssemblyEvidence]:
     """Return the one assembly that a text names, if it is one."""
     named = [assembly for assembly in assemblies() if assembly.is_named_in(text)]
-    return [_clue(kind, named[0], detail)] if len(named) == 1 else []
-
-
-def _from_other_chromosomes(facts: HeaderFacts, known: Collection[str]) -> Iterable[AssemblyEvidence]:
-    """Yield the first chromosome that speaks for each assembly but those that chromosome 19 has shown."""
-    shown = set(known)
-    for contig, chromosome, length in facts.lengths:
-        for assembly in assemblies():
-            if length == assembly.chromosomes[CHROMOSOMES.index(chromosome)] and assembly.name not in shown:
-                shown.add(assembly.name)
-                yield _of_length(contig, length, assembly)
-
-
-def _of_length(contig: str, length: int, assembly: Assembly) -> AssemblyEvidence:
-    return _clue(AssemblyEvidenceKind.CONTIG_LENGTH, assembly, f"contig {contig} has the length {length}")
+    return _clues(kind, named, detail) if len(named) == 1 else []
 
 
 def digest_evidence(name: str, digest: str | None) -> tuple[AssemblyEvidence, ...]:
     """Return what the MD5 of chromosome 19 (M5 of @SQ) gives away; an unknown one is no evidence."""
-    return tuple(
-        _clue(AssemblyEvidenceKind.CONTIG_DIGEST, assembly, f"contig {name} has the M5 {digest}")
-        for assembly in assemblies()
-        if digest and digest.lower() in assembly.m5
-    )
+    known = (assembly for assembly in assemblies() if digest and digest.lower() in assembly.m5)
+    return tuple(_clues(AssemblyEvidenceKind.CONTIG_DIGEST, known, f"contig {name} has the M5 {digest}"))
 
 
 def decide(
@@ -172,57 +160,41 @@ def decide(
     is an `AssemblyError`.
     """
     if requested == AUTO:
-        decision = _as_found(header, records, where)
+        chosen, evidence = _told(header, records, where), [*header, *records]
     else:
-        decision = _as_requested(requested, header, records, where)
-    name = decision.assembly.name
+        chosen = find_assembly(requested)
+        option = _clues(AssemblyEvidenceKind.OPTION, [chosen], f"--assembly {requested}")
+        evidence = [*option, *header, *records]
+        if header and chosen.name not in _names(header):
+            raise AssemblyError(
+                f"--assembly says {chosen.name}, the header says {header[0].assembly} ({header[0].detail})",
+                where=where,
+                cure="Leave --assembly out, or give the file that belongs to it",
+            )
     spelled = [item for item in records if item.kind is AssemblyEvidenceKind.RECORD_LETTERS]
-    if spelled and name not in _names(records):
-        first = decision.evidence[0].detail
+    if spelled and chosen.name not in _names(records):
+        first = evidence[0].detail
         subject = first if requested != AUTO else f"the header ({first})"
         raise AssemblyError(
-            f"{subject} says {name}, the records say {spelled[0].assembly} ({spelled[0].detail})",
+            f"{subject} says {chosen.name}, the records say {spelled[0].assembly} ({spelled[0].detail})",
             where=where,
             cure="Correct the header or the option, or make the file again from its source",
         )
-    return decision
+    return AssemblyDecision(assembly=chosen, evidence=tuple(evidence))
 
 
-def _as_requested(
-    requested: str, header: Sequence[AssemblyEvidence], records: Sequence[AssemblyEvidence], where: str
-) -> AssemblyDecision:
-    chosen = find_assembly(requested)
-    by_header = _names(header)
-    if by_header and chosen.name not in by_header:
-        raise AssemblyError(
-            f"--assembly says {chosen.name}, the header says {by_header[0]} ({header[0].detail})",
-            where=where,
-            cure="Leave --assembly out, or give the file that belongs to it",
-        )
-    option = _clue(AssemblyEvidenceKind.OPTION, chosen, f"--assembly {requested}")
-    return AssemblyDecision(assembly=chosen, evidence=(option, *header, *records))
-
-
-def _as_found(
-    header: Sequence[AssemblyEvidence], records: Sequence[AssemblyEvidence], where: str
-) -> AssemblyDecision:
-    decisive = header or records
-    names = _names(decisive)
+def _told(header: Sequence[AssemblyEvidence], records: Sequence[AssemblyEvidence], where: str) -> Assembly:
+    """Return the one assembly that the header names or, where it is silent, the records do."""
+    names = _names(header or records)
     if len(names) == 1:
-        return AssemblyDecision(assembly=find_assembly(names[0]), evidence=(*header, *records))
+        return find_assembly(names[0])
+    what, cure = "the assembly cannot be told from the header or the records", "GRCh37 or --assembly GRCh38"
     if names:
-        said = "; ".join(f"{item.assembly}: {item.detail}" for item in decisive)
-        subject = "the header names" if header else "the records name"
-        raise AssemblyError(
-            f"{subject} more than one assembly ({said})",
-            where=where,
-            cure=f"Name the right one with --assembly {' or --assembly '.join(names)}",
-        )
-    raise AssemblyError(
-        "the assembly cannot be told from the header or the records",
-        where=where,
-        cure="Name it with --assembly GRCh37 or --assembly GRCh38",
-    )
+        said = "; ".join(f"{item.assembly}: {item.detail}" for item in header or records)
+        what = f"{'the header names' if header else 'the records name'} more than one assembly ({said})"
+        cure = " or --assembly ".join(names)
+    one = "Name the right one" if names else "Name it"
+    raise AssemblyError(what, where=where, cure=f"{one} with --assembly {cure}")
 
 
 def _names(evidence: Iterable[AssemblyEvidence]) -> list[str]:
