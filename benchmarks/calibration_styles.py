@@ -19,7 +19,7 @@ from asked import Reply
 from simulate import Conditions, phred
 
 from pgx.calling import CallOptions, E4Status, call
-from pgx.calling.frequencies import (
+from pgx.calling.model import (
     copies_at,
     diplotype_names,
     diplotype_prior,

@@ -20,7 +20,7 @@ from neighbours import SEED, Fold, Study
 from numpy.typing import NDArray
 
 from pgx.calling import diplotype_prior
-from pgx.calling.frequencies import copies_at
+from pgx.calling.model import copies_at
 from pgx.neighbours import copying
 from pgx.neighbours.estimate import folded, lowest_fit
 from pgx.reference import threshold

@@ -1,10 +1,19 @@
 """Observations in, a diplotype call with its probability out."""
 
 from pgx.calling.call import call
-from pgx.calling.frequencies import (
+from pgx.calling.model import (
+    E4_COPIES,
     ESTIMATE,
     FLAT,
+    CalculationRow,
+    CallOptions,
+    DiplotypeCall,
+    E4Status,
     Estimated,
+    GenotypeReport,
+    PhaseState,
+    PopulationResult,
+    Reason,
     copies_at,
     default_population,
     diplotype_names,
@@ -14,17 +23,6 @@ from pgx.calling.frequencies import (
     haplotype_frequencies,
     population_name,
     populations,
-)
-from pgx.calling.model import (
-    E4_COPIES,
-    CalculationRow,
-    CallOptions,
-    DiplotypeCall,
-    E4Status,
-    GenotypeReport,
-    PhaseState,
-    PopulationResult,
-    Reason,
 )
 
 __all__ = [

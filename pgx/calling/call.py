@@ -5,22 +5,20 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 
-from pgx.calling.frequencies import (
-    FLAT,
-    copies_at,
-    diplotype_name,
-    diplotype_names,
-    diplotypes,
-    double_heterozygotes,
-)
 from pgx.calling.model import (
     E4_COPIES,
+    FLAT,
     CallOptions,
     DiplotypeCall,
     E4Status,
     PhaseState,
     PopulationResult,
     Reason,
+    copies_at,
+    diplotype_name,
+    diplotype_names,
+    diplotypes,
+    double_heterozygotes,
 )
 from pgx.calling.posterior import (
     Answer,

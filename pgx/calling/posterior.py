@@ -10,7 +10,13 @@ from operator import mul, truediv
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pgx.calling.frequencies import (
+from pgx.calling.likelihood import contains_prior, genotype_likelihood
+from pgx.calling.model import (
+    E4_COPIES,
+    CalculationRow,
+    CallOptions,
+    E4Status,
+    PopulationResult,
     copies_at,
     diplotype_name,
     diplotype_names,
@@ -20,8 +26,6 @@ from pgx.calling.frequencies import (
     genotype_prior,
     populations,
 )
-from pgx.calling.likelihood import contains_prior, genotype_likelihood
-from pgx.calling.model import E4_COPIES, CalculationRow, CallOptions, E4Status, PopulationResult
 from pgx.genome import counted_haplotype, rare_haplotypes, rsids
 from pgx.observe import EvidenceKind, GenotypeEvidence, Observation, PhaseSource
 from pgx.reference import threshold

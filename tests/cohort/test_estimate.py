@@ -16,7 +16,7 @@ from cohort.conftest import bare
 from cohort.test_biobank import NEVER
 from pgx.calling import diplotype_names, diplotype_prior, estimated, haplotype_frequencies
 from pgx.calling.estimation import estimate, read_at_both
-from pgx.calling.frequencies import Estimated, copies_at
+from pgx.calling.model import Estimated, copies_at
 from pgx.cli.main import app
 from pgx.cohort import CohortOptions, plan_inputs, run, run_cohort
 from pgx.cohort.estimate import _all_joined, _unpacked, classes_of

@@ -10,7 +10,7 @@ from made_up import people
 from msgspec.structs import replace
 
 from pgx.calling import CallOptions, call
-from pgx.calling.frequencies import diplotype_names, diplotypes
+from pgx.calling.model import diplotype_names, diplotypes
 from pgx.genome import definitions
 from pgx.neighbours import estimate
 from pgx.neighbours.estimate import allows, known, lowest_fit, neighbours_say, opinion

@@ -29,7 +29,7 @@ from pgx.calling.arrays import (
     diplotype_likelihoods,
     same_everywhere,
 )
-from pgx.calling.frequencies import diplotypes
+from pgx.calling.model import diplotypes
 from pgx.calling.posterior import PhaseEvidence, doubtful_diplotypes, phase_evidence
 from pgx.cohort.biobank.format_parser import between
 from pgx.cohort.biobank.sample_classes import Floats, SiteArrays, columns_of, read_arrays, settle

@@ -11,7 +11,7 @@ import numpy as np
 from msgspec import Struct
 
 from pgx.calling import diplotype_prior, estimated, haplotype_frequencies, population_name, populations
-from pgx.calling.frequencies import diplotypes
+from pgx.calling.model import diplotypes
 from pgx.cohort.jobs import least_group
 from pgx.genome import haplotypes
 
