@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from pgx.calling.model import (
     E4_COPIES,
@@ -37,14 +37,9 @@ def call(observations: tuple[Observation, ...], options: CallOptions) -> Diploty
     """Call the diplotype and e4 status of one sample from its observations, in the order of the sites."""
     data = site_data(observations)
     result, others = answers(data, options)
-    weak = _weak_sites(result, observations, data, options)
-    findings = (
-        *((Finding(code="low-certainty", values={"sites": ", ".join(weak)}),) if weak else ()),
-        *_rarity(result, observations, data),
-        *_phase_findings(result, data),
-        *_prior_findings(result, others, options),
-        *_one_site(result, observations),
-    )
+    rare = _rare(result, observations, data)
+    weak = () if rare else _weak_sites(result, observations, data, options)
+    findings = tuple(_findings(result, others, observations, data, options, rare=rare, weak=weak))
     return DiplotypeCall(
         gene=gene(),
         diplotype=result.diplotype,
@@ -57,7 +52,7 @@ def call(observations: tuple[Observation, ...], options: CallOptions) -> Diploty
         e4_copies_posterior={str(copies): p for copies, p in enumerate(result.copies)},
         phase=_phase_state(observations, data),
         assumed=any(item.basis is EvidenceKind.ASSUMED for item in observations),
-        not_determined_because=_reasons(result, observations, data, weak=bool(weak)),
+        not_determined_because=_reasons(result, observations, findings),
         calculation=calculation(data, result, options),
         findings=findings,
     )
@@ -70,15 +65,6 @@ def _phase_state(observations: tuple[Observation, ...], data: SiteData) -> Phase
     return PhaseState.UNPHASED if known and all(known) else PhaseState.NOT_NEEDED
 
 
-def _spelled(observations: tuple[Observation, ...], data: SiteData) -> set[str]:
-    """Return the diplotypes that letters, and phase where stated, spell; empty if a letter is unknown."""
-    if any(item.alleles is None for item in observations):
-        return set()
-    if data.phase is not None:
-        return {data.phase.diplotype}
-    return set(_unphased_names(tuple("".join(sorted(item.alleles or ())) for item in observations)))
-
-
 @functools.cache
 def _unphased_names(shown: tuple[str, ...]) -> tuple[str, ...]:
     """Return the diplotypes that show these letters, sorted at each site, whatever their phase."""
@@ -89,55 +75,55 @@ def _unphased_names(shown: tuple[str, ...]) -> tuple[str, ...]:
     )
 
 
-def _rarity(result: Answer, observations: tuple[Observation, ...], data: SiteData) -> tuple[Finding, ...]:
-    spelled = _spelled(observations, data)
-    if has_rare(result.best) or (spelled and all(has_rare(name) for name in spelled)):
-        name = result.best if has_rare(result.best) else min(spelled)
-        return (Finding(code="rare-haplotype", values={"diplotype": name}),)
-    return ()
+def _rare(result: Answer, observations: tuple[Observation, ...], data: SiteData) -> str | None:
+    """Return a rare diplotype: the most probable, or where letters and phase spell none but rare ones."""
+    if has_rare(result.best):
+        return result.best
+    if any(item.alleles is None for item in observations):
+        return None
+    shown = tuple("".join(sorted(item.alleles or ())) for item in observations)
+    spelled = _unphased_names(shown) if data.phase is None else (data.phase.diplotype,)
+    return min(spelled) if spelled and all(map(has_rare, spelled)) else None
 
 
-def _phase_findings(result: Answer, data: SiteData) -> tuple[Finding, ...]:
-    """Flag a double heterozygote that is unphased, or whose phase leaves the diplotype open."""
+def _findings(
+    result: Answer,
+    others: Mapping[str, PopulationResult],
+    observations: tuple[Observation, ...],
+    data: SiteData,
+    options: CallOptions,
+    *,
+    rare: str | None,
+    weak: tuple[str, ...],
+) -> Iterator[Finding]:
+    """Yield what must be said of an answer."""
+    if weak:
+        yield Finding(code="low-certainty", values={"sites": ", ".join(weak)})
+    if rare is not None:
+        yield Finding(code="rare-haplotype", values={"diplotype": rare})
     pair = double_heterozygotes()
-    if result.best not in pair or (data.phase is not None and result.diplotype is not None):
-        return ()
-    other = next(name for name in pair if name != result.best)
-    chance = dict(zip(diplotype_names(), result.posterior, strict=True))
-    values = {
-        "best": result.best,
-        "other": other,
-        "best_probability": str(chance[result.best]),
-        "other_probability": str(chance[other]),
-    }
-    return (Finding(code="ambiguous-phase", values=values),)
-
-
-def _prior_findings(
-    result: Answer, others: Mapping[str, PopulationResult], options: CallOptions
-) -> tuple[Finding, ...]:
+    if result.best in pair and (data.phase is None or result.diplotype is None):
+        chance = dict(zip(diplotype_names(), result.posterior, strict=True))
+        other = next(name for name in pair if name != result.best)
+        probabilities = {
+            "best_probability": str(chance[result.best]),
+            "other_probability": str(chance[other]),
+        }
+        yield Finding(code="ambiguous-phase", values={"best": result.best, "other": other, **probabilities})
     different = [
         name
         for name, other in others.items()
         if (other.diplotype, other.e4_status) != (result.diplotype, result.status)
         and name != options.population
     ]
-    if not different or options.population == FLAT:
-        return ()
-    values = {"population": options.population, "others": ", ".join(different)}
-    return (Finding(code="prior-dependent", values=values),)
-
-
-def _one_site(result: Answer, observations: tuple[Observation, ...]) -> tuple[Finding, ...]:
-    """Flag an answer from one site. The allele of a half call supports no more than "carrier"."""
-    if result.diplotype is None and result.status is E4Status.INDETERMINATE:
-        return ()
+    if different and options.population != FLAT:
+        values = {"population": options.population, "others": ", ".join(different)}
+        yield Finding(code="prior-dependent", values=values)
     used = [item for item in observations if item.evidence is not None]
-    if result.status is not E4Status.CARRIER:
+    if result.status is not E4Status.CARRIER:  # the allele of a half call supports no more than that
         used = [item for item in used if item.state is not SiteState.PARTIAL_CALL]
-    if len(used) != 1:
-        return ()
-    return (Finding(code="one-site-inference", values={"rsid": used[0].rsid}),)
+    if len(used) == 1 and (result.diplotype is not None or result.status is not E4Status.INDETERMINATE):
+        yield Finding(code="one-site-inference", values={"rsid": used[0].rsid})
 
 
 def _is_open(result: Answer) -> bool:
@@ -152,7 +138,7 @@ def _weak_sites(
     One of them suffices where there are several, unless it takes both. What phase, half a genotype or a rare
     haplotype leave open is not meant.
     """
-    if not _is_open(result) or has_half_call(data) or _rarity(result, observations, data):
+    if not _is_open(result) or has_half_call(data):
         return ()
     used = [place for place, item in enumerate(data.evidence) if item is not None]
     best = diplotype_names().index(result.best)
@@ -173,7 +159,7 @@ def _weak_sites(
 
 
 def _reasons(
-    result: Answer, observations: tuple[Observation, ...], data: SiteData, *, weak: bool
+    result: Answer, observations: tuple[Observation, ...], findings: tuple[Finding, ...]
 ) -> tuple[Reason, ...]:
     """Return why something is not determined, the most telling first."""
     if not _is_open(result):
@@ -181,12 +167,13 @@ def _reasons(
     mismatch = any(
         item.code == "rsid-mismatch" and item.critical for seen in observations for item in seen.findings
     )
+    said = {finding.code for finding in findings}
     known = {
         Reason.COORDINATES: mismatch,
         Reason.SITE_UNUSED: not mismatch and any(item.evidence is None for item in observations),
         Reason.HALF_CALL: any(item.state is SiteState.PARTIAL_CALL for item in observations),
-        Reason.PHASE: bool(_phase_findings(result, data)),
-        Reason.RARE_HAPLOTYPE: bool(_rarity(result, observations, data)),
-        Reason.LOW_CERTAINTY: weak,
+        Reason.PHASE: "ambiguous-phase" in said,
+        Reason.RARE_HAPLOTYPE: "rare-haplotype" in said,
+        Reason.LOW_CERTAINTY: "low-certainty" in said,
     }
     return tuple(reason for reason, holds in known.items() if holds) or (Reason.LOW_CERTAINTY,)
