@@ -6,7 +6,6 @@ without a header. A row at a site becomes a record as a VCF would hold it, and t
 
 from __future__ import annotations
 
-import functools
 import gzip
 import io
 import re
@@ -19,7 +18,7 @@ from typing import IO, cast
 from pgx.errors import FormatError
 from pgx.genome import HeaderFacts, assemblies, contig_names, definitions, letters, rsids
 from pgx.observe import SiteRecord
-from pgx.reference import Facts, Number, Provenance, load
+from pgx.reference import FactFile, Facts, Number, load
 from pgx.vcf import InputFacts, VcfContent
 
 KIND = "consumer-text"
@@ -46,8 +45,7 @@ class _Company(Facts, frozen=True, kw_only=True):
     phrases: tuple[str, ...]
 
 
-class _ConsumerFile(Facts, frozen=True, kw_only=True):
-    provenance: Provenance
+class _ConsumerFile(FactFile, frozen=True, kw_only=True):
     allele_error_rate: Number
     company: tuple[_Company, ...]
 
@@ -84,14 +82,9 @@ def letter_row(
     )
 
 
-@functools.cache
-def _file() -> _ConsumerFile:
-    return load("consumer.toml", _ConsumerFile)
-
-
 def allele_error_rate() -> float:
     """Return the probability that one allele of a consumer test is wrong."""
-    return _file().allele_error_rate.value
+    return load("consumer.toml", _ConsumerFile).allele_error_rate.value
 
 
 def is_consumer_text(beginning: bytes) -> bool:
@@ -135,7 +128,14 @@ def read_consumer_text(path: str) -> VcfContent:
 def company(path: str) -> str | None:
     """Return whose layout a file has, where it says so."""
     text = _comments(unpacked_beginning(path)).lower()
-    return next((known.name for known in _file().company if any(p in text for p in known.phrases)), None)
+    return next(
+        (
+            known.name
+            for known in load("consumer.toml", _ConsumerFile).company
+            if any(p in text for p in known.phrases)
+        ),
+        None,
+    )
 
 
 def _opened(path: str) -> IO[bytes]:

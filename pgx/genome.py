@@ -13,7 +13,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from pgx.errors import AssemblyError, UsageError
-from pgx.reference import Facts, Provenance, load
+from pgx.reference import FactFile, Facts, load
 
 AUTO = "auto"
 CHROMOSOMES = (*map(str, range(1, 23)), "X", "Y")
@@ -40,8 +40,7 @@ class Assembly(Facts, frozen=True, kw_only=True):
         return any(re.search(tag, text, re.IGNORECASE) for tag in self.tags)
 
 
-class _AssemblyFile(Facts, frozen=True, kw_only=True):
-    provenance: Provenance
+class _AssemblyFile(FactFile, frozen=True, kw_only=True):
     assembly: tuple[Assembly, ...]
 
 
@@ -89,7 +88,6 @@ class AssemblyDecision(Struct, frozen=True, kw_only=True):
     evidence: tuple[AssemblyEvidence, ...]
 
 
-@functools.cache
 def assemblies() -> tuple[Assembly, ...]:
     """Return all assemblies of reference/assemblies.toml, in its order."""
     return load("assemblies.toml", _AssemblyFile).assembly
@@ -215,8 +213,7 @@ class SiteDefinition(Facts, frozen=True, kw_only=True):
     positions: dict[str, int]
 
 
-class _SiteFile(Facts, frozen=True, kw_only=True):
-    provenance: Provenance
+class _SiteFile(FactFile, frozen=True, kw_only=True):
     gene: str
     hgnc: str
     transcript: str
@@ -232,8 +229,7 @@ class Haplotype(Facts, frozen=True, kw_only=True):
     residues: tuple[str, str]
 
 
-class _HaplotypeFile(Facts, frozen=True, kw_only=True):
-    provenance: Provenance
+class _HaplotypeFile(FactFile, frozen=True, kw_only=True):
     counted: str
     rare: tuple[str, ...]
     haplotype: tuple[Haplotype, ...]
@@ -255,24 +251,14 @@ class Site(Struct, frozen=True, kw_only=True):
     counted: tuple[str, str]
 
 
-@functools.cache
-def _site_file() -> _SiteFile:
-    return load("sites.toml", _SiteFile)
-
-
-@functools.cache
-def _haplotype_file() -> _HaplotypeFile:
-    return load("haplotypes.toml", _HaplotypeFile)
-
-
 def gene() -> str:
     """Return the symbol of the gene."""
-    return _site_file().gene
+    return load("sites.toml", _SiteFile).gene
 
 
 def definitions() -> tuple[SiteDefinition, SiteDefinition]:
     """Return the two site definitions, in report order."""
-    return _site_file().site
+    return load("sites.toml", _SiteFile).site
 
 
 @functools.cache
@@ -283,7 +269,7 @@ def rsids() -> tuple[str, ...]:
 
 def letters() -> tuple[str, str]:
     """Return the two letters that occur at both sites; genotypes are counted in copies of the second."""
-    return _site_file().letters
+    return load("sites.toml", _SiteFile).letters
 
 
 @functools.cache
@@ -313,14 +299,14 @@ def positions() -> tuple[int, ...]:
 
 def haplotypes() -> tuple[Haplotype, ...]:
     """Return the four haplotypes, lower number first."""
-    return _haplotype_file().haplotype
+    return load("haplotypes.toml", _HaplotypeFile).haplotype
 
 
 def counted_haplotype() -> str:
     """Return the haplotype whose copies make the status ("e4")."""
-    return _haplotype_file().counted
+    return load("haplotypes.toml", _HaplotypeFile).counted
 
 
 def rare_haplotypes() -> tuple[str, ...]:
     """Return the haplotypes that are flagged wherever they are called."""
-    return _haplotype_file().rare
+    return load("haplotypes.toml", _HaplotypeFile).rare

@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Struct, field
 
 from pgx.errors import UsageError
-from pgx.reference import OPTIONS_FILE, Facts, Provenance, limit, load, threshold
+from pgx.reference import OPTIONS_FILE, FactFile, Facts, limit, load, threshold
 
 
 class Limits(Facts, frozen=True):
@@ -65,12 +65,10 @@ class Option(Facts, frozen=True):
         return not self.commands or command in self.commands.split()
 
 
-class _OptionFile(Facts, frozen=True, kw_only=True):
-    provenance: Provenance
+class _OptionFile(FactFile, frozen=True, kw_only=True):
     option: dict[str, dict[str, Option]]
 
 
-@functools.cache
 def descriptions(of: str) -> dict[str, Option]:
     """Return what is known of the options of a class, or of the parameters of a command, by name."""
     return load(OPTIONS_FILE, _OptionFile).option.get(of, {})

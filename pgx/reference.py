@@ -38,8 +38,13 @@ class Provenance(Facts, frozen=True, kw_only=True):
     note: str = ""
 
 
-class _Manifest(Facts, frozen=True, kw_only=True):
+class FactFile(Facts, frozen=True, kw_only=True):
+    """A file of reference/."""
+
     provenance: Provenance
+
+
+class _Manifest(FactFile, frozen=True, kw_only=True):
     release: str
 
 
@@ -136,12 +141,17 @@ def describe(error: msgspec.ValidationError) -> str:
     return f"{key}: {message}" if key else message
 
 
-def load(name: str, model: type[ModelT]) -> ModelT:
-    """Read the file `name` of reference/ (relative, with `/`) into `model`; see `read_model`."""
+@functools.cache
+def _loaded(name: str, model: Any) -> Any:
     return read_model(root() / name, model)
 
 
-@functools.cache
+def load(name: str, model: type[ModelT]) -> ModelT:
+    """Return the file `name` of reference/ (relative, with `/`) as `model`, read once; see `read_model`."""
+    found: ModelT = _loaded(name, model)  # type: ignore[arg-type] # a class is hashable
+    return found
+
+
 def release() -> str:
     """Return the release number of the reference data."""
     return load("manifest.toml", _Manifest).release
@@ -169,8 +179,8 @@ class Number(Facts, frozen=True, kw_only=True):
 
 def _numbers(title: str, names: str) -> type[msgspec.Struct]:
     """Return the model of a file of numbers: all of these, and nothing else."""
-    fields = [("provenance", Provenance), *((name, Number) for name in names.split())]
-    return msgspec.defstruct(title, fields, frozen=True, kw_only=True, forbid_unknown_fields=True)
+    fields = [(name, Number) for name in names.split()]
+    return msgspec.defstruct(title, fields, bases=(FactFile,), frozen=True, kw_only=True)
 
 
 _ThresholdFile = _numbers(
@@ -187,20 +197,15 @@ _LimitsFile = _numbers(
 )
 
 
-@functools.cache
-def _file(name: str, model: type[msgspec.Struct]) -> Any:
-    return load(name, model)
-
-
 def threshold(name: str) -> float:
     """Return the number called `name` of reference/calling.toml, which says what it rests on."""
-    entry: Number = getattr(_file("calling.toml", _ThresholdFile), name)
+    entry: Number = getattr(load("calling.toml", _ThresholdFile), name)
     return entry.value
 
 
 def limit(name: str) -> float:
     """Return the bound called `name` of reference/limits.toml, which states its unit."""
-    entry: Number = getattr(_file("limits.toml", _LimitsFile), name)
+    entry: Number = getattr(load("limits.toml", _LimitsFile), name)
     return entry.value
 
 

@@ -27,7 +27,7 @@ from pgx.genome import AssemblyEvidence, rsids
 from pgx.neighbours import NeighbourReport, is_needed
 from pgx.observe import EvidenceKind, Finding, Observation, ReadSummary, SiteReport
 from pgx.options import Parameters
-from pgx.reference import Facts, Provenance, describe, load
+from pgx.reference import FactFile, describe, load
 from pgx.wording import Wording, greek, percent, wording
 
 SCHEMA_VERSION = "1.0"
@@ -162,12 +162,10 @@ _GENERAL_LIMITS = ("two_sites", "no_diagnosis", "identity", "transfusion")
 _WEIGHT = {"critical": 0, "warning": 1, "info": 2}
 
 
-class _FlagFile(Facts, frozen=True, kw_only=True):
-    provenance: Provenance
+class _FlagFile(FactFile, frozen=True, kw_only=True):
     severity: dict[str, str]
 
 
-@functools.cache
 def severities() -> dict[str, str]:
     """Return the severity of every flag code."""
     return load("flags.toml", _FlagFile).severity
@@ -330,8 +328,8 @@ def mark_minors(
         if born is None or report.patient.minor or not is_minor(born, created=created):
             yield report
             continue
-        flag = Flag(code="minor", severity=severities()["minor"], message=wording().say("flag", "minor"))
-        yield replace(report, flags=(flag, *report.flags), patient=replace(report.patient, minor=True))
+        flags = (*_flags([Finding(code="minor")], wording()), *report.flags)
+        yield replace(report, flags=flags, patient=replace(report.patient, minor=True))
 
 
 def is_minor(born: datetime.date, *, created: str) -> bool:

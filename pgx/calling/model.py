@@ -13,7 +13,7 @@ from msgspec import Struct
 from pgx.errors import UsageError, did_you_mean, printable
 from pgx.genome import Haplotype, haplotypes, letters
 from pgx.observe import Finding
-from pgx.reference import Facts, Provenance, load
+from pgx.reference import FactFile, Facts, load
 
 FLAT = "flat"
 #: Stands for frequencies that a cohort is to estimate from its own people.
@@ -51,25 +51,19 @@ class Population(Facts, frozen=True, kw_only=True):
         return {name: (stated | shares)[name] for name in self.counts}
 
 
-class _FrequencyFile(Facts, frozen=True, kw_only=True):
+class _FrequencyFile(FactFile, frozen=True, kw_only=True):
     default: str
-    provenance: Provenance
     population: tuple[Population, ...]
-
-
-@functools.cache
-def _file() -> _FrequencyFile:
-    return load("frequencies.toml", _FrequencyFile)
 
 
 def default_population() -> str:
     """Return the name of the population that is used unless another is asked for."""
-    return _file().default
+    return load("frequencies.toml", _FrequencyFile).default
 
 
 def populations() -> tuple[Population, ...]:
     """Return every population that ships, the default first. `flat` is not one."""
-    return _file().population
+    return load("frequencies.toml", _FrequencyFile).population
 
 
 class Estimated(Struct, frozen=True, kw_only=True):
