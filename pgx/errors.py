@@ -1,16 +1,6 @@
-"""Every error that pgx raises on purpose. One line each: what, where, and what to do.
+"""Every error that pgx raises on purpose, with its exit code. One line each: what, where, and what to do.
 
-    PgxError
-    ├── UsageError           2  the options contradict each other
-    ├── InputError           3  the input cannot be read or understood
-    │   ├── NotFoundError       no such file
-    │   ├── FormatError         not a VCF or BCF, truncated, or without samples
-    │   ├── SampleError         a sample that the file does not have
-    │   └── AssemblyError       the assembly is unknown or contradicted
-    ├── OutputError          3  the output cannot be written
-    └── ReferenceDataError   4  the data in reference/ (or of --evidence) is invalid
-
-The number is the exit code. Messages name files, samples and options, never a genotype.
+Messages name files, samples and options, never a genotype.
 """
 
 from __future__ import annotations

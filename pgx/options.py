@@ -66,12 +66,18 @@ class Option(Facts, frozen=True):
 
 
 class _OptionFile(FactFile, frozen=True, kw_only=True):
+    list: dict[str, dict[str, str]]
     option: dict[str, dict[str, Option]]
 
 
 def descriptions(of: str) -> dict[str, Option]:
     """Return what is known of the options of a class, or of the parameters of a command, by name."""
     return load(OPTIONS_FILE, _OptionFile).option.get(of, {})
+
+
+def meanings(of: str) -> dict[str, str]:
+    """Return the names of a kind that no other file of reference/ has, for `pgx list`."""
+    return load(OPTIONS_FILE, _OptionFile).list[of]
 
 
 def _read(source: Callable[[str], Any], name: str) -> Any:

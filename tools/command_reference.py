@@ -10,7 +10,8 @@ from typing import Any
 
 import typer.main
 
-from pgx.cli.main import EXIT_CODES, app
+from pgx.cli.main import app
+from pgx.options import meanings
 
 _HEAD = """# Commands and options
 
@@ -62,7 +63,7 @@ def _row(parameter: Any, context: Any) -> str:
 
 
 def _exit_codes() -> str:
-    rows = [f"| {code} | {meaning} |" for code, meaning in EXIT_CODES.items()]
+    rows = [f"| {code} | {meaning} |" for code, meaning in meanings("exit-codes").items()]
     return "\n".join(["## Exit codes", "", "| code | meaning |", "|---|---|", *rows, ""])
 
 

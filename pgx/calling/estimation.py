@@ -41,53 +41,45 @@ class Estimate(Struct, frozen=True, kw_only=True):
 class _Prior(Struct, frozen=True):
     """Common haplotypes share what the rare one leaves as in `centre`, with the weight of some haplotypes.
 
-    The rare one has a prior by itself, worth as many haplotypes as its shipped figure rests on.
+    The rare one has a prior by itself, worth as many haplotypes as its shipped figure rests on. `powers` are
+    those of the frequencies in the density, `rest` that of one less the frequency of the rare haplotype.
     """
 
     centre: Floats
-    weight: float
     rare: int
     rare_weight: float
+    powers: Floats
+    rest: float
 
     def added(self, counts: Floats) -> Floats:
         """Return the frequencies that are most probable after these haplotypes were counted."""
-        own = self.rare_weight * self.centre[self.rare] + counts[self.rare]
-        share = own / (self.rare_weight + counts.sum())
-        found: Floats = counts + self.weight * self.centre / (1 - self.centre[self.rare])
+        found: Floats = counts + self.powers
+        share = found[self.rare] / (self.rare_weight + counts.sum())
         found[self.rare] = 0
         found *= (1 - share) / found.sum()
         found[self.rare] = share
         return found
 
-    def _powers(self) -> tuple[Floats, float]:
-        """Return the powers of the frequencies, and of one less that of the rare haplotype."""
-        powers = self.weight * self.centre / (1 - self.centre[self.rare])
-        powers[self.rare] = self.rare_weight * self.centre[self.rare]
-        return powers, self.rare_weight - powers[self.rare] - self.weight
-
     def log(self, frequencies: Floats) -> float:
         """Return the log density, up to a constant."""
-        powers, rest = self._powers()
-        return float(powers @ np.log(frequencies) + rest * np.log1p(-frequencies[self.rare]))
+        return float(self.powers @ np.log(frequencies) + self.rest * np.log1p(-frequencies[self.rare]))
 
     def slope(self, frequencies: Floats) -> tuple[Floats, Floats]:
         """Return gradient and negative Hessian of the log density."""
-        powers, rest = self._powers()
-        gradient, curvature = powers / frequencies, np.diag(powers / frequencies**2)
-        gradient[self.rare] -= rest / (1 - frequencies[self.rare])
-        curvature[self.rare, self.rare] += rest / (1 - frequencies[self.rare]) ** 2
+        gradient, curvature = self.powers / frequencies, np.diag(self.powers / frequencies**2)
+        gradient[self.rare] -= self.rest / (1 - frequencies[self.rare])
+        curvature[self.rare, self.rare] += self.rest / (1 - frequencies[self.rare]) ** 2
         return gradient, curvature
 
 
 def _prior() -> _Prior:
-    names = [item.name for item in haplotypes()]
-    (rare,) = (place for place, name in enumerate(names) if name in rare_haplotypes())
-    return _Prior(
-        centre=np.array(haplotype_frequencies(default_population())),
-        weight=threshold("estimate_prior_weight"),
-        rare=rare,
-        rare_weight=threshold("estimate_rare_weight"),
-    )
+    (rare,) = (place for place, item in enumerate(haplotypes()) if item.name in rare_haplotypes())
+    centre = np.array(haplotype_frequencies(default_population()))
+    weight, rare_weight = threshold("estimate_prior_weight"), threshold("estimate_rare_weight")
+    powers = weight * centre / (1 - centre[rare])
+    powers[rare] = rare_weight * centre[rare]
+    rest = rare_weight - powers[rare] - weight
+    return _Prior(centre=centre, rare=rare, rare_weight=rare_weight, powers=powers, rest=rest)
 
 
 @functools.cache

@@ -25,19 +25,6 @@ from pgx.cli.options import Command, command
 from pgx.errors import InputError, OutputError, PgxError, UsageError, did_you_mean
 from pgx.files import discard, forget_standard_output
 
-#: What each exit code of a command means.
-EXIT_CODES = {
-    0: "done; an indeterminate call is an answer, and so is the early end of a pipe (head)",
-    1: "a bug in pgx, with a traceback that shows no genotype: please report it",
-    2: "wrong usage",
-    3: "the input cannot be read or understood, or the output cannot be written",
-    4: "the reference data or the evidence is invalid",
-    5: "a cohort is finished, but some inputs failed (see failures.tsv)",
-    6: "with --strict: the status of a sample is indeterminate",
-    129: "ended by SIGHUP",
-    130: "interrupted (Ctrl-C)",
-    143: "ended by SIGTERM",
-}
 #: The commands in the order of the help, and the module of each: building one takes time, so that only the
 #: one that is asked for is built.
 _COMMANDS = {
@@ -113,7 +100,7 @@ class _Group(TyperGroup):
             return context
 
     def invoke(self, ctx: Any) -> Any:
-        """Run a command; see `EXIT_CODES`."""
+        """Run a command; see `pgx list exit-codes`."""
         with _in_one_line():
             try:
                 return super().invoke(ctx)

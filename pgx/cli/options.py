@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -13,7 +12,7 @@ from msgspec import Struct
 from typer.core import TyperCommand
 
 from pgx.errors import UsageError, did_you_mean, printable
-from pgx.options import Declared, Options, declared, descriptions
+from pgx.options import Declared, Options, declared, descriptions, meanings
 from pgx.render import Format
 
 
@@ -173,15 +172,10 @@ def list_(
 
 
 def _populations() -> Rows:
-    from pgx.calling import ESTIMATE, FLAT, populations
+    from pgx.calling import populations
 
-    for item in populations():
-        yield item.name, item.label
-    yield FLAT, "no population: all haplotypes equally frequent"
-    yield (
-        ESTIMATE,
-        "pgx cohort only: estimated from the people of the cohort, by the manifest column population",
-    )
+    yield from ((item.name, item.label) for item in populations())
+    yield from meanings("populations").items()
 
 
 def _indications() -> Rows:
@@ -205,20 +199,13 @@ def _formats() -> Rows:
         yield item.value, f"{' '.join(item.endings)}: {holds}"
 
 
-def _exit_codes() -> Rows:
-    from pgx.cli.main import EXIT_CODES
-
-    for code, meaning in EXIT_CODES.items():
-        yield str(code), meaning
-
-
 _KINDS: dict[str, Callable[[], Rows]] = {
     "populations": _populations,
     "indications": _indications,
-    "medicines": functools.partial(_group, "taking"),
-    "histories": functools.partial(_group, "history"),
+    "medicines": lambda: _group("taking"),
+    "histories": lambda: _group("history"),
     "formats": _formats,
-    "exit-codes": _exit_codes,
+    "exit-codes": lambda: iter(meanings("exit-codes").items()),
 }
 
 
