@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 from simulate import phred
 
-from pgx.calling import CallOptions, E4Status, call
+from pgx.calling import CallOptions, E4Status
+from pgx.calling.call import call
 from pgx.genome import definitions
 from pgx.observe import EvidenceKind, GenotypeEvidence, Observation, SiteState
 from pgx.reference import threshold

@@ -18,14 +18,16 @@ import numpy.typing as npt
 from asked import Reply
 from simulate import Conditions, phred
 
-from pgx.calling import CallOptions, E4Status, call
-from pgx.calling.model import (
+from pgx.calling import (
+    CallOptions,
+    E4Status,
     copies_at,
     diplotype_names,
     diplotype_prior,
     double_heterozygotes,
     genotype_prior,
 )
+from pgx.calling.call import call
 from pgx.calling.posterior import e4_copies
 from pgx.genome import Site, find_assembly, haplotypes, sites_on
 from pgx.observe import Observation, ReadContext, SiteRecord, observe, records_at

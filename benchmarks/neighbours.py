@@ -33,7 +33,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tools"))
 
 from make_neighbour_panel import Region, choose_markers, count_classes, read_region
 
-from pgx.calling.model import copies_at, diplotype_names, diplotypes, double_heterozygotes
+from pgx.calling import copies_at, diplotype_names, diplotypes, double_heterozygotes
 from pgx.genome import definitions, haplotypes
 from pgx.neighbours import copying, panel
 from pgx.neighbours.estimate import allows, folded, lowest_fit

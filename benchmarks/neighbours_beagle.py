@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from pgx.calling.model import diplotype_name, diplotypes
+from pgx.calling import diplotype_name, diplotypes
 from pgx.genome import definitions, haplotypes
 
 if TYPE_CHECKING:

@@ -28,9 +28,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pgx.calling import diplotype_names, diplotype_prior, estimation, haplotype_frequencies
+from pgx.calling import (
+    copies_at,
+    diplotype_names,
+    diplotype_prior,
+    diplotypes,
+    estimation,
+    haplotype_frequencies,
+)
 from pgx.calling.likelihood import phred_likelihood
-from pgx.calling.model import copies_at, diplotypes
 from pgx.cohort.summary.statistics import wilson
 from pgx.genome import haplotypes
 from pgx.reference import threshold

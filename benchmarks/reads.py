@@ -22,8 +22,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from pgx.calling import default_population, diplotype_prior, haplotype_frequencies
-from pgx.calling.model import diplotype_name, diplotypes
+from pgx.calling import default_population, diplotype_name, diplotype_prior, diplotypes, haplotype_frequencies
 from pgx.genome import find_assembly, haplotypes, sites_on
 from pgx.reads import pile_up
 from pgx.reads.likelihood import joint_likelihood

@@ -19,8 +19,7 @@ import numpy as np
 from neighbours import SEED, Fold, Study
 from numpy.typing import NDArray
 
-from pgx.calling import diplotype_prior
-from pgx.calling.model import copies_at
+from pgx.calling import copies_at, diplotype_prior
 from pgx.neighbours import copying
 from pgx.neighbours.estimate import folded, lowest_fit
 from pgx.reference import threshold

@@ -12,7 +12,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pgx import evidence, reference
-from pgx.calling import CallOptions, DiplotypeCall, E4Status, Reason, call, estimated, haplotype_frequencies
+from pgx.calling import CallOptions, DiplotypeCall, E4Status, Reason, estimated, haplotype_frequencies
+from pgx.calling.call import call
 from pgx.calling.posterior import diplotype_likelihoods, site_data
 from pgx.errors import FormatError, InputError, UsageError
 from pgx.evidence import ContextReport, EvidenceBase, PatientContext, Response, Subject

@@ -7,14 +7,8 @@ import math
 
 import pytest
 
-from pgx.calling import (
-    CallOptions,
-    call,
-    default_population,
-    diplotype_prior,
-    haplotype_frequencies,
-    populations,
-)
+from pgx.calling import CallOptions, default_population, diplotype_prior, haplotype_frequencies, populations
+from pgx.calling.call import call
 from pgx.calling.likelihood import dosage_probabilities, genotype_likelihood
 from pgx.errors import UsageError
 from pgx.genome import haplotypes

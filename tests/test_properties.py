@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from vcf_builder import CONTIGS, site, vcf_text, write_vcf
 
-from pgx.calling import E4_COPIES, CallOptions, call, populations
+from pgx.calling import E4_COPIES, CallOptions, populations
+from pgx.calling.call import call
 from pgx.observe import EvidenceKind, GenotypeEvidence, Observation, Phase, PhaseSource, SiteState
 from pgx.options import Options
 from pgx.single import annotate

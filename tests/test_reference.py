@@ -11,8 +11,7 @@ import tomllib
 import pytest
 
 from pgx import reference
-from pgx.calling import FLAT, E4Status, Reason, haplotype_frequencies, populations
-from pgx.calling.model import PhaseState
+from pgx.calling import FLAT, E4Status, PhaseState, Reason, haplotype_frequencies, populations
 from pgx.errors import ReferenceDataError
 from pgx.genome import assemblies, definitions, haplotypes, sites_on
 from pgx.observe import EvidenceKind, SiteState

@@ -13,8 +13,17 @@ import numpy.typing as npt
 from msgspec import Struct
 from msgspec.structs import astuple, replace
 
-from pgx.calling import E4_COPIES, FLAT, CallOptions, E4Status, diplotype_prior, populations
-from pgx.calling.model import copies_at, diplotypes, genotype_prior
+from pgx.calling import (
+    E4_COPIES,
+    FLAT,
+    CallOptions,
+    E4Status,
+    copies_at,
+    diplotype_prior,
+    diplotypes,
+    genotype_prior,
+    populations,
+)
 from pgx.calling.posterior import PhaseEvidence, e4_copies, phase_factors, prior_bounds
 from pgx.reference import threshold
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator, Mapping
 
-from pgx.calling.model import (
+from pgx.calling import (
     E4_COPIES,
     FLAT,
     CallOptions,

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
-from pgx.calling.model import copies_at, default_population, diplotypes, haplotype_frequencies
+from pgx.calling import copies_at, default_population, diplotypes, haplotype_frequencies
 from pgx.genome import haplotypes, rare_haplotypes
 from pgx.reference import threshold
 

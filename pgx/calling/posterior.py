@@ -10,8 +10,7 @@ from operator import mul, truediv
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pgx.calling.likelihood import contains_prior, genotype_likelihood
-from pgx.calling.model import (
+from pgx.calling import (
     E4_COPIES,
     CalculationRow,
     CallOptions,
@@ -26,6 +25,7 @@ from pgx.calling.model import (
     genotype_prior,
     populations,
 )
+from pgx.calling.likelihood import contains_prior, genotype_likelihood
 from pgx.genome import counted_haplotype, rare_haplotypes, rsids
 from pgx.observe import EvidenceKind, GenotypeEvidence, Observation, PhaseSource
 from pgx.reference import threshold

@@ -12,7 +12,8 @@ from collections.abc import Iterator, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pgx.calling import CallOptions, E4Status, Reason, call, default_population
+from pgx.calling import CallOptions, E4Status, Reason, default_population
+from pgx.calling.call import call
 from pgx.errors import printable
 from pgx.genome import Assembly, AssemblyEvidence, assemblies
 from pgx.inputs import CONSUMER, error_rate_of

@@ -11,9 +11,8 @@ from collections.abc import Collection, Iterable, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pgx.calling import DiplotypeCall
+from pgx.calling import DiplotypeCall, diplotype_names, diplotypes, double_heterozygotes
 from pgx.calling.likelihood import UNINFORMATIVE, genotype_likelihood
-from pgx.calling.model import diplotype_names, diplotypes, double_heterozygotes
 from pgx.genome import Haplotype, Site, counted_haplotype, haplotypes
 from pgx.neighbours import NeighbourReport, is_needed, is_read
 from pgx.neighbours.panel import Marker, markers, panel, settings
@@ -33,7 +32,7 @@ class Saying(Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     posterior
-        Probability of each diplotype, in the order of `pgx.calling.model.diplotypes`.
+        Probability of each diplotype, in the order of `pgx.calling.diplotypes`.
     fit
         Natural logarithm of the probability of the neighbours.
     """

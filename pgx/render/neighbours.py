@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pgx.calling.model import double_heterozygotes
+from pgx.calling import double_heterozygotes
 from pgx.neighbours import NeighbourReport
 from pgx.neighbours.panel import settings
 from pgx.observe import EvidenceKind

@@ -14,9 +14,15 @@ from vcf_builder import LETTERS, site, write_vcf
 
 from cohort.conftest import bare
 from cohort.test_biobank import NEVER
-from pgx.calling import diplotype_names, diplotype_prior, estimated, haplotype_frequencies
+from pgx.calling import (
+    Estimated,
+    copies_at,
+    diplotype_names,
+    diplotype_prior,
+    estimated,
+    haplotype_frequencies,
+)
 from pgx.calling.estimation import estimate, read_at_both
-from pgx.calling.model import Estimated, copies_at
 from pgx.cli.main import app
 from pgx.cohort import CohortOptions, plan_inputs, run, run_cohort
 from pgx.cohort.estimate import _all_joined, _unpacked, classes_of

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pgx.calling.model import diplotype_name, diplotypes
+from pgx.calling import diplotype_name, diplotypes
 from pgx.neighbours.panel import centre, panel, settings
 
 

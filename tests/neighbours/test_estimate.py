@@ -9,8 +9,8 @@ import pytest
 from made_up import people
 from msgspec.structs import replace
 
-from pgx.calling import CallOptions, call
-from pgx.calling.model import diplotype_names, diplotypes
+from pgx.calling import CallOptions, diplotype_names, diplotypes
+from pgx.calling.call import call
 from pgx.genome import definitions
 from pgx.neighbours import estimate
 from pgx.neighbours.estimate import allows, known, lowest_fit, neighbours_say, opinion

@@ -14,7 +14,7 @@ import pysam.bcftools
 import pytest
 from made_up import MadeUp, people
 
-from pgx.calling.model import diplotypes
+from pgx.calling import diplotypes
 from pgx.genome import definitions
 from pgx.neighbours.panel import markers, settings
 from pgx.vcf.records import marker_places

@@ -7,8 +7,14 @@ from dataclasses import replace
 
 import pytest
 
-from pgx.calling import default_population, diplotype_prior, haplotype_frequencies
-from pgx.calling.model import copies_at, diplotype_name, diplotypes
+from pgx.calling import (
+    copies_at,
+    default_population,
+    diplotype_name,
+    diplotype_prior,
+    diplotypes,
+    haplotype_frequencies,
+)
 from pgx.genome import haplotypes
 from pgx.reads import Base, Tally, Template, facts, pile_up
 from pgx.reads.likelihood import joint_likelihood, site_likelihood

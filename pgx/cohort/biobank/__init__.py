@@ -19,7 +19,7 @@ import pyarrow as pa
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pgx.calling import CallOptions
+from pgx.calling import CallOptions, diplotypes
 from pgx.calling.arrays import (
     STATUSES,
     Likelihoods,
@@ -29,7 +29,6 @@ from pgx.calling.arrays import (
     diplotype_likelihoods,
     same_everywhere,
 )
-from pgx.calling.model import diplotypes
 from pgx.calling.posterior import PhaseEvidence, doubtful_diplotypes, phase_evidence
 from pgx.cohort.biobank.format_parser import between
 from pgx.cohort.biobank.sample_classes import Floats, SiteArrays, columns_of, read_arrays, settle

@@ -17,9 +17,8 @@ import numpy.typing as npt
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pgx.calling import CallOptions
+from pgx.calling import CallOptions, genotype_prior
 from pgx.calling.likelihood import genotype_likelihood, imputed_probabilities, phred_likelihood
-from pgx.calling.model import genotype_prior
 from pgx.cohort.biobank.format_parser import Fields, between, edges_of
 from pgx.cohort.tables import arrow
 from pgx.cohort.tables.arrow import Codes, compact, first_of, joined_codes

@@ -13,8 +13,15 @@ from msgspec import Struct, to_builtins
 from msgspec.structs import replace
 
 from pgx import reference
-from pgx.calling import E4Status, Reason, default_population, estimated, haplotype_frequencies
-from pgx.calling.model import diplotype_name, diplotypes
+from pgx.calling import (
+    E4Status,
+    Reason,
+    default_population,
+    diplotype_name,
+    diplotypes,
+    estimated,
+    haplotype_frequencies,
+)
 from pgx.cohort.estimate import Group, nearest, shipped_ranges
 from pgx.cohort.jobs import Failure, least_group, page_limits
 from pgx.cohort.summary import alarms
