@@ -24,6 +24,7 @@ from pgx.vcf import InputFacts, VcfContent
 KIND = "consumer-text"
 _BEGINNING = 1 << 16
 _MOST_BYTES = 1 << 28  # such files hold some 25 MB; more is no such file
+_DAMAGED = (OSError, EOFError, zipfile.BadZipFile, zlib.error, RuntimeError)  # what unpacking may raise
 _CURE = "Give the raw data file as the company hands it out (.txt, .csv, .zip or .gz)"
 _START = r"""^"?(?P<id>[A-Za-z][\w.:/-]*)"?(?P<between>\t|,|;|[ ]+)
         "?(?P<chromosome>(chr)?\d{1,2}|X|Y|XY|M|MT|PAR)"?(?P=between)
@@ -105,7 +106,7 @@ def unpacked_beginning(path: str) -> bytes:
     try:
         with _opened(path) as handle:
             return handle.read(_BEGINNING)
-    except (OSError, EOFError, zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError):
+    except _DAMAGED:
         return b""
 
 
@@ -156,7 +157,7 @@ def _whole(path: str) -> bytes:
     try:
         with _opened(path) as handle:
             content = handle.read(_MOST_BYTES + 1)
-    except (OSError, EOFError, zipfile.BadZipFile, zlib.error, RuntimeError) as error:
+    except _DAMAGED as error:
         raise FormatError("is damaged", where=path, cure=_CURE) from error
     if len(content) > _MOST_BYTES:
         raise FormatError("is too large for a file of a consumer test", where=path, cure=_CURE)

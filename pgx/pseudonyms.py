@@ -9,9 +9,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import hmac
-import os
 import re
-import stat
 from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -144,11 +142,3 @@ def _made(key_file: Path, _modified: int) -> Pseudonyms:
             cure=f"Make one: head -c 32 /dev/urandom > {key_file}",
         )
     return Pseudonyms(key)
-
-
-def is_open_to_others(key_file: Path) -> bool:
-    """Return whether others than its owner may read a key file."""
-    try:
-        return os.name == "posix" and bool(key_file.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH))
-    except (OSError, ValueError):
-        return False

@@ -192,10 +192,7 @@ def assemble(
     return SampleReport(
         sample=sample,
         genotype=msgspec.convert(call, GenotypeReport, from_attributes=True),
-        sites=tuple(
-            msgspec.convert(replace(seen, notes=_notes(seen, words)), SiteReport, from_attributes=True)
-            for seen in observations
-        ),
+        sites=tuple(_site(seen, words) for seen in observations),
         flags=_flags(findings, words),
         response=response,
         context=context.items,
@@ -230,8 +227,9 @@ def _neighbour_findings(
     return findings
 
 
-def _notes(seen: Observation, words: Wording) -> tuple[str, ...]:
-    return tuple(_message(finding, words) for finding in unique(seen.findings))
+def _site(seen: Observation, words: Wording) -> SiteReport:
+    notes = tuple(_message(finding, words) for finding in unique(seen.findings))
+    return msgspec.convert(replace(seen, notes=notes), SiteReport, from_attributes=True)
 
 
 def unique(findings: Iterable[Finding]) -> list[Finding]:

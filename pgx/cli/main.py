@@ -170,7 +170,10 @@ def main() -> None:
         _hold_streams()
         _end_on_signals()
         line = build(wanted if set(wanted) & set(_COMMANDS) else _COMMANDS)
-        _collect_garbage(quick=bool(set(wanted) & _QUICK))
+        gc.freeze()  # what was imported is no garbage; from here on it is looked for
+        if set(wanted) & _QUICK:
+            gc.set_threshold(_QUICK_THRESHOLD)
+        gc.enable()
         line()
     except KeyboardInterrupt as error:  # while it was being built
         sys.exit(getattr(error, "exit_code", 128 + signal.SIGINT))
@@ -178,14 +181,6 @@ def main() -> None:
         if set(wanted) & _QUICK and isinstance(end.code, int | None):
             _leave(end.code or 0)
         raise
-
-
-def _collect_garbage(*, quick: bool) -> None:
-    """Look for garbage from here on, seldom in a quick command, and not in what was imported."""
-    gc.freeze()
-    if quick:
-        gc.set_threshold(_QUICK_THRESHOLD)
-    gc.enable()
 
 
 def _leave(code: int) -> NoReturn:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
+import os
+import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
@@ -149,12 +152,11 @@ def _options(kind: type[Struct], items: list[Declared], values: Mapping[str, Any
         item.check(value)
         given[item.name] = tuple(value) if item.many else value
     made = kind(**given)
-    if isinstance(made, Options) and made.pseudonymise is not None:
-        from pgx.pseudonyms import is_open_to_others
-
-        if is_open_to_others(made.pseudonymise):
-            key = printable(str(made.pseudonymise), 500)
-            typer.echo(f"warning: others can read the key: chmod 600 {key}", err=True)
+    if isinstance(made, Options) and made.pseudonymise is not None and os.name == "posix":
+        with contextlib.suppress(OSError, ValueError):
+            if made.pseudonymise.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
+                key = printable(str(made.pseudonymise), 500)
+                typer.echo(f"warning: others can read the key: chmod 600 {key}", err=True)
     return made
 
 
