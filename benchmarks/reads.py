@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from pgx.calling import default_population, diplotype_name, diplotype_prior, diplotypes, haplotype_frequencies
 from pgx.genome import find_assembly, haplotypes, sites_on
 from pgx.reads import pile_up
-from pgx.reads.likelihood import joint_likelihood
+from pgx.reads.observe import joint_likelihood
 from tests.reads.simulate import LONG, SHORT, SHORT_100, Library, plain_reads, simulate
 
 LIBRARIES = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Sequence
-from itertools import accumulate
+from itertools import accumulate, product
 
 from msgspec import Struct
 
@@ -78,16 +78,9 @@ def facts() -> ReadFacts:
 class Read(Struct, frozen=True):
     """One aligned read, in plain values.
 
-    Attributes
-    ----------
-    start
-        0-based position of its first aligned base.
-    cigar
-        Pairs of operation (as SAM numbers them) and length.
-    bases
-        As stored, on the plus strand.
-    qualities
-        Phred-scaled, a byte a base; None where the file has none.
+    `start`: 0-based position of its first aligned base. `cigar`: pairs of operation (as SAM numbers them) and
+    length. `bases`: as stored, on the plus strand. `qualities`: Phred-scaled, a byte a base; None where the
+    file has none.
     """
 
     name: str
@@ -119,12 +112,8 @@ class Template(Struct, frozen=True):
 class Tally(Struct):
     """Bases of the reads against the known sequence, away from the sites.
 
-    Attributes
-    ----------
-    damaged, exposed
-        By kind of change and of read (`change_kind`): bases that show it, and bases that could.
-    wrong, compared
-        All other mismatches, and the bases compared for them.
+    `damaged`, `exposed`: by kind of change and of read (`change_kind`), bases that show it, and bases that
+    could. `wrong`, `compared`: all other mismatches, and the bases compared for them.
     """
 
     damaged: list[int]
@@ -136,18 +125,9 @@ class Tally(Struct):
 class Pile(Struct, kw_only=True):
     """What the reads of one sample show.
 
-    Attributes
-    ----------
-    templates
-        Those that show a letter at a site at least.
-    reads
-        Reads that were used, over the whole stretch.
-    dropped
-        What was not used, by reason: "duplicate", "clash", "indel", "base-quality" ...
-    others
-        By site, bases that are neither of the two letters.
-    spliced
-        Reads with a gap as introns make it.
+    `templates`: those that show a letter at a site at least. `reads`: those that were used, over the whole
+    stretch. `dropped`: what was not, by reason: "duplicate", "clash", "indel", "base-quality" ... `others`:
+    by site, bases that are neither of the two letters. `spliced`: reads with a gap as introns make it.
     """
 
     templates: list[Template]
@@ -178,20 +158,16 @@ _VARIANT_SHARE, _VARIANT_TIMES, _VARIANT_READS = 0.2, 4, 2
 def pile_up(reads: Iterable[Read], positions: Sequence[int], dropped: dict[str, int]) -> Pile:
     """Join reads to templates, and compare them with the known sequence.
 
-    Parameters
-    ----------
-    positions
-        Of the two sites, 1-based, on the assembly of the file.
-    dropped
-        What was left out before, by reason; counted on.
+    `positions`: of the two sites, 1-based, on the assembly of the file. `dropped`: what was left out before,
+    by reason; counted on.
     """
+    comparison = _Comparison(positions)
     pile = Pile(templates=[], tally=Tally([0] * KINDS, [0] * KINDS), dropped=dropped, others=[0, 0])
     mates: dict[str, list[tuple[list[Base | None], int]]] = {}
-    comparison = _Comparison(positions)
     for read in reads:
-        quality = _mapping_quality(read)
+        quality = _quality(read.mapping_quality, "mapping")
         if quality is None:
-            _count(dropped, "mapping-quality")
+            count(dropped, "mapping-quality")
             continue
         pile.reads += 1
         pile.spliced += any(operation == _SKIP for operation, _ in read.cigar)
@@ -205,21 +181,19 @@ def pile_up(reads: Iterable[Read], positions: Sequence[int], dropped: dict[str, 
     return pile
 
 
-def _count(dropped: dict[str, int], reason: str) -> None:
+def count(dropped: dict[str, int], reason: str) -> None:
+    """Count one that is not used."""
     dropped[reason] = dropped.get(reason, 0) + 1
 
 
-def _mapping_quality(read: Read) -> int | None:
-    """Return the mapping quality to reckon with, None where the read is not to be used."""
+def _quality(stated: int, kind: str) -> int | None:
+    """Return the "base" or "mapping" quality to reckon with, None where it is too low to be used."""
     known = facts()
-    quality = read.mapping_quality
-    if quality == _NO_QUALITY:
-        return int(known.unstated_mapping_quality.value)
-    return (
-        None
-        if quality < known.min_mapping_quality.value
-        else min(quality, int(known.max_mapping_quality.value))
-    )
+    if stated == _NO_QUALITY:
+        return int(getattr(known, f"unstated_{kind}_quality").value)
+    if stated < getattr(known, f"min_{kind}_quality").value:
+        return None
+    return min(stated, int(getattr(known, f"max_{kind}_quality").value))
 
 
 def _blocks(read: Read) -> list[tuple[int, int, int]]:
@@ -238,37 +212,28 @@ def _blocks(read: Read) -> list[tuple[int, int, int]]:
     return found
 
 
-def _base_quality(read: Read, index: int) -> int | None:
-    """Return the quality to reckon with, None where the base is not to be used."""
-    known = facts()
-    stated = read.qualities[index] if read.qualities else _NO_QUALITY
-    if stated == _NO_QUALITY:
-        return int(known.unstated_base_quality.value)
-    return None if stated < known.min_base_quality.value else min(stated, int(known.max_base_quality.value))
-
-
 def _base_at(
     read: Read, blocks: Sequence[tuple[int, int, int]], place: int, site: int, pile: Pile
 ) -> Base | None:
     """Return what a read shows at the 0-based `place`; what is not used is counted."""
     margin = int(facts().indel_margin.value)
     for number, (start, index, length) in enumerate(blocks):
-        if not start <= place < start + length:
+        before, after = place - start, start + length - 1 - place
+        if before < 0 or after < 0:
             continue
-        near_first = number > 0 and place - start < margin
-        near_last = number < len(blocks) - 1 and start + length - 1 - place < margin
-        if near_first or near_last:
-            _count(pile.dropped, "indel")
+        if (number > 0 and before < margin) or (number < len(blocks) - 1 and after < margin):
+            count(pile.dropped, "indel")
             return None
-        offset = index + place - start
-        letter, quality = read.bases[offset].upper(), _base_quality(read, offset)
+        offset = index + before
+        letter = read.bases[offset].upper()
+        quality = _quality(read.qualities[offset] if read.qualities else _NO_QUALITY, "base")
         if quality is None:
-            _count(pile.dropped, "base-quality")
-            return None
-        if letter not in letters():
+            count(pile.dropped, "base-quality")
+        elif letter not in letters():
             pile.others[site] += 1
-            return None
-        return Base(letter, quality, read.reverse, read.second)
+        else:
+            return Base(letter, quality, read.reverse, read.second)
+        return None
     return None
 
 
@@ -278,7 +243,7 @@ def _joined(group: list[tuple[list[Base | None], int]], dropped: dict[str, int])
     for site in range(2):
         seen = [base for shown, _ in group if (base := shown[site])]
         if len({base.letter for base in seen}) > 1:
-            _count(dropped, "clash")
+            count(dropped, "clash")
             bases.append(None)
         else:
             bases.append(max(seen, key=lambda base: base.quality, default=None))
@@ -323,8 +288,7 @@ class _Comparison:
             if shown != expected:
                 for number, (letter, other) in enumerate(zip(shown, expected, strict=True)):
                     if letter != other and number not in poor:
-                        seen = self.changes.setdefault((kind, begin + number), {})
-                        seen[letter] = seen.get(letter, 0) + 1
+                        count(self.changes.setdefault((kind, begin + number), {}), letter)
 
     def tally(self) -> Tally:
         """Return the sums, without the sites and the positions at which the person differs."""
@@ -339,20 +303,17 @@ class _Comparison:
             if hits >= _VARIANT_READS and hits >= limit * sum(depth[offset] for depth in depths.values()):
                 left_out.add(offset)
         result = Tally([0] * KINDS, [0] * KINDS)
-        for kind, depth in depths.items():
-            for offset, expected in enumerate(self.letters):
-                if depth[offset] and offset not in left_out:
-                    self._add_to(result, kind, offset, expected, depth[offset])
+        for (kind, depth), (offset, expected) in product(depths.items(), enumerate(self.letters)):
+            if not depth[offset] or offset in left_out:
+                continue
+            second, reverse = divmod(kind, 2)
+            seen = self.changes.get((kind, offset), {})
+            damaged = 0
+            if expected in "CG":
+                damaged = seen.get("T" if expected == "C" else "A", 0)
+                sort = change_kind(guanine=(expected == "G") != bool(reverse), second=bool(second))
+                result.damaged[sort] += damaged
+                result.exposed[sort] += depth[offset]
+            result.wrong += sum(seen.values()) - damaged
+            result.compared += depth[offset]
         return result
-
-    def _add_to(self, result: Tally, kind: int, offset: int, expected: str, depth: int) -> None:
-        second, reverse = divmod(kind, 2)
-        seen = self.changes.get((kind, offset), {})
-        damaged = 0
-        if expected in "CG":
-            damaged = seen.get("T" if expected == "C" else "A", 0)
-            sort = change_kind(guanine=(expected == "G") != bool(reverse), second=bool(second))
-            result.damaged[sort] += damaged
-            result.exposed[sort] += depth
-        result.wrong += sum(seen.values()) - damaged
-        result.compared += depth

@@ -1,14 +1,24 @@
-"""From templates to observations: what a sample's reads say at each site, and beside what its VCF says."""
+"""From templates to observations: how likely they are under each diplotype, and what a VCF says beside them.
+
+The likelihood of a diplotype, genotype and phase at once, is the product over templates of the mean over its
+two haplotypes. What may have happened to the reads is part of it: errors of bases and of mapping, ends of two
+molecules joined, C that was damaged to T, and reads of another person. Damage is estimated from the bases
+away from the sites; how much of it there is, and how many reads are another person's, is integrated over, so
+that a slice that cannot show them leaves the answer open.
+"""
 
 from __future__ import annotations
 
+import functools
 import math
+from collections import Counter
 from collections.abc import Sequence
 
+from msgspec import Struct
 from msgspec.structs import replace
 
-from pgx.calling import copies_at, default_population, diplotypes
-from pgx.genome import Site, letters, sites_on
+from pgx.calling import copies_at, default_population, diplotype_prior, diplotypes
+from pgx.genome import Haplotype, Site, haplotypes, letters, sites_on
 from pgx.observe import (
     EvidenceKind,
     Finding,
@@ -19,27 +29,192 @@ from pgx.observe import (
     ReadSummary,
     SiteState,
 )
-from pgx.reads import Base, Pile, facts
-from pgx.reads.likelihood import Joint, joint_likelihood, site_likelihood
+from pgx.observe.model import site_finding
+from pgx.reads import Base, Pile, Tally, Template, change_kind, facts
 from pgx.reads.open import ReadsContent
 
 _MOST_PHRED = 99.0
 _PHASE_SET = "reads"
+#: Where the distribution of a rate is looked at, in standard deviations, and the weights (Gauss-Hermite).
+_NODES = ((-1.7320508, 1 / 6), (0.0, 2 / 3), (1.7320508, 1 / 6))
+_ENOUGH = 0.004  # a rate that is known as well as this (standard deviation) is not integrated over
+_QUANTILES = (-1.645, 1.645)  # of the 90 % interval, in standard deviations
+
+
+class Share(Struct, frozen=True):
+    """A share of C read as T, or of the reads of another person: expected, with its 90 % interval."""
+
+    share: float
+    low: float
+    high: float
+
+
+class Joint(Struct, frozen=True, kw_only=True):
+    """The likelihood of each diplotype in the order of `pgx.calling.diplotypes`, the highest being 1.
+
+    `damage`: of the kind that is damaged most. `mismatches`: the share of all others.
+    """
+
+    likelihood: tuple[float, ...]
+    damage: Share
+    mismatches: float
+    contamination: Share
+
+
+def joint_likelihood(templates: Sequence[Template], tally: Tally, population: str) -> Joint:
+    """Return the likelihood of the ten diplotypes.
+
+    `population`: whose haplotype frequencies the person has from whom reads may stem; it also weighs the
+    diplotypes where the contamination is estimated, nowhere else.
+    """
+    rates = [_Rate(damaged, exposed) for damaged, exposed in zip(tally.damaged, tally.exposed, strict=True)]
+    error = (tally.wrong + 0.5) / (tally.compared + 1000)
+    prior = diplotype_prior(population)
+    grouped = Counter((template.bases, template.mapping_quality) for template in templates)
+    known = facts().contamination
+    terms: list[tuple[float, float, list[float]]] = []  # share, weight, log likelihoods
+    sure = all(rate.deviation < _ENOUGH for rate in rates)
+    for node, weight in ((0.0, 1.0),) if sure else _NODES:
+        damage = [rate.at(node) for rate in rates]
+        own = [
+            (number, _of_diplotypes(bases, mapping, damage, error))
+            for (bases, mapping), number in grouped.items()
+        ]
+        for share, chance in zip(known.shares, known.weights, strict=True):
+            terms.append((share, weight * chance, _with_share(own, share, prior)))
+    top = max(max(logs) for _, _, logs in terms)
+    sums = [0.0] * len(prior)
+    by_share = dict.fromkeys(known.shares, 0.0)
+    for share, weight, logs in terms:
+        values = [weight * math.exp(value - top) for value in logs]
+        sums = [before + value for before, value in zip(sums, values, strict=True)]
+        by_share[share] += sum(value * p for value, p in zip(values, prior, strict=True))
+    most, (low, high) = max(sums), _QUANTILES
+    worst = max(rates, key=lambda rate: rate.at(low))
+    return Joint(
+        likelihood=tuple(value / most for value in sums),
+        damage=Share(worst.mean, worst.at(low), max(rate.at(high) for rate in rates)),
+        mismatches=tally.wrong / tally.compared if tally.compared else 0.0,
+        contamination=_contamination(by_share),
+    )
+
+
+def site_likelihood(joint: Sequence[float], copies: Sequence[int]) -> tuple[float, float, float]:
+    """Return the likelihood of 0, 1 and 2 copies at a site: the mean over diplotypes, scaled."""
+    sums, numbers = [0.0, 0.0, 0.0], Counter(copies)
+    for value, count in zip(joint, copies, strict=True):
+        sums[count] += value
+    means = [total / numbers[count] for count, total in enumerate(sums)]
+    zero, one, two = (mean / max(means) for mean in means)
+    return zero, one, two
+
+
+class _Rate:
+    """A share of damaged bases, and how well it is known: a beta distribution, taken as lognormal."""
+
+    def __init__(self, damaged: int, exposed: int) -> None:
+        weight, prior = facts().damage_prior_weight.value, facts().damage_prior.value
+        alpha = damaged + weight * prior
+        beta = exposed - damaged + weight * (1 - prior)
+        self.mean = alpha / (alpha + beta)
+        self.deviation = math.sqrt(alpha * beta / (alpha + beta + 1)) / (alpha + beta)
+
+    def at(self, node: float) -> float:
+        """Return the rate at `node` standard deviations; the mean of a lognormal stays what it was."""
+        wide = math.sqrt(math.log1p((self.deviation / self.mean) ** 2))
+        return min(self.mean * math.exp(node * wide - wide * wide / 2), 0.95)
+
+
+def _of_base(base: Base | None, site: int, damage: Sequence[float], error: float) -> list[float]:
+    """Return the probability of the letter shown under each haplotype."""
+    if base is None:
+        return [1.0] * len(haplotypes())
+    thymine, cytosine = letters()
+    wrong = max(10 ** (-base.quality / 10), error)
+    rate = damage[change_kind(guanine=base.reverse, second=base.second)]
+    as_t = wrong + (1 - wrong) * rate  # a C that is read as T
+    chance = {
+        thymine: 1 - wrong if base.letter == thymine else wrong,
+        cytosine: as_t if base.letter == thymine else 1 - as_t,
+    }
+    return [chance[haplotype.letters[site]] for haplotype in haplotypes()]
+
+
+@functools.cache
+def _pairs() -> tuple[tuple[int, int], ...]:
+    place = {haplotype.name: index for index, haplotype in enumerate(haplotypes())}
+    return tuple((place[one.name], place[other.name]) for one, other in diplotypes())
+
+
+def _of_diplotypes(
+    bases: tuple[Base | None, Base | None], mapping: int, damage: Sequence[float], error: float
+) -> list[float]:
+    """Return the probability of a template under each diplotype."""
+    first, second = (_of_base(base, site, damage, error) for site, base in enumerate(bases))
+    whole = [one * other for one, other in zip(first, second, strict=True)]
+    lost = 10 ** (-mapping / 10)  # the template lies elsewhere, and then shows any letters
+    anything = 0.5 ** sum(base is not None for base in bases)
+    chimera = facts().chimera_rate.value
+    found = []
+    for one, other in _pairs():
+        straight = (whole[one] + whole[other]) / 2
+        crossed = (first[one] + first[other]) * (second[one] + second[other]) / 4
+        found.append((1 - lost) * ((1 - chimera) * straight + chimera * crossed) + lost * anything)
+    return found
+
+
+def _with_share(own: Sequence[tuple[int, list[float]]], share: float, prior: Sequence[float]) -> list[float]:
+    """Return the log likelihood of each diplotype where `share` of the reads are one other person's."""
+    places = range(len(prior))
+    if share == 0:
+        return [math.fsum(number * math.log(values[index]) for number, values in own) for index in places]
+    rest, log = 1 - share, math.log
+    totals: list[float] = []
+    for index in places:
+        logs = [
+            sum([number * log(rest * values[index] + share * values[other]) for number, values in own])
+            for other in places
+        ]
+        top = max(logs)
+        totals.append(top + log(sum(p * math.exp(value - top) for p, value in zip(prior, logs, strict=True))))
+    return totals
+
+
+def _contamination(by_share: dict[float, float]) -> Share:
+    total, run = sum(by_share.values()), 0.0
+    low = high = None
+    for share, weight in by_share.items():
+        run += weight / total
+        low = share if low is None and run >= 0.05 else low
+        high = share if high is None and run >= 0.95 else high
+    expected = sum(share * weight for share, weight in by_share.items()) / total
+    return Share(expected, low or 0.0, max(by_share) if high is None else high)
 
 
 class ReadEvidence:
     """What the reads of one sample say: observations, and the summary that the report shows."""
 
     def __init__(self, pile: Pile, sites: Sequence[Site], contig: str, path: str) -> None:
-        self.pile = pile
         self.joint = joint_likelihood(pile.templates, pile.tally, default_population())
-        shown = [[template.bases[index] for template in pile.templates] for index in range(len(sites))]
-        self.depths = [sum(base is not None for base in bases) for bases in shown]
-        self.observations = self.with_phase(
-            tuple(self._observation(index, site, shown[index], contig) for index, site in enumerate(sites))
+        pairs = [template.bases for template in pile.templates]
+        shown = [[base.letter for pair in pairs if (base := pair[index])] for index in range(len(sites))]
+        seen = (self._observation(index, site, shown[index], contig) for index, site in enumerate(sites))
+        self.observations = self.with_phase(tuple(seen))
+        together = [one.letter + two.letter for one, two in pairs if one and two]
+        damage, contamination = self.joint.damage, self.joint.contamination
+        self.summary = ReadSummary(
+            path=path,
+            depth={site.rsid: len(found) for site, found in zip(sites, shown, strict=True)},
+            letters={site.rsid: _counted(found) for site, found in zip(sites, shown, strict=True)},
+            templates_both=len(together),
+            haplotypes=_counted(together),
+            reads=pile.reads,
+            dropped=dict(sorted(pile.dropped.items())),
+            contamination=(contamination.share, contamination.low, contamination.high),
+            damage=(damage.share, damage.low, damage.high),
+            mismatches=self.joint.mismatches,
+            decided=tuple(site.rsid for index, site in enumerate(sites) if self.decides(index)),
         )
-        decided = tuple(site.rsid for index, site in enumerate(sites) if self.decides(index))
-        self.summary = replace(_summary(pile, self.joint, sites, self.depths, path), decided=decided)
 
     def decides(self, site: int) -> bool:
         """Return whether the reads make the letters of a site much more likely than any others."""
@@ -49,9 +224,13 @@ class ReadEvidence:
     @property
     def phase_quality(self) -> float:
         """Return how sure the reads are of the phase of two heterozygous sites, Phred-scaled; 0 where not."""
-        return _gap(_double_heterozygotes(self.joint.likelihood))
+        return _gap([value for value, _ in self._double_heterozygotes()])
 
-    def _observation(self, index: int, site: Site, bases: Sequence[Base | None], contig: str) -> Observation:
+    def _double_heterozygotes(self) -> list[tuple[float, tuple[Haplotype, Haplotype]]]:
+        rows = zip(self.joint.likelihood, diplotypes(), copies_at(0), copies_at(1), strict=True)
+        return [(value, pair) for value, pair, one, two in rows if one == two == 1]
+
+    def _observation(self, index: int, site: Site, shown: Sequence[str], contig: str) -> Observation:
         base = Observation(
             rsid=site.rsid,
             contig=contig,
@@ -59,27 +238,24 @@ class ReadEvidence:
             ref=site.ref,
             alt=site.alt,
             state=SiteState.NO_READS,
-            depth=self.depths[index],
+            depth=len(shown),
         )
-        if not self.depths[index]:
-            return replace(base, findings=(Finding(code="no-reads", values={"rsid": site.rsid}),))
+        if not shown:
+            return replace(base, findings=(site_finding("no-reads", site),))
         chances = site_likelihood(self.joint.likelihood, copies_at(index))
         quality = _gap(chances)
         copies = chances.index(max(chances))
         counted = letters()[1]
         other = next(letter for letter in site.letters if letter != counted)
-        alleles = tuple(sorted([counted] * copies + [other] * (2 - copies), key=site.letters.index))
+        first, second = sorted([counted] * copies + [other] * (2 - copies), key=site.letters.index)
         known = quality >= facts().letters_quality.value
-        counts = [sum(b is not None and b.letter == letter for b in bases) for letter in site.letters]
         return replace(
             base,
             state=SiteState.CALLED,
-            alleles=(alleles[0], alleles[1]) if known else None,
-            seen=tuple(dict.fromkeys(alleles)) if known else (),
-            evidence=GenotypeEvidence(
-                kind=EvidenceKind.READS, values=tuple(_phred(value) for value in chances), copies=None
-            ),
-            allele_depths=tuple(counts),
+            alleles=(first, second) if known else None,
+            seen=tuple(dict.fromkeys((first, second))) if known else (),
+            evidence=GenotypeEvidence(kind=EvidenceKind.READS, values=tuple(map(_phred, chances))),
+            allele_depths=tuple(shown.count(letter) for letter in site.letters),
             genotype_quality=round(quality, 1),
             joint=self.joint.likelihood,
         )
@@ -90,8 +266,10 @@ class ReadEvidence:
         quality = self.phase_quality
         if not (first.is_heterozygous and second.is_heterozygous) or quality < facts().letters_quality.value:
             return observations
-        order = letters() if _is_together(self.joint.likelihood) else letters()[::-1]
+        _, best = max(self._double_heterozygotes(), key=lambda item: item[0])
+        together = any(haplotype.letters == (letters()[0], letters()[0]) for haplotype in best)
         phase = Phase(phase_set=_PHASE_SET, source=PhaseSource.READ_BACKED, quality=round(quality, 1))
+        order = letters() if together else letters()[::-1]
         return (
             replace(first, alleles=letters(), phase=phase, phase_set=_PHASE_SET),
             replace(second, alleles=order, phase=phase, phase_set=_PHASE_SET),
@@ -99,13 +277,17 @@ class ReadEvidence:
 
     def findings(self) -> tuple[Finding, ...]:
         """Return what the reads show of damage and of another person."""
-        known, found = facts(), []
-        damage, contamination = self.joint.damage, self.joint.contamination
-        if damage.low >= max(known.damage_reported.value, 3 * damage.other_mismatches):
-            found.append(Finding(code="damage", values={"share": f"{damage.share:.0%}"}))
-        if contamination.low >= known.contamination_reported.value:
-            found.append(Finding(code="contamination", values={"share": f"{contamination.share:.0%}"}))
-        return tuple(found)
+        known, joint = facts(), self.joint
+        found: list[tuple[str, Share]] = []
+        if joint.damage.low >= max(known.damage_reported.value, 3 * joint.mismatches):
+            found.append(("damage", joint.damage))
+        if joint.contamination.low >= known.contamination_reported.value:
+            found.append(("contamination", joint.contamination))
+        return tuple(Finding(code=code, values={"share": f"{item.share:.0%}"}) for code, item in found)
+
+
+def _counted(shown: Sequence[str]) -> dict[str, int]:
+    return dict(sorted(Counter(shown).items()))
 
 
 def _phred(value: float) -> float:
@@ -115,59 +297,7 @@ def _phred(value: float) -> float:
 def _gap(chances: Sequence[float]) -> float:
     """Return by how much the most likely one is ahead of the next, Phred-scaled, 99 at most."""
     first, second = sorted(chances, reverse=True)[:2]
-    return (
-        _MOST_PHRED
-        if second <= 0
-        else min(_MOST_PHRED, 10 * math.log10(first / second))
-        if first > 0
-        else 0.0
-    )
-
-
-def _double_heterozygotes(joint: Sequence[float]) -> list[float]:
-    return [
-        value for value, one, two in zip(joint, copies_at(0), copies_at(1), strict=True) if one == two == 1
-    ]
-
-
-def _is_together(joint: Sequence[float]) -> bool:
-    """Return whether the likelier double heterozygote has both first letters on one chromosome."""
-    pairs = [
-        (value, pair)
-        for value, pair, one, two in zip(joint, diplotypes(), copies_at(0), copies_at(1), strict=True)
-        if one == two == 1
-    ]
-    _, best = max(pairs, key=lambda item: item[0])
-    return any(haplotype.letters == (letters()[0], letters()[0]) for haplotype in best)
-
-
-def _summary(
-    pile: Pile, joint: Joint, sites: Sequence[Site], depths: Sequence[int], path: str
-) -> ReadSummary:
-    together: dict[str, int] = {}
-    by_site: list[dict[str, int]] = [{}, {}]
-    for template in pile.templates:
-        for index, base in enumerate(template.bases):
-            if base is not None:
-                by_site[index][base.letter] = by_site[index].get(base.letter, 0) + 1
-        first, second = template.bases
-        if first is not None and second is not None:
-            shown = first.letter + second.letter
-            together[shown] = together.get(shown, 0) + 1
-    return ReadSummary(
-        path=path,
-        depth={site.rsid: depth for site, depth in zip(sites, depths, strict=True)},
-        letters={
-            site.rsid: dict(sorted(counts.items())) for site, counts in zip(sites, by_site, strict=True)
-        },
-        templates_both=sum(together.values()),
-        haplotypes=dict(sorted(together.items())),
-        reads=pile.reads,
-        dropped=dict(sorted(pile.dropped.items())),
-        contamination=(joint.contamination.share, joint.contamination.low, joint.contamination.high),
-        damage=(joint.damage.share, joint.damage.low, joint.damage.high),
-        mismatches=joint.damage.other_mismatches,
-    )
+    return _MOST_PHRED if second <= 0 else min(_MOST_PHRED, 10 * math.log10(first / second))
 
 
 def settle(
@@ -191,12 +321,12 @@ def settle(
         replace(seen, contig=said.contig, position=said.position, ref=said.ref, alt=said.alt)
         for said, seen in zip(file, evidence.observations, strict=True)
     )  # the reads may lie on another assembly than the file
-    chosen, decided, contradictions = beside_file(file, evidence)
+    chosen, decided, contradictions = _beside_file(file, evidence)
     source = "file" if chosen == file else "file+reads"
     return chosen, (*contradictions, *evidence.findings()), source, replace(evidence.summary, decided=decided)
 
 
-def beside_file(
+def _beside_file(
     file: tuple[Observation, ...], reads: ReadEvidence
 ) -> tuple[tuple[Observation, ...], tuple[str, ...], tuple[Finding, ...]]:
     """Settle with the reads what a VCF of the same sample leaves open.
@@ -212,10 +342,10 @@ def beside_file(
     decided = [reads.decides(index) for index in range(len(own))]
     known_phase = reads.phase_quality >= facts().letters_quality.value
     pairs = list(zip(file, own, decided, strict=True))
-    findings = [_disagreement(said, seen) for said, seen, sure in pairs if sure and _differ(said, seen)]
+    findings = [_disagree([said], [seen]) for said, seen, sure in pairs if sure and _differ(said, seen)]
     if _is_phased(file) and _is_phased(own) and not findings and _order(file) != _order(own):
-        findings.append(Finding(code="reads-disagree", values=_spelled(file, own)))
-    rsids = tuple(seen.rsid for seen, sure in zip(own, decided, strict=True) if sure)
+        findings.append(_disagree(file, own))
+    rsids = tuple(seen.rsid for _, seen, sure in pairs if sure)
     if all(decided) and (known_phase or not _is_phased(file)):
         return own, rsids, tuple(findings)
     # Part of the answer is the file's: what the reads say of each site is used, not of both together.
@@ -224,9 +354,9 @@ def beside_file(
         chosen = reads.with_phase(chosen)
     elif _is_phased(file):
         chosen = tuple(
-            replace(item, alleles=said.alleles, phase=said.phase, phase_set=said.phase_set)
-            if not _differ(said, item)
-            else item
+            item
+            if _differ(said, item)
+            else replace(item, alleles=said.alleles, phase=said.phase, phase_set=said.phase_set)
             for said, item in zip(file, chosen, strict=True)
         )
     return chosen, rsids, tuple(findings)
@@ -234,14 +364,8 @@ def beside_file(
 
 def _is_phased(seen: Sequence[Observation]) -> bool:
     """Return whether both sites are heterozygous and phased with each other."""
-    first, second = seen
-    return (
-        first.is_heterozygous
-        and second.is_heterozygous
-        and first.phase is not None
-        and second.phase is not None
-        and first.phase.phase_set == second.phase.phase_set
-    )
+    phases = {item.phase.phase_set if item.phase else None for item in seen}
+    return all(item.is_heterozygous for item in seen) and len(phases) == 1 and None not in phases
 
 
 def _order(seen: Sequence[Observation]) -> list[tuple[str, str]]:
@@ -255,18 +379,10 @@ def _differ(said: Observation, seen: Observation) -> bool:
     return bool(said.alleles and seen.alleles) and sorted(said.alleles or ()) != sorted(seen.alleles or ())
 
 
-def _disagreement(said: Observation, seen: Observation) -> Finding:
-    values = {"file": f"{said.rsid} {_text(said)}", "reads": f"{seen.rsid} {_text(seen)}"}
-    return Finding(code="reads-disagree", values=values)
-
-
-def _text(seen: Observation) -> str:
-    return ("|" if seen.phase else "/").join(seen.alleles or ())
-
-
-def _spelled(file: Sequence[Observation], own: Sequence[Observation]) -> dict[str, str]:
-    """Return both phased genotypes in words."""
-    return {
-        name: ", ".join(f"{item.rsid} {_text(item)}" for item in seen)
+def _disagree(file: Sequence[Observation], own: Sequence[Observation]) -> Finding:
+    """Return that the genotypes of a file and of the reads disagree, both in words."""
+    values = {
+        name: ", ".join(f"{it.rsid} {('|' if it.phase else '/').join(it.alleles or ())}" for it in seen)
         for name, seen in (("file", file), ("reads", own))
     }
+    return Finding(code="reads-disagree", values=values)

@@ -11,18 +11,10 @@ from pathlib import Path
 import pysam
 from msgspec import Struct
 
+from pgx import genome
 from pgx.errors import FormatError, InputError, NotFoundError
-from pgx.genome import (
-    AssemblyDecision,
-    AssemblyEvidence,
-    HeaderFacts,
-    contig_names,
-    decide,
-    digest_evidence,
-    header_evidence,
-    sites_on,
-)
-from pgx.reads import Pile, Read, facts, pile_up
+from pgx.genome import AssemblyDecision, HeaderFacts, sites_on
+from pgx.reads import Pile, Read, count, facts, pile_up
 from pgx.reference import file_time, sha256
 
 # htslib would print warnings on stderr that name neither the input nor a cure.
@@ -45,18 +37,8 @@ _PYSAM_ERRORS = (OSError, ValueError, RuntimeError, UnicodeDecodeError)
 class ReadsContent(Struct, frozen=True, kw_only=True):
     """All that pgx needs of a file of aligned reads.
 
-    Attributes
-    ----------
-    size
-        Bytes.
-    kind
-        "bam" or "cram".
-    access
-        "index" or "scan".
-    samples
-        Names by SM, in the order of the header; the name of the file where it has no read groups.
-    piles
-        By sample.
+    `size`: bytes. `kind`: "bam" or "cram". `access`: "index" or "scan". `samples`: names by SM, in the order
+    of the header; the name of the file where it has no read groups. `piles`: by sample.
     """
 
     path: str
@@ -74,12 +56,12 @@ class ReadsContent(Struct, frozen=True, kw_only=True):
 
 
 def read_reads(path: str, *, reference: Path | None = None, assembly: str = "auto") -> ReadsContent:
-    """Read the reads over the sites.
+    """Read the reads over the sites; nothing is fetched over the network.
 
     Parameters
     ----------
     reference
-        FASTA with index that a CRAM was made with; not needed for BAM. Nothing is fetched over the network.
+        FASTA with index that a CRAM was made with; not needed for BAM.
 
     Raises
     ------
@@ -98,8 +80,13 @@ def read_reads(path: str, *, reference: Path | None = None, assembly: str = "aut
         groups = _groups(header, path)
         _check_header(header, path)
         positions = [site.position for site in sites_on(decision.assembly)]
-        if index is None:
-            _check_size(state.st_size, path, kind, stale=stale)
+        if index is None and state.st_size > facts().scan_limit.value:
+            what = (
+                "its index is older than the file"
+                if stale
+                else f"a {kind.upper()} of this size needs an index"
+            )
+            raise FormatError(what, where=path, cure=f"Make one: samtools index {path}")
         with _silence() if kind == "cram" else contextlib.nullcontext():
             reads, dropped = _collected(handle, contig, positions, groups, path, indexed=index is not None)
     samples = tuple(dict.fromkeys(groups.values()))
@@ -167,9 +154,8 @@ def _checked_reference(reference: Path | None) -> str | None:
         cure = "Give the FASTA of the CRAM"
         raise NotFoundError("no such file", where=f"--reference {reference}", cure=cure)
     if not Path(f"{reference}.fai").is_file():
-        raise InputError(
-            "the reference has no index", where=str(reference), cure=f"Make one: samtools faidx {reference}"
-        )
+        cure = f"Make one: samtools faidx {reference}"
+        raise InputError("the reference has no index", where=str(reference), cure=cure)
     return str(reference)
 
 
@@ -183,11 +169,8 @@ def _opened(path: str, fasta: str | None) -> Iterator[pysam.AlignmentFile]:
         raise FormatError("is not a BAM or CRAM, or is damaged", where=path, cure=_GIVE_READS) from error
     try:
         if handle.format not in {"BAM", "CRAM"}:
-            raise FormatError(
-                f"is {handle.format}, not BAM or CRAM",
-                where=path,
-                cure="Convert it: samtools view -b -o OUT.bam",
-            )
+            cure = "Convert it: samtools view -b -o OUT.bam"
+            raise FormatError(f"is {handle.format}, not BAM or CRAM", where=path, cure=cure)
         yield handle
     finally:
         with contextlib.suppress(OSError):
@@ -196,29 +179,25 @@ def _opened(path: str, fasta: str | None) -> Iterator[pysam.AlignmentFile]:
 
 def _decided(header: dict[str, object], assembly: str, path: str) -> tuple[AssemblyDecision, str]:
     """Return the assembly, and the name of chromosome 19 in this file."""
-    wanted = {name.lower() for name in contig_names()}
+    wanted = {name.lower() for name in genome.contig_names()}
     lines = [line for line in _lines(header, "SQ") if line.get("SN", "").lower() in wanted]
     if not lines:
-        raise FormatError(
-            "holds no reads on chromosome 19 (its header does not name it)", where=path, cure=_GIVE_READS
-        )
+        what = "holds no reads on chromosome 19 (its header does not name it)"
+        raise FormatError(what, where=path, cure=_GIVE_READS)
     contigs = tuple((line["SN"], int(line["LN"]), line.get("AS")) for line in lines)
-    evidence: list[AssemblyEvidence] = [
-        *header_evidence(HeaderFacts(contigs=contigs, references=())),
-        *(item for line in lines for item in digest_evidence(line["SN"], line.get("M5"))),
+    evidence = [
+        *genome.header_evidence(HeaderFacts(contigs=contigs, references=())),
+        *(item for line in lines for item in genome.digest_evidence(line["SN"], line.get("M5"))),
     ]
-    decision = decide(assembly, evidence, (), where=path)
+    decision = genome.decide(assembly, evidence, (), where=path)
     fitting = [name for name, length, _ in contigs if length == decision.assembly.length]
     return decision, (fitting or [contigs[0][0]])[0]
 
 
 def _lines(header: Mapping[str, object], kind: str) -> list[dict[str, str]]:
-    found = header.get(kind, [])
-    return (
-        [{key: str(value) for key, value in line.items()} for line in found]
-        if isinstance(found, list)
-        else []
-    )
+    found = header.get(kind)
+    lines = found if isinstance(found, list) else []
+    return [{key: str(value) for key, value in line.items()} for line in lines]
 
 
 def _index(path: str, kind: str, state: os.stat_result) -> tuple[str | None, bool]:
@@ -228,15 +207,6 @@ def _index(path: str, kind: str, state: os.stat_result) -> tuple[str | None, boo
     present = [place for place in places if place.is_file()]
     fresh = [place for place in present if place.stat().st_mtime_ns >= state.st_mtime_ns]
     return (str(fresh[0]) if fresh else None), bool(present) and not fresh
-
-
-def _check_size(size: int, path: str, kind: str, *, stale: bool) -> None:
-    if size > facts().scan_limit.value:
-        raise FormatError(
-            "its index is older than the file" if stale else f"a {kind.upper()} of this size needs an index",
-            where=path,
-            cure=f"Make one: samtools index {path}",
-        )
 
 
 def _groups(header: Mapping[str, object], path: str) -> dict[str, str]:
@@ -255,25 +225,22 @@ def _check_header(header: Mapping[str, object], path: str) -> None:
     for line in _lines(header, "PG"):
         command = line.get("CL", "")
         program = Path(command.split(" ")[0]).name if command else ""
-        named = {
-            token
-            for text in (line.get("PN", ""), line.get("ID", ""), program)
-            for token in (text.lower(), *re.split(r"[^a-z0-9_-]+", text.lower()))
-        }
-        options = command.lower()
-        if named & set(known.bisulfite) or any(option in options for option in known.bisulfite_options):
-            _refuse("bisulfite", path, line.get("PN") or line.get("ID") or command)
-        if named & set(known.rna) or any(option in options for option in known.rna_options):
-            _refuse("rna", path, line.get("PN") or line.get("ID") or command)
+        texts = [text.lower() for text in (line.get("PN", ""), line.get("ID", ""), program)]
+        named = {token for text in texts for token in (text, *re.split(r"[^a-z0-9_-]+", text))}
+        for kind, names, options in (
+            ("bisulfite", known.bisulfite, known.bisulfite_options),
+            ("rna", known.rna, known.rna_options),
+        ):
+            if named & set(names) or any(option in command.lower() for option in options):
+                _refuse(kind, path, line.get("PN") or line.get("ID") or command)
     for line in _lines(header, "RG"):
         said = " ".join(line.get(key, "") for key in ("SM", "DS", "LB", "ID"))
         assay = f"{line.get('DS', '')} {line.get('LB', '')}".lower()
         for kind, names in (("bisulfite", known.bisulfite_assays), ("rna", known.rna_assays)):
             if any(name in assay for name in names):
                 _refuse(kind, path, assay.strip())
-        if any(word in said.lower() for word in known.tumour) or re.search(
-            known.tumour_barcode, said.lower()
-        ):
+        words = said.lower()
+        if any(word in words for word in known.tumour) or re.search(known.tumour_barcode, words):
             _refuse("tumour", path, said.strip())
 
 
@@ -303,13 +270,10 @@ def _check_pile(pile: Pile, where: str) -> None:
     if pile.spliced:
         _refuse("rna", where, f"{pile.spliced} with a gap as introns make it")
     tally, known = pile.tally, facts()
-    shares = [
-        damaged / exposed
-        for damaged, exposed in zip(tally.damaged, tally.exposed, strict=True)
-        if exposed >= 50
-    ]
-    if shares and max(shares) >= known.damage_refused.value:
-        _refuse("bisulfite", where, f"{max(shares):.0%} of C are read as T")
+    kinds = zip(tally.damaged, tally.exposed, strict=True)
+    share = max((damaged / exposed for damaged, exposed in kinds if exposed >= 50), default=0.0)
+    if share >= known.damage_refused.value:
+        _refuse("bisulfite", where, f"{share:.0%} of C are read as T")
     if tally.compared >= 100 and tally.wrong / tally.compared > known.unlike_reference.value:
         raise FormatError(
             f"{tally.wrong / tally.compared:.0%} of the bases around the sites are not those of APOE",
@@ -336,12 +300,11 @@ def _collected(
         for segment in _segments(handle, contig, first, last, indexed=indexed):
             group = str(segment.get_tag("RG")) if groups and segment.has_tag("RG") else ""
             sample = groups.get(group, groups.get("", ""))
-            reason = _reason(segment.flag) if sample else "read-group"
-            if reason is None and segment.query_sequence is not None and segment.cigartuples:
+            reasons = [reason for bit, reason in _DROPPED if segment.flag & bit] if sample else ["read-group"]
+            if not reasons and segment.query_sequence is not None and segment.cigartuples:
                 reads.setdefault(sample, []).append(_plain(segment))
             else:
-                counts = dropped.setdefault(sample, {})
-                counts[reason or "unmapped"] = counts.get(reason or "unmapped", 0) + 1
+                count(dropped.setdefault(sample, {}), (*reasons, "unmapped")[0])
     except _PYSAM_ERRORS as error:
         raise _reading_error(handle, contig, path) from error
     return reads, dropped
@@ -364,10 +327,6 @@ def _segments(
             yield segment
         elif ordered and segment.reference_start >= last:
             return
-
-
-def _reason(flag: int) -> str | None:
-    return next((reason for bit, reason in _DROPPED if flag & bit), None)
 
 
 def _plain(segment: pysam.AlignedSegment) -> Read:

@@ -20,7 +20,7 @@ from pgx.cohort.tables.finalise import CHANGED
 from pgx.cohort.tables.table import sentence_digests
 from pgx.errors import FormatError, OutputError, UsageError
 from pgx.options import CohortOptions, Options, PageOptions, Rechecked
-from pgx.reads.likelihood import joint_likelihood
+from pgx.reads.observe import joint_likelihood
 from pgx.render.tsv import COLUMNS, cell_text
 from tests.reads.simulate import Library, header_of, simulate, write_reads
 

@@ -17,7 +17,7 @@ from pgx.calling import (
 )
 from pgx.genome import haplotypes
 from pgx.reads import Base, Tally, Template, facts, pile_up
-from pgx.reads.likelihood import joint_likelihood, site_likelihood
+from pgx.reads.observe import joint_likelihood, site_likelihood
 from tests.reads.simulate import LONG, SHORT, SHORT_100, plain_reads, simulate
 
 NAMES = [diplotype_name(pair) for pair in diplotypes()]
