@@ -14,34 +14,16 @@ from pgx.observe import EvidenceKind, Observation
 class NeighbourReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An estimate from the variants around the sites: never a call, and never part of one.
 
-    Attributes
-    ----------
-    panel
-        The panel that the estimate rests on.
-    mode
-        "strict": a position without a record is unknown.
-    markers_known, markers_used
-        Positions of the panel that the input states a genotype for, and those that the estimate uses.
-    markers_panel
-        How many positions the panel has.
-    sites_used
-        rsIDs of the sites whose own data went into the estimate; none for a second opinion.
-    fit
-        Natural logarithm of the probability of the neighbours under the panel.
-    lowest_fit
-        The fit below which somebody is unlike the panel, for this number of known positions.
-    unlike_panel
-        The fit is so low that no estimate is given: what follows is then None.
-    diplotype, diplotype_probability
-        The most probable diplotype, whatever its probability.
-    neighbours_alone
-        The posterior without anything that was read at the sites; None where that is `diplotype_posterior`.
-    agrees
-        Whether the neighbours allow the genotypes that were read at the sites; None where none was.
-    read_probability
-        What the neighbours give to these genotypes; None where none was read.
-    phase_posterior
-        Of the two diplotypes that look the same where both sites are heterozygous; None elsewhere.
+    `mode`: "strict", a position without a record is unknown. `markers_known`, `markers_used`: positions of
+    the `panel` that the input states a genotype for, and that the estimate uses; `markers_panel`: how many it
+    has. `sites_used`: rsIDs of the sites whose own data went into the estimate; none for a second opinion.
+    `fit`: natural logarithm of the probability of the neighbours under the panel; below `lowest_fit`, which
+    goes by the number of known positions, somebody is unlike the panel and what follows is None. `diplotype`:
+    the most probable, whatever its probability. `neighbours_alone`: the posterior without anything that was
+    read at the sites; None where that is `diplotype_posterior`. `agrees`: whether the neighbours allow the
+    genotypes that were read at the sites, `read_probability`: what they give to these; None where none was
+    read. `phase_posterior`: of the two diplotypes that look the same where both sites are heterozygous; else
+    None.
     """
 
     panel: str

@@ -29,19 +29,10 @@ _GROWTH = 1.3
 class _Step(Struct, frozen=True):
     """One marker on the way to the centre, over g groups of classes.
 
-    Attributes
-    ----------
-    marker
-        Its number.
-    jump
-        Probability that one haplotype jumps between the marker before and this one.
-    shares
-        The share of each group in the panel, shape (g,).
-    alleles
-        One-hot: whether a group carries ref (0) or alt (1), shape (2, g).
-    parents, fractions
-        Where groups were parted: the group of the step before that each comes from, and its share of it,
-        shapes (g,). None otherwise.
+    `jump`: probability that one haplotype jumps between the marker before and this one. `shares`: of each
+    group in the panel, shape (g,). `alleles`: one-hot, whether a group carries ref (0) or alt (1), shape (2,
+    g). `parents`, `fractions`: where groups were parted, the group of the step before that each comes from,
+    and its share of it, shapes (g,); else None.
     """
 
     marker: int
@@ -56,12 +47,7 @@ class _Side:
     """The walk over the markers of one side, from the outermost inwards."""
 
     def __init__(
-        self,
-        alleles: NDArray[np.uint8],
-        shares: Floats,
-        positions: _Numbers,
-        order: Sequence[int],
-        middle: int,
+        self, alleles: NDArray[np.uint8], shares: Floats, positions: _Numbers, order: list[int], middle: int
     ) -> None:
         """Plan the walk over the markers `order`; arguments as of `CopyingModel`."""
         self.steps: list[_Step] = []
@@ -148,16 +134,8 @@ def _moved(joint: _Single, shares: _Single, jump: float, spare: _Single) -> floa
 class CopyingModel:
     """The model over a panel of k classes and m markers.
 
-    Parameters
-    ----------
-    alleles
-        0 for ref, 1 for alt, shape (k, m), markers in order of position.
-    counts
-        Copies of each APOE haplotype by class, shape (k, 4).
-    positions
-        1-based, shape (m,).
-    middle
-        The position midway between the sites.
+    `alleles`: 0 for ref, 1 for alt, shape (k, m), markers in order of position. `counts`: copies of each APOE
+    haplotype by class, shape (k, 4). `positions`: 1-based, shape (m,). `middle`: midway between the sites.
     """
 
     def __init__(
@@ -168,10 +146,11 @@ class CopyingModel:
         shares = copies / copies.sum()
         left = [number for number, place in enumerate(positions) if place < middle]
         right = [number for number, place in enumerate(positions) if place >= middle]
-        self.frequencies = _frequencies(counts)
-        self._sides = [
-            _Side(alleles, shares, positions, order, middle) for order in (left, right[::-1]) if order
-        ]
+        orders = [order for order in (left, right[::-1]) if order]
+        self._sides = [_Side(alleles, shares, positions, order, middle) for order in orders]
+        # A haplotype that no class carries is never impossible.
+        of_panel = counts.sum(axis=0) + np.where(counts.sum(axis=0) == 0, settings().unseen_copies.value, 0.0)
+        self.frequencies: Floats = of_panel / of_panel.sum()
         error = settings().label_error.value
         labels = (1 - error) * counts / copies[:, None] + error * self.frequencies
         weight = shares.copy()
@@ -180,17 +159,9 @@ class CopyingModel:
         self._labels = (weight[:, None] * labels).astype(np.float32)
 
     def pairs(self, emissions: Floats) -> tuple[Floats, float]:
-        """Return what the neighbours say of the two haplotypes.
+        """Return the probability of each ordered pair of haplotypes, shape (4, 4), and the log likelihood.
 
-        Parameters
-        ----------
-        emissions
-            Likelihood of 0, 1 and 2 copies of alt at each marker, shape (m, 3); ones where it is unknown.
-
-        Returns
-        -------
-        tuple
-            Probability of each ordered pair of haplotypes, shape (4, 4), and the log likelihood of the data.
+        `emissions`: of 0, 1 and 2 copies of alt at each marker, shape (m, 3); ones where it is unknown.
         """
         joint: _Single | None = None
         scale = 0.0
@@ -204,13 +175,6 @@ class CopyingModel:
         found = (self._labels.T @ joint @ self._labels).astype(np.float64)
         total = float(found.sum())
         return (found + found.T) / (2 * total), scale + math.log(total)
-
-
-def _frequencies(counts: NDArray[np.intp]) -> Floats:
-    """Return the frequency of each haplotype in the panel; one that no class carries is never impossible."""
-    copies = counts.sum(axis=0) + np.where(counts.sum(axis=0) == 0, settings().unseen_copies.value, 0.0)
-    shares: Floats = copies / copies.sum()
-    return shares
 
 
 def misread() -> Floats:

@@ -13,10 +13,10 @@ from msgspec.structs import replace
 
 from pgx.calling import DiplotypeCall, diplotype_names, diplotypes, double_heterozygotes
 from pgx.calling.likelihood import UNINFORMATIVE, genotype_likelihood
-from pgx.genome import Haplotype, Site, counted_haplotype, haplotypes
+from pgx.genome import Site, counted_haplotype, haplotypes
 from pgx.neighbours import NeighbourReport, is_needed, is_read
 from pgx.neighbours.panel import Marker, markers, panel, settings
-from pgx.observe import EvidenceKind, Observation, ReadContext, SiteRecord, SiteRecords, observe, records_at
+from pgx.observe import EvidenceKind, Observation, ReadContext, SiteRecord, observe, records_at
 from pgx.observe.alleles import covers_with_bases, letters_of
 from pgx.reference import threshold
 
@@ -29,12 +29,8 @@ STRICT = "strict"
 class Saying(Struct, frozen=True, kw_only=True):
     """What the neighbours alone say.
 
-    Attributes
-    ----------
-    posterior
-        Probability of each diplotype, in the order of `pgx.calling.diplotypes`.
-    fit
-        Natural logarithm of the probability of the neighbours.
+    `posterior`: probability of each diplotype, in the order of `pgx.calling.diplotypes`. `fit`:
+    natural logarithm of the probability of the neighbours.
     """
 
     posterior: tuple[float, ...]
@@ -130,10 +126,8 @@ def opinion(
 
 def _with_sites(saying: Saying, call: DiplotypeCall, used: tuple[str, ...]) -> tuple[float, ...]:
     """Return the posterior with the likelihood of what was read at the sites `used`, as the caller has it."""
-    weights = [
-        chance * math.prod(row.likelihood[rsid] for rsid in used)
-        for chance, row in zip(saying.posterior, call.calculation, strict=True)
-    ]
+    rows = zip(saying.posterior, call.calculation, strict=True)
+    weights = [chance * math.prod(row.likelihood[rsid] for rsid in used) for chance, row in rows]
     total = sum(weights)
     return tuple(weight / total for weight in weights) if total else saying.posterior
 
@@ -158,19 +152,15 @@ def allows(posterior: Sequence[float], letters: Sequence[tuple[str, str] | None]
 
 
 def chance_of(posterior: Sequence[float], letters: Sequence[tuple[str, str] | None]) -> float | None:
-    """Return the probability of the letters read at each site, None where none is known."""
-    if all(pair is None for pair in letters):
+    """Return the probability of the letters read at each site, in any order, None where none is known."""
+    known = [(site, sorted(pair)) for site, pair in enumerate(letters) if pair is not None]
+    if not known:
         return None
-    return sum(p for p, pair in zip(posterior, diplotypes(), strict=True) if _shows(pair, letters))
-
-
-def _shows(pair: tuple[Haplotype, Haplotype], letters: Sequence[tuple[str, str] | None]) -> bool:
-    """Return whether a diplotype has the letters that are known, whatever their order."""
-    for site, known_letters in enumerate(letters):
-        own = sorted(haplotype.letters[site] for haplotype in pair)
-        if known_letters is not None and sorted(known_letters) != own:
-            return False
-    return True
+    return sum(
+        chance
+        for chance, diplotype in zip(posterior, diplotypes(), strict=True)
+        if all(sorted(haplotype.letters[site] for haplotype in diplotype) == own for site, own in known)
+    )
 
 
 @functools.cache
@@ -232,44 +222,38 @@ class MarkerReader:
     ) -> None:
         self._context = replace(context, assume_reference=False, callable_sites={})
         self._error = allele_error_rate
-        sites = [_site(marker, assembly) for marker in markers()]
+        sites = [_site(marker, marker.positions[assembly]) for marker in markers()]
         places = [site.position for site in sites]
-        self.records = tuple(
-            record
-            for record in records
-            if record.contig in contigs
-            and bisect_left(places, record.position) < bisect_right(places, record.end)
-        )
-        over = _sorted(self.records, places)
-        self.is_reversed = _is_reversed(over, sites)
+        self.over: list[list[SiteRecord]] = [[] for _ in places]
+        kept = []
+        for record in records:
+            covered = range(bisect_left(places, record.position), bisect_right(places, record.end))
+            if covered and record.contig in contigs:
+                kept.append(record)
+                for number in covered:
+                    self.over[number].append(record)
+        self.records = tuple(kept)
+        self.is_reversed = _is_reversed(self.over, sites)
         if self.is_reversed:
             sites = [_reversed(site) for site in sites]
-        self._at = [records_at(found, site, contigs) for found, site in zip(over, sites, strict=True)]
-        self.over = over
+        self._at = [records_at(found, site, contigs) for found, site in zip(self.over, sites, strict=True)]
         self._seen: list[dict[tuple[str, ...], Known]] = [{} for _ in sites]
 
     def genotypes(self, column: int) -> tuple[Known, ...]:
-        """Return what the sample in the 0-based `column` shows at each marker of the panel.
-
-        Samples with equal texts are read once.
-        """
-        found: list[Known] = []
-        for records, at, seen in zip(self.over, self._at, self._seen, strict=True):
-            if not records:
-                found.append(None)
-                continue
-            key = tuple(record.samples[column] for record in records)
-            if key not in seen:
-                seen[key] = self._read(at, column)
-            found.append(seen[key])
+        """Return what the sample in the 0-based `column` shows at each marker; equal texts are read once."""
+        found: list[Known] = [None] * len(self.over)
+        for number, records in enumerate(self.over):
+            if records:
+                key = tuple(record.samples[column] for record in records)
+                seen = self._seen[number]
+                if key not in seen:
+                    seen[key] = self.read(number, column)
+                found[number] = seen[key]
         return tuple(found)
 
     def read(self, number: int, column: int) -> Known:
         """Return what one sample shows at the marker `number`, which has records."""
-        return self._read(self._at[number], column)
-
-    def _read(self, at: SiteRecords, column: int) -> Known:
-        (seen,) = observe((at,), column, self._context)
+        (seen,) = observe((self._at[number],), column, self._context)
         evidence = seen.evidence
         if evidence is None or evidence.imputed or evidence.kind in _UNUSED:
             return None
@@ -286,25 +270,9 @@ def can_compute() -> bool:
     return importlib.util.find_spec("numpy") is not None
 
 
-def _site(marker: Marker, assembly: str) -> Site:
-    pair = (marker.ref, marker.alt)
-    return Site(
-        rsid=marker.rsid,
-        position=marker.positions[assembly],
-        ref=marker.ref,
-        alt=marker.alt,
-        letters=pair,
-        counted=pair,
-    )
-
-
-def _sorted(records: Sequence[SiteRecord], places: Sequence[int]) -> list[list[SiteRecord]]:
-    """Return the records over each of some ascending positions."""
-    over: list[list[SiteRecord]] = [[] for _ in places]
-    for record in records:
-        for number in range(bisect_left(places, record.position), bisect_right(places, record.end)):
-            over[number].append(record)
-    return over
+def _site(marker: Marker, position: int) -> Site:
+    ref, alt, pair = marker.ref, marker.alt, (marker.ref, marker.alt)
+    return Site(rsid=marker.rsid, position=position, ref=ref, alt=alt, letters=pair, counted=pair)
 
 
 def _is_reversed(over: Sequence[Sequence[SiteRecord]], sites: Sequence[Site]) -> bool:
@@ -328,5 +296,5 @@ def _is_reversed(over: Sequence[Sequence[SiteRecord]], sites: Sequence[Site]) ->
 
 def _reversed(site: Site) -> Site:
     """Return a site with the letters of the other strand."""
-    pair = (_COMPLEMENT[site.counted[0]], _COMPLEMENT[site.counted[1]])
-    return replace(site, ref=pair[0], alt=pair[1], letters=pair, counted=pair)
+    ref, alt = (_COMPLEMENT[letter] for letter in site.counted)
+    return replace(site, ref=ref, alt=alt, letters=(ref, alt), counted=(ref, alt))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
 
 from msgspec import Struct
 
@@ -77,16 +76,10 @@ class Marker(Struct, frozen=True, kw_only=True):
 
 
 class Panel(Struct, frozen=True, kw_only=True):
-    """Markers and haplotype classes.
+    """m markers in order of position, and k haplotype classes.
 
-    Attributes
-    ----------
-    markers
-        The m markers, in order of position.
-    alleles
-        For each of the k classes a text of m digits: 0 for `ref`, 1 for `alt`.
-    counts
-        For each class the copies of each haplotype, in the order of `pgx.genome.haplotypes`.
+    `alleles`: for each class a text of m digits, 0 for `ref`, 1 for `alt`. `counts`: for each class the
+    copies of each haplotype, in the order of `pgx.genome.haplotypes`.
     """
 
     markers: tuple[Marker, ...]
@@ -108,20 +101,13 @@ def worth(known: int) -> Worth | None:
 
 @functools.cache
 def markers() -> tuple[Marker, ...]:
-    """Return the markers in order of position.
-
-    Raises
-    ------
-    ReferenceDataError
-        A row does not fit.
-    """
+    """Return the markers in order of position; raises `ReferenceDataError` for a row that does not fit."""
     found = []
-    lines = _rows(MARKERS)
-    assemblies = next(lines)[3:]
-    for row in lines:
+    heading, *rows = _rows(MARKERS)
+    for row in rows:
         try:
             rsid, ref, alt, *places = row
-            positions = dict(zip(assemblies, map(int, places), strict=True))
+            positions = dict(zip(heading[3:], map(int, places), strict=True))
         except ValueError as error:
             raise _broken(MARKERS, row) from error
         found.append(Marker(rsid=rsid, ref=ref, alt=alt, positions=positions))
@@ -130,24 +116,18 @@ def markers() -> tuple[Marker, ...]:
 
 @functools.cache
 def panel() -> Panel:
-    """Return the panel.
-
-    Raises
-    ------
-    ReferenceDataError
-        A row does not fit.
-    """
-    alleles, counts = [], []
-    lines = _rows(CLASSES)
-    next(lines)
-    for row in lines:
+    """Return the panel; raises `ReferenceDataError` for a row that does not fit."""
+    _, *rows = _rows(CLASSES)
+    for row in rows:
         *copies, digits = row
         fits = len(copies) == len(haplotypes()) and len(digits) == len(markers())
         if not (fits and set(digits) <= {"0", "1"} and all(text.isdecimal() for text in copies)):
             raise _broken(CLASSES, row)
-        alleles.append(digits)
-        counts.append(tuple(map(int, copies)))
-    return Panel(markers=markers(), alleles=tuple(alleles), counts=tuple(counts))
+    return Panel(
+        markers=markers(),
+        alleles=tuple(row[-1] for row in rows),
+        counts=tuple(tuple(map(int, row[:-1])) for row in rows),
+    )
 
 
 def centre(assembly: str) -> int:
@@ -155,19 +135,17 @@ def centre(assembly: str) -> int:
     return sum(site.positions[assembly] for site in definitions()) // len(definitions())
 
 
-def _rows(name: str) -> Iterator[list[str]]:
-    """Yield the rows of a table of reference/, the header first; comments are left out."""
+def _rows(name: str) -> list[list[str]]:
+    """Return the rows of a table of reference/, the header first; comments are left out."""
     path = root() / name
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise ReferenceDataError(
-            f"cannot be read ({error.strerror})", where=str(path), cure="Install pgx again"
-        ) from error
-    return (line.split("\t") for line in text.splitlines() if line and not line.startswith("#"))
+        what = f"cannot be read ({error.strerror})"
+        raise ReferenceDataError(what, where=str(path), cure="Install pgx again") from error
+    return [line.split("\t") for line in text.splitlines() if line and not line.startswith("#")]
 
 
 def _broken(name: str, row: list[str]) -> ReferenceDataError:
-    return ReferenceDataError(
-        f"the row that begins with '{row[0]}' does not fit", where=str(root() / name), cure="Correct the file"
-    )
+    what = f"the row that begins with '{row[0]}' does not fit"
+    return ReferenceDataError(what, where=str(root() / name), cure="Correct the file")
