@@ -10,21 +10,12 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from msgspec import Struct, to_builtins
 
+from pgx.evidence import schema
 from pgx.evidence.cite import cite
 from pgx.evidence.load import EvidenceBase
 from pgx.evidence.match import effect_text, sample_size_text
 from pgx.evidence.rules import body_certainty, is_indirect, points
-from pgx.evidence.schema import (
-    Blinding,
-    Claim,
-    ConflictKind,
-    Group,
-    Level,
-    ResultSeen,
-    Seen,
-    SourceKind,
-    Topic,
-)
+from pgx.evidence.schema import Claim, Group, Level, Topic
 from pgx.genome import counted_haplotype, definitions, haplotypes
 
 COLUMNS = (
@@ -311,7 +302,7 @@ def _finding(base: EvidenceBase, key: tuple[str, str, Topic], body: Sequence[Cla
     )
     level = body_certainty(body)
     kinds = {claim.id: {base.sources[source].kind for source in claim.sources} for claim in body}
-    studies = [claim for claim in body if kinds[claim.id] != {SourceKind.LABEL}]
+    studies = [claim for claim in body if kinds[claim.id] != {schema.SourceKind.LABEL}]
     exact = [claim for claim in body if any(item.interval.startswith(_NUMERIC) for item in claim.effects)]
     indirect = sum(is_indirect(base.rules, claim) for claim in body)
     reasons = dict.fromkeys(base.rules.certainty[claim.certainty.rule].text for claim in body)
@@ -325,7 +316,7 @@ def _finding(base: EvidenceBase, key: tuple[str, str, Topic], body: Sequence[Cla
         risk_of_bias=words["bias"].format(
             total=len(body),
             controlled=sum(claim.control in base.rules.conclusion.controls for claim in body),
-            blinded=sum(claim.blinding is Blinding.DOUBLE_BLIND for claim in body),
+            blinded=sum(claim.blinding is schema.Blinding.DOUBLE_BLIND for claim in body),
             unseen=sum(not _is_seen(base, claim) for claim in body),
         ),
         inconsistency=_inconsistency(base, body),
@@ -343,8 +334,8 @@ def _finding(base: EvidenceBase, key: tuple[str, str, Topic], body: Sequence[Cla
 
 
 def _is_seen(base: EvidenceBase, claim: Claim) -> bool:
-    found = any(base.sources[key].seen is not Seen.ONLY_THROUGH_ARTICLE for key in claim.sources)
-    return found and claim.result_seen is ResultSeen.SOURCE
+    found = any(base.sources[key].seen is not schema.Seen.ONLY_THROUGH_ARTICLE for key in claim.sources)
+    return found and claim.result_seen is schema.ResultSeen.SOURCE
 
 
 def _inconsistency(base: EvidenceBase, body: Sequence[Claim]) -> str:
@@ -356,7 +347,7 @@ def _inconsistency(base: EvidenceBase, body: Sequence[Claim]) -> str:
         if item.id in ids
     }
     kinds = Counter(kind for _, kind in pairs)
-    found = [f"{base.phrases.conflicts[kind]}: {kinds[kind]}" for kind in ConflictKind if kinds[kind]]
+    found = [f"{base.phrases.conflicts[kind]}: {kinds[kind]}" for kind in schema.ConflictKind if kinds[kind]]
     return "; ".join(found) or base.phrases.summary["consistent"]
 
 

@@ -7,13 +7,14 @@ import importlib.util
 import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Sequence
+from itertools import combinations_with_replacement
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from pgx.calling import DiplotypeCall, diplotype_names, diplotypes, double_heterozygotes
 from pgx.calling.likelihood import UNINFORMATIVE, genotype_likelihood
-from pgx.genome import Site, counted_haplotype, haplotypes
+from pgx.genome import Site, counted_haplotype
 from pgx.neighbours import NeighbourReport, is_needed, is_read
 from pgx.neighbours.panel import Marker, markers, panel, settings
 from pgx.observe import EvidenceKind, Observation, ReadContext, SiteRecord, observe, records_at
@@ -71,12 +72,10 @@ def neighbours_say(*sources: tuple[Known, ...]) -> Saying:
 
 def folded(pairs: Sequence[Sequence[float]]) -> tuple[float, ...]:
     """Return the probability of each diplotype from that of each ordered pair of haplotypes."""
-    number = {haplotype.name: place for place, haplotype in enumerate(haplotypes())}
-    found = []
-    for one, other in diplotypes():
-        first, second = number[one.name], number[other.name]
-        found.append(pairs[first][second] + (pairs[second][first] if first != second else 0.0))
-    return tuple(found)
+    return tuple(
+        pairs[one][other] + (pairs[other][one] if one != other else 0.0)
+        for one, other in combinations_with_replacement(range(len(pairs)), 2)
+    )
 
 
 def lowest_fit(count: int) -> float:
@@ -190,26 +189,10 @@ _UNUSED = frozenset({EvidenceKind.GP, EvidenceKind.DS, EvidenceKind.PARTIAL, Evi
 class MarkerReader:
     """Reads the markers of any sample of an input.
 
-    Parameters
-    ----------
-    records
-        Records of the input; those that cover no marker are passed over.
-    contigs
-        The names of its chromosome 19.
-    assembly
-        One that the panel has positions for, see `has_positions`.
-    context
-        As for the sites. A marker without a record stays unknown all the same, whatever the user assumes
-        of the sites.
-    allele_error_rate
-        For a genotype that comes without a quality.
-
-    Attributes
-    ----------
-    records
-        Those that cover a marker, in file order.
-    over
-        The records over each marker.
+    `contigs`: the names of its chromosome 19. `assembly`: one that the panel has positions for, see
+    `has_positions`. `context`: as for the sites; a marker without a record stays unknown all the same,
+    whatever the user assumes of the sites. `allele_error_rate`: for a genotype that comes without a quality.
+    Afterwards, `records` are those that cover a marker, in file order, and `over` those over each marker.
     """
 
     def __init__(

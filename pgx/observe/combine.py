@@ -8,19 +8,9 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct
 
 from pgx.genome import Site
+from pgx.observe import model
 from pgx.observe.alleles import Letter, Other, variant_keys
-from pgx.observe.model import (
-    EvidenceKind,
-    Finding,
-    GenotypeEvidence,
-    Observation,
-    Phase,
-    ReadContext,
-    SiteRecord,
-    SiteRecords,
-    SiteState,
-    site_finding,
-)
+from pgx.observe.model import EvidenceKind, Finding, GenotypeEvidence, Observation, SiteState, site_finding
 from pgx.observe.sample_record import Reading, allele_depths, phase_set
 
 #: The flag that a state carries, where the state alone decides on it.
@@ -45,7 +35,7 @@ class Combined(Struct, frozen=True, kw_only=True):
 
     primary: Reading
     shown: tuple[Letter | None, ...]
-    phase: Phase | None
+    phase: model.Phase | None
     own_evidence: bool
     conflict: bool = False
     findings: tuple[Finding, ...] = ()
@@ -148,13 +138,13 @@ def _by_slot(readings: Sequence[Reading], reference: Letter) -> tuple[Letter | N
 
 
 def blank(
-    at: SiteRecords,
+    at: model.SiteRecords,
     sample: int,
-    context: ReadContext,
+    context: model.ReadContext,
     state: SiteState,
     findings: Sequence[Finding],
     *,
-    records: Sequence[SiteRecord] | None = None,
+    records: Sequence[model.SiteRecord] | None = None,
 ) -> Observation:
     """Return an observation without letters, with the records (those of the site if not given) to show."""
     shown = (*at.bases, *at.blocks) if records is None else tuple(records)
@@ -177,7 +167,7 @@ def state_findings(state: SiteState, site: Site) -> tuple[Finding, ...]:
 
 
 def observation(
-    at: SiteRecords,
+    at: model.SiteRecords,
     sample: int,
     readings: Sequence[Reading],
     combined: Combined,

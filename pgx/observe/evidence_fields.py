@@ -60,18 +60,10 @@ def imputation_score(record: SiteRecord) -> float | None:
 class FieldReader:
     """What one sample of one record states of its genotype at the site.
 
-    Parameters
-    ----------
-    letters
-        The letter of each allele at the site, REF first.
-    counted
-        The two letters; genotypes are sorted by copies of the second.
-    copies
-        Copies of the second letter in the genotype as read, None where there is no genotype.
-    gl_is_phred
-        GL holds negative Phred values (Complete Genomics declares it as an integer), not log10.
-    block
-        The record is a reference block.
+    `letters`: of each allele at the site, REF first. `counted`: the two letters; genotypes are sorted by
+    copies of the second. `copies`: of the second letter in the genotype as read, None where there is no
+    genotype. `gl_is_phred`: GL holds negative Phred values (Complete Genomics declares it as an integer), not
+    log10. `block`: the record is a reference block.
     """
 
     def __init__(

@@ -10,39 +10,15 @@ from typing import Literal
 from msgspec import Struct
 
 from pgx.genome import Site
-from pgx.observe.alleles import (
-    MEASURED_FIELDS,
-    Letter,
-    Other,
-    covers_with_bases,
-    is_deleted,
-    is_unseen,
-    letters_of,
-)
-from pgx.observe.evidence_fields import (
-    FieldReader,
-    imputation_score,
-    is_imputed,
-    phred_by_copies,
-    stated_quality,
-)
+from pgx.observe import alleles, evidence_fields, model
+from pgx.observe.alleles import Letter, Other
 from pgx.observe.fields import Genotype, GenotypeTextError, depth, number, read_genotype
-from pgx.observe.model import (
-    MISSING,
-    EvidenceKind,
-    Finding,
-    GenotypeEvidence,
-    Phase,
-    ReadContext,
-    SiteRecord,
-    SiteState,
-    site_finding,
-)
+from pgx.observe.model import EvidenceKind, Finding, GenotypeEvidence, SiteRecord, SiteState
 from pgx.reference import Facts, Provenance, load, threshold
 
 #: Kinds by which --min-gq goes where no genotype quality is stated: the distance of the two best.
 _WITH_GAP = frozenset({EvidenceKind.PL, EvidenceKind.GL, EvidenceKind.AD})
-_PASSED = frozenset({"", MISSING, "PASS"})
+_PASSED = frozenset({"", model.MISSING, "PASS"})
 
 
 class _ReferenceFilter(Facts, frozen=True, kw_only=True):
@@ -104,7 +80,7 @@ class Reading(Struct, frozen=True, kw_only=True):
     spelled: tuple[Letter, ...]
     problem: SiteState | None
     shown: tuple[Letter | None, ...]
-    phase: Phase | None
+    phase: model.Phase | None
     evidence: GenotypeEvidence | None
     depth: int | None
     quality: float | None
@@ -112,7 +88,7 @@ class Reading(Struct, frozen=True, kw_only=True):
     findings: tuple[Finding, ...]
 
 
-def read(record: SiteRecord, sample: int, site: Site, context: ReadContext, *, block: bool) -> Reading:
+def read(record: SiteRecord, sample: int, site: Site, context: model.ReadContext, *, block: bool) -> Reading:
     """Read one sample of one record at `site`. A block is read as reference over its whole length."""
     fields = record.fields(sample)
     spelled = _spelled(record, site)
@@ -121,7 +97,7 @@ def read(record: SiteRecord, sample: int, site: Site, context: ReadContext, *, b
     shown: tuple[Letter | None, ...] = tuple(None if i is None else spelled[i] for i in genotype.indices)
     if block and problem is None and not {"GT", "LGT"} & fields.keys():
         shown = (spelled[0], spelled[0])
-    stated = FieldReader(
+    stated = evidence_fields.FieldReader(
         record,
         fields,
         spelled,
@@ -132,9 +108,9 @@ def read(record: SiteRecord, sample: int, site: Site, context: ReadContext, *, b
     )
     evidence = stated.evidence() if problem is None else None
     filters = _filters(record, fields, genotype)
-    quality, reads = stated_quality(fields), depth(record, fields, block=block)
+    quality, reads = evidence_fields.stated_quality(fields), depth(record, fields, block=block)
     if filters is not None and problem is None:
-        findings.append(site_finding("filtered-site", site, filter=filters))
+        findings.append(model.site_finding("filtered-site", site, filter=filters))
         problem = None if context.keep_filtered else SiteState.FILTERED
     if problem is None and _is_stated_absence(genotype, evidence, fields, context):
         problem = SiteState.ABSENT
@@ -142,7 +118,7 @@ def read(record: SiteRecord, sample: int, site: Site, context: ReadContext, *, b
         problem = SiteState.NO_CALL
     if problem is None and evidence is not None and stated.contradicts(evidence):
         problem = SiteState.UNSUPPORTED
-        findings.append(site_finding("contradicting-quality", site))
+        findings.append(model.site_finding("contradicting-quality", site))
     problem = problem or _low_quality(record, quality, reads, evidence, context)
     findings += _imputation_findings(record, evidence, site)
     return Reading(
@@ -167,21 +143,25 @@ def _genotype(
     try:
         genotype = read_genotype(record, fields)
     except GenotypeTextError:
-        findings.append(site_finding("invalid-genotype", site))
+        findings.append(model.site_finding("invalid-genotype", site))
         return SiteState.UNSUPPORTED, Genotype(indices=(), phase=None)
     if len(genotype.indices) == 2 or all(index is None for index in genotype.indices):
         return None, genotype
     code = "haploid-call" if len(genotype.indices) == 1 else "polyploid-call"
-    findings.append(site_finding(code, site))
+    findings.append(model.site_finding(code, site))
     return SiteState.UNSUPPORTED, genotype
 
 
 def _spelled(record: SiteRecord, site: Site) -> tuple[Letter, ...]:
     """Return the letter of each allele, REF first; in a block beyond its first base the assembly's own."""
-    if covers_with_bases(record, site.position):
-        return letters_of(record, site.position)
+    if alleles.covers_with_bases(record, site.position):
+        return alleles.letters_of(record, site.position)
     beyond = (
-        Other.UNSEEN if is_unseen(allele) else Other.DELETED if is_deleted(allele) else Other.STRUCTURAL
+        Other.UNSEEN
+        if alleles.is_unseen(allele)
+        else Other.DELETED
+        if alleles.is_deleted(allele)
+        else Other.STRUCTURAL
         for allele in record.alternates
     )
     return (site.ref or Other.UNKNOWN, *beyond)
@@ -194,13 +174,16 @@ def _copies(shown: tuple[Letter | None, ...], site: Site) -> int | None:
 
 
 def _is_stated_absence(
-    genotype: Genotype, evidence: GenotypeEvidence | None, fields: Mapping[str, str], context: ReadContext
+    genotype: Genotype,
+    evidence: GenotypeEvidence | None,
+    fields: Mapping[str, str],
+    context: model.ReadContext,
 ) -> bool:
     """Return whether 0/0 may be what a tool wrote where the file had nothing: nothing else is stated."""
     if not context.absence_is_stated or evidence is None or set(genotype.indices) != {0}:
         return False
     said = {key for key, text in fields.items() if set(text) - set(".,")}
-    return evidence.kind is EvidenceKind.GT and not said & MEASURED_FIELDS
+    return evidence.kind is EvidenceKind.GT and not said & alleles.MEASURED_FIELDS
 
 
 def _filters(record: SiteRecord, fields: Mapping[str, str], genotype: Genotype) -> str | None:
@@ -210,7 +193,7 @@ def _filters(record: SiteRecord, fields: Mapping[str, str], genotype: Genotype) 
     """
     passed = _reference_filters() if set(genotype.indices) <= {0, None} else frozenset()
     names = [name for name in record.filters if name.lower() not in passed]
-    of_sample = fields.get("FT", MISSING)
+    of_sample = fields.get("FT", model.MISSING)
     if of_sample not in _PASSED and of_sample.lower() not in passed:
         names.append(f"FT={of_sample}")
     return ";".join(names) or None
@@ -229,7 +212,7 @@ def _is_no_call(
     if all(letter is None for letter in shown):
         return evidence is None or not (evidence.imputed or "GT" not in fields)
     if evidence is None:  # a half call, or an allele that is none of ours
-        return Other.DELETED not in shown and (reads == 0 or stated_quality(fields) == 0)
+        return Other.DELETED not in shown and (reads == 0 or evidence_fields.stated_quality(fields) == 0)
     return _is_empty(evidence, shown, reads)
 
 
@@ -247,13 +230,13 @@ def _low_quality(
     quality: float | None,
     reads: int | None,
     evidence: GenotypeEvidence | None,
-    context: ReadContext,
+    context: model.ReadContext,
 ) -> SiteState | None:
     """Return LOW_QUALITY below a limit of the user, or for an imputed genotype without probabilities."""
-    if evidence is not None and evidence.kind is EvidenceKind.GT and is_imputed(record):
+    if evidence is not None and evidence.kind is EvidenceKind.GT and evidence_fields.is_imputed(record):
         return SiteState.LOW_QUALITY
     if quality is None and evidence is not None and evidence.kind in _WITH_GAP:
-        quality = sorted(phred_by_copies(evidence) or (0.0, 0.0))[1]
+        quality = sorted(evidence_fields.phred_by_copies(evidence) or (0.0, 0.0))[1]
     if context.min_gq > 0 and (quality is None or quality < context.min_gq):
         return SiteState.LOW_QUALITY
     if context.min_dp > 0 and (reads is None or reads < context.min_dp):
@@ -264,17 +247,17 @@ def _low_quality(
 def _imputation_findings(
     record: SiteRecord, evidence: GenotypeEvidence | None, site: Site
 ) -> Iterator[Finding]:
-    if evidence is not None and is_imputed(record):
-        yield site_finding("imputed", site)
-        score = imputation_score(record)
+    if evidence is not None and evidence_fields.is_imputed(record):
+        yield model.site_finding("imputed", site)
+        score = evidence_fields.imputation_score(record)
         if score is not None and score < threshold("low_imputation_quality"):
-            yield site_finding("low-imputation-quality", site, score=f"{score:g}")
+            yield model.site_finding("low-imputation-quality", site, score=f"{score:g}")
 
 
 def phase_set(fields: Mapping[str, str]) -> str | None:
     """Return PS as read, or None."""
-    text = fields.get("PS", MISSING)
-    return None if text in {"", MISSING} else text
+    text = fields.get("PS", model.MISSING)
+    return None if text in {"", model.MISSING} else text
 
 
 def allele_depths(fields: Mapping[str, str]) -> tuple[int, ...] | None:

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from pgx.genome import AssemblyEvidence, AssemblyEvidenceKind, Site, assemblies, sites_on
 from pgx.observe import alleles as spelling
+from pgx.observe import model
 from pgx.observe.alleles import Letter, Other, covers_with_bases, letters_of
 from pgx.observe.combine import (
     Combined,
@@ -21,17 +22,7 @@ from pgx.observe.combine import (
     shows_other,
     state_findings,
 )
-from pgx.observe.model import (
-    EvidenceKind,
-    Finding,
-    GenotypeEvidence,
-    Observation,
-    ReadContext,
-    SiteRecord,
-    SiteRecords,
-    SiteState,
-    site_finding,
-)
+from pgx.observe.model import Finding, Observation, SiteRecord, SiteRecords, SiteState, site_finding
 from pgx.observe.sample_record import Reading, read
 from pgx.reference import threshold
 
@@ -139,7 +130,7 @@ def input_kind(container: str, fields: Collection[str], sites: Iterable[SiteReco
     return container.lower()
 
 
-def observe(sites: Sequence[SiteRecords], sample: int, context: ReadContext) -> tuple[Observation, ...]:
+def observe(sites: Sequence[SiteRecords], sample: int, context: model.ReadContext) -> tuple[Observation, ...]:
     """Observe one sample (its 0-based column) at every site.
 
     An rsID that sits elsewhere puts all coordinates of the input in doubt: then no site is used.
@@ -148,7 +139,9 @@ def observe(sites: Sequence[SiteRecords], sample: int, context: ReadContext) -> 
     return tuple(_observe_site(at, sample, context, doubted) for at in sites)
 
 
-def _observe_site(at: SiteRecords, sample: int, context: ReadContext, doubted: Sequence[str]) -> Observation:
+def _observe_site(
+    at: SiteRecords, sample: int, context: model.ReadContext, doubted: Sequence[str]
+) -> Observation:
     site = at.site
     if doubted:
         where = [f"{record.contig}:{record.position}" for record in at.misplaced]
@@ -177,7 +170,7 @@ def _observe_site(at: SiteRecords, sample: int, context: ReadContext, doubted: S
 
 
 def _without_record(
-    at: SiteRecords, sample: int, context: ReadContext, empty: Sequence[SiteRecord]
+    at: SiteRecords, sample: int, context: model.ReadContext, empty: Sequence[SiteRecord]
 ) -> Observation:
     """Return what a site is of which no record says anything, with the records (`empty`) that seem to.
 
@@ -189,12 +182,12 @@ def _without_record(
     state, evidence, alleles, depth = SiteState.ABSENT, None, None, None
     if site.ref is not None and (is_callable or context.assume_reference):
         state = SiteState.CALLABLE_REGION if is_callable else SiteState.ASSUMED_REFERENCE
-        kind = EvidenceKind.GT if is_callable else EvidenceKind.ASSUMED
+        kind = model.EvidenceKind.GT if is_callable else model.EvidenceKind.ASSUMED
         values: tuple[float, ...] = ()
         if is_callable and reads is not None:
-            kind, values, depth = EvidenceKind.DEPTH, (reads,), int(reads)
+            kind, values, depth = model.EvidenceKind.DEPTH, (reads,), int(reads)
         copies = 2 * (site.ref == site.counted[1])
-        evidence = GenotypeEvidence(kind=kind, values=values, copies=copies)
+        evidence = model.GenotypeEvidence(kind=kind, values=values, copies=copies)
         alleles = (site.ref, site.ref)
     findings = [*state_findings(state, site)]
     findings += [site_finding("stated-absence", site)] if empty else []
@@ -215,7 +208,7 @@ def _without_record(
     )
 
 
-def _missing_copies(at: SiteRecords, sample: int, context: ReadContext) -> int:
+def _missing_copies(at: SiteRecords, sample: int, context: model.ReadContext) -> int:
     """Return on how many chromosomes (0, 1 or 2) other records say that the base is deleted."""
     copies = [0]
     for record in at.lengths:
@@ -288,7 +281,7 @@ def _without_deleted(shown: tuple[Letter | None, ...], missing: int, site: Site)
 
 
 def _from_blocks(
-    at: SiteRecords, sample: int, blocks: Sequence[Reading], context: ReadContext
+    at: SiteRecords, sample: int, blocks: Sequence[Reading], context: model.ReadContext
 ) -> Observation:
     problems = [block for block in blocks if block.problem is not None]
     if problems and len(problems) < len(blocks):
@@ -303,7 +296,7 @@ def _from_blocks(
     return observation(at, sample, blocks, combined, findings, called=SiteState.REFERENCE_BLOCK)
 
 
-def _are_doubtful(blocks: Sequence[Reading], sample: int, context: ReadContext) -> bool:
+def _are_doubtful(blocks: Sequence[Reading], sample: int, context: model.ReadContext) -> bool:
     """Return whether blocks cannot have the ends that they state.
 
     Blocks of one sample do not overlap, and none is as long as those whose end was not lifted over with

@@ -9,26 +9,18 @@ that a slice that cannot show them leaves the answer open.
 
 from __future__ import annotations
 
-import functools
 import math
 from collections import Counter
 from collections.abc import Sequence
+from itertools import combinations_with_replacement
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from pgx import observe
 from pgx.calling import copies_at, default_population, diplotype_prior, diplotypes
 from pgx.genome import Haplotype, Site, haplotypes, letters, sites_on
-from pgx.observe import (
-    EvidenceKind,
-    Finding,
-    GenotypeEvidence,
-    Observation,
-    Phase,
-    PhaseSource,
-    ReadSummary,
-    SiteState,
-)
+from pgx.observe import Finding, Observation, ReadSummary, SiteState
 from pgx.observe.model import site_finding
 from pgx.reads import Base, Pile, Tally, Template, change_kind, facts
 from pgx.reads.open import ReadsContent
@@ -140,12 +132,6 @@ def _of_base(base: Base | None, site: int, damage: Sequence[float], error: float
     return [chance[haplotype.letters[site]] for haplotype in haplotypes()]
 
 
-@functools.cache
-def _pairs() -> tuple[tuple[int, int], ...]:
-    place = {haplotype.name: index for index, haplotype in enumerate(haplotypes())}
-    return tuple((place[one.name], place[other.name]) for one, other in diplotypes())
-
-
 def _of_diplotypes(
     bases: tuple[Base | None, Base | None], mapping: int, damage: Sequence[float], error: float
 ) -> list[float]:
@@ -156,7 +142,7 @@ def _of_diplotypes(
     anything = 0.5 ** sum(base is not None for base in bases)
     chimera = facts().chimera_rate.value
     found = []
-    for one, other in _pairs():
+    for one, other in combinations_with_replacement(range(len(whole)), 2):
         straight = (whole[one] + whole[other]) / 2
         crossed = (first[one] + first[other]) * (second[one] + second[other]) / 4
         found.append((1 - lost) * ((1 - chimera) * straight + chimera * crossed) + lost * anything)
@@ -254,7 +240,9 @@ class ReadEvidence:
             state=SiteState.CALLED,
             alleles=(first, second) if known else None,
             seen=tuple(dict.fromkeys((first, second))) if known else (),
-            evidence=GenotypeEvidence(kind=EvidenceKind.READS, values=tuple(map(_phred, chances))),
+            evidence=observe.GenotypeEvidence(
+                kind=observe.EvidenceKind.READS, values=tuple(map(_phred, chances))
+            ),
             allele_depths=tuple(shown.count(letter) for letter in site.letters),
             genotype_quality=round(quality, 1),
             joint=self.joint.likelihood,
@@ -268,7 +256,9 @@ class ReadEvidence:
             return observations
         _, best = max(self._double_heterozygotes(), key=lambda item: item[0])
         together = any(haplotype.letters == (letters()[0], letters()[0]) for haplotype in best)
-        phase = Phase(phase_set=_PHASE_SET, source=PhaseSource.READ_BACKED, quality=round(quality, 1))
+        phase = observe.Phase(
+            phase_set=_PHASE_SET, source=observe.PhaseSource.READ_BACKED, quality=round(quality, 1)
+        )
         order = letters() if together else letters()[::-1]
         return (
             replace(first, alleles=letters(), phase=phase, phase_set=_PHASE_SET),

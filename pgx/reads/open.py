@@ -81,11 +81,8 @@ def read_reads(path: str, *, reference: Path | None = None, assembly: str = "aut
         _check_header(header, path)
         positions = [site.position for site in sites_on(decision.assembly)]
         if index is None and state.st_size > facts().scan_limit.value:
-            what = (
-                "its index is older than the file"
-                if stale
-                else f"a {kind.upper()} of this size needs an index"
-            )
+            needs = f"a {kind.upper()} of this size needs an index"
+            what = "its index is older than the file" if stale else needs
             raise FormatError(what, where=path, cure=f"Make one: samtools index {path}")
         with _silence() if kind == "cram" else contextlib.nullcontext():
             reads, dropped = _collected(handle, contig, positions, groups, path, indexed=index is not None)
