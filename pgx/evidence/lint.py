@@ -221,15 +221,12 @@ def _genotype(base: EvidenceBase, claim: Claim) -> Iterator[Finding]:
             yield "by_status", f"{group.value} is neither the group nor compared with it"
 
 
-def _pooled(base: EvidenceBase, claim: Claim) -> Iterator[Finding]:
+def _consistent(base: EvidenceBase, claim: Claim) -> Iterator[Finding]:
     drug = base.drugs.get(claim.drug)
     related = drug is not None and drug.role == "related-product"
     if related != (claim.topic is Topic.RELATED_PRODUCT):
         pair = f"{claim.drug} and the topic {claim.topic.value}"
         yield "topic", f"{pair} do not go together; products are never pooled"
-
-
-def _animals(base: EvidenceBase, claim: Claim) -> Iterator[Finding]:
     population = "animals" in _ancestors(base, claim.population_code)
     endpoint = claim.endpoint_kind is schema.EndpointKind.ANIMAL
     if len({claim.species in ANIMALS, endpoint, population}) > 1:
@@ -237,7 +234,7 @@ def _animals(base: EvidenceBase, claim: Claim) -> Iterator[Finding]:
         yield "species", f"{facts} do not agree on whether this is about animals"
 
 
-def _untranslated(base: EvidenceBase, claim: Claim) -> Iterator[Finding]:
+def _named(base: EvidenceBase, claim: Claim) -> Iterator[Finding]:
     words = base.phrases
     for key, known in (
         ("direction", claim.direction in words.directions),
@@ -248,9 +245,6 @@ def _untranslated(base: EvidenceBase, claim: Claim) -> Iterator[Finding]:
     ):
         if not known:
             yield key, "has no words in the wording file"
-
-
-def _retired(base: EvidenceBase, claim: Claim) -> Iterator[Finding]:
     if claim.id in base.retired:
         yield "id", "was used before for another claim; ids are never reused"
 
@@ -263,10 +257,8 @@ CHECKS: tuple[Check, ...] = (
     _certainty,
     _superseded,
     _genotype,
-    _pooled,
-    _animals,
-    _untranslated,
-    _retired,
+    _consistent,
+    _named,
     _printed,
 )
 

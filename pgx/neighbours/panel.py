@@ -8,11 +8,10 @@ from msgspec import Struct
 
 from pgx.errors import ReferenceDataError
 from pgx.genome import definitions, haplotypes
-from pgx.reference import Facts, Provenance, load, root
+from pgx.reference import Facts, Number, Provenance, load, root
 
 MARKERS = "neighbours_markers.tsv"
 CLASSES = "neighbours_classes.tsv"
-_SETTINGS = "neighbours.toml"
 
 
 class Rule(Facts, frozen=True, kw_only=True):
@@ -21,13 +20,6 @@ class Rule(Facts, frozen=True, kw_only=True):
     window: int
     markers: int
     min_copies: int
-
-
-class Number(Facts, frozen=True, kw_only=True):
-    """A number of the model, and what it rests on."""
-
-    value: float
-    basis: str
 
 
 class FitBar(Facts, frozen=True, kw_only=True):
@@ -90,7 +82,7 @@ class Panel(Struct, frozen=True, kw_only=True):
 @functools.cache
 def settings() -> Settings:
     """Return the settings of the panel and its model."""
-    return load(_SETTINGS, Settings)
+    return load("neighbours.toml", Settings)
 
 
 def worth(known: int) -> Worth | None:

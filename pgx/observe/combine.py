@@ -10,8 +10,9 @@ from msgspec import Struct
 from pgx.genome import Site
 from pgx.observe import model
 from pgx.observe.alleles import Letter, Other, variant_keys
+from pgx.observe.fields import numbers
 from pgx.observe.model import EvidenceKind, Finding, GenotypeEvidence, Observation, SiteState, site_finding
-from pgx.observe.sample_record import Reading, allele_depths, phase_set
+from pgx.observe.sample_record import Reading
 
 #: The flag that a state carries, where the state alone decides on it.
 _STATE_FLAGS = {
@@ -192,6 +193,8 @@ def observation(
     evidence = _evidence(combined, site, state, seen, called)
     if evidence is not None and evidence.kind is EvidenceKind.GT:
         findings = (*findings, site_finding("no-genotype-quality", site))
+    depths, phase_set = numbers(primary.fields.get("AD")), primary.fields.get("PS")
+    whole = tuple(int(value) for value in depths if value is not None)
     return Observation(
         rsid=site.rsid,
         contig=primary.record.contig,
@@ -204,10 +207,10 @@ def observation(
         evidence=evidence,
         phase=combined.phase if alleles is not None else None,
         depth=primary.depth,
-        allele_depths=allele_depths(primary.fields),
+        allele_depths=whole if whole and len(whole) == len(depths) else None,
         genotype_quality=primary.quality,
         filter=primary.filter or ("PASS" if primary.record.fixed.split("\t", 7)[6:7] == ["PASS"] else None),
-        phase_set=phase_set(primary.fields),
+        phase_set=None if phase_set in {"", model.MISSING} else phase_set,
         record="\n".join(reading.record.line(sample) for reading in readings),
         findings=tuple(findings),
     )

@@ -12,7 +12,7 @@ from msgspec import Struct
 from pgx.genome import Site
 from pgx.observe import alleles, evidence_fields, model
 from pgx.observe.alleles import Letter, Other
-from pgx.observe.fields import Genotype, GenotypeTextError, depth, number, read_genotype
+from pgx.observe.fields import Genotype, GenotypeTextError, depth, read_genotype
 from pgx.observe.model import EvidenceKind, Finding, GenotypeEvidence, SiteRecord, SiteState
 from pgx.reference import Facts, Provenance, load, threshold
 
@@ -97,12 +97,13 @@ def read(record: SiteRecord, sample: int, site: Site, context: model.ReadContext
     shown: tuple[Letter | None, ...] = tuple(None if i is None else spelled[i] for i in genotype.indices)
     if block and problem is None and not {"GT", "LGT"} & fields.keys():
         shown = (spelled[0], spelled[0])
+    is_ours = len(shown) == 2 and all(letter in site.counted for letter in shown)
     stated = evidence_fields.FieldReader(
         record,
         fields,
         spelled,
         site.counted,
-        copies=_copies(shown, site),
+        copies=shown.count(site.counted[1]) if is_ours else None,
         gl_is_phred=context.gl_is_phred,
         block=block,
     )
@@ -167,12 +168,6 @@ def _spelled(record: SiteRecord, site: Site) -> tuple[Letter, ...]:
     return (site.ref or Other.UNKNOWN, *beyond)
 
 
-def _copies(shown: tuple[Letter | None, ...], site: Site) -> int | None:
-    if len(shown) != 2 or not all(letter in site.counted for letter in shown):
-        return None
-    return shown.count(site.counted[1])
-
-
 def _is_stated_absence(
     genotype: Genotype,
     evidence: GenotypeEvidence | None,
@@ -213,11 +208,7 @@ def _is_no_call(
         return evidence is None or not (evidence.imputed or "GT" not in fields)
     if evidence is None:  # a half call, or an allele that is none of ours
         return Other.DELETED not in shown and (reads == 0 or evidence_fields.stated_quality(fields) == 0)
-    return _is_empty(evidence, shown, reads)
-
-
-def _is_empty(evidence: GenotypeEvidence, shown: tuple[Letter | None, ...], reads: int | None) -> bool:
-    """Return whether a genotype rests on nothing: no reads, or likelihoods that are all the same."""
+    # A genotype rests on nothing without reads, or where its likelihoods are all the same.
     if evidence.kind in {EvidenceKind.PL, EvidenceKind.GL}:
         return len(set(evidence.values)) == 1 or (reads == 0 and len(set(shown)) == 1)
     if evidence.kind in {EvidenceKind.GQ, EvidenceKind.DEPTH} and evidence.values[0] == 0:
@@ -252,16 +243,3 @@ def _imputation_findings(
         score = evidence_fields.imputation_score(record)
         if score is not None and score < threshold("low_imputation_quality"):
             yield model.site_finding("low-imputation-quality", site, score=f"{score:g}")
-
-
-def phase_set(fields: Mapping[str, str]) -> str | None:
-    """Return PS as read, or None."""
-    text = fields.get("PS", model.MISSING)
-    return None if text in {"", model.MISSING} else text
-
-
-def allele_depths(fields: Mapping[str, str]) -> tuple[int, ...] | None:
-    """Return AD as read, or None unless every value is a number."""
-    values = [number(text) for text in fields.get("AD", "").split(",")]
-    whole = [int(value) for value in values if value is not None]
-    return tuple(whole) if whole and len(whole) == len(values) else None

@@ -13,7 +13,6 @@ from pgx.observe import alleles as spelling
 from pgx.observe import model
 from pgx.observe.alleles import Letter, Other, covers_with_bases, letters_of
 from pgx.observe.combine import (
-    Combined,
     alone,
     blank,
     combine,
@@ -250,7 +249,8 @@ def _from_bases(
     combined = combine(usable, at.site)
     notes = [note for reading in usable for note in reading.findings]
     findings = (*at.findings, *combined.findings, *notes)
-    if any(_contradicts(block, combined) for block in blocks):
+    covered = [block for block in blocks if block.problem is None and block.evidence is not None]
+    if any(set(block.shown) != set(combined.shown) for block in covered):
         combined = replace(combined, conflict=True)
     if missing and not combined.conflict and Other.DELETED not in combined.shown:
         combined = replace(combined, shown=_without_deleted(combined.shown, missing, at.site), phase=None)
@@ -261,12 +261,6 @@ def _unusable(
     at: SiteRecords, sample: int, readings: Sequence[Reading], first: Reading, state: SiteState | None
 ) -> Observation:
     return observation(at, sample, readings, alone(first), first.findings, state=state)
-
-
-def _contradicts(block: Reading, combined: Combined) -> bool:
-    """Return whether a block with coverage shows other letters than a record of its own at the site."""
-    known = block.problem is None and block.evidence is not None
-    return known and set(block.shown) != set(combined.shown)
 
 
 def _without_deleted(shown: tuple[Letter | None, ...], missing: int, site: Site) -> tuple[Letter | None, ...]:

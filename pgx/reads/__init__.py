@@ -9,12 +9,7 @@ from itertools import accumulate, product
 from msgspec import Struct
 
 from pgx.genome import letters
-from pgx.reference import Facts, Provenance, load
-
-
-class _Value(Facts, frozen=True, kw_only=True):
-    value: float
-    basis: str
+from pgx.reference import Facts, Number, Provenance, load
 
 
 class _Sequence(Facts, frozen=True, kw_only=True):
@@ -48,24 +43,24 @@ class ReadFacts(Facts, frozen=True, kw_only=True):
 
     provenance: Provenance
     sequence: _Sequence
-    min_base_quality: _Value
-    unstated_base_quality: _Value
-    max_base_quality: _Value
-    min_mapping_quality: _Value
-    unstated_mapping_quality: _Value
-    max_mapping_quality: _Value
-    indel_margin: _Value
-    chimera_rate: _Value
+    min_base_quality: Number
+    unstated_base_quality: Number
+    max_base_quality: Number
+    min_mapping_quality: Number
+    unstated_mapping_quality: Number
+    max_mapping_quality: Number
+    indel_margin: Number
+    chimera_rate: Number
     contamination: _Contamination
-    contamination_reported: _Value
-    damage_prior: _Value
-    damage_prior_weight: _Value
-    damage_reported: _Value
-    damage_refused: _Value
-    unlike_reference: _Value
-    letters_quality: _Value
-    deciding_quality: _Value
-    scan_limit: _Value
+    contamination_reported: Number
+    damage_prior: Number
+    damage_prior_weight: Number
+    damage_reported: Number
+    damage_refused: Number
+    unlike_reference: Number
+    letters_quality: Number
+    deciding_quality: Number
+    scan_limit: Number
     programs: Programs
 
 
