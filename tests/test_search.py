@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import os
 import random
 import re
+import zlib
 from collections import Counter
 from pathlib import Path
 
@@ -18,10 +20,11 @@ from truth_tables import all_cases, tables
 from vcf_builder import write_vcf
 
 from pgx.errors import PgxError
+from pgx.genome import CHROMOSOMES, contig_names
 from pgx.options import Options
 from pgx.single import annotate
+from pgx.vcf import bgzf, read, scan, search
 from pgx.vcf import open as open_
-from pgx.vcf import read, search
 from pgx.vcf.read import opened, read_sites
 
 CASES = list(all_cases())
@@ -392,3 +395,115 @@ def test_every_record_of_a_window_is_read(tmp_path, small, monkeypatch, packed):
         wanted = [place for place in places if start <= place <= start + 20]
         assert [position(row) for row in lines if start <= position(row) <= start + 20] == wanted
         assert len(lines) < len(rows) / 2
+
+
+_STRANGE = (
+    *("chr1", "7", "22", "X", "chrM", "CHR19", "chr19", "19", "NC_000019.10", "cm000681.2", "chr019"),
+    *(
+        "Chromosome_19",
+        "GL000219.1",
+        "HLA-A*01:19",
+        "chr19_KI270866v1_alt",
+        "NC_000007.14",
+        "chrUn_KI270519v1",
+        "",
+    ),
+)
+_IDS = (
+    *(".", "rs1", "rs74125", "RS7412", "rs429358", "rs5;Rs7412", "rs7412;rs5", "1:7412:A:G", "rs5;x7412"),
+    "dbsnp|rs7412",
+)
+
+
+def by_line(rows: list[str], first: int) -> tuple[list[tuple[str, bytes]], list[str], bool]:
+    """Return what a pass must keep, the names that it must tell, and whether it must say unsorted."""
+    kept, names, unsorted = [], [], False
+    last, before, seen = 0, "", set()
+    for number, row in enumerate(rows, start=first):
+        contig, place, name, ref, _, _, _, info = row.split("\t")[:8]
+        if contig != before:
+            unsorted = unsorted or (scan.is_wanted(contig) and contig in seen)
+            last = 0
+        before = contig
+        if contig not in seen and (scan.is_wanted(contig) or scan.looks_wanted(contig)):
+            names.append(contig)
+        seen.add(contig)
+        covers = False
+        if scan.is_wanted(contig):
+            unsorted, last = unsorted or int(place) < last, int(place)
+            end = max(int(place) + len(ref) - 1, *map(int, re.findall(r"END=(\d+)", info)), 0)
+            covers = any(int(place) <= site <= end for site in scan.places()[:-1])
+        if covers or {"rs429358", "rs7412"} & set(name.lower().split(";")):
+            kept.append((f"line {number}", row.encode()))
+    return kept, names, unsorted
+
+
+def test_a_pass_keeps_what_one_line_after_the_other_shows(tmp_path):
+    """Whatever contigs are called, however they are mixed, and wherever the text is cut into pieces."""
+    found: Counter[str] = Counter()
+    for seed in range(400):
+        dice = random.Random(seed)  # noqa: S311 - test data
+        contigs = dice.sample(_STRANGE[: dice.choice((8, 18))], dice.randint(1, 8))
+        rows = []
+        for contig in contigs * dice.randint(1, 2):
+            near = dice.choice(scan.places()[:-1])
+            starts = [
+                dice.choice((dice.randint(1, 50_000_000), near + dice.randint(-40, 3)))
+                for _ in range(dice.randint(1, 9))
+            ]
+            for start in sorted(starts) if dice.random() < 0.8 else starts:
+                info = dice.choice((".", ".", f"END={start + dice.randint(0, 9_000_000)}", f"END=0{near}"))
+                ref = "A" * dice.choice((1, 1, 30))
+                name = dice.choice(_IDS) if dice.random() < 0.3 else "rs3"
+                rows.append(line(contig, start, ref, name=name, info=info))
+        head = header(dice)
+        text = ("\n".join([*head, *rows]) + "\n").encode()
+        with opened(str(save(tmp_path / "a.vcf", text))) as door:
+            whole = b"".join(door.rest)
+            size = dice.choice((7, 60, 400, 1 << 20))
+            passed = scan.scan_of(door.header, "a.vcf", door.limits)
+            kept = passed.run(whole[at : at + size] for at in range(0, len(whole), size))
+        wanted, names, unsorted = by_line(rows, len(head) + 1)
+        assert [(row.place, row.data) for row in kept] == wanted, seed
+        assert (passed.names, passed.unsorted) == (names, unsorted), seed
+        found.update(kept=len(kept), unsorted=unsorted, names=len(names))
+    assert min(found.values()) > 100
+
+
+def test_no_name_of_chromosome_19_is_passed_over():
+    plain = re.compile(scan._OTHER)
+    for name in (*contig_names(), "chr019", "Homo_sapiens_chr_19", "NC_19.1", "x_cm000681"):
+        assert plain.fullmatch(name.encode()) is None, name
+        assert plain.fullmatch(name.upper().encode()) is None, name
+    for name in (*CHROMOSOMES, *(f"chr{name}" for name in CHROMOSOMES), "GL000220.1"):
+        assert (plain.fullmatch(name.encode()) is None) == (name.removeprefix("chr") == "19"), name
+
+
+def test_every_end_behind_a_place_is_found():
+    for place in (10, 96, 1234, 44_908_684, 99_999_999):
+        for end in {place, place + 1, place * 2, place * 10, place * 1234}:
+            assert scan._ends_from(place).search(b"AC=1;END=%d;AN=2" % end), (place, end)
+            assert scan._ends_from(place).search(b"END=00%d" % end), (place, end)
+        for end in {place // 10, place // 2}:
+            assert not scan._ends_from(place).search(b"END=%d" % end), (place, end)
+
+
+def test_zlib_reads_the_same_where_isal_is_missing(tmp_path, text, monkeypatch):
+    pytest.importorskip("isal")
+    some = text[:300_000].rpartition(b"\n")[0] + b"\n"
+    packed, plain = bgzip(some, 0xFF00), gzip.compress(some)
+    cut = some.rindex(b"\n", 0, 50_000) + 1
+    packer = zlib.compressobj(1, zlib.DEFLATED, -15)
+    body_of = packer.compress(some[:cut]) + packer.flush(zlib.Z_FULL_FLUSH)  # all of it, but for the end
+    shorter = packed[:16] + (len(body_of) + 17).to_bytes(2, "little") + body_of + bgzip(some[cut:], 0xFF00)
+    sound = [packed, plain, plain + b"\0\0", plain + gzip.compress(b"")]
+    harmed = [packed + b"\0\0", packed[:-28], packed[:-1], plain[:-1], shorter, packed[:-28] + plain]
+    for data in (packed, plain):
+        harmed += [data[:at] + bytes([data[at] ^ 5]) + data[at + 1 :] for at in (40, 9000, len(data) - 40)]
+    paths = [save(tmp_path / f"{number}.vcf.gz", data) for number, data in enumerate([*sound, *harmed])]
+    with_isal = [told(path, Options()) for path in paths]
+
+    monkeypatch.setattr(bgzf, "zlib", zlib)
+    monkeypatch.setattr(bgzf, "BROKEN", (zlib.error,))
+    assert [told(path, Options()) for path in paths] == with_isal
+    assert [access for access, _ in with_isal] == [*["scan"] * len(sound), *["error"] * len(harmed)]

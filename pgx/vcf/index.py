@@ -83,13 +83,13 @@ class Index:
         It is no index, or cannot be one.
     """
 
-    def __init__(self, data: bytes, names: dict[int, str], most: int) -> None:
+    def __init__(self, data: bytearray, names: dict[int, str], most: int) -> None:
         try:
             self._read(data, names, most)
         except (IndexError, struct.error, ValueError, OverflowError) as error:
             raise IndexMisfitError from error
 
-    def _read(self, data: bytes, names: dict[int, str], most: int) -> None:
+    def _read(self, data: bytearray, names: dict[int, str], most: int) -> None:
         magic = data[:4]
         text: list[str] | None
         if magic == _TBI:
@@ -106,9 +106,10 @@ class Index:
         if not (0 <= self.depth <= _DEEPEST and 0 < self.shift < 40 and 0 <= count <= most):
             raise IndexMisfitError
         self.names = dict(enumerate(text)) if text is not None else names
-        self.numbers = array("I")
-        self.numbers.frombytes(memoryview(data)[start : start + (len(data) - start) // 4 * 4])
+        whole = memoryview(data)[start : start + (len(data) - start) // 4 * 4]
+        self.numbers: Sequence[int] = whole.cast("I")
         if sys.byteorder == "big":
+            self.numbers = array("I", whole.tobytes())
             self.numbers.byteswap()
         self._is_tbi = magic == _TBI
         self._head = 2 if self._is_tbi else 4  # numbers of a bin in front of its chunks; the last counts them
@@ -189,7 +190,7 @@ class Index:
         return (number - first) * size, (number - first + 1) * size
 
 
-def _names(data: bytes, place: int, *, with_count: bool) -> tuple[int, list[str], int]:
+def _names(data: bytearray, place: int, *, with_count: bool) -> tuple[int, list[str], int]:
     """Return how many contigs there are, their names, and where the bins start in a .tbi."""
     count = struct.unpack_from("<i", data, place)[0] if with_count else 0
     place += 4 if with_count else 0
@@ -201,7 +202,7 @@ def _names(data: bytes, place: int, *, with_count: bool) -> tuple[int, list[str]
     return count, [name.decode(errors="replace") for name in text.split(b"\0")[:-1]], place + size
 
 
-def unpacked_index(packed: bytes, most: int) -> bytes | None:
+def unpacked_index(packed: bytes, most: int) -> bytearray | None:
     """Return an index without compression; None where it goes beyond `most` bytes.
 
     Raises
@@ -209,19 +210,17 @@ def unpacked_index(packed: bytes, most: int) -> bytes | None:
     IndexMisfitError
         It is damaged, or not packed with bgzip.
     """
-    parts: list[bytes] = []
-    left, place = most, 0
+    data, place = bytearray(), 0
     try:
-        while place < len(packed) and left >= 0:
+        while place < len(packed) and len(data) <= most:
             size = block_size(packed, place)
             if not size:
                 raise IndexMisfitError
-            parts.append(unpacked(packed[place : place + size], "index"))
-            left -= len(parts[-1])
+            data += unpacked(packed[place : place + size], "index")
             place += size
     except FormatError as error:
         raise IndexMisfitError from error
-    return b"".join(parts) if left >= 0 else None
+    return data if len(data) <= most else None
 
 
 class Cursor:

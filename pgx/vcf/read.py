@@ -267,7 +267,7 @@ def _may_matter(line: bytes) -> bool:
     for _ in range(3):
         end = line.find(b"\t", end) + 1
     columns = line[:end].split(b"\t")
-    if len(columns) < 4 or identifier().search(columns[2].decode(errors="replace")):
+    if len(columns) < 4 or identifier().search(columns[2]):
         return True
     position = int(columns[1])
     place = places()[bisect_left(places(), position)]

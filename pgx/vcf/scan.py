@@ -28,8 +28,6 @@ _FIXED_TABS = 8  # in front of the first sample column there is one more
 _BCF_RECORD = struct.Struct("<IIiii")
 _BCF_LEAST = 24  # bytes of the shared part
 _NAMES = 100_000  # contigs that are remembered
-#: Runs of other contigs that are leapt over in a piece of a file: each leap looks at all of the piece.
-_LEAPS = 64
 #: How many of the largest records may be held for the sites together.
 _HELD = 2
 
@@ -93,9 +91,9 @@ def looks_wanted(name: str) -> bool:
 
 
 @functools.cache
-def identifier() -> re.Pattern[str]:
+def identifier() -> re.Pattern[bytes]:
     """Return what finds an rsID of ours in an ID, whatever the case."""
-    return re.compile("|".join(re.escape(rsid) for rsid in rsids()), re.IGNORECASE)
+    return re.compile(rb"(?:^|;)(?:%s)(?:;|$)" % "|".join(rsids()).encode(), re.IGNORECASE)
 
 
 @functools.cache
@@ -198,17 +196,24 @@ def may_reach(text: bytes, start: int, end: int, position: int, place: int) -> b
     return after_info >= 0 and b"LEN" in text[after_info + 1 : max(find(b"\t", after_info + 1, end), 0)]
 
 
-def _last_of_run(text: bytes, start: int, tab: int) -> tuple[int, int]:
-    """Return where the last of the lines on one contig begins, and how many lines `start` is away from it.
+#: Contigs that need no second look: those of `CHROMOSOMES`, and whatever has no number of ours in its name.
+_OTHER = rb"(?:(?:chr)?+(?:1[0-8]?+|2[0-2]?+|[3-9XYM])|(?![^\t\n]*(?:19|681|060943|068259))[^\t\n]++)"
 
-    It is `start` itself where a line of another contig stands between.
-    """
-    begin = b"\n" + text[start : tab + 1]
-    last = text.rfind(begin, start)
-    lines = text.count(b"\n", start, max(last, start))
-    if last < 0 or text.count(begin, start, last) != lines:
-        return start, 0
-    return last + 1, lines + 1
+
+@functools.lru_cache
+def _stop(contig: bytes = _OTHER) -> re.Pattern[bytes]:
+    """Return what finds the end of a line in front of one that is elsewhere, or may have our rsID."""
+    ours = b"|".join(_digits())
+    name = rb"(?:\.|[rR][sS](?!(?:%s)\t)\d++|(?![^\t\n]*(?:%s))[^\t\n]*+)" % (ours, ours)
+    return re.compile(rb"\n(?!%s\t\d++\t%s\t|\Z)" % (contig, name))
+
+
+@functools.lru_cache
+def _ends_from(place: int) -> re.Pattern[bytes]:
+    """Return what finds an END that has the length and the first two digits of `place`, or is larger."""
+    first, second, *rest = list(str(place))
+    least = rf"(?:{first}[{second}-9]|(?!{first})[{first}-9]\d)\d{{{len(rest)}}}"
+    return re.compile(rf"END=0*+(?:{least}|[1-9]\d{{{len(rest) + 2}}})".encode())
 
 
 @functools.lru_cache
@@ -257,8 +262,8 @@ class TextScan:
             self.feed(text)
         return self.rows.sorted()
 
-    def feed(self, text: bytes) -> None:
-        """Look at whole lines.
+    def feed(self, text: bytes) -> bool:
+        """Look at whole lines, and return whether all are on one name of chromosome 19.
 
         Raises
         ------
@@ -268,15 +273,23 @@ class TextScan:
         lines = text.count(b"\n")
         if text.count(b"\t") != lines * self._tabs:
             self._check_columns(text)
-        first = text[: text.find(b"\t") + 1]
-        if text.count(b"\n" + first) == lines - 1:  # all on one contig
-            self._enter(first[:-1])
-            if self._is_ours and not self._passes(text, lines):
-                self._look_at_lines(text)
-        else:
-            self._look_at_lines(text)
-        self._look_for_names(text)
+        start, size, number, is_one = 0, len(text), self._line, False
+        while start < size:
+            line = text[start : text.find(b"\n", start)]
+            contig, _, rest = line.partition(b"\t")
+            self._enter(contig)
+            found = _stop(re.escape(contig) if self._is_ours else _OTHER).search(text, start)
+            end = found.start() + 1 if found else size
+            if identifier().search(rest.partition(b"\t")[2].partition(b"\t")[0]):
+                self._keep(number, line)
+            if self._is_ours:
+                is_one = end - start == size
+                self._look_at(text[start:end], number)
+            if end < size:
+                number += text.count(b"\n", start, end)
+            start = end
         self._line += lines
+        return is_one
 
     def _check_columns(self, text: bytes) -> None:
         """Find the line that is wrong. One without samples may stand anywhere; htslib allows it, too."""
@@ -302,10 +315,10 @@ class TextScan:
             if self._is_ours or looks_wanted(name):
                 self.names.append(name)
 
-    def _passes(self, text: bytes, lines: int) -> bool:
+    def _passes(self, text: bytes) -> bool:
         """Return whether lines of chromosome 19 ascend, and none can reach a site or stands around one."""
         found = _places_on(self._contig).findall(b"\n" + text)
-        if len(found) != lines:
+        if len(found) != text.count(b"\n"):
             return False
         positions = list(map(int, found))
         first, last = positions[0], positions[-1]
@@ -313,7 +326,7 @@ class TextScan:
         if first < self._last or positions != sorted(positions):
             return False
         if place != sys.maxsize and (
-            last + len(text) >= place or stated_end(text) >= place or b"LEN" in text
+            last + len(text) >= place or _ends_from(place).search(text) or b"LEN" in text
         ):
             return False
         edges = [bisect_right(_edges(), position - 1) for position in (first, last)]
@@ -322,41 +335,23 @@ class TextScan:
         self._last = last
         return True
 
-    def _look_at_lines(self, text: bytes) -> None:
-        known = places()
-        find = text.find
-        start, number, size, leaps = 0, self._line, len(text), _LEAPS
-        while start < size:
-            tab = find(b"\t", start)
-            self._enter(text[start:tab])
-            if leaps and not self._is_ours:
-                leaps -= 1
-                start, lines = _last_of_run(text, start, tab)
-                number += lines
-            end = find(b"\n", start)
-            if self._is_ours:
-                position = _position(text[tab + 1 : find(b"\t", tab + 1)], number, self._label)
-                self.unsorted = self.unsorted or position < self._last
-                self._last = position
-                place = known[bisect_left(known, position)]
-                if place != sys.maxsize and may_reach(text, start, end, position, place):
-                    self._keep(number, text[start:end])
-                if self.around is not None and is_around(position - 1):
-                    self.around.keep_if_it_fits(number, self._trimmed(text[start:end]))
+    def _look_at(self, text: bytes, number: int) -> None:
+        """Look at lines of chromosome 19, the first of which has this number."""
+        if self._passes(text):
+            return
+        known, start = places(), 0
+        while start < len(text):
+            tab, end = text.find(b"\t", start), text.find(b"\n", start)
+            position = _position(text[tab + 1 : text.find(b"\t", tab + 1)], number, self._label)
+            self.unsorted = self.unsorted or position < self._last
+            self._last = position
+            place = known[bisect_left(known, position)]
+            if place != sys.maxsize and may_reach(text, start, end, position, place):
+                self._keep(number, text[start:end])
+            if self.around is not None and is_around(position - 1):
+                self.around.keep_if_it_fits(number, self._trimmed(text[start:end]))
             start = end + 1
             number += 1
-
-    def _look_for_names(self, text: bytes) -> None:
-        for digits in _digits():
-            place = text.find(digits)
-            while place >= 0:
-                if text[place - 2 : place].lower() == b"rs":
-                    start = text.rfind(b"\n", 0, place) + 1
-                    end = text.find(b"\n", place)
-                    name = text[start:end].split(b"\t", 3)[2]
-                    if identifier().search(name.decode(errors="replace")):
-                        self._keep(self._line + text.count(b"\n", 0, start), text[start:end])
-                place = text.find(digits, place + 1)
 
     def _keep(self, number: int, line: bytes) -> None:
         self.rows.keep(number, self._trimmed(line))
@@ -380,7 +375,7 @@ def whole_lines(pieces: Iterable[bytes], rows: Rows, number: Callable[[], object
     for piece in pieces:
         cut = piece.rfind(b"\n") + 1
         if cut:
-            yield b"".join([*parts, piece[:cut]])
+            yield b"".join([*parts, memoryview(piece)[:cut]])
             parts, held = [], 0
         if cut < len(piece):
             parts.append(piece[cut:])

@@ -311,20 +311,19 @@ class Search:
         if begin < self._done:
             begin, is_cut = self._done, False
         for text, place in self._lines(begin, is_cut=is_cut):
-            self._check_lines(text)
-            self.scan.feed(text)
+            is_one = self.scan.feed(text)
+            self._check_lines(text, is_one=is_one)
             self._done = place
             if place >> 16 >= high and self._before is not None and self._before > (self._ours, stop):
                 return
 
-    def _check_lines(self, text: bytes) -> None:
-        """Check that lines ascend, and follow upon those read before."""
+    def _check_lines(self, text: bytes, *, is_one: bool) -> None:
+        """Check that lines ascend, and follow upon those read before; on one contig, the scan has looked."""
         ends = (text[: text.find(b"\n")], text[text.rfind(b"\n", 0, -1) + 1 : -1])
         first, last = map(self._name_of, ends)
         if not self._far and _may_be_long(text):
             raise NotProvenError
-        begin = text[: text.find(b"\t") + 1]
-        if text.count(b"\n" + begin) + 1 < text.count(b"\n"):  # not on one contig; within one, the scan looks
+        if not is_one:
             for one, two in pairwise(self._name_of(line) for line in text.split(b"\n")[:-1]):
                 if self._key(one) > self._key(two):
                     raise NotProvenError
