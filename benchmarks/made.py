@@ -128,13 +128,14 @@ def panel(path: Path, records: int, samples: int) -> Path:
     return variants(path, records, samples, near=True)
 
 
-def blocks(path: Path, records: int) -> Path:
-    """Write a plain gVCF: one block beside the other over all chromosomes."""
+def blocks(path: Path, records: int, *contigs: str) -> Path:
+    """Write a plain gVCF: one block beside the other over all chromosomes, or over some."""
     dice = random.Random(records)  # noqa: S311 - test data
-    genome = sum(LENGTHS.values())
+    lengths = {name: length for name, length in LENGTHS.items() if name in (contigs or LENGTHS)}
+    genome = sum(lengths.values())
     with path.open("w", encoding="ascii") as file:
         file.write(header(["P00000"], blocks=True))
-        for name, length in LENGTHS.items():
+        for name, length in lengths.items():
             step = length // max(2, round(records * length / genome))
             for start in range(1, length - step, step):
                 quality, reads = dice.randint(30, 99), dice.randint(15, 60)

@@ -20,7 +20,6 @@ from pgx.errors import FormatError, printable
 from pgx.genome import (
     CHROMOSOMES,
     HeaderFacts,
-    definitions,
     find_assembly,
     header_evidence,
     rsids,
@@ -34,8 +33,11 @@ from pgx.vcf.index import Index, IndexedRecords, IndexMisfitError, unpacked_inde
 from pgx.vcf.open import Bounds, Raw, Source, beyond, is_url, local_bytes, look
 from pgx.vcf.records import PYSAM_ERRORS, Decoder, decoded
 from pgx.vcf.scan import (
+    AROUND,
+    NEAR,
     Row,
     Rows,
+    Scan,
     identifier,
     is_around,
     is_wanted,
@@ -43,7 +45,7 @@ from pgx.vcf.scan import (
     may_reach,
     places,
     scan_of,
-    surroundings,
+    windows,
 )
 
 _REFERENCE_KEYS = frozenset({"reference", "assembly"})
@@ -139,6 +141,12 @@ class Selection(Struct, frozen=True, kw_only=True):
     is_misfit: bool = False
     around: Sequence[Row] = ()
 
+    @classmethod
+    def of(cls, access: str, rows: list[Row], scan: Scan) -> Selection:
+        """Return what a pass or a search has kept."""
+        around = scan.around.sorted() if scan.around is not None else ()
+        return cls(rows=rows, access=access, unsorted=scan.unsorted, names=tuple(scan.names), around=around)
+
 
 class Input:
     """An input whose header has been read.
@@ -178,15 +186,12 @@ class Input:
         FormatError
             The input is damaged, goes beyond a limit, or has no index and lies behind a URL.
         """
-        packed = self._index() if self.packed == "BGZF" else None
         misfit = False
-        if packed is not None:
-            if not self._has_end():
-                raise damaged(self.label, "is truncated: the block that ends a bgzip file is missing")
-            try:
-                return self._by_index(packed, windows())
-            except IndexMisfitError:
-                misfit = True
+        try:
+            if found := self._by_index(windows(NEAR)):
+                return found
+        except IndexMisfitError:
+            misfit = True
         if self.source.name:
             raise FormatError(
                 "the index beside it cannot be read, or is that of another file",
@@ -196,30 +201,27 @@ class Input:
         if found := self._by_search(around=around):
             return replace(found, is_misfit=misfit)
         scan = scan_of(self.header, self.label, self.limits, around=around)
-        rows = scan.run(self.rest)
-        return Selection(
-            rows=rows,
-            access="scan",
-            unsorted=scan.unsorted,
-            names=tuple(scan.names),
-            is_misfit=misfit,
-            around=scan.around.sorted() if scan.around is not None else (),
-        )
+        return replace(Selection.of("scan", scan.run(self.rest), scan), is_misfit=misfit)
 
     def around(self) -> list[Row]:
         """Return the records around the sites, by index; none where that does not lead there."""
-        packed = self._index()
         try:
-            return self._by_index(packed, surroundings(), all_of_them=True).rows if packed else []
+            found = self._by_index(windows(AROUND), all_of_them=True)
         except IndexMisfitError:
-            return []
+            found = None
+        return found.rows if found else []
 
-    def _by_index(
-        self, packed: bytes, where: Sequence[tuple[int, int]], *, all_of_them: bool = False
-    ) -> Selection:
+    def _by_index(self, where: Sequence[tuple[int, int]], *, all_of_them: bool = False) -> Selection | None:
+        """Return what an index leads to; None without one."""
+        packed = self._index() if self.packed == "BGZF" else None
+        if packed is None:
+            return None
+        if not self._has_end():
+            raise damaged(self.label, "is truncated: the block that ends a bgzip file is missing")
         data = unpacked_index(packed, self.limits.bytes("max_index"))
         if data is None:
             raise beyond("max_index", "its index", self.label, self.limits)
+        del packed
         index = Index(data, self.header.contigs, int(self.limits.value("max_contigs")))
         rows = Rows(self.header, self.label, self.limits)
         found = IndexedRecords(index, Blocks(self.raw), self.header, rows.most)
@@ -245,16 +247,10 @@ class Input:
         sites = [site.position for site in sites_on(find_assembly(named.pop()))]
         search = Search(self.raw, self.header, self.label, self.limits, sites, around=around)
         try:
-            rows = search.run(blocks_of(self.raw, self.packed), surroundings() if around else windows())
+            rows = search.run(blocks_of(self.raw, self.packed), windows(AROUND if around else NEAR))
         except NotProvenError:
             return None
-        scan = search.scan
-        return Selection(
-            rows=rows,
-            access="search",
-            names=tuple(scan.names),
-            around=scan.around.sorted() if scan.around is not None else (),
-        )
+        return Selection.of("search", rows, search.scan)
 
     def _has_end(self) -> bool:
         size = len(_END_BLOCK)
@@ -390,18 +386,6 @@ def _check_no_other_name(names: Sequence[str], label: str) -> None:
             where=label,
             cure="Rename it to chr19 or 19 with bcftools annotate --rename-chrs",
         )
-
-
-@functools.cache
-def windows() -> tuple[tuple[int, int], ...]:
-    """Return what is read on each assembly, 0-based and half-open, ascending.
-
-    The margin is for our rsIDs in a record that stands a little aside.
-    """
-    margin = 1000
-    names = definitions()[0].positions
-    assemblies = ([definition.positions[name] for definition in definitions()] for name in names)
-    return tuple(sorted((min(found) - 1 - margin, max(found) + margin) for found in assemblies))
 
 
 def _header_facts(decoder: Decoder) -> tuple[str, HeaderFacts, bool]:

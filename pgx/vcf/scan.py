@@ -45,21 +45,23 @@ def places() -> tuple[int, ...]:
     return (*positions(), sys.maxsize)
 
 
-#: Bases on each side of the sites in which neighbours may lie.
-_REACH = 31_000
+#: Bases on each side of the sites that are read: our rsIDs may stand a little aside.
+NEAR = 1000
+#: And those in which neighbours may lie.
+AROUND = 31_000
 
 
 @functools.cache
-def surroundings() -> tuple[tuple[int, int], ...]:
+def windows(reach: int) -> tuple[tuple[int, int], ...]:
     """Return the window around the sites on each assembly, 0-based and half-open, ascending."""
     names = definitions()[0].positions
     assemblies = ([definition.positions[name] for definition in definitions()] for name in names)
-    return tuple(sorted((min(found) - 1 - _REACH, max(found) + _REACH) for found in assemblies))
+    return tuple(sorted((min(found) - 1 - reach, max(found) + reach) for found in assemblies))
 
 
 @functools.cache
 def _edges() -> tuple[int, ...]:
-    return tuple(edge for window in surroundings() for edge in window)
+    return tuple(edge for window in windows(AROUND) for edge in window)
 
 
 def is_around(start: int) -> bool:
@@ -67,14 +69,10 @@ def is_around(start: int) -> bool:
     return bisect_right(_edges(), start) % 2 == 1
 
 
-@functools.cache
-def _wanted() -> frozenset[str]:
-    return frozenset(name.lower() for name in contig_names())
-
-
+@functools.lru_cache(maxsize=1000)
 def is_wanted(name: str) -> bool:
     """Return whether `name` is one of chromosome 19."""
-    return name.lower() in _wanted()
+    return name.lower() in map(str.lower, contig_names())
 
 
 _LOOKS_WANTED = re.compile(
@@ -208,12 +206,17 @@ def _stop(contig: bytes = _OTHER) -> re.Pattern[bytes]:
     return re.compile(rb"\n(?!%s\t\d++\t%s\t|\Z)" % (contig, name))
 
 
+def _least(digits: str) -> str:
+    """Return the pattern of a number that has as many digits as this one, and is as large or larger."""
+    first, rest = digits[:1], digits[1:]
+    return first and f"(?:{first}{_least(rest)}|(?!{first})[{first}-9]\\d{{{len(rest)}}})"
+
+
 @functools.lru_cache
 def _ends_from(place: int) -> re.Pattern[bytes]:
-    """Return what finds an END that has the length and the first two digits of `place`, or is larger."""
-    first, second, *rest = list(str(place))
-    least = rf"(?:{first}[{second}-9]|(?!{first})[{first}-9]\d)\d{{{len(rest)}}}"
-    return re.compile(rf"END=0*+(?:{least}|[1-9]\d{{{len(rest) + 2}}})".encode())
+    """Return what finds an END that is `place` or behind it."""
+    digits = str(place)
+    return re.compile(rf"END=0*+(?:{_least(digits)}|[1-9]\d{{{len(digits)}}})".encode())
 
 
 @functools.lru_cache
@@ -222,8 +225,8 @@ def _places_on(contig: bytes) -> re.Pattern[bytes]:
     return re.compile(rb"\n" + re.escape(contig) + rb"\t(\d{1,12})\t")
 
 
-class TextScan:
-    """A pass over the lines of a VCF.
+class Scan:
+    """A pass over the records of an input.
 
     Attributes
     ----------
@@ -235,29 +238,34 @@ class TextScan:
         The records in the windows around the sites; None where nobody wants them.
     """
 
-    def __init__(
-        self, header: Header, label: str, limits: Bounds, *, around: bool, counted: str = "line"
-    ) -> None:
+    def __init__(self, header: Header, label: str, limits: Bounds, counted: str, *, around: bool) -> None:
         self.rows = Rows(header, label, limits, counted)
         self.around = Rows(header, label, limits, counted) if around else None
         self.unsorted = False
         self.names: list[str] = []
+        self._label = label
+
+    def run(self, pieces: Iterable[bytes]) -> list[Row]:
+        """Pass over what stands behind a header; an error names the record that cannot be one."""
+        raise NotImplementedError
+
+
+class TextScan(Scan):
+    """A pass over the lines of a VCF."""
+
+    def __init__(
+        self, header: Header, label: str, limits: Bounds, counted: str = "line", *, around: bool
+    ) -> None:
+        super().__init__(header, label, limits, counted, around=around)
         self._tabs = _FIXED_TABS + len(header.samples)
         self._line = header.lines + 1
-        self._label = label
         self._contig = b""
         self._seen: set[bytes] = set()
         self._is_ours = False
         self._last = 0
 
     def run(self, pieces: Iterable[bytes]) -> list[Row]:
-        """Pass over the text behind a header.
-
-        Raises
-        ------
-        FormatError
-            A line has too few or too many columns, or is too long.
-        """
+        """Pass over the text behind a header; see `Scan`."""
         for text in whole_lines(pieces, self.rows, lambda: self._line):
             self.feed(text)
         return self.rows.sorted()
@@ -404,26 +412,17 @@ def _position(text: bytes, number: int, label: str) -> int:
     return int(text)
 
 
-class BinaryScan:
-    """A pass over the records of a BCF. See `TextScan`."""
+class BinaryScan(Scan):
+    """A pass over the records of a BCF."""
 
     def __init__(self, header: Header, label: str, limits: Bounds, *, around: bool) -> None:
-        self.rows = Rows(header, label, limits, "record")
-        self.around = Rows(header, label, limits, "record") if around else None
-        self.unsorted = False
-        self.names = list(header.contigs.values())
-        self._label = label
+        super().__init__(header, label, limits, "record", around=around)
+        self.names += header.contigs.values()
         self._ours = frozenset(number for number, name in header.contigs.items() if is_wanted(name))
         self._any_length = b"##FORMAT=<ID=LEN," in header.text
 
     def run(self, pieces: Iterable[bytes]) -> list[Row]:
-        """Pass over the records behind a header.
-
-        Raises
-        ------
-        FormatError
-            A record is too long, or cannot be one.
-        """
+        """Pass over the records behind a header; see `Scan`."""
         known = places()
         unpack, ours = _BCF_RECORD.unpack_from, self._ours
         buffer, number, contig_before, before = b"", 1, -1, 0
@@ -476,6 +475,6 @@ def _named_places(data: bytes) -> list[int]:
     return sorted(found, reverse=True)
 
 
-def scan_of(header: Header, label: str, limits: Bounds, *, around: bool = False) -> TextScan | BinaryScan:
+def scan_of(header: Header, label: str, limits: Bounds, *, around: bool = False) -> Scan:
     """Return the pass for an input with this header; `around`: keep the records around the sites, too."""
     return (TextScan if header.kind == "VCF" else BinaryScan)(header, label, limits, around=around)

@@ -87,7 +87,7 @@ class Search:
     def __init__(
         self, raw: Raw, header: Header, label: str, limits: Bounds, sites: Sequence[int], *, around: bool
     ) -> None:
-        self.scan = TextScan(header, label, limits, around=around, counted="")
+        self.scan = TextScan(header, label, limits, "", around=around)
         self._blocks: Blocks
         self._size = raw.size or 0
         self._header = header
