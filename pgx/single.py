@@ -256,12 +256,17 @@ def _records(content: VcfContent, assembly: Assembly) -> tuple[SiteRecords, ...]
 
 
 def _parameters(options: Options, kind: str = "") -> Parameters:
+    said = _stated(options, kind)
+    return said if options.pseudonymise is None else hiding(options).parameters(said)
+
+
+@functools.lru_cache(maxsize=1024)
+def _stated(options: Options, kind: str) -> Parameters:
     check_limits(options)
     haplotype_frequencies(options.population)  # an unknown name is an error before anything is read
     if options.genotype_error_rate is None:
         options = replace(options, genotype_error_rate=error_rate_of(kind))
-    said = stated(options)
-    return said if options.pseudonymise is None else hiding(options).parameters(said)
+    return stated(options)
 
 
 def _run(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from enum import Enum
 
@@ -104,9 +105,17 @@ def _is_named_by_place(name: str, record: SiteRecord) -> bool:
 
 def letters_of(record: SiteRecord, position: int) -> tuple[Letter, ...]:
     """Return the letter of each allele, REF first, at a `position` (1-based) that the record spells."""
-    offset = position - record.position
-    reference = record.reference.upper()
-    return (reference[offset], *(_letter(reference, allele, offset) for allele in record.alternates))
+    spelled = record.reference, record.alternates, position - record.position
+    return _letters(*spelled) if len(record.fixed) < _SHORT else _letters.__wrapped__(*spelled)
+
+
+_SHORT = 1000  # letters: what is longer is not kept
+
+
+@functools.lru_cache(maxsize=1024)
+def _letters(reference: str, alternates: tuple[str, ...], offset: int) -> tuple[Letter, ...]:
+    reference = reference.upper()
+    return (reference[offset], *(_letter(reference, allele, offset) for allele in alternates))
 
 
 def _letter(reference: str, allele: str, offset: int) -> Letter:

@@ -195,7 +195,7 @@ def _counts(values: Iterable[float | None]) -> list[float]:
 
 def _record_reads(record: SiteRecord) -> int | None:
     """Return the reads that INFO states, without those of mapping quality 0; None with several samples."""
-    if len(record.samples) != 1:
+    if len(record.samples) != 1 or not record.info:
         return None
     info = record.info
     by_strand = _counts(numbers(info.get("DP4")))
@@ -284,6 +284,8 @@ def _total(fields: Mapping[str, str]) -> float | None:
 
 def _of_record(record: SiteRecord, size: int) -> Iterator[Counts]:
     """Yield the reads by allele that INFO states of the only sample."""
+    if not record.info:
+        return
     kept = 1 - _unmapped_share(record.info)
     strands = _counts(numbers(record.info.get("DP4")))
     if len(strands) == 4 and size <= 2:

@@ -48,17 +48,21 @@ def _reference_filters() -> frozenset[str]:
 
 def header_says(history: Iterable[str], meaning: str) -> bool:
     """Return whether a line of a header (`HeaderFacts.history`) has a meaning of reference/filters.toml."""
+    return any(pattern.search(line) for line in history for pattern in _patterns(meaning))
+
+
+@functools.cache
+def _patterns(*meanings: str) -> tuple[re.Pattern[str], ...]:
+    """Return what lines of these meanings look like."""
     known = load("filters.toml", _FilterFile).header_line
-    patterns = [re.compile(item.pattern, re.IGNORECASE) for item in known if item.meaning == meaning]
-    return any(pattern.search(line) for line in history for pattern in patterns)
+    return tuple(re.compile(item.pattern, re.IGNORECASE) for item in known if item.meaning in meanings)
 
 
 def without_names(history: Iterable[str]) -> tuple[str, ...]:
     """Return of lines of a header only the words that have a meaning, without the files between them."""
-    known = load("filters.toml", _FilterFile).header_line
     kept = []
     for line in history:
-        for pattern in (re.compile(item.pattern, re.IGNORECASE) for item in known):
+        for pattern in _patterns("absence-stated", "lifted"):
             if found := pattern.search(line):
                 words, blank = found[0].split(), " " if found[0][0].isspace() else ""
                 shorter = ([*words[:head], *words[head:][-tail:]] for head in (1, 2) for tail in (1, 2))
