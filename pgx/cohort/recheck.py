@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -23,30 +23,21 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pgx import reference
-from pgx.calling.posterior import site_data, sure_answer
-from pgx.cohort.biobank import content_of, stored_records, unpack_lines
-from pgx.cohort.biobank.sample_classes import without_numbers
+from pgx.cohort.again import Kept, facts_again, remade, unread
 from pgx.cohort.estimate import Group
-from pgx.cohort.jobs import Failure, Job, Known, Plan, Result, Slice, StoredInput, group_of, text_digest
+from pgx.cohort.jobs import Failure, Known, Plan, Result, Slice, group_of, text_digest
 from pgx.cohort.manifest import has_birth_dates
 from pgx.cohort.results import names_of, passed_over
 from pgx.cohort.store import ANEW, PlannedRow, State
 from pgx.cohort.tables.finalise import COMPARED_CELLS, Outcome, born_minors, finish, with_minors
 from pgx.cohort.tables.reports import REPORTS_INDEX, Asked, Wanted
-from pgx.cohort.tables.table import FACT_SCHEMA, FACTS, fact_table, facts_of, from_bytes
-from pgx.cohort.worker import decode_input, failure_by, recipe, result_of_content
+from pgx.cohort.tables.table import FACT_SCHEMA, fact_table, from_bytes
+from pgx.cohort.worker import decode_input, recipe
 from pgx.errors import FormatError, UsageError
 from pgx.executors import Processes, cpus, run_all
-from pgx.genome import AssemblyDecision, find_assembly
-from pgx.inputs import Input
-from pgx.observe import SiteRecord, observe
 from pgx.options import Options, PageOptions, Rechecked
-from pgx.render.tsv import Cell, cell_text, safe_cell
-from pgx.single import Prepared, check_options, is_copy_number, prepare
-from pgx.vcf import Columns, VcfContent
-
-if TYPE_CHECKING:
-    from pgx.reads.open import ReadsContent
+from pgx.render.tsv import Cell, cell_text
+from pgx.single import check_options
 
 #: Why a result would change, in the order of its weight, and the columns that tell it.
 WHY = {
@@ -223,7 +214,7 @@ class _Work:
         day = reference.now()[:10]
         for batch, outcome in self._remade():
             if isinstance(outcome, Exception):
-                self.unread += [_unread(one.job, "the worker died over it") for one in batch]
+                self.unread += [unread(one.job, "the worker died over it") for one in batch]
                 continue
             self.count.update(outcome.count)
             self.unread += outcome.unread
@@ -237,9 +228,9 @@ class _Work:
                 )
             yield from outcome.results
 
-    def _batches(self, asked: _Asked) -> Iterator[tuple[int, _Asked, list[_Kept]]]:
+    def _batches(self, asked: _Asked) -> Iterator[tuple[int, _Asked, list[Kept]]]:
         """Yield what must be computed anew, numbered, some inputs at a time, and count all that there are."""
-        batch: list[_Kept] = []
+        batch: list[Kept] = []
         number = size = 0
         for row, known in self._state.planned_results():
             new = _under(row, self._given)
@@ -251,7 +242,7 @@ class _Work:
             if has_rows:
                 batch.append(self._kept(new, row.key, known, silent=silent))
             elif asked.writes:
-                batch.append(_Kept(job=new.job, key=new.key, known=known))
+                batch.append(Kept(job=new.job, key=new.key, known=known))
             size += known.samples
             if size >= _BATCH:
                 yield number, asked, batch
@@ -259,7 +250,7 @@ class _Work:
         if batch:
             yield number, asked, batch
 
-    def _remade(self) -> Iterator[tuple[list[_Kept], _Found | Exception]]:
+    def _remade(self) -> Iterator[tuple[list[Kept], _Found | Exception]]:
         """Yield inputs, some at a time and in order, and what becomes of them; many are done side by side."""
         batches = self._batches(_Asked(writes=self.writes, tells=self.writes or self._tell is not None))
         first = list(itertools.islice(batches, _ALONE))
@@ -268,7 +259,7 @@ class _Work:
             for batch in itertools.chain(first, batches):
                 yield batch[2], _recheck_batch(batch)
             return
-        done: dict[int, tuple[list[_Kept], _Found | Exception]] = {}
+        done: dict[int, tuple[list[Kept], _Found | Exception]] = {}
         place = 0
         with closing(Processes(width, fork=True)) as engine:
             for batch, outcome in run_all(engine, _recheck_batch, itertools.chain(first, batches)):
@@ -277,10 +268,10 @@ class _Work:
                     yield done.pop(place)
                     place += 1
 
-    def _kept(self, new: PlannedRow, key: str, known: Known, *, silent: bool) -> _Kept:
+    def _kept(self, new: PlannedRow, key: str, known: Known, *, silent: bool) -> Kept:
         state, born = self._state, has_birth_dates(new.job)
         facts = tuple(data for _, data in state.samples(key))
-        return _Kept(
+        return Kept(
             job=new.job if born else replace(new.job, carried={}, meta={}, lines={}),
             key=new.key,
             known=known,
@@ -291,34 +282,6 @@ class _Work:
             is_silent=silent,
             place=str(state.path),
         )
-
-
-class _Kept(Struct, frozen=True, kw_only=True):
-    """What is kept of an input, and the job and key under which it is to be annotated.
-
-    Attributes
-    ----------
-    facts
-        Of each sample of a small input, of each block of a large one.
-    texts
-        Of the blocks.
-    names
-        Of the samples of a small input, or of each block; only where somebody's birth date is stated.
-    is_silent
-        Whether nobody is counted in it.
-    place
-        Where the state is.
-    """
-
-    job: Job
-    key: str
-    known: Known
-    run: bytes = b""
-    facts: tuple[bytes, ...] = ()
-    texts: tuple[bytes, ...] = ()
-    names: tuple[list[str], ...] = ()
-    is_silent: bool = False
-    place: str = ""
 
 
 class _Asked(Struct, frozen=True, kw_only=True):
@@ -337,7 +300,7 @@ class _Found(Struct, kw_only=True):
     changed: list[tuple[Cell, ...]] = []
 
 
-def _recheck_batch(batch: tuple[int, _Asked, Sequence[_Kept]]) -> _Found:
+def _recheck_batch(batch: tuple[int, _Asked, Sequence[Kept]]) -> _Found:
     """Annotate inputs from what is kept of them, and say what differs."""
     _, asked, inputs = batch
     found = _Found()
@@ -347,7 +310,7 @@ def _recheck_batch(batch: tuple[int, _Asked, Sequence[_Kept]]) -> _Found:
             same = msgspec.structs.asdict(kept.known) | {"key": kept.key, "recipe": recipe(kept.job.options)}
             found.results.append(Result(**same))
             continue
-        now = (None if asked.writes else _facts_again(kept)) or remade(kept)
+        now = (None if asked.writes else facts_again(kept)) or remade(kept)
         if isinstance(now, Failure):
             found.unread.append(now)
             continue
@@ -361,7 +324,7 @@ def _recheck_batch(batch: tuple[int, _Asked, Sequence[_Kept]]) -> _Found:
 
 
 def _compare(
-    kept: _Kept, now: Sequence[bytes], waiting: list[_Different], found: _Found, asked: _Asked
+    kept: Kept, now: Sequence[bytes], waiting: list[_Different], found: _Found, asked: _Asked
 ) -> None:
     if len(now) != len(kept.facts):
         raise FormatError("is damaged: rows of its table sample are missing", where=kept.place, cure=ANEW)
@@ -422,146 +385,11 @@ def _note(old: pa.Table, new: pa.Table, found: _Found, asked: _Asked) -> None:
     found.changed += zip(*who, reasons, *shown, strict=True)
 
 
-def _source_of(kept: _Kept, stored: StoredInput) -> tuple[Input, Options, tuple[SiteRecord, ...] | None]:
-    """Return an input as it was read, the options under which it is annotated, and the records around."""
-    content, around = (
-        _whole_content(stored, kept.texts) if kept.texts else (content_of(stored), stored.around)
-    )
-    read = stored.run.input
-    decision = AssemblyDecision(assembly=find_assembly(read.assembly), evidence=read.assembly_evidence)
-    # Of one sample of several a second was kept that has no name, see `worker`.
-    named = tuple(name for name in content.samples if name)
-    options = kept.job.options
-    options = options if len(named) == len(content.samples) else replace(options, samples=named)
-    return (
-        Input(content=content, decision=decision, reads=_reads_of(stored), beside=stored.beside),
-        options,
-        around,
-    )
-
-
-def remade(kept: _Kept) -> Result | Failure:
-    """Return what becomes of an input from what is stored of it, or why it must be read again."""
-    stored, job, known = decode_input(kept.run), kept.job, kept.known
-    if stored.content is None:
-        return _unread(job, "holds text that is not UTF-8")
-    source, options, around = _source_of(kept, stored)
-    missed = []
-
-    def neighbours() -> tuple[SiteRecord, ...]:
-        if around is None:
-            missed.append(job.path)
-        return around or ()
-
-    chosen = replace(job, options=options, without=())
-    arrays_from = 1 if kept.texts else len(source.content.samples) + 1
-    try:
-        result = result_of_content(chosen, source, neighbours, arrays_from=arrays_from)
-    except Exception as error:  # noqa: BLE001 - as in a run: no input ends the others
-        return failure_by(job, error)
-    if missed or result.samples != known.samples:
-        why = "needs its neighbours, which were not read" if missed else "is read in another way now"
-        return _unread(job, why)
-    same = {name: getattr(known, name) for name in ("fingerprint", "digest", "name_digest", "problems")}
-    return replace(result, key=kept.key, recipe=recipe(job.options), **same)
-
-
-def _facts_again(kept: _Kept) -> list[bytes] | None:
-    """Return the facts of each sample of a small input as `remade` has them, without the reports.
-
-    None where there is more to it: then they must be taken from the reports.
-    """
-    if kept.texts or kept.job.options.neighbours != "off":
-        return None
-    stored = decode_input(kept.run)
-    if stored.content is None or stored.beside or bytes(stored.reads) != b"null":
-        return None
-    source, options, _ = _source_of(kept, stored)
-    if is_copy_number(source.content):
-        return None
-    try:
-        ready = prepare(source, options)
-        rows = [_facts(ready, *each) for each in zip(ready.columns, ready.names, strict=True)]
-    except Exception:  # noqa: BLE001 - `remade` meets it again, and says what it is
-        return None
-    return [msgspec.json.encode(row) for row in rows] if len(rows) == kept.known.samples else None
-
-
-_PLACES = {name: place for place, name in enumerate(FACTS)}
-_MOST_CLASSES = 20_000
-_classes: dict[object, tuple[Cell, ...]] = {}
-
-
-def _facts(ready: Prepared, column: int, name: str) -> Sequence[Cell]:
-    """Return the facts of a sample.
-
-    As of a large input, samples of one class with one sure answer have the same cells but for numbers and
-    names, so the report is made once, for one of them.
-    """
-    settled = ready.source.settle(name, observe(ready.records, column, ready.context))
-    seen = settled.observations
-    sure = sure_answer(site_data(seen), ready.rules)
-    if sure is None:
-        return facts_of(ready.run, ready.report(column, name))
-    run = ready.run
-    said = msgspec.msgpack.encode(
-        (run.parameters, run.input.kind, run.input.assembly, settled.findings, ready.findings)
-    )
-    key = (said, sure.best, *map(without_numbers, seen))
-    row = _classes.get(key)
-    if row is None:
-        if len(_classes) >= _MOST_CLASSES:
-            _classes.clear()
-        row = _classes[key] = facts_of(run, ready.report(column, name))
-    cells = [*row]
-    own: dict[str, Cell] = {
-        "sample": safe_cell(name),
-        "input": safe_cell(run.input.path),
-        "diplotype_probability": sure.probability,
-        "e4_carrier_probability": sure.copies[1] + sure.copies[2],
-    }
-    for number, one in enumerate(seen, start=1):
-        own |= {f"depth_{number}": one.depth, f"quality_{number}": one.genotype_quality}
-    for each, cell in own.items():
-        cells[_PLACES[each]] = cell
-    return cells
-
-
-def _unread(job: Job, why: str) -> Failure:
-    return Failure(input=job.path, error=why, cure="Read it again")
-
-
 def _under(row: PlannedRow, given: Mapping[str, Any]) -> PlannedRow:
     """Return a row under the options that are given, but for those that the manifest states."""
     own = {name: value for name, value in given.items() if name not in row.job.chosen}
     job = replace(row.job, options=replace(row.job.options, **own))
     return PlannedRow(position=row.position, key=job.key, job=job)
-
-
-def _reads_of(stored: StoredInput) -> ReadsContent | None:
-    """Return the aligned reads of an input; their letters are weighed anew, not what was made of them."""
-    if bytes(stored.reads) == b"null":
-        return None
-    from pgx.reads.open import ReadsContent  # noqa: PLC0415 - few inputs are such
-
-    return msgspec.json.decode(stored.reads, type=ReadsContent)
-
-
-def _whole_content(
-    stored: StoredInput, blocks: Sequence[bytes]
-) -> tuple[VcfContent, tuple[SiteRecord, ...] | None]:
-    """Return the content of a large input, and the records around the sites, with all columns."""
-    names, *columns = (b"\n".join(parts) for parts in zip(*map(unpack_lines, blocks), strict=True))
-    samples = tuple(names.decode(errors="surrogateescape").split("\n"))
-    records = []
-    for record, texts in zip(stored_records(stored), columns, strict=True):
-        fixed = record.fixed.encode(errors="surrogateescape") + b"\t"
-        line = fixed + texts.replace(b"\n", b"\t") + b"\n"
-        records.append(replace(record, samples=Columns(line, len(fixed), len(samples))))
-    content = content_of(stored)
-    count = len(content.records)
-    around = None if stored.around is None else tuple(records[count:])
-    return replace(content, samples=samples, records=tuple(records[:count])), around
 
 
 def _any_differs(old: pa.Table, new: pa.Table, names: Iterable[str]) -> Flags:

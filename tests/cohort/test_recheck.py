@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from vcf_builder import site, write_vcf
 
+from pgx.cohort import again
 from pgx.cohort import recheck as room
 from pgx.cohort.plan import plan_inputs
 from pgx.cohort.recheck import WHY, recheck
@@ -250,10 +251,12 @@ def test_other_words(made, monkeypatch, code):
     other = {**sentence_digests(), code: "other"}
     monkeypatch.setattr(table, "sentence_digests", lambda: other)
     table._worded.cache_clear()
-    room._classes.clear()
+    again._by_class.clear()
+    again._by_records.clear()
     said, _ = lines_of(made)
     table._worded.cache_clear()
-    room._classes.clear()
+    again._by_class.clear()
+    again._by_records.clear()
     assert {row["why"] for row in said} == ({"wording"} if concerned else set())
     assert {row["sample"] for row in said} == concerned
 

@@ -1,0 +1,124 @@
+"""Facts made again from what is kept, the short way, are those of the whole reports."""
+
+from __future__ import annotations
+
+import random
+
+import msgspec
+import pytest
+import truth_tables
+from msgspec.structs import replace
+from vcf_builder import site, write_vcf
+
+from cohort.test_biobank import FORMATS, NEVER, RARE_FORMATS, random_column
+from pgx.cohort import again
+from pgx.cohort.jobs import Job, Known, Result
+from pgx.cohort.tables.table import FACTS
+from pgx.cohort.worker import result_of_content
+from pgx.errors import PgxError
+from pgx.options import Options
+from pgx.vcf import read_sites
+
+CASES = list(truth_tables.all_cases())
+
+
+@pytest.fixture(autouse=True)
+def nothing_kept():
+    again._by_class.clear()
+    again._by_records.clear()
+
+
+def kept_of(path, options, under=None):
+    """Return what is kept of an input that was run with `options`, to be annotated under others."""
+    job = Job(path=str(path), options=options)
+    result = result_of_content(job, read_sites(str(path)), arrays_from=NEVER)
+    known = Known(**{name: getattr(result, name) for name in Known.__struct_fields__})
+    return again.Kept(
+        job=replace(job, options=under or options),
+        key="",
+        known=known,
+        run=result.run,
+        facts=tuple(row.facts for row in result.rows),
+    )
+
+
+def assert_as_by_reports(kept):
+    """Compare both ways; return how many samples went the short one."""
+    short, whole = again.facts_again(kept), again.remade(kept)
+    if not isinstance(whole, Result) or not kept.known.samples:
+        assert not short
+        return 0
+    for one, other in zip(short or (), whole.rows, strict=bool(short)):
+        left, right = (dict(zip(FACTS, msgspec.json.decode(row), strict=True)) for row in (one, other.facts))
+        assert left == right
+    return len(short or ())
+
+
+@pytest.mark.slow
+def test_every_row_of_the_truth_tables(tmp_path):
+    """All in one process, so that what was kept of one is there for the next."""
+    compared = 0
+    for number, case in enumerate(CASES):
+        for assembly in case.assemblies:
+            path = write_vcf(tmp_path / f"{number}.{assembly}.vcf", text=case.content(assembly))
+            options = replace(truth_tables._options(case, tmp_path, assembly), neighbours="off")
+            try:
+                kept = kept_of(path, options)
+            except PgxError:
+                continue
+            for under in (options, replace(options, population="AFR"), replace(options, min_gq=30.0)):
+                own = replace(kept, job=replace(kept.job, options=under))
+                compared += assert_as_by_reports(own)
+                compared += assert_as_by_reports(own)  # now from what was kept
+    assert compared > 4 * len(CASES)
+
+
+def of_one(path, rng, number, qualities):
+    form = rng.choice([*FORMATS, "GT:AD:DP:GQ:PL", *RARE_FORMATS])
+    rows = [
+        site(rsid, gt=random_column(rng, form.split(":")), format=form, qual=rng.choice(qualities))
+        for rsid in ("rs429358", "rs7412")
+    ]
+    return write_vcf(path, records=rows, samples=[f"S{number}"])
+
+
+@pytest.mark.parametrize(
+    "under", [{"population": "EUR"}, {"min_gq": 20.0, "min_dp": 5}, {"population": "flat"}]
+)
+def test_random_people(tmp_path, under):
+    rng = random.Random(str(under))  # noqa: S311 - test data
+    compared = 0
+    for number in range(300):
+        path = of_one(tmp_path / "a.vcf", rng, number, ("3", "50", "900", "."))
+        options = Options(neighbours="off", min_probability=rng.choice((0.9, 0.99)))
+        kept = kept_of(path, options, replace(options, **under))
+        compared += assert_as_by_reports(kept)
+    assert compared == 300
+    assert len(again._by_class) < 200, "people share classes"
+
+
+@pytest.mark.parametrize(("form", "column", "shared"), [("GT:PL", "0/1:30,0,40", True), ("GT", "0/1", False)])
+def test_a_quality_counts_where_nothing_says_more(tmp_path, form, column, shared):
+    """The same letters with another QUAL are the same facts only where QUAL has no say."""
+    found = []
+    for number, quality in enumerate(("900", "12")):
+        rows = [site(rsid, gt=column, format=form, qual=quality) for rsid in ("rs429358", "rs7412")]
+        path = write_vcf(tmp_path / f"{number}.vcf", records=rows, samples=[f"S{number}"])
+        kept = kept_of(path, Options(neighbours="off"))
+        assert_as_by_reports(kept)
+        (facts,) = again.facts_again(kept)
+        found.append(dict(zip(FACTS, msgspec.json.decode(facts), strict=True)))
+    one, other = ({**row, "sample": "", "input": ""} for row in found)
+    assert (one == other) == shared
+    assert [row["sample"] for row in found] == ["S0", "S1"]
+    assert len(again._by_records) == shared
+
+
+def test_what_is_kept_is_bounded(tmp_path, monkeypatch):
+    monkeypatch.setattr(again, "_MOST", 3)
+    for number in range(20):
+        column = f"0/0:{number + 20},0:{number + 20}:60:0,60,{600 + number}"
+        rows = [site(rsid, gt=column, format="GT:AD:DP:GQ:PL") for rsid in ("rs429358", "rs7412")]
+        path = write_vcf(tmp_path / "a.vcf", records=rows, samples=["A"])
+        assert assert_as_by_reports(kept_of(path, Options(neighbours="off"))) == 1
+        assert len(again._by_records) <= 3
