@@ -13,10 +13,11 @@ import pysam
 import pytest
 from vcf_builder import POSITIONS, site, vcf_text, write_vcf
 
-from pgx.errors import InputError, NotFoundError
+from pgx.errors import FormatError, InputError, NotFoundError
 from pgx.genome import find_assembly, sites_on
 from pgx.options import Options
 from pgx.single import annotate
+from pgx.vcf import read as read_room
 from pgx.vcf import read_sites
 from pgx.vcf.bed import callable_sites
 
@@ -408,3 +409,39 @@ def test_what_cannot_be_sliced_is_read_whole(tmp_path, monkeypatch):
         assert [tuple(record.samples) for record in read_sites(str(path)).records] == [
             tuple(record.samples) for record in one.records
         ]
+
+
+class TestHeadersAlike:
+    """Of files whose headers differ in the samples only, the rest of the header is looked at once."""
+
+    def test_what_is_remembered_does_not_show(self, tmp_path):
+        paths = [write_vcf(tmp_path / f"{name}.vcf", samples=[name]) for name in ("A", "B", "A b", "Ä")]
+        apart = []
+        for path in paths:
+            read_room._known.clear()
+            apart.append(read_sites(str(path)))
+        assert [read_sites(str(path)) for path in (*paths, *paths)] == [*apart, *apart]
+        assert len({content.facts.header_digest for content in apart}) == len(paths)
+        assert len(read_room._known) == 1
+
+    def test_a_broken_line_of_samples_is_still_refused(self, tmp_path):
+        sound = write_vcf(tmp_path / "a.vcf", records=[], samples=["A"])
+        read_sites(str(sound))
+        broken = tmp_path / "b.vcf"
+        broken.write_text(sound.read_text().replace("FORMAT\tA", "FORMAT\tA\tA"))
+        read_room._known.clear()
+        with pytest.raises(FormatError) as first:
+            read_sites(str(broken))
+        read_sites(str(sound))
+        with pytest.raises(FormatError) as second:
+            read_sites(str(broken))
+        assert str(first.value) == str(second.value)
+
+    def test_what_is_remembered_is_bounded(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(read_room, "_MOST_KNOWN", 2)
+        read_room._known.clear()
+        for number in range(5):
+            path = write_vcf(tmp_path / "a.vcf", samples=["A"])
+            path.write_text(path.read_text().replace("##contig", f"##made={number}\n##contig", 1))
+            assert read_sites(str(path)).samples == ("A",)
+            assert len(read_room._known) <= 2

@@ -63,6 +63,13 @@ class Header(Struct, frozen=True, kw_only=True):
         """Return its lines."""
         return self.data if self.kind == "VCF" else self.data[_BCF_START:].rstrip(b"\0")
 
+    def parts(self) -> tuple[bytes, str]:
+        """Return all lines but that of the samples, and this line; "" where htslib may print it otherwise."""
+        text = self.text.rstrip(b"\r\n")
+        lines, line = text[: text.rfind(b"\n") + 1], text[text.rfind(b"\n") + 1 :]
+        usual = self.kind == "VCF" and line.isascii() and self.has_plain_names
+        return lines, f"{line.decode()}\n" if usual else ""
+
     @property
     def has_plain_names(self) -> bool:
         """Return whether no blank is in the names of the samples: of some of these htslib knows better."""

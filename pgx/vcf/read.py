@@ -28,7 +28,7 @@ from pgx.genome import (
 from pgx.observe import SiteRecord
 from pgx.reference import file_time, sha256
 from pgx.vcf.bgzf import Blocks, compression, damaged, inflated
-from pgx.vcf.header import read_header
+from pgx.vcf.header import Header, read_header
 from pgx.vcf.index import Index, IndexedRecords, IndexMisfitError, unpacked_index
 from pgx.vcf.open import Bounds, Raw, Source, beyond, is_url, local_bytes, look
 from pgx.vcf.records import PYSAM_ERRORS, Decoder, decoded
@@ -176,7 +176,7 @@ class Input:
     @functools.cached_property
     def header_facts(self) -> tuple[str, HeaderFacts, bool]:
         """Return digest, facts on the assembly, and whether GL is declared as an integer."""
-        return _header_facts(self.decoder)
+        return _header_facts(self.header, self.decoder)
 
     def select(self, *, around: bool = False) -> Selection:
         """Return the records that may matter, in file order; `around`: in a pass those around the sites, too.
@@ -388,11 +388,35 @@ def _check_no_other_name(names: Sequence[str], label: str) -> None:
         )
 
 
-def _header_facts(decoder: Decoder) -> tuple[str, HeaderFacts, bool]:
-    """Return digest, facts on the assembly, and whether GL is declared as an integer."""
+#: What the lines of headers say before that of the samples: as htslib prints them, and the facts.
+_known: dict[bytes, tuple[str, HeaderFacts, bool]] = {}
+_MOST_KNOWN, _LONGEST_KNOWN = 64, 1 << 20
+
+
+def _header_facts(source: Header, decoder: Decoder) -> tuple[str, HeaderFacts, bool]:
+    """Return digest, facts on the assembly, and whether GL is declared as an integer.
+
+    In a cohort headers differ in their samples only, so what the other lines say is looked at once.
+    """
+    lines, names = source.parts()
+    before = _known.get(lines) if names else None
+    if before is not None:
+        decoder.prove()
+        text, facts, phred = before
+        return sha256(f"{text}{names}".encode()), facts, phred
+    text, facts, phred = _looked_at(decoder)
+    if names and text.endswith(names) and len(lines) < _LONGEST_KNOWN:
+        if len(_known) >= _MOST_KNOWN:
+            _known.clear()
+        _known[lines] = text.removesuffix(names), facts, phred
+    return sha256(text.encode()), facts, phred
+
+
+def _looked_at(decoder: Decoder) -> tuple[str, HeaderFacts, bool]:
+    """Return a header as htslib prints it, facts on the assembly, and whether GL is an integer."""
     header = decoder.header
     try:
-        digest = sha256(decoder.header_text().encode())
+        text = decoder.header_text()
         phred = "GL" in header.formats and header.formats["GL"].type == "Integer"
         contigs = []
         for name in filter(is_wanted, map(str, header.contigs)):
@@ -421,7 +445,7 @@ def _header_facts(decoder: Decoder) -> tuple[str, HeaderFacts, bool]:
         )
     except PYSAM_ERRORS as error:
         raise FormatError("has a broken header", where=decoder.label, cure="Write it again") from error
-    return digest, facts, phred
+    return text, facts, phred
 
 
 def _tells(key: str | None, line: str) -> bool:

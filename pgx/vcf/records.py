@@ -117,8 +117,6 @@ class Decoder:
 
     Attributes
     ----------
-    header
-        As pysam has it.
     relaxed
         Fields whose values are not of the type declared, with the place of the first; htslib would refuse the
         record, so that it is made to take them for text.
@@ -134,8 +132,24 @@ class Decoder:
         self._samples = header.samples
         self.label = label
         self.relaxed: dict[str, str] = {}
+        self._is_proven = False
+
+    @functools.cached_property
+    def header(self) -> pysam.VariantHeader:
+        """Return the header as pysam has it, before any record was read."""
         with self._open([]) as handle:
-            self.header = handle.header
+            return handle.header
+
+    def prove(self) -> None:
+        """Let htslib read the header, where it has not yet.
+
+        Raises
+        ------
+        FormatError
+            It is broken.
+        """
+        if not self._is_proven:
+            self.header  # noqa: B018 - opened for its errors
 
     def header_text(self) -> str:
         """Return the header as htslib prints it, with all samples."""
@@ -157,6 +171,7 @@ class Decoder:
             ) from error
         finally:
             os.close(descriptor)
+        self._is_proven = True
         with contextlib.closing(handle):
             yield handle
 
