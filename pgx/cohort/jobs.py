@@ -345,6 +345,7 @@ class Alarms(Facts, frozen=True, kw_only=True):
     imputed_open_share: float
     rare_excess: float
     swap_min_people: int
+    swap_plate_wells: int
     swap_left_share: float
     swap_chance: float
     estimate_margin: float

@@ -1,30 +1,29 @@
-"""Results known before beside those that were called: who agrees, and which exchanges explain the rest.
+"""Results known before beside those that were called: who agrees, and who does not.
 
 Nothing here changes a call. The files of this module name people; they are no part of a page that is shared.
 """
 
 from __future__ import annotations
 
-import itertools
 import re
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from msgspec import Struct
-from msgspec.structs import astuple
+from msgspec.structs import replace
 
 from pgx.calling import diplotype_names, diplotype_prior
-from pgx.cohort.jobs import alarm_limits, page_limits
 from pgx.cohort.manifest import EVERYBODY, KNOWN_METHOD, KNOWN_RESULT
 from pgx.cohort.results import Source, reports_of
 from pgx.cohort.store import State
 from pgx.genome import counted_haplotype
+from pgx.neighbours.estimate import without_neighbours
 from pgx.reference import threshold
 from pgx.render.tsv import safe_cell, write_rows
 from pgx.report import SampleReport, relative_likelihoods
 
-KNOWN_FILE, SWAPS_FILE = "known.tsv", "swaps.tsv"
+KNOWN_FILE = "known.tsv"
 VERDICTS = ("agrees", "differs", "open", "not-understood")
 _PAIR = re.compile(r"(?:apo)?e?([1-4])\W*e?([1-4])")
 _NEVER = 1e-300
@@ -41,6 +40,8 @@ class Person(Struct, frozen=True, kw_only=True):
     ----------
     prior, likelihood, posterior
         Of the ten diplotypes, in the order of `diplotype_names`.
+    around
+        The posterior by the variants around the sites with what was read there; None where nobody asked.
     """
 
     sample: str
@@ -53,6 +54,7 @@ class Person(Struct, frozen=True, kw_only=True):
     prior: tuple[float, ...]
     likelihood: tuple[float, ...]
     posterior: tuple[float, ...]
+    around: tuple[float, ...] | None = None
 
     @property
     def is_silent(self) -> bool:
@@ -73,38 +75,30 @@ class Person(Struct, frozen=True, kw_only=True):
             return "differs"
         return "open"
 
+    def by_neighbours(self) -> Person:
+        """Return the same person as the variants around the sites have it, which `around` says."""
+        before = without_neighbours()
+        after = self.around or before
+        ratios = tuple(one / other for one, other in zip(after, before, strict=True))
+        return replace(self, prior=before, likelihood=ratios, posterior=after)
+
 
 class Compared(Struct, frozen=True, kw_only=True):
-    """A person with a known result; `meant` holds the diplotypes that it allows, None if not understood."""
+    """A person with a known result.
+
+    Attributes
+    ----------
+    meant
+        The diplotypes that the result allows; None if it is not understood.
+    by
+        What the verdict rests on: "sites", or "neighbours" where the sites leave it open. `person` is as
+        these have it.
+    """
 
     person: Person
     meant: frozenset[int] | None
     verdict: str
-
-
-class Exchange(Struct, frozen=True, kw_only=True):
-    """People whose results fit when they change places.
-
-    Attributes
-    ----------
-    kind
-        "pair", or what happened to groups: "exchanged", "reversed", "shifted by one".
-    before, after
-        Who differs as listed, and who would after the exchange.
-    chance
-        That people drawn from the cohort at random would fit so well; of one pair or one arrangement.
-    alternatives
-        Other people who differ and would fit as well as the second of a pair.
-    """
-
-    kind: str
-    first: str
-    second: str
-    people: int
-    before: int
-    after: int
-    chance: float
-    alternatives: int
+    by: str
 
 
 def meant_by(text: str) -> frozenset[int] | None:
@@ -128,7 +122,10 @@ def exposed_share(population: str) -> float:
 def people(
     state: State, shown: Iterable[Source], columns: Sequence[str], named: frozenset[str] = frozenset()
 ) -> Iterator[Person]:
-    """Yield in order who is `named`, and of whom the manifest fills one of `columns`; nobody else is read."""
+    """Yield who is `named`, and of whom the manifest fills one of `columns`; nobody else is read.
+
+    They come in the order of inputs, then in that of the manifest.
+    """
     for source in shown:
         carried = source.job.carried
         stated = {
@@ -140,7 +137,9 @@ def people(
         if EVERYBODY not in stated:
             small = {name for name, _ in state.samples(source.key)}
             wanted = frozenset(stated & small if small else stated)
-        for run, report in reports_of(state, source, wanted):
+        order = {name: place for place, name in enumerate(carried)}
+        found = reports_of(state, source, wanted)
+        for run, report in sorted(found, key=lambda pair: order.get(pair[1].sample, len(order))):
             own = carried.get(report.sample, carried.get(EVERYBODY, {}))
             if report.sample in named or any(own.get(column) for column in columns):
                 options = run.parameters
@@ -152,6 +151,7 @@ def person_of(
 ) -> Person:
     """Return a sample with the likelihoods that its report states."""
     genotype = report.genotype
+    around = report.neighbours.diplotype_posterior if report.neighbours else None
     return Person(
         sample=report.sample,
         input=path,
@@ -163,6 +163,7 @@ def person_of(
         prior=tuple(row.prior for row in genotype.calculation),
         likelihood=relative_likelihoods(report),
         posterior=tuple(genotype.diplotype_posterior[name] for name in diplotype_names()),
+        around=None if around is None else tuple(around[name] for name in diplotype_names()),
     )
 
 
@@ -174,145 +175,28 @@ def compare(found: Iterable[Person]) -> list[Compared]:
         if text:
             meant = meant_by(text)
             verdict = "not-understood" if meant is None else person.speaks(meant)
-            compared.append(Compared(person=person, meant=meant, verdict=verdict))
+            other = person.by_neighbours() if verdict == "open" and person.around else None
+            if meant is not None and other is not None and (told := other.speaks(meant)) != "open":
+                compared.append(Compared(person=other, meant=meant, verdict=told, by="neighbours"))
+            else:
+                compared.append(Compared(person=person, meant=meant, verdict=verdict, by="sites"))
     return compared
-
-
-def exchanges(compared: Sequence[Compared]) -> list[Exchange]:
-    """Return exchanges of groups and of pairs that explain who differs; nobody of a group is in a pair."""
-    readable = [item for item in compared if item.meant is not None]
-    if not readable:
-        return []
-    shares = _shares(readable)
-    groups, explained = _groups(readable, shares)
-    differing = [item for item in readable if item.verdict == "differs" and id(item) not in explained]
-    if len(differing) > page_limits().max_listed:  # so many did not change places two by two
-        return groups
-    return [*groups, *_pairs(differing, shares)]
-
-
-def _fits(person: Person, item: Compared) -> bool:
-    return item.meant is not None and person.speaks(item.meant) == "agrees"
-
-
-Shares = Mapping[frozenset[int] | None, float]
-
-
-def _shares(everybody: Sequence[Compared]) -> Shares:
-    """Return, for each known result, the share of people of whom it would be right."""
-    places = range(len(diplotype_names()))
-    means = [sum(item.person.posterior[place] for item in everybody) / len(everybody) for place in places]
-    return {meant: sum(means[place] for place in meant or ()) for meant in {item.meant for item in everybody}}
-
-
-def _pairs(differing: Sequence[Compared], shares: Shares) -> Iterator[Exchange]:
-    """Yield each two people who differ and would agree in each other's place, the least likely first."""
-    both = [
-        (one, other)
-        for one, other in itertools.combinations(differing, 2)
-        if _fits(one.person, other) and _fits(other.person, one)
-    ]
-    times = Counter(id(item) for pair in both for item in pair)
-    found = [
-        Exchange(
-            kind="pair",
-            first=one.person.sample,
-            second=other.person.sample,
-            people=2,
-            before=2,
-            after=0,
-            chance=shares[one.meant] * shares[other.meant],
-            alternatives=max(times[id(one)], times[id(other)]) - 1,
-        )
-        for one, other in both
-    ]
-    yield from sorted(found, key=lambda item: (item.alternatives, item.chance))
-
-
-def _groups(everybody: Sequence[Compared], shares: Shares) -> tuple[list[Exchange], set[int]]:
-    """Return exchanges of whole groups (plates, batches), and who is explained by them."""
-    limit = alarm_limits()
-    found: list[Exchange] = []
-    explained: set[int] = set()
-    columns = dict.fromkeys(name for item in everybody for name in item.person.cells)
-    for column in (name for name in columns if name not in {KNOWN_RESULT, KNOWN_METHOD}):
-        members: defaultdict[str, list[Compared]] = defaultdict(list)
-        for item in everybody:
-            members[item.person.cells.get(column, "")].append(item)
-        members.pop("", None)
-        plates = {
-            name: own
-            for name, own in members.items()
-            if len(own) >= limit.swap_min_people and any(item.verdict == "differs" for item in own)
-        }
-        if len(plates) > page_limits().max_strata:  # so many plates did not change places two by two
-            continue
-        tried = [
-            attempt
-            for one, other in [*((name, name) for name in plates), *itertools.combinations(plates, 2)]
-            for attempt in _arrangements(column, one, plates[one], other, plates[other])
-        ]
-        for kind, first, second, listed, moved in tried:
-            before = sum(item.verdict == "differs" for item in listed)
-            after = sum(
-                person.speaks(item.meant or frozenset()) == "differs"
-                for person, item in zip(moved, listed, strict=True)
-            )
-            chance = 1.0
-            for person, item in zip(moved, listed, strict=True):
-                chance *= shares[item.meant] if _fits(person, item) else 1.0
-            if after <= limit.swap_left_share * before and chance * len(tried) <= limit.swap_chance:
-                found.append(
-                    Exchange(
-                        kind=kind,
-                        first=first,
-                        second=second,
-                        people=len(listed),
-                        before=before,
-                        after=after,
-                        chance=chance,
-                        alternatives=0,
-                    )
-                )
-                explained |= {id(item) for item in listed}
-    return found, explained
-
-
-_Arrangement = tuple[str, str, str, list[Compared], list[Person]]
-
-
-def _arrangements(
-    column: str, one: str, first: list[Compared], other: str, second: list[Compared]
-) -> Iterator[_Arrangement]:
-    """Yield what is known of two groups, or of one, and the people in the order of a usual mistake."""
-    own = [item.person for item in first]
-    here, there = f"{column} = {one}", f"{column} = {other}"
-    if one == other:
-        yield "reversed", here, "", first, own[::-1]
-        yield "shifted by one", here, "", first[1:], own[:-1]
-        yield "shifted by one", here, "", first[:-1], own[1:]
-    elif len(first) == len(second):
-        yield "exchanged", here, there, [*first, *second], [*(item.person for item in second), *own]
 
 
 def write_known(compared: Iterable[Compared], path: Path) -> None:
     """Write known.tsv: what is known and what is called of each person, and how likely each is."""
-    columns = ("sample", "input", KNOWN_RESULT, KNOWN_METHOD, "diplotype", "e4_status", "verdict")
+    columns = ("sample", "input", KNOWN_RESULT, KNOWN_METHOD, "diplotype", "e4_status", "verdict", "by")
     names = diplotype_names()
     rows = []
     for item in compared:
         person, cells = item.person, item.person.cells
         highest = max(person.posterior)
-        called = (person.diplotype, person.e4_status, item.verdict, names[person.posterior.index(highest)])
+        best = names[person.posterior.index(highest)]
+        called = (person.diplotype, person.e4_status, item.verdict, item.by, best)
         stated = (person.sample, person.input, cells.get(KNOWN_RESULT), cells.get(KNOWN_METHOD))
         known = None if item.meant is None else person.probability(item.meant)
         rows.append((*stated, *called, highest, known))
     write_rows(path, (*columns, "best_diplotype", "best_probability", "known_probability"), rows)
-
-
-def write_exchanges(found: Iterable[Exchange], path: Path) -> None:
-    """Write swaps.tsv: a row an exchange that would explain who differs."""
-    write_rows(path, Exchange.__struct_fields__, map(astuple, found))
 
 
 def agreement(compared: Iterable[Compared]) -> list[dict[str, str | int]]:

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from pgx.calling import DiplotypeCall, diplotype_names, diplotypes, double_heterozygotes
 from pgx.calling.likelihood import UNINFORMATIVE, genotype_likelihood
-from pgx.genome import Site, counted_haplotype
+from pgx.genome import Haplotype, Site, counted_haplotype
 from pgx.neighbours import NeighbourReport, is_needed, is_read
 from pgx.neighbours.panel import Marker, markers, panel, settings
 from pgx.observe import EvidenceKind, Observation, ReadContext, SiteRecord, observe, records_at
@@ -152,14 +152,18 @@ def allows(posterior: Sequence[float], letters: Sequence[tuple[str, str] | None]
 
 def chance_of(posterior: Sequence[float], letters: Sequence[tuple[str, str] | None]) -> float | None:
     """Return the probability of the letters read at each site, in any order, None where none is known."""
-    known = [(site, sorted(pair)) for site, pair in enumerate(letters) if pair is not None]
-    if not known:
+    if all(pair is None for pair in letters):
         return None
-    return sum(
-        chance
-        for chance, diplotype in zip(posterior, diplotypes(), strict=True)
-        if all(sorted(haplotype.letters[site] for haplotype in diplotype) == own for site, own in known)
-    )
+    return sum(p for p, pair in zip(posterior, diplotypes(), strict=True) if shows(pair, letters))
+
+
+def shows(pair: tuple[Haplotype, Haplotype], letters: Sequence[tuple[str, str] | None]) -> bool:
+    """Return whether a diplotype has the letters that are known, whatever their order."""
+    for site, known_letters in enumerate(letters):
+        own = sorted(haplotype.letters[site] for haplotype in pair)
+        if known_letters is not None and sorted(known_letters) != own:
+            return False
+    return True
 
 
 @functools.cache

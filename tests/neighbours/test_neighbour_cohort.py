@@ -11,7 +11,7 @@ from made_up import people
 from test_neighbour_reports import samples, site_copies, vcf, written
 
 from pgx.cohort import plan_inputs, run_cohort
-from pgx.options import CohortOptions, Options
+from pgx.options import CohortOptions, Options, PageOptions
 
 COLUMNS = ("neighbours_diplotype", "neighbours_probability", "neighbours_markers", "neighbours_agree")
 
@@ -105,3 +105,89 @@ def test_an_alarm_tells_a_person_from_a_plate_and_from_a_strand(tmp_path, crowd)
     assert list(alarms(run(plate, tmp_path / "plate", "always"))) == ["neighbours_plate"]
     flipped = written(tmp_path / "flip.vcf", vcf(crowd, sites=[(2 - a, 2 - b) for a, b in shown]))
     assert list(alarms(run(flipped, tmp_path / "flip", "always"))) == ["neighbours_strand"]
+
+
+PLATES = people(72, seed=31)
+
+
+def plates(tmp_path, move, *, known=False, **options):
+    """Run three plates of 24 people, a file each, after `move` has changed the order of the site genotypes.
+
+    With `known` these are results of a letter, and the files lack the sites.
+    """
+    shown = [PLATES[place] for place in move(list(range(72)))]
+    lines = ["path\tsample\tplate" + "\tknown_apoe" * known]
+    for number in range(3):
+        own = slice(24 * number, 24 * number + 24)
+        sites = None if known else [site_copies(person) for person in shown[own]]
+        path = written(tmp_path / f"{number}.vcf", vcf(PLATES[own], sites=sites))
+        for place, person in enumerate(shown[own]):
+            lines.append(f"{path}\tP{place}\tp{number}" + f"\t{person.diplotype}" * known)
+    (tmp_path / "m.tsv").write_text("\n".join(lines) + "\n")
+    plan = plan_inputs([], tmp_path / "m.tsv", Options(neighbours="always"))
+    outcome = run_cohort(plan, tmp_path / "out", CohortOptions(jobs=1, **options))
+    return tmp_path / "out", outcome
+
+
+def exchanges(folder: Path) -> list[dict[str, str]]:
+    with (folder / "swaps.tsv").open(newline="", encoding="utf-8") as handle:
+        return list(csv.DictReader(handle, delimiter="\t"))
+
+
+def two_people(order):
+    """Exchange the first person of the first plate with one who has another diplotype, of the second."""
+    other = next(n for n in range(24, 48) if site_copies(PLATES[n]) != site_copies(PLATES[order[0]]))
+    order[0], order[other] = order[other], order[0]
+    return order
+
+
+MOVES = {
+    "exchanged": (lambda order: order[24:48] + order[:24] + order[48:], "plate = p0", "plate = p1"),
+    "reversed": (lambda order: order[:24][::-1] + order[24:], "plate = p0", ""),
+    "shifted by one": (lambda order: [*order[:24], order[47], *order[24:47], *order[48:]], "plate = p1", ""),
+    "rotated by 8": (lambda order: order[:48] + order[64:] + order[48:64], "plate = p2", ""),
+}
+
+
+@pytest.mark.parametrize("known", [False, True], ids=["by neighbours", "by known results"])
+@pytest.mark.parametrize("kind", MOVES)
+def test_a_plate_that_changed_places_is_found(tmp_path, kind, known):
+    move, first, second = MOVES[kind]
+    folder, _ = plates(tmp_path, move, known=known)
+    found = [row for row in exchanges(folder) if row["kind"] != "pair"]
+    assert [(row["kind"], row["first"], row["second"]) for row in found] == [(kind, first, second)]
+    assert found[0]["by"] == ("known_apoe" if known else "neighbours")
+    assert int(found[0]["before"]) > 5 * int(found[0]["after"])
+
+
+@pytest.mark.parametrize("known", [False, True], ids=["by neighbours", "by known results"])
+def test_two_people_who_changed_places_are_found(tmp_path, known):
+    folder, outcome = plates(tmp_path, two_people, known=known)
+    pairs = exchanges(folder)
+    assert [row["kind"] for row in pairs] == ["pair"]
+    assert pairs[0]["first"] == "P0"
+    codes = set(outcome.alarms)
+    assert ("known" in codes) == known
+    assert ("neighbours_people" in codes) == (not known)
+    message = next(iter(alarms(folder).values()), "")
+    assert known or "would explain some: 1 (swaps.tsv)" in message
+    if known:
+        with (folder / "known.tsv").open(newline="", encoding="utf-8") as handle:
+            rows = list(csv.DictReader(handle, delimiter="\t"))
+        assert {row["by"] for row in rows if row["verdict"] != "open"} == {"neighbours"}
+        assert {row["diplotype"] for row in rows} == {""}, "an estimate is no call"
+        assert [row["verdict"] for row in rows].count("differs") == 2
+
+
+@pytest.mark.parametrize("arrays_from", [1, 1000])
+def test_who_is_in_place_is_in_no_exchange(tmp_path, arrays_from):
+    folder, outcome = plates(tmp_path, lambda order: order, arrays_from=arrays_from)
+    assert not (folder / "swaps.tsv").exists()
+    assert not {code for code in outcome.alarms if code.startswith("neighbours")}
+
+
+def test_a_shared_page_tells_nothing_of_exchanges(tmp_path):
+    folder, _ = plates(tmp_path, two_people, page=PageOptions(min_cell=5))
+    assert exchanges(folder), "for those who may see it"
+    assert "neighbour_exchanges" not in json.loads((folder / "summary.json").read_text())
+    assert "swaps.tsv" not in (folder / "index.html").read_text()

@@ -247,7 +247,7 @@ def _neighbours(summary: Object) -> Iterator[_Alarm]:
     are wrong in all homozygotes, three in four of the people: so most points to these, and many to a plate.
     """
     limits = alarm_limits()
-    whole = summary["neighbours"]
+    whole, exchanges = summary["neighbours"], summary.get("neighbour_exchanges", 0)
     groups = [
         (f"{stratum['column']} = {value['value'] or '-'}", value["neighbours"])
         for stratum in summary["strata"]
@@ -260,9 +260,10 @@ def _neighbours(summary: Object) -> Iterator[_Alarm]:
             continue
         blamed = True
         code = "neighbours_strand" if count >= limits.neighbours_strand_share * asked else "neighbours_plate"
-        yield _say(code, who=who, count=count, asked=asked)
+        yield _say(code, who=who, count=count, asked=asked, exchanges=exchanges)
     if whole["disagree"]["count"] and not blamed:
-        yield _say("neighbours_people", count=whole["disagree"]["count"], asked=whole["asked"])
+        counts = {"count": whole["disagree"]["count"], "asked": whole["asked"]}
+        yield _say("neighbours_people", **counts, exchanges=exchanges)
 
 
 def _twice(summary: Object) -> Iterator[_Alarm]:

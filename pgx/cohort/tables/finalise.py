@@ -7,9 +7,11 @@ import itertools
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -17,16 +19,12 @@ from pgx.cohort.estimate import Group, first_reading
 from pgx.cohort.jobs import Failure, Job, Known, Slice
 from pgx.cohort.known import (
     KNOWN_FILE,
-    SWAPS_FILE,
     VERDICTS,
     Compared,
-    Exchange,
     agreement,
     compare,
-    exchanges,
     exposed_share,
     people,
-    write_exchanges,
     write_known,
 )
 from pgx.cohort.manifest import (
@@ -64,6 +62,15 @@ from pgx.cohort.summary.strata import (
     plan_cells,
 )
 from pgx.cohort.summary.tally import Tally
+from pgx.cohort.swaps import (
+    OPINION,
+    SWAPS_FILE,
+    Exchange,
+    exchanges,
+    stated_by_neighbours,
+    stated_results,
+    write_exchanges,
+)
 from pgx.cohort.tables import arrow
 from pgx.cohort.tables.reports import (
     FOLDER,
@@ -160,22 +167,31 @@ def finish(state: State, folder: Path, page: PageOptions, asked: Asked, *, kept:
     inputs = len({place_of(row.job.path) for row in plan})
     silent = tuple(passed_over((row, known[row.key]) for row in plan if row.key in known).values())
     copy_number = tuple(copy_number_inputs(plan, known).values())
-    compared = compare(people(state, shown, [KNOWN_RESULT])) if KNOWN_RESULT in carried else []
-    swaps = exchanges(compared)
+    compared = compare(people(state, shown, [KNOWN_RESULT])) if KNOWN_RESULT in carried else None
     changes = _changes(state, plan)
     members = _members(state, shown, carried)
-    overview = Overview(
-        people=_known_counts(compared, len(swaps)) | ({"families": counts_of(members)} if members else {}),
-        inputs=inputs,
-        failures=failures,
-        passed_over=(*silent, *copy_number),
-        shard=_slice_text(state),
-        estimates=estimates,
-    )
     with Staged(folder, exclusive=True) as staged:
-        _write_tables(staged, _tables(state, shown, carried, tally.dividing, files), carried, tally)
+        tables = _tables(state, shown, carried, tally.dividing, files)
+        asked_around = _write_tables(staged, tables, carried, tally)
         write_failures(staged.path("failures.tsv"), failures)
-        of_people = _write_people(staged, (compared, swaps) if KNOWN_RESULT in carried else None, members)
+        differing = any(item.verdict == "differs" for item in compared or ())
+        swaps = exchanges(stated_results(compared or ())) if differing else []
+        least = max((source.job.options.min_probability for source in shown), default=1.0)
+        contradicted = "no" in asked_around["neighbours_agree"]
+        ordered = _in_order_of_manifest(asked_around, shown) if contradicted else {}
+        around = exchanges(stated_by_neighbours(ordered, least)) if contradicted else []
+        found = [*swaps, *around] if contradicted or compared is not None else None
+        of_people = _write_people(staged, compared, found, members)
+        overview = Overview(
+            people=_known_counts(compared or (), len(swaps))
+            | ({"neighbour_exchanges": len(around)} if around else {})
+            | ({"families": counts_of(members)} if members else {}),
+            inputs=inputs,
+            failures=failures,
+            passed_over=(*silent, *copy_number),
+            shard=_slice_text(state),
+            estimates=estimates,
+        )
         if tally.samples and not page.min_cell:
             of_people.append(MULTIQC_SAMPLES)
         if changes:
@@ -206,14 +222,19 @@ def finish(state: State, folder: Path, page: PageOptions, asked: Asked, *, kept:
 
 
 def _write_people(
-    staged: Staged, known: tuple[Sequence[Compared], Sequence[Exchange]] | None, members: Sequence[Member]
+    staged: Staged,
+    known: Sequence[Compared] | None,
+    swaps: Sequence[Exchange] | None,
+    members: Sequence[Member],
 ) -> list[str]:
-    """Write known results and families beside the calls, where there are any, and return the files."""
+    """Write known results, exchanges and families beside the calls, where there are any; return the files."""
     written = []
     if known is not None:
-        write_known(known[0], staged.path(KNOWN_FILE))
-        write_exchanges(known[1], staged.path(SWAPS_FILE))
-        written += [KNOWN_FILE, SWAPS_FILE]
+        write_known(known, staged.path(KNOWN_FILE))
+        written.append(KNOWN_FILE)
+    if swaps is not None:
+        write_exchanges(swaps, staged.path(SWAPS_FILE))
+        written.append(SWAPS_FILE)
     if members:
         write_families(members, staged.path(FAMILIES_FILE), wording().say("cohort", "not_consistent"))
         written.append(FAMILIES_FILE)
@@ -338,12 +359,34 @@ def _dividing(
     return tuple(item for item in found if item.column not in hidden)
 
 
-def _write_tables(staged: Staged, tables: Iterator[pa.Table], carried: Sequence[str], tally: Tally) -> None:
+def _write_tables(
+    staged: Staged, tables: Iterator[pa.Table], carried: Sequence[str], tally: Tally
+) -> dict[str, list[Any]]:
+    """Write and count the tables; return columns of those whom neighbours agree with, or contradict."""
     text, binary = staged.path("samples.tsv"), staged.path("samples.parquet")
+    around: dict[str, list[Any]] = {name: [] for name in (*OPINION, *carried)}
     with contextlib.closing(TableWriter(text, binary, carried)) as writer:
         for table in chunked(tables):
             tally.add(table)
             writer.write(table)
+            # of who is not called the estimate may rest on the sites themselves
+            asked = pc.and_(*(pc.is_valid(table.column(name)) for name in ("neighbours_agree", "diplotype")))
+            rows = table.filter(asked)
+            for name in around:
+                column = rows.column(name if name in OPINION else column_of(name))
+                around[name] += arrow.cells(column)
+    return around
+
+
+def _in_order_of_manifest(rows: Mapping[str, Sequence[Any]], shown: Iterable[Source]) -> dict[str, list[Any]]:
+    """Return the same rows as the manifest has them; whom it does not name comes last."""
+    order: dict[tuple[str, str], int] = {}
+    for source in shown:
+        for name in source.job.carried:
+            order.setdefault((safe_cell(source.path), safe_cell(name)), len(order))
+    keys = [order.get(pair, len(order)) for pair in zip(rows["input"], rows["sample"], strict=True)]
+    places = sorted(range(len(keys)), key=keys.__getitem__)
+    return {name: [cells[place] for place in places] for name, cells in rows.items()}
 
 
 def _tables(

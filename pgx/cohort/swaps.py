@@ -1,0 +1,257 @@
+"""Exchanges of people and plates that explain who differs: from a known result, or from the neighbours.
+
+A suggestion, never a finding. The file of this module names people; it is no part of a page that is shared.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from msgspec import Struct
+from msgspec.structs import astuple
+
+from pgx.calling import diplotype_names, diplotypes
+from pgx.cohort.jobs import alarm_limits, page_limits
+from pgx.cohort.known import Compared
+from pgx.cohort.manifest import KNOWN_METHOD, KNOWN_RESULT
+from pgx.genome import rsids
+from pgx.neighbours.estimate import shows
+from pgx.render.tsv import write_rows
+
+SWAPS_FILE = "swaps.tsv"
+#: What `stated_by_neighbours` needs of the tables.
+OPINION = ("sample", "input", *rsids(), "neighbours_diplotype", "neighbours_probability", "neighbours_agree")
+Numbers = npt.NDArray[np.intp]
+Flags = npt.NDArray[np.bool_]
+
+
+class Exchange(Struct, frozen=True, kw_only=True):
+    """People whose results fit when they change places.
+
+    Attributes
+    ----------
+    by
+        "known_apoe", or "neighbours" where these contradict what was read at the sites.
+    kind
+        "pair", or what happened to groups: "exchanged", "reversed", "shifted by one", "rotated by 8".
+    before, after
+        Who differs as listed, and who would after the exchange.
+    chance
+        That people drawn from the cohort at random would fit so well; of one pair or one arrangement.
+    alternatives
+        Other people who differ and would fit as well as the second of a pair.
+    """
+
+    by: str
+    kind: str
+    first: str
+    second: str
+    people: int
+    before: int
+    after: int
+    chance: float
+    alternatives: int
+
+
+class Stated(Struct, frozen=True, kw_only=True):
+    """What is stated of n people, beside what their data say of each of the k different statements.
+
+    Attributes
+    ----------
+    by
+        What is beside each other: a column of swaps.tsv.
+    columns
+        Plates, batches and the like: a value a person, "" for none, in the order of the manifest.
+    own
+        The statement about each person, shape (n,).
+    agrees, differs
+        Whether a person's data are sure of it, or of the contrary, shape (n, k).
+    shares
+        Of how many of the people each statement would be right, shape (k,).
+    """
+
+    by: str
+    names: Sequence[str]
+    columns: Mapping[str, Sequence[str]]
+    own: Numbers
+    agrees: Flags
+    differs: Flags
+    shares: npt.NDArray[np.float64]
+
+
+def stated_results(compared: Iterable[Compared]) -> Stated:
+    """Return the known results that were understood."""
+    readable = [(item, item.meant) for item in compared if item.meant is not None]
+    meanings = list(dict.fromkeys(meant for _, meant in readable))
+    verdicts = np.array([[item.person.speaks(meant) for meant in meanings] for item, _ in readable])
+    verdicts = verdicts.reshape(len(readable), len(meanings))
+    columns = dict.fromkeys(name for item, _ in readable for name in item.person.cells)
+    return Stated(
+        by=KNOWN_RESULT,
+        names=[item.person.sample for item, _ in readable],
+        columns={
+            name: [item.person.cells.get(name, "") for item, _ in readable]
+            for name in columns
+            if name not in {KNOWN_RESULT, KNOWN_METHOD}
+        },
+        own=np.array([meanings.index(meant) for _, meant in readable], dtype=np.intp),
+        agrees=verdicts == "agrees",
+        differs=verdicts == "differs",
+        shares=np.array(
+            [np.mean([item.person.probability(meant) for item, _ in readable]) for meant in meanings]
+        ),
+    )
+
+
+def stated_by_neighbours(rows: Mapping[str, Sequence[Any]], least: float) -> Stated:
+    """Return the letters at the sites as statements, and as data what the variants around these say.
+
+    Parameters
+    ----------
+    rows
+        Columns of the tables: `OPINION`, and those of the manifest.
+    least
+        The probability from which neighbours are sure.
+    """
+    letters = list(zip(*(rows[rsid] for rsid in rsids()), strict=True))
+    own: dict[tuple[str, ...], int] = {}
+    meanings: list[list[bool]] = []
+    for cells in dict.fromkeys(letters):
+        own[cells] = len(meanings)
+        pairs = [tuple(cell.replace("|", "/").split("/")) for cell in cells]
+        meanings.append([shows(pair, pairs) for pair in diplotypes()])
+    stated = np.array([own[cells] for cells in letters], dtype=np.intp)
+    names = diplotype_names()
+    best = np.array([names.index(name) for name in rows["neighbours_diplotype"]], dtype=np.intp)
+    sure = np.array(rows["neighbours_probability"], dtype=np.float64) >= least
+    allowed = np.array(meanings, dtype=bool).reshape(-1, len(names)).T[best]
+    everybody = np.arange(len(letters))
+    agrees, differs = allowed & sure[:, None], ~allowed & sure[:, None]
+    differs[everybody, stated] = np.array(rows["neighbours_agree"], dtype=object) == "no"
+    agrees &= ~differs
+    return Stated(
+        by="neighbours",
+        names=rows["sample"],
+        columns={name: rows[name] for name in (*(name for name in rows if name not in OPINION), "input")},
+        own=stated,
+        agrees=agrees,
+        differs=differs,
+        shares=agrees.mean(axis=0) if letters else np.empty(0),
+    )
+
+
+def exchanges(stated: Stated) -> list[Exchange]:
+    """Return exchanges of groups and of pairs that explain who differs; nobody of a group is in a pair."""
+    everybody = np.arange(len(stated.names))
+    differing = stated.differs[everybody, stated.own]
+    if not differing.any():
+        return []
+    groups: dict[tuple[str, bytes], Exchange] = {}  # two columns may divide people in the same way
+    explained = np.zeros(len(everybody), dtype=bool)
+    for column, values in stated.columns.items():
+        for found, listed in _groups(stated, column, np.array(values, dtype=object), differing):
+            groups.setdefault((found.kind, listed.tobytes()), found)
+            explained[listed] = True
+    rest = np.flatnonzero(differing & ~explained)
+    if len(rest) > page_limits().max_listed:  # so many did not change places two by two
+        return list(groups.values())
+    return [*groups.values(), *_pairs(stated, rest)]
+
+
+def _pairs(stated: Stated, differing: Numbers) -> Iterator[Exchange]:
+    """Yield each two people who differ and would agree in each other's place, the least likely first."""
+    fits = stated.agrees[differing[:, None], stated.own[differing]]
+    fits &= fits.T
+    times = fits.sum(axis=1) - 1
+    chances = stated.shares[stated.own[differing]]
+    found = [
+        Exchange(
+            by=stated.by,
+            kind="pair",
+            first=stated.names[differing[one]],
+            second=stated.names[differing[other]],
+            people=2,
+            before=2,
+            after=0,
+            chance=float(chances[one] * chances[other]),
+            alternatives=int(max(times[one], times[other])),
+        )
+        for one, other in np.argwhere(np.triu(fits, 1)).tolist()
+    ]
+    yield from sorted(found, key=lambda item: (item.alternatives, item.chance))
+
+
+def _groups(
+    stated: Stated, column: str, values: npt.NDArray[np.object_], differing: Flags
+) -> Iterator[tuple[Exchange, Numbers]]:
+    """Yield exchanges of the groups (plates, batches) of one column, and the people of each."""
+    limit = alarm_limits()
+    sizes = Counter(values.tolist())
+    wanted = [
+        value
+        for value in dict.fromkeys(values[differing].tolist())
+        if value and sizes[value] >= limit.swap_min_people
+    ]
+    if len(wanted) > page_limits().max_strata:  # so many plates did not change places two by two
+        return
+    tried = [*_arrangements({value: np.flatnonzero(values == value) for value in wanted})]
+    times = Counter(attempt.rare for attempt in tried)
+    for attempt in tried:
+        statements = stated.own[attempt.listed]
+        before = int(differing[attempt.listed].sum())
+        after = int(stated.differs[attempt.moved, statements].sum())
+        fit = stated.agrees[attempt.moved, statements]
+        chance = float(np.prod(stated.shares[statements[fit]]))
+        # the usual arrangements and the rare ones share what chance may do, however many there are of each
+        likely = chance * times[attempt.rare] * len(times)
+        if after <= limit.swap_left_share * before and likely <= limit.swap_chance:
+            yield (
+                Exchange(
+                    by=stated.by,
+                    kind=attempt.kind,
+                    first=f"{column} = {attempt.first}",
+                    second=f"{column} = {attempt.second}" if attempt.second else "",
+                    people=len(attempt.listed),
+                    before=before,
+                    after=after,
+                    chance=chance,
+                    alternatives=0,
+                ),
+                attempt.listed,
+            )
+
+
+class _Arrangement(Struct, frozen=True, kw_only=True):
+    """People of one group or two as listed, and in the order of a mistake that happens."""
+
+    kind: str
+    first: str
+    second: str = ""
+    listed: Numbers
+    moved: Numbers
+    rare: bool = False
+
+
+def _arrangements(plates: Mapping[str, Numbers]) -> Iterator[_Arrangement]:
+    for name, own in plates.items():
+        yield _Arrangement(kind="reversed", first=name, listed=own, moved=own[::-1])
+        yield _Arrangement(kind="shifted by one", first=name, listed=own[1:], moved=own[:-1])
+        yield _Arrangement(kind="shifted by one", first=name, listed=own[:-1], moved=own[1:])
+        for by in range(2, len(own) - 1) if len(own) <= alarm_limits().swap_plate_wells else ():
+            moved = np.roll(own, by)
+            yield _Arrangement(kind=f"rotated by {by}", first=name, listed=own, moved=moved, rare=True)
+    for (one, first), (other, second) in itertools.combinations(plates.items(), 2):
+        if len(first) == len(second):
+            listed, moved = np.concatenate([first, second]), np.concatenate([second, first])
+            yield _Arrangement(kind="exchanged", first=one, second=other, listed=listed, moved=moved)
+
+
+def write_exchanges(found: Iterable[Exchange], path: Path) -> None:
+    """Write swaps.tsv: a row an exchange that would explain who differs."""
+    write_rows(path, Exchange.__struct_fields__, map(astuple, found))
