@@ -134,7 +134,6 @@ def stated_by_neighbours(rows: Mapping[str, Sequence[Any]], least: float) -> Sta
     everybody = np.arange(len(letters))
     agrees, differs = allowed & sure[:, None], ~allowed & sure[:, None]
     differs[everybody, stated] = np.array(rows["neighbours_agree"], dtype=object) == "no"
-    agrees &= ~differs
     return Stated(
         by="neighbours",
         names=rows["sample"],
