@@ -18,15 +18,22 @@ from msgspec.structs import astuple
 
 from pgx.calling import diplotype_names, diplotypes
 from pgx.cohort.jobs import alarm_limits, page_limits
-from pgx.cohort.known import Compared
-from pgx.cohort.manifest import KNOWN_METHOD, KNOWN_RESULT
+from pgx.cohort.known import Compared, people
+from pgx.cohort.manifest import COMPARED, EVERYBODY, KNOWN_METHOD, KNOWN_RESULT
+from pgx.cohort.results import Source, names_of
+from pgx.cohort.store import State
 from pgx.genome import rsids
 from pgx.neighbours.estimate import shows
 from pgx.render.tsv import write_rows
 
 SWAPS_FILE = "swaps.tsv"
+#: What a statement is held against, beside `KNOWN_RESULT`.
+NEIGHBOURS = "neighbours"
 #: What `stated_by_neighbours` needs of the tables.
-OPINION = ("sample", "input", *rsids(), "neighbours_diplotype", "neighbours_probability", "neighbours_agree")
+OPINION = (
+    "sample", "input", *rsids(), "diplotype",
+    "neighbours_diplotype", "neighbours_probability", "neighbours_agree",
+)  # fmt: skip
 Numbers = npt.NDArray[np.intp]
 Flags = npt.NDArray[np.bool_]
 
@@ -69,7 +76,7 @@ class Stated(Struct, frozen=True, kw_only=True):
     columns
         Plates, batches and the like: a value a person, "" for none, in the order of the manifest.
     own
-        The statement about each person, shape (n,).
+        The statement about each person, shape (n,); -1 for none.
     agrees, differs
         Whether a person's data are sure of it, or of the contrary, shape (n, k).
     shares
@@ -85,28 +92,57 @@ class Stated(Struct, frozen=True, kw_only=True):
     shares: npt.NDArray[np.float64]
 
 
-def stated_results(compared: Iterable[Compared]) -> Stated:
-    """Return the known results that were understood."""
-    readable = [(item, item.meant) for item in compared if item.meant is not None]
-    meanings = list(dict.fromkeys(meant for _, meant in readable))
-    verdicts = np.array([[item.person.speaks(meant) for meant in meanings] for item, _ in readable])
-    verdicts = verdicts.reshape(len(readable), len(meanings))
-    columns = dict.fromkeys(name for item, _ in readable for name in item.person.cells)
+def stated_results(compared: Sequence[Compared]) -> Stated:
+    """Return the known results that were understood; of others only the data are there."""
+    meanings = list(dict.fromkeys(item.meant for item in compared if item.meant is not None))
+    verdicts = np.array([[item.person.speaks(meant) for meant in meanings] for item in compared])
+    verdicts = verdicts.reshape(len(compared), len(meanings))
+    columns = dict.fromkeys(name for item in compared for name in item.person.cells)
     return Stated(
         by=KNOWN_RESULT,
-        names=[item.person.sample for item, _ in readable],
+        names=[item.person.sample for item in compared],
         columns={
-            name: [item.person.cells.get(name, "") for item, _ in readable]
+            name: [item.person.cells.get(name, "") for item in compared]
             for name in columns
             if name not in {KNOWN_RESULT, KNOWN_METHOD}
         },
-        own=np.array([meanings.index(meant) for _, meant in readable], dtype=np.intp),
+        own=np.array([-1 if item.meant is None else meanings.index(item.meant) for item in compared]),
         agrees=verdicts == "agrees",
         differs=verdicts == "differs",
         shares=np.array(
-            [np.mean([item.person.probability(meant) for item, _ in readable]) for meant in meanings]
+            [np.mean([item.person.probability(meant) for item in compared]) for meant in meanings]
         ),
     )
+
+
+def with_whole_plates(
+    state: State, shown: Sequence[Source], compared: Sequence[Compared]
+) -> Sequence[Compared]:
+    """Return those compared and, in their places, all others of a plate in which somebody differs.
+
+    Of whom no result is known, a place in the order is known all the same, and whose result the data fit.
+    """
+    cells = [
+        (name, tuple(own.items()))
+        for source in shown
+        for sample, own in source.job.carried.items()
+        for name in ([sample] if sample != EVERYBODY else itertools.chain(*names_of(state, source.key)))
+    ]
+    sizes = Counter(pair for _, own in cells for pair in own)
+    wanted = {
+        pair
+        for item in compared
+        if item.verdict == "differs"
+        for pair in item.person.cells.items()
+        if pair[1] and pair[0] not in COMPARED and sizes[pair] <= alarm_limits().swap_plate_wells
+    }
+    named = frozenset(name for name, own in cells if not wanted.isdisjoint(own))
+    known = {(item.person.input, item.person.sample): item for item in compared}
+    return [
+        known.get((person.input, person.sample))
+        or Compared(person=person, meant=None, verdict="open", by="sites")
+        for person in people(state, shown, [KNOWN_RESULT], named)
+    ]
 
 
 def stated_by_neighbours(rows: Mapping[str, Sequence[Any]], least: float) -> Stated:
@@ -119,38 +155,37 @@ def stated_by_neighbours(rows: Mapping[str, Sequence[Any]], least: float) -> Sta
     least
         The probability from which neighbours are sure.
     """
+    answers = np.array(rows["neighbours_agree"], dtype=object)
+    # of who is not called the estimate may rest on the sites themselves
+    asked = (answers != None) & (np.array(rows["diplotype"], dtype=object) != None)  # noqa: E711 - of arrays
     letters = list(zip(*(rows[rsid] for rsid in rsids()), strict=True))
-    own: dict[tuple[str, ...], int] = {}
-    meanings: list[list[bool]] = []
-    for cells in dict.fromkeys(letters):
-        own[cells] = len(meanings)
-        pairs = [tuple(cell.replace("|", "/").split("/")) for cell in cells]
-        meanings.append([shows(pair, pairs) for pair in diplotypes()])
-    stated = np.array([own[cells] for cells in letters], dtype=np.intp)
-    names = diplotype_names()
-    best = np.array([names.index(name) for name in rows["neighbours_diplotype"]], dtype=np.intp)
-    sure = np.array(rows["neighbours_probability"], dtype=np.float64) >= least
-    allowed = np.array(meanings, dtype=bool).reshape(-1, len(names)).T[best]
-    everybody = np.arange(len(letters))
+    meanings: dict[tuple[str, ...], list[bool]] = {}
+    for place in np.flatnonzero(asked).tolist():
+        if letters[place] not in meanings:
+            pairs = [tuple(cell.replace("|", "/").split("/")) for cell in letters[place]]
+            meanings[letters[place]] = [shows(pair, pairs) for pair in diplotypes()]
+    numbers, names = {cells: number for number, cells in enumerate(meanings)}, diplotype_names()
+    stated = np.where(asked, [numbers.get(cells, -1) for cells in letters], -1)
+    best = np.array([names.index(name or names[0]) for name in rows["neighbours_diplotype"]])
+    sure = asked & (np.array(rows["neighbours_probability"], dtype=np.float64) >= least)
+    allowed = np.array(list(meanings.values()), dtype=bool).reshape(-1, len(names)).T[best]
     agrees, differs = allowed & sure[:, None], ~allowed & sure[:, None]
-    differs[everybody, stated] = np.array(rows["neighbours_agree"], dtype=object) == "no"
+    differs[asked, stated[asked]] = answers[asked] == "no"
     return Stated(
-        by="neighbours",
+        by=NEIGHBOURS,
         names=rows["sample"],
         columns={name: rows[name] for name in (*(name for name in rows if name not in OPINION), "input")},
         own=stated,
         agrees=agrees,
         differs=differs,
-        shares=agrees.mean(axis=0) if letters else np.empty(0),
+        shares=agrees[asked].mean(axis=0),
     )
 
 
 def exchanges(stated: Stated) -> list[Exchange]:
     """Return exchanges of groups and of pairs that explain who differs; nobody of a group is in a pair."""
     everybody = np.arange(len(stated.names))
-    differing = stated.differs[everybody, stated.own]
-    if not differing.any():
-        return []
+    differing = (stated.own >= 0) & stated.differs[everybody, stated.own]
     groups: dict[tuple[str, bytes], Exchange] = {}  # two columns may divide people in the same way
     explained = np.zeros(len(everybody), dtype=bool)
     for column, values in stated.columns.items():
@@ -191,7 +226,7 @@ def _groups(
 ) -> Iterator[tuple[Exchange, Numbers]]:
     """Yield exchanges of the groups (plates, batches) of one column, and the people of each."""
     limit = alarm_limits()
-    sizes = Counter(values.tolist())
+    sizes = Counter(values[stated.own >= 0].tolist())
     wanted = [
         value
         for value in dict.fromkeys(values[differing].tolist())
@@ -202,10 +237,12 @@ def _groups(
     tried = [*_arrangements({value: np.flatnonzero(values == value) for value in wanted})]
     times = Counter(attempt.rare for attempt in tried)
     for attempt in tried:
-        statements = stated.own[attempt.listed]
-        before = int(differing[attempt.listed].sum())
-        after = int(stated.differs[attempt.moved, statements].sum())
-        fit = stated.agrees[attempt.moved, statements]
+        known = stated.own[attempt.listed] >= 0
+        listed, moved = attempt.listed[known], attempt.moved[known]
+        statements = stated.own[listed]
+        before = int(differing[listed].sum())
+        after = int(stated.differs[moved, statements].sum())
+        fit = stated.agrees[moved, statements]
         chance = float(np.prod(stated.shares[statements[fit]]))
         # the usual arrangements and the rare ones share what chance may do, however many there are of each
         likely = chance * times[attempt.rare] * len(times)
@@ -216,13 +253,13 @@ def _groups(
                     kind=attempt.kind,
                     first=f"{column} = {attempt.first}",
                     second=f"{column} = {attempt.second}" if attempt.second else "",
-                    people=len(attempt.listed),
+                    people=len(listed),
                     before=before,
                     after=after,
                     chance=chance,
                     alternatives=0,
                 ),
-                attempt.listed,
+                listed,
             )
 
 
@@ -243,8 +280,8 @@ def _arrangements(plates: Mapping[str, Numbers]) -> Iterator[_Arrangement]:
         yield _Arrangement(kind="shifted by one", first=name, listed=own[1:], moved=own[:-1])
         yield _Arrangement(kind="shifted by one", first=name, listed=own[:-1], moved=own[1:])
         for by in range(2, len(own) - 1) if len(own) <= alarm_limits().swap_plate_wells else ():
-            moved = np.roll(own, by)
-            yield _Arrangement(kind=f"rotated by {by}", first=name, listed=own, moved=moved, rare=True)
+            kind = f"rotated by {by if 2 * by <= len(own) else by - len(own)}"
+            yield _Arrangement(kind=kind, first=name, listed=own, moved=np.roll(own, by), rare=True)
     for (one, first), (other, second) in itertools.combinations(plates.items(), 2):
         if len(first) == len(second):
             listed, moved = np.concatenate([first, second]), np.concatenate([second, first])

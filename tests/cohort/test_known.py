@@ -125,6 +125,21 @@ def test_a_plate_is_found(tmp_path, kind):
     assert groups == [(kind, "plate = P", "plate = Q" if kind == "exchanged" else "")]
 
 
+@pytest.mark.parametrize("kind", ["reversed", "shifted by one", "rotated by 5"])
+def test_a_plate_is_found_where_every_third_result_is_unknown(tmp_path, kind):
+    """All of the plate keep their places, also who has no known result, or one that nobody understands."""
+    chance = random.Random(7)  # noqa: S311 - a made cohort
+    truth = [chance.choice(list(LETTERS)) for _ in range(30)]
+    by = {"reversed": None, "shifted by one": 1, "rotated by 5": 5}[kind]
+    known = truth[::-1] if by is None else truth[by:] + truth[:by]
+    people = [(f"P{n:02}", truth[n], ("", "soon")[n % 2] if n % 3 == 0 else known[n], "P") for n in range(30)]
+    folder, _ = cohort(tmp_path, [*people, ("Q", "e3/e3", "e3/e3", "Q")])
+    (found,) = (row for row in rows_of(folder / "swaps.tsv") if row["kind"] != "pair")
+    assert (found["by"], found["first"], found["after"]) == ("known_apoe", "plate = P", "0")
+    assert found["kind"] == ("rotated by -5" if by == 5 else kind)
+    assert len(rows_of(folder / "known.tsv")) == 26, "of others nothing is known"
+
+
 def test_a_plate_of_people_typed_alike_is_blamed_for_nothing(tmp_path):
     people = [(f"P{number}", "e3/e3", "e3/e3" if number else "e3/e4", "P") for number in range(8)]
     folder, _ = cohort(tmp_path, people)

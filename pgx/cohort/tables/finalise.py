@@ -11,7 +11,6 @@ from typing import Any
 
 import msgspec
 import pyarrow as pa
-import pyarrow.compute as pc
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -63,12 +62,14 @@ from pgx.cohort.summary.strata import (
 )
 from pgx.cohort.summary.tally import Tally
 from pgx.cohort.swaps import (
+    NEIGHBOURS,
     OPINION,
     SWAPS_FILE,
     Exchange,
     exchanges,
     stated_by_neighbours,
     stated_results,
+    with_whole_plates,
     write_exchanges,
 )
 from pgx.cohort.tables import arrow
@@ -172,19 +173,13 @@ def finish(state: State, folder: Path, page: PageOptions, asked: Asked, *, kept:
     members = _members(state, shown, carried)
     with Staged(folder, exclusive=True) as staged:
         tables = _tables(state, shown, carried, tally.dividing, files)
-        asked_around = _write_tables(staged, tables, carried, tally)
+        around = _write_tables(staged, tables, carried, tally)
+        swaps = _exchanges(state, shown, compared, around)
         write_failures(staged.path("failures.tsv"), failures)
-        differing = any(item.verdict == "differs" for item in compared or ())
-        swaps = exchanges(stated_results(compared or ())) if differing else []
-        least = max((source.job.options.min_probability for source in shown), default=1.0)
-        contradicted = "no" in asked_around["neighbours_agree"]
-        ordered = _in_order_of_manifest(asked_around, shown) if contradicted else {}
-        around = exchanges(stated_by_neighbours(ordered, least)) if contradicted else []
-        found = [*swaps, *around] if contradicted or compared is not None else None
-        of_people = _write_people(staged, compared, found, members)
+        of_people = _write_people(staged, compared, swaps, members)
         overview = Overview(
-            people=_known_counts(compared or (), len(swaps))
-            | ({"neighbour_exchanges": len(around)} if around else {})
+            people=_known_counts(compared or (), swaps or ())
+            | ({"neighbour_exchanges": sum(item.by == NEIGHBOURS for item in swaps)} if swaps else {})
             | ({"families": counts_of(members)} if members else {}),
             inputs=inputs,
             failures=failures,
@@ -296,7 +291,7 @@ def _members(state: State, shown: Sequence[Source], carried: Sequence[str]) -> l
     return families(children, list(people(state, shown, (), names_in(children)))) if children else []
 
 
-def _known_counts(compared: Sequence[Compared], swaps: int) -> dict[str, object]:
+def _known_counts(compared: Sequence[Compared], swaps: Sequence[Exchange]) -> dict[str, object]:
     """Return what summary.json says of known results; nothing where there are none."""
     if not compared:
         return {}
@@ -305,7 +300,7 @@ def _known_counts(compared: Sequence[Compared], swaps: int) -> dict[str, object]
         "known": {
             "compared": len(compared) - verdicts["not-understood"],
             **{verdict.replace("-", "_"): verdicts[verdict] for verdict in VERDICTS},
-            "exchanges": swaps,
+            "exchanges": sum(item.by == KNOWN_RESULT for item in swaps),
             "exposed": exposed_share(compared[0].person.population),
             "table": agreement(compared),
         }
@@ -362,20 +357,37 @@ def _dividing(
 def _write_tables(
     staged: Staged, tables: Iterator[pa.Table], carried: Sequence[str], tally: Tally
 ) -> dict[str, list[Any]]:
-    """Write and count the tables; return columns of those whom neighbours agree with, or contradict."""
+    """Write and count the tables; return `OPINION` and what is carried if neighbours contradict anybody."""
     text, binary = staged.path("samples.tsv"), staged.path("samples.parquet")
-    around: dict[str, list[Any]] = {name: [] for name in (*OPINION, *carried)}
+    names = {name: name if name in OPINION else column_of(name) for name in (*OPINION, *carried)}
+    kept: list[pa.Table] = []
     with contextlib.closing(TableWriter(text, binary, carried)) as writer:
         for table in chunked(tables):
             tally.add(table)
             writer.write(table)
-            # of who is not called the estimate may rest on the sites themselves
-            asked = pc.and_(*(pc.is_valid(table.column(name)) for name in ("neighbours_agree", "diplotype")))
-            rows = table.filter(asked)
-            for name in around:
-                column = rows.column(name if name in OPINION else column_of(name))
-                around[name] += arrow.cells(column)
-    return around
+            if table.column("neighbours_agree").null_count < table.num_rows:
+                kept.append(table.select(list(names.values())))
+    if ("no",) not in tally.count("neighbours_agree"):
+        return {}
+    return {
+        name: [cell for part in kept for cell in arrow.cells(part.column(own))] for name, own in names.items()
+    }
+
+
+def _exchanges(
+    state: State,
+    shown: Sequence[Source],
+    compared: Sequence[Compared] | None,
+    around: Mapping[str, Sequence[Any]],
+) -> list[Exchange] | None:
+    """Return what explains results that differ, and neighbours that contradict; None where nobody asks."""
+    found: list[Exchange] = []
+    if any(item.verdict == "differs" for item in compared or ()):
+        found += exchanges(stated_results(with_whole_plates(state, shown, compared or ())))
+    if around:
+        least = max(source.job.options.min_probability for source in shown)
+        found += exchanges(stated_by_neighbours(_in_order_of_manifest(around, shown), least))
+    return found if around or compared is not None else None
 
 
 def _in_order_of_manifest(rows: Mapping[str, Sequence[Any]], shown: Iterable[Source]) -> dict[str, list[Any]]:
