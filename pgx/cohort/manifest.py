@@ -255,6 +255,8 @@ def _own_options(row: Mapping[str, str], more: list[str], options: Options) -> O
         raise _RowError("has a path with a NUL byte")
     if row["path"] == STANDARD_INPUT:
         raise _RowError("names standard input, which a cohort cannot read")
+    if not are_parents(row.get("sample", ""), row.get("father", ""), row.get("mother", "")):
+        raise _RowError("names a person as their own parent, or one person as both parents")
     changes = {item.name: _value(item, row[item.name]) for item in _ROW_OPTIONS if row.get(item.name)}
     if group_of(options) is not None and "population" in changes:
         cell = population_name(str(changes.pop("population")))
@@ -265,6 +267,12 @@ def _own_options(row: Mapping[str, str], more: list[str], options: Options) -> O
     except PgxError as error:
         raise _RowError(error.what) from error
     return own
+
+
+def are_parents(sample: str, father: str, mother: str) -> bool:
+    """Return whether two people may be the parents of a third; all are names of samples, "" for nobody."""
+    named = [name for name in (sample, father, mother) if name]
+    return len(set(named)) == len(named)
 
 
 def _value(item: Declared, cell: str) -> object:

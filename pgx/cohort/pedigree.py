@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from pgx.calling import diplotype_names, diplotypes
 from pgx.cohort.known import Person
+from pgx.cohort.manifest import are_parents
 from pgx.errors import NotFoundError, UsageError
 from pgx.files import read_limited
 from pgx.reference import limit
@@ -71,7 +72,7 @@ def read_ped(path: Path) -> tuple[Child, ...]:
     Raises
     ------
     NotFoundError, UsageError
-        It cannot be read, a line has too few columns, or names a person again.
+        It cannot be read, a line has too few columns, names a person again, or parents that cannot be.
     """
     try:
         text = read_limited(path, int(limit("max_table"))).decode("utf-8-sig")
@@ -91,6 +92,9 @@ def read_ped(path: Path) -> tuple[Child, ...]:
         family, sample, father, mother = ("" if cell.strip() == "0" else cell.strip() for cell in cells[:4])
         if sample in found:
             raise UsageError(f"line {number} names a person again", where=str(path), cure=_PED)
+        if not are_parents(sample, father, mother):
+            what = f"line {number} names a person as their own parent, or one person as both parents"
+            raise UsageError(what, where=str(path), cure=_PED)
         found[sample] = Child(family=family, sample=sample, father=father, mother=mother)
     return tuple(child for child in found.values() if child.father or child.mother)
 
@@ -120,7 +124,8 @@ def families(children: Sequence[Child], found: Sequence[Person]) -> list[Member]
     people = {person.sample: person for person in found if times[person.sample] == 1}
     groups: defaultdict[tuple[str, str, str], list[Person]] = defaultdict(list)
     for child in children:
-        if child.sample in people and (child.father in people or child.mother in people):
+        can_be = are_parents(child.sample, child.father, child.mother)
+        if can_be and child.sample in people and (child.father in people or child.mother in people):
             groups[child.family, child.father, child.mother].append(people[child.sample])
     return [
         member
@@ -252,10 +257,14 @@ def _joint(
     ]
 
 
-def counts_of(members: Sequence[Member]) -> Mapping[str, int]:
-    """Return what summary.json says: children compared, contradictions, and people whom a family settles."""
+def counts_of(members: Sequence[Member], stated: int) -> Mapping[str, int]:
+    """Return what summary.json says.
+
+    Children that are stated, and of these compared; contradictions; people whom a family settles.
+    """
     verdicts = Counter(member.verdict for member in members if member.verdict)
     return {
+        "stated": stated,
         "children": sum(verdicts.values()),
         "contradictions": verdicts["contradiction"],
         "settled": sum(bool(m.joint_diplotype) and m.person.diplotype is None for m in members),

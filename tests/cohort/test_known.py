@@ -176,7 +176,8 @@ def many_people(tmp_path):
     for number, name in enumerate(names):
         known = "e3/e4" if number % 2 else "e3/e3"
         method = "TaqMan" if number % 5 else "chip"
-        lines.append(f"{path}\t{name}\t{'AB'[number % 2]}\t{known}\t{method}\tF{number % 3}\tP{number % 3}\t")
+        father = f"P{number % 3}" if number > 2 else ""
+        lines.append(f"{path}\t{name}\t{'AB'[number % 2]}\t{known}\t{method}\tF{number % 3}\t{father}\t")
     (tmp_path / "m.tsv").write_text("\n".join(lines) + "\n")
     return tmp_path / "m.tsv"
 

@@ -167,7 +167,30 @@ def test_a_shared_page_tells_nothing_of_families(tmp_path):
     assert "families" not in {alarm["code"] for alarm in summary["alarms"]}
 
 
-@pytest.mark.parametrize("text", ["1 C F\n", "1 C F M 1 0\n2 C F M 1 0\n"])
+def test_a_pedigree_of_strangers_says_so(tmp_path):
+    folder = cohort(tmp_path)
+    (tmp_path / "f.ped").write_text("1 c F M 1 0\n1 D f m 1 0\n")
+    plan = plan_inputs([str(tmp_path / "C.vcf")], None, Options(), pedigree=[("1", "c", "F", "M")])
+    outcome = run_cohort(plan, folder, CohortOptions(jobs=1))
+    assert outcome.alarms == ("families_unread",)
+    assert not (folder / "families.tsv").exists()
+
+
+def test_nobody_is_their_own_parent(tmp_path):
+    lines = ["path\tsample\tfather\tmother", "C.vcf\tC\tC\tM", "C.vcf\tC\tM\tM", "C.vcf\t\tC\tM"]
+    for name in "CM":
+        write_vcf(tmp_path / f"{name}.vcf", records=records(*CALLS["both"]), samples=[name])
+    for line, failed in zip(lines[1:], (1, 1, 0), strict=True):
+        (tmp_path / "m.tsv").write_text(f"{lines[0]}\n{line}\nM.vcf\tM\t\t\n")
+        outcome = run_cohort(
+            plan_inputs([], tmp_path / "m.tsv", Options()), tmp_path / "out", CohortOptions(jobs=1)
+        )
+        assert outcome.failed == failed
+        assert not (tmp_path / "out" / "families.tsv").exists()
+    assert "own parent" not in (tmp_path / "out" / "failures.tsv").read_text()
+
+
+@pytest.mark.parametrize("text", ["1 C F\n", "1 C F M 1 0\n2 C F M 1 0\n", "1 C C M 1 0\n", "1 C M M 1 0\n"])
 def test_a_pedigree_that_cannot_be_used_is_refused(tmp_path, text):
     (tmp_path / "f.ped").write_text(text)
     with pytest.raises(UsageError, match="line"):

@@ -170,7 +170,8 @@ def finish(state: State, folder: Path, page: PageOptions, asked: Asked, *, kept:
     copy_number = tuple(copy_number_inputs(plan, known).values())
     compared = compare(people(state, shown, [KNOWN_RESULT])) if KNOWN_RESULT in carried else None
     changes = _changes(state, plan)
-    members = _members(state, shown, carried)
+    children = _children(state, shown, carried)
+    members = families(children, list(people(state, shown, (), names_in(children)))) if children else []
     with Staged(folder, exclusive=True) as staged:
         tables = _tables(state, shown, carried, tally.dividing, files)
         around = _write_tables(staged, tables, carried, tally)
@@ -180,7 +181,7 @@ def finish(state: State, folder: Path, page: PageOptions, asked: Asked, *, kept:
         overview = Overview(
             people=_known_counts(compared or (), swaps or ())
             | ({"neighbour_exchanges": sum(item.by == NEIGHBOURS for item in swaps)} if swaps else {})
-            | ({"families": counts_of(members)} if members else {}),
+            | ({"families": counts_of(members, len(children))} if children else {}),
             inputs=inputs,
             failures=failures,
             passed_over=(*silent, *copy_number),
@@ -280,15 +281,15 @@ def _without_report(wanted: Wanted | None, files: Files) -> tuple[str, ...]:
     return tuple(sorted(names - {sample for _, sample in files}))
 
 
-def _members(state: State, shown: Sequence[Source], carried: Sequence[str]) -> list[Member]:
-    """Return the families of --ped and of the manifest."""
+def _children(state: State, shown: Sequence[Source], carried: Sequence[str]) -> list[Child]:
+    """Return the children of --ped and of the manifest."""
     lines = state.meta("pedigree", tuple[tuple[str, str, str, str], ...]) or ()
     children = [Child(family=a, sample=b, father=c, mother=d) for a, b, c, d in lines]
     if {"father", "mother"} & set(carried):
         for person in people(state, shown, ("father", "mother")):
             family, father, mother = (person.cells.get(name, "") for name in KINSHIP)
             children.append(Child(family=family, sample=person.sample, father=father, mother=mother))
-    return families(children, list(people(state, shown, (), names_in(children)))) if children else []
+    return children
 
 
 def _known_counts(compared: Sequence[Compared], swaps: Sequence[Exchange]) -> dict[str, object]:
