@@ -7,6 +7,7 @@ first rows can be read without it. Pictures are drawn in the rows of the tables 
 from __future__ import annotations
 
 import functools
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
@@ -23,6 +24,7 @@ from pgx.wording import Wording, greek, percent, rounded_percent, wording
 Object = Mapping[str, Any]
 _SITE_REASONS = (Reason.SITE_UNUSED.value, Reason.HALF_CALL.value)
 _USED = frozenset({"called", "reference-block", "callable-region"})
+_VERDICTS = ("agrees", "differs", "open", "not-understood")
 _BAR = 160  # pixels that 100 % take
 _DOTS = 84
 _PLOTTED = ("e2", "e3", "e4")
@@ -79,6 +81,8 @@ def page(summary: Object, made: Made, table: SampleTable | None = None) -> str:
             script=Markup(script) if table else "",  # noqa: S704 - our own file
             style_hash=style_hash,
             script_hash=script_hash if table else "",
+            agreement=_agreement(summary),
+            verdicts=_VERDICTS,
             number=_number,
             least=_sum_text,
             percent=_percent,
@@ -100,6 +104,14 @@ def page(summary: Object, made: Made, table: SampleTable | None = None) -> str:
             dots_width=_DOTS,
         )
     )
+
+
+def _agreement(summary: Object) -> list[tuple[tuple[str, str], Counter[str]]]:
+    """Return people by verdict, for each method and known result."""
+    found: dict[tuple[str, str], Counter[str]] = {}
+    for row in summary.get("known", {}).get("table", ()):
+        found.setdefault((row["method"], row["known"]), Counter())[row["verdict"]] += row["count"]
+    return list(found.items())
 
 
 def _number(count: int | None) -> str:

@@ -166,6 +166,9 @@ def test_two_people_who_changed_places_are_found(tmp_path, known):
     pairs = exchanges(folder)
     assert [row["kind"] for row in pairs] == ["pair"]
     assert pairs[0]["first"] == "P0"
+    page = (folder / "index.html").read_text()
+    assert f"<td>P0, {pairs[0]['second']}</td>" in page
+    assert ("the data differ" in page) == known
     codes = set(outcome.alarms)
     assert ("known" in codes) == known
     assert ("neighbours_people" in codes) == (not known)
@@ -189,5 +192,6 @@ def test_who_is_in_place_is_in_no_exchange(tmp_path, arrays_from):
 def test_a_shared_page_tells_nothing_of_exchanges(tmp_path):
     folder, _ = plates(tmp_path, two_people, page=PageOptions(min_cell=5))
     assert exchanges(folder), "for those who may see it"
-    assert "neighbour_exchanges" not in json.loads((folder / "summary.json").read_text())
-    assert "swaps.tsv" not in (folder / "index.html").read_text()
+    summary, page = json.loads((folder / "summary.json").read_text()), (folder / "index.html").read_text()
+    assert not {"neighbour_exchanges", "exchanges", "known"} & set(summary)
+    assert not any(word in page for word in ("swaps.tsv", "Known results", "P0"))

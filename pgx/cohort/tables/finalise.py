@@ -15,7 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pgx.cohort.estimate import Group, first_reading
-from pgx.cohort.jobs import Failure, Job, Known, Slice
+from pgx.cohort.jobs import Failure, Job, Known, Slice, page_limits
 from pgx.cohort.known import (
     KNOWN_FILE,
     VERDICTS,
@@ -180,7 +180,7 @@ def finish(state: State, folder: Path, page: PageOptions, asked: Asked, *, kept:
         of_people = _write_people(staged, compared, swaps, members)
         overview = Overview(
             people=_known_counts(compared or (), swaps or ())
-            | ({"neighbour_exchanges": sum(item.by == NEIGHBOURS for item in swaps)} if swaps else {})
+            | (_exchange_counts(swaps) if swaps else {})
             | ({"families": counts_of(members, len(children))} if children else {}),
             inputs=inputs,
             failures=failures,
@@ -305,6 +305,14 @@ def _known_counts(compared: Sequence[Compared], swaps: Sequence[Exchange]) -> di
             "exposed": exposed_share(compared[0].person.population),
             "table": agreement(compared),
         }
+    }
+
+
+def _exchange_counts(swaps: Sequence[Exchange]) -> dict[str, object]:
+    """Return what summary.json says of exchanges: the first of them, and how many neighbours point to."""
+    return {
+        "neighbour_exchanges": sum(item.by == NEIGHBOURS for item in swaps),
+        "exchanges": [msgspec.structs.asdict(item) for item in swaps[: page_limits().max_listed]],
     }
 
 
