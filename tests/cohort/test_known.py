@@ -90,6 +90,16 @@ def test_a_pair_whose_results_changed_places_is_found(tmp_path):
     assert called == {name: diplotype for name, diplotype, *_ in people}
 
 
+def test_names_of_people_are_no_markup_and_no_formulas(tmp_path):
+    people = [("=A<b>", "e3/e4", "e2/e3", ""), ("B\x1b[1m", "e2/e3", "e3/e4", "")]
+    folder, _ = cohort(tmp_path, people)
+    page = (folder / "index.html").read_text()
+    assert "<b>" not in page
+    assert "\x1b" not in page + (folder / "swaps.tsv").read_text() + (folder / "summary.json").read_text()
+    (row,) = rows_of(folder / "swaps.tsv")
+    assert row["first"] == "'=A<b>"
+
+
 def test_one_who_differs_alone_is_in_no_exchange(tmp_path):
     folder, _ = cohort(tmp_path, [("A", "e3/e3", "e3/e4", ""), ("B", "e3/e4", "e3/e4", "")])
     assert rows_of(folder / "swaps.tsv") == []

@@ -310,9 +310,13 @@ def _known_counts(compared: Sequence[Compared], swaps: Sequence[Exchange]) -> di
 
 def _exchange_counts(swaps: Sequence[Exchange]) -> dict[str, object]:
     """Return what summary.json says of exchanges: the first of them, and how many neighbours point to."""
+    shown = (
+        replace(item, first=safe_cell(item.first), second=safe_cell(item.second))
+        for item in swaps[: page_limits().max_listed]
+    )
     return {
         "neighbour_exchanges": sum(item.by == NEIGHBOURS for item in swaps),
-        "exchanges": [msgspec.structs.asdict(item) for item in swaps[: page_limits().max_listed]],
+        "exchanges": list(map(msgspec.structs.asdict, shown)),
     }
 
 

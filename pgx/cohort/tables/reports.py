@@ -125,7 +125,7 @@ def _is_hidden(plan: Sequence[PlannedRow]) -> bool:
 def _inputs(plan: Sequence[PlannedRow]) -> tuple[str, ...]:
     """Return the first inputs, without what a URL keeps secret."""
     paths = dict.fromkeys(row.job.path for row in plan)
-    return tuple(_SECRET.sub("…", path) for path in itertools.islice(paths, _NAMED_INPUTS))
+    return tuple(printable(_SECRET.sub("…", path), 1000) for path in itertools.islice(paths, _NAMED_INPUTS))
 
 
 def _options(plan: Sequence[PlannedRow], page: PageOptions) -> list[tuple[str, tuple[str, ...]]]:
