@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import csv
+import itertools
 import resource
 import statistics
 import subprocess
@@ -189,17 +190,16 @@ def expected(
 
 
 @contextlib.contextmanager
-def weight(value: float) -> Iterator[None]:
-    """Estimate with another weight of the prior."""
-
-    def changed(name: str) -> float:
-        return value if name == "estimate_prior_weight" else threshold(name)
-
-    estimation.threshold = changed  # type: ignore[attr-defined]
+def prior_of(weight: float, centre: Sequence[float] | None = None) -> Iterator[None]:
+    """Estimate with another weight of the prior, and around other frequencies than `global`."""
+    shipped = estimation._prior
+    own = shipped()
+    given = own.centre if centre is None else np.array(centre)
+    estimation._prior = lambda: type(own)(given, weight, own.rare, own.rare_weight)  # type: ignore[assignment]
     try:
         yield
     finally:
-        estimation.threshold = threshold  # type: ignore[attr-defined]
+        estimation._prior = shipped
 
 
 def by_size(
@@ -220,13 +220,38 @@ def by_size(
                     reads = drawn(everybody.true, ERRORS[number % len(ERRORS)], dice)
                     order = dice.permutation(own)
                     some, rest = order[:size], order[size:]
-                    with weight(value):
+                    with prior_of(value):
                         new = shares_of(estimated(reads.of(some)).frequencies)
                     true, calls = everybody.true[rest], reads.call[rest]
                     excess[number] = (losses(calls, new, true) - losses(calls, prior, true)).mean()
                 rows.append(excess)
             found[value, size] = rows
     return found
+
+
+def by_centre(everybody: People, draws: int, size: int) -> dict[tuple[str, float], float]:
+    """Return the mean excess of groups of one cohort, whose prior is `global` or all groups together.
+
+    The groups are the populations of a superpopulation, `size` people of each.
+    """
+    found: dict[tuple[str, float], list[float]] = {}
+    dice = np.random.default_rng(SEED)
+    for number in range(draws):
+        reads = drawn(everybody.true, ERRORS[number % len(ERRORS)], dice)
+        for group in GROUPS:
+            names = sorted(set(everybody.population[everybody.of(group)].tolist()))
+            orders = {name: dice.permutation(everybody.of(name)) for name in names}
+            some = np.concatenate([order[:size] for order in orders.values()])
+            pooled = estimated(reads.of(some)).frequencies
+            for name, order in orders.items():
+                true, calls = everybody.true[order[size:]], reads.call[order[size:]]
+                least = losses(calls, np.array(diplotype_prior(name)), true)
+                for centre, value in itertools.product(("global", "pooled"), (*WEIGHTS, 2 * WEIGHTS[-1])):
+                    with prior_of(value, pooled if centre == "pooled" else None):
+                        new = shares_of(estimated(reads.of(order[:size])).frequencies)
+                    excess = float((losses(calls, new, true) - least).mean())
+                    found.setdefault((centre, value), []).append(excess)
+    return {key: statistics.fmean(values) for key, values in found.items()}
 
 
 def covered(draws: int, size: int) -> dict[str, float]:
@@ -359,6 +384,9 @@ def main() -> int:
             )
             + " |"
         )
+    print("Groups of 50 in one cohort, mean excess by centre and weight of the prior")
+    for (centre, value), excess in by_centre(everybody, 2 if asked.quick else 40, 50).items():
+        print(f"{centre}, {value:g}: {excess:.4f}")
     least, chosen = int(threshold("estimate_min_people")), threshold("estimate_prior_weight")
     held &= asked.quick or max(np.quantile(row, 0.9) for row in table[chosen, least]) <= MOST_EXCESS
     for size in (least, 200):
