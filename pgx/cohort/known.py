@@ -25,7 +25,8 @@ from pgx.report import SampleReport, relative_likelihoods
 
 KNOWN_FILE = "known.tsv"
 VERDICTS = ("agrees", "differs", "open", "not-understood")
-_PAIR = re.compile(r"(?:apo)?e?([1-4])\W*e?([1-4])")
+_PAIR = re.compile(r"(?:apoe\W*)?(?:apo)?e?([1-4])\W*e?([1-4])")
+_NOTHING = frozenset({"", "-", ".", "na", "n/a", "#n/a", "nan", "none", "null"})  # how tables write it
 _NEVER = 1e-300
 
 
@@ -138,12 +139,13 @@ def people(
             small = {name for name, _ in state.samples(source.key)}
             wanted = frozenset(stated & small if small else stated)
         order = {name: place for place, name in enumerate(carried)}
-        found = reports_of(state, source, wanted)
-        for run, report in sorted(found, key=lambda pair: order.get(pair[1].sample, len(order))):
+        found = []
+        for run, report in reports_of(state, source, wanted):
             own = carried.get(report.sample, carried.get(EVERYBODY, {}))
             if report.sample in named or any(own.get(column) for column in columns):
                 options = run.parameters
-                yield person_of(report, source.path, own, options.population, options.min_probability)
+                found.append(person_of(report, source.path, own, options.population, options.min_probability))
+        yield from sorted(found, key=lambda person: order.get(person.sample, len(order)))
 
 
 def person_of(
@@ -172,7 +174,7 @@ def compare(found: Iterable[Person]) -> list[Compared]:
     compared = []
     for person in found:
         text = person.cells.get(KNOWN_RESULT, "")
-        if text:
+        if text.strip().lower() not in _NOTHING:
             meant = meant_by(text)
             verdict = "not-understood" if meant is None else person.speaks(meant)
             other = person.by_neighbours() if verdict == "open" and person.around else None

@@ -45,6 +45,8 @@ def cohort(tmp_path, people, **page):
         ("34", {"e3/e4"}),
         ("3|3", {"e3/e3"}),
         ("APOE3/4", {"e3/e4"}),
+        ("APOE \u03b53/\u03b54", {"e3/e4"}),
+        ("apoe-e4/apoe-e4", None),
         ("1", {"e1/e4", "e2/e4", "e3/e4"}),
         ("2", {"e4/e4"}),
         ("e3", None),
@@ -72,6 +74,7 @@ def test_a_pair_whose_results_changed_places_is_found(tmp_path):
         ("C", "e2/e3", "1", ""),
         ("D", "e4/e4", "e4/e4", ""),
         ("E", "e3/e3", "soon", ""),
+        ("F", "e3/e3", "NA", ""),
     ]
     folder, outcome = cohort(tmp_path, people)
     assert {row["sample"]: row["verdict"] for row in rows_of(folder / "known.tsv")} == {
