@@ -2,7 +2,7 @@
 
     python benchmarks/bench_bytes.py             prints two tables
     python benchmarks/bench_bytes.py --write     fills docs/performance.md with them as well
-    python benchmarks/bench_bytes.py --quick     a file of 450,000 records
+    python benchmarks/bench_bytes.py --quick     a file of 45,000 records
 
 On disk strace counts the calls (read, pread64) and what they return; behind a URL a server on the loopback
 address counts requests and the bytes that it could send before the reader had enough.
@@ -28,7 +28,7 @@ import pysam
 from bench_curve import Command, make_records, pgx, query
 from tables import arguments, fill, markdown, origin
 
-RECORDS, QUICK_RECORDS = 4_500_000, 450_000
+RECORDS, QUICK_RECORDS = 4_500_000, 45_000
 _CALL = re.compile(r"(\d+) +(?:p?readv?(?:64)?)\(\d+<([^>]*)>")
 _RESULT = re.compile(r"\) += (\d+)$")
 _PIECE = 1 << 16
@@ -80,23 +80,24 @@ def make(folder: Path, records: int) -> dict[str, Path]:
 
 
 def traced(command: Sequence[str], path: Path) -> Count:
-    """Run a command and count what it reads of `path` and of the index beside it.
-
-    Standard input is the file. A call that another thread interrupts stands in two lines.
-    """
-    found, waiting = Count(), {}
+    """Run a command, with `path` as standard input, and count what it reads of it and of its index."""
     with tempfile.TemporaryDirectory(prefix="pgx-bench-") as name, path.open("rb") as file:
         log = Path(name) / "log"
         calls = "trace=read,pread64,readv,preadv"
         strace = ["strace", "-f", "-y", "-qq", "-s", "0", "-e", calls, "-o", str(log), *command]
         subprocess.run(strace, check=True, stdin=file, stdout=subprocess.DEVNULL)
-        lines = log.read_text("utf-8", "replace").splitlines()
+        return counted(log.read_text("utf-8", "replace").splitlines(), path.parent)
+
+
+def counted(lines: Sequence[str], folder: Path) -> Count:
+    """Count the calls that read files of a folder; one that another thread interrupts stands in two lines."""
+    found, waiting = Count(), {}
     for line in lines:
         begun, ended = _CALL.match(line), _RESULT.search(line)
         process = line.partition(" ")[0]
         if begun:
             waiting[process] = Path(begun[2])
-        if ended and (read := waiting.pop(process, None)) and read.parent == path.parent:
+        if ended and (read := waiting.pop(process, None)) and read.parent == folder:
             found.add(read.name, int(ended[1]))
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -234,3 +235,154 @@ def test_no_answer_of_the_comparison_is_wrong_and_the_document_is_current(run_pg
     text, wrong = table(run)
     assert wrong == []
     assert text in (FOLDER.parent / "docs" / "comparison.md").read_text("utf-8")
+
+
+def test_calls_are_counted_by_file_also_where_a_thread_interrupts():
+    from bench_bytes import counted
+
+    log = """\
+7 read(3</data/a.vcf.gz>, ""..., 65536) = 65536
+7 pread64(3</data/a.vcf.gz>, ""..., 18, 0 <unfinished ...>
+8 read(4</data/a.vcf.gz.tbi>, ""..., 4096) = 100
+7 <... pread64 resumed>) = 18
+8 read(5</usr/lib/other>, ""..., 4096) = 4096
+8 read(4</data/a.vcf.gz.tbi>, "", 4096) = 0
+8 read(9</data/gone>, 0x7f, 4096) = -1 EAGAIN (Resource temporarily unavailable)
+"""
+    found = counted(log.splitlines(), Path("/data"))
+    assert found.asked == {"a.vcf.gz": 2, "a.vcf.gz.tbi": 2}
+    assert found.came == {"a.vcf.gz": 65554, "a.vcf.gz.tbi": 100}
+
+
+def test_a_server_counts_what_it_is_asked_for(tmp_path):
+    from urllib.request import Request, urlopen
+
+    from bench_bytes import served
+
+    (tmp_path / "a.bin").write_bytes(bytes(range(100)))
+    with served(tmp_path) as server:
+        url = f"http://127.0.0.1:{server.server_address[1]}/any/where/a.bin"
+        with urlopen(Request(url, headers={"Range": "bytes=10-19"})) as answer:
+            assert (answer.status, answer.read()) == (206, bytes(range(10, 20)))
+        with urlopen(url) as answer:
+            assert (answer.status, len(answer.read())) == (200, 100)
+    assert (server.count.asked["a.bin"], server.count.came["a.bin"]) == (2, 110)
+
+
+def runs(*seconds):
+    from bench_single import Run
+
+    return [Run(seconds=value, work=value, memory=1.0) for value in seconds]
+
+
+def test_a_ratio_is_that_of_a_turn():
+    from bench_curve import ratio
+
+    found = {"a": runs(1, 30, 3), "b": runs(2, 10, 1)}
+    assert ratio(found, "a", "b") == "3", "the median of 0.5, 3, 3; of medians it would be 1.5"
+    assert ratio(found, "a", "PyPGx") == ""
+
+
+def test_the_curves_are_one_picture_without_a_script_that_colour_alone_does_not_explain():
+    from bench_curve import AXES, picture
+
+    curves = {
+        axis.name: {
+            size: {one.label: runs(0.01 * size**0.5 + number / 1000) for number, one in enumerate(axis.series)
+                   if size <= one.most}
+            for size in axis.sizes
+        }
+        for axis in AXES
+    }  # fmt: skip
+    tree = ET.fromstring(picture(curves))  # noqa: S314 - our own
+    tags = [element.tag.rpartition("}")[2] for element in tree.iter()]
+    assert tags[1:3] == ["title", "desc"]
+    assert not {"script", "image", "style"} & set(tags)
+    lines = sum(len(axis.series) for axis in AXES)
+    assert tags.count("polyline") == lines
+    texts = [element for element in tree.iter() if element.tag.endswith("text")]
+    for axis in AXES:
+        assert {one.label for one in axis.series} | {axis.title} <= {text.text for text in texts}
+    width, height = map(float, tree.get("viewBox").split()[2:])
+    places = [(float(text.get("x")), float(text.get("y")), text.text) for text in texts]
+    assert all(0 < x < width and 0 < y < height for x, y, _ in places)
+    names = {one.label for axis in AXES for one in axis.series}
+    ends = [place for place in places if place[2] in names]
+    assert not [
+        (one, other) for number, one in enumerate(ends) for other in ends[number + 1 :]
+        if one[0] == other[0] and abs(one[1] - other[1]) < 13
+    ], "names lie upon each other"  # fmt: skip
+
+
+def test_who_says_something_else_of_the_same_person_ends_the_measurement(tmp_path):
+    import bench_curve as curve
+
+    path = curve.make_records(tmp_path, 100)
+    program = tmp_path / "pypgx"
+    for said, fails in (("Reference/E4", False), ("E3/E4", True)):
+        program.write_text(f"#!/bin/sh\nprintf '\\tGenotype\\nP00000\\t{said}\\t\\n'\n")
+        program.chmod(0o755)
+        if not fails:
+            curve.agree(path, [str(program)], tmp_path / "out")
+            continue
+        with pytest.raises(SystemExit, match="pgx says e3/e4, PyPGx e1/e4"):
+            curve.agree(path, [str(program)], tmp_path / "out")
+
+
+def test_core_hours_of_a_million_are_the_start_and_a_million_samples():
+    from bench_scaling import Cost
+
+    found = Cost(start=3600.0, sample=0.0036, written=0.0, memory=0.0)
+    assert found.core_hours() == pytest.approx(1 + 1)
+    assert found.core_hours(2e6) == pytest.approx(1 + 2)
+
+
+FILLS = {
+    "biobank": [("inputs.md", "biobank")],
+    "bytes": [("performance.md", "bytes"), ("performance.md", "remote")],
+    "curve": [("performance.md", "curve")],
+    "neighbours": [("neighbours.md", "cost")],
+    "page": [("cohort.md", "page")],
+    "render": [("performance.md", "render")],
+    "scaling": [("scaling.md", "cost")],
+}
+NEEDED = {"biobank": ["plink2"], "bytes": ["bcftools", "strace"], "curve": ["bcftools"], "page": ["chromium"],
+          "scaling": ["bcftools"]}  # fmt: skip
+
+
+def part(folder, name, mark):
+    return (
+        (folder / name).read_text("utf-8").partition(f"<!-- {mark} -->")[2].partition(f"<!-- /{mark} -->")[0]
+    )
+
+
+@pytest.mark.parametrize("name", FILLS)
+def test_a_bench_works_in_small_and_fills_its_tables(name, tmp_path):
+    """What `make bench` runs, in small, into a copy of the documents."""
+    for program in NEEDED.get(name, ()):
+        if shutil.which(program) is None:
+            pytest.skip(f"{program} is not installed")
+    docs = FOLDER.parent / "docs"
+    for page in docs.glob("*.md"):
+        shutil.copy(page, tmp_path)
+    for page, mark in FILLS[name]:
+        text = (tmp_path / page).read_text("utf-8")
+        (tmp_path / page).write_text(text.replace(part(tmp_path, page, mark), "\n"), "utf-8")
+    command = [sys.executable, FOLDER / f"bench_{name}.py", "--quick", "--write", "--docs", tmp_path]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    for page, mark in FILLS[name]:
+        text = part(tmp_path, page, mark)
+        assert f"benchmarks/bench_{name}.py" in text
+        assert name == "neighbours" or text.count("\n|") > 3, text
+        assert "nan" not in text
+    if name == "curve":
+        ET.parse(tmp_path / "cost.svg")  # noqa: S314
+
+
+def test_make_bench_runs_every_bench(repository):
+    assert {path.stem.removeprefix("bench_") for path in FOLDER.glob("bench_*.py")} == {*FILLS}
+    said = subprocess.run(
+        ["make", "--dry-run", "bench", "QUICK=1"], cwd=repository, capture_output=True, text=True, check=True
+    ).stdout
+    assert all(f"benchmarks/bench_{name}.py" in said for name in FILLS)
