@@ -7,6 +7,7 @@ import datetime
 import math
 import os
 import platform
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -51,7 +52,8 @@ def origin(*programs: str) -> str:
     versions = []
     for program in programs:
         said = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
-        versions.append(f"{Path(program).name} {said.split()[1]}")
+        version = next(word for word in said.split() if re.match(r"v?\d", word))
+        versions.append(f"{Path(program).name} {version}")
     return (
         f"`python benchmarks/{Path(sys.argv[0]).name} --write` on {today()}; "
         + ", ".join([machine(), f"load {os.getloadavg()[0]:.1f}", *versions])
