@@ -1,8 +1,8 @@
 """Measure `pgx cohort` beside `bcftools query` on the same files, in one run.
 
-    python benchmarks/bench_cohort.py                   both cases in full size
-    python benchmarks/bench_cohort.py --quick           20,000 samples and 100 files
-    python benchmarks/bench_cohort.py --rounds 5
+    python benchmarks/bench_cohort.py             prints a table
+    python benchmarks/bench_cohort.py --write     fills docs/cohort.md with it as well
+    python benchmarks/bench_cohort.py --quick     2,000 samples and 20 files
 
 One file with 500,000 samples (GT:AD:DP:GQ:PL) as VCF.gz and as BCF, both tables written; and 2,000 indexed
 files of 44,000 records with two jobs. The two programs take turns (A B A B), so that a busy machine is busy
@@ -12,7 +12,6 @@ tables must say the same of them. Exit code 1 when a requirement does not hold.
 
 from __future__ import annotations
 
-import argparse
 import random
 import resource
 import shutil
@@ -28,7 +27,7 @@ import made
 import numpy as np
 import pysam
 from msgspec.structs import astuple
-from tables import machine, markdown
+from tables import arguments, fill, markdown, origin
 
 from pgx.options import Options
 from pgx.render.tsv import cell_text, row_of
@@ -40,6 +39,7 @@ QUERY = "[%SAMPLE\\t%POS\\t%GT\\t%GQ\\n]"
 MOST_TIMES = {"vcf.gz": 8.0, "bcf": 12.0, "files": 1.5}
 MOST_MEMORY = 1500.0  # MB
 DRAWN = 5_000
+ROUNDS = 3
 _DEPTH = 30
 _ERROR = 0.005
 _FREQUENCIES = (0.15, 0.075)
@@ -136,15 +136,12 @@ def differing(path: Path, out: Path, count: int) -> int:
 
 
 def main() -> int:
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    options.add_argument("--quick", action="store_true")
-    options.add_argument("--rounds", type=int, default=3)
-    asked = options.parse_args()
-    samples, files = (20_000, 100) if asked.quick else (500_000, 2_000)
+    asked = arguments(__doc__)
+    samples, files, rounds = (2_000, 20, 1) if asked.quick else (500_000, 2_000, ROUNDS)
     if shutil.which("bcftools") is None:
         print("bcftools is not installed: nothing to measure against")
         return 0
-    rows, held = [], True
+    rows, told, held = [], [], True
     with tempfile.TemporaryDirectory(prefix="pgx-bench-") as name:
         folder = Path(name)
         for path in biobank(folder, samples):
@@ -153,20 +150,19 @@ def main() -> int:
             ours, theirs = compare(
                 lambda path=path: cohort(path, folder / "out", 1),
                 lambda query=query: seconds(query),
-                asked.rounds,
+                rounds,
             )
             rows.append((f"{samples:,} samples, {ending}", ours, theirs, MOST_TIMES[ending]))
             wrong = differing(path, folder / "out", DRAWN)
-            print(f"{ending}: {wrong} of {min(DRAWN, samples):,} drawn samples differ from their single call")
+            drawn = min(DRAWN, samples)
+            told.append(f"Of {drawn:,} samples drawn of {ending} {wrong} differ from their single call.")
             held &= wrong == 0
         memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
         inputs = many(folder / "many", files, 44_000)
         shell = (
             f"ls {inputs}/*.vcf.gz | xargs -P2 -n1 bcftools query -r {REGIONS} -f '[%SAMPLE %POS %GT %GQ\\n]'"
         )
-        ours, theirs = compare(
-            lambda: cohort(inputs, folder / "out", 2), lambda: seconds(shell), asked.rounds
-        )
+        ours, theirs = compare(lambda: cohort(inputs, folder / "out", 2), lambda: seconds(shell), rounds)
         rows.append(
             (f"{files:,} indexed files of 44,000 records, two jobs", ours, theirs, MOST_TIMES["files"])
         )
@@ -185,9 +181,12 @@ def main() -> int:
             )
         )
     held &= memory <= MOST_MEMORY
-    print(machine())
-    print(markdown(["", "pgx cohort, s", "bcftools, s", "times", "at most", "holds"], shown))
-    print(f"Peak memory of the largest: {memory:.0f} MB (at most {MOST_MEMORY:.0f})")
+    told.append(f"Peak memory of the largest: {memory:.0f} MB (at most {MOST_MEMORY:.0f}).")
+    table = markdown(["", "pgx cohort, s", "bcftools, s", "times", "at most", "holds"], shown)
+    print(table, "\n".join(told), sep="\n\n")
+    if asked.write:
+        head = f"{origin('bcftools')} Medians of {rounds} whole processes that took turns."
+        fill("cohort.md", "measured", "\n\n".join([head, table, " ".join(told)]), asked.docs)
     return 0 if held else 1
 
 

@@ -10,7 +10,6 @@ requirement on the indexed single sample does not hold: four times bcftools at m
 
 from __future__ import annotations
 
-import argparse
 import os
 import shutil
 import statistics
@@ -22,7 +21,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tables import fill, machine, markdown, today
+from tables import arguments, fill, markdown, origin
 
 SINGLE_RECORDS = 44_000
 SCAN_RECORDS = 2_000_000
@@ -162,21 +161,16 @@ def row(case: Case, ours: Sequence[Run], theirs: Sequence[Run]) -> list[str]:
 
 def main() -> int:
     """Make the files, measure, print."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--write", action="store_true", help="fill docs/performance.md")
-    parser.add_argument("--quick", action="store_true", help="the requirement only, few rounds")
-    arguments = parser.parse_args()
+    asked = arguments(__doc__)
     if shutil.which("bcftools") is None:
         print("bcftools is not installed: nothing to compare with", file=sys.stderr)
         return 0
     rows = []
     with tempfile.TemporaryDirectory(prefix="pgx-bench-") as name:
-        for case in CASES[:1] if arguments.quick else CASES:
+        for case in CASES[:1] if asked.quick else CASES:
             path = Path(name) / case.file
             make(case, path)
-            ours, theirs = compare(case, path, 3 if arguments.quick else case.rounds)
+            ours, theirs = compare(case, path, 3 if asked.quick else case.rounds)
             rows.append(row(case, ours, theirs))
             print(" | ".join(rows[-1]), file=sys.stderr, flush=True)
     header = (
@@ -199,18 +193,14 @@ def main() -> int:
         f" more. Measured: {mine:.3f} s. {'It holds.' if holds else '**It does not hold.**'}"
     )
     print(verdict)
-    if arguments.write:
-        version = subprocess.run(
-            ["bcftools", "--version"], capture_output=True, text=True, check=True
-        ).stdout.split()[1]
+    if asked.write:
         line = (
-            f"`python benchmarks/bench_single.py --write` on {today()}; {machine()},"
-            f" load {os.getloadavg()[0]:.1f}; bcftools {version}."
+            f"{origin('bcftools')}"
             " Seconds are medians of whole processes, `least` the shortest run, CPU time of the processor,"
             " `ratio` the median of the paired ratios, MB the peak of the resident memory."
         )
-        fill("performance.md", "single", f"{line}\n\n{table}\n\n{verdict}")
-    return 0 if holds else 1
+        fill("performance.md", "single", f"{line}\n\n{table}\n\n{verdict}", asked.docs)
+    return 0 if holds or asked.quick else 1
 
 
 if __name__ == "__main__":

@@ -340,11 +340,13 @@ def test_core_hours_of_a_million_are_the_start_and_a_million_samples():
 FILLS = {
     "biobank": [("inputs.md", "biobank")],
     "bytes": [("performance.md", "bytes"), ("performance.md", "remote")],
+    "cohort": [("cohort.md", "measured")],
     "curve": [("performance.md", "curve")],
     "neighbours": [("neighbours.md", "cost")],
     "page": [("cohort.md", "page")],
     "render": [("performance.md", "render")],
     "scaling": [("scaling.md", "cost")],
+    "single": [("performance.md", "single")],
 }
 NEEDED = {"biobank": ["plink2"], "bytes": ["bcftools", "strace"], "curve": ["bcftools"], "page": ["chromium"],
           "scaling": ["bcftools"]}  # fmt: skip
@@ -374,7 +376,7 @@ def test_a_bench_works_in_small_and_fills_its_tables(name, tmp_path):
     for page, mark in FILLS[name]:
         text = part(tmp_path, page, mark)
         assert f"benchmarks/bench_{name}.py" in text
-        assert name == "neighbours" or text.count("\n|") > 3, text
+        assert name == "neighbours" or text.count("\n|") > 2, text
         assert "nan" not in text
     if name == "curve":
         ET.parse(tmp_path / "cost.svg")  # noqa: S314
