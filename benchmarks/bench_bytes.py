@@ -175,15 +175,11 @@ def on_disk(files: dict[str, Path]) -> str:
     rows = []
     for kind, path in files.items():
         where = "-t" if "no index" in kind else "-r"
-        counts = traced(pgx("annotate", str(path)), path), traced(query(where, path), path)
-        rows.append([kind, *_rows(path, counts)])
+        rows += _rows(kind, path, traced(pgx("annotate", str(path)), path), traced(query(where, path), path))
     path = files["VCF.gz, tbi"]
     counts = traced(pgx("annotate", "-"), path), traced(query("-t", Path("-")), path)
-    rows.append(["VCF.gz at standard input", *_rows(path, counts)])
-    head = ["file", "MB"]
-    for name in ("pgx", "bcftools"):
-        head += [f"{name}: calls", "kB", "% of the file", "calls, index", "kB, index"]
-    return markdown(head, rows)
+    rows += _rows("VCF.gz at standard input", path, *counts)
+    return markdown(["file", "", "calls", "kB", "% of the file", "calls, index", "kB, index"], rows)
 
 
 def behind_a_url(files: dict[str, Path], folder: Path) -> str:
@@ -195,16 +191,13 @@ def behind_a_url(files: dict[str, Path], folder: Path) -> str:
                 continue
             url = f"http://127.0.0.1:{server.server_address[1]}/{path.name}"
             commands = pgx("annotate", url), ["bcftools", "query", *query("-r", path)[2:-1], url]
-            counts = [asked_of(server, command, folder) for command in commands]
-            rows.append([kind, *_rows(path, counts)])
-    head = ["file", "MB"]
-    for name in ("pgx", "bcftools"):
-        head += [f"{name}: requests", "kB", "% of the file", "requests, index", "kB, index"]
-    return markdown(head, rows)
+            rows += _rows(kind, path, *(asked_of(server, command, folder) for command in commands))
+    return markdown(["file", "", "requests", "kB", "% of the file", "requests, index", "kB, index"], rows)
 
 
-def _rows(path: Path, counts: Sequence[Count]) -> list[str]:
-    return [f"{path.stat().st_size / 1e6:.1f}", *(cell for count in counts for cell in count.cells(path))]
+def _rows(kind: str, path: Path, ours: Count, theirs: Count) -> list[list[str]]:
+    named = f"{kind} ({path.stat().st_size / 1e6:.1f} MB)"
+    return [[named, "pgx", *ours.cells(path)], ["", "bcftools", *theirs.cells(path)]]
 
 
 def main() -> int:

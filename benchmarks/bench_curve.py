@@ -241,7 +241,10 @@ def ratio(found: Runs, ours: str, theirs: str) -> str:
     """Return the median of the ratios of a turn, or nothing where one of both was not measured."""
     pairs = zip(found.get(ours, ()), found.get(theirs, ()), strict=False)
     ratios = [one.seconds / other.seconds for one, other in pairs]
-    return f"{statistics.median(ratios):.3g}" if ratios else ""
+    if not ratios:
+        return ""
+    middle = statistics.median(ratios)
+    return f"{middle:,.0f}" if middle >= 100 else f"{middle:.3g}"
 
 
 def curve(axis: Axis, *, quick: bool) -> dict[int, Runs]:
@@ -280,19 +283,17 @@ def agree(path: Path, command: Command, out: Path) -> None:
 
 
 def table(axis: Axis, found: dict[int, Runs]) -> str:
-    """Return seconds by size and program, and the ratios."""
-    labels = [one.label for one in axis.series]
-    rows = [
-        [
-            f"{size:,}",
-            *(f"{median(runs[label]):.3f}" if label in runs else "" for label in labels),
-            *(ratio(runs, *pair) for pair in axis.ratios),
-            len(next(iter(runs.values()))),
-        ]
-        for size, runs in found.items()
+    """Return seconds and ratios by size, a line for each program and pair."""
+    lines: list[list[object]] = [
+        [label, *(f"{median(runs[label]):.3f} s" if label in runs else "" for runs in found.values())]
+        for label in (one.label for one in axis.series)
     ]
-    named = [f"{ours} / {theirs}" for ours, theirs in axis.ratios]
-    return markdown([axis.name, *labels, *named, "turns"], rows)
+    lines += [
+        [f"{ours} / {theirs}", *(ratio(runs, ours, theirs) for runs in found.values())]
+        for ours, theirs in axis.ratios
+    ]
+    lines.append(["turns", *(len(next(iter(runs.values()))) for runs in found.values())])
+    return markdown([axis.name, *(f"{size:,}" for size in found)], lines)
 
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, GAP = 760, 240, 64, 150, 34, 78
@@ -414,7 +415,7 @@ def main() -> int:
         programs = ["bcftools", PYPGX] if PYPGX else ["bcftools"]
         head = (
             f"{origin(*programs)} Seconds are medians of whole processes that took turns, as many as the last"
-            " column says, and the other columns the medians of the ratios of a turn."
+            " line says, and ratios the medians of those of a turn."
         )
         fill("performance.md", "curve", "\n\n".join([head, *parts]), asked.docs)
         (asked.docs / "cost.svg").write_text(picture(curves), "utf-8")
