@@ -348,8 +348,15 @@ FILLS = {
     "scaling": [("scaling.md", "cost")],
     "single": [("performance.md", "single")],
 }
-NEEDED = {"biobank": ["plink2"], "bytes": ["bcftools", "strace"], "cohort": ["bcftools"], "curve": ["bcftools"],
-          "page": ["chromium"], "scaling": ["bcftools"], "single": ["bcftools"]}  # fmt: skip
+NEEDED = {
+    "biobank": ["plink2"],
+    "bytes": ["bcftools", "strace"],
+    "cohort": ["bcftools"],
+    "curve": ["bcftools"],
+    "page": ["chromium"],
+    "scaling": ["bcftools"],
+    "single": ["bcftools"],
+}
 
 
 def part(folder, name, mark):
