@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 
@@ -41,6 +41,10 @@ class Wording(Struct, frozen=True):
                 cure="Correct the file",
             ) from error
 
+    def joined(self, items: Iterable[str]) -> str:
+        """Return items as a list in a sentence."""
+        return self.say("result", "and").join(items)
+
     def has(self, topic: str, key: str) -> bool:
         """Return whether there is such a sentence."""
         return key in self.topics.get(topic, {})
@@ -53,37 +57,27 @@ def wording(language: str = DEFAULT_LANGUAGE) -> Wording:
 
 
 def percent(probability: float) -> str:
-    """Return a probability as text that never rounds to certainty: "99.8 %", "more than 99.99 %"."""
+    """Return a probability as text that never rounds to certainty: "99.8 %", "more than 99.99 %".
+
+    From 1 % on it is cut rather than rounded, so that 98.96 does not read as the threshold of 99.
+    """
     share = 100 * probability
     if share > 99.99:
         return "more than 99.99 %"
-    if share >= 99.9:
-        return f"{_floored(share, 2)} %"
     if share >= 1:
-        return f"{_floored(share, 1)} %"
-    if share >= 0.01:
-        return f"{share:.2g} %"
-    return "less than 0.01 %"
+        digits = 2 if share >= 99.9 else 1
+        return f"{int(share * 10**digits + 1e-9) / 10**digits:.{digits}f} %"
+    return f"{share:.2g} %" if share >= 0.01 else "less than 0.01 %"
 
 
 def rounded_percent(share: float) -> str:
     """Return a share of counted people as text, rounded: "24.3 %". Only none is 0 %, only all are 100 %."""
-    if share in {0, 1}:
-        return f"{100 * share:.0f} %"
     value = 100 * share
-    if value < 0.001:
-        return "less than 0.001 %"
+    if share in {0, 1}:
+        return f"{value:.0f} %"
     if value < 0.1:
-        return f"{value:.2g} %"
-    if value > 99.9:
-        return f"{min(value, 99.99):.2f} %"
-    return f"{value:.1f} %"
-
-
-def _floored(share: float, digits: int) -> str:
-    """Cut rather than round, so that 98.96 does not read as the threshold of 99."""
-    factor = 10**digits
-    return f"{int(share * factor + 1e-9) / factor:.{digits}f}"
+        return f"{value:.2g} %" if value >= 0.001 else "less than 0.001 %"
+    return f"{min(value, 99.99):.2f} %" if value > 99.9 else f"{value:.1f} %"
 
 
 def greek(name: str) -> str:

@@ -15,6 +15,14 @@ from pgx.evidence.schema import Claim, Document, Identity, SourceKind
 
 PRINTABLE = frozenset({Identity.VERIFIED, Identity.INFERRED})
 THROUGH_ARTICLE = "through-article"
+#: Where a reader finds a source, by the kind of its identifier.
+ADDRESSES = {
+    "doi": "https://doi.org/{}",
+    "PMID": "https://pubmed.ncbi.nlm.nih.gov/{}/",
+    "NCT": "https://clinicaltrials.gov/study/{}",
+    "ISRCTN": "https://www.isrctn.com/{}",
+    "EudraCT": "https://www.clinicaltrialsregister.eu/ctr-search/search?query={}",
+}
 
 
 class SourceCitation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -75,16 +83,13 @@ def _cite(base: EvidenceBase, claim: Claim, source: Document) -> SourceCitation:
 def link(source: Document) -> str | None:
     """Return the address of a source: its DOI, its PubMed page, or its registry entry."""
     if source.doi:
-        return f"https://doi.org/{source.doi}"
+        return ADDRESSES["doi"].format(source.doi)
     if source.pmid:
-        return f"https://pubmed.ncbi.nlm.nih.gov/{source.pmid}/"
+        return ADDRESSES["PMID"].format(source.pmid)
     for entry in source.registry:
         name, _, number = entry.partition(" ")
-        if name.startswith("NCT"):
-            return f"https://clinicaltrials.gov/study/{name}"
-        if name.startswith("ISRCTN"):
-            return f"https://www.isrctn.com/{name}"
-        return f"https://www.clinicaltrialsregister.eu/ctr-search/search?query={number}"
+        kind = next((kind for kind in ("NCT", "ISRCTN") if name.startswith(kind)), "EudraCT")
+        return ADDRESSES[kind].format(number if kind == "EudraCT" else name)
     return None
 
 

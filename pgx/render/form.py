@@ -20,8 +20,9 @@ from msgspec import Struct
 
 from pgx.errors import InputError, NotFoundError, UsageError, printable
 from pgx.evidence import SourceCitation
+from pgx.evidence.cite import ADDRESSES
 from pgx.files import cleaned, read_limited
-from pgx.reference import Facts, describe, limit, root
+from pgx.reference import Facts, Provenance, describe, limit, load, root
 from pgx.wording import DEFAULT_LANGUAGE, Wording, wording
 
 if TYPE_CHECKING:
@@ -57,18 +58,9 @@ class _MetaFile(Facts, frozen=True, kw_only=True):
 
 
 class Form(Struct, frozen=True, kw_only=True):
-    """How a report is laid out.
+    """How a report is laid out: its language, the result behind a cover (`sealed`), stated facts by sample.
 
-    Attributes
-    ----------
-    language
-        A file of reference/wording/.
-    sealed
-        The result stands behind a cover.
-    full
-        Text only: everything, not the summary alone.
-    meta
-        Stated facts by sample name.
+    `full` concerns text only: everything, not the summary alone.
     """
 
     language: str = DEFAULT_LANGUAGE
@@ -87,21 +79,32 @@ class Form(Struct, frozen=True, kw_only=True):
         return wording(self.language)
 
 
-def languages() -> tuple[str, ...]:
-    """Return the languages that ship, by their codes."""
-    return tuple(sorted(path.stem for path in (root() / "wording").glob("*.toml") if "." not in path.stem))
+class _Flags(Facts, frozen=True, kw_only=True):
+    caveats: tuple[str, ...]
+    told_elsewhere: tuple[str, ...]
+    told_by_state: tuple[str, ...]
+
+
+class _ReportFile(Facts, frozen=True, kw_only=True):
+    context_topics: tuple[str, ...]
+    without_advice: tuple[str, ...]
+    labelled_by_copies: tuple[str, ...]
+    labelled_uses: tuple[str, ...]
+    flags: _Flags
+    provenance: Provenance
+
+
+@functools.cache
+def settings() -> _ReportFile:
+    """Return what reference/report.toml says of what is shown."""
+    return load("report.toml", _ReportFile)
 
 
 def check_language(name: str) -> str:
-    """Return `name` if it ships.
-
-    Raises
-    ------
-    UsageError
-        It does not.
-    """
-    if name not in languages():
-        raise UsageError("there is no such language", where="--lang", cure=f"Use {', '.join(languages())}")
+    """Return `name`, a language that ships; UsageError where it does not."""
+    known = sorted(path.stem for path in (root() / "wording").glob("*.toml") if "." not in path.stem)
+    if name not in known:
+        raise UsageError("there is no such language", where="--lang", cure=f"Use {', '.join(known)}")
     return name
 
 
@@ -111,23 +114,23 @@ def read_meta(path: Path) -> dict[str, PatientMeta]:
     Raises
     ------
     InputError
-        The file cannot be read, or has an unknown key.
+        The file cannot be read, has an unknown key, or a birth date that is none (it decides whether a result
+        is withheld).
     """
     import tomli  # noqa: PLC0415 - few reports have stated facts
 
+    cure = "Check --report-meta"
     try:
         text = read_limited(path, int(limit("max_facts"))).decode()
         plain = json.loads(text) if path.suffix.lower() == ".json" else tomli.loads(text)
         stated = msgspec.convert(_dates_as_text(cleaned(plain)), _MetaFile).sample
     except FileNotFoundError as error:
-        raise NotFoundError("no such file", where=str(path), cure="Check --report-meta") from error
+        raise NotFoundError("no such file", where=str(path), cure=cure) from error
     except (OSError, UnicodeDecodeError) as error:
         why = f" ({error.strerror})" if isinstance(error, OSError) else ""
-        raise InputError(
-            f"cannot be read as text{why}", where=str(path), cure="Check --report-meta"
-        ) from error
+        raise InputError(f"cannot be read as text{why}", where=str(path), cure=cure) from error
     except RecursionError as error:
-        raise InputError("is nested too deeply", where=str(path), cure="Check --report-meta") from error
+        raise InputError("is nested too deeply", where=str(path), cure=cure) from error
     except msgspec.ValidationError as error:
         known = ", ".join(PatientMeta.__struct_fields__)
         raise InputError(
@@ -136,20 +139,12 @@ def read_meta(path: Path) -> dict[str, PatientMeta]:
     except ValueError as error:
         raise InputError(f"is not valid: {error}", where=str(path), cure="Give TOML or JSON") from error
     for name, meta in stated.items():
-        _check_birth_date(name, meta, path)
+        try:
+            _ = meta.born
+        except ValueError as error:
+            what = f"sample {printable(name)}: birth_date is no date"
+            raise InputError(what, where=str(path), cure="Write it as 1950-01-31") from error
     return stated
-
-
-def _check_birth_date(sample: str, meta: PatientMeta, path: Path) -> None:
-    """Refuse a birth date that is none: it decides whether a result is withheld."""
-    try:
-        _ = meta.born
-    except ValueError as error:
-        raise InputError(
-            f"sample {printable(sample)}: birth_date is no date",
-            where=str(path),
-            cure="Write it as 1950-01-31",
-        ) from error
 
 
 def _dates_as_text(value: Any) -> Any:
@@ -212,10 +207,9 @@ class Block(Struct, frozen=True):
 
     Attributes
     ----------
-    text
-        One sentence or more; the caption of a table; the title of a picture.
-    marks
-        Numbers of the references that go with the text.
+    text, marks
+        One sentence or more, the caption of a table, or the title of a picture; and the numbers of the
+        references that go with it.
     note
         A smaller second line of a bullet; the label of a fact.
     name
@@ -247,16 +241,16 @@ class Block(Struct, frozen=True):
         marks = "".join(f"[{number}]" for number in self.marks)
         return f"{self.text} {marks}" if marks else self.text
 
+    @property
+    def labelled(self) -> str:
+        """Return the text, behind its label if it is a fact."""
+        return f"{self.note}: {self.text}" if self.kind is Kind.FACT else self.text
+
 
 class Section(Struct, frozen=True, kw_only=True):
     """A headed part of the report; `key` is stable and language-free.
 
-    Attributes
-    ----------
-    folded
-        It may start closed.
-    summary
-        It belongs to the page that every readable format opens with.
+    It may start closed (`folded`), or belong to the page that every readable format opens with (`summary`).
     """
 
     key: str
@@ -274,19 +268,12 @@ class Narrative(Struct, frozen=True, kw_only=True):
     sections: tuple[Section, ...]
 
 
-def caption(text: str) -> Block:
-    """Return a paragraph that explains a picture and says nothing without it."""
-    return Block(Kind.PARAGRAPH, text, name=CAPTION)
-
-
-def paragraph(text: str) -> Block:
-    """Return a paragraph."""
-    return Block(Kind.PARAGRAPH, text)
-
-
-def bullet(text: str) -> Block:
-    """Return an item of a list."""
-    return Block(Kind.BULLET, text)
+paragraph = functools.partial(Block, Kind.PARAGRAPH)
+#: A paragraph that explains a picture and says nothing without it.
+caption = functools.partial(Block, Kind.PARAGRAPH, name=CAPTION)
+bullet = functools.partial(Block, Kind.BULLET)
+subheading = functools.partial(Block, Kind.SUBHEADING)
+alert = functools.partial(Block, Kind.ALERT)
 
 
 def fact(label: str, value: str) -> Block:
@@ -294,19 +281,27 @@ def fact(label: str, value: str) -> Block:
     return Block(Kind.FACT, value, note=label)
 
 
-def subheading(text: str) -> Block:
-    """Return a heading within a section."""
-    return Block(Kind.SUBHEADING, text)
+def table(text: str, rows: Iterable[Iterable[str]], *, name: str) -> Block:
+    """Return a table; the first row holds the headings."""
+    return Block(Kind.TABLE, text, rows=tuple(map(tuple, rows)), name=name)
 
 
 def flattened(blocks: Iterable[Block]) -> Iterator[Block]:
     """Yield blocks in reading order, those of `sides` one column after the other."""
     for block in blocks:
         if block.kind is Kind.SIDES:
-            for side in block.sides:
-                yield from flattened(side)
+            yield from (item for side in block.sides for item in flattened(side))
         else:
             yield block
+
+
+#: Identifiers as a reference prints them.
+_IDENTIFIERS = {
+    "doi": re.compile(r"doi:(10\.[^\s()]+[^\s().])"),
+    "PMID": re.compile(r"PMID (\d+)"),
+    "NCT": re.compile(r"(NCT\d{8})"),
+    "ISRCTN": re.compile(r"(ISRCTN\d{8})"),
+}
 
 
 class Citations:
@@ -315,37 +310,19 @@ class Citations:
     def __init__(self) -> None:
         self._numbers: dict[str, int] = {}
 
-    def marks(self, sources: Iterable[SourceCitation]) -> tuple[int, ...]:
-        """Return the numbers of sources, numbering new ones."""
-        return self.marks_of(source.citation for source in sources)
+    def marks(self, sources: Iterable[SourceCitation | str]) -> tuple[int, ...]:
+        """Return the numbers of sources, or of references as they are printed, numbering new ones."""
+        lines = (source if isinstance(source, str) else source.citation for source in sources)
+        return tuple(dict.fromkeys(self._numbers.setdefault(one, len(self._numbers) + 1) for one in lines))
 
-    def marks_of(self, citations: Iterable[str]) -> tuple[int, ...]:
-        """Return the numbers of sources that are given as they are printed."""
-        numbers = [self._numbers.setdefault(citation, len(self._numbers) + 1) for citation in citations]
-        return tuple(dict.fromkeys(numbers))
-
-    def lines(self) -> Iterable[Block]:
-        """Return one line a source, in the order of their numbers."""
-        return [_reference(number, _clean(citation)) for citation, number in self._numbers.items()]
-
-
-#: Identifiers as a reference prints them, and the address of each.
-_IDENTIFIERS = (
-    (re.compile(r"doi:(10\.[^\s()]+[^\s().])"), "https://doi.org/{}"),
-    (re.compile(r"PMID (\d+)"), "https://pubmed.ncbi.nlm.nih.gov/{}/"),
-    (re.compile(r"(NCT\d{8})"), "https://clinicaltrials.gov/study/{}"),
-    (re.compile(r"(ISRCTN\d{8})"), "https://www.isrctn.com/{}"),
-)
-
-
-def _reference(number: int, text: str) -> Block:
-    """Return one line of the references, its first identifier linked."""
-    line = f"[{number}] {text}"
-    for pattern, address in _IDENTIFIERS:
-        if found := pattern.search(line):
-            link = address.format(found[1])
-            return Block(Kind.DETAIL, line, number=number, link=link, linked=found[0])
-    return Block(Kind.DETAIL, line, number=number)
+    def lines(self) -> Iterator[Block]:
+        """Yield one line a source, in the order of their numbers, its first identifier linked."""
+        for citation, number in self._numbers.items():
+            line = f"[{number}] {_clean(citation)}"
+            hits = ((kind, pattern.search(line)) for kind, pattern in _IDENTIFIERS.items())
+            kind, found = next(((kind, hit) for kind, hit in hits if hit), ("", None))
+            link = ADDRESSES[kind].format(found[1]) if found else ""
+            yield Block(Kind.DETAIL, line, number=number, link=link, linked=found[0] if found else "")
 
 
 @functools.lru_cache(maxsize=1024)

@@ -7,8 +7,7 @@ from collections.abc import Iterable
 from pgx.errors import printable
 from pgx.render import text
 from pgx.render.form import Block, Form, Kind, Narrative, PatientMeta, Section, fact, paragraph
-from pgx.render.medicine import undirected
-from pgx.render.narrative import drugs
+from pgx.render.medicine import drugs, undirected
 from pgx.render.summary import is_withheld
 from pgx.render.sureness import caveat_codes, has_answer, unstated_sites
 from pgx.report import Run, SampleReport

@@ -5,9 +5,8 @@ Which statements on the drug are shown is decided by reference/report.toml.
 
 from __future__ import annotations
 
-import functools
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeVar
 
 from msgspec import Struct
@@ -15,8 +14,7 @@ from msgspec.structs import replace
 
 from pgx.evidence import ContextItem, MatchedClaim, Response, SourceCitation
 from pgx.evidence.match import StatusRow
-from pgx.reference import Facts, Provenance, load
-from pgx.render.form import Block, Citations, Kind, bullet, caption, paragraph, subheading
+from pgx.render.form import Block, Citations, Kind, bullet, caption, paragraph, settings, subheading, table
 from pgx.report import Run, SampleReport
 from pgx.wording import Wording, capitalised
 
@@ -29,32 +27,14 @@ _SIDES = {"for-lower-response": -1, "for-higher-response": 1, "for-no-difference
 _COUNT = re.compile(r"\d[\d,]*")
 
 
-class _ReportFile(Facts, frozen=True, kw_only=True):
-    context_topics: tuple[str, ...]
-    without_advice: tuple[str, ...]
-    labelled_by_copies: tuple[str, ...]
-    labelled_uses: tuple[str, ...]
-    provenance: Provenance
-
-
-@functools.cache
-def _file() -> _ReportFile:
-    return load("report.toml", _ReportFile)
-
-
-def context_topics() -> tuple[str, ...]:
-    """Return the topics in their order."""
-    return _file().context_topics
-
-
-def is_searched(drug: str) -> bool:
-    """Return whether guidelines on a drug were searched and none was found."""
-    return drug in _file().without_advice
+def drugs(report: SampleReport) -> str:
+    """Return the drugs of the report, joined."""
+    return ", ".join(dict.fromkeys(response.drug for response in report.response))
 
 
 def labelled_by_copies(report: SampleReport) -> tuple[str, ...]:
     """Return the drugs that one neutral line names, because their labels use the number of copies of ε4."""
-    file = _file()
+    file = settings()
     if not any(item.indication in file.labelled_uses for item in report.response):
         return ()
     told = {item.drug for item in report.response}
@@ -63,7 +43,7 @@ def labelled_by_copies(report: SampleReport) -> tuple[str, ...]:
 
 def label_advice(report: SampleReport, response: Response) -> list[ContextItem]:
     """Return what the label of a drug asks for that uses the number of copies of ε4."""
-    if response.drug not in _file().labelled_by_copies:
+    if response.drug not in settings().labelled_by_copies:
         return []
     return [item for item in report.context if item.drug == response.drug and item.topic == "advice"]
 
@@ -73,24 +53,23 @@ def undirected(report: SampleReport, *, withheld: bool = False) -> str:
 
     Where the result is withheld, conclusions are ignored, since they depend on it.
     """
-    found = dict.fromkeys(item.drug for item in report.response if is_searched(item.drug))
-    for item in report.response:
-        if not withheld and item.conclusion not in _NO_ADVICE:
-            found.pop(item.drug, None)
-    return ", ".join(found)
+    advised = {item.drug for item in report.response if not withheld and item.conclusion not in _NO_ADVICE}
+    known = dict.fromkeys(item.drug for item in report.response if item.drug in settings().without_advice)
+    return ", ".join(drug for drug in known if drug not in advised)
 
 
-def shown_context(report: SampleReport) -> tuple[tuple[ContextItem, ...], int]:
+def _shown_context(report: SampleReport) -> tuple[list[ContextItem], int]:
     """Return the statements of the appendix (warnings stand in front), and how many are not shown."""
     uses = {response.indication for response in report.response}
     asked = {item.id for response in report.response for item in label_advice(report, response)}
     rest = [item for item in report.context if item.id not in {*report.patient.warnings, *asked}]
-    shown = [item for topic in context_topics() for item in rest if _belongs(item, topic, uses)]
-    return tuple(shown), len(rest) - len(shown)
-
-
-def _belongs(item: ContextItem, topic: str, uses: Sequence[str] | set[str]) -> bool:
-    return item.topic == topic and (topic != _BY_USE or item.indication in uses)
+    shown = [
+        item
+        for topic in settings().context_topics
+        for item in rest
+        if item.topic == topic and (topic != _BY_USE or item.indication in uses)
+    ]
+    return shown, len(rest) - len(shown)
 
 
 class Mark(Struct, frozen=True, kw_only=True):
@@ -110,7 +89,7 @@ class Mark(Struct, frozen=True, kw_only=True):
 def cited(
     statement: str,
     sources: Sequence[SourceCitation],
-    certainty: str,
+    certainty: str | None,
     words: Wording,
     cite: Citations,
     *,
@@ -118,20 +97,15 @@ def cited(
 ) -> Block:
     """Return a statement of the evidence as a list item, with its certainty and what its sources are."""
     named = "; ".join(dict.fromkeys(source.short for source in sources if source.short))
-    sure = _sure(certainty, words)
-    if sure and named:
-        sure = words.say("evidence", "judged", certainty=sure, sources=named)
-    elif named:
-        sure = words.say("evidence", "source", sources=named)
+    sure = words.say("certainty", certainty) if certainty and words.has("certainty", certainty) else ""
+    if named:
+        key = "judged" if sure else "source"
+        sure = words.say("evidence", key, certainty=sure, sources=named)
     text = f"{statement} ({sure})" if sure else statement
-    return Block(Kind.BULLET, text, marks=cite.marks(sources), note=note)
+    return bullet(text, cite.marks(sources), note)
 
 
-def _sure(certainty: str | None, words: Wording) -> str:
-    return words.say("certainty", certainty) if certainty and words.has("certainty", certainty) else ""
-
-
-def _remarks(item: ContextItem | MatchedClaim, words: Wording) -> Iterable[str]:
+def _remarks(item: ContextItem | MatchedClaim, words: Wording) -> Iterator[str]:
     """Yield what has to be known beside a statement, each in a few words."""
     tier = item.tier if isinstance(item, MatchedClaim) else item.tier_short
     if tier:
@@ -146,7 +120,7 @@ def _remarks(item: ContextItem | MatchedClaim, words: Wording) -> Iterable[str]:
         yield words.say("evidence", "odds", kinds=said)
 
 
-def medicine_blocks(report: SampleReport, words: Wording, *, withheld: bool) -> Iterable[Block]:
+def medicine_blocks(report: SampleReport, words: Wording, *, withheld: bool) -> Iterator[Block]:
     """Yield what goes with the conclusion of the summary: why it is so, and what to keep in mind."""
     for response in report.response:
         if len(report.response) > 1:
@@ -155,7 +129,7 @@ def medicine_blocks(report: SampleReport, words: Wording, *, withheld: bool) -> 
             if response.conclusion not in _NO_ADVICE:
                 yield paragraph(response.conclusion_text)
             yield subheading(words.say("heading", "notes"))
-            yield from (bullet(note) for note in response.notes)
+            yield from map(bullet, response.notes)
 
 
 def item_block(item: ContextItem, words: Wording, cite: Citations) -> Block:
@@ -166,13 +140,13 @@ def item_block(item: ContextItem, words: Wording, cite: Citations) -> Block:
 
 def conclusion_words(response: Response, words: Wording) -> str:
     """Return the conclusion and what is true beside it, joined."""
-    said = [
-        words.say("conclusion_of", key, risk=response.risk)
-        if response.risk and words.has("conclusion_of", key)
-        else words.say("conclusion", key)
-        for key in (response.conclusion, *response.also)
+    keys = (response.conclusion, *response.also)
+    of = [
+        "conclusion_of" if response.risk and words.has("conclusion_of", key) else "conclusion" for key in keys
     ]
-    return words.say("result", "and").join(said)
+    return words.joined(
+        words.say(topic, key, risk=response.risk) for topic, key in zip(of, keys, strict=True)
+    )
 
 
 def concluded(response: Response, words: Wording) -> str:
@@ -227,7 +201,7 @@ def _independent(rows: Iterable[_Row]) -> list[_Row]:
 
 def evidence_blocks(
     report: SampleReport, words: Wording, cite: Citations, *, withheld: bool
-) -> Iterable[Block]:
+) -> Iterator[Block]:
     """Yield the map of the findings and its table, then the claims on both sides of the question."""
     for number, response in enumerate(report.response):
         if len(report.response) > 1:
@@ -248,26 +222,26 @@ def evidence_blocks(
 
 def overdue(run: Run, response: Response, words: Wording) -> str:
     """Return the line that the evidence is past its review at the date of the report, or nothing."""
-    if (
-        response.searched_on is None
-        or response.next_review is None
-        or run.created[:10] <= response.next_review
-    ):
+    searched, review = response.searched_on, response.next_review
+    if searched is None or review is None or run.created[:10] <= review:
         return ""
-    dates = {"searched_on": response.searched_on, "next_review": response.next_review}
-    return words.say("evidence", "overdue", **dates)
+    return words.say("evidence", "overdue", searched_on=searched, next_review=review)
 
 
 def _map_table(response: Response, words: Wording, cite: Citations) -> Block:
-    heads = ("letter", "direction", "population", "endpoint", "size", "effect", "certainty")
     rows = {row.claim_id: row for row in response.by_status if row.group == "carrier"}
-    table = [tuple(words.say("table", head) for head in heads)]
-    table += [
-        _map_row(mark.letter, rows[claim], words, cite)
-        for mark in evidence_marks(response)
-        for claim in (mark.claims if mark.counted else mark.claims[:1])  # of other people one row is enough
-    ]
-    return Block(Kind.TABLE, words.say("picture", "map"), rows=tuple(table), name="map")
+    heads = ("letter", "direction", "population", "endpoint", "size", "effect", "certainty")
+    found: list[Iterable[str]] = [[words.say("table", head) for head in heads]]
+    for mark in evidence_marks(response):
+        for claim in mark.claims if mark.counted else mark.claims[:1]:  # of other people one row is enough
+            row = rows[claim]
+            numbers = "".join(f"[{number}]" for number in cite.marks(row.citations))
+            side, sure = side_words(row, words), words.say("level", row.certainty)
+            if not row.applicable:
+                side = words.say("table", "not_counted", side=side)
+            told = (row.population, row.endpoint, row.sample_size, row.effect)
+            found.append((f"{mark.letter} {numbers}", side, *told, sure))
+    return table(words.say("picture", "map"), found, name="map")
 
 
 def side_words(row: StatusRow | MatchedClaim, words: Wording) -> str:
@@ -277,26 +251,7 @@ def side_words(row: StatusRow | MatchedClaim, words: Wording) -> str:
     return words.say("side_ungraded" if row.certainty == "not-gradable" else "side", row.side)
 
 
-def _map_row(letter: str, row: StatusRow, words: Wording, cite: Citations) -> tuple[str, ...]:
-    marks = "".join(f"[{number}]" for number in cite.marks_of(row.citations))
-    return (
-        f"{letter} {marks}",
-        _side_told(row, words),
-        row.population,
-        row.endpoint,
-        row.sample_size,
-        row.effect,
-        words.say("level", row.certainty),
-    )
-
-
-def _side_told(row: StatusRow, words: Wording) -> str:
-    """Return the side as the map has it: of other people as what was reported, and that it is not counted."""
-    side = side_words(row, words)
-    return side if row.applicable else words.say("table", "not_counted", side=side)
-
-
-def _matched(response: Response, words: Wording, cite: Citations) -> Iterable[Block]:
+def _matched(response: Response, words: Wording, cite: Citations) -> Iterator[Block]:
     lead, against, also, others = grouped(response)
     letters = _letters(response)
 
@@ -323,52 +278,44 @@ def _letters(response: Response) -> dict[str, str]:
     return {claim: f"{mark.letter}. " for mark in evidence_marks(response) for claim in mark.claims}
 
 
-def _common_table(response: Response, words: Wording) -> Iterable[Block]:
+def _common_table(response: Response, words: Wording) -> Iterator[Block]:
     """Yield what is said of each group, whoever this person is."""
     yield paragraph(words.say("evidence", "general"))
     letters = _letters(response)
-    labels = dict.fromkeys(row.label for row in response.by_status)
-
-    def told(label: str) -> list[str]:
-        """Return what is said of a group, of other people once a set of data."""
+    columns: dict[str, list[str]] = {}
+    for label in dict.fromkeys(row.label for row in response.by_status):
         rows = [row for row in response.by_status if row.label == label]
         counted = [row for row in rows if row.applicable]
         shown = counted + _independent(row for row in rows if not row.applicable)
-        return list(dict.fromkeys(letters.get(row.claim_id, "") + _told(row, words) for row in shown))
-
-    columns = {label: told(label) for label in labels}
-    shared = [
-        text for text in next(iter(columns.values()), ()) if all(text in said for said in columns.values())
-    ]
+        said = (letters.get(row.claim_id, "") + _told(row, words) for row in shown)
+        columns[label] = list(dict.fromkeys(said))
+    first = next(iter(columns.values()), [])
+    shared = [text for text in first if all(text in said for said in columns.values())]
     if shared:
         yield subheading(words.say("heading", "said"))
-        yield from (bullet(text) for text in shared)
+        yield from map(bullet, shared)
     own = {label: [text for text in said if text not in shared] for label, said in columns.items()}
-    sides = [
-        (subheading(f"{capitalised(label)}:"), *(bullet(text) for text in said))
-        for label, said in own.items()
-        if said
-    ]
+    sides = tuple(
+        (subheading(f"{capitalised(label)}:"), *map(bullet, said)) for label, said in own.items() if said
+    )
     if sides:
-        yield Block(Kind.SIDES, sides=tuple(sides))
+        yield Block(Kind.SIDES, sides=sides)
 
 
 def _told(row: StatusRow, words: Wording) -> str:
     """Return what a finding says of a group, with what has to be read beside it."""
     said = " ".join(filter(None, (row.statement, row.explanation)))
-    sure = words.say("certainty", row.certainty)
-    return (
-        f"{said} ({sure})" if row.applicable else f"{said} ({words.say('evidence', 'other_people')}; {sure})"
-    )
+    of_others = "" if row.applicable else f"{words.say('evidence', 'other_people')}; "
+    return f"{said} ({of_others}{words.say('certainty', row.certainty)})"
 
 
 def evidence_marks(response: Response) -> tuple[Mark, ...]:
     """Return one mark for each set of data on the response of ε4 carriers, lettered in their order."""
-    rows = [row for row in response.by_status if row.group == "carrier" and row.side in _SIDES]
     sets: dict[tuple[object, ...], list[StatusRow]] = {}
-    for row in rows:
-        own = (row.data_sets or (row.claim_id,), row.side, row.applicable, row.indirect)
-        sets.setdefault(own, []).append(row)
+    for row in response.by_status:
+        if row.group == "carrier" and row.side in _SIDES:
+            own = (row.data_sets or (row.claim_id,), row.side, row.applicable, row.indirect)
+            sets.setdefault(own, []).append(row)
     return tuple(
         Mark(
             letter=chr(ord("A") + number),
@@ -387,18 +334,17 @@ def _people(text: str) -> int | None:
     return int(found.group().replace(",", "")) if found else None
 
 
-def appendix_blocks(run: Run, report: SampleReport, words: Wording, cite: Citations) -> Iterable[Block]:
+def appendix_blocks(run: Run, report: SampleReport, words: Wording, cite: Citations) -> Iterator[Block]:
     """Yield the appendix: the drug by topic, mechanism, products, glossary. No genotype matters."""
-    drug = ", ".join(dict.fromkeys(response.drug for response in report.response))
-    items, hidden = shown_context(report)
+    items, hidden = _shown_context(report)
     for topic in dict.fromkeys(item.topic for item in items):
         yield subheading(words.say("topic", topic))
         yield from (item_block(item, words, cite) for item in items if item.topic == topic)
     if hidden:
         yield paragraph(words.say("appendix", "more", count=hidden))
-    yield from (paragraph(note) for note in report.patient.notes if items)
+    yield from map(paragraph, report.patient.notes if items else ())
     for kind in dict.fromkeys(item.kind for item in run.appendix):
-        yield subheading(words.say("appendix", kind, drug=drug))
+        yield subheading(words.say("appendix", kind, drug=drugs(report)))
         for item in run.appendix:
             if item.kind == kind:
                 yield cited(item.statement, item.sources, item.certainty, words, cite)

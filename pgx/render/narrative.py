@@ -15,7 +15,7 @@ from pgx.calling import PopulationResult
 from pgx.errors import printable
 from pgx.observe import SiteReport
 from pgx.render.form import Block, Citations, Form, Kind, Narrative, Section, bullet
-from pgx.render.medicine import appendix_blocks, evidence_blocks, medicine_blocks, undirected
+from pgx.render.medicine import appendix_blocks, drugs, evidence_blocks, medicine_blocks, undirected
 from pgx.render.summary import Summary, family_blocks, is_withheld, talk_blocks
 from pgx.render.sureness import EXCLUDING, flag_message, sure_blocks, told_chance
 from pgx.report import Run, SampleReport, general_limits
@@ -49,11 +49,6 @@ def narrate(
 def one_line(run: Run, report: SampleReport, form: Form) -> str:
     """Return the result of one sample as one line."""
     return Summary(run, report, form, Citations()).line()
-
-
-def drugs(report: SampleReport) -> str:
-    """Return the drugs of the report, joined."""
-    return ", ".join(dict.fromkeys(response.drug for response in report.response))
 
 
 def _behind(

@@ -16,7 +16,17 @@ from pgx.errors import printable
 from pgx.evidence import ContextItem, Response
 from pgx.observe import DETERMINED_STATES, SiteState
 from pgx.reference import Facts, Provenance, load
-from pgx.render.form import Block, Citations, Form, Kind, PatientMeta, bullet, fact, paragraph, subheading
+from pgx.render.form import (
+    Block,
+    Citations,
+    Form,
+    Kind,
+    PatientMeta,
+    bullet,
+    fact,
+    paragraph,
+    subheading,
+)
 from pgx.render.medicine import (
     claim_block,
     conclusion_words,
@@ -371,7 +381,7 @@ def _counsel_file() -> _CounselFile:
 def said_with_source(key: str, words: Wording, cite: Citations) -> Block:
     """Return a sentence of the topic `counsel` as a list item with its references."""
     file = _counsel_file()
-    marks = cite.marks_of(file.sources[source] for source in file.rests_on[key])
+    marks = cite.marks(file.sources[source] for source in file.rests_on[key])
     return Block(Kind.BULLET, words.say("counsel", key), marks=marks)
 
 

@@ -10,18 +10,7 @@ import math
 from html import escape
 
 from pgx.render.medicine import Mark, evidence_marks, side_words
-from pgx.render.sureness import (
-    Chromosome,
-    bar_name,
-    bars,
-    chromosomes,
-    letter_text,
-    names_text,
-    read_name,
-    read_rows,
-    short_chance,
-    told_chance,
-)
+from pgx.render.sureness import assumed_mark, bars, chromosomes, names_text, read_rows, told_chance
 from pgx.report import Run, SampleReport
 from pgx.wording import Wording, greek, percent
 
@@ -35,8 +24,8 @@ _BIGGEST, _SMALLEST = 12.0, 6.0
 class _Canvas:
     """Collects shapes; all text is escaped here."""
 
-    def __init__(self, name: str, title: str, description: str) -> None:
-        self.name, self.title, self.description = name, title, description
+    def __init__(self, name: str, title: str) -> None:
+        self.name, self.title = escape(name), escape(title)
         self.shapes: list[str] = []
 
     def text(self, x: float, y: float, words: str, kind: str = "", anchor: str = "start") -> None:
@@ -59,13 +48,19 @@ class _Canvas:
     def circle(self, x: float, y: float, radius: float, kind: str) -> None:
         self.shapes.append(f'<circle cx="{x:g}" cy="{y:g}" r="{radius:.4g}" class="{kind}"/>')
 
-    def svg(self, height: float) -> str:
-        name, shapes = escape(self.name), "".join(self.shapes)
+    def bar(self, box: tuple[float, float, float, float], share: float) -> None:
+        x, y, width, height = box
+        self.rect(box, "track")
+        if share > 0:
+            self.rect((x, y, max(1.0, width * share), height), "bar")
+
+    def svg(self, height: float, description: str) -> tuple[str, str]:
+        name = self.name
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" role="img" viewBox="0 0 {_WIDTH} {height:g}" '
-            f'aria-labelledby="{name}-t {name}-d"><title id="{name}-t">{escape(self.title)}</title>'
-            f'<desc id="{name}-d">{escape(self.description)}</desc>{shapes}</svg>'
-        )
+            f'aria-labelledby="{name}-t {name}-d"><title id="{name}-t">{self.title}</title>'
+            f'<desc id="{name}-d">{escape(description)}</desc>{"".join(self.shapes)}</svg>'
+        ), description
 
 
 def draw(name: str, run: Run, report: SampleReport, words: Wording) -> tuple[str, str]:
@@ -74,148 +69,96 @@ def draw(name: str, run: Run, report: SampleReport, words: Wording) -> tuple[str
         return _chromosomes(report, words)
     if name == "reads":
         return _reads(report, words)
-    if name == "posterior":
-        return _posterior(run, report, words)
-    return _map(name, report, words)
+    return _posterior(run, report, words) if name == "posterior" else _map(name, report, words)
 
 
 def _chromosomes(report: SampleReport, words: Wording) -> tuple[str, str]:
-    drawn = chromosomes(report)
-    names = [site.rsid for site in report.sites]
-    lines = [_described(number, one, report, words) for number, one in enumerate(drawn.pair, start=1)]
-    description = " ".join(lines)
-    canvas = _Canvas("chromosomes", words.say("picture", "chromosomes"), description)
-    for x, rsid in zip(_SITE_X, names, strict=True):
+    first_site, second_site = (site.rsid for site in report.sites)
+    canvas = _Canvas("chromosomes", words.say("picture", "chromosomes"))
+    for x, rsid in zip(_SITE_X, (first_site, second_site), strict=True):
         canvas.text(x, 16, rsid, "small", "middle")
-    for row, one in enumerate(drawn.pair):
-        y = 48 + 62 * row
+    said = []
+    for row, one in enumerate(chromosomes(report)):
+        y, name = 48 + 62 * row, names_text(one.names, report, words)
+        first, second = one.cells(words)
+        facts = {"first_site": first_site, "first": first, "second_site": second_site, "second": second}
+        said.append(words.say("picture", "chromosomes_text", number=row + 1, name=name, **facts))
         canvas.text(8, y + 5, str(row + 1))
         canvas.rect((28, y - 6, 212, 12), "strand", 6)
-        for x, letter, assumed in zip(_SITE_X, one.letters, drawn.assumed, strict=True):
-            _letter(canvas, x, y, letter, assumed=assumed, words=words)
-        canvas.text(250, y + 5, _short(names_text(one.names, report, words), one, words), "strong")
-    return canvas.svg(142), description
-
-
-def _short(text: str, one: Chromosome, words: Wording) -> str:
-    return text if one.names else words.say("picture", "unknown")
-
-
-def _letter(
-    canvas: _Canvas, x: float, y: float, letter: str | None, *, assumed: bool, words: Wording
-) -> None:
-    kind = "open" if letter is None else "letter-c" if letter == "C" else "letter-t"
-    canvas.rect((x - 17, y - 17, 34, 34), f"{kind} dashed" if assumed else kind, 4)
-    canvas.text(x, y + 6, letter or "?", f"big on-{kind}", "middle")
-    if assumed and letter is not None:
-        canvas.text(x, y + 31, words.say("result", "assumed_mark").strip(), "small", "middle")
-
-
-def _described(number: int, one: Chromosome, report: SampleReport, words: Wording) -> str:
-    drawn = chromosomes(report)
-    first, second = (
-        letter_text(letter, assumed=assumed, words=words)
-        for letter, assumed in zip(one.letters, drawn.assumed, strict=True)
-    )
-    return words.say(
-        "picture",
-        "chromosomes_text",
-        number=number,
-        first_site=report.sites[0].rsid,
-        first=first,
-        second_site=report.sites[1].rsid,
-        second=second,
-        name=names_text(one.names, report, words),
-    )
+        for x, letter, assumed in zip(_SITE_X, one.letters, one.assumed, strict=True):
+            kind = "open" if letter is None else "letter-c" if letter == "C" else "letter-t"
+            canvas.rect((x - 17, y - 17, 34, 34), f"{kind} dashed" if assumed else kind, 4)
+            canvas.text(x, y + 6, letter or "?", f"big on-{kind}", "middle")
+            if assumed and letter is not None:
+                canvas.text(x, y + 31, assumed_mark(assumed, words).strip(), "small", "middle")
+        canvas.text(250, y + 5, name if one.names else words.say("picture", "unknown"), "strong")
+    return canvas.svg(142, " ".join(said))
 
 
 def _reads(report: SampleReport, words: Wording) -> tuple[str, str]:
     """Draw the templates over the two sites, a row for those that show the same."""
     shown = read_rows(report)
-    first, second = (site.rsid for site in report.sites)
-    unknown = words.say("picture", "not_covered")
-    said = [
-        words.say(
-            "picture",
-            "reads_text",
-            first_site=first,
-            first=row.letters[0] or unknown,
-            second_site=second,
-            second=row.letters[1] or unknown,
-            name=read_name(row, words),
-            count=row.count,
-        )
-        for row in shown
-    ]
-    canvas = _Canvas("reads", words.say("picture", "reads"), " ".join(said))
+    first_site, second_site = (site.rsid for site in report.sites)
+    canvas = _Canvas("reads", words.say("picture", "reads"))
     places = (36, 104)
-    for x, rsid in zip(places, (first, second), strict=True):
+    for x, rsid in zip(places, (first_site, second_site), strict=True):
         canvas.text(x, 13, rsid, "small", "middle")
     most = max(row.count for row in shown)
-    y = 34.0
+    said, y = [], 34.0
     for row in shown:
-        there = [x for x, letter in zip(places, row.letters, strict=True) if letter is not None]
-        canvas.rect((there[0] - 20, y - 4, there[-1] - there[0] + 40, 8), "strand", 4)
-        for x, letter in zip(places, row.letters, strict=True):
-            if letter is not None:
-                kind = "letter-c" if letter == "C" else "letter-t"
-                canvas.rect((x - 10, y - 10, 20, 20), kind, 3)
-                canvas.text(x, y + 5, letter, f"on-{kind}", "middle")
-        canvas.text(134, y + 5, greek(row.name) if row.name else "", "strong")
-        canvas.rect((162, y - 8, 130, 16), "track")
-        if row.count:
-            canvas.rect((162, y - 8, max(1.0, 130 * row.count / most), 16), "bar")
+        first, second = (letter or words.say("picture", "not_covered") for letter in row.letters)
+        facts = {"first_site": first_site, "first": first, "second_site": second_site, "second": second}
+        told = words.say("picture", "reads_text", name=row.told(words), count=row.count, **facts)
+        said.append(told)
+        there = [(x, letter) for x, letter in zip(places, row.letters, strict=True) if letter is not None]
+        begin, end = there[0][0], there[-1][0]
+        canvas.rect((begin - 20, y - 4, end - begin + 40, 8), "strand", 4)
+        for x, letter in there:
+            kind = "letter-c" if letter == "C" else "letter-t"
+            canvas.rect((x - 10, y - 10, 20, 20), kind, 3)
+            canvas.text(x, y + 5, letter, f"on-{kind}", "middle")
+        canvas.text(134, y + 5, greek(row.name or ""), "strong")
+        canvas.bar((162, y - 8, 130, 16), row.count / most)
         canvas.text(300, y + 5, str(row.count))
         y += 28
-    return canvas.svg(y - 10), canvas.description
+    return canvas.svg(y - 10, " ".join(said))
 
 
 def _posterior(run: Run, report: SampleReport, words: Wording) -> tuple[str, str]:
-    shown = bars(report)
-    said = [
-        words.say(
-            "picture",
-            "posterior_text",
-            name=bar_name(bar, words),
-            probability=told_chance(words, bar.probability, report),
-        )
-        for bar in shown
-    ]
-    canvas = _Canvas("posterior", words.say("picture", "posterior"), " ".join(said))
+    canvas = _Canvas("posterior", words.say("picture", "posterior"))
     needed = run.parameters.min_probability
-    x = _BAR_X + _BAR_WIDTH * needed
-    y = 28.0
-    for before, bar in zip((None, *shown), shown, strict=False):
-        if before is not None and (before.diplotype is None) != (bar.diplotype is None):
+    said, y, after_copies = [], 28.0, False
+    for bar in bars(report, words):
+        if bar.is_diplotype and after_copies:
             y += 10
-        canvas.text(_BAR_X - 6, y + 12, bar_name(bar, words), "", "end")
-        canvas.rect((_BAR_X, y, _BAR_WIDTH, 16), "track")
-        if bar.probability > 0:
-            canvas.rect((_BAR_X, y, max(1.0, _BAR_WIDTH * bar.probability), 16), "bar")
-        canvas.text(_BAR_X + _BAR_WIDTH + 8, y + 12, short_chance(words, bar.probability, report))
+        after_copies = not bar.is_diplotype
+        canvas.text(_BAR_X - 6, y + 12, bar.name, "", "end")
+        canvas.bar((_BAR_X, y, _BAR_WIDTH, 16), bar.probability)
+        short = told_chance(words, bar.probability, report, short=True)
+        canvas.text(_BAR_X + _BAR_WIDTH + 8, y + 12, short)
+        told = told_chance(words, bar.probability, report)
+        said.append(words.say("picture", "posterior_text", name=bar.name, probability=told))
         y += 22
+    x = _BAR_X + _BAR_WIDTH * needed
     canvas.line((x, 18), (x, y), "threshold")
-    threshold = words.say("picture", "threshold", threshold=percent(needed))
-    canvas.text(x + 3, 13, threshold, "small", "end")
-    return canvas.svg(y + 4), " ".join(said)
+    canvas.text(x + 3, 13, words.say("picture", "threshold", threshold=percent(needed)), "small", "end")
+    return canvas.svg(y + 4, " ".join(said))
 
 
 def _map(name: str, report: SampleReport, words: Wording) -> tuple[str, str]:
     response = report.response[int(name.rpartition("-")[2])]
-    marks = evidence_marks(response)
     rows = {row.claim_id: row for row in response.by_status if row.group == "carrier"}
     unknown = words.say("picture", "size_unknown")
-    said = []
-    canvas = _Canvas(name, words.say("picture", "map"), "")
+    canvas = _Canvas(name, words.say("picture", "map"))
     canvas.text(_MAP_X[-1], 14, words.say("picture", "map_less"), "small", "middle")
     canvas.text(_MAP_X[1], 14, words.say("picture", "map_more"), "small", "middle")
-    y = 40.0
-    for before, mark in zip((None, *marks), marks, strict=False):
-        if not mark.counted and (before is None or before.counted):
+    said, y, counted = [], 40.0, True
+    for mark in evidence_marks(response):
+        if counted and not mark.counted:
             canvas.text(32, y, words.say("picture", "map_other"), "small")
             y += 22
+        counted = mark.counted
         row = rows[mark.claims[0]]
-        size = unknown if mark.people is None else row.sample_size
         level = words.say("level", row.certainty)
         canvas.text(8, y + 5, mark.letter, "strong")
         canvas.line((32, y), (212, y), "rule")
@@ -225,26 +168,22 @@ def _map(name: str, report: SampleReport, words: Wording) -> tuple[str, str]:
         beside += [words.say("picture", "map_indirect")] if mark.indirect else []
         for line, text in enumerate(beside):
             canvas.text(222, y - 2 + 14 * line, text, "small")
-        side = side_words(row, words)
-        facts = {"letter": mark.letter, "direction": side, "size": size, "certainty": level}
+        size = unknown if mark.people is None else row.sample_size
+        facts = {"letter": mark.letter, "direction": side_words(row, words), "size": size, "certainty": level}
         said.append(words.say("picture", "map_row", **facts))
         y += 22 + 14 * (len(beside) - 1)
-    canvas.description = " ".join(said)
-    return canvas.svg(y - 10), canvas.description
+    return canvas.svg(y - 10, " ".join(said))
 
 
 def _mark(canvas: _Canvas, mark: Mark, y: float) -> None:
-    x = _MAP_X[mark.side]
-    size = _BIGGEST if mark.people is None else _radius(mark.people)
-    kind = "mark-unknown" if mark.people is None else "mark" if mark.counted else "mark-other"
+    x, size, kind = _MAP_X[mark.side], _BIGGEST, "mark" if mark.counted else "mark-other"
+    if mark.people is None:
+        kind = "mark-unknown"
+    else:  # the area grows with the number of people, within what can be drawn
+        size = min(_BIGGEST, max(_SMALLEST, math.sqrt(mark.people)))
     if mark.indirect:
         canvas.rect((x - size, y - size, 2 * size, 2 * size), kind)
     else:
         canvas.circle(x, y, size, kind)
     if mark.people is None:
         canvas.text(x, y + 5, "?", "", "middle")
-
-
-def _radius(people: int) -> float:
-    """Let the area grow with the number of people, within what can be drawn."""
-    return min(_BIGGEST, max(_SMALLEST, math.sqrt(people)))
