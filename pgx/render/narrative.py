@@ -7,19 +7,34 @@ part (records, calculation, options, versions, digests) stands at the end of thi
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import functools
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec import structs
 
-from pgx.calling import PopulationResult
+from pgx.calling import PopulationResult, double_heterozygotes
 from pgx.errors import printable
+from pgx.neighbours import NeighbourReport
 from pgx.observe import SiteReport
-from pgx.render.form import Block, Citations, Form, Kind, Narrative, Section, bullet
+from pgx.render.form import (
+    Block,
+    Citations,
+    Form,
+    Kind,
+    Narrative,
+    Section,
+    alert,
+    bullet,
+    paragraph,
+    subheading,
+    table,
+)
 from pgx.render.medicine import appendix_blocks, drugs, evidence_blocks, medicine_blocks, undirected
-from pgx.render.summary import Summary, family_blocks, is_withheld, talk_blocks
+from pgx.render.summary import Summary, is_estimate, name_from, said_with_source, sites_read
 from pgx.render.sureness import EXCLUDING, flag_message, sure_blocks, told_chance
 from pgx.report import Run, SampleReport, general_limits
-from pgx.wording import Wording, greek
+from pgx.wording import Wording, greek, percent
 
 _FOLDED = frozenset({"appendix", "technical"})
 #: Sections that come before the seal; everything behind it may give the status away.
@@ -31,19 +46,21 @@ def narrate(
 ) -> Narrative:
     """Return the report of one sample in words; without `full` the summary, `alone` if nothing follows it."""
     form = form or Form()
-    words, cite, withheld = form.words, Citations(), is_withheld(run, report)
+    words, cite = form.words, Citations()
     summary = Summary(run, report, form, cite, alone=alone, signed=full)
-    opening: dict[str, Iterable[Block]] = {"sharing": summary.sharing(), **summary.parts()}
-    sections = [_section(key, blocks, report, words, summary=True) for key, blocks in opening.items()]
+    parts = {**summary.parts()}
+    opening = len(parts)
     if full:
-        behind = _behind(run, report, words, cite, withheld=withheld)
-        sections += [_section(key, blocks, report, words) for key, blocks in behind.items()]
-        sections.append(_section("sources", cite.lines(), report, words))
-    return Narrative(
-        title=words.say("heading", "title", drug=drugs(report), sample=printable(report.sample)),
-        head=tuple(summary.head()),
-        sections=tuple(part for part in sections if part.blocks),
-    )
+        parts |= _behind(run, report, words, cite, withheld=summary.withheld)
+    sections = []
+    for place, (key, blocks) in enumerate(parts.items()):
+        title = words.say("section", key, drug=drugs(report))
+        section = Section(
+            key=key, title=title, blocks=tuple(blocks), folded=key in _FOLDED, summary=place < opening
+        )
+        sections += [section] if section.blocks else []
+    title = words.say("heading", "title", drug=drugs(report), sample=printable(report.sample))
+    return Narrative(title=title, head=tuple(summary.head()), sections=tuple(sections))
 
 
 def one_line(run: Run, report: SampleReport, form: Form) -> str:
@@ -55,44 +72,123 @@ def _behind(
     run: Run, report: SampleReport, words: Wording, cite: Citations, *, withheld: bool
 ) -> dict[str, Iterable[Block]]:
     """Return the sections behind the summary, in their order."""
-    drug = undirected(report, withheld=withheld)
-    neighbours, around = ((), ()) if withheld else _around(run, report, words)
+    found = None if withheld else report.neighbours
+    evidence = itertools.chain(
+        medicine_blocks(report, words, withheld=withheld),
+        evidence_blocks(report, words, cite, withheld=withheld),
+    )
     return {
-        "neighbours": neighbours,
+        "neighbours": _neighbours(run, report, found, words) if found else (),
         "sure": () if withheld else sure_blocks(run, report, words),
-        "evidence": (
-            *medicine_blocks(report, words, withheld=withheld),
-            *evidence_blocks(report, words, cite, withheld=withheld),
-        ),
-        "around": around,
-        "family": family_blocks(report, words, drug=drug, withheld=withheld),
-        "talk": talk_blocks(report, words, cite, withheld=withheld),
-        "limits": _limits(report, words, withheld=withheld),
+        "evidence": evidence,
+        "around": _basis(found, words) if found else (),
+        "family": _family(report, words, withheld=withheld),
+        "talk": _talk(report, words, cite, withheld=withheld),
+        "limits": map(bullet, general_limits(words) if withheld else report.limitations),
         "appendix": appendix_blocks(run, report, words, cite),
-        "technical": technical_lines(run, report, words, withheld=withheld),
+        "technical": (Block(Kind.DETAIL, line) for line in _technical(run, report, words, withheld=withheld)),
+        "sources": cite.lines(),
     }
 
 
-def _around(run: Run, report: SampleReport, words: Wording) -> tuple[Iterable[Block], Iterable[Block]]:
-    """Return an estimate from the neighbours and what it rests on; reports without one do not load it."""
-    if report.neighbours is None:
-        return (), ()
-    from pgx.render.neighbours import basis_blocks, neighbour_blocks  # noqa: PLC0415
-
-    told = neighbour_blocks(run, report, report.neighbours, words)
-    return told, basis_blocks(report.neighbours, words)
+#: The phase of a double heterozygote hangs on a haplotype that the panel hardly knows: nothing above is said.
+_SUREST_PHASE = 0.999
 
 
-def _section(
-    key: str, blocks: Iterable[Block], report: SampleReport, words: Wording, *, summary: bool = False
-) -> Section:
-    title = words.say("section", key, drug=drugs(report))
-    return Section(key=key, title=title, blocks=tuple(blocks), folded=key in _FOLDED, summary=summary)
+def _neighbours(run: Run, report: SampleReport, found: NeighbourReport, words: Wording) -> Iterator[Block]:
+    """Yield what the variants around the sites suggest, and what it must not be taken for."""
+    say = functools.partial(words.say, "neighbours")
+    if found.agrees is False:
+        yield alert(_disagreement(report, found, words))
+    if found.diplotype is None or found.diplotype_probability is None:
+        yield paragraph(say("unlike", used=found.markers_used))
+    elif is_estimate(report):
+        yield paragraph(" ".join(_estimate(run, found, found.diplotype, found.diplotype_probability, words)))
+        yield paragraph(say("lead"))
+    if found.agrees:
+        yield paragraph(say("agrees", sites=sites_read(report, words)))
 
 
-def _limits(report: SampleReport, words: Wording, *, withheld: bool) -> Iterable[Block]:
-    """Yield what holds for every report, then what holds for this one, unless it is withheld."""
-    return map(bullet, general_limits(words) if withheld else report.limitations)
+def _estimate(
+    run: Run, found: NeighbourReport, diplotype: str, probability: float, words: Wording
+) -> Iterator[str]:
+    """Yield the estimate in a few sentences; nothing is named below the limit."""
+    say, least = functools.partial(words.say, "neighbours"), name_from()
+    counted = {"used": found.markers_used, "all": found.markers_panel}
+    if probability < least:
+        yield say("open", least=percent(least), **counted)
+    else:
+        sure = {"diplotype": greek(diplotype), "probability": percent(probability)}
+        key = "estimate_with" if found.sites_used else "estimate"
+        yield say(key, sites=words.joined(found.sites_used), **sure, **counted)
+        if probability < run.parameters.min_probability:
+            yield say("below", threshold=percent(run.parameters.min_probability))
+    copies, sure_of = _most_probable(found.e4_copies_posterior)
+    if sure_of < least:
+        yield say("copies_open")
+    else:
+        yield say("copies", copies=copies, probability=percent(sure_of))
+
+
+def _disagreement(report: SampleReport, found: NeighbourReport, words: Wording) -> str:
+    say = functools.partial(words.say, "neighbours")
+    chance = percent(found.read_probability or 0.0)
+    told = say("disagrees", sites=sites_read(report, words), probability=chance)
+    best, sure = _most_probable(found.neighbours_alone or found.diplotype_posterior)
+    if sure < name_from():
+        return f"{told} {say('expects_open')}"
+    return f"{told} {say('expects', diplotype=greek(best), probability=percent(sure))}"
+
+
+def _basis(found: NeighbourReport, words: Wording) -> Iterator[Block]:
+    """Yield what the estimate rests on: phase, panel, fit, and its limits."""
+    say = functools.partial(words.say, "neighbours")
+    if found.phase_posterior is not None:
+        best, sure = _most_probable(found.phase_posterior)
+        other = next(name for name in double_heterozygotes() if name != best)
+        chance = percent(min(sure, _SUREST_PHASE))
+        yield bullet(say("phase", best=greek(best), other=greek(other), probability=chance))
+    yield bullet(say("basis", panel=found.panel, fit=f"{found.fit:.1f}", bar=f"{found.lowest_fit:.1f}"))
+    yield bullet(say("limits"))
+
+
+def _most_probable(posterior: Mapping[str, float] | None) -> tuple[str, float]:
+    return max((posterior or {"": 0.0}).items(), key=lambda item: item[1])
+
+
+_BEFORE_AND_AFTER = ("postpone", "support", "insurance", "minors")
+_RELATIVES = ("parent", "sibling", "child")
+
+
+def _talk(report: SampleReport, words: Wording, cite: Citations, *, withheld: bool) -> Iterator[Block]:
+    """Yield talking points of one minute, and what belongs before and after the talk."""
+    say = words.say
+    yield subheading(say("counsel", "minute"))
+    yield said_with_source("no_oracle", words, cite)
+    if not withheld:
+        yield bullet(say("counsel", f"found_{report.genotype.e4_status}"))
+    risks = ", ".join(dict.fromkeys(response.risk for response in report.response if response.risk))
+    yield bullet(say("counsel", "medicine_risk" if risks else "medicine", drug=drugs(report), risk=risks))
+    yield bullet(say("counsel", "no_hurry"))
+    yield subheading(say("counsel", "around"))
+    yield from (said_with_source(key, words, cite) for key in _BEFORE_AND_AFTER)
+
+
+def _family(report: SampleReport, words: Wording, *, withheld: bool) -> Iterator[Block]:
+    """Yield what each relative may carry, by Mendel and no further; if withheld, what holds for all."""
+    say, status = words.say, report.genotype.e4_status
+    yield bullet(say("family", "general"))
+    if not withheld and words.has("family", f"{status}_child"):
+        rows = [(say("family", "relative"), say("family", "may_carry"))]
+        rows += [(say("family", kin), say("family", f"{status}_{kin}")) for kin in _RELATIVES]
+        yield table(say("family", "table"), rows, name="family")
+    elif not withheld:
+        yield bullet(say("family", status))
+    if not withheld and report.genotype.assumed:
+        yield bullet(say("family", "assumed"))
+    yield bullet(say("family", "no_duty"))
+    if drug := undirected(report, withheld=withheld):
+        yield bullet(say("family", "no_test", drug=drug))
 
 
 _RECORD_LIMIT = 300
@@ -103,67 +199,48 @@ _TELLING = frozenset({"genotype"})
 _FROM_RECORDS = frozenset({"records", "record-letters"})
 
 
-def technical_lines(run: Run, report: SampleReport, words: Wording, *, withheld: bool) -> Iterable[Block]:
-    """Return the lines, without anything of the genotype where the result is withheld."""
-    return (Block(Kind.DETAIL, line) for line in _lines(run, report, words, withheld=withheld))
-
-
-def _lines(run: Run, report: SampleReport, words: Wording, *, withheld: bool) -> Iterable[str]:
+def _technical(run: Run, report: SampleReport, words: Wording, *, withheld: bool) -> Iterator[str]:
+    """Yield the lines, without anything of the genotype where the result is withheld."""
     if not withheld:
         for site in report.sites:
             yield from _site_lines(site, words)
         yield from _calculation_lines(report, words)
-        is_open = report.genotype.diplotype is None
         for flag in report.flags:
+            told = flag_message(flag, words, is_open=report.genotype.diplotype is None)
             severity = words.say("severity", flag.severity)
-            yield words.say(
-                "technical",
-                "flag",
-                severity=severity,
-                message=flag_message(flag, words, is_open=is_open),
-                code=flag.code,
-            )
+            yield words.say("technical", "flag", severity=severity, message=told, code=flag.code)
     yield from _run_lines(run, words, withheld=withheld)
 
 
-def _site_lines(site: SiteReport, words: Wording) -> Iterable[str]:
-    unknown = words.say("technical", "unknown")
-    yield words.say(
-        "technical",
-        "site",
-        rsid=site.rsid,
-        contig=printable(site.contig),
-        position=site.position,
-        ref=site.ref or unknown,
-        alt=site.alt or unknown,
-        state=words.say("state", site.state),
-    )
-    if site.record is None:
-        return
-    yield words.say(
-        "technical",
-        "measured",
-        depth=unknown if site.depth is None else site.depth,
-        quality=unknown if site.genotype_quality is None else f"{site.genotype_quality:g}",
-        filter=printable(site.filter) if site.filter else unknown,
-        phase_set=printable(site.phase_set) if site.phase_set else unknown,
-    )
-    for line in site.record.split("\n"):
-        yield words.say("technical", "record", record=printable(line.replace("\t", " "), _RECORD_LIMIT))
+def _site_lines(site: SiteReport, words: Wording) -> Iterator[str]:
+    say = functools.partial(words.say, "technical")
+    unknown, state = say("unknown"), words.say("state", site.state)
+    place = {"contig": printable(site.contig), "position": site.position}
+    spelled = {"ref": site.ref or unknown, "alt": site.alt or unknown}
+    yield say("site", rsid=site.rsid, **place, **spelled, state=state)
+    if site.record is not None:
+        yield say(
+            "measured",
+            depth=unknown if site.depth is None else site.depth,
+            quality=unknown if site.genotype_quality is None else f"{site.genotype_quality:g}",
+            filter=printable(site.filter) if site.filter else unknown,
+            phase_set=printable(site.phase_set) if site.phase_set else unknown,
+        )
+        for line in site.record.split("\n"):
+            yield say("record", record=printable(line.replace("\t", " "), _RECORD_LIMIT))
 
 
-def _calculation_lines(report: SampleReport, words: Wording) -> Iterable[str]:
+def _calculation_lines(report: SampleReport, words: Wording) -> Iterator[str]:
     genotype = report.genotype
     yield words.say("technical", "phase", phase=genotype.phase)
     if all(site.basis is None for site in report.sites):
         return
-    for rsid in [site.rsid for site in report.sites if site.basis is not None]:
-        excluded = [row.diplotype for row in genotype.calculation if row.likelihood[rsid] <= EXCLUDING]
-        if excluded:
-            yield words.say("technical", "excluded", rsid=rsid, list=", ".join(map(greek, excluded)))
-    unlikely = [row.diplotype for row in genotype.calculation if row.phase_factor <= EXCLUDING]
-    if unlikely:
-        yield words.say("technical", "excluded_by_phase", list=", ".join(map(greek, unlikely)))
+    rows = genotype.calculation
+    for rsid in (site.rsid for site in report.sites if site.basis is not None):
+        if excluded := [greek(row.diplotype) for row in rows if row.likelihood[rsid] <= EXCLUDING]:
+            yield words.say("technical", "excluded", rsid=rsid, list=", ".join(excluded))
+    if unlikely := [greek(row.diplotype) for row in rows if row.phase_factor <= EXCLUDING]:
+        yield words.say("technical", "excluded_by_phase", list=", ".join(unlikely))
     if report.has_flag("prior-dependent"):
         answer = (genotype.diplotype, genotype.e4_status)
         others = [
@@ -184,51 +261,32 @@ def _answer(result: PopulationResult, report: SampleReport, words: Wording) -> s
     )
 
 
-def _run_lines(run: Run, words: Wording, *, withheld: bool) -> Iterable[str]:
-    size = words.say("technical", "stream")
-    if run.input.size is not None:
-        size = words.say("technical", "bytes", count=run.input.size)
-    yield words.say(
-        "technical",
-        "input",
-        path=printable(run.input.path),
-        size=size,
-        access=run.input.access,
-        header=run.input.header_digest,
-    )
+def _run_lines(run: Run, words: Wording, *, withheld: bool) -> Iterator[str]:
+    say, given, used = functools.partial(words.say, "technical"), run.input, run.reference
+    size = say("stream") if given.size is None else say("bytes", count=given.size)
+    path = printable(given.path)
+    yield say("input", path=path, size=size, access=given.access, header=given.header_digest)
     clues = "; ".join(
         f"{clue.kind}: {printable(clue.detail)}"
-        for clue in run.input.assembly_evidence
+        for clue in given.assembly_evidence
         if not (withheld and clue.kind in _FROM_RECORDS)
     )
-    yield words.say("technical", "assembly", assembly=run.input.assembly, evidence=clues)
-    yield words.say("technical", "options", options=_options(run, withheld=withheld))
-    yield words.say(
-        "technical",
-        "program",
-        version=run.tool.version,
-        release=run.reference.release,
-        digest=run.reference.digest,
-    )
-    files = [
-        f"{printable(file.name)} {file.digest.partition(':')[2][:_DIGEST_DIGITS]}"
-        for file in run.reference.evidence
+    yield say("assembly", assembly=given.assembly, evidence=clues)
+    options = [
+        f"{name.replace('_', '-')} {printable(_option_text(value))}"
+        for name, value in structs.asdict(run.parameters).items()
+        if value not in (None, (), False) and not (withheld and name in _TELLING)
     ]
-    yield words.say("technical", "evidence_files", list=", ".join(files))
-    yield words.say("technical", "created", created=run.created)
+    yield say("options", options=", ".join(options))
+    yield say("program", version=run.tool.version, release=used.release, digest=used.digest)
+    files = [
+        f"{printable(file.name)} {file.digest.partition(':')[2][:_DIGEST_DIGITS]}" for file in used.evidence
+    ]
+    yield say("evidence_files", list=", ".join(files))
+    yield say("created", created=run.created)
 
 
-def _options(run: Run, *, withheld: bool) -> str:
-    shown = []
-    for name, value in structs.asdict(run.parameters).items():
-        if value in (None, (), False) or (withheld and name in _TELLING):
-            continue
-        text = (
-            ",".join(value)
-            if isinstance(value, tuple)
-            else f"{value:g}"
-            if isinstance(value, float)
-            else str(value)
-        )
-        shown.append(f"{name.replace('_', '-')} {printable(text)}")
-    return ", ".join(shown)
+def _option_text(value: object) -> str:
+    if isinstance(value, tuple):
+        return ",".join(value)
+    return f"{value:g}" if isinstance(value, float) else str(value)

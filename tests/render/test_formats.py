@@ -26,7 +26,8 @@ from pgx.render.form import Form, PatientMeta
 from pgx.render.handout import handout
 from pgx.render.handout import render as render_handout
 from pgx.render.medicine import evidence_marks
-from pgx.render.narrative import is_withheld, narrate
+from pgx.render.narrative import narrate
+from pgx.render.summary import is_withheld
 from pgx.render.sureness import status_probability
 from pgx.report import Flag
 from pgx.wording import percent as chance
