@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hmac
+import math
 import os
 import re
 import secrets
@@ -68,7 +69,7 @@ _RESULT = re.compile(r"result/([0-9a-f]{16})/([A-Za-z0-9._-]{1,200})")
 
 
 class Server(ThreadingHTTPServer):
-    """A server on 127.0.0.1 whose address holds a token; `session` holds what it was given."""
+    """A server on 127.0.0.1 whose address (`url`) holds a token; `session` holds what it was given."""
 
     daemon_threads = True
     allow_reuse_address = False
@@ -77,16 +78,8 @@ class Server(ThreadingHTTPServer):
         super().__init__((ADDRESS, port), _Handler)
         self.session = session
         self.token = secrets.token_urlsafe(24)
-
-    @property
-    def host(self) -> str:
-        """Return what a browser names as host."""
-        return f"{ADDRESS}:{self.server_address[1]}"
-
-    @property
-    def url(self) -> str:
-        """Return the address of the page."""
-        return f"http://{self.host}/{self.token}/"
+        self.host = f"{ADDRESS}:{self.server_address[1]}"  # what a browser names as host
+        self.url = f"http://{self.host}/{self.token}/"
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - of the base class
         """Say nothing of a connection that broke."""
@@ -117,8 +110,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Send the page, its parts, or a file of a result."""
-        path = self._path()
-        if path is None:
+        if (path := self._path()) is None:
             return
         if path == "":
             self._send(page(), ".html", policy=_PAGE_POLICY)
@@ -163,14 +155,13 @@ class _Handler(BaseHTTPRequestHandler):
     def _query(self) -> dict[str, list[str]]:
         return parse_qs(self.path.partition("?")[2], keep_blank_values=True)
 
-    def _size(self, largest: int | None = None) -> int:
+    def _size(self, largest: float = math.inf) -> int:
         texts = self.headers.get_all("Content-Length", [])
         if len(texts) != 1 or not _SIZE.fullmatch(texts[0]) or "Transfer-Encoding" in self.headers:
             raise UsageError("the size of what is sent is not stated", cure="Use the page of pgx serve")
-        size = int(texts[0])
-        if largest is not None and size > largest:
+        if int(texts[0]) > largest:
             raise UsageError("what is sent is too large", cure="Use the page of pgx serve")
-        return size
+        return int(texts[0])
 
     def _take(self) -> None:
         (name,) = self._query().get("name", ["file"])[:1]
@@ -184,22 +175,17 @@ class _Handler(BaseHTTPRequestHandler):
         except msgspec.DecodeError as error:
             raise UsageError("the form cannot be read", cure="Load the page again") from error
         number, made = self.server.session.make(asked)
-        told = {
-            "result": number,
-            "samples": made.lines(),
-            "files": sorted(made.files),
-            "pdf": can_make_pdf(),
-        }
-        self._send(msgspec.json.encode(told), ".json")
+        told = {"samples": made.lines(), "files": sorted(made.files), "pdf": can_make_pdf()}
+        self._send(msgspec.json.encode({"result": number, **told}), ".json")
 
     def _result(self, number: str, name: str) -> None:
         made = self.server.session.made(number)
         content = made.file(name) if made is not None else None
         if content is None:
             self._refuse(404, "this result is no longer held: make it again")
-            return
-        saved_as = name if "save" in self._query() else None
-        self._send(content, Path(name).suffix, policy=_REPORT_POLICY, saved_as=saved_as)
+        else:
+            saved_as = name if "save" in self._query() else None
+            self._send(content, Path(name).suffix, policy=_REPORT_POLICY, saved_as=saved_as)
 
     def _answer(self, work: Callable[[], None]) -> None:
         """Do what was asked; an error that is raised on purpose becomes its line."""
@@ -290,39 +276,25 @@ def _runs(process: int) -> bool:
 def serve(port: int, *, browser: bool, tell: Callable[[str], None], warn: Callable[[str], None]) -> None:
     """Serve until a signal ends the process.
 
-    Parameters
-    ----------
-    port
-        0 for any that is free.
-    browser
-        Open the page in the browser of this user.
-    tell, warn
-        Take the address of the page, and what went wrong with the browser.
+    `port` is 0 for any that is free; `browser` opens the page in the browser of this user; `tell` and `warn`
+    take the address of the page, and what went wrong with the browser.
 
     Raises
     ------
     InputError
         The port is taken.
     """
-    with private_folder() as folder:
-        session = Session(folder)
+    with private_folder() as folder, contextlib.closing(Session(folder)) as session:
         try:
-            try:
-                server = Server(port, session)
-            except OSError as error:
-                raise InputError(
-                    f"cannot be used ({error.strerror})",
-                    where=f"--port {port}",
-                    cure="Leave it out, or give another",
-                ) from error
-            with server:
-                tell(server.url)
-                if browser:
-                    threading.Thread(target=_open, args=(server.url, warn), daemon=True).start()
-                server.serve_forever()
-        finally:
-            with contextlib.suppress(KeyboardInterrupt):
-                session.close()
+            server = Server(port, session)
+        except OSError as error:
+            what, cure = f"cannot be used ({error.strerror})", "Leave it out, or give another"
+            raise InputError(what, where=f"--port {port}", cure=cure) from error
+        with server:
+            tell(server.url)
+            if browser:
+                threading.Thread(target=_open, args=(server.url, warn), daemon=True).start()
+            server.serve_forever()
 
 
 def _open(url: str, warn: Callable[[str], None]) -> None:

@@ -15,14 +15,14 @@ import secrets
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import BrokenExecutor
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import msgspec
 from msgspec import Struct
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from pgx.errors import InputError, UsageError, printable
 from pgx.executors import Processes
@@ -31,7 +31,7 @@ from pgx.options import CohortOptions, Options
 from pgx.reference import limit
 from pgx.render import Format, file_stem
 from pgx.render.form import Form
-from pgx.report import Document, SampleReport
+from pgx.report import Document
 
 UPLOADED = "uploaded"
 COHORT_FILES = (
@@ -62,12 +62,9 @@ class Asked(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     def options(self) -> Options:
         """Return them as options."""
-        stated = {
-            name: text for name in ("indication", "drug", "population") if (text := getattr(self, name))
-        }
-        return Options(
-            **stated, assembly=self.assembly, taking=self.taking, history=self.history, age=self.age
-        )
+        stated = {name: value for name, value in asdict(self).items() if value not in ("", None)}
+        del stated["files"]
+        return Options(**stated)
 
 
 class Upload(Struct, frozen=True, kw_only=True):
@@ -76,18 +73,6 @@ class Upload(Struct, frozen=True, kw_only=True):
     name: str
     path: Path
 
-    @property
-    def shown(self) -> str:
-        """Return the name without folders, fit to be printed."""
-        return _base(self.name)
-
-
-class Line(Struct, frozen=True, kw_only=True):
-    """One sample of a result, as the page lists it: the name of its files, and its answer in one line."""
-
-    stem: str
-    text: str
-
 
 class Made(Struct, frozen=True, kw_only=True):
     """A result: the reports of one input, or the files of a cohort."""
@@ -95,38 +80,33 @@ class Made(Struct, frozen=True, kw_only=True):
     document: Document | None = None
     files: dict[str, bytes] = {}
 
-    def lines(self) -> list[Line]:
-        """Return the samples of one input in order."""
+    def lines(self) -> list[dict[str, str]]:
+        """Return the samples of one input in order: the name of their files, and the answer in one line."""
         from pgx.render.narrative import one_line  # noqa: PLC0415 - where a result is shown
 
-        if self.document is None:
+        if (run := self.document) is None:
             return []
-        run, form = self.document, Form()
         return [
-            Line(stem=file_stem(report.sample), text=one_line(run, report, form)) for report in run.samples
+            {"stem": file_stem(report.sample), "text": one_line(run, report, Form())}
+            for report in run.samples
         ]
 
     def file(self, name: str) -> bytes | None:
         """Return a file of a cohort, or a sample's: STEM.html .pdf .json .txt .handout.html .handout.pdf."""
-        if name in self.files:
-            return self.files[name]
-        if self.document is None:
-            return None
+        if name in self.files or self.document is None:
+            return self.files.get(name)
         for report in self.document.samples:
-            stem = file_stem(report.sample)
-            if name.startswith(f"{stem}."):
-                return self._report(self.document, report, name.removeprefix(stem))
-        return None
+            stem, separator, ending = name.partition(file_stem(report.sample))
+            if not separator or stem:
+                continue
+            if ending in {f".{HANDOUT}.html", f".{HANDOUT}.pdf"}:
+                from pgx.render import handout  # noqa: PLC0415
 
-    def _report(self, document: Document, report: SampleReport, ending: str) -> bytes | None:
-        if ending in {f".{HANDOUT}.html", f".{HANDOUT}.pdf"}:
-            from pgx.render import handout  # noqa: PLC0415
-
-            return handout.render(document, report, Form(), ending.removeprefix(f".{HANDOUT}"))
-        for kind in (Format.HTML, Format.PDF, Format.JSON, Format.TEXT):
-            if kind.endings[0] == ending:
-                kind.check_installed()
-                return kind.one(document, report, Form())
+                return handout.render(self.document, report, Form(), ending.removeprefix(f".{HANDOUT}"))
+            for kind in (Format.HTML, Format.PDF, Format.JSON, Format.TEXT):
+                if kind.endings[0] == ending:
+                    kind.check_installed()
+                    return kind.one(self.document, report, Form())
         return None
 
 
@@ -146,8 +126,6 @@ class Work(Struct, frozen=True, kw_only=True):
     inputs: tuple[str, ...]
     options: Options
     name: str
-    reads: str | None = None
-    reference: str | None = None
 
 
 def annotated(work: Work) -> bytes:
@@ -155,12 +133,7 @@ def annotated(work: Work) -> bytes:
     from pgx.single import annotate  # noqa: PLC0415 - in the process that works
 
     os.chdir(work.folder)
-    options = replace(
-        work.options,
-        reads=Path(work.reads) if work.reads else None,
-        reference=Path(work.reference) if work.reference else None,
-    )
-    made = annotate(work.inputs[0], options)
+    made = annotate(work.inputs[0], work.options)
     most = int(limit("max_page_samples"))
     samples = tuple(itertools.islice(made.samples, most + 1))
     if len(samples) > most:
@@ -174,10 +147,8 @@ def gathered(work: Work) -> dict[str, bytes]:
     from pgx.cohort import plan_inputs, run_cohort  # noqa: PLC0415
 
     os.chdir(work.folder)
-    options = replace(work.options, reference=Path(work.reference) if work.reference else None)
-    plan = plan_inputs(list(work.inputs), None, replace(options, neighbours="off"))
-    output = Path("cohort of uploaded files")
-    how = CohortOptions(jobs=1)
+    plan = plan_inputs(list(work.inputs), None, replace(work.options, neighbours="off"))
+    output, how = Path("cohort of uploaded files"), CohortOptions(jobs=1)
     run_cohort(plan, output, replace(how, page=replace(how.page, sample_table=True)))
     return {name: (output / name).read_bytes() for name in COHORT_FILES if (output / name).exists()}
 
@@ -213,30 +184,26 @@ class Session:
                 )
             self._taken += size
         number = secrets.token_hex(8)
-        path = self._folder / number
+        path, left, is_whole = self._folder / number, size, False
         try:
-            with self._removed_on_error(path, size):
-                descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-                with os.fdopen(descriptor, "wb") as file:
-                    for piece in _pieces(body, size):
-                        file.write(piece)
-                if path.stat().st_size != size:
-                    raise InputError("came in part only", where=shown, cure="Choose it again")
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                while left and (piece := body.read(min(left, _PIECE))):
+                    file.write(piece)
+                    left -= len(piece)
+            is_whole = not left
         except OSError as error:
             raise cannot_write(Path(shown), error) from error
+        finally:
+            if not is_whole:
+                path.unlink(missing_ok=True)
+                with self._lock:
+                    self._taken -= size
+        if not is_whole:
+            raise InputError("came in part only", where=shown, cure="Choose it again")
         with self._lock:
             self._uploads[number] = Upload(name=name, path=path)
         return number
-
-    @contextlib.contextmanager
-    def _removed_on_error(self, path: Path, size: int) -> Iterator[None]:
-        try:
-            yield
-        except BaseException:
-            path.unlink(missing_ok=True)
-            with self._lock:
-                self._taken -= size
-            raise
 
     def make(self, asked: Asked) -> tuple[str, Made]:
         """Annotate uploaded files, remove them, and return the result with the number it goes by.
@@ -265,17 +232,14 @@ class Session:
         return number, made
 
     def _worked(self, work: Work) -> Made:
-        function: Callable[[Work], bytes | dict[str, bytes]] = (
-            annotated if len(work.inputs) == 1 else gathered
-        )
+        function: Callable[[Work], Any] = annotated if len(work.inputs) == 1 else gathered
         with self._working:
             try:
                 found = self._worker.submit(function, work).result()
             except BrokenExecutor:  # a library died of the file; the server goes on
                 self._worker.renew()
-                raise InputError(
-                    "could not be read: the reader ended", where=work.name, cure="Check the file"
-                ) from None
+                what = "could not be read: the reader ended"
+                raise InputError(what, where=work.name, cure="Check the file") from None
         if isinstance(found, dict):
             return Made(files=found)
         return Made(document=msgspec.json.decode(found, type=Document))
@@ -286,28 +250,17 @@ class Session:
             return self._made.get(number)
 
     def close(self) -> None:
-        """Stop the process that works."""
-        self._worker.close()
+        """Stop the process that works, whatever signal ended the server."""
+        with contextlib.suppress(KeyboardInterrupt):
+            self._worker.close()
 
 
 def _base(name: str) -> str:
     return printable(re.split(r"[/\\]", name)[-1]) or "file"
 
 
-def _pieces(body: BinaryIO, size: int) -> Iterator[bytes]:
-    while size and (piece := body.read(min(size, _PIECE))):
-        size -= len(piece)
-        yield piece
-
-
 def _laid_out(files: list[Upload], place: Path, options: Options) -> Work:
-    """Move files into a folder under harmless names, and tell which of them is what.
-
-    Raises
-    ------
-    UsageError
-        No input is among them.
-    """
+    """Move files into a folder under harmless names, and tell which is what; UsageError for no input."""
     names: dict[str, str] = {}
     for file in files:
         parts = [part for part in file.name.split("/") if part][-_DEEPEST:]
@@ -316,13 +269,10 @@ def _laid_out(files: list[Upload], place: Path, options: Options) -> Work:
             name = f"{len(names)}.{name.replace('/', '.')}"
         (place / name).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         file.path.rename(place / name)
-        names[name] = file.shown
-    late = time.time()
+        names[name] = _base(file.name)
     for name in names:  # the order in which files came says nothing of their age
-        if name.endswith(_INDEX_ENDINGS):
-            os.utime(place / name, (late, late))
-        else:
-            os.utime(place / name, (late - 10, late - 10))
+        moment = time.time() - (0 if name.endswith(_INDEX_ENDINGS) else 10)
+        os.utime(place / name, (moment, moment))
     inputs = [name for name in names if not name.lower().endswith(_INDEX_ENDINGS)]
     reference = next((name for name in inputs if name.lower().endswith(_REFERENCE_ENDINGS)), None)
     inputs = [name for name in inputs if name != reference]
@@ -331,11 +281,10 @@ def _laid_out(files: list[Upload], place: Path, options: Options) -> Work:
     reads = [name for name in inputs if name.lower().endswith(_READ_ENDINGS)]
     beside = reads[0] if len(inputs) == 2 and len(reads) == 1 else None
     inputs = [name for name in inputs if name != beside]
+    paths = {"reads": beside and Path(beside), "reference": reference and Path(reference)}
     return Work(
         folder=str(place),
         inputs=tuple(inputs),
-        options=options,
+        options=replace(options, **paths),
         name=names[inputs[0]],
-        reads=beside,
-        reference=reference,
     )
