@@ -15,9 +15,8 @@ from pathlib import Path
 from msgspec import Struct
 from playwright.sync_api import Browser, sync_playwright
 
-from pgx.render import pages
+from pgx.render import handout, pages
 from pgx.render.form import Form
-from pgx.render.handout import render as handout
 from pgx.single import Options, annotate
 
 HERE = Path(__file__).resolve().parent

@@ -169,12 +169,12 @@ def with_handout(
     """Write the hand-out of the one sample where it is asked for, and pass the samples on."""
     if form.handout is None:
         return samples
-    from pgx.render.handout import render
+    from pgx.render import handout
 
     reports = list(samples)
     if len(reports) != 1:
         raise UsageError("a hand-out is for one person", where="--handout", cure="Name one sample with -s")
-    write([render(run, reports[0], layout, form.handout.suffix.lower())], form.handout)
+    write([handout(run, reports[0], layout, form.handout.suffix.lower())], form.handout)
     return reports
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import re
 from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
     from pgx.render.form import Form
     from pgx.report import Document, Run, SampleReport
 
-    Stream = Callable[[Run, Iterable[SampleReport], Form | None], Iterator[str]]
-    Page = Callable[[Run, SampleReport, Form | None], bytes]
 
 _INDENT = 2
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
@@ -24,10 +23,13 @@ _LONGEST = 40
 _DIGITS = 10
 
 
-def _text(run: Run, samples: Iterable[SampleReport], form: Form | None) -> Iterator[str]:
-    from pgx.render import text
+def _late(module: str, name: str) -> Callable[..., Any]:
+    """Return a function of this package that is imported when it is called."""
 
-    return text.stream(run, samples, form)
+    def made(*given: Any) -> Any:
+        return getattr(importlib.import_module(f"pgx.render.{module}"), name)(*given)
+
+    return made
 
 
 def json_document(run: Run, samples: Iterable[SampleReport], form: Form | None = None) -> Iterator[str]:
@@ -60,30 +62,6 @@ def json_lines(run: Run, samples: Iterable[SampleReport], form: Form | None = No
         yield msgspec.json.encode(Document.of(run, (report,))).decode() + "\n"
 
 
-def _tsv(run: Run, samples: Iterable[SampleReport], form: Form | None) -> Iterator[str]:
-    from pgx.render import tsv
-
-    return tsv.stream(run, samples)
-
-
-def _html(run: Run, report: SampleReport, form: Form | None) -> bytes:
-    from pgx.render import pages
-
-    return pages.as_html(run, report, form).encode()
-
-
-def _pdf(run: Run, report: SampleReport, form: Form | None) -> bytes:
-    from pgx.render import pages
-
-    return pages.as_pdf(run, report, form)
-
-
-def _fhir(run: Run, report: SampleReport, form: Form | None) -> bytes:
-    from pgx.render import fhir
-
-    return fhir.render(run, report, form)
-
-
 class Format(StrEnum):
     """The formats of a report.
 
@@ -102,16 +80,16 @@ class Format(StrEnum):
 
     endings: tuple[str, ...]
     is_readable: bool
-    stream: Stream | None
-    page: Page | None
+    stream: Callable[..., Iterator[str]] | None
+    page: Callable[..., str | bytes] | None
 
     def __new__(
         cls,
         name: str,
         endings: tuple[str, ...] = (),
         is_readable: bool = False,
-        stream: Stream | None = None,
-        page: Page | None = None,
+        stream: Callable[..., Iterator[str]] | None = None,
+        page: Callable[..., str | bytes] | None = None,
     ) -> Format:
         """Make a row."""
         row = str.__new__(cls, name)
@@ -119,54 +97,52 @@ class Format(StrEnum):
         row.endings, row.is_readable, row.stream, row.page = endings, is_readable, stream, page
         return row
 
-    TEXT = "text", (".txt",), True, _text
+    TEXT = "text", (".txt",), True, _late("text", "stream")
     JSON = "json", (".json",), False, json_document
     JSONL = "jsonl", (".jsonl",), False, json_lines
-    TSV = "tsv", (".tsv",), False, _tsv
-    HTML = "html", (".html",), True, None, _html
-    PDF = "pdf", (".pdf",), True, None, _pdf
-    FHIR = "fhir", (".fhir.json",), False, None, _fhir
+    TSV = "tsv", (".tsv",), False, _late("tsv", "stream")
+    HTML = "html", (".html",), True, None, _late("pages", "as_html")
+    PDF = "pdf", (".pdf",), True, None, _late("pages", "as_pdf")
+    FHIR = "fhir", (".fhir.json",), False, None, _late("fhir", "render")
     VCF = "vcf", (".vcf", ".vcf.gz", ".bcf"), False
 
     def one(self, run: Run, report: SampleReport, form: Form | None = None) -> bytes:
         """Return the file of one sample, in any format but vcf."""
         if self.page is not None:
-            return self.page(run, report, form)
-        assert self.stream is not None  # noqa: S101 - only vcf has neither
-        return "".join(self.stream(run, [report], form)).encode()
+            made = self.page(run, report, form)
+        else:
+            assert self.stream is not None  # noqa: S101 - only vcf has neither
+            made = "".join(self.stream(run, [report], form))
+        return made if isinstance(made, bytes) else made.encode()
 
     def check_installed(self) -> None:
-        """Check that what the format needs is there.
-
-        Raises
-        ------
-        UsageError
-            It is not.
-        """
+        """Check that what the format needs is there; UsageError where it is not."""
         if self is Format.PDF:
             from pgx.render import pages
 
             pages.check_typst()
 
 
-def format_of_name(name: str) -> Format:
-    """Return the format that the ending of a file name asks for; of two that fit, the longer counts.
+def handout(run: Run, report: SampleReport, form: Form, ending: str) -> bytes:
+    """Return the hand-out of one sample as the ending asks: ".html", ".pdf" or ".txt"."""
+    from pgx.render import narrative, pages, text
 
-    Raises
-    ------
-    UsageError
-        It asks for none.
-    """
-    rows: list[tuple[int, Any]] = [
-        (len(ending), row) for row in Format for ending in row.endings if name.lower().endswith(ending)
-    ]
-    if not rows:
-        known = ", ".join(ending for row in Format for ending in row.endings)
-        raise UsageError(
-            "the ending of the output names no format", where=name, cure=f"Give -f, or one of {known}"
-        )
-    found: Format = max(rows)[1]
-    return found
+    told = narrative.handout(run, report, form)
+    if ending == ".txt":
+        return text.layout(told).encode()
+    if ending == ".pdf":
+        return pages.sheet(told, run, report, form)
+    return pages.leaf(told, run, report, form).encode()
+
+
+def format_of_name(name: str) -> Format:
+    """Return the format that the ending of a file name asks for, the longer of two; UsageError for none."""
+    rows = {ending: row for row in Format for ending in row.endings}
+    found = [ending for ending in rows if name.lower().endswith(ending)]
+    if not found:
+        what, cure = "the ending of the output names no format", f"Give -f, or one of {', '.join(rows)}"
+        raise UsageError(what, where=name, cure=cure)
+    return rows[max(found, key=len)]
 
 
 def plain_stem(sample: str) -> str:

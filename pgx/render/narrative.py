@@ -23,16 +23,26 @@ from pgx.render.form import (
     Form,
     Kind,
     Narrative,
+    PatientMeta,
     Section,
     alert,
     bullet,
+    fact,
     paragraph,
     subheading,
     table,
 )
 from pgx.render.medicine import appendix_blocks, drugs, evidence_blocks, medicine_blocks, undirected
-from pgx.render.summary import Summary, is_estimate, name_from, said_with_source, sites_read
-from pgx.render.sureness import EXCLUDING, flag_message, sure_blocks, told_chance
+from pgx.render.summary import Summary, is_estimate, is_withheld, name_from, said_with_source, sites_read
+from pgx.render.sureness import (
+    EXCLUDING,
+    caveat_codes,
+    flag_message,
+    has_answer,
+    sure_blocks,
+    told_chance,
+    unstated_sites,
+)
 from pgx.report import Run, SampleReport, general_limits
 from pgx.wording import Wording, greek, percent
 
@@ -290,3 +300,66 @@ def _option_text(value: object) -> str:
     if isinstance(value, tuple):
         return ",".join(value)
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+_SAID_OF = frozenset({"conflicting", "insufficient", "no-evidence", "indeterminate-genotype"})
+
+
+def handout(run: Run, report: SampleReport, form: Form) -> Narrative:
+    """Return one page for the patient in plain words: at most 300, in short sentences.
+
+    It is an output of its own, and never says more than the report can.
+    """
+    say = functools.partial(form.words.say, "handout")
+    withheld = is_withheld(run, report)
+    status = "withheld" if withheld else report.genotype.e4_status
+    check = ("next_2",) if not withheld and has_answer(report) else ()
+    parts: dict[str, Iterable[str]] = {
+        "what": map(say, ("what_1", "what_2", "what_3")),
+        "found": map(say, ("withheld",)) if withheld else _found(report, form.words),
+        "medicine": dict.fromkeys(_on_medicine(report, form.words, withheld=withheld)),
+        "alzheimer": map(say, (f"alzheimer_{status}", "alzheimer_2")),
+        "family": map(say, (f"family_{status}", "family_2")),
+        "next": map(say, ("next_1", *check, "next_3")),
+    }
+    sections = [
+        Section(key=key, title=say(key, drug=drugs(report)), blocks=(paragraph(" ".join(told)),))
+        for key, told in parts.items()
+    ]
+    sections.append(Section(key="notes", title=say("notes"), blocks=(Block(Kind.ROOM),)))
+    meta = form.meta.get(report.sample) or PatientMeta()
+    head = [fact(say("for"), printable(meta.name or report.sample)), fact(say("date"), run.created[:10])]
+    for key in ("laboratory", "contact"):
+        stated = getattr(meta, key) or form.words.say("meta", "blank")
+        head.append(fact(form.words.say("meta", key), printable(stated)))
+    title = say("title_withheld" if withheld else "title")
+    return Narrative(title=title, head=tuple(head), sections=tuple(sections))
+
+
+def _found(report: SampleReport, words: Wording) -> Iterator[str]:
+    say = functools.partial(words.say, "handout")
+    yield say(report.genotype.e4_status)
+    if report.genotype.assumed:
+        yield say("assumed")
+    if unstated_sites(report):
+        yield say("no_quality")
+    for code in caveat_codes(report):
+        plain = words.has("handout", f"caveat_{code}")
+        yield say(f"caveat_{code}") if plain else words.say("caveat", code)
+    if report.genotype.diplotype == "e2/e2":
+        yield say("lipids")
+    if report.patient.minor:
+        yield say("minor")
+
+
+def _on_medicine(report: SampleReport, words: Wording, *, withheld: bool) -> Iterator[str]:
+    say = functools.partial(words.say, "handout")
+    for response in report.response:
+        key = response.conclusion if response.conclusion in _SAID_OF else "other"
+        # a conclusion depends on the result
+        yield say("indeterminate-genotype" if withheld else key, drug=response.drug)
+    named = {item.drug for item in report.context if item.topic == "contraindication" and item.highlighted}
+    yield from (say("contraindicated", drug=drug) for drug in sorted(named))
+    if drug := undirected(report, withheld=withheld):
+        yield say("not_needed", drug=drug)
+    yield say("no_change")

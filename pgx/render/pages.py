@@ -16,6 +16,8 @@ from html import escape
 from itertools import groupby
 from typing import Any
 
+from msgspec import structs
+
 from pgx.errors import UsageError, printable
 from pgx.render.form import TEMPLATES, Block, Form, Kind, Narrative, Section, asset, csp_hash, environment
 from pgx.render.narrative import OPEN_SECTIONS, narrate
@@ -31,22 +33,28 @@ def runs(blocks: Iterable[Block]) -> Iterator[tuple[str, list[Block]]]:
         yield kind.value, list(group)
 
 
+def _parted(told: Narrative) -> dict[str, list[Section]]:
+    """Return the sections before the seal, those of the summary behind it, and all others."""
+    found: dict[str, list[Section]] = {"before": [], "summary": [], "behind": []}
+    for part in told.sections:
+        place = "before" if part.key in OPEN_SECTIONS else "summary" if part.summary else "behind"
+        found[place].append(part)
+    return found
+
+
 def as_html(run: Run, report: SampleReport, form: Form | None = None) -> str:
     """Return the report of one sample as an HTML page."""
     form = form or Form()
     words = form.words
-    told = narrate(run, report, form)
-    withheld = is_withheld(run, report)
+    told, shown = narrate(run, report, form), not is_withheld(run, report)
     return page(
         told,
         run,
         report,
         form,
-        before=[part for part in told.sections if part.key in OPEN_SECTIONS],
-        summary=[part for part in told.sections if part.summary and part.key not in OPEN_SECTIONS],
-        behind=[part for part in told.sections if not part.summary],
-        sealed=form.sealed and not withheld,
-        skip=not withheld,
+        **_parted(told),
+        sealed=form.sealed and shown,
+        skip=shown,
         picture=lambda name: _markup(draw(name, run, report, words)[0]),
         footer=words.say("form", "made", version=run.tool.version),
     )
@@ -59,18 +67,20 @@ def fragment(run: Run, report: SampleReport) -> str:
     for title, blocks in (("", told.head), *((part.title, part.blocks) for part in told.sections)):
         parts += [f"<h4>{escape(title)}</h4>"] if title else []
         for kind, group in runs(blocks):
-            texts = [
-                escape(f"{block.note}: {block.text}" if kind == Kind.FACT.value else block.full_text)
-                for block in group
-            ]
-            if kind == Kind.FACT.value:
-                parts.append(f"<p>{' · '.join(texts)}</p>")
-            elif kind == Kind.BULLET.value:
-                parts.append(f"<ul>{''.join(f'<li>{text}</li>' for text in texts)}</ul>")
+            if kind == "fact":
+                parts.append(f"<p>{' · '.join(escape(block.labelled) for block in group)}</p>")
+            elif kind == "bullet":
+                items = "".join(f"<li>{escape(block.full_text)}</li>" for block in group)
+                parts.append(f"<ul>{items}</ul>")
             else:
-                mark = "strong" if kind == Kind.ALERT.value else "span"
-                parts += [f"<p><{mark}>{text}</{mark}></p>" for text in texts]
+                mark = "strong" if kind == "alert" else "span"
+                parts += [f"<p><{mark}>{escape(block.full_text)}</{mark}></p>" for block in group]
     return "\n".join(parts)
+
+
+def leaf(told: Narrative, run: Run, report: SampleReport, form: Form) -> str:
+    """Return a hand-out, a short text without pictures, as an HTML page."""
+    return page(told, run, report, form, kind="handout", before=(), summary=told.sections, footer="")
 
 
 def page(told: Narrative, run: Run, report: SampleReport, form: Form, **parts: Any) -> str:
@@ -118,35 +128,12 @@ def _markup(text: str) -> Any:
     return Markup(text)  # noqa: S704 - our own style sheets and pictures, in which every text is escaped
 
 
-_TABLE_STYLE = """
-body{font:1rem/1.45 system-ui,sans-serif;margin:1.5rem;color:#111;background:#fff}
-table{border-collapse:collapse;font-size:.85rem}
-caption{text-align:left;font-weight:600;margin:0 0 .5rem}
-th,td{border:1px solid #777;padding:.35rem .5rem;text-align:left;vertical-align:top}
-thead th{background:#eee}
-.scroll{overflow-x:auto}
-"""
-_TABLE_PAGE = """<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><title>{title}</title>
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<style>{style}</style></head>
-<body><main><h1>{title}</h1>
-<p>{note}</p>
-<div class="scroll" tabindex="0" role="region" aria-label="{title}">
-<table><caption>{title}</caption>
-<thead><tr>{heads}</tr></thead>
-<tbody>
-{rows}</tbody></table></div></main>
-<footer><p>{footer}</p></footer></body></html>
-"""
-
-
 def table_page(table: Sequence[Sequence[str]], words: Mapping[str, str], *, footer: str) -> str:
     """Return the table as HTML; the first row holds the names of the columns, `words` their headings."""
     rows = ("".join(f"<td>{escape(cell)}</td>" for cell in row) for row in table[1:])
-    return _TABLE_PAGE.format(
+    return asset("table.html")[0].format(
         title=escape(words["title"]),
-        style=_TABLE_STYLE,
+        style=asset("table.css")[0],
         note=escape(words["note"]),
         heads="".join(f'<th scope="col">{escape(words[name])}</th>' for name in table[0]),
         rows="".join(f"<tr>{row}</tr>\n" for row in rows),
@@ -154,35 +141,16 @@ def table_page(table: Sequence[Sequence[str]], words: Mapping[str, str], *, foot
     )
 
 
-#: Colours of the pictures on paper; the pictures themselves name classes only.
-_INK = (
-    "<style>text{font-family:'Libertinus Serif';font-size:13px;fill:#000}.small{font-size:12px;fill:#333}"
-    ".strong,.big{font-weight:700}.big{font-size:18px}.strand,.track{fill:#e6e6e6;stroke:#666}"
-    ".letter-t,.open{fill:#fff;stroke:#000;stroke-width:2}.letter-c{fill:#1f4a72;stroke:#000;stroke-width:2}"
-    ".open{stroke-dasharray:2 4}.dashed{stroke-dasharray:6 3}.on-letter-c{fill:#fff}"
-    ".bar,.mark{fill:#1f4a72;stroke:#000}.mark-other{fill:#fff;stroke:#1f4a72;stroke-width:3}"
-    ".mark-unknown{fill:#fff;stroke:#000;stroke-width:1.5;stroke-dasharray:3 3}"
-    ".threshold{stroke:#000;stroke-width:1.5;stroke-dasharray:4 3}.rule{stroke:#666}</style>"
-)
 #: Sizes of the letters, in points; what a patient reads is larger.
 _SIZE, _SIZE_OF_A_HAND_OUT = 10, 12
 _CAPTION_IS_SHOWN_ALREADY = frozenset({"map", "chromosomes"})
 
 
 def check_typst() -> None:
-    """Check that typst is there.
-
-    Raises
-    ------
-    UsageError
-        It is not.
-    """
+    """Check that typst is there; UsageError where it is not."""
     if importlib.util.find_spec("typst") is None:
-        raise UsageError(
-            "pdf needs typst, which is not installed",
-            where="-f pdf",
-            cure="Install it: pip install typst",
-        )
+        what, cure = "pdf needs typst, which is not installed", "Install it: pip install typst"
+        raise UsageError(what, where="-f pdf", cure=cure)
 
 
 #: What typst says of letters that no font has; the next letters it says of when these are gone.
@@ -204,54 +172,60 @@ def _compiler(*, own: bool) -> Any:
 def as_pdf(run: Run, report: SampleReport, form: Form | None = None) -> bytes:
     """Return the report of one sample as PDF/UA-1."""
     form = form or Form()
-    words = form.words
-    told = narrate(run, report, form)
-    sealed = form.sealed and not is_withheld(run, report)
-
-    def plain(blocks: Iterable[Block]) -> list[dict[str, Any]]:
-        return [_plain(block, run, report, form) for block in blocks]
-
-    def laid(sections: Iterable[Section]) -> list[dict[str, Any]]:
-        return [{"key": part.key, "title": part.title, "blocks": plain(part.blocks)} for part in sections]
-
-    seal = {"title": words.say("form", "sealed_title"), "text": words.say("form", "sealed")}
-    data = {
-        "title": told.title,
-        "head": plain(told.head),
-        "before": laid(part for part in told.sections if part.key in OPEN_SECTIONS),
-        "summary": laid(part for part in told.sections if part.summary and part.key not in OPEN_SECTIONS),
-        "behind": laid(part for part in told.sections if not part.summary),
-        "sealed": seal if sealed else None,
+    told, say = narrate(run, report, form), form.words.say
+    seal = {"title": say("form", "sealed_title"), "text": say("form", "sealed")}
+    layout = {
+        "sealed": seal if form.sealed and not is_withheld(run, report) else None,
         "size": _SIZE,
-        "footer": words.say("form", "made", version=run.tool.version),
+        "footer": say("form", "made", version=run.tool.version),
     }
-    return compiled(data, run, report, form)
+    return _compiled(told, _parted(told), layout, run, report, form)
 
 
 def sheet(told: Narrative, run: Run, report: SampleReport, form: Form) -> bytes:
     """Return a hand-out, a short text without pictures, as PDF/UA-1."""
-    sections = [
-        {"key": part.key, "title": part.title, "blocks": [_words(block) for block in part.blocks]}
-        for part in told.sections
-    ]
-    parts = {"before": [], "summary": sections, "behind": [], "sealed": None}
-    head = [_words(block) for block in told.head]
-    data = {"title": told.title, "head": head, "size": _SIZE_OF_A_HAND_OUT, "footer": "", **parts}
-    return compiled(data, run, report, form)
+    check_typst()
+    parts = {"before": [], "summary": list(told.sections), "behind": []}
+    layout = {"sealed": None, "size": _SIZE_OF_A_HAND_OUT, "footer": ""}
+    return _compiled(told, parts, layout, run, report, form)
 
 
-def compiled(data: dict[str, Any], run: Run, report: SampleReport, form: Form) -> bytes:
-    """Return a document of the layout's data, with what every page has."""
-    words = form.words
+def _compiled(
+    told: Narrative,
+    parts: Mapping[str, list[Section]],
+    layout: Mapping[str, Any],
+    run: Run,
+    report: SampleReport,
+    form: Form,
+) -> bytes:
+    """Return a document, with what every page has."""
+
+    def plain(block: Block) -> dict[str, Any]:
+        known = structs.asdict(block) | {"kind": block.kind.value}
+        known["sides"] = [[plain(item) for item in side] for side in block.sides]
+        known["shown"] = block.name not in _CAPTION_IS_SHOWN_ALREADY
+        if block.kind is Kind.PICTURE:
+            svg, known["alt"] = draw(block.name, run, report, form.words)
+            style = f"<style>{asset('picture.css')[0]}</style>"
+            known["svg"] = svg.replace("<title", style + "<title", 1)
+        return known
+
+    def laid(part: Section) -> dict[str, Any]:
+        return {"key": part.key, "title": part.title, "blocks": list(map(plain, part.blocks))}
+
     moment = datetime.fromisoformat(run.created)
-    whole = data | {
-        "date": [moment.year, moment.month, moment.day, moment.hour, moment.minute, moment.second],
+    whole = {
+        **layout,
+        **{place: list(map(laid, found)) for place, found in parts.items()},
+        "title": told.title,
+        "head": list(map(plain, told.head)),
+        "date": moment.timetuple()[:6],
         "language": form.language,
-        "document_title": f"{data['title']}, {run.created[:10]}",
-        "page": words.say("form", "page", page="{page}", pages="{pages}"),
+        "document_title": f"{told.title}, {run.created[:10]}",
+        "page": form.words.say("form", "page", page="{page}", pages="{pages}"),
         "every_page": printed_on_every_page(run, report, form),
     }
-    return _set(whole, int(moment.timestamp()), words)
+    return _set(whole, int(moment.timestamp()), form.words)
 
 
 def _set(whole: dict[str, Any], moment: int, words: Wording) -> bytes:
@@ -291,27 +265,3 @@ def _beyond_latin(whole: dict[str, Any], words: Wording) -> set[str]:
     """Return the letters of a document that are neither Latin nor in any sentence of pgx."""
     ours = {letter for topic in words.topics.values() for text in topic.values() for letter in text}
     return {letter for letter in json.dumps(whole, ensure_ascii=False) if ord(letter) > _LATIN} - ours
-
-
-def _plain(block: Block, run: Run, report: SampleReport, form: Form) -> dict[str, Any]:
-    plain = _words(block)
-    plain["sides"] = [[_plain(item, run, report, form) for item in side] for side in block.sides]
-    if block.kind is Kind.PICTURE:
-        svg, description = draw(block.name, run, report, form.words)
-        plain["svg"] = svg.replace("<title", _INK + "<title", 1)
-        plain["alt"] = description
-    return plain
-
-
-def _words(block: Block) -> dict[str, Any]:
-    return {
-        "kind": block.kind.value,
-        "text": block.text,
-        "marks": block.marks,
-        "note": block.note,
-        "number": block.number,
-        "link": block.link,
-        "linked": block.linked,
-        "rows": block.rows,
-        "shown": block.name not in _CAPTION_IS_SHOWN_ALREADY,
-    }

@@ -13,7 +13,6 @@ from msgspec.structs import astuple
 
 from pgx.calling import population_name
 from pgx.errors import printable
-from pgx.neighbours import NeighbourReport
 from pgx.observe import SiteReport, SiteState
 from pgx.report import Run, SampleReport
 
@@ -67,7 +66,7 @@ def row_of(run: Run, report: SampleReport) -> Row:
 
 def cells_of(run: Run, report: SampleReport) -> dict[str, Any]:
     """Return the cells of a sample by column, for `Row` or a row with more columns."""
-    genotype = report.genotype
+    genotype, found = report.genotype, report.neighbours
     copies = genotype.e4_copies_posterior
     return {
         "sample": safe_cell(report.sample),
@@ -84,18 +83,11 @@ def cells_of(run: Run, report: SampleReport) -> dict[str, Any]:
         "flags": _listed(flag.code for flag in report.flags),
         "population": population_name(run.parameters.population),
         "source": genotype.source,
-        **_neighbours(report.neighbours),
-        "report": None,  # of a cohort folder: its tables name the file
-    }
-
-
-def _neighbours(found: NeighbourReport | None) -> dict[str, Any]:
-    """Return the cells of what the neighbours say: an estimate, in columns of its own."""
-    return {
         "neighbours_diplotype": found.diplotype if found else None,
         "neighbours_probability": found.diplotype_probability if found else None,
         "neighbours_markers": found.markers_used if found else None,
         "neighbours_agree": None if found is None or found.agrees is None else ("no", "yes")[found.agrees],
+        "report": None,  # of a cohort folder: its tables name the file
     }
 
 
@@ -124,8 +116,8 @@ def _listed(codes: Iterable[str]) -> str:
     return ";".join(dict.fromkeys(codes))
 
 
-def stream(run: Run, samples: Iterable[SampleReport]) -> Iterator[str]:
-    """Yield the header line and one line a sample."""
+def stream(run: Run, samples: Iterable[SampleReport], _form: object = None) -> Iterator[str]:
+    """Yield the header line and one line a sample, in any form."""
     yield "\t".join(COLUMNS) + "\n"
     for report in samples:
         yield "\t".join(map(cell_text, astuple(row_of(run, report)))) + "\n"

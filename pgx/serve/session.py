@@ -29,7 +29,7 @@ from pgx.executors import Processes
 from pgx.files import cannot_write
 from pgx.options import CohortOptions, Options
 from pgx.reference import limit
-from pgx.render import Format, file_stem
+from pgx.render import Format, file_stem, handout
 from pgx.render.form import Form
 from pgx.report import Document
 
@@ -100,9 +100,7 @@ class Made(Struct, frozen=True, kw_only=True):
             if not separator or stem:
                 continue
             if ending in {f".{HANDOUT}.html", f".{HANDOUT}.pdf"}:
-                from pgx.render import handout  # noqa: PLC0415
-
-                return handout.render(self.document, report, Form(), ending.removeprefix(f".{HANDOUT}"))
+                return handout(self.document, report, Form(), ending.removeprefix(f".{HANDOUT}"))
             for kind in (Format.HTML, Format.PDF, Format.JSON, Format.TEXT):
                 if kind.endings[0] == ending:
                     kind.check_installed()

@@ -13,9 +13,8 @@ import pytest
 from pypdf import PdfReader
 from render_states import STATES
 
-from pgx.render import pages
+from pgx.render import handout, pages
 from pgx.render.form import Form, PatientMeta
-from pgx.render.handout import render as handout
 
 CHROMIUM = Path("/usr/bin/chromium")
 AXE = Path(__file__).resolve().parents[2] / "build" / "npm" / "node_modules" / "axe-core" / "axe.min.js"

@@ -22,11 +22,10 @@ from render_states import SAMPLES, STATES, UNDETERMINED, sentences
 
 from pgx.errors import UsageError
 from pgx.render import Format, fhir, file_stem, format_of_name, json_document, pages, text, tsv
+from pgx.render import handout as render_handout
 from pgx.render.form import Form, PatientMeta
-from pgx.render.handout import handout
-from pgx.render.handout import render as render_handout
 from pgx.render.medicine import evidence_marks
-from pgx.render.narrative import narrate
+from pgx.render.narrative import handout, narrate
 from pgx.render.summary import is_withheld
 from pgx.render.sureness import status_probability
 from pgx.report import Flag

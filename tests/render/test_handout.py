@@ -10,9 +10,10 @@ import readability
 from pypdf import PdfReader
 from render_states import SAMPLES, STATES, sentences
 
+from pgx.render import handout as render
 from pgx.render import pages
 from pgx.render.form import Form, PatientMeta
-from pgx.render.handout import handout, render
+from pgx.render.narrative import handout
 from pgx.wording import wording
 
 GRADE_OF_A_TWELVE_YEAR_OLD = 7
