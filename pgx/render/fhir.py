@@ -17,12 +17,12 @@ from html import escape
 from typing import Any
 
 from pgx.errors import printable
-from pgx.evidence import MatchedClaim, Response
+from pgx.evidence import Response, SourceCitation
 from pgx.genome import SiteDefinition, definitions
 from pgx.observe import SiteReport, SiteState
 from pgx.reference import Facts, Provenance, load
 from pgx.render import pages
-from pgx.render.form import LONG, Citations, Form, Kind, Narrative, PatientMeta
+from pgx.render.form import LONG, Citations, Form, Narrative, PatientMeta
 from pgx.render.medicine import claim_block, concluded, grouped, side_words
 from pgx.render.narrative import narrate
 from pgx.render.sureness import assumed_mark, flag_message, read_sentence, told_chance
@@ -30,6 +30,7 @@ from pgx.report import Run, SampleReport
 from pgx.wording import greek
 
 Json = dict[str, Any]
+_Values = dict[str, str | Json | None]
 
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "urn:pgx:fhir")
 #: What FHIR takes as a date or a moment: a year, a month, a day, or a time with its zone.
@@ -63,7 +64,7 @@ def render(run: Run, report: SampleReport, form: Form | None = None) -> bytes:
 def bundle(run: Run, report: SampleReport, form: Form | None = None) -> Json:
     """Return the Bundle of one sample: the report first, then what it refers to."""
     maker = _Maker(run, report, form or Form())
-    results = maker.observations()
+    results = list(maker.observations())
     entries = [maker.diagnostic_report(results), *maker.stated.values(), *results]
     whole: Json = _filled(
         {
@@ -81,11 +82,11 @@ def bundle(run: Run, report: SampleReport, form: Form | None = None) -> Json:
 def _filled(value: Any) -> Any:
     """Return a piece of JSON without what holds nothing, which FHIR does not allow."""
     if isinstance(value, list):
-        return [_filled(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    kept = {key: _filled(item) for key, item in value.items()}
-    return {key: item for key, item in kept.items() if item is not None and item not in ({}, [])}
+        return [item for item in map(_filled, value) if item not in (None, {}, [])]
+    if isinstance(value, dict):
+        kept = ((key, _filled(item)) for key, item in value.items())
+        return {key: item for key, item in kept if item not in (None, {}, [])}
+    return value
 
 
 def _stated(text: str | None) -> str | None:
@@ -101,11 +102,11 @@ def _concept(key: str, text: str | None = None) -> Json:
     return {"coding": [_coding(_facts().codes[key])], "text": text}
 
 
-def _named(*codes: str) -> Json:
+def _codes(*codes: str) -> Json:
     return {"coding": [_coding(code) for code in codes]}
 
 
-def _components(values: dict[str, str | Json | None]) -> list[Json]:
+def _components(values: _Values) -> list[Json]:
     """Return one component a value, under the code of its key; none where there is no value."""
     return [
         {
@@ -132,7 +133,7 @@ class _Maker:
         self.taken = taken if _DATE.fullmatch(taken) else None
         self.stated = self._stated()
         self.mark = assumed_mark(self.genotype.assumed, self.words)
-        self.gene = _named(f"{_facts().codes['hgnc-gene']}|{self.genotype.gene}")
+        self.gene = _codes(f"{_facts().codes['hgnc-gene']}|{self.genotype.gene}")
 
     def id_of(self, role: str) -> str:
         """Return the identifier of a resource by its role."""
@@ -149,11 +150,11 @@ class _Maker:
         """Return what the sender states of the person, the sample, the order and the laboratory, by role."""
         meta, found = self.meta, {}
         if meta.name or meta.birth_date:
-            name = [{"text": printable(meta.name)}] if meta.name else []
+            name = [{"text": _stated(meta.name)}]
             found["patient"] = self._resource(
                 "Patient", "patient", identifier=[self.identifier], name=name, birthDate=meta.birth_date
             )
-            self.subject = {**_reference(found["patient"]), **self.subject}
+            self.subject = {**_references(found["patient"])[0], **self.subject}
         if meta.specimen or meta.specimen_date:
             kind, taken = {"text": _stated(meta.specimen)}, {"collectedDateTime": self.taken}
             found["specimen"] = self._resource(
@@ -167,9 +168,9 @@ class _Maker:
                 status="unknown",
                 intent="order",
                 code={"text": self.genotype.gene},
-                identifier=[{"value": printable(meta.order_id)}] if meta.order_id else [],
+                identifier=[{"value": _stated(meta.order_id)}],
                 requester={"display": _stated(meta.requester)},
-                reasonCode=[{"text": printable(meta.reason)}] if meta.reason else [],
+                reasonCode=[{"text": _stated(meta.reason)}],
             )
         if meta.laboratory:
             contact = [{"system": "other", "value": printable(meta.contact)}] if meta.contact else []
@@ -201,20 +202,38 @@ class _Maker:
             **content,
             method={"text": method},
         )
-        if "specimen" in self.stated:
-            made["specimen"] = _reference(self.stated["specimen"])
-        if "laboratory" in self.stated:
-            made["performer"] = [_reference(self.stated["laboratory"])]
-        return made
+        specimen, laboratory = self._named("specimen"), self._named("laboratory")
+        return made | {"specimen": specimen[0] if specimen else None, "performer": laboratory}
 
-    def observations(self) -> list[Json]:
-        """Return variants, phase, haplotypes, genotype and implications, in this order."""
+    def _named(self, role: str) -> list[Json]:
+        return _references(self.stated[role]) if role in self.stated else []
+
+    def observations(self) -> Iterator[Json]:
+        """Yield variants, phase, haplotypes, genotype and implications, in this order."""
         variants = [
             self._variant(site, facts) for site, facts in zip(self.report.sites, definitions(), strict=True)
         ]
-        haplotypes = self._haplotypes(variants)
+        yield from variants
+        if key := self._phase():
+            yield self._observation(
+                "sequence-phase-relationship",
+                "phase",
+                valueCodeableConcept=_concept(key),
+                derivedFrom=_references(*variants),
+            )
+        names = self.genotype.diplotype.split("/") if self.genotype.diplotype else []
+        haplotypes = [
+            self._observation(
+                "haplotype",
+                f"haplotype-{number}",
+                valueCodeableConcept={"text": self._called(name)},
+                derivedFrom=_references(*variants),
+                component=_components({"gene": self.gene}),
+            )
+            for number, name in enumerate(names, start=1)
+        ]
         genotype = self._genotype(haplotypes or variants)
-        return [*variants, *self._phase(variants), *haplotypes, genotype, *self._implications(genotype)]
+        yield from (*haplotypes, genotype, *self._implications(genotype))
 
     def _variant(self, site: SiteReport, facts: SiteDefinition) -> Json:
         mark = assumed_mark(site.state == SiteState.ASSUMED_REFERENCE, self.words)
@@ -223,9 +242,9 @@ class _Maker:
         components = {
             "gene": self.gene,
             "assembly": _concept(assembly) if assembly in _facts().codes else {"text": assembly},
-            "variation": _named(f"clinvar|{facts.clinvar}", f"dbsnp|{facts.rsid}"),
-            "coding-hgvs": _named(f"hgvs|{_facts().transcript}:{facts.hgvs_c}"),
-            "genomic-hgvs": _named(f"hgvs|{facts.hgvs_g}") if assembly == _facts().hgvs_assembly else None,
+            "variation": _codes(f"clinvar|{facts.clinvar}", f"dbsnp|{facts.rsid}"),
+            "coding-hgvs": _codes(f"hgvs|{_facts().transcript}:{facts.hgvs_c}"),
+            "genomic-hgvs": _codes(f"hgvs|{facts.hgvs_g}") if assembly == _facts().hgvs_assembly else None,
             "ref": site.ref if spelled else None,
             "alt": site.alt if spelled else None,
             "place": {"low": place, "high": place},
@@ -240,56 +259,33 @@ class _Maker:
             component=_components(components),
         )
 
-    def _phase(self, variants: list[Json]) -> list[Json]:
+    def _phase(self) -> str | None:
         """Return how the two variants lie to each other, where both are heterozygous."""
         pairs = [site.alleles or ("", "") for site in self.report.sites]
         if any(one == other for one, other in pairs):
-            return []
-        key = "phase-unknown"
-        alts = [facts.alt for facts in definitions()]
-        if self.genotype.phase == "phased" and all(
-            alt in pair for pair, alt in zip(pairs, alts, strict=True)
-        ):
-            first, second = (pair.index(alt) for pair, alt in zip(pairs, alts, strict=True))
-            key = "cis" if first == second else "trans"
-        return [
-            self._observation(
-                "sequence-phase-relationship",
-                "phase",
-                valueCodeableConcept=_concept(key),
-                derivedFrom=[_reference(item) for item in variants],
-            )
-        ]
-
-    def _haplotypes(self, variants: list[Json]) -> list[Json]:
-        names = self.genotype.diplotype.split("/") if self.genotype.diplotype else []
-        return [
-            self._observation(
-                "haplotype",
-                f"haplotype-{number}",
-                valueCodeableConcept={"text": self._called(name)},
-                derivedFrom=[_reference(item) for item in variants],
-                component=_components({"gene": self.gene}),
-            )
-            for number, name in enumerate(names, start=1)
-        ]
+            return None
+        spelled = [(pair, facts.alt) for pair, facts in zip(pairs, definitions(), strict=True)]
+        if self.genotype.phase != "phased" or any(alt not in pair for pair, alt in spelled):
+            return "phase-unknown"
+        first, second = (pair.index(alt) for pair, alt in spelled)
+        return "cis" if first == second else "trans"
 
     def _called(self, name: str) -> str:
         return f"{self.genotype.gene} {greek(name)}{self.mark}"
 
     def _genotype(self, sources: list[Json]) -> Json:
-        diplotype, reads = self.genotype.diplotype, self.report.reads
-        undetermined = self.words.say("result", "undetermined_short") + self.mark
-        told = [{"text": read_sentence(self.report, reads, self.words)}] if reads is not None else []
+        value: Json = {"text": self._called(self.genotype.diplotype or "")}
+        if self.genotype.diplotype is None:
+            undetermined = self.words.say("result", "undetermined_short") + self.mark
+            value = _concept("indeterminate", undetermined)
+        reads = self.report.reads
         return self._observation(
             "genotype",
             "genotype",
-            valueCodeableConcept={"text": self._called(diplotype)}
-            if diplotype is not None
-            else _concept("indeterminate", undetermined),
-            derivedFrom=[_reference(item) for item in sources],
+            valueCodeableConcept=value,
+            derivedFrom=_references(*sources),
             component=_components({"gene": self.gene, "conclusion": self._status()}),
-            note=told,
+            note=[{"text": read_sentence(self.report, reads, self.words) if reads is not None else None}],
         )
 
     def _status(self) -> str:
@@ -301,60 +297,44 @@ class _Maker:
 
     def _implications(self, genotype: Json) -> Iterator[Json]:
         """Yield one implication a use, with the conclusion, and one a claim that it rests on."""
+        about, words = _references(genotype), self.words
         for number, response in enumerate(self.report.response):
-            level = _judged("evidence-level", response.conclusion, concluded(response, self.words))
-            yield self._observation(
-                "therapeutic-implication",
-                f"response-{number}",
-                derivedFrom=[_reference(genotype)],
-                note=[{"text": text} for text in response.notes],
-                component=_components(
-                    {
-                        **_treatment(response),
-                        "significance": _concept("unknown-significance"),
-                        "evidence-level": level,
-                        "conclusion": response.conclusion_text,
-                    }
-                ),
-            )
+            role = f"response-{number}"
+            values: _Values = {
+                **_treatment(response),
+                "significance": _concept("unknown-significance"),
+                "evidence-level": _judged("evidence-level", response.conclusion, concluded(response, words)),
+                "conclusion": response.conclusion_text,
+            }
+            notes = [{"text": text} for text in response.notes]
+            yield self._implication(role, values, derivedFrom=about, note=notes)
             for claim in itertools.chain(*grouped(response)):
-                yield self._claim(claim, response, f"response-{number}-{claim.id}", genotype)
-
-    def _claim(self, claim: MatchedClaim, response: Response, role: str, genotype: Json) -> Json:
-        """Return a claim with its direction, its certainty and its citations."""
-        url, level = _facts().extensions["artifact"], self.words.say("level", claim.certainty)
-        cited = [
-            {"type": "citation", "citation": printable(source.citation, LONG), "url": source.url or None}
-            for source in claim.sources
-        ]
-        remark = claim_block(claim, self.words, Citations(), details=True).note or claim.reason
-        return self._observation(
-            "therapeutic-implication",
-            role,
-            extension=[{"url": url, "valueRelatedArtifact": artifact} for artifact in cited],
-            derivedFrom=[_reference(genotype)],
-            note=[{"text": remark}],
-            component=_components(
-                {
+                values = {
                     **_treatment(response),
-                    "implication": _judged("direction", claim.side, side_words(claim, self.words)),
-                    "evidence-level": _judged("certainty", claim.certainty, level),
+                    "implication": _judged("direction", claim.side, side_words(claim, words)),
+                    "evidence-level": _judged(
+                        "certainty", claim.certainty, words.say("level", claim.certainty)
+                    ),
                     "conclusion": claim.statement,
                 }
-            ),
-        )
+                remark = claim_block(claim, words, Citations(), details=True).note or claim.reason
+                yield self._implication(
+                    f"{role}-{claim.id}",
+                    values,
+                    extension=[_artifact(source) for source in claim.sources],
+                    derivedFrom=about,
+                    note=[{"text": remark}],
+                )
+
+    def _implication(self, role: str, values: _Values, **content: Any) -> Json:
+        return self._observation("therapeutic-implication", role, **content, component=_components(values))
 
     def diagnostic_report(self, results: list[Json]) -> Json:
         """Return the report that holds the observations together; its status is preliminary."""
         is_open, flags = self.genotype.diplotype is None, self.report.flags
         told = [flag_message(flag, self.words, is_open=is_open) for flag in flags if flag.severity != "info"]
         summary = narrate(self.run, self.report, self.form, full=False)
-        page = pages.as_html(self.run, self.report, self.form).encode()
-        presented = {
-            "contentType": "text/html",
-            "data": base64.b64encode(page).decode(),
-            "title": summary.title,
-        }
+        page = base64.b64encode(pages.as_html(self.run, self.report, self.form).encode()).decode()
         made = self._resource(
             "DiagnosticReport",
             "genomic-report",
@@ -364,16 +344,16 @@ class _Maker:
             code=_concept("genomic-report"),
             **self._of_whom(),
             issued=self.run.created,
-            result=[_reference(item) for item in results],
+            result=_references(*results),
             conclusion=" ".join(dict.fromkeys([*self._conclusion(), *told])),
-            presentedForm=[presented],
+            presentedForm=[{"contentType": "text/html", "data": page, "title": summary.title}],
         )
-        for role, key in (("specimen", "specimen"), ("order", "basedOn"), ("laboratory", "performer")):
-            if role in self.stated:
-                made[key] = [_reference(self.stated[role])]
-        if self.meta.reviewed_by:
-            made["resultsInterpreter"] = [{"display": printable(self.meta.reviewed_by)}]
-        return made
+        return made | {
+            "specimen": self._named("specimen"),
+            "basedOn": self._named("order"),
+            "performer": self._named("laboratory"),
+            "resultsInterpreter": [{"display": _stated(self.meta.reviewed_by)}],
+        }
 
     def _conclusion(self) -> Iterator[str]:
         yield self._status()
@@ -389,14 +369,9 @@ def _narrative(summary: Narrative) -> Json:
     parts = [f"<h1>{escape(summary.title)}</h1>"]
     for section in summary.sections:
         parts.append(f"<h2>{escape(section.title)}</h2>")
-        parts += [
-            f"<p>{escape(f'{block.note}: {block.text}' if block.kind is Kind.FACT else block.text)}</p>"
-            for block in section.blocks
-        ]
-    return {
-        "status": "generated",
-        "div": f'<div xmlns="http://www.w3.org/1999/xhtml">{"".join(parts)}</div>',
-    }
+        parts += [f"<p>{escape(block.labelled)}</p>" for block in section.blocks]
+    body = f'<div xmlns="http://www.w3.org/1999/xhtml">{"".join(parts)}</div>'
+    return {"status": "generated", "div": body}
 
 
 def _assessment(site: SiteReport, facts: SiteDefinition) -> str:
@@ -421,16 +396,22 @@ def _copies(site: SiteReport, facts: SiteDefinition) -> dict[str, Json | None]:
     return {"allelic-state": _concept(state), "allele-reads": reads}
 
 
+def _artifact(source: SourceCitation) -> Json:
+    """Return a source as a citation, with its address where it has one."""
+    cited = {"type": "citation", "citation": printable(source.citation, LONG), "url": source.url or None}
+    return {"url": _facts().extensions["artifact"], "valueRelatedArtifact": cited}
+
+
 def _judged(system: str, code: str, text: str) -> Json:
     return {"coding": [{"system": _facts().systems[system], "code": code}], "text": text}
 
 
-def _treatment(response: Response) -> dict[str, Json]:
+def _treatment(response: Response) -> _Values:
     """Return the components that name drug and use."""
     known = _facts().substances.get(response.drug)
     medicine = {"text": response.drug, "coding": [_coding(known)] if known else []}
     return {"medication": medicine, "condition": {"text": response.indication_label}}
 
 
-def _reference(resource: Json) -> Json:
-    return {"reference": f"urn:uuid:{resource['id']}"}
+def _references(*resources: Json) -> list[Json]:
+    return [{"reference": f"urn:uuid:{resource['id']}"} for resource in resources]
