@@ -27,10 +27,7 @@ class Wording(Struct, frozen=True):
     def say(self, topic: str, key: str, **values: object) -> str:
         """Return the sentence `key` of `topic`, with `values` filled in.
 
-        Raises
-        ------
-        ReferenceDataError
-            There is no such sentence, or it asks for a value that is not given.
+        ReferenceDataError: there is no such sentence, or it asks for a value that is not given.
         """
         try:
             return self.topics[topic][key].format(**values)
@@ -57,14 +54,11 @@ def wording(language: str = DEFAULT_LANGUAGE) -> Wording:
 
 
 def percent(probability: float) -> str:
-    """Return a probability as text that never rounds to certainty: "99.8 %", "more than 99.99 %".
-
-    From 1 % on it is cut rather than rounded, so that 98.96 does not read as the threshold of 99.
-    """
+    """Return a probability as text that never rounds to certainty: "99.8 %", "more than 99.99 %"."""
     share = 100 * probability
     if share > 99.99:
         return "more than 99.99 %"
-    if share >= 1:
+    if share >= 1:  # cut, so that 98.96 does not read as the threshold of 99
         digits = 2 if share >= 99.9 else 1
         return f"{int(share * 10**digits + 1e-9) / 10**digits:.{digits}f} %"
     return f"{share:.2g} %" if share >= 0.01 else "less than 0.01 %"

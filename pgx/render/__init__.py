@@ -63,25 +63,12 @@ def json_lines(run: Run, samples: Iterable[SampleReport], form: Form | None = No
 
 
 class Format(StrEnum):
-    """The formats of a report.
+    """The formats of a report. One without `stream` and `page` is made of records, by `pgx.vcf.write`."""
 
-    Attributes
-    ----------
-    endings
-        Endings of file names that ask for the format; files of a folder have the first.
-    is_readable
-        Laid out for people; the form (language, seal) concerns these only.
-    stream
-        What makes it, where one output holds many samples.
-    page
-        What makes it, where one file holds one sample. A format with neither is made from the records of the
-        input, by `pgx.vcf.write`.
-    """
-
-    endings: tuple[str, ...]
-    is_readable: bool
-    stream: Callable[..., Iterator[str]] | None
-    page: Callable[..., str | bytes] | None
+    endings: tuple[str, ...]  # of file names that ask for it; files of a folder have the first
+    is_readable: bool  # laid out for people; the form (language, seal) concerns these only
+    stream: Callable[..., Iterator[str]] | None  # what makes it, where one output holds many samples
+    page: Callable[..., str | bytes] | None  # what makes it, where one file holds one sample
 
     def __new__(
         cls,
@@ -157,8 +144,7 @@ def plain_stem(sample: str) -> str:
 def file_stem(sample: str) -> str:
     """Return a harmless file name for a sample, without an ending.
 
-    Letters, digits, `.`, `_` and `-` are kept, and a digest of the whole name follows, so that two names
-    that look alike, or differ in case only, never share a file.
+    A digest of the whole name follows, so that names that look alike, or differ in case only, share no file.
     """
     digest = hashlib.sha256(sample.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGITS]
     kept = plain_stem(sample)

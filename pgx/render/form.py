@@ -58,15 +58,12 @@ class _MetaFile(Facts, frozen=True, kw_only=True):
 
 
 class Form(Struct, frozen=True, kw_only=True):
-    """How a report is laid out: its language, the result behind a cover (`sealed`), stated facts by sample.
-
-    `full` concerns text only: everything, not the summary alone.
-    """
+    """How a report is laid out."""
 
     language: str = DEFAULT_LANGUAGE
-    sealed: bool = False
-    full: bool = False
-    meta: Mapping[str, PatientMeta] = msgspec.field(default_factory=dict)
+    sealed: bool = False  # the result stands behind a cover
+    full: bool = False  # of text: everything, not the summary alone
+    meta: Mapping[str, PatientMeta] = msgspec.field(default_factory=dict)  # stated facts by sample
 
     @property
     def birth_dates(self) -> dict[str, datetime.date]:
@@ -114,8 +111,7 @@ def read_meta(path: Path) -> dict[str, PatientMeta]:
     Raises
     ------
     InputError
-        The file cannot be read, has an unknown key, or a birth date that is none (it decides whether a result
-        is withheld).
+        The file cannot be read, has an unknown key, or a birth date that is none (which withholds results).
     """
     import tomli  # noqa: PLC0415 - few reports have stated facts
 
@@ -133,9 +129,8 @@ def read_meta(path: Path) -> dict[str, PatientMeta]:
         raise InputError("is nested too deeply", where=str(path), cure=cure) from error
     except msgspec.ValidationError as error:
         known = ", ".join(PatientMeta.__struct_fields__)
-        raise InputError(
-            describe(error), where=str(path), cure=f"The fields of a sample are {known}"
-        ) from error
+        cure = f"The fields of a sample are {known}"
+        raise InputError(describe(error), where=str(path), cure=cure) from error
     except ValueError as error:
         raise InputError(f"is not valid: {error}", where=str(path), cure="Give TOML or JSON") from error
     for name, meta in stated.items():
@@ -148,7 +143,6 @@ def read_meta(path: Path) -> dict[str, PatientMeta]:
 
 
 def _dates_as_text(value: Any) -> Any:
-    """Return a read file with the dates of TOML as they are written in JSON."""
     if isinstance(value, dict):
         return {key: _dates_as_text(item) for key, item in value.items()}
     return value.isoformat() if isinstance(value, datetime.date) else value
@@ -159,11 +153,9 @@ def environment() -> Environment:
     """Return the templates: every value is escaped, an unknown name is an error."""
     import jinja2  # noqa: PLC0415 - costs 30 ms that text and JSON need not pay
 
+    loader = jinja2.FileSystemLoader(TEMPLATES)
     return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        auto_reload=False,
+        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, auto_reload=False
     )
 
 
@@ -203,37 +195,18 @@ class Kind(Enum):
 
 
 class Block(Struct, frozen=True):
-    """A piece of a report.
-
-    Attributes
-    ----------
-    text, marks
-        One sentence or more, the caption of a table, or the title of a picture; and the numbers of the
-        references that go with it.
-    note
-        A smaller second line of a bullet; the label of a fact.
-    name
-        Which table or picture it is; stable and language-free.
-    rows
-        TABLE only: the heading row, then the others, all of one length.
-    sides
-        SIDES only: columns of blocks that stand side by side where there is room.
-    number
-        DETAIL only, in the references: the number of the reference.
-    link, linked
-        An address, and the part of the text that leads there.
-    """
+    """A piece of a report."""
 
     kind: Kind
-    text: str = ""
-    marks: tuple[int, ...] = ()
-    note: str = ""
-    name: str = ""
-    rows: tuple[tuple[str, ...], ...] = ()
-    sides: tuple[tuple[Block, ...], ...] = ()
-    number: int = 0
-    link: str = ""
-    linked: str = ""
+    text: str = ""  # one sentence or more, the caption of a table, or the title of a picture
+    marks: tuple[int, ...] = ()  # the numbers of the references that go with it
+    note: str = ""  # a smaller second line of a bullet; the label of a fact
+    name: str = ""  # which table or picture it is; stable and language-free
+    rows: tuple[tuple[str, ...], ...] = ()  # of a table: the headings, then the others, all of one length
+    sides: tuple[tuple[Block, ...], ...] = ()  # columns that stand side by side where there is room
+    number: int = 0  # of a line of the references
+    link: str = ""  # an address
+    linked: str = ""  # the part of the text that leads there
 
     @property
     def full_text(self) -> str:
@@ -248,16 +221,13 @@ class Block(Struct, frozen=True):
 
 
 class Section(Struct, frozen=True, kw_only=True):
-    """A headed part of the report; `key` is stable and language-free.
-
-    It may start closed (`folded`), or belong to the page that every readable format opens with (`summary`).
-    """
+    """A headed part of the report; `key` is stable and language-free."""
 
     key: str
     title: str
     blocks: tuple[Block, ...]
-    folded: bool = False
-    summary: bool = False
+    folded: bool = False  # it may start closed
+    summary: bool = False  # it belongs to the page that every readable format opens with
 
 
 class Narrative(Struct, frozen=True, kw_only=True):

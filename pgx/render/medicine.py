@@ -19,9 +19,7 @@ from pgx.report import Run, SampleReport
 from pgx.wording import Wording, capitalised
 
 _BY_USE = "efficacy"
-_NO_ADVICE = frozenset(
-    {"conflicting", "insufficient", "no-evidence", "no-difference", "indeterminate-genotype"}
-)
+_NO_ADVICE = {"conflicting", "insufficient", "no-evidence", "no-difference", "indeterminate-genotype"}
 _GLOSSARY = ("apoe", "haplotype", "diplotype", "carrier", "phase", "posterior", "vcf", "certainty")
 _SIDES = {"for-lower-response": -1, "for-higher-response": 1, "for-no-difference": 0}
 _COUNT = re.compile(r"\d[\d,]*")
@@ -34,11 +32,9 @@ def drugs(report: SampleReport) -> str:
 
 def labelled_by_copies(report: SampleReport) -> tuple[str, ...]:
     """Return the drugs that one neutral line names, because their labels use the number of copies of ε4."""
-    file = settings()
-    if not any(item.indication in file.labelled_uses for item in report.response):
-        return ()
-    told = {item.drug for item in report.response}
-    return () if told & set(file.labelled_by_copies) else file.labelled_by_copies
+    named = settings().labelled_by_copies
+    asked = any(item.indication in settings().labelled_uses for item in report.response)
+    return named if asked and not any(item.drug in named for item in report.response) else ()
 
 
 def label_advice(report: SampleReport, response: Response) -> list[ContextItem]:
@@ -49,10 +45,7 @@ def label_advice(report: SampleReport, response: Response) -> list[ContextItem]:
 
 
 def undirected(report: SampleReport, *, withheld: bool = False) -> str:
-    """Return the drugs on which the evidence gives nobody different advice, joined.
-
-    Where the result is withheld, conclusions are ignored, since they depend on it.
-    """
+    """Return the drugs on which the evidence gives nobody other advice; conclusions count unless withheld."""
     advised = {item.drug for item in report.response if not withheld and item.conclusion not in _NO_ADVICE}
     known = dict.fromkeys(item.drug for item in report.response if item.drug in settings().without_advice)
     return ", ".join(drug for drug in known if drug not in advised)
@@ -73,15 +66,12 @@ def _shown_context(report: SampleReport) -> tuple[list[ContextItem], int]:
 
 
 class Mark(Struct, frozen=True, kw_only=True):
-    """One set of data on the map, seen from ε4 carriers: side -1 less, 0 none, 1 more.
-
-    `claims` are the ids of the findings that rest on it; `people` is None where unknown.
-    """
+    """One set of data on the map, seen from ε4 carriers."""
 
     letter: str
-    claims: tuple[str, ...]
-    side: int
-    people: int | None
+    claims: tuple[str, ...]  # the ids of the findings that rest on it
+    side: int  # -1 less, 0 none, 1 more
+    people: int | None  # None where unknown
     indirect: bool
     counted: bool
 
@@ -140,13 +130,11 @@ def item_block(item: ContextItem, words: Wording, cite: Citations) -> Block:
 
 def conclusion_words(response: Response, words: Wording) -> str:
     """Return the conclusion and what is true beside it, joined."""
-    keys = (response.conclusion, *response.also)
-    of = [
-        "conclusion_of" if response.risk and words.has("conclusion_of", key) else "conclusion" for key in keys
-    ]
-    return words.joined(
-        words.say(topic, key, risk=response.risk) for topic, key in zip(of, keys, strict=True)
-    )
+    told = []
+    for key in (response.conclusion, *response.also):
+        of = response.risk and words.has("conclusion_of", key)
+        told.append(words.say("conclusion_of" if of else "conclusion", key, risk=response.risk))
+    return words.joined(told)
 
 
 def concluded(response: Response, words: Wording) -> str:

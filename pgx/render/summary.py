@@ -15,31 +15,8 @@ from pgx.evidence import ContextItem, Response
 from pgx.neighbours import NeighbourReport
 from pgx.observe import DETERMINED_STATES, EvidenceKind, SiteState
 from pgx.reference import Facts, Provenance, load
+from pgx.render import medicine, sureness
 from pgx.render.form import Block, Citations, Form, PatientMeta, alert, bullet, fact, paragraph
-from pgx.render.medicine import (
-    claim_block,
-    conclusion_words,
-    drugs,
-    grouped,
-    item_block,
-    label_advice,
-    labelled_by_copies,
-    overdue,
-    undirected,
-)
-from pgx.render.sureness import (
-    assumed_mark,
-    caveat_codes,
-    caveats,
-    distrusted_phase,
-    has_answer,
-    letters_text,
-    rests_on_assumption,
-    status_probability,
-    told_chance,
-    unstated_sites,
-    weak_sites,
-)
 from pgx.report import Run, SampleReport
 from pgx.wording import Wording, capitalised, greek, percent, rounded_percent
 
@@ -92,6 +69,7 @@ class Summary:
         self.run, self.report, self.form, self.cite = run, report, form, cite
         self.alone, self.signed, self.withheld = alone, signed, is_withheld(run, report)
         self.words: Wording = form.words
+        self.say = form.words.say
         self.genotype = report.genotype
         self.status = E4Status(report.genotype.e4_status)
         self.undetermined = self.status is E4Status.INDETERMINATE
@@ -100,18 +78,17 @@ class Summary:
 
     def head(self) -> Iterator[Block]:
         """Yield who and when."""
-        say = self.words.say
-        yield fact(say("meta", "sample"), printable(self.report.sample))
+        yield fact(self.say("meta", "sample"), printable(self.report.sample))
         if self.run.input.kind == "stated":
-            yield paragraph(say("heading", "stated"))
+            yield paragraph(self.say("heading", "stated"))
         yield from self._stated(_WHO)
-        yield fact(say("meta", "issued"), self.run.created[:10])
+        yield fact(self.say("meta", "issued"), self.run.created[:10])
 
     def parts(self) -> dict[str, Iterable[Block]]:
         """Return the parts in their order: what information this is, then what stands behind a seal."""
-        withheld = (alert(self.words.say("result", "withheld")),)
+        withheld = (alert(self.say("result", "withheld")),)
         return {
-            "sharing": (paragraph(self.words.say("share", "line")),),
+            "sharing": (paragraph(self.say("share", "line")),),
             "result": withheld if self.withheld else self._result(),
             "medicine": self._medicine(),
             "first": self._first(),
@@ -122,37 +99,36 @@ class Summary:
     def _stated(self, keys: Iterable[str]) -> Iterator[Block]:
         for key in keys:
             if (value := getattr(self.meta, key)) is not None:
-                yield fact(self.words.say("meta", key), printable(str(value)))
+                yield fact(self.say("meta", key), printable(str(value)))
 
     def _result(self) -> Iterator[Block]:
         """Yield the answer, and at once what it rests on and what limits it."""
-        say = self.words.say
         yield alert(self._answer())
         assumed = [site.rsid for site in self.report.sites if site.state == SiteState.ASSUMED_REFERENCE]
-        for key, sites in (("assumed", assumed), ("no_quality", unstated_sites(self.report))):
+        for key, sites in (("assumed", assumed), ("no_quality", sureness.unstated_sites(self.report))):
             if sites:
-                yield alert(say("result", key, sites=self.words.joined(sites)))
+                yield alert(self.say("result", key, sites=self.words.joined(sites)))
         yield from self._contraindicated()
         told = [self._reason(reason) for reason in self.genotype.not_determined_because]
         if self.undetermined:
-            told.append(say("result", "nothing_known" if self.blind else "not_non_carrier"))
-        elif rests_on_assumption(self.report):
-            told.append(say("glance", "sure_assumed"))
+            told.append(self.say("result", "nothing_known" if self.blind else "not_non_carrier"))
+        elif sureness.rests_on_assumption(self.report):
+            told.append(self.say("glance", "sure_assumed"))
         else:
             key = "sure_status" if self.genotype.diplotype is None else "sure"
-            told.append(say("glance", key, probability=self._probability()))
+            told.append(self.say("glance", key, probability=self._probability()))
         yield paragraph(" ".join(told))
         if (found := self.report.neighbours) and (around := self._around(found)):
             yield paragraph(around)
-        if limits := caveats(self.report, self.words):
+        if limits := sureness.caveats(self.report, self.words):
             yield paragraph(" ".join(limits))
 
     def _around(self, found: NeighbourReport) -> str:
         """Return what the variants around the sites suggest, in one sentence, if they add anything."""
-        say = functools.partial(self.words.say, "neighbours")
+        say = functools.partial(self.say, "neighbours")
         if found.agrees is False:  # a caveat says it of an answer
             sites = sites_read(self.report, self.words)
-            return "" if has_answer(self.report) else say("glance_disagrees", sites=sites)
+            return "" if sureness.has_answer(self.report) else say("glance_disagrees", sites=sites)
         if not is_estimate(self.report):
             return ""
         if found.diplotype is None or found.diplotype_probability is None:
@@ -171,104 +147,109 @@ class Summary:
             statements = " ".join(item.statement for item in items)
             named = {"reason": capitalised(reason), "statements": statements}
             marks = self.cite.marks(source for item in items for source in item.sources)
-            yield alert(self.words.say("glance", "contraindicated", **named), marks)
+            yield alert(self.say("glance", "contraindicated", **named), marks)
 
     def _answer(self) -> str:
         """Return the answer in one sentence."""
-        say, status = self.words.say, self.words.say("status", self.status)
-        mark = assumed_mark(self.genotype.assumed, self.words)
+        status = self.say("status", self.status)
+        mark = sureness.assumed_mark(self.genotype.assumed, self.words)
         if self.genotype.diplotype is not None:
             key = "diplotype_only" if self.undetermined else "determined"
-            return say("result", key, diplotype=greek(self.genotype.diplotype) + mark, status=status)
+            return self.say("result", key, diplotype=greek(self.genotype.diplotype) + mark, status=status)
         if not self.undetermined:
-            return say("result", "status_only", status=status + mark)
-        return say("result", "no_information" if self.blind else "undetermined")
+            return self.say("result", "status_only", status=status + mark)
+        return self.say("result", "no_information" if self.blind else "undetermined")
 
     def line(self) -> str:
         """Return answer, certainty and limits as one line, for a list of many samples."""
-        say, name = self.words.say, printable(self.report.sample)
+        name = printable(self.report.sample)
         if self.withheld:
-            return f"{name}: {say('result', 'withheld_short')}"
-        mark = assumed_mark(self.genotype.assumed, self.words)
-        told = [say("result", "undetermined_short")]
+            return f"{name}: {self.say('result', 'withheld_short')}"
+        mark = sureness.assumed_mark(self.genotype.assumed, self.words)
+        told = [self.say("result", "undetermined_short")]
         if self.genotype.diplotype is not None:
             told = [f"{self.genotype.gene} {greek(self.genotype.diplotype)}{mark}"]
         if self.undetermined:
-            told += [say("cohort_reason", reason) for reason in self.genotype.not_determined_because]
+            told += [self.say("cohort_reason", reason) for reason in self.genotype.not_determined_because]
         else:
-            told += [say("status", self.status), self._probability()]
-        told += [say("flag_name", code) for code in caveat_codes(self.report)]
+            told += [self.say("status", self.status), self._probability()]
+        told += [self.say("flag_name", code) for code in sureness.caveat_codes(self.report)]
         return f"{name}: {'; '.join(dict.fromkeys(told))}"
 
     def _probability(self) -> str:
         is_open = self.genotype.diplotype is None
-        sure = status_probability(self.report) if is_open else self.genotype.diplotype_probability
-        return told_chance(self.words, sure, self.report)
+        sure = sureness.status_probability(self.report) if is_open else self.genotype.diplotype_probability
+        return sureness.told_chance(self.words, sure, self.report)
 
     def _reason(self, reason: str) -> str:
-        if reason == "phase" and (spelled := distrusted_phase(self.report)):
-            return self.words.say("reason", "phase_distrusted", diplotype=greek(spelled))
+        if reason == "phase" and (spelled := sureness.distrusted_phase(self.report)):
+            return self.say("reason", "phase_distrusted", diplotype=greek(spelled))
         if reason == "low-certainty":
-            sites = weak_sites(self.report)
+            sites = sureness.weak_sites(self.report)
         elif reason == "half-call":
             sites = [site.rsid for site in self.report.sites if site.state == SiteState.PARTIAL_CALL]
         else:
             unused = [site for site in self.report.sites if site.basis is None]
-            sites = [f"{site.rsid} ({self.words.say('state', site.state)})" for site in unused]
-        return self.words.say("reason", reason, sites=self.words.joined(sites))
+            sites = [f"{site.rsid} ({self.say('state', site.state)})" for site in unused]
+        return self.say("reason", reason, sites=self.words.joined(sites))
 
     def _medicine(self) -> Iterator[Block]:
         """Yield one sentence a use, then what holds for all: three sentences where there is one use."""
         if self.withheld:
-            yield paragraph(self.words.say("medicine", "withheld"))
+            yield paragraph(self.say("medicine", "withheld"))
         else:
             yield paragraph(" ".join(self._meaning()))
             if self.alone:
                 yield from map(paragraph, self._said())
         for response in self.report.response:
-            if line := overdue(self.run, response, self.words):
+            if line := medicine.overdue(self.run, response, self.words):
                 yield alert(line)
             # a drug whose label uses the number of copies: its figures, and what the label asks for
-            asked = label_advice(self.report, response)
+            asked = medicine.label_advice(self.report, response)
             if asked and not self.withheld:
-                yield from (claim_block(claim, self.words, self.cite) for claim in grouped(response)[0][:1])
-            yield from (item_block(item, self.words, self.cite) for item in asked)
+                yield from (
+                    medicine.claim_block(claim, self.words, self.cite)
+                    for claim in medicine.grouped(response)[0][:1]
+                )
+            yield from (medicine.item_block(item, self.words, self.cite) for item in asked)
         named = " ".join(item.reason for item in self._named(contra=True))
         groups = "; ".join(
             group for group in self.report.patient.contraindications if f"({group})" not in named
         )
         if groups:
-            yield paragraph(self.words.say("medicine", "not_given", drug=drugs(self.report), groups=groups))
+            yield paragraph(
+                self.say("medicine", "not_given", drug=medicine.drugs(self.report), groups=groups)
+            )
 
     def _said(self) -> Iterator[str]:
         """Yield what is said for this status, and right after it what points the other way."""
         group = "non-carrier" if self.status is E4Status.NON_CARRIER else "carrier"
         for response in self.report.response:
-            lead, against, *_ = grouped(response)
+            lead, against, *_ = medicine.grouped(response)
             said = {row.claim_id: row.statement for row in response.by_status if row.group == group}
             told = [
-                said[claim.id] + (f" {self.words.say('glance', 'no_figure')}" if claim.explanation else "")
+                said[claim.id] + (f" {self.say('glance', 'no_figure')}" if claim.explanation else "")
                 for claim in (*lead, *against)
                 if claim.id in said
             ]
             if lead and against:
-                yield self.words.say("glance", "said", statements=" ".join(dict.fromkeys(told)))
+                yield self.say("glance", "said", statements=" ".join(dict.fromkeys(told)))
 
     def _meaning(self) -> Iterator[str]:
         yield from (self._use(response) for response in self.report.response)
         if any(response.conclusion in _WEAK for response in self.report.response):
-            yield self.words.say("glance", "no_guide")
-        if drug := undirected(self.report):
-            yield self.words.say("glance", "no_need", drug=drug)
+            yield self.say("glance", "no_guide")
+        if drug := medicine.undirected(self.report):
+            yield self.say("glance", "no_need", drug=drug)
 
     def _use(self, response: Response) -> str:
         known = {"drug": response.drug, "indication": response.indication_label}
         for key in (f"{response.conclusion}_{response.indication}", response.conclusion):
             if self.words.has("glance", key):
-                return self.words.say("glance", key, **known)
-        known["certainty"] = self.words.say("certainty", response.certainty or "not-stated")  # of before
-        known["conclusion"] = conclusion_words(response, self.words)
-        return self.words.say("glance", "medicine" if response.conclusion in _WEAK else "direction", **known)
+                return self.say("glance", key, **known)
+        known["certainty"] = self.say("certainty", response.certainty or "not-stated")  # of before
+        known["conclusion"] = medicine.conclusion_words(response, self.words)
+        return self.say("glance", "medicine" if response.conclusion in _WEAK else "direction", **known)
 
     def _named(self, *, contra: bool) -> list[ContextItem]:
         """Return what this person's history and medicines bring up: contraindications, or all else."""
@@ -284,68 +265,71 @@ class Summary:
             yield from map(paragraph, patient.notes)
 
     def _next(self) -> Iterator[Block]:
-        say, report, joined = self.words.say, self.report, self.words.joined
+        report, joined = self.report, self.words.joined
         if not self.withheld:
             for state in dict.fromkeys(site.state for site in report.sites):
                 if state not in DETERMINED_STATES:
                     named = ", ".join(site.rsid for site in report.sites if site.state == state)
                     own = f"{state}-{self.run.input.kind}"
-                    yield bullet(say("next", own if self.words.has("next", own) else state, rsid=named))
-            weak = joined(weak_sites(report))
+                    yield bullet(self.say("next", own if self.words.has("next", own) else state, rsid=named))
+            weak = joined(sureness.weak_sites(report))
             causes = filter(functools.partial(self.words.has, "next"), self._causes())
-            yield from (bullet(say("next", key, sites=weak)) for key in causes)
+            yield from (bullet(self.say("next", key, sites=weak)) for key in causes)
             if report.has_flag("imputed"):
-                yield bullet(say("next", "confirm_imputed"))
-        if labelled := labelled_by_copies(report):
-            yield bullet(say("next", "anti_amyloid", drugs=joined(labelled)))
+                yield bullet(self.say("next", "confirm_imputed"))
+        if labelled := medicine.labelled_by_copies(report):
+            yield bullet(self.say("next", "anti_amyloid", drugs=joined(labelled)))
         none = not self.withheld and self.status is E4Status.NON_CARRIER
         yield said_with_source("counselling_none" if none else "counselling", self.words, self.cite)
         if not self.withheld and self.genotype.diplotype == "e2/e2":
             yield said_with_source("lipids", self.words, self.cite)
-        if self.withheld or has_answer(report):
-            yield bullet(say("next", "confirm"))
+        if self.withheld or sureness.has_answer(report):
+            yield bullet(self.say("next", "confirm"))
 
     def _causes(self) -> Iterator[str]:
         """Yield what a next step can mend: reasons, and flags that call for one even beside an answer."""
         flags = {"ambiguous-phase": "phase", "rare-haplotype": "rare-haplotype"}
         flagged = (cause for flag, cause in flags.items() if self.report.has_flag(flag))
         for cause in dict.fromkeys((*self.genotype.not_determined_because, *flagged)):
-            distrusted = cause == "phase" and distrusted_phase(self.report) is not None
+            distrusted = cause == "phase" and sureness.distrusted_phase(self.report) is not None
             yield "phase_distrusted" if distrusted else cause
 
     def _issue(self) -> Iterator[Block]:
         """Yield what a laboratory's report states of itself, and the fields that are filled in by hand."""
-        say = self.words.say
         file = printable(self.run.input.path.replace("\\", "/").rpartition("/")[2])
-        yield fact(say("meta", "file"), f"{file} ({self.run.input.assembly})")
+        yield fact(self.say("meta", "file"), f"{file} ({self.run.input.assembly})")
         if not self.withheld:
-            yield fact(say("meta", "read"), self._letters())
+            yield fact(self.say("meta", "read"), self._letters())
             yield from self._frequency()
         yield from self._stated(key for key in PatientMeta.__struct_fields__ if key not in _WHO + _TO_FILL_IN)
         if self.meta.reviewed_by or self.signed:  # nobody signs in a terminal
-            yield fact(say("meta", "reviewed_by"), printable(self.meta.reviewed_by or say("meta", "blank")))
-            yield fact(say("meta", "signature"), say("meta", "blank"))
+            yield fact(
+                self.say("meta", "reviewed_by"), printable(self.meta.reviewed_by or self.say("meta", "blank"))
+            )
+            yield fact(self.say("meta", "signature"), self.say("meta", "blank"))
         made = {"version": self.run.tool.version, "release": self.run.reference.release}
-        yield paragraph(say("issue", "method", **made))
+        yield paragraph(self.say("issue", "method", **made))
 
     def _letters(self) -> str:
         told = []
         for site in self.report.sites:
-            letters = letters_text(site)
-            shown = letters if letters and site.basis is not None else self.words.say("state", site.state)
-            mark = assumed_mark(bool(letters) and site.state == SiteState.ASSUMED_REFERENCE, self.words)
+            letters = sureness.letters_text(site)
+            shown = letters if letters and site.basis is not None else self.say("state", site.state)
+            mark = sureness.assumed_mark(
+                bool(letters) and site.state == SiteState.ASSUMED_REFERENCE, self.words
+            )
             told.append(f"{site.rsid} {shown}{mark}")
         return ", ".join(told)
 
     def _frequency(self) -> Iterator[Block]:
         """Yield how common the diplotype is in the population that the call used, if it used one."""
-        say, population = self.words.say, self.run.parameters.population
+        population = self.run.parameters.population
         for row in self.genotype.calculation:
             if row.diplotype == self.genotype.diplotype and population != "flat":
                 share = rounded_percent(row.prior)
                 yield fact(
-                    say("meta", "frequency", diplotype=greek(row.diplotype)),
-                    say("issue", "frequency", share=share, population=population),
+                    self.say("meta", "frequency", diplotype=greek(row.diplotype)),
+                    self.say("issue", "frequency", share=share, population=population),
                 )
 
 

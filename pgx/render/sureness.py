@@ -29,14 +29,11 @@ _Pair = tuple[str | None, str | None]
 
 
 class Chromosome(Struct, frozen=True, kw_only=True):
-    """One chromosome: for each site a letter or None, and whether it was assumed.
-
-    `names` are the haplotypes it can be (ASCII), none where it can be all.
-    """
+    """One chromosome: for each site a letter or None, and whether it was assumed."""
 
     letters: _Pair
     assumed: tuple[bool, bool]
-    names: tuple[str, ...]
+    names: tuple[str, ...]  # the haplotypes it can be (ASCII); none where it can be all
 
     def cells(self, words: Wording) -> Iterator[str]:
         """Yield the letters as text: unknown and assumed ones say so."""
@@ -275,10 +272,7 @@ def rests_on_assumption(report: SampleReport) -> bool:
 
 
 def told_chance(words: Wording, probability: float, report: SampleReport, *, short: bool = False) -> str:
-    """Return a probability as it may be told: near 0 and 1 an assumption carries no percentage.
-
-    `short` is for where there is no room beside a bar.
-    """
+    """Return a probability as it may be told, `short` beside a bar: near 0 and 1 assumptions have none."""
     text = percent(probability)
     if not rests_on_assumption(report):
         return text

@@ -96,8 +96,8 @@ class Made(Struct, frozen=True, kw_only=True):
         if name in self.files or self.document is None:
             return self.files.get(name)
         for report in self.document.samples:
-            stem, separator, ending = name.partition(file_stem(report.sample))
-            if not separator or stem:
+            before, stem, ending = name.partition(file_stem(report.sample))
+            if before or not stem:
                 continue
             if ending in {f".{HANDOUT}.html", f".{HANDOUT}.pdf"}:
                 return handout(self.document, report, Form(), ending.removeprefix(f".{HANDOUT}"))
@@ -164,22 +164,13 @@ class Session:
         self._worker = Processes(1)
 
     def take(self, name: str, size: int, body: BinaryIO) -> str:
-        """Store `size` bytes as a file called `name`; return the number that it goes by.
-
-        Raises
-        ------
-        InputError
-            It is too large, ends early, or cannot be stored.
-        """
+        """Store `size` bytes as a file called `name`, or raise InputError; return the number it goes by."""
         shown = _base(name)
         largest = int(limit("max_upload") * 10**6)
         with self._lock:
             if self._taken + size > largest:
-                raise InputError(
-                    f"is too large: all files together may have {largest // 10**6:,} MB",
-                    where=shown,
-                    cure="Use pgx annotate in a terminal",
-                )
+                what = f"is too large: all files together may have {largest // 10**6:,} MB"
+                raise InputError(what, where=shown, cure="Use pgx annotate in a terminal")
             self._taken += size
         number = secrets.token_hex(8)
         path, left, is_whole = self._folder / number, size, False
@@ -206,10 +197,7 @@ class Session:
     def make(self, asked: Asked) -> tuple[str, Made]:
         """Annotate uploaded files, remove them, and return the result with the number it goes by.
 
-        Raises
-        ------
-        PgxError
-            What `pgx annotate` raises, with the names of the files as they came.
+        What `pgx annotate` raises names the files as they came.
         """
         with self._lock:
             files = [self._uploads.pop(number) for number in asked.files if number in self._uploads]
