@@ -11,27 +11,9 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from pgx.errors import AssemblyError, printable
-from pgx.genome import (
-    AUTO,
-    Assembly,
-    AssemblyEvidence,
-    assemblies,
-    decide,
-    header_evidence,
-    sites_on,
-)
+from pgx.genome import AUTO, Assembly, AssemblyEvidence, assemblies, decide, header_evidence, sites_on
 from pgx.inputs import CONSUMER, READS, Input, assembly_of, columns_of, kind_of, read_other
-from pgx.inspect.told import (
-    FileFacts,
-    InspectedAssembly,
-    InspectedNeighbours,
-    InspectedSample,
-    InspectedSite,
-    Inspection,
-    Need,
-    file_needs,
-    sample_needs,
-)
+from pgx.inspect import told
 from pgx.neighbours.estimate import MarkerReader, has_positions
 from pgx.neighbours.panel import worth
 from pgx.observe import (
@@ -62,7 +44,7 @@ def inspect(
     assembly: str = AUTO,
     bounds: Bounds | None = None,
     reference: Path | None = None,
-) -> Inspection:
+) -> told.Inspection:
     """Look at the input `path` ("-" for standard input).
 
     `samples` are those whose sites to show, the first few of the file unless given; `assembly` is a name or
@@ -86,9 +68,9 @@ def inspect(
     decision = None
     try:
         decision = decide(assembly, header, records, where=content.facts.path)
-        named = InspectedAssembly(name=decision.assembly.name, problem=None, evidence=decision.evidence)
+        named = told.InspectedAssembly(name=decision.assembly.name, problem=None, evidence=decision.evidence)
     except AssemblyError as error:
-        named = InspectedAssembly(name=None, problem=error.what, evidence=(*header, *records))
+        named = told.InspectedAssembly(name=None, problem=error.what, evidence=(*header, *records))
     on = [decision.assembly] if decision else _candidates(content, (*header, *records))
     at_sites = [
         (place, [records_at(content.records, site, content.contigs) for site in sites_on(place)])
@@ -108,25 +90,25 @@ def inspect(
     around = _neighbours(content, neighbours, decision.assembly, columns) if decision and neighbours else {}
     decided = [(name, found[0][1]) for name, found in seen] if decision else []
     shown = [
-        InspectedSample(
+        told.InspectedSample(
             sample=name,
             neighbours=around.get(name),
             sites=tuple(_site(item, place) for place, group in found for item in group),
         )
         for name, found in seen
     ]
-    needs = (*file_needs(facts, on, decided=decision is not None), *sample_needs(facts, decided))
+    needs = (*told.file_needs(facts, on, decided=decision is not None), *told.sample_needs(facts, decided))
     return _inspection(content, facts, named, shown, needs)
 
 
 def _inspection(
     content: VcfContent,
-    facts: FileFacts,
-    assembly: InspectedAssembly,
-    samples: Sequence[InspectedSample],
-    needs: tuple[Need, ...],
-) -> Inspection:
-    return Inspection(
+    facts: told.FileFacts,
+    assembly: told.InspectedAssembly,
+    samples: Sequence[told.InspectedSample],
+    needs: tuple[told.Need, ...],
+) -> told.Inspection:
+    return told.Inspection(
         schema_version=SCHEMA_VERSION,
         file=facts,
         assembly=assembly,
@@ -137,20 +119,19 @@ def _inspection(
     )
 
 
-def _of_reads(source: Input, wanted: Sequence[str]) -> Inspection:
-    """Return what a file of aligned reads is, and what its reads say."""
+def _of_reads(source: Input, wanted: Sequence[str]) -> told.Inspection:
     content, decision = source.content, assembly_of(source, AUTO)
     place, facts = decision.assembly, _facts(content, ())
     shown, looked_at = [], []
     for _, name in _columns(content, wanted):
         settled = source.settle(name, ())
         first, *others = settled.observations  # what holds for both sites is told at the first
-        told = (replace(first, findings=(*first.findings, *settled.findings)), *others)
-        sites = tuple(_site(item, place) for item in told)
-        shown.append(InspectedSample(sample=name, sites=sites, reads=settled.reads))
+        first = replace(first, findings=(*first.findings, *settled.findings))
+        sites = tuple(_site(item, place) for item in (first, *others))
+        shown.append(told.InspectedSample(sample=name, sites=sites, reads=settled.reads))
         looked_at.append((name, settled.observations))
-    needs = (*file_needs(facts, [place], decided=True), *sample_needs(facts, looked_at))
-    named = InspectedAssembly(name=place.name, problem=None, evidence=decision.evidence)
+    needs = (*told.file_needs(facts, [place], decided=True), *told.sample_needs(facts, looked_at))
+    named = told.InspectedAssembly(name=place.name, problem=None, evidence=decision.evidence)
     return _inspection(content, facts, named, shown, needs)
 
 
@@ -173,7 +154,7 @@ def _candidates(content: VcfContent, clues: Sequence[AssemblyEvidence]) -> list[
 
 def _neighbours(
     content: VcfContent, read: Neighbours, assembly: Assembly, columns: Sequence[tuple[int, str]]
-) -> dict[str, InspectedNeighbours]:
+) -> dict[str, told.InspectedNeighbours]:
     """Return what is known around the sites by sample; nothing on an assembly that the panel has not."""
     if not has_positions(assembly.name):
         return {}
@@ -186,13 +167,15 @@ def _neighbours(
         count = sum(one is not None for one in genotypes)
         value = worth(count)
         r2, share = (value.r2_e4, value.determined) if value else (None, None)
-        found[name] = InspectedNeighbours(known=count, positions=len(genotypes), r2_e4=r2, determined=share)
+        found[name] = told.InspectedNeighbours(
+            known=count, positions=len(genotypes), r2_e4=r2, determined=share
+        )
     return found
 
 
-def _facts(content: VcfContent, at_sites: Sequence[SiteRecords]) -> FileFacts:
+def _facts(content: VcfContent, at_sites: Sequence[SiteRecords]) -> told.FileFacts:
     facts = content.facts
-    return FileFacts(
+    return told.FileFacts(
         **{
             name: getattr(facts, name) for name in ("path", "size", "modified", "index", "access", "unsorted")
         },
@@ -208,10 +191,10 @@ def _facts(content: VcfContent, at_sites: Sequence[SiteRecords]) -> FileFacts:
     )
 
 
-def _site(seen: Observation, assembly: Assembly) -> InspectedSite:
+def _site(seen: Observation, assembly: Assembly) -> told.InspectedSite:
     lines = seen.record.split("\n") if seen.record else []
     same = ("rsid", "position", "state", "alleles", "phased", "basis", "depth", "genotype_quality", "filter")
-    return InspectedSite(
+    return told.InspectedSite(
         **{name: getattr(seen, name) for name in same},
         assembly=assembly.name,
         contig=seen.contig or None,

@@ -375,7 +375,6 @@ def _narrative(summary: Narrative) -> Json:
 
 
 def _assessment(site: SiteReport, facts: SiteDefinition) -> str:
-    """Return the code for present, absent, no call or indeterminate."""
     letters = site.alleles or (site.seen if site.state == SiteState.PARTIAL_CALL else ())
     if facts.alt in letters:
         return "present"
@@ -397,7 +396,6 @@ def _copies(site: SiteReport, facts: SiteDefinition) -> dict[str, Json | None]:
 
 
 def _artifact(source: SourceCitation) -> Json:
-    """Return a source as a citation, with its address where it has one."""
     cited = {"type": "citation", "citation": printable(source.citation, LONG), "url": source.url or None}
     return {"url": _facts().extensions["artifact"], "valueRelatedArtifact": cited}
 
@@ -407,7 +405,6 @@ def _judged(system: str, code: str, text: str) -> Json:
 
 
 def _treatment(response: Response) -> _Values:
-    """Return the components that name drug and use."""
     known = _facts().substances.get(response.drug)
     medicine = {"text": response.drug, "coding": [_coding(known)] if known else []}
     return {"medication": medicine, "condition": {"text": response.indication_label}}

@@ -171,7 +171,6 @@ _RELATIVES = ("parent", "sibling", "child")
 
 
 def _talk(report: SampleReport, words: Wording, cite: Citations, *, withheld: bool) -> Iterator[Block]:
-    """Yield talking points of one minute, and what belongs before and after the talk."""
     say = words.say
     yield subheading(say("counsel", "minute"))
     yield said_with_source("no_oracle", words, cite)

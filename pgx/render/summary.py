@@ -150,7 +150,6 @@ class Summary:
             yield alert(self.say("glance", "contraindicated", **named), marks)
 
     def _answer(self) -> str:
-        """Return the answer in one sentence."""
         status = self.say("status", self.status)
         mark = sureness.assumed_mark(self.genotype.assumed, self.words)
         if self.genotype.diplotype is not None:

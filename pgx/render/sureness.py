@@ -215,7 +215,6 @@ def read_sentence(report: SampleReport, reads: ReadSummary, words: Wording) -> s
 
 
 def _read_blocks(report: SampleReport, reads: ReadSummary, words: Wording) -> Iterator[Block]:
-    """Yield what the reads hold, as a picture and as a table."""
     say = words.say
     yield bullet(read_sentence(report, reads, words))
     if report.genotype.source == "file+reads":

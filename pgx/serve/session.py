@@ -269,8 +269,5 @@ def _laid_out(files: list[Upload], place: Path, options: Options) -> Work:
     inputs = [name for name in inputs if name != beside]
     paths = {"reads": beside and Path(beside), "reference": reference and Path(reference)}
     return Work(
-        folder=str(place),
-        inputs=tuple(inputs),
-        options=replace(options, **paths),
-        name=names[inputs[0]],
+        folder=str(place), inputs=tuple(inputs), options=replace(options, **paths), name=names[inputs[0]]
     )
