@@ -77,7 +77,7 @@ def descriptions(of: str) -> dict[str, Option]:
 
 def meanings(of: str) -> dict[str, str]:
     """Return the names of a kind that no other file of reference/ has, for `pgx list`."""
-    return load(OPTIONS_FILE, _OptionFile).list[of]
+    return load(OPTIONS_FILE, _OptionFile).list.get(of, {})
 
 
 def _read(source: Callable[[str], Any], name: str) -> Any:

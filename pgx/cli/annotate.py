@@ -154,10 +154,15 @@ def report(
         raise UsageError(
             "a stored result does not hold the records of the input", where="-f vcf", cure="Use pgx annotate"
         )
-    output.refuse_overwriting((source, form.report_meta, *_files_of(source)), (form.output, form.handout))
+    taken, is_folder = [source, form.report_meta], Path(source).is_dir()
+    if is_folder:
+        from pgx.cohort import OUTPUTS, STATE
+
+        taken += [Path(source) / name for name in (*OUTPUTS, STATE)]
+    output.refuse_overwriting(taken, (form.output, form.handout))
     output.refuse_names(options, form.report_meta)
     layout = output.layout_for(name, form)
-    if Path(source).is_dir():
+    if is_folder:
         stored, layout = _of_cohort(source, options, input_, layout)
     elif input_ is not None:
         raise UsageError("is for a cohort folder", where="--input", cure="Leave it out")
@@ -174,15 +179,6 @@ def report(
     reports = output.with_handout(stored, chosen, form, layout)
     output.write_reports(name, stored, reports, form.output, layout)
     output.say_written(form.output, form.handout)
-
-
-def _files_of(source: str) -> list[Path]:
-    """Return the files of a cohort folder: a report must not take the place of one."""
-    if not Path(source).is_dir():
-        return []
-    from pgx.cohort import OUTPUTS, STATE
-
-    return [Path(source) / name for name in (*OUTPUTS, STATE)]
 
 
 def _of_cohort(folder: str, options: Options, input_: str | None, layout: Form) -> tuple[Document, Form]:
@@ -238,13 +234,11 @@ def _bytes(source: str, largest: int) -> bytes:
 
 def _choose(stored: Document, wanted: tuple[str, ...], *, where: str) -> tuple[SampleReport, ...]:
     """Return the samples that are wanted, in that order; all if none is named."""
-    if not wanted:
-        return stored.samples
     by_name = {item.sample: item for item in stored.samples}
     for name in wanted:
         if name not in by_name:
             raise no_such_sample(name, list(by_name), where=where, holder="The result")
-    return tuple(by_name[name] for name in dict.fromkeys(wanted))
+    return tuple(by_name[name] for name in dict.fromkeys(wanted)) if wanted else stored.samples
 
 
 def serve(port: int = 0, no_browser: bool = False) -> None:

@@ -160,61 +160,44 @@ def _options(kind: type[Struct], items: list[Declared], values: Mapping[str, Any
     return made
 
 
-Rows = Iterator[tuple[str, str]]
-
-
 def list_(
     kind: Literal["populations", "indications", "medicines", "histories", "formats", "exit-codes"],
 ) -> None:
     """List the names that an option takes, one a line, and what each means."""
-    rows = [(name, printable(meaning)) for name, meaning in _KINDS[kind]()]
+    rows = [(name, printable(meaning)) for name, meaning in _listed(kind)]
     width = max(len(name) for name, _ in rows)
     for name, meaning in rows:
         typer.echo(f"{name:{width}}  {meaning}".rstrip())
 
 
-def _populations() -> Rows:
+def _listed(kind: str) -> Iterator[tuple[str, str]]:
     from pgx.calling import populations
-
-    yield from ((item.name, item.label) for item in populations())
-    yield from meanings("populations").items()
-
-
-def _indications() -> Rows:
     from pgx.evidence import load
 
-    for code, item in load().indications.items():
-        also = ", ".join(name for name in item.names if name != item.label)
-        yield code, item.label + (f" (also: {also})" if also else "")
+    if kind == "populations":
+        yield from ((item.name, item.label) for item in populations())
+    elif kind == "indications":
+        for code, use in load().indications.items():
+            also = ", ".join(name for name in use.names if name != use.label)
+            yield code, use.label + (f" (also: {also})" if also else "")
+    elif kind in _OF_A_PERSON:
+        names = (item for item in load().names if item.kind == _OF_A_PERSON[kind])
+        yield from sorted({name: item.group for item in names for name in item.names}.items())
+    elif kind == "formats":
+        for form in Format:
+            holds = "one sample a file" if form.page is not None else "any number of samples"
+            yield form.value, f"{' '.join(form.endings)}: {holds}"
+    yield from meanings(kind).items()
 
 
-def _group(kind: str) -> Rows:
-    from pgx.evidence import load
-
-    seen = {name: item.group for item in load().names if item.kind == kind for name in item.names}
-    yield from sorted(seen.items())
-
-
-def _formats() -> Rows:
-    for item in Format:
-        holds = "one sample a file" if item.page is not None else "any number of samples"
-        yield item.value, f"{' '.join(item.endings)}: {holds}"
-
-
-_KINDS: dict[str, Callable[[], Rows]] = {
-    "populations": _populations,
-    "indications": _indications,
-    "medicines": lambda: _group("taking"),
-    "histories": lambda: _group("history"),
-    "formats": _formats,
-    "exit-codes": lambda: iter(meanings("exit-codes").items()),
-}
+#: What `pgx list` calls the names of medicines and illnesses, and the kind of each in the evidence.
+_OF_A_PERSON = {"medicines": "taking", "histories": "history"}
 
 
 def going_on(kind: str, incomplete: str) -> Iterable[str]:
     """Return the names of a kind that begin as the last of some names with commas does."""
     before, comma, last = incomplete.rpartition(",")
-    return [f"{before}{comma}{name}" for name, _ in _KINDS[kind]() if name.startswith(last.lstrip())]
+    return [f"{before}{comma}{name}" for name, _ in _listed(kind) if name.startswith(last.lstrip())]
 
 
 def say_unknown(options: Options) -> None:
@@ -222,12 +205,9 @@ def say_unknown(options: Options) -> None:
     from pgx.evidence.load import load, normalise
 
     base = load(options.evidence)
-    for kind, names, given in (
-        ("taking", "medicines", options.taking),
-        ("history", "histories", options.history),
-    ):
+    for names, kind in _OF_A_PERSON.items():
         known = {normalise(name): name for item in base.names if item.kind == kind for name in item.names}
-        for name in given:
+        for name in getattr(options, kind):
             if normalise(name) not in known:
                 hint = did_you_mean(name, known.values()) or f"See pgx list {names}"
                 typer.echo(f"warning: --{kind}: '{printable(name, 60)}' is not known. {hint}", err=True)
