@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from pgx.calling import ESTIMATE, default_population, population_name
 from pgx.observe import SiteRecord
 from pgx.options import Options
-from pgx.reference import Facts, Provenance, load
+from pgx.reference import FactFile, Facts, load
 from pgx.render.form import PatientMeta
 from pgx.report import AppendixItem, ReferenceData, Run
 from pgx.vcf import VcfContent
@@ -374,14 +374,12 @@ class SamePeople(Facts, frozen=True, kw_only=True):
     min_samples: int
 
 
-class _CohortFile(Facts, frozen=True, kw_only=True):
-    provenance: Provenance
+class _CohortFile(FactFile, frozen=True, kw_only=True):
     alarms: Alarms
     page: Page
     same_people: SamePeople
 
 
-@functools.cache
 def _limits() -> _CohortFile:
     return load("cohort.toml", _CohortFile)
 

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from pgx.errors import ReferenceDataError
 from pgx.genome import definitions, haplotypes
-from pgx.reference import Facts, Number, Provenance, load, root
+from pgx.reference import FactFile, Facts, Number, load, root
 
 MARKERS = "neighbours_markers.tsv"
 CLASSES = "neighbours_classes.tsv"
@@ -38,14 +38,13 @@ class Worth(Facts, frozen=True, kw_only=True):
     determined: float
 
 
-class Settings(Facts, frozen=True, kw_only=True):
+class Settings(FactFile, frozen=True, kw_only=True):
     """reference/neighbours.toml; each number is explained there."""
 
     panel: str
     cite: str
     licence: str
     command: str
-    provenance: Provenance
     rule: Rule
     jump_rate: Number
     allele_misread: Number
@@ -79,7 +78,6 @@ class Panel(Struct, frozen=True, kw_only=True):
     counts: tuple[tuple[int, ...], ...]
 
 
-@functools.cache
 def settings() -> Settings:
     """Return the settings of the panel and its model."""
     return load("neighbours.toml", Settings)

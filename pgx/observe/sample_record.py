@@ -14,7 +14,7 @@ from pgx.observe import alleles, evidence_fields, model
 from pgx.observe.alleles import Letter, Other
 from pgx.observe.fields import Genotype, GenotypeTextError, depth, read_genotype
 from pgx.observe.model import EvidenceKind, Finding, GenotypeEvidence, SiteRecord, SiteState
-from pgx.reference import Facts, Provenance, load, threshold
+from pgx.reference import FactFile, Facts, load, threshold
 
 #: Kinds by which --min-gq goes where no genotype quality is stated: the distance of the two best.
 _WITH_GAP = frozenset({EvidenceKind.PL, EvidenceKind.GL, EvidenceKind.AD})
@@ -34,8 +34,7 @@ class _HeaderLine(Facts, frozen=True, kw_only=True):
     address: str
 
 
-class _FilterFile(Facts, frozen=True, kw_only=True):
-    provenance: Provenance
+class _FilterFile(FactFile, frozen=True, kw_only=True):
     reference_filter: tuple[_ReferenceFilter, ...]
     header_line: tuple[_HeaderLine, ...]
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable, Sequence
 from itertools import accumulate, product
 
 from msgspec import Struct
 
 from pgx.genome import letters
-from pgx.reference import Facts, Number, Provenance, load
+from pgx.reference import FactFile, Facts, Number, load
 
 
 class _Sequence(Facts, frozen=True, kw_only=True):
@@ -38,10 +37,9 @@ class Programs(Facts, frozen=True, kw_only=True):
     basis: str
 
 
-class ReadFacts(Facts, frozen=True, kw_only=True):
+class ReadFacts(FactFile, frozen=True, kw_only=True):
     """The file reads.toml."""
 
-    provenance: Provenance
     sequence: _Sequence
     min_base_quality: Number
     unstated_base_quality: Number
@@ -64,7 +62,6 @@ class ReadFacts(Facts, frozen=True, kw_only=True):
     programs: Programs
 
 
-@functools.cache
 def facts() -> ReadFacts:
     """Return the numbers and names of reference/reads.toml."""
     return load("reads.toml", ReadFacts)

@@ -7,7 +7,6 @@ up: patient, specimen, order and laboratory are there where the sender states th
 from __future__ import annotations
 
 import base64
-import functools
 import itertools
 import json
 import re
@@ -20,7 +19,7 @@ from pgx.errors import printable
 from pgx.evidence import Response, SourceCitation
 from pgx.genome import SiteDefinition, definitions
 from pgx.observe import SiteReport, SiteState
-from pgx.reference import Facts, Provenance, load
+from pgx.reference import FactFile, load
 from pgx.render import pages
 from pgx.render.form import LONG, Citations, Form, Narrative, PatientMeta
 from pgx.render.medicine import claim_block, concluded, grouped, side_words
@@ -40,8 +39,7 @@ _NO_CALL = frozenset({SiteState.ABSENT, SiteState.NO_CALL, SiteState.PARTIAL_CAL
 _VALUES = {"place": "valueRange", "allele-reads": "valueQuantity"}
 
 
-class _FhirFile(Facts, frozen=True, kw_only=True):
-    provenance: Provenance
+class _FhirFile(FactFile, frozen=True, kw_only=True):
     transcript: str
     hgvs_assembly: str
     systems: dict[str, str]
@@ -51,7 +49,6 @@ class _FhirFile(Facts, frozen=True, kw_only=True):
     extensions: dict[str, str]
 
 
-@functools.cache
 def _facts() -> _FhirFile:
     return load("fhir.toml", _FhirFile)
 

@@ -14,7 +14,7 @@ from pgx.errors import printable
 from pgx.evidence import ContextItem, Response
 from pgx.neighbours import NeighbourReport
 from pgx.observe import DETERMINED_STATES, EvidenceKind, SiteState
-from pgx.reference import Facts, Provenance, load
+from pgx.reference import FactFile, load
 from pgx.render import medicine, sureness
 from pgx.render.form import Block, Citations, Form, PatientMeta, alert, bullet, fact, paragraph
 from pgx.report import Run, SampleReport
@@ -332,19 +332,13 @@ class Summary:
                 )
 
 
-class _CounselFile(Facts, frozen=True, kw_only=True):
-    provenance: Provenance
+class _CounselFile(FactFile, frozen=True, kw_only=True):
     sources: dict[str, str]
     rests_on: dict[str, tuple[str, ...]]
 
 
-@functools.cache
-def _counsel_file() -> _CounselFile:
-    return load("counsel.toml", _CounselFile)
-
-
 def said_with_source(key: str, words: Wording, cite: Citations) -> Block:
     """Return a sentence of the topic `counsel` as a list item with its references."""
-    file = _counsel_file()
+    file = load("counsel.toml", _CounselFile)
     marks = cite.marks(file.sources[source] for source in file.rests_on[key])
     return bullet(words.say("counsel", key), marks)
