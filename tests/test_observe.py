@@ -146,6 +146,20 @@ def test_quality_and_depth_fields():
     assert depth(record(), {"DP": "-4"}, block=False) is None
 
 
+@pytest.mark.parametrize(("share", "expected"), [("0.6,0.1", [(6.0, 12.0)]), ("0.6,0.7", [])])
+def test_more_reads_with_alt_than_in_all_are_no_reads_by_allele(share, expected):
+    one = record("T>C,A", info={"TotalReads": "20", "SupportFraction": share})
+    assert [item.values for item in fields_of(one).reads_by_letter()] == expected
+
+
+def test_a_block_without_its_length_reaches_as_far_as_its_end():
+    """Without LEN a block is read by END, where there is one, though its REF does not spell the base."""
+    begin, end = SITE.position - 50, SITE.position + 50
+    block = record("A><*>", "GT:LEN:GQ", "0/0:.:40", position=begin, info={"END": str(end)}, end=end)
+    assert seen(block).state == "reference-block"
+    assert seen(record("A><*>", "GT:LEN:GQ", "0/0:.:40", position=begin, end=end)).state == "absent"
+
+
 @pytest.mark.parametrize(
     ("info", "form", "imputed"),
     [

@@ -63,6 +63,14 @@ def posteriors(crowd):
     return np.array([neighbours_say(person.copies).posterior for person in crowd])
 
 
+def test_a_diplotype_has_both_orders_of_its_haplotypes():
+    pairs = [[0.01 * (4 * row + column) for column in range(4)] for row in range(4)]
+    found = dict(zip(NAMES, estimate.folded(pairs), strict=True))
+    assert found["e1/e1"] == pairs[0][0]
+    assert found["e3/e4"] == pytest.approx(pairs[2][3] + pairs[3][2])
+    assert sum(found.values()) == pytest.approx(sum(map(sum, pairs)))
+
+
 def test_people_made_up_from_the_panel_are_told_rightly(crowd, posteriors):
     truth = np.array([NAMES.index(person.diplotype) for person in crowd])
     best, chance = posteriors.argmax(axis=1), posteriors.max(axis=1)

@@ -77,6 +77,8 @@ E4 = haplotype_sequence("e4")[FIRST - 10 : FIRST + 140]
         (read(qualities=None), ["CC"], {}),
         (read(qualities=bytes([255] * 150)), ["CC"], {}),
         (read(qualities=bytes([2] * 150)), [], {"base-quality": 2}),
+        (read(qualities=bytes([10] * 150)), ["CC"], {}),
+        (read(mapping_quality=10), ["CC"], {}),
         (read(bases=changed(E4, 10, "N")), [".C"], {}),
         (read(bases=changed(E4, 10, "A")), [".C"], {}),
         # Clipped: the first site was not aligned.
