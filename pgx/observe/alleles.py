@@ -45,6 +45,8 @@ class Other(Enum):
 
 
 Letter = str | Other
+#: The letters of a genotype, None for one that was not called.
+Shown = tuple[Letter | None, ...]
 
 
 def is_sequence(allele: str) -> bool:

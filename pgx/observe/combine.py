@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from pgx.genome import Site
 from pgx.observe import model
-from pgx.observe.alleles import Letter, Other, variant_keys
+from pgx.observe.alleles import Letter, Other, Shown, variant_keys
 from pgx.observe.fields import numbers
 from pgx.observe.model import EvidenceKind, Finding, GenotypeEvidence, Observation, SiteState, site_finding
 from pgx.observe.sample_record import Reading
@@ -35,7 +35,7 @@ class Combined(Struct, frozen=True, kw_only=True):
     """
 
     primary: Reading
-    shown: tuple[Letter | None, ...]
+    shown: Shown
     phase: model.Phase | None
     own_evidence: bool
     conflict: bool = False
@@ -114,7 +114,7 @@ def _merge_split(readings: Sequence[Reading], site: Site, findings: tuple[Findin
     return Combined(primary=primary, shown=shown, phase=phase, own_evidence=own, findings=findings)
 
 
-def _by_count(readings: Sequence[Reading], reference: Letter) -> tuple[Letter | None, ...] | None:
+def _by_count(readings: Sequence[Reading], reference: Letter) -> Shown | None:
     """Sum the alternate alleles of unphased lines; None where they are more than two."""
     shown = [letter for reading in readings for letter in reading.shown]
     alternates = _alternates(shown, reference)
@@ -127,7 +127,7 @@ def _alternates(letters: Iterable[Letter | None], reference: Letter) -> list[Let
     return [letter for letter in letters if letter is not None and letter != reference]
 
 
-def _by_slot(readings: Sequence[Reading], reference: Letter) -> tuple[Letter | None, ...] | None:
+def _by_slot(readings: Sequence[Reading], reference: Letter) -> Shown | None:
     """Join phased lines chromosome by chromosome; None where two lines put an ALT on the same one."""
     joined: list[Letter | None] = []
     for slot in zip(*(reading.shown for reading in readings), strict=True):

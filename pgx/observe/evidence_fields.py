@@ -17,11 +17,11 @@ from __future__ import annotations
 import functools
 import itertools
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from pgx.observe.alleles import Letter, Other
 from pgx.observe.fields import depth, local_alleles, number, numbers, reads_by_allele
-from pgx.observe.model import EvidenceKind, GenotypeEvidence, SiteRecord
+from pgx.observe.model import EvidenceKind, Fields, GenotypeEvidence, SiteRecord
 from pgx.reference import threshold
 
 _IMPUTATION_FIELDS = frozenset({"GP", "DS", "HDS"})
@@ -69,7 +69,7 @@ class FieldReader:
     def __init__(
         self,
         record: SiteRecord,
-        fields: Mapping[str, str],
+        fields: Fields,
         letters: tuple[Letter, ...],
         counted: tuple[str, str],
         *,
@@ -305,7 +305,7 @@ def dosage_probabilities(dose: float) -> list[float]:
     return [(1 - share) ** 2, 2 * share * (1 - share), share**2]
 
 
-def stated_quality(fields: Mapping[str, str]) -> float | None:
+def stated_quality(fields: Fields) -> float | None:
     """Return the Phred-scaled genotype quality: GQX (Strelka), GQ, or GATK's RGQ; None without one."""
     values = (number(fields.get(key)) for key in ("GQX", "GQ", "RGQ"))
     return next((value for value in values if value is not None and value >= 0), None)

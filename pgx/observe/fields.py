@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
-from pgx.observe.model import MISSING, Phase, PhaseSource, SiteRecord
+from pgx.observe.model import MISSING, Fields, Phase, PhaseSource, SiteRecord
 
 _PLOIDY = 2
 _INDEX_DIGITS = 9  # longer ones are no index of anything, and some readers cut them
@@ -66,7 +66,7 @@ class GenotypeTextError(ValueError):
     """The GT field is no genotype, or names an allele that the record does not have."""
 
 
-def read_genotype(record: SiteRecord, fields: Mapping[str, str]) -> Genotype:
+def read_genotype(record: SiteRecord, fields: Fields) -> Genotype:
     """Read GT (or LGT) and the phase of one sample; raises `GenotypeTextError`."""
     indices, separators = _indices(record, fields)
     if len(indices) != _PLOIDY or separators != {"|"}:
@@ -82,7 +82,7 @@ def read_genotype(record: SiteRecord, fields: Mapping[str, str]) -> Genotype:
     return Genotype(indices=indices, phase=phase)
 
 
-def _indices(record: SiteRecord, fields: Mapping[str, str]) -> tuple[tuple[int | None, ...], frozenset[str]]:
+def _indices(record: SiteRecord, fields: Fields) -> tuple[tuple[int | None, ...], frozenset[str]]:
     key = "GT" if "GT" in fields or "LGT" not in fields else "LGT"
     text = fields.get(key, MISSING)
     if text in {"", MISSING}:
@@ -109,7 +109,7 @@ def _is_index(token: str) -> bool:
     return token.isascii() and token.isdecimal() and len(token) <= _INDEX_DIGITS
 
 
-def local_alleles(record: SiteRecord, fields: Mapping[str, str]) -> tuple[int, ...] | None:
+def local_alleles(record: SiteRecord, fields: Fields) -> tuple[int, ...] | None:
     """Return the global index of each local allele (REF is local 0), or None without local alleles.
 
     Sources: VCF 4.5, LAA, which leaves REF out; Hail, sparse variant data, LA, which counts it. A list that
@@ -147,7 +147,7 @@ def numbers(text: str | None) -> tuple[float | None, ...]:
     return tuple(number(token) for token in text.split(","))
 
 
-def _physical_order(indices: tuple[int | None, ...], fields: Mapping[str, str]) -> Genotype | None:
+def _physical_order(indices: tuple[int | None, ...], fields: Fields) -> Genotype | None:
     """Return the genotype in the order of GATK's PGT with PID, or of HP, where they phase an unphased GT."""
     if len(indices) != _PLOIDY or None in indices or indices[0] == indices[1]:
         return None
@@ -165,7 +165,7 @@ def _physical_order(indices: tuple[int | None, ...], fields: Mapping[str, str]) 
     return Genotype(indices=order, phase=phase)
 
 
-def depth(record: SiteRecord, fields: Mapping[str, str], *, block: bool) -> int | None:
+def depth(record: SiteRecord, fields: Fields, *, block: bool) -> int | None:
     """Return the reads at the site: the least of a block (MIN_DP, MinDP), else DP, else reads by allele.
 
     Where the record has one sample, INFO speaks of it too: the fewer reads count, without those of mapping
@@ -214,7 +214,7 @@ def _unmapped_share(info: Mapping[str, str]) -> float:
     return min(max(share or 0.0, 0.0), 1.0)
 
 
-def reads_by_allele(record: SiteRecord, fields: Mapping[str, str]) -> Iterator[Counts]:
+def reads_by_allele(record: SiteRecord, fields: Fields) -> Iterator[Counts]:
     """Yield the reads by allele from every field or pair of fields that states them.
 
     A field that stands under the same name for something else has another number of values, and is left out.
@@ -229,7 +229,7 @@ def reads_by_allele(record: SiteRecord, fields: Mapping[str, str]) -> Iterator[C
         yield from _of_record(record, size)
 
 
-def _of_sample(record: SiteRecord, fields: Mapping[str, str], size: int) -> Iterator[Sequence[float | None]]:
+def _of_sample(record: SiteRecord, fields: Fields, size: int) -> Iterator[Sequence[float | None]]:
     if _COUNTED.isdisjoint(fields):
         return
     paired = number(fields.get("RD")) is not None
@@ -262,11 +262,11 @@ def _of_sample(record: SiteRecord, fields: Mapping[str, str], size: int) -> Iter
         yield _with_rest(*_from_shares(_total(fields), fields.get(key)))
 
 
-def _rest_of(fields: Mapping[str, str], total: str, alternate: str) -> Sequence[float | None]:
+def _rest_of(fields: Fields, total: str, alternate: str) -> Sequence[float | None]:
     return _with_rest(next(iter(numbers(fields.get(total))), None), numbers(fields.get(alternate)))
 
 
-def _of_bases(record: SiteRecord, fields: Mapping[str, str]) -> Sequence[float | None]:
+def _of_bases(record: SiteRecord, fields: Fields) -> Sequence[float | None]:
     """Return the reads of each allele of a single-base variant from reads by base; else nothing."""
     alleles = [allele.upper() for allele in (record.reference, *record.alternates)]
     if not all(len(allele) == 1 and allele in _BASES for allele in alleles):
@@ -278,7 +278,7 @@ def _of_bases(record: SiteRecord, fields: Mapping[str, str]) -> Sequence[float |
     return [by_base[allele] for allele in alleles]
 
 
-def _total(fields: Mapping[str, str]) -> float | None:
+def _total(fields: Fields) -> float | None:
     return next((value for key in _DEPTHS if (value := number(fields.get(key))) is not None), None)
 
 

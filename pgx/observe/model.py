@@ -12,6 +12,7 @@ from msgspec.structs import force_setattr
 from pgx.genome import Site
 
 MISSING = "."
+Fields = Mapping[str, str]
 
 
 class SiteRecord(Struct, frozen=True, kw_only=True):

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Literal
 
 from msgspec import Struct
 
 from pgx.genome import Site
 from pgx.observe import alleles, evidence_fields, model
-from pgx.observe.alleles import Letter, Other
+from pgx.observe.alleles import Letter, Other, Shown
 from pgx.observe.fields import Genotype, GenotypeTextError, depth, read_genotype
-from pgx.observe.model import EvidenceKind, Finding, GenotypeEvidence, SiteRecord, SiteState
+from pgx.observe.model import EvidenceKind, Fields, Finding, GenotypeEvidence, SiteRecord, SiteState
 from pgx.reference import FactFile, Facts, load, threshold
 
 #: Kinds by which --min-gq goes where no genotype quality is stated: the distance of the two best.
@@ -79,10 +79,10 @@ class Reading(Struct, frozen=True, kw_only=True):
     """
 
     record: SiteRecord
-    fields: Mapping[str, str]
+    fields: Fields
     spelled: tuple[Letter, ...]
     problem: SiteState | None
-    shown: tuple[Letter | None, ...]
+    shown: Shown
     phase: model.Phase | None
     evidence: GenotypeEvidence | None
     depth: int | None
@@ -97,7 +97,7 @@ def read(record: SiteRecord, sample: int, site: Site, context: model.ReadContext
     spelled = _spelled(record, site)
     findings: list[Finding] = []
     problem, genotype = _genotype(record, fields, site, findings)
-    shown: tuple[Letter | None, ...] = tuple(None if i is None else spelled[i] for i in genotype.indices)
+    shown: Shown = tuple(None if i is None else spelled[i] for i in genotype.indices)
     if block and problem is None and not {"GT", "LGT"} & fields.keys():
         shown = (spelled[0], spelled[0])
     is_ours = len(shown) == 2 and all(letter in site.counted for letter in shown)
@@ -141,7 +141,7 @@ def read(record: SiteRecord, sample: int, site: Site, context: model.ReadContext
 
 
 def _genotype(
-    record: SiteRecord, fields: Mapping[str, str], site: Site, findings: list[Finding]
+    record: SiteRecord, fields: Fields, site: Site, findings: list[Finding]
 ) -> tuple[SiteState | None, Genotype]:
     """Return the genotype, with UNSUPPORTED (and a finding) where it cannot be one of chromosome 19."""
     try:
@@ -172,10 +172,7 @@ def _spelled(record: SiteRecord, site: Site) -> tuple[Letter, ...]:
 
 
 def _is_stated_absence(
-    genotype: Genotype,
-    evidence: GenotypeEvidence | None,
-    fields: Mapping[str, str],
-    context: model.ReadContext,
+    genotype: Genotype, evidence: GenotypeEvidence | None, fields: Fields, context: model.ReadContext
 ) -> bool:
     """Return whether 0/0 may be what a tool wrote where the file had nothing: nothing else is stated."""
     if not context.absence_is_stated or evidence is None or set(genotype.indices) != {0}:
@@ -184,7 +181,7 @@ def _is_stated_absence(
     return evidence.kind is EvidenceKind.GT and not said & alleles.MEASURED_FIELDS
 
 
-def _filters(record: SiteRecord, fields: Mapping[str, str], genotype: Genotype) -> str | None:
+def _filters(record: SiteRecord, fields: Fields, genotype: Genotype) -> str | None:
     """Return the filters that were not passed, at the site and at the sample (FT).
 
     Some callers write "found to be reference" as a filter; beside 0/0 or no genotype that is none.
@@ -197,12 +194,7 @@ def _filters(record: SiteRecord, fields: Mapping[str, str], genotype: Genotype) 
     return ";".join(names) or None
 
 
-def _is_no_call(
-    fields: Mapping[str, str],
-    shown: tuple[Letter | None, ...],
-    evidence: GenotypeEvidence | None,
-    reads: int | None,
-) -> bool:
+def _is_no_call(fields: Fields, shown: Shown, evidence: GenotypeEvidence | None, reads: int | None) -> bool:
     """Return whether nothing was called: no genotype, or one that rests on nothing.
 
     Without GT in FORMAT, likelihoods stand for themselves; of an imputation GP or DS do so always.

@@ -11,16 +11,8 @@ from msgspec.structs import replace
 from pgx.genome import AssemblyEvidence, AssemblyEvidenceKind, Site, assemblies, sites_on
 from pgx.observe import alleles as spelling
 from pgx.observe import model
-from pgx.observe.alleles import Letter, Other, covers_with_bases, letters_of
-from pgx.observe.combine import (
-    alone,
-    blank,
-    combine,
-    conflicting,
-    observation,
-    shows_other,
-    state_findings,
-)
+from pgx.observe.alleles import Other, Shown, covers_with_bases, letters_of
+from pgx.observe.combine import alone, blank, combine, conflicting, observation, shows_other, state_findings
 from pgx.observe.model import Finding, Observation, SiteRecord, SiteRecords, SiteState, site_finding
 from pgx.observe.sample_record import Reading, read
 from pgx.reference import threshold
@@ -263,7 +255,7 @@ def _unusable(
     return observation(at, sample, readings, alone(first), first.findings, state=state)
 
 
-def _without_deleted(shown: tuple[Letter | None, ...], missing: int, site: Site) -> tuple[Letter | None, ...]:
+def _without_deleted(shown: Shown, missing: int, site: Site) -> Shown:
     """Return what is left of a genotype when the base is missing on one or both chromosomes.
 
     A caller that writes the deletion on a line of its own writes 0 for that chromosome here.
