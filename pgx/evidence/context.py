@@ -81,17 +81,8 @@ class ContextReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 def context(base: EvidenceBase, patient: PatientContext, *, drug: str | None = None) -> ContextReport:
     """Return the drug's other claims, those that the patient's context triggers first.
 
-    Parameters
-    ----------
-    patient
-        What is known of the person; names may be written in any case, with hyphens or blanks.
-    drug
-        A drug or one of its names; without it, every drug that need not be asked for.
-
-    Raises
-    ------
-    UsageError
-        The indication or the drug is not known, or the age cannot be one.
+    Names of `patient` may be written in any case, with hyphens or blanks; `drug` as for `respond`. Raises
+    `UsageError` where the indication or the drug is not known, or the age cannot be one.
     """
     drugs = frozenset(item.name for item in base.reported(drug))
     code = base.indication(patient.indication) if patient.indication is not None else None

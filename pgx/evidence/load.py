@@ -203,15 +203,9 @@ def _rows(value: object, key: str, path: Path) -> list[dict[str, Any]]:
 def load(extra: Sequence[Path] = ()) -> EvidenceBase:
     """Load the evidence that ships, and further files of the user's own; the same files are loaded once.
 
-    Parameters
-    ----------
-    extra
-        TOML files, or folders whose `*.toml` files are read in the order of their names.
-
-    Raises
-    ------
-    ReferenceDataError
-        A file cannot be read, does not fit the schema, or refers to something that no file defines.
+    `extra`: TOML files, or folders whose `*.toml` files are read in the order of their names. Raises
+    `ReferenceDataError` where a file cannot be read, does not fit the schema, or refers to something that no
+    file defines.
     """
     paths = tuple(item for path in extra for item in files_of(path))
     return _load_once(tuple((path, _stamp(path)) for path in paths)) if paths else _load_shipped()

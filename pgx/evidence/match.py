@@ -141,19 +141,10 @@ class _Match(Voice, frozen=True, kw_only=True):
 def respond(
     base: EvidenceBase, subject: Subject, *, indication: str | None = None, drug: str | None = None
 ) -> tuple[Response, ...]:
-    """Return a response for each drug that is reported.
+    """Return a response for `drug`, or one of its names; without it, for every drug that is always reported.
 
-    Parameters
-    ----------
-    indication
-        A code of the vocabulary or one of its names; the usual one of each drug if not given.
-    drug
-        A drug or one of its names; without it, every drug that needs not be asked for.
-
-    Raises
-    ------
-    UsageError
-        The indication or the drug is not known.
+    `indication`: a code of the vocabulary or one of its names; the usual one of each drug if not given.
+    Raises `UsageError` where the indication or the drug is not known.
     """
     code = base.indication(indication) if indication is not None else None
     return tuple(

@@ -160,15 +160,14 @@ def _spelled(record: SiteRecord, site: Site) -> tuple[Letter, ...]:
     """Return the letter of each allele, REF first; in a block beyond its first base the assembly's own."""
     if alleles.covers_with_bases(record, site.position):
         return alleles.letters_of(record, site.position)
-    beyond = (
-        Other.UNSEEN
-        if alleles.is_unseen(allele)
-        else Other.DELETED
-        if alleles.is_deleted(allele)
-        else Other.STRUCTURAL
-        for allele in record.alternates
-    )
-    return (site.ref or Other.UNKNOWN, *beyond)
+    return (site.ref or Other.UNKNOWN, *map(_beyond, record.alternates))
+
+
+def _beyond(allele: str) -> Other:
+    """Return what an allele shows at a base that lies beyond REF."""
+    if alleles.is_unseen(allele):
+        return Other.UNSEEN
+    return Other.DELETED if alleles.is_deleted(allele) else Other.STRUCTURAL
 
 
 def _is_stated_absence(

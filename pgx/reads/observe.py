@@ -295,9 +295,7 @@ def settle(
 ) -> tuple[tuple[Observation, ...], tuple[Finding, ...], str, ReadSummary | None]:
     """Return what to call a sample from: its reads, and what a VCF says of it, where there is one.
 
-    Returns
-    -------
-    Observations, what else to tell, the source of the call, and the summary of the reads.
+    These are observations, what else to tell, the source of the call, and the summary of the reads.
     """
     pile = content.piles.get(name)
     if pile is None:
@@ -322,11 +320,8 @@ def _beside_file(
     """Settle with the reads what a VCF of the same sample leaves open.
 
     Where the reads decide a site they are used, and the file's statement is only compared; elsewhere the
-    file's is kept. The likelihoods of both are never multiplied: they are mostly of the same reads.
-
-    Returns
-    -------
-    The observations to call from, the rsIDs that the reads decided, and the contradictions.
+    file's is kept. The likelihoods of both are never multiplied: they are mostly of the same reads. Returned
+    are the observations to call from, the rsIDs that the reads decided, and the contradictions.
     """
     own = reads.observations
     decided = [reads.decides(index) for index in range(len(own))]

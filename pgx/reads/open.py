@@ -58,16 +58,9 @@ class ReadsContent(Struct, frozen=True, kw_only=True):
 def read_reads(path: str, *, reference: Path | None = None, assembly: str = "auto") -> ReadsContent:
     """Read the reads over the sites; nothing is fetched over the network.
 
-    Parameters
-    ----------
-    reference
-        FASTA with index that a CRAM was made with; not needed for BAM.
-
-    Raises
-    ------
-    InputError
-        Missing, damaged, not aligned, without a usable index or the reference it needs; or reads of a kind
-        that cannot answer: RNA, bisulfite-converted, of a tumour.
+    `reference`: FASTA with index that a CRAM was made with; not needed for BAM. Raises `InputError` where the
+    file is missing, damaged, not aligned, or without a usable index or the reference it needs; or holds reads
+    of a kind that cannot answer: RNA, bisulfite-converted, of a tumour.
     """
     state = _state(path)
     _stay_off_the_network()
