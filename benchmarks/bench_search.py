@@ -2,7 +2,7 @@
 
     python benchmarks/bench_search.py             prints a table
     python benchmarks/bench_search.py --write     fills docs/performance.md with it as well
-    python benchmarks/bench_search.py --rounds N  how often each command is run (7)
+    python benchmarks/bench_search.py --quick     small files
 
 The commands take turns, so that a busy machine is busy for all. Files: 450,000 and 4,500,000 records, bgzip,
 whose header declares END or not (where it does, all of chromosome 19 in front of the sites is read); the
@@ -13,8 +13,6 @@ chromosome 19 alone. The start of Python with the two libraries that every call 
 
 from __future__ import annotations
 
-import argparse
-import os
 import shutil
 import statistics
 import subprocess
@@ -23,7 +21,7 @@ import tempfile
 from pathlib import Path
 
 from bench_single import QUERY, REGIONS, Run, measure
-from tables import fill, machine, markdown, today
+from tables import arguments, fill, markdown, origin
 
 _MAKE = """
 import made, sys
@@ -49,20 +47,26 @@ pysam.tabix_index(str(folder / "indexed.vcf.gz"), preset="vcf", csi=True)
 _MAKE_BLOCKS = """
 import made, sys
 from pathlib import Path
-made.packed(made.blocks(Path(sys.argv[1]), 1_500_000, "chr19")).with_name("blocks.vcf.gz.tbi").unlink()
+made.packed(made.blocks(Path(sys.argv[1]), int(sys.argv[2]), "chr19")).with_name("blocks.vcf.gz.tbi").unlink()
 """
-SMALL, LARGE = 450_000, 4_500_000
+SMALL, LARGE, BLOCKS = 450_000, 4_500_000, 1_500_000
+QUICKER = 100  # times, with --quick
+ROUNDS = 7
 INDEXED, PASSED = "bcftools query -r, csi", "bcftools query -t"
 
 
-def make(folder: Path) -> None:
-    """Make the files, each set in a process of its own: a child's peak memory counts that of its parent."""
+def make(folder: Path, divided: int) -> None:
+    """Make the files with fewer records, each set in a process of its own.
+
+    The peak memory of a child counts that of its parent, so this one stays small.
+    """
     here = Path(__file__).resolve().parent
     for name, records, short in (("small", SMALL, 0), ("large", LARGE, 0), ("short", LARGE, 1)):
         (folder / name).mkdir()
-        arguments = [str(records), str(folder / name), str(short)]
+        arguments = [str(records // divided), str(folder / name), str(short)]
         subprocess.run([sys.executable, "-c", _MAKE, *arguments], check=True, cwd=here)
-    subprocess.run([sys.executable, "-c", _MAKE_BLOCKS, str(folder / "blocks.vcf")], check=True, cwd=here)
+    command = [sys.executable, "-c", _MAKE_BLOCKS, str(folder / "blocks.vcf"), str(BLOCKS // divided)]
+    subprocess.run(command, check=True, cwd=here)
     with (folder / "plain.vcf.gz").open("wb") as target:
         unpacked = subprocess.Popen(["zcat", folder / "large" / "absent.vcf.gz"], stdout=subprocess.PIPE)
         subprocess.run(["gzip", "-c"], stdin=unpacked.stdout, stdout=target, check=True)
@@ -106,20 +110,16 @@ def ratio(ours: list[Run], theirs: list[Run]) -> float:
 
 def main() -> int:
     """Make the files, measure, print."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--write", action="store_true", help="fill docs/performance.md")
-    parser.add_argument("--rounds", type=int, default=7)
-    arguments = parser.parse_args()
+    options = arguments(__doc__)
+    rounds = 1 if options.quick else ROUNDS
     if shutil.which("bcftools") is None:
         print("bcftools is not installed: nothing to compare with", file=sys.stderr)
         return 0
     with tempfile.TemporaryDirectory(prefix="pgx-bench-") as name:
-        make(Path(name))
+        make(Path(name), QUICKER if options.quick else 1)
         asked = commands(Path(name))
         runs: dict[str, list[Run]] = {case: [] for case in asked}
-        for number in range(arguments.rounds + 1):
+        for number in range(rounds + 1):
             for case, (command, _, _) in asked.items():
                 run = measure(command)
                 if number:  # the first fills the cache
@@ -148,14 +148,13 @@ def main() -> int:
         f" {gzip:.2f} of the time of zcat."
     )
     print(table, told, sep="\n")
-    if arguments.write:
+    if options.write:
         line = (
-            f"`python benchmarks/bench_search.py --write --rounds {arguments.rounds}` on {today()};"
-            f" {machine()}, load {os.getloadavg()[0]:.1f}. {LARGE:,} records unless said otherwise."
+            f"{origin('bcftools')} {LARGE:,} records unless said otherwise; {rounds} turns."
             " Seconds are medians of whole processes in turns, `times -r` and `faster than -t` medians of the"
             " ratios to bcftools on the same records in one round."
         )
-        fill("performance.md", "search", f"{line}\n\n{table}\n\n{told}")
+        fill("performance.md", "search", f"{line}\n\n{table}\n\n{told}", options.docs)
     return 0
 
 

@@ -346,6 +346,7 @@ FILLS = {
     "page": [("cohort.md", "page")],
     "render": [("performance.md", "render")],
     "scaling": [("scaling.md", "cost")],
+    "search": [("performance.md", "search")],
     "single": [("performance.md", "single")],
 }
 NEEDED = {
@@ -355,6 +356,7 @@ NEEDED = {
     "curve": ["bcftools"],
     "page": ["chromium"],
     "scaling": ["bcftools"],
+    "search": ["bcftools"],
     "single": ["bcftools"],
 }
 
