@@ -143,6 +143,7 @@ class Keywords(TypedDict, total=False):
     reference: PathLike | None
     genotype: str | None
     method: str | None
+    access: Literal["auto", "scan"]
     evidence: PathLike | Sequence[PathLike]
     indication: str | None
     drug: str | None

@@ -127,6 +127,7 @@ class Options(Struct, frozen=True, kw_only=True):
     reference: Path | None = None
     genotype: str | None = None
     method: str | None = None
+    access: Literal["auto", "scan"] = "auto"
     max_header: float = _read(limit, "max_header")
     max_record: float = _read(limit, "max_record")
     max_index: float = _read(limit, "max_index")

@@ -339,6 +339,24 @@ def test_our_name_far_from_its_place_is_seen_by_a_pass_only(tmp_path, text):
     path = save(tmp_path / "a.vcf", b"\n".join(lines))
     assert told(path, Options())[0] == "search"
     assert by_pass(path, Options())[1] != told(path, Options())[1]
+    assert told(path, Options(access="scan")) == by_pass(path, Options())
+
+
+def test_a_pass_can_be_asked_for(tmp_path, text, run_pgx, monkeypatch):
+    monkeypatch.setattr(read, "LEAST", 200_000)
+    path = save(tmp_path / "a.vcf.gz", bgzip(text, 0xFF00))
+    forced = Options(access="scan", neighbours="always")
+    assert told(path, Options())[0] == "search"
+    assert told(path, forced) == by_pass(path, Options(neighbours="always"))
+    pysam.tabix_index(str(path), preset="vcf")
+    assert [told(path, options)[0] for options in (Options(), forced)] == ["index", "scan"]
+    for command in (["annotate", "-f", "json"], ["inspect", "-f", "json"]):
+        done = run_pgx(*command, "--access", "scan", path)
+        assert done.exit_code == 0, done.stderr
+        assert '"access": "scan"' in done.stdout
+    run_pgx("cohort", path, "-o", tmp_path / "out", "--access", "scan", "--reports", "json", "--jobs", 1)
+    (report,) = (tmp_path / "out" / "reports").glob("*.json")
+    assert '"access": "scan"' in report.read_text()
 
 
 def test_a_cohort_searches_too(tmp_path, text, run_pgx, monkeypatch):

@@ -112,7 +112,7 @@ def _show(
 
 def inspect(
     source: str,
-    options: Annotated[Options, Only(("samples", "assembly", "reference", *BOUND_NAMES))],
+    options: Annotated[Options, Only(("samples", "assembly", "reference", "access", *BOUND_NAMES))],
     form: ShownOptions,
 ) -> None:
     """Show what a file is, what it says at each site, and what a call would need."""
@@ -129,7 +129,7 @@ _OF_CALLS = ("samples", "assembly", "population", "min_probability", "genotype_e
 
 def verify(
     sources: list[str],
-    options: Annotated[Options, Only((*_OF_CALLS, "reads", "reference", *BOUND_NAMES))],
+    options: Annotated[Options, Only((*_OF_CALLS, "reads", "reference", "access", *BOUND_NAMES))],
     form: ShownOptions,
 ) -> None:
     """Compare several sources of one person: VCF, reads, consumer text, a laboratory's letter."""

@@ -34,6 +34,8 @@ class Bounds(Struct, frozen=True, kw_only=True):
 
     Attributes
     ----------
+    access
+        "scan": all of it is read, and no index and no order are relied upon.
     max_header, max_record, max_index
         MB (10^6 bytes) without compression.
     max_contigs
@@ -44,6 +46,7 @@ class Bounds(Struct, frozen=True, kw_only=True):
         Redirections for one request.
     """
 
+    access: str = "auto"
     max_header: float | None = None
     max_record: float | None = None
     max_contigs: int | None = None
@@ -54,7 +57,7 @@ class Bounds(Struct, frozen=True, kw_only=True):
     @classmethod
     def of(cls, options: Options) -> Bounds:
         """Return the bounds that options state."""
-        return cls(**{name: getattr(options, name) for name in BOUND_NAMES})
+        return cls(access=options.access, **{name: getattr(options, name) for name in BOUND_NAMES})
 
     def value(self, name: str) -> float:
         """Return the bound called `name`, in the unit of reference/limits.toml."""

@@ -186,6 +186,8 @@ class Input:
         FormatError
             The input is damaged, goes beyond a limit, or has no index and lies behind a URL.
         """
+        if self.limits.access == "scan":
+            return self._by_pass(around=around)
         misfit = False
         try:
             if found := self._by_index(windows(NEAR)):
@@ -200,8 +202,11 @@ class Input:
             )
         if found := self._by_search(around=around):
             return replace(found, is_misfit=misfit)
+        return replace(self._by_pass(around=around), is_misfit=misfit)
+
+    def _by_pass(self, *, around: bool) -> Selection:
         scan = scan_of(self.header, self.label, self.limits, around=around)
-        return replace(Selection.of("scan", scan.run(self.rest), scan), is_misfit=misfit)
+        return Selection.of("scan", scan.run(self.rest), scan)
 
     def around(self) -> list[Row]:
         """Return the records around the sites, by index; none where that does not lead there."""
