@@ -37,9 +37,18 @@ _PIECE = 1 << 17  # bytes of one range
 _PIECES_KEPT = 64
 _LEAST = 28  # bytes of the block that ends a BGZF file
 _DOWNLOAD = "Check the address and the network, or download the file and its index"
-_GET_LIBCURL = "Install libcurl and the certificates of the system (Debian: libcurl4 and ca-certificates)"
 T = TypeVar("T")
 _MISSING, _REFUSED, _NO_PROTOCOL = "missing", "refused", "no-protocol"
+#: What is said of each, and the way out.
+_NOT_THERE = {
+    _MISSING: (NotFoundError, "no such file on the server", "Check the address"),
+    _REFUSED: (InputError, "the server refuses it (permission denied)", "Check the address and credentials"),
+    _NO_PROTOCOL: (
+        InputError,
+        "cannot be read over the network: libcurl is missing",
+        "Install libcurl and the certificates of the system (Debian: libcurl4 and ca-certificates)",
+    ),
+}
 
 
 def public_name(url: str) -> str:
@@ -140,7 +149,8 @@ def remote_bytes(
         try:
             raw = RemoteBytes(ranges(address), name)
         except _NotThereError as error:
-            raise _not_there(str(error), name) from error
+            kind, what, cure = _NOT_THERE[str(error)]
+            raise kind(what, where=name, cure=cure) from error
         data, index_name = _index(address, stated, name, ranges, limits)
         source = Source(path=address, name=name, index=index_name, index_name=index_name)
         yield source, raw, lambda: data
@@ -170,23 +180,21 @@ def _index(
 ) -> tuple[bytes, str]:
     """Return the bytes of the index, and the name under which a report mentions it."""
     most = limits.bytes("max_index")
-    if stated and not is_url(stated):
-        try:
-            with Path(stated).open("rb") as handle:
-                data: bytes | None = handle.read(most + 1)
-        except OSError as error:
-            raise NotFoundError("no such index", where=stated, cure="Check the path") from error
-        if data is None or len(data) > most:
-            raise beyond("max_index", "its index", name, limits)
-        return data, stated
+    data: bytes | None
     for candidate in [stated] if stated else _index_addresses(address):
         try:
-            data = ranges(candidate).whole(most)
+            if is_url(candidate):
+                data, shown = ranges(candidate).whole(most), public_name(candidate)
+            else:
+                with Path(candidate).open("rb") as handle:
+                    data, shown = handle.read(most + 1), candidate
         except _NotThereError:
             continue
-        if data is None:
+        except OSError as error:
+            raise NotFoundError("no such index", where=candidate, cure="Check the path") from error
+        if data is None or len(data) > most:
             raise beyond("max_index", "its index", name, limits)
-        return data, public_name(candidate)
+        return data, shown
     raise NotFoundError(
         "has no index beside it (.tbi or .csi), and without one pgx does not read over the network",
         where=name,
@@ -201,16 +209,8 @@ def _index_addresses(address: str) -> list[str]:
     return [urlunsplit(parts._replace(path=parts.path + suffix)) for suffix in suffixes]
 
 
-def _not_there(kind: str, name: str) -> InputError:
-    if kind == _MISSING:
-        return NotFoundError("no such file on the server", where=name, cure="Check the address")
-    if kind == _NO_PROTOCOL:
-        return InputError(
-            "cannot be read over the network: libcurl is missing", where=name, cure=_GET_LIBCURL
-        )
-    return InputError(
-        "the server refuses it (permission denied)", where=name, cure="Check the address and credentials"
-    )
+def _unreachable(name: str) -> InputError:
+    return InputError("cannot be reached, or the connection broke", where=name, cure=_DOWNLOAD)
 
 
 class _Pace:
@@ -342,17 +342,12 @@ class _Web:
         except (OSError, http.client.HTTPException, ValueError) as error:
             if isinstance(getattr(error, "reason", None), TimeoutError):
                 raise pace.error() from error
-            raise InputError(
-                "cannot be reached, or the connection broke", where=self._name, cure=_DOWNLOAD
-            ) from error
+            raise _unreachable(self._name) from error
         raise InputError(
             f"the server redirects more than {self._limits.value('max_redirects'):g} times",
             where=self._name,
             cure="Check the address, or raise the limit with --max-redirects",
         )
-
-    def _broken(self) -> InputError:
-        return InputError("cannot be reached, or the connection broke", where=self._name, cure=_DOWNLOAD)
 
     def _next(self, url: str, error: urllib.error.HTTPError) -> str:
         with error:
@@ -430,9 +425,9 @@ class _Signed:
         word, _, size = self._line(pace).partition(b" ")
         if word == b"data":
             return self._bytes(int(size), pace)
-        if word.decode() in {_MISSING, _REFUSED, _NO_PROTOCOL}:
+        if word.decode() in _NOT_THERE:
             raise _NotThereError(word.decode())
-        raise InputError("cannot be reached, or the connection broke", where=self._name, cure=_DOWNLOAD)
+        raise _unreachable(self._name)
 
     def _line(self, pace: _Pace) -> bytes:
         line = b""
