@@ -525,3 +525,27 @@ def test_zlib_reads_the_same_where_isal_is_missing(tmp_path, text, monkeypatch):
     monkeypatch.setattr(bgzf, "BROKEN", (zlib.error,))
     assert [told(path, Options()) for path in paths] == with_isal
     assert [access for access, _ in with_isal] == [*["scan"] * len(sound), *["error"] * len(harmed)]
+
+
+def test_a_long_record_of_a_bcf_is_looked_at_once(tmp_path, monkeypatch):
+    names = [f"S{number}" for number in range(3000)]
+    head = header(random.Random(1))  # noqa: S311 - test data
+    head[-1] = "\t".join([*head[-1].split("\t")[:9], *names])
+    rows = [row.rpartition("\t")[0] + "\t0/0:60" * len(names) for row in sites(random.Random(1))]  # noqa: S311
+    plain = save(tmp_path / "a.vcf", ("\n".join([*head, *rows * 20]) + "\n").encode())
+    with (
+        pysam.VariantFile(str(plain)) as source,
+        pysam.VariantFile(str(tmp_path / "a.bcf"), "wb", header=source.header) as to,
+    ):
+        for record in source:
+            to.write(record)
+    looked: list[int] = []
+    places = scan._named_places
+    monkeypatch.setattr(scan, "_named_places", lambda data: looked.append(len(data)) or places(data))
+    with opened(str(tmp_path / "a.bcf")) as door:
+        whole = b"".join(door.rest)
+        found = scan.scan_of(door.header, "a.bcf", door.limits).run(
+            whole[at : at + 99] for at in range(0, len(whole), 99)
+        )
+    assert len(found) == 40
+    assert sum(looked) < 3 * len(whole)

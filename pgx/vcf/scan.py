@@ -425,19 +425,26 @@ class BinaryScan(Scan):
         """Pass over the records behind a header; see `Scan`."""
         known = places()
         unpack, ours = _BCF_RECORD.unpack_from, self._ours
-        buffer, number, contig_before, before = b"", 1, -1, 0
+        parts: list[bytes] = []
+        held = wanted = before = 0
+        number, contig_before = 1, -1
         seen: set[int] = set()
         for piece in pieces:
-            buffer += piece
+            parts.append(piece)
+            held += len(piece)
+            if held < wanted:  # a long record is looked at once
+                continue
+            buffer = b"".join(parts)
             named = _named_places(buffer)
-            place, size = 0, len(buffer)
+            place, size, wanted = 0, len(buffer), 0
             while place + 32 <= size:
                 shared, own, contig, start, length = unpack(buffer, place)
                 end = place + 8 + shared + own
                 if shared < _BCF_LEAST:
                     raise damaged(self._label, f"is damaged at record {number}")
                 if end > size:
-                    self.rows.check(end - place, f"record {number}")
+                    wanted = end - place
+                    self.rows.check(wanted, f"record {number}")
                     break
                 if contig in ours:
                     self.unsorted = self.unsorted or (
@@ -457,8 +464,8 @@ class BinaryScan(Scan):
                         self.rows.keep(number, buffer[place:end])
                 place = end
                 number += 1
-            buffer = buffer[place:]
-        if buffer:
+            parts, held = [buffer[place:]], size - place
+        if held:
             raise damaged(self._label, f"is damaged or truncated at record {number}")
         return self.rows.sorted()
 
