@@ -9,7 +9,8 @@ and the whole file is read:
 * the header tells the assembly, and records cover both of its sites: only a pass shows that one is absent.
 
 A record may begin far in front of the site that it covers. Where the header declares what makes it so (END,
-SVLEN, LEN, symbolic alleles), or a line that is met has it, all of chromosome 19 before the sites is read.
+SVLEN, LEN, symbolic alleles), or a line that is met has it, all of chromosome 19 before the sites is looked
+through for it, and read where it stands.
 
 Places are virtual offsets: the place of a BGZF block in the file (of any byte where nothing is packed), times
 2^16, plus the place in the block without compression.
@@ -98,6 +99,7 @@ class Search:
         self._marks: list[Mark] = []
         self._rank: Callable[[str], Rank | None] = _natural
         self._ours: Rank = 0
+        self._near: list[tuple[int, int]] = []
         self._done = 0
         self._before: tuple[Rank, int] | None = None
 
@@ -114,7 +116,10 @@ class Search:
             self._survey()
             self._survey_ours()
             edges = (-1, 0), (_BEHIND - 1, _BEHIND)
-            for start, stop in sorted([*edges, *windows, *self._stretches()]):
+            stretches = ((max(place - 1 - _LOOK_BACK, 0), place) for place in places()[:-1])
+            self._near = sorted([*edges, *windows, *stretches])
+            far = [(0, places()[-2])] if self._far else []
+            for start, stop in sorted([*self._near, *far]):
                 self._read(start + 1, stop)
         except FormatError as error:  # damage: the pass says which
             raise NotProvenError from error
@@ -125,12 +130,6 @@ class Search:
         ):
             raise NotProvenError
         return rows
-
-    def _stretches(self) -> list[tuple[int, int]]:
-        """Return where records may begin that reach a site of any assembly, 0-based and half-open."""
-        if self._far:
-            return [(0, places()[-2])]
-        return [(max(place - 1 - _LOOK_BACK, 0), place) for place in places()[:-1]]
 
     def _survey(self) -> None:
         """Set marks over the whole file, and find the order of its contigs."""
@@ -311,16 +310,24 @@ class Search:
         if begin < self._done:
             begin, is_cut = self._done, False
         for text, place in self._lines(begin, is_cut=is_cut):
-            is_one = self.scan.feed(text)
+            is_one = self._is_idle(text) or self.scan.feed(text)
             self._check_lines(text, is_one=is_one)
             self._done = place
             if place >> 16 >= high and self._before is not None and self._before > (self._ours, stop):
                 return
 
+    def _is_idle(self, text: bytes) -> bool:
+        """Return whether lines of chromosome 19 are far from the sites, and as long as their REF."""
+        first, last = map(self._name_of, _ends(text))
+        return (
+            self._key(first)[0] == self._key(last)[0] == self._ours
+            and not any(start < last[1] and first[1] <= stop for start, stop in self._near)
+            and not _may_be_long(text)
+        )
+
     def _check_lines(self, text: bytes, *, is_one: bool) -> None:
         """Check that lines ascend, and follow upon those read before; on one contig, the scan has looked."""
-        ends = (text[: text.find(b"\n")], text[text.rfind(b"\n", 0, -1) + 1 : -1])
-        first, last = map(self._name_of, ends)
+        first, last = map(self._name_of, _ends(text))
         if not self._far and _may_be_long(text):
             raise NotProvenError
         if not is_one:
@@ -331,6 +338,11 @@ class Search:
         if self._key(first) > self._key(last) or (before is not None and self._key(first) < before):
             raise NotProvenError
         self._before = self._key(last)
+
+
+def _ends(text: bytes) -> tuple[bytes, bytes]:
+    """Return the first and the last of whole lines."""
+    return text[: text.find(b"\n")], text[text.rfind(b"\n", 0, -1) + 1 : -1]
 
 
 def _may_be_long(text: bytes) -> bool:
