@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from pgx.render.form import PatientMeta
 from pgx.report import Run, SampleReport, mark_minors
 
 _LISTED = 5
+_ALIKE = 1 << 12  # different columns of a large input of which the report is kept while others are made
 
 
 class Source(Struct, frozen=True, kw_only=True):
@@ -145,12 +147,17 @@ def _of_blocks(
     """Make reports of a large input anew, from its columns: with what its results were made with, or not."""
     from pgx.cohort.biobank import report_of, unpack_texts  # noqa: PLC0415
 
+    @functools.lru_cache(maxsize=_ALIKE)
+    def made(texts: tuple[str, ...]) -> tuple[Run, SampleReport]:
+        _check_recipe(source)
+        return report_of(stored, source.job.options, "", texts)
+
     for block in state.blocks(source.key, "texts"):
         names, *columns = unpack_texts(block)
         for place, name in enumerate(names):
             if wanted is None or name in wanted:
-                _check_recipe(source)
-                yield report_of(stored, source.job.options, name, [texts[place] for texts in columns])
+                run, report = made(tuple(texts[place] for texts in columns))
+                yield run, replace(report, sample=name)
 
 
 def _is_text(name: str) -> bool:

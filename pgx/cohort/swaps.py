@@ -122,13 +122,13 @@ def with_whole_plates(
 
     Of whom no result is known, a place in the order is known all the same, and whose result the data fit.
     """
-    cells = [
-        (name, tuple(own.items()))
+    cells = {
+        (source.path, name): frozenset(own.items())
         for source in shown
         for sample, own in source.job.carried.items()
         for name in ([sample] if sample != EVERYBODY else itertools.chain(*names_of(state, source.key)))
-    ]
-    sizes = Counter(pair for _, own in cells for pair in own)
+    }
+    sizes = Counter(itertools.chain(*cells.values()))
     wanted = {
         pair
         for item in compared
@@ -136,13 +136,20 @@ def with_whole_plates(
         for pair in item.person.cells.items()
         if pair[1] and pair[0] not in COMPARED and sizes[pair] <= alarm_limits().swap_plate_wells
     }
-    named = frozenset(name for name, own in cells if not wanted.isdisjoint(own))
-    known = {(item.person.input, item.person.sample): item for item in compared}
-    return [
-        known.get((person.input, person.sample))
-        or Compared(person=person, meant=None, verdict="open", by="sites")
-        for person in people(state, shown, [KNOWN_RESULT], named)
-    ]
+    known = {(item.person.input, item.person.sample) for item in compared}
+    named = frozenset(
+        whose[1] for whose, own in cells.items() if whose not in known and not wanted.isdisjoint(own)
+    )
+    others = (
+        Compared(person=person, meant=None, verdict="open", by="sites")
+        for person in people(state, shown, (), named)
+        if (person.input, person.sample) not in known
+    )
+    order = {whose: place for place, whose in enumerate(cells)}
+    return sorted(
+        [*compared, *others],
+        key=lambda item: order.get((item.person.input, item.person.sample), len(order)),
+    )
 
 
 def stated_by_neighbours(rows: Mapping[str, Sequence[Any]], least: float) -> Stated:
