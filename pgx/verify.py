@@ -164,6 +164,8 @@ def _person(source: str, options: Options) -> Prepared:
         ready = understood(source, options)
     except SampleError:
         ready = understood(source, replace(options, samples=()))  # its one sample may have another name
+        if len(ready.columns) != 1:
+            raise
     if len(ready.columns) != 1:
         raise UsageError("holds several people", where=source, cure="Name the one that is meant: -s NAME")
     return ready

@@ -8,7 +8,7 @@ import pytest
 from vcf_builder import site, write_vcf
 
 from pgx.calling import diplotype_names, diplotype_prior
-from pgx.errors import InputError, UsageError
+from pgx.errors import InputError, SampleError, UsageError
 from pgx.options import Options
 from pgx.verify import as_text, verify
 
@@ -112,6 +112,8 @@ def test_files_of_several_people_need_a_name(tmp_path):
     path = str(write_vcf(tmp_path / "a.vcf", samples=["A", "B"], records=records))
     with pytest.raises(UsageError, match="several people"):
         verify([path, "e3/e4"], Options())
+    with pytest.raises(SampleError, match="no sample 'C'"):
+        verify([path, "e3/e4"], Options(samples=("C",)))
     found = verify([path, "e3/e4"], Options(samples=("A",)))
     assert [each.sample for each in found.sources] == ["A", "stated"]
 
