@@ -7,10 +7,13 @@ The files of this module name people; they are no part of a page that is shared.
 from __future__ import annotations
 
 import functools
+import itertools
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 from msgspec import Struct
 
 from pgx.calling import diplotype_names, diplotypes
@@ -22,7 +25,7 @@ from pgx.reference import limit
 from pgx.render.tsv import write_rows
 
 FAMILIES_FILE = "families.tsv"
-Vector = Sequence[float]
+Floats = npt.NDArray[np.float64]
 _PED = "Write six columns: family, person, father, mother, sex, phenotype; 0 stands for nobody"
 
 
@@ -105,17 +108,15 @@ def names_in(children: Sequence[Child]) -> frozenset[str]:
 
 
 @functools.cache
-def _transmitted() -> tuple[tuple[tuple[float, ...], ...], ...]:
-    """Return the probability of each diplotype of a child by those of both parents."""
+def _transmitted() -> Floats:
+    """Return the probability of each diplotype of a child by those of both parents, shape (10, 10, 10)."""
     pairs = diplotypes()
     places = {frozenset(pair): place for place, pair in enumerate(pairs)}
-    table = [[[0.0] * len(pairs) for _ in pairs] for _ in pairs]
-    for father, one in enumerate(pairs):
-        for mother, other in enumerate(pairs):
-            for own in one:
-                for more in other:
-                    table[father][mother][places[frozenset((own, more))]] += 0.25
-    return tuple(tuple(map(tuple, rows)) for rows in table)
+    table = np.zeros((len(pairs),) * 3)
+    for (father, one), (mother, other) in itertools.product(enumerate(pairs), repeat=2):
+        for haplotypes in itertools.product(one, other):
+            table[father, mother, places[frozenset(haplotypes)]] += 0.25
+    return table
 
 
 def families(children: Sequence[Child], found: Sequence[Person]) -> list[Member]:
@@ -140,60 +141,38 @@ def _family(
     verdicts = [_verdict(father, mother, child) for child in children]
     whole = "contradiction" not in verdicts
     joint = _joint(father, mother, children) if whole else [None] * (2 + len(children))
-    roles = ["father", "mother", *["child"] * len(children)]
-    names = [parent.sample if parent else "" for parent in (father, mother)]
-    for role, person, own, verdict in zip(
-        roles, (father, mother, *children), joint, ["", "", *verdicts], strict=True
-    ):
+    first, second = (parent.sample if parent else "" for parent in (father, mother))
+    roles = [("father", "", "", ""), ("mother", "", "", "")]
+    roles += [("child", first, second, verdict) for verdict in verdicts]
+    for (role, *parents, verdict), person, own in zip(roles, (father, mother, *children), joint, strict=True):
         if person is not None:
-            is_child = role == "child"
+            contradicts = verdict == "contradiction"
             yield Member(
                 family=family,
                 role=role,
                 person=person,
-                father=names[0] if is_child else "",
-                mother=names[1] if is_child else "",
+                father=parents[0],
+                mother=parents[1],
                 verdict=verdict,
                 joint=own,
-                explanation=_explained(father, mother, person, verdicts)
-                if verdict == "contradiction"
-                else (),
+                explanation=_explained(father, mother, person, verdicts) if contradicts else (),
             )
 
 
-def _consistent(father: Vector | None, mother: Vector | None, child: Vector) -> float:
-    """Return the probability that independent diplotypes keep Mendel's rules; None allows any parent."""
-    nothing = [1 / len(child)] * len(child)
-    total = 0.0
-    for one, rows in enumerate(_transmitted()):
-        for other, shares in enumerate(rows):
-            weight = (father or nothing)[one] * (mother or nothing)[other]
-            if weight:
-                total += weight * sum(p for p, share in zip(child, shares, strict=True) if share)
-    return total
+def _possible(people: Sequence[Person | None], of: Callable[[Person], Sequence[float]]) -> float:
+    """Return the probability that father, mother and child keep Mendel's rules, if they are independent.
+
+    A parent who is absent is chosen as fits best: any haplotype may be theirs.
+    """
+    absent = tuple(axis for axis, person in enumerate(people) if person is None)
+    left = (_transmitted() > 0).any(axis=absent).astype(np.float64)
+    for person in people:
+        if person is not None:
+            left = np.array(of(person)) @ left.reshape(len(diplotypes()), -1)
+    return float(np.ravel(left)[0])
 
 
-def _possible(father: Vector | None, mother: Vector | None, child: Vector) -> float:
-    """Return `_consistent` with a parent who is absent chosen as fits best: any haplotype may be theirs."""
-    if father is not None and mother is not None:
-        return _consistent(father, mother, child)
-    known = father or mother or ()
-    pairs = diplotypes()
-    return sum(
-        p * q
-        for p, one in zip(known, pairs, strict=True)
-        for q, other in zip(child, pairs, strict=True)
-        if set(one) & set(other)
-    )
-
-
-def _called(person: Person | None) -> Vector | None:
-    return None if person is None else person.posterior
-
-
-def _without_prior(person: Person | None) -> Vector | None:
-    if person is None:
-        return None
+def _without_prior(person: Person) -> Sequence[float]:
     total = sum(person.likelihood) or 1.0
     return [value / total for value in person.likelihood]
 
@@ -203,7 +182,8 @@ def _verdict(father: Person | None, mother: Person | None, child: Person) -> str
     parents = [parent for parent in (father, mother) if parent is not None]
     if not parents or child.is_silent or all(parent.is_silent for parent in parents):
         return "open"
-    likely = max(_possible(own(father), own(mother), own(child) or ()) for own in (_called, _without_prior))
+    family = (father, mother, child)
+    likely = max(_possible(family, lambda person: person.posterior), _possible(family, _without_prior))
     return "contradiction" if likely <= 1 - child.min_probability else "consistent"
 
 
@@ -228,32 +208,21 @@ def _joint(
     father: Person | None, mother: Person | None, children: Sequence[Person]
 ) -> list[tuple[float, ...] | None]:
     """Return the posterior of father, mother and each child from all of them; None for who is absent."""
-    prior = next(person for person in (father, mother) if person is not None).prior
+    prior = np.array(next(person for person in (father, mother) if person is not None).prior)
     first, second = (
-        [p * value for p, value in zip(parent.prior, parent.likelihood, strict=True)] if parent else prior
-        for parent in (father, mother)
+        np.array(parent.prior) * parent.likelihood if parent else prior for parent in (father, mother)
     )
-    size = range(len(prior))
-    sums: list[list[float]] = [[0.0] * len(prior) for _ in range(2 + len(children))]
-    for one, rows in enumerate(_transmitted()):
-        for other, shares in enumerate(rows):
-            own = [[shares[c] * child.likelihood[c] for c in size] for child in children]
-            totals = [sum(values) for values in own]
-            weight = first[one] * second[other]
-            for total in totals:
-                weight *= total
-            if not weight:
-                continue
-            sums[0][one] += weight
-            sums[1][other] += weight
-            for place, (values, total) in enumerate(zip(own, totals, strict=True), start=2):
-                for c in size:
-                    sums[place][c] += weight * values[c] / total
-    whole = sum(sums[0])
+    shown = [_transmitted() * child.likelihood for child in children]  # by father, mother and child
+    chances = np.outer(first, second) * np.prod([each.sum(axis=2) for each in shown], axis=0)
+    whole = float(chances.sum())
+    found = [chances.sum(axis=1), chances.sum(axis=0)]
+    for each in shown:
+        own = each.sum(axis=2, keepdims=True)
+        found.append((chances[:, :, None] * each / np.where(own > 0, own, 1)).sum(axis=(0, 1)))
     present = [father is not None, mother is not None, *[True] * len(children)]
     return [
-        tuple(value / whole for value in values) if there and whole else None
-        for values, there in zip(sums, present, strict=True)
+        tuple((values / whole).tolist()) if there and whole else None
+        for values, there in zip(found, present, strict=True)
     ]
 
 
