@@ -120,6 +120,22 @@ def test_a_pedigree_beside_calls_that_stay(tmp_path):
     assert rows_of(folder / "samples.tsv")["C"]["diplotype"] == found["C"]["diplotype"]
 
 
+def test_a_child_that_both_pedigrees_name_counts_once(tmp_path):
+    people = {"F": "e4/e4", "M": "e2/e2", "C": "both"}
+    for name, call in people.items():
+        write_vcf(tmp_path / f"{name}.vcf", records=records(*CALLS[call]), samples=[name])
+    lines = ["path\tfamily\tfather\tmother", "F.vcf\t\t\t", "M.vcf\t\t\t", "C.vcf\t1\tF\tM"]
+    (tmp_path / "m.tsv").write_text("\n".join(lines) + "\n")
+    for pedigree in ([], [("1", "C", "F", "M")]):
+        plan = plan_inputs([], tmp_path / "m.tsv", Options(), pedigree=pedigree)
+        run_cohort(plan, tmp_path / "out", CohortOptions(jobs=1))
+        assert len((tmp_path / "out" / "families.tsv").read_text().splitlines()) == 4
+    plan = plan_inputs([], tmp_path / "m.tsv", Options(), pedigree=pedigree)
+    for number in (1, 2):
+        options = CohortOptions(jobs=1, shard=(number, 2))
+        assert run_cohort(plan, tmp_path / f"s{number}", options).alarms.count("families_unread") == 0
+
+
 def test_parents_settle_the_phase(tmp_path):
     people = {"F": "e4/e4", "M": "e2/e2", "C": "both"}
     lines = ["path\tfamily\tfather\tmother"]

@@ -69,7 +69,7 @@ def _known(summary: Object) -> Iterator[_Alarm]:
     kin = summary.get("families")
     if kin and kin["contradictions"]:
         yield _say("families", count=kin["contradictions"], children=kin["children"])
-    if kin and not kin["children"]:
+    if kin and not kin["children"] and summary["shard"] == "1/1":  # a slice parts families
         yield _say("families_unread", stated=kin["stated"])
     if found and found["not_understood"]:
         yield _say("known_unread", count=found["not_understood"])

@@ -282,14 +282,14 @@ def _without_report(wanted: Wanted | None, files: Files) -> tuple[str, ...]:
 
 
 def _children(state: State, shown: Sequence[Source], carried: Sequence[str]) -> list[Child]:
-    """Return the children of --ped and of the manifest."""
+    """Return the children of --ped and of the manifest; whom both state the same of comes once."""
     lines = state.meta("pedigree", tuple[tuple[str, str, str, str], ...]) or ()
     children = [Child(family=a, sample=b, father=c, mother=d) for a, b, c, d in lines]
     if {"father", "mother"} & set(carried):
         for person in people(state, shown, ("father", "mother")):
             family, father, mother = (person.cells.get(name, "") for name in KINSHIP)
             children.append(Child(family=family, sample=person.sample, father=father, mother=mother))
-    return children
+    return list(dict.fromkeys(children))
 
 
 def _known_counts(compared: Sequence[Compared], swaps: Sequence[Exchange]) -> dict[str, object]:
