@@ -126,7 +126,7 @@ def recheck(
     Without options: under this release, its reference data and the same evidence files as they are now.
     """
     from pgx.cohort.recheck import recheck as run
-    from pgx.cohort.tables.finalise import CHANGED
+    from pgx.cohort.tables.reports import CHANGED
 
     listed: list[Sequence[Cell]] = []
     tell = {"text": None, "tsv": _print_cells, "json": listed.append}[form]

@@ -17,7 +17,7 @@ from pgx.cohort.recheck import WHY, recheck
 from pgx.cohort.run import run_cohort
 from pgx.cohort.store import State, summed
 from pgx.cohort.tables import table
-from pgx.cohort.tables.finalise import CHANGED
+from pgx.cohort.tables.reports import CHANGED
 from pgx.cohort.tables.table import sentence_digests
 from pgx.errors import FormatError, OutputError, UsageError
 from pgx.options import CohortOptions, Options, PageOptions, Rechecked

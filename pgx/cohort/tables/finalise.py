@@ -74,6 +74,7 @@ from pgx.cohort.swaps import (
 )
 from pgx.cohort.tables import arrow
 from pgx.cohort.tables.reports import (
+    CHANGED_FILE,
     FOLDER,
     MULTIQC_SAMPLES,
     PAGE,
@@ -82,7 +83,10 @@ from pgx.cohort.tables.reports import (
     Files,
     PageParts,
     Wanted,
+    by_sample,
+    changes_of,
     listed_rows,
+    write_changes,
     write_json,
     write_page,
     write_reports,
@@ -92,7 +96,7 @@ from pgx.cohort.worker import shared_parts
 from pgx.errors import UsageError, printable
 from pgx.files import Staged
 from pgx.options import PageOptions
-from pgx.render.tsv import Cell, safe_cell, write_rows
+from pgx.render.tsv import Cell, safe_cell
 from pgx.report import is_minor
 from pgx.wording import wording
 
@@ -100,15 +104,7 @@ from pgx.wording import wording
 OUTPUTS = ("samples.tsv", "samples.parquet", "failures.tsv", "summary.json", "pgx_mqc.json", PAGE)
 #: Beside them where the manifest has what they need, or results were renewed; they name people, and are
 #: never shared.
-CHANGED_FILE = "changed.tsv"
 OF_PEOPLE = (KNOWN_FILE, SWAPS_FILE, FAMILIES_FILE, MULTIQC_SAMPLES, CHANGED_FILE)
-#: What changed.tsv shows of a result as it was and as it is.
-COMPARED_CELLS = ("diplotype", "e4_status", "diplotype_probability", "conclusion", "flags")
-#: Its columns, but for `report`.
-CHANGED = (
-    "checked", "sample", "input", "why",
-    *(f"{name}_{when}" for name in COMPARED_CELLS for when in ("was", "is")),
-)  # fmt: skip
 _ROWS = 5000
 _NOT_DONE = Failure(input="", error="was not annotated yet", cure="Give the same command again")
 
@@ -153,23 +149,19 @@ def finish(state: State, folder: Path, page: PageOptions, asked: Asked, *, kept:
     OutputError
         A file cannot be written; the stored results stay.
     """
-    plan = list(state.plan())
-    known = state.known()
     carried = state.meta("carried", tuple[str, ...]) or ()
-    shown = list(sources(state, plan, known))
     estimates = state.meta("estimates", list[Group]) or []
-    failures = [item for row in plan for item in _failures(row, known.get(row.key))]
+    found = _results(state, carried, page)
+    plan, shown, failures = found.plan, found.shown, found.failures
     files: Files = {}
     if asked.reports is not None:
         files, unmade = write_reports(state, shown, folder, asked.reports)
         failures += unmade
         state.set_meta(reports=asked.reports)  # so that they can be renewed
-    tally = Tally(_dividing(plan, known, carried, page), inputs=len(plan), rows=listed_rows(page))
+    tally = Tally(found.dividing, inputs=len(plan), rows=listed_rows(page))
     inputs = len({place_of(row.job.path) for row in plan})
-    silent = tuple(passed_over((row, known[row.key]) for row in plan if row.key in known).values())
-    copy_number = tuple(copy_number_inputs(plan, known).values())
     compared = compare(people(state, shown, [KNOWN_RESULT])) if KNOWN_RESULT in carried else None
-    changes = _changes(state, plan)
+    changes = changes_of(state)
     children = _children(state, shown, carried)
     members = families(children, list(people(state, shown, (), names_in(children)))) if children else []
     with Staged(folder, exclusive=True) as staged:
@@ -184,14 +176,14 @@ def finish(state: State, folder: Path, page: PageOptions, asked: Asked, *, kept:
             | ({"families": counts_of(members, len(children))} if children else {}),
             inputs=inputs,
             failures=failures,
-            passed_over=(*silent, *copy_number),
+            passed_over=(*found.passed_over, *found.copy_number),
             shard=_slice_text(state),
             estimates=estimates,
         )
         if tally.samples and not page.min_cell:
             of_people.append(MULTIQC_SAMPLES)
         if changes:
-            _write_changes(changes, staged.path(CHANGED_FILE), _by_sample(shown, files))
+            write_changes(changes, staged.path(CHANGED_FILE), by_sample(shown, files))
             of_people.append(CHANGED_FILE)
         summary = summarise(tally, overview, least=page.min_cell)
         write_json(staged, "summary.json", summary)
@@ -207,13 +199,38 @@ def finish(state: State, folder: Path, page: PageOptions, asked: Asked, *, kept:
         kept=kept,
         failed=len(failures),
         samples=tally.samples,
-        passed_over=silent,
-        copy_number=copy_number,
+        passed_over=found.passed_over,
+        copy_number=found.copy_number,
         duplicated=tally.duplicated,
         duplicates=tuple(dict.fromkeys(item.sample for item in tally.duplicates)),
         alarms=tuple(dict.fromkeys(alarm["code"] for alarm in summary["alarms"])),
         reports=sum(map(len, files.values())),
         without_report=_without_report(asked.reports, files),
+    )
+
+
+class _Results(Struct, frozen=True, kw_only=True):
+    """What became of the inputs: those that have results, and why others have none."""
+
+    plan: list[PlannedRow]
+    shown: list[Source]
+    failures: list[Failure]
+    passed_over: tuple[str, ...]
+    copy_number: tuple[str, ...]
+    dividing: tuple[Dividing, ...]
+
+
+def _results(state: State, carried: Sequence[str], page: PageOptions) -> _Results:
+    """Sort the inputs; what else is known of each is not held any longer: there may be very many."""
+    plan, known = list(state.plan()), state.known()
+    done = ((row, known[row.key]) for row in plan if row.key in known)
+    return _Results(
+        plan=plan,
+        shown=list(sources(state, plan, known)),
+        failures=[item for row in plan for item in _failures(row, known.get(row.key))],
+        passed_over=tuple(passed_over(done).values()),
+        copy_number=tuple(copy_number_inputs(plan, known).values()),
+        dividing=_dividing(plan, known, carried, page),
     )
 
 
@@ -235,44 +252,6 @@ def _write_people(
         write_families(members, staged.path(FAMILIES_FILE), wording().say("cohort", "not_consistent"))
         written.append(FAMILIES_FILE)
     return written
-
-
-def _changes(state: State, plan: Sequence[PlannedRow]) -> list[tuple[str, str, str]]:
-    """Return who changed, but for those who are no longer part of the cohort; these are forgotten."""
-    noted = state.changes()
-    jobs: dict[str, list[tuple[frozenset[str], frozenset[str]]]] = {}
-    for row in plan if noted else ():
-        named = (frozenset(map(safe_cell, names)) for names in (row.job.options.samples, row.job.without))
-        jobs.setdefault(safe_cell(row.job.path), []).append((next(named), next(named)))
-    kept = [
-        (path, sample, cells)
-        for path, sample, cells in noted
-        if any(
-            sample in chosen if chosen else sample not in without for chosen, without in jobs.get(path, ())
-        )
-    ]
-    if kept != noted:
-        state.set_changes(kept)
-    return kept
-
-
-def _by_sample(shown: Sequence[Source], files: Files) -> dict[tuple[str, str], str]:
-    """Return the first report of each sample, below the folder, by sample and input as tables have them."""
-    paths = {source.key: source.path for source in shown}
-    return {
-        (safe_cell(sample), safe_cell(paths[key])): f"{FOLDER}/{names[0]}"
-        for (key, sample), names in files.items()
-    }
-
-
-def _write_changes(
-    changes: Iterable[tuple[str, str, str]], path: Path, files: Mapping[tuple[str, str], str]
-) -> None:
-    """Write changed.tsv; the last column is the report of the person, below the folder, if there is one."""
-    rows = (
-        (*msgspec.json.decode(cells), files.get((sample, source), "")) for source, sample, cells in changes
-    )
-    write_rows(path, (*CHANGED, "report"), rows)
 
 
 def _without_report(wanted: Wanted | None, files: Files) -> tuple[str, ...]:

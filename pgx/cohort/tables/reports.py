@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections import defaultdict, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from pgx.options import Options, PageOptions, declared
 from pgx.render import Format, cohort_page, plain_stem
 from pgx.render.cohort_table import SampleTable
 from pgx.render.form import Form
-from pgx.render.tsv import cell_text, safe_cell
+from pgx.render.tsv import cell_text, safe_cell, write_rows
 
 PAGE = "index.html"
 FOLDER = "reports"
@@ -35,6 +35,15 @@ REPORTS_INDEX = f"{FOLDER}/{INDEX}"
 MULTIQC_SAMPLES = "pgx_samples_mqc.json"
 #: What may be linked on a page for sharing.
 _SHAREABLE = ("summary.json", "pgx_mqc.json")
+#: Whose result `pgx recheck` changed; it names people, and is never shared.
+CHANGED_FILE = "changed.tsv"
+#: What changed.tsv shows of a result as it was and as it is.
+COMPARED_CELLS = ("diplotype", "e4_status", "diplotype_probability", "conclusion", "flags")
+#: Its columns, but for `report`.
+CHANGED = (
+    "checked", "sample", "input", "why",
+    *(f"{name}_{when}" for name in COMPARED_CELLS for when in ("was", "is")),
+)  # fmt: skip
 _NAMED_INPUTS = 5
 _NAMED_VALUES = 5
 _SECRET = re.compile(r"(?<=://)[^/@\s]*@|(?<=\?)\S+")  # of a URL
@@ -289,3 +298,41 @@ def _file_names(
 def _rendered(form: str, item: StoredSampleReport) -> bytes:
     meta = {} if item.meta is None else {item.report.sample: item.meta}
     return Format(form).one(item.run, item.report, Form(meta=meta))
+
+
+def changes_of(state: State) -> list[tuple[str, str, str]]:
+    """Return who changed, but for those who are no longer part of the cohort; these are forgotten."""
+    noted = state.changes()
+    jobs: dict[str, list[tuple[frozenset[str], frozenset[str]]]] = {}
+    for row in state.plan() if noted else ():
+        named = (frozenset(map(safe_cell, names)) for names in (row.job.options.samples, row.job.without))
+        jobs.setdefault(safe_cell(row.job.path), []).append((next(named), next(named)))
+    kept = [
+        (path, sample, cells)
+        for path, sample, cells in noted
+        if any(
+            sample in chosen if chosen else sample not in without for chosen, without in jobs.get(path, ())
+        )
+    ]
+    if kept != noted:
+        state.set_changes(kept)
+    return kept
+
+
+def by_sample(shown: Sequence[Source], files: Files) -> dict[tuple[str, str], str]:
+    """Return the first report of each sample, below the folder, by sample and input as tables have them."""
+    paths = {source.key: source.path for source in shown}
+    return {
+        (safe_cell(sample), safe_cell(paths[key])): f"{FOLDER}/{names[0]}"
+        for (key, sample), names in files.items()
+    }
+
+
+def write_changes(
+    changes: Iterable[tuple[str, str, str]], path: Path, files: Mapping[tuple[str, str], str]
+) -> None:
+    """Write changed.tsv; the last column is the report of the person, below the folder, if there is one."""
+    rows = (
+        (*msgspec.json.decode(cells), files.get((sample, source), "")) for source, sample, cells in changes
+    )
+    write_rows(path, (*CHANGED, "report"), rows)
