@@ -135,7 +135,7 @@ def facts_again(kept: Kept) -> list[bytes] | None:
 def _records_key(content: VcfContent, assembly: str, made_with: str) -> object:
     """Return all that the facts of an input of one sample depend on, but for its name and path.
 
-    QUAL is left out beside PL, which says more: where it counts nevertheless, nothing is kept under this.
+    QUAL is left out beside PL, which says more; where it counts nevertheless, nothing is kept (`_all_facts`).
     """
     facts, records = content.facts, []
     for record in content.records if len(content.samples) == 1 else ():
@@ -157,8 +157,9 @@ def _all_facts(kept: Kept, stored: StoredInput, key: object, made_with: str) -> 
     for column, name in zip(ready.columns, ready.names, strict=True):
         seen = ready.source.settle(name, observe(ready.records, column, ready.context)).observations
         rows.append(_facts(ready, column, name, seen, made_with))
-        weighed = all(one.evidence is not None and one.evidence.kind is EvidenceKind.PL for one in seen)
-        if len(source.content.samples) == 1 and weighed:
+        by_likelihood = all(one.evidence and one.evidence.kind is EvidenceKind.PL for one in seen)
+        with_quality = not any("PL" in record.format for record in source.content.records)
+        if len(source.content.samples) == 1 and (by_likelihood or with_quality):
             _keep(_by_records, key, rows[0])
     return rows
 

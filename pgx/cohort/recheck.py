@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import itertools
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,7 +18,6 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -31,12 +30,12 @@ from pgx.cohort.results import names_of, passed_over
 from pgx.cohort.store import ANEW, PlannedRow, State
 from pgx.cohort.tables.finalise import Outcome, born_minors, finish, with_minors
 from pgx.cohort.tables.reports import COMPARED_CELLS, REPORTS_INDEX, Asked, Wanted
-from pgx.cohort.tables.table import FACT_SCHEMA, fact_table, from_bytes
+from pgx.cohort.tables.table import any_differs, fact_table, from_bytes
 from pgx.cohort.worker import decode_input, recipe
 from pgx.errors import FormatError, UsageError
 from pgx.executors import Processes, cpus, run_all
 from pgx.options import Options, PageOptions, Rechecked
-from pgx.render.tsv import Cell, cell_text
+from pgx.render.tsv import Cell
 from pgx.single import check_options
 
 #: Why a result would change, in the order of its weight, and the columns that tell it.
@@ -368,7 +367,7 @@ def _note_waiting(waiting: list[_Different], found: _Found, asked: _Asked) -> No
 
 def _note(old: pa.Table, new: pa.Table, found: _Found, asked: _Asked) -> None:
     """Count the rows of two tables that differ, and keep their cells if they are to be told."""
-    why = {name: _any_differs(old, new, columns) for name, columns in WHY.items()}
+    why = {name: any_differs(old, new, columns) for name, columns in WHY.items()}
     why["wording"] &= ~np.logical_or.reduce([why[name] for name in WHY if name != "wording"])
     places = np.flatnonzero(np.logical_or.reduce(list(why.values())))
     found.count["changed"] += len(places)
@@ -390,20 +389,3 @@ def _under(row: PlannedRow, given: Mapping[str, Any]) -> PlannedRow:
     own = {name: value for name, value in given.items() if name not in row.job.chosen}
     job = replace(row.job, options=replace(row.job.options, **own))
     return PlannedRow(position=row.position, key=job.key, job=job)
-
-
-def _any_differs(old: pa.Table, new: pa.Table, names: Iterable[str]) -> Flags:
-    found = np.zeros(old.num_rows, dtype=bool)
-    for name in names:
-        kind = FACT_SCHEMA.field(name).type
-        one, other = (table.column(name) for table in (old, new))
-        if pa.types.is_dictionary(kind):
-            one, other = one.cast(pa.string()), other.cast(pa.string())
-        unequal = pc.coalesce(pc.not_equal(one, other), pc.xor(pc.is_null(one), pc.is_null(other)))
-        differs = np.array(unequal.combine_chunks().to_numpy(zero_copy_only=False), dtype=bool)
-        if pa.types.is_floating(kind):  # as the tables print them: the order of a sum never shows
-            places = np.flatnonzero(differs)
-            cells = zip(*(column.take(places).to_pylist() for column in (one, other)), strict=True)
-            differs[places] = [cell_text(was) != cell_text(now) for was, now in cells]
-        found |= differs
-    return found

@@ -97,8 +97,11 @@ def test_random_people(tmp_path, under):
     assert len(again._by_class) < 200, "people share classes"
 
 
-@pytest.mark.parametrize(("form", "column", "shared"), [("GT:PL", "0/1:30,0,40", True), ("GT", "0/1", False)])
-def test_a_quality_counts_where_nothing_says_more(tmp_path, form, column, shared):
+@pytest.mark.parametrize(
+    ("form", "column", "shared", "remembered"),
+    [("GT:PL", "0/1:30,0,40", True, 1), ("GT", "0/1", False, 2), ("GT:PL", "0/1:.", False, 0)],
+)
+def test_a_quality_counts_where_nothing_says_more(tmp_path, form, column, shared, remembered):
     """The same letters with another QUAL are the same facts only where QUAL has no say."""
     found = []
     for number, quality in enumerate(("900", "12")):
@@ -111,7 +114,21 @@ def test_a_quality_counts_where_nothing_says_more(tmp_path, form, column, shared
     one, other = ({**row, "sample": "", "input": ""} for row in found)
     assert (one == other) == shared
     assert [row["sample"] for row in found] == ["S0", "S1"]
-    assert len(again._by_records) == shared
+    assert len(again._by_records) == remembered
+
+
+def test_what_other_populations_would_change_is_no_matter_of_class(tmp_path):
+    """From sure to less sure, one class: somewhere the answer begins to depend on the population."""
+    flags = []
+    for phred in range(60, 12, -1):
+        column = f"0/0:0,{phred},600"
+        rows = [site(rsid, gt=column, format="GT:PL") for rsid in ("rs429358", "rs7412")]
+        kept = kept_of(write_vcf(tmp_path / "a.vcf", records=rows), Options(neighbours="off"))
+        assert assert_as_by_reports(kept) == 1
+        (facts,) = again.facts_again(kept)
+        flags.append(dict(zip(FACTS, msgspec.json.decode(facts), strict=True))["flags"])
+    assert "prior-dependent" not in flags[0]
+    assert any("prior-dependent" in item for item in flags)
 
 
 def test_what_is_kept_is_bounded(tmp_path, monkeypatch):

@@ -13,6 +13,7 @@ from typing import cast
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -22,7 +23,7 @@ from pgx.cohort.jobs import Failure, shared_part, text_digest
 from pgx.cohort.summary.strata import column_of
 from pgx.cohort.tables import arrow
 from pgx.cohort.tables.arrow import Codes, first_of, joined_codes
-from pgx.render.tsv import COLUMNS, Cell, Row, cells_of, kinds, safe_cell
+from pgx.render.tsv import COLUMNS, Cell, Row, cell_text, cells_of, kinds, safe_cell
 from pgx.report import PatientReport, Run, SampleReport, severities
 from pgx.wording import wording
 
@@ -302,3 +303,21 @@ def write_failures(path: Path, failures: Iterable[Failure]) -> None:
         handle.write("input\terror\tcure\n")
         for item in failures:
             handle.write("\t".join(safe_cell(cell) for cell in (item.input, item.error, item.cure)) + "\n")
+
+
+def any_differs(old: pa.Table, new: pa.Table, names: Iterable[str]) -> npt.NDArray[np.bool_]:
+    """Return which rows of two tables of facts differ in any of these columns, as samples.tsv prints them."""
+    found = np.zeros(old.num_rows, dtype=bool)
+    for name in names:
+        kind = FACT_SCHEMA.field(name).type
+        one, other = (table.column(name) for table in (old, new))
+        if pa.types.is_dictionary(kind):
+            one, other = one.cast(pa.string()), other.cast(pa.string())
+        unequal = pc.coalesce(pc.not_equal(one, other), pc.xor(pc.is_null(one), pc.is_null(other)))
+        differs = np.array(unequal.combine_chunks().to_numpy(zero_copy_only=False), dtype=bool)
+        if pa.types.is_floating(kind):  # as the tables print them: the order of a sum never shows
+            places = np.flatnonzero(differs)
+            cells = zip(*(column.take(places).to_pylist() for column in (one, other)), strict=True)
+            differs[places] = [cell_text(was) != cell_text(now) for was, now in cells]
+        found |= differs
+    return found
