@@ -68,19 +68,24 @@ def _say_nothing(_: str) -> None:
     """Take a line that nobody wants to read."""
 
 
+def _do_nothing() -> None:
+    """Have nothing else to do."""
+
+
 def run_all(
     engine: Engine,
     function: Callable[[ArgumentT], ResultT],
     arguments: Iterable[ArgumentT],
     *,
     tell: Callable[[str], None] = _say_nothing,
+    meanwhile: Callable[[], None] = _do_nothing,
 ) -> Iterator[tuple[ArgumentT, ResultT | Exception]]:
     """Yield each argument with its result, or with what the work raised, as they get done.
 
     Only a few pieces are under way at a time, so neither arguments nor results pile up. A worker that dies
     may hold several pieces, and one of them killed it: they are done again one at a time, nothing beside
     them, and the one over which workers still die comes back with `WorkerDiedError`. `tell` gets a line now
-    and then while workers are awaited.
+    and then while workers are awaited. `meanwhile` is done once, while the first pieces are under way.
 
     Raises
     ------
@@ -99,6 +104,8 @@ def run_all(
                 finished = True
                 break
             running[engine.submit(function, argument)] = argument
+        meanwhile()
+        meanwhile = _do_nothing
         done, _ = wait(running, timeout=_ATTEND_EVERY, return_when=FIRST_COMPLETED)
         _attend(engine, tell)
         broken = False

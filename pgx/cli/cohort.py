@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pgx.cohort import Outcome
     from pgx.cohort.jobs import Plan
     from pgx.cohort.recheck import Rechecking
-    from pgx.cohort.tables.reports import Asked
+    from pgx.cohort.results import Asked
     from pgx.render.tsv import Cell
 
 _SOME_FAILED = 5
@@ -56,7 +56,6 @@ def cohort(
     others are written.
     """
     from pgx.cohort import OF_PEOPLE, OUTPUTS, plan_inputs, run_cohort
-    from pgx.cohort.pedigree import read_ped
 
     if template:
         from pgx.cohort.manifest import template as sheet
@@ -71,7 +70,11 @@ def cohort(
         refuse_overwriting(
             (manifest, ped, single.reports_for), [output / name for name in (*OUTPUTS, *OF_PEOPLE)]
         )
-    pedigree = () if ped is None else tuple(map(astuple, read_ped(ped)))
+    pedigree: tuple[tuple[str, str, str, str], ...] = ()
+    if ped is not None:
+        from pgx.cohort.pedigree import read_ped
+
+        pedigree = tuple(map(astuple, read_ped(ped)))
     plan = plan_inputs(inputs or [], manifest, options, with_reads=how.with_reads, pedigree=pedigree)
     for note in plan.notes:
         _say(note)
@@ -169,11 +172,13 @@ def _asked(
     context: typer.Context, page: PageOptions, single: ReportsOptions, key: Path | None = None
 ) -> Asked:
     """Return what is asked for; refuse a page and reports that cannot be written, before hours are spent."""
-    from pgx.cohort.tables.reports import Asked, wanted_reports
+    from pgx.cohort.results import Asked
 
     _check(page)
     wanted = None
     if single.reports is not None:
+        from pgx.cohort.tables.reports import wanted_reports
+
         wanted = wanted_reports(single.reports, single.reports_for)
         if key is not None and wanted.names is not None:
             from pgx.pseudonyms import pseudonyms

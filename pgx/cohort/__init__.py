@@ -6,21 +6,24 @@ over a cluster gives the same bytes as one without a break.
 What only some runs need is imported from where it is: `merge`, `tables.reports`.
 """
 
+import importlib.util
+
 from pgx.errors import UsageError
 
 try:
-    import pyarrow as _  # noqa: F401 - every table is made with it
-except ImportError as error:
+    _found = importlib.util.find_spec("pyarrow")  # every table is made with it; it is imported when one is
+except ImportError:
+    _found = None
+if _found is None:
     raise UsageError(
         "cohorts need pyarrow, which cannot be imported", cure="Install it: python -m pip install pyarrow"
-    ) from error
+    )
 
 from pgx.cohort.jobs import Failure, Job, Plan
 from pgx.cohort.plan import plan_inputs
-from pgx.cohort.results import one_report
+from pgx.cohort.results import OF_PEOPLE, OUTPUTS, Outcome, one_report
 from pgx.cohort.run import Progress, run_cohort
 from pgx.cohort.store import FILE_NAME as STATE
-from pgx.cohort.tables.finalise import OF_PEOPLE, OUTPUTS, Outcome
 from pgx.options import CohortOptions, PageOptions
 
 __all__ = [

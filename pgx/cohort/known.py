@@ -23,7 +23,6 @@ from pgx.reference import threshold
 from pgx.render.tsv import safe_cell, write_rows
 from pgx.report import SampleReport, relative_likelihoods
 
-KNOWN_FILE = "known.tsv"
 VERDICTS = ("agrees", "differs", "open", "not-understood")
 _PAIR = re.compile(r"(?:apoe\W*)?(?:apo)?e?([1-4])\W*e?([1-4])")
 _NOTHING = frozenset({"", "-", ".", "na", "n/a", "#n/a", "nan", "none", "null"})  # how tables write it

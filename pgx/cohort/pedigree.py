@@ -24,7 +24,6 @@ from pgx.files import read_limited
 from pgx.reference import limit
 from pgx.render.tsv import write_rows
 
-FAMILIES_FILE = "families.tsv"
 Floats = npt.NDArray[np.float64]
 _PED = "Write six columns: family, person, father, mother, sex, phenotype; 0 stands for nobody"
 

@@ -26,10 +26,10 @@ from pgx.cohort.again import Kept, facts_again, remade, unread
 from pgx.cohort.estimate import Group
 from pgx.cohort.jobs import Failure, Known, Plan, Result, Slice, group_of, text_digest
 from pgx.cohort.manifest import has_birth_dates
-from pgx.cohort.results import names_of, passed_over
+from pgx.cohort.results import Asked, Outcome, Wanted, names_of, passed_over
 from pgx.cohort.store import ANEW, PlannedRow, State
-from pgx.cohort.tables.finalise import Outcome, born_minors, finish, with_minors
-from pgx.cohort.tables.reports import COMPARED_CELLS, REPORTS_INDEX, Asked, Wanted
+from pgx.cohort.tables.finalise import born_minors, finish, with_minors
+from pgx.cohort.tables.reports import COMPARED_CELLS, REPORTS_INDEX
 from pgx.cohort.tables.table import any_differs, fact_table, from_bytes
 from pgx.cohort.worker import decode_input, recipe
 from pgx.errors import FormatError, UsageError

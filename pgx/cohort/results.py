@@ -1,4 +1,4 @@
-"""Any report of a cohort again, from what is stored."""
+"""What a cohort leaves: the names of its files, and any report again, from what is stored."""
 
 from __future__ import annotations
 
@@ -20,6 +20,71 @@ from pgx.report import Run, SampleReport, mark_minors
 
 _LISTED = 5
 _ALIKE = 1 << 12  # different columns of a large input of which the report is kept while others are made
+PAGE = "index.html"
+#: What is written into the folder, beside the state and reports/.
+OUTPUTS = ("samples.tsv", "samples.parquet", "failures.tsv", "summary.json", "pgx_mqc.json", PAGE)
+KNOWN_FILE, SWAPS_FILE, FAMILIES_FILE = "known.tsv", "swaps.tsv", "families.tsv"
+#: A row a sample for MultiQC.
+MULTIQC_SAMPLES = "pgx_samples_mqc.json"
+CHANGED_FILE = "changed.tsv"
+#: Beside them where the manifest has what they need, or results were renewed; they name people, and are
+#: never shared.
+OF_PEOPLE = (KNOWN_FILE, SWAPS_FILE, FAMILIES_FILE, MULTIQC_SAMPLES, CHANGED_FILE)
+
+
+class Wanted(Struct, frozen=True, kw_only=True):
+    """Which reports are to be written.
+
+    Attributes
+    ----------
+    names
+        Of the samples, as their files have them; None for all.
+    """
+
+    form: str
+    names: frozenset[str] | None = None
+
+
+class Asked(Struct, frozen=True, kw_only=True):
+    """What was asked of a run beside its inputs and options: the words of the command, and reports."""
+
+    command: str = ""
+    reports: Wanted | None = None
+
+
+NOTHING_ASKED = Asked()
+
+
+class Outcome(Struct, frozen=True, kw_only=True):
+    """What a run left.
+
+    Attributes
+    ----------
+    inputs, kept, failed
+        Inputs; pieces of work whose stored result still held; rows of failures.tsv.
+    passed_over
+        Inputs without any record near the sites, of people whom another input has with records.
+    copy_number
+        Inputs that hold copy numbers or ploidy; they are among those passed over in summary.json.
+    duplicates
+        Names of samples that came more than once, the first of them.
+    alarms
+        Their codes, as in summary.json.
+    reports
+        How many reports were written, and samples of that list that the cohort does not have.
+    """
+
+    inputs: int
+    kept: int
+    failed: int
+    samples: int
+    passed_over: tuple[str, ...]
+    copy_number: tuple[str, ...]
+    duplicated: int
+    duplicates: tuple[str, ...]
+    alarms: tuple[str, ...]
+    reports: int = 0
+    without_report: tuple[str, ...] = ()
 
 
 class Source(Struct, frozen=True, kw_only=True):

@@ -16,15 +16,12 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pgx.cohort.estimate import estimate_groups, settled
 from pgx.cohort.jobs import Failure, Job, Known, Plan, Result, Slice, group_of, provisional, text_digest
 from pgx.cohort.manifest import unclear_person
+from pgx.cohort.results import NOTHING_ASKED, OF_PEOPLE, OUTPUTS, Asked, Outcome
 from pgx.cohort.store import PlannedRow, State, planned
-from pgx.cohort.summary.strata import check_columns
-from pgx.cohort.tables.finalise import Outcome, finish, refuse_foreign
-from pgx.cohort.tables.reports import NOTHING_ASKED, Asked
 from pgx.cohort.worker import ARRAYS_FROM, Batch, failed, file_digest, fingerprint, recipe, work
-from pgx.errors import InputError, UsageError
+from pgx.errors import InputError, UsageError, printable
 from pgx.executors import Dask, Engine, Processes, cpus, run_all, run_alone
 from pgx.options import CohortOptions, PageOptions
 from pgx.single import check_options
@@ -53,7 +50,7 @@ def run_cohort(
         With `fail_fast`: the first input that fails.
     """
     _check(plan, options)
-    refuse_foreign(folder)
+    _refuse_foreign(folder)
     number, of = options.shard
     with State(folder) as state:
         _check_same_shard(state, plan, number, of)
@@ -74,6 +71,8 @@ def run_cohort(
             return nullcontext(engine) if engine is not None else closing(_engine(options, inputs))
 
         if any(group_of(job.options) is not None for job in jobs):
+            from pgx.cohort.estimate import estimate_groups, settled  # noqa: PLC0415 - few runs estimate
+
             annotate_missing(state, jobs, options, tell, started)
             known = state.known()
             groups = estimate_groups(state, jobs, known)
@@ -85,6 +84,8 @@ def run_cohort(
             ]
             state.set_plan(rows, **also | {"estimates": groups})
         kept = annotate_missing(state, jobs, options, tell, started)
+        from pgx.cohort.tables.finalise import finish  # noqa: PLC0415 - see `_import_tables`
+
         return finish(state, folder, options.page, asked, kept=kept)
 
 
@@ -101,7 +102,45 @@ def _check(plan: Plan, options: CohortOptions) -> None:
                 where="--population estimate",
                 cure="Leave --shard out; --jobs and --engine dask share the work",
             )
-    check_columns(options.page.by, plan.jobs, plan.carried)
+    _check_columns(options.page, plan.jobs, plan.carried)
+
+
+def _check_columns(page: PageOptions, jobs: Sequence[Job], carried: Sequence[str]) -> None:
+    if page.by:
+        from pgx.cohort.summary.strata import check_columns  # noqa: PLC0415 - see `_import_tables`
+
+        check_columns(page.by, jobs, carried)
+
+
+def _import_tables() -> None:
+    """Import what writes tables and page: half a second of a run, while the first input is read."""
+    from pgx.cohort.tables import finalise  # noqa: F401, PLC0415
+    from pgx.render import cohort_page  # noqa: PLC0415
+
+    cohort_page.template()
+
+
+def _refuse_foreign(folder: Path) -> None:
+    """Refuse to write over files of these names that are not from a cohort.
+
+    Raises
+    ------
+    UsageError
+        There are some.
+    """
+    try:
+        str(folder).encode()
+    except UnicodeEncodeError as error:
+        raise UsageError("is not UTF-8", where=printable(str(folder)), cure="Give another folder") from error
+    if State.is_in(folder):
+        return
+    found = [name for name in (*OUTPUTS, *OF_PEOPLE, "reports") if (folder / name).exists()]
+    if found:
+        raise UsageError(
+            f"holds what is not of a cohort and would be lost ({found[0]})",
+            where=str(folder),
+            cure="Give another folder",
+        )
 
 
 def _check_same_shard(state: State, plan: Plan, number: int, of: int) -> None:
@@ -221,7 +260,8 @@ def _results(
 ) -> Iterator[list[Result]]:
     """Yield what becomes of the inputs, some at a time, in any order."""
     by_key = {job.key: job for job in missing}
-    for batch, outcome in run_all(engine, work, _batches(missing, engine, options), tell=tell):
+    batches = _batches(missing, engine, options)
+    for batch, outcome in run_all(engine, work, batches, tell=tell, meanwhile=_import_tables):
         if not isinstance(outcome, Exception):
             results = outcome
         elif len(batch.jobs) > 1:
@@ -378,8 +418,8 @@ def merge(folders: Sequence[Path], output: Path, page: PageOptions, asked: Asked
         rows |= own
     _check_slices(slices, rows, folders)
     jobs = [rows[position].job for position in sorted(rows)]
-    check_columns(page.by, jobs, carried)
-    refuse_foreign(output)
+    _check_columns(page, jobs, carried)
+    _refuse_foreign(output)
     with State(output) as state:
         whole = replace(slices[0], number=1, of=1)
         ordered = (rows[position] for position in sorted(rows))
@@ -389,6 +429,8 @@ def merge(folders: Sequence[Path], output: Path, page: PageOptions, asked: Asked
                 state.take_over(other, {row.key for row in other.plan()})
         known = state.known()
         kept = sum(not known[row.key].failures for row in rows.values())
+        from pgx.cohort.tables.finalise import finish  # noqa: PLC0415 - see `_import_tables`
+
         return finish(state, output, page, asked, kept=kept)
 
 

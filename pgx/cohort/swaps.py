@@ -26,7 +26,6 @@ from pgx.genome import rsids
 from pgx.neighbours.estimate import shows
 from pgx.render.tsv import write_rows
 
-SWAPS_FILE = "swaps.tsv"
 #: What a statement is held against, beside `KNOWN_RESULT`.
 NEIGHBOURS = "neighbours"
 #: What `stated_by_neighbours` needs of the tables.

@@ -14,7 +14,6 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import msgspec
-import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -291,7 +290,9 @@ def _missing(job: Job, content: VcfContent) -> tuple[Failure, ...]:
 
 
 def _with_likelihoods(result: Result, ready: Prepared) -> Result:
-    from pgx.cohort.estimate import classes_of  # noqa: PLC0415 - few runs need it
+    import numpy as np  # noqa: PLC0415 - few runs need it here
+
+    from pgx.cohort.estimate import classes_of  # noqa: PLC0415
 
     rows = [ready.likelihoods(column, name) for column, name in zip(ready.columns, ready.names, strict=True)]
     return replace(result, run=classes_of(np.array(rows).reshape(-1, 10)).packed())

@@ -10,7 +10,7 @@ import functools
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import groupby
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from msgspec import Struct
@@ -20,6 +20,9 @@ from pgx.genome import rsids
 from pgx.render.cohort_table import STATUSES, SampleTable, table_columns, table_data, word
 from pgx.render.form import asset, environment
 from pgx.wording import Wording, greek, percent, rounded_percent, wording
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 Object = Mapping[str, Any]
 _SITE_REASONS = (Reason.SITE_UNUSED.value, Reason.HALF_CALL.value)
@@ -55,6 +58,11 @@ class Made(Struct, frozen=True, kw_only=True):
     files: Sequence[str]
 
 
+def template() -> Template:
+    """Return the layout of the page; to compile it takes longer than to fill it in."""
+    return environment().get_template("cohort.html.j2")
+
+
 def page(summary: Object, made: Made, table: SampleTable | None = None) -> str:
     """Return index.html."""
     from markupsafe import Markup  # noqa: PLC0415 - belongs to jinja2, which costs time to import
@@ -63,46 +71,42 @@ def page(summary: Object, made: Made, table: SampleTable | None = None) -> str:
     script, script_hash = asset("cohort.js")
     words = wording()
     columns = [] if table is None else table_columns(words, table)
-    return (
-        environment()
-        .get_template("cohort.html.j2")
-        .render(
-            lang=words.language,
-            s=summary,
-            made=made,
-            table=table,
-            columns=columns,
-            table_data=Markup(table_data(words, table, columns)) if table else "",  # noqa: S704 - no "<" is in it
-            say=functools.partial(words.say, "cohort"),
-            word=functools.partial(word, words),
-            greek=greek,
-            link=quote,
-            style=Markup(style),  # noqa: S704 - our own file
-            script=Markup(script) if table else "",  # noqa: S704 - our own file
-            style_hash=style_hash,
-            script_hash=script_hash if table else "",
-            agreement=_agreement(summary),
-            verdicts=_VERDICTS,
-            number=_number,
-            least=_sum_text,
-            percent=_percent,
-            exact=percent,
-            interval=_interval,
-            headline=_headline(summary),
-            carriers=_carriers,
-            why=functools.partial(_why, words),
-            settles=functools.partial(_settles, words),
-            groups=_by_reasons,
-            of_sites=lambda reasons: bool(set(reasons).intersection(_SITE_REASONS)),
-            bars=_bars,
-            stack=_stack,
-            dots=_dots(summary),
-            tests=_tests_text(words, summary),
-            told=functools.partial(_told, summary),
-            bins=_bins,
-            bar_width=_BAR,
-            dots_width=_DOTS,
-        )
+    return template().render(
+        lang=words.language,
+        s=summary,
+        made=made,
+        table=table,
+        columns=columns,
+        table_data=Markup(table_data(words, table, columns)) if table else "",  # noqa: S704 - no "<" is in it
+        say=functools.partial(words.say, "cohort"),
+        word=functools.partial(word, words),
+        greek=greek,
+        link=quote,
+        style=Markup(style),  # noqa: S704 - our own file
+        script=Markup(script) if table else "",  # noqa: S704 - our own file
+        style_hash=style_hash,
+        script_hash=script_hash if table else "",
+        agreement=_agreement(summary),
+        verdicts=_VERDICTS,
+        number=_number,
+        least=_sum_text,
+        percent=_percent,
+        exact=percent,
+        interval=_interval,
+        headline=_headline(summary),
+        carriers=_carriers,
+        why=functools.partial(_why, words),
+        settles=functools.partial(_settles, words),
+        groups=_by_reasons,
+        of_sites=lambda reasons: bool(set(reasons).intersection(_SITE_REASONS)),
+        bars=_bars,
+        stack=_stack,
+        dots=_dots(summary),
+        tests=_tests_text(words, summary),
+        told=functools.partial(_told, summary),
+        bins=_bins,
+        bar_width=_BAR,
+        dots_width=_DOTS,
     )
 
 

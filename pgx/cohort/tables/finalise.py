@@ -17,7 +17,6 @@ from msgspec.structs import replace
 from pgx.cohort.estimate import Group, first_reading
 from pgx.cohort.jobs import Failure, Job, Known, Slice, page_limits
 from pgx.cohort.known import (
-    KNOWN_FILE,
     VERDICTS,
     Compared,
     agreement,
@@ -40,7 +39,6 @@ from pgx.cohort.manifest import (
     place_of,
 )
 from pgx.cohort.pedigree import (
-    FAMILIES_FILE,
     Child,
     Member,
     counts_of,
@@ -48,7 +46,23 @@ from pgx.cohort.pedigree import (
     names_in,
     write_families,
 )
-from pgx.cohort.results import Source, copy_number_inputs, names_of, passed_over, sources
+from pgx.cohort.results import (
+    CHANGED_FILE,
+    FAMILIES_FILE,
+    KNOWN_FILE,
+    MULTIQC_SAMPLES,
+    OF_PEOPLE,
+    OUTPUTS,
+    SWAPS_FILE,
+    Asked,
+    Outcome,
+    Source,
+    Wanted,
+    copy_number_inputs,
+    names_of,
+    passed_over,
+    sources,
+)
 from pgx.cohort.store import PlannedRow, State
 from pgx.cohort.summary import Overview, summarise
 from pgx.cohort.summary.strata import (
@@ -64,7 +78,6 @@ from pgx.cohort.summary.tally import Tally
 from pgx.cohort.swaps import (
     NEIGHBOURS,
     OPINION,
-    SWAPS_FILE,
     Exchange,
     exchanges,
     stated_by_neighbours,
@@ -74,15 +87,10 @@ from pgx.cohort.swaps import (
 )
 from pgx.cohort.tables import arrow
 from pgx.cohort.tables.reports import (
-    CHANGED_FILE,
     FOLDER,
-    MULTIQC_SAMPLES,
-    PAGE,
     REPORTS_INDEX,
-    Asked,
     Files,
     PageParts,
-    Wanted,
     by_sample,
     changes_of,
     listed_rows,
@@ -93,52 +101,14 @@ from pgx.cohort.tables.reports import (
 )
 from pgx.cohort.tables.table import TableWriter, chunked, fact_table, from_bytes, write_failures
 from pgx.cohort.worker import shared_parts
-from pgx.errors import UsageError, printable
 from pgx.files import Staged
 from pgx.options import PageOptions
 from pgx.render.tsv import Cell, safe_cell
 from pgx.report import is_minor
 from pgx.wording import wording
 
-#: What is written into the folder, beside the state and reports/.
-OUTPUTS = ("samples.tsv", "samples.parquet", "failures.tsv", "summary.json", "pgx_mqc.json", PAGE)
-#: Beside them where the manifest has what they need, or results were renewed; they name people, and are
-#: never shared.
-OF_PEOPLE = (KNOWN_FILE, SWAPS_FILE, FAMILIES_FILE, MULTIQC_SAMPLES, CHANGED_FILE)
 _ROWS = 5000
 _NOT_DONE = Failure(input="", error="was not annotated yet", cure="Give the same command again")
-
-
-class Outcome(Struct, frozen=True, kw_only=True):
-    """What a run left.
-
-    Attributes
-    ----------
-    inputs, kept, failed
-        Inputs; pieces of work whose stored result still held; rows of failures.tsv.
-    passed_over
-        Inputs without any record near the sites, of people whom another input has with records.
-    copy_number
-        Inputs that hold copy numbers or ploidy; they are among those passed over in summary.json.
-    duplicates
-        Names of samples that came more than once, the first of them.
-    alarms
-        Their codes, as in summary.json.
-    reports
-        How many reports were written, and samples of that list that the cohort does not have.
-    """
-
-    inputs: int
-    kept: int
-    failed: int
-    samples: int
-    passed_over: tuple[str, ...]
-    copy_number: tuple[str, ...]
-    duplicated: int
-    duplicates: tuple[str, ...]
-    alarms: tuple[str, ...]
-    reports: int = 0
-    without_report: tuple[str, ...] = ()
 
 
 def finish(state: State, folder: Path, page: PageOptions, asked: Asked, *, kept: int = 0) -> Outcome:
@@ -297,29 +267,6 @@ def _exchange_counts(swaps: Sequence[Exchange]) -> dict[str, object]:
         "neighbour_exchanges": sum(item.by == NEIGHBOURS for item in swaps),
         "exchanges": list(map(msgspec.structs.asdict, shown)),
     }
-
-
-def refuse_foreign(folder: Path) -> None:
-    """Refuse to write over files of these names that are not from a cohort.
-
-    Raises
-    ------
-    UsageError
-        There are some.
-    """
-    try:
-        str(folder).encode()
-    except UnicodeEncodeError as error:
-        raise UsageError("is not UTF-8", where=printable(str(folder)), cure="Give another folder") from error
-    if State.is_in(folder):
-        return
-    found = [name for name in (*OUTPUTS, *OF_PEOPLE, "reports") if (folder / name).exists()]
-    if found:
-        raise UsageError(
-            f"holds what is not of a cohort and would be lost ({found[0]})",
-            where=str(folder),
-            cure="Give another folder",
-        )
 
 
 def _slice_text(state: State) -> str:

@@ -14,7 +14,16 @@ from msgspec import Struct
 
 from pgx import reference
 from pgx.cohort.jobs import Failure, page_limits, text_digest
-from pgx.cohort.results import Source, StoredSampleReport, names_of, reports
+from pgx.cohort.results import (
+    MULTIQC_SAMPLES,
+    PAGE,
+    Asked,
+    Source,
+    StoredSampleReport,
+    Wanted,
+    names_of,
+    reports,
+)
 from pgx.cohort.store import PlannedRow, State
 from pgx.cohort.summary.statistics import population_label
 from pgx.cohort.summary.strata import POPULATION
@@ -27,16 +36,12 @@ from pgx.render.cohort_table import SampleTable
 from pgx.render.form import Form
 from pgx.render.tsv import cell_text, safe_cell, write_rows
 
-PAGE = "index.html"
 FOLDER = "reports"
 INDEX = "index.tsv"
 REPORTS_INDEX = f"{FOLDER}/{INDEX}"
-#: A row a sample for MultiQC.
-MULTIQC_SAMPLES = "pgx_samples_mqc.json"
 #: What may be linked on a page for sharing.
 _SHAREABLE = ("summary.json", "pgx_mqc.json")
 #: Whose result `pgx recheck` changed; it names people, and is never shared.
-CHANGED_FILE = "changed.tsv"
 #: What changed.tsv shows of a result as it was and as it is.
 COMPARED_CELLS = ("diplotype", "e4_status", "diplotype_probability", "conclusion", "flags")
 #: Its columns, but for `report`.
@@ -55,29 +60,6 @@ _OURS = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 #: The files of the reports of each sample of an input, by the key of the input and the name of the sample;
 #: an input may hold a name twice.
 Files = dict[tuple[str, str], deque[str]]
-
-
-class Wanted(Struct, frozen=True, kw_only=True):
-    """Which reports are to be written.
-
-    Attributes
-    ----------
-    names
-        Of the samples, as their files have them; None for all.
-    """
-
-    form: str
-    names: frozenset[str] | None = None
-
-
-class Asked(Struct, frozen=True, kw_only=True):
-    """What was asked of a run beside its inputs and options: the words of the command, and reports."""
-
-    command: str = ""
-    reports: Wanted | None = None
-
-
-NOTHING_ASKED = Asked()
 
 
 class PageParts(Struct, frozen=True, kw_only=True):
