@@ -7,6 +7,7 @@ and found by import.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import logging
 import os
 import pkgutil
@@ -28,6 +29,8 @@ ResultT = TypeVar("ResultT")
 #: How often a piece of work is given to a worker before its death is put down to the piece.
 ATTEMPTS = 3
 _ATTEND_EVERY = 1.0  # seconds
+#: Of glibc: when memory is trimmed, what goes past the heap, and how many heaps there are.
+_MALLOC_OPTIONS = {-1: (1 << 31) - 1, -3: 1 << 25, -8: 1}
 
 
 class WorkerDiedError(Exception):
@@ -165,6 +168,17 @@ def _attend(engine: Engine, tell: Callable[[str], None]) -> None:
     line = engine.attend()
     if line:
         tell(line)
+
+
+def keep_freed_memory() -> None:
+    """Let glibc keep what is freed for what comes next, for good: work on large arrays frees much, and often.
+
+    By default it gives each large piece back to the system, and each page of the next one costs a fault.
+    """
+    with contextlib.suppress(AttributeError, OSError, TypeError):  # another C library
+        allocator = ctypes.CDLL(None)
+        for option, value in _MALLOC_OPTIONS.items():
+            allocator.mallopt(option, value)
 
 
 def can_fork() -> bool:
