@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -55,6 +56,7 @@ def cohort(
     Run the same command again to resume a run that stopped. With exit code 5 some inputs failed, and all
     others are written.
     """
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # else it starts threads that nothing here uses
     from pgx.cohort import OF_PEOPLE, OUTPUTS, plan_inputs, run_cohort
 
     if template:

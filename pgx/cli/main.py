@@ -39,10 +39,8 @@ _COMMANDS = {
     "list": "pgx.cli.options",
     "serve": "pgx.cli.annotate",
 }
-#: Commands that end quickly: they leave no process and no thread behind.
-_QUICK = frozenset({"annotate", "inspect", "report", "verify"})
-#: New objects after which such a command looks for garbage: more than one sample makes.
-_QUICK_THRESHOLD = 50_000
+#: New objects after which a command looks for garbage: more than one sample makes.
+_GARBAGE_THRESHOLD = 50_000
 #: Under this name a context holds the arguments as they were given.
 GIVEN = "pgx.given"
 _SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
@@ -170,17 +168,25 @@ def main() -> None:
         _hold_streams()
         _end_on_signals()
         line = build(wanted if set(wanted) & set(_COMMANDS) else _COMMANDS)
-        gc.freeze()  # what was imported is no garbage; from here on it is looked for
-        if set(wanted) & _QUICK:
-            gc.set_threshold(_QUICK_THRESHOLD)
+        gc.freeze()  # what was imported is no garbage; from here on it is looked for, seldom
+        gc.set_threshold(_GARBAGE_THRESHOLD)
         gc.enable()
         line()
     except KeyboardInterrupt as error:  # while it was being built
         sys.exit(getattr(error, "exit_code", 128 + signal.SIGINT))
     except SystemExit as end:
-        if set(wanted) & _QUICK and isinstance(end.code, int | None):
+        if _is_alone() and isinstance(end.code, int | None):
             _leave(end.code or 0)
         raise
+
+
+def _is_alone() -> bool:
+    """Return whether the command has left no process behind, and no thread that is waited for."""
+    if "distributed" in sys.modules:
+        return False
+    pools = sys.modules.get("multiprocessing")
+    others = (thread for thread in threading.enumerate() if thread is not threading.main_thread())
+    return all(thread.daemon for thread in others) and not (pools and pools.active_children())
 
 
 def _leave(code: int) -> NoReturn:
