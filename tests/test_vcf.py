@@ -20,6 +20,7 @@ from pgx.single import annotate
 from pgx.vcf import read as read_room
 from pgx.vcf import read_sites
 from pgx.vcf.bed import callable_sites
+from pgx.vcf.records import text_slices
 
 HET = [site("rs429358", gt="0/1:99", format="GT:GQ"), site("rs7412", gt="0/0:99", format="GT:GQ")]
 FAR = [f"chr19\t{position}\t.\tA\tG\t50\tPASS\t.\tGT\t0/1" for position in range(1_000_000, 1_400_000, 40)]
@@ -445,3 +446,20 @@ class TestHeadersAlike:
             path.write_text(path.read_text().replace("##contig", f"##made={number}\n##contig", 1))
             assert read_sites(str(path)).samples == ("A",)
             assert len(read_room._known) <= 2
+
+
+@pytest.mark.parametrize("count", [4, 5, 7, 8])
+@pytest.mark.parametrize("there", [0, 1, 3, 4, 5, 6, 7, 8, 9])
+@pytest.mark.parametrize("widths", [(1,), (1, 40), (90, 1, 1, 1, 1)])
+def test_slices_of_a_line(count, there, widths):
+    """All columns come back, each slice is full, and a line with another number of columns is left whole."""
+    columns = [str(number % 10) * widths[number % len(widths)] for number in range(there)]
+    fixed = [f"f{number}" for number in range(9)]
+    line = "\t".join([*fixed, *columns]).encode()
+    slices = text_slices(line, count, 4)
+    if there != count:
+        assert slices is None
+        return
+    found = [one.decode().split("\t") for one in slices]
+    assert all(one[:9] == fixed and len(one) == 9 + 4 for one in found)
+    assert [column for one in found for column in one[9:]][:count] == columns

@@ -6,7 +6,10 @@ import contextlib
 import faulthandler
 import functools
 import hashlib
+import importlib
 import os
+import sys
+import threading
 import time
 import traceback
 from collections import Counter
@@ -76,8 +79,15 @@ class StoredReport(Struct, frozen=True, kw_only=True):
 
 def work(batch: Batch) -> list[Result]:
     """Annotate the inputs of a batch; whatever goes wrong with one is its result."""
+    if "pyarrow" not in sys.modules:  # while the first is read
+        threading.Thread(target=_import_arrays, daemon=True).start()
     with _ends_when_it_stalls(batch.stall):
         return [_result_of(job, batch) for job in batch.jobs]
+
+
+def _import_arrays() -> None:
+    with contextlib.suppress(ImportError):  # it is raised again where they are needed
+        importlib.import_module("pgx.cohort.tables.table")
 
 
 @contextlib.contextmanager

@@ -477,12 +477,10 @@ def text_slices(line: bytes, count: int, size: int) -> list[bytes] | None:
     The last one is filled up with its last sample.
     """
     line = line.removesuffix(b"\r")
-    first = 0
-    for _ in range(_FIXED):
-        first = line.find(b"\t", first) + 1
-    if line.count(b"\t") != _FIXED - 1 + count or first > _LARGEST_HEAD:
+    head = b"".join(column + b"\t" for column in line[:_LARGEST_HEAD].split(b"\t", _FIXED)[:_FIXED])
+    if head.count(b"\t") < _FIXED or not line.startswith(head):
         return None
-    head, start, width = line[:first], first, (len(line) - first) // count + 1
+    start, width = len(head), (len(line) - len(head)) // count + 1
     found = []
     for _ in range(count // size):
         end = start + size * width  # about there; then on or back to where so many columns end
@@ -493,12 +491,17 @@ def text_slices(line: bytes, count: int, size: int) -> list[bytes] | None:
         while have < size and (tab := line.find(b"\t", end)) >= 0:
             end = tab + 1
             have += 1
+        if have < size - 1:
+            return None
         end = line.rfind(b"\t", start, end) if have == size else len(line)
         found.append(head + line[start:end])
         start = end + 1
-    if start < len(line):
+    left = line.count(b"\t", start) + 1 if start <= len(line) else 0
+    if left != count % size:
+        return None
+    if left:
         last = line[line.rfind(b"\t") :]
-        found.append(head + line[start:] + last * (-count % size))
+        found.append(head + line[start:] + last * (size - left))
     return found
 
 
