@@ -262,6 +262,9 @@ def _lines(columns: Sequence[pa.Array], texts: Sequence[pa.Array | None]) -> mem
         if text is None and not pa.types.is_string(column.type):
             run.append(column)
             continue
+        if text is not None and column.null_count == len(column):
+            run.append(pa.nulls(len(column), _CODED))
+            continue
         if run:
             cells.append(_joined_cells(run))
             run = []
@@ -276,20 +279,26 @@ def _lines(columns: Sequence[pa.Array], texts: Sequence[pa.Array | None]) -> mem
 
 def _joined_cells(columns: Sequence[pa.Array], end: str = "") -> pa.Array:
     """Return columns of few values as one column of text, joined by tabs; null is empty."""
-    codes, texts = zip(*map(_codes_and_texts, columns), strict=True)
-    joined = joined_codes(codes)
+    found = [_codes_and_texts(column) for column in columns]
+    count = len(columns[0])
+    joined = joined_codes([codes for codes, _ in found if codes is not None] or [np.zeros(count, np.int64)])
     rows = first_of(joined)
-    chosen = [code[rows].tolist() for code in codes]
-    lines = [
-        "\t".join(cells[place] for cells, place in zip(texts, places, strict=True)) + end
-        for places in zip(*chosen, strict=True)
+    cells = [
+        texts * len(rows) if codes is None else [texts[code] for code in codes[rows].tolist()]
+        for codes, texts in found
     ]
+    lines = ["\t".join(row) + end for row in zip(*cells, strict=True)]
     return arrow.texts(lines).take(arrow.numbers(joined.astype(np.int32), pa.int32()))
 
 
-def _codes_and_texts(column: pa.Array) -> tuple[Codes, list[str]]:
-    """Return a number for each value of a column of few values, 0 for null, and the text of each number."""
+def _codes_and_texts(column: pa.Array) -> tuple[Codes | None, list[str]]:
+    """Return a number for each value of a column of few values, 0 for null, and the text of each number.
+
+    No numbers where all are the same; then its text is the only one.
+    """
     is_coded = pa.types.is_dictionary(column.type)
+    if is_coded and arrow.has_one_value(column):
+        return None, ["" if column.null_count else column.dictionary[0].as_py()]
     indices = column.indices if is_coded else column
     codes = arrow.values(indices, np.int32 if is_coded else np.int8).astype(np.int64) + 1
     codes = np.where(arrow.valid(indices), codes, 0) if indices.null_count else codes
