@@ -1,7 +1,8 @@
 """The pages of a report: one self-contained HTML file, and PDF by typst, from the same narrative.
 
-HTML has no script and no network, and opens from a disk. PDF is tagged and reproducible; everything is handed
-over as JSON and set as plain text by templates/report.typ. jinja2 and typst, an extra, are imported on use.
+HTML has no script and no network, and opens from a disk; it is put together here, since a library of
+templates takes longer to start than a whole report. PDF is tagged and reproducible; everything is handed over
+as JSON and set as plain text by templates/report.typ. typst, an extra, is imported on use.
 """
 
 from __future__ import annotations
@@ -10,21 +11,25 @@ import functools
 import importlib.util
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from html import escape
 from itertools import groupby
 from typing import Any
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from pgx.errors import UsageError, printable
-from pgx.render.form import TEMPLATES, Block, Form, Kind, Narrative, Section, asset, csp_hash, environment
+from pgx.render.form import TEMPLATES, Block, Form, Kind, Narrative, Section, asset, csp_hash
 from pgx.render.narrative import OPEN_SECTIONS, narrate
 from pgx.render.summary import is_withheld
 from pgx.render.svg import draw
 from pgx.report import Run, SampleReport
 from pgx.wording import Wording
+
+#: Tables whose caption stands above them already.
+_CAPTION_IS_SHOWN_ALREADY = frozenset({"map", "chromosomes"})
+_NARROW = 4  # columns
 
 
 def runs(blocks: Iterable[Block]) -> Iterator[tuple[str, list[Block]]]:
@@ -47,17 +52,17 @@ def as_html(run: Run, report: SampleReport, form: Form | None = None) -> str:
     form = form or Form()
     words = form.words
     told, shown = narrate(run, report, form), not is_withheld(run, report)
-    return page(
-        told,
-        run,
-        report,
-        form,
-        **_parted(told),
+    parted = _parted(told)
+    parts = Parts(
+        before=parted["before"],
+        summary=parted["summary"],
+        behind=parted["behind"],
         sealed=form.sealed and shown,
         skip=shown,
-        picture=lambda name: _markup(draw(name, run, report, words)[0]),
+        picture=lambda name: draw(name, run, report, words)[0],
         footer=words.say("form", "made", version=run.tool.version),
     )
+    return page(told, run, report, form, parts)
 
 
 def fragment(run: Run, report: SampleReport) -> str:
@@ -78,33 +83,178 @@ def fragment(run: Run, report: SampleReport) -> str:
     return "\n".join(parts)
 
 
+_PAGE = """<!DOCTYPE html>
+<html lang="{language}">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src '{style_hash}' \
+'{page_style_hash}'; base-uri 'none'; form-action 'none'">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="referrer" content="no-referrer">
+<meta name="robots" content="noindex">
+<title>{document_title}</title>
+<style>{style}</style>
+<style>{page_style}</style>
+</head>
+<body{kind}>
+{skip}<header>
+<h1><bdi>{title}</bdi></h1>
+{head}</header>
+<main>
+{before}
+
+{rest}</main>
+<footer>{footer}</footer>
+</body>
+</html>"""
+Picture = Callable[[str], str]
+
+
+class Parts(Struct, frozen=True, kw_only=True):
+    """What stands where on a page: sections `before` the seal, in the `summary` and `behind` it.
+
+    `picture` returns the SVG of a name; `skip` is a link to the result.
+    """
+
+    before: Sequence[Section] = ()
+    summary: Sequence[Section]
+    behind: Sequence[Section] = ()
+    picture: Picture = escape
+    footer: str = ""
+    kind: str = ""
+    sealed: bool = False
+    skip: bool = False
+
+
 def leaf(told: Narrative, run: Run, report: SampleReport, form: Form) -> str:
     """Return a hand-out, a short text without pictures, as an HTML page."""
-    return page(told, run, report, form, kind="handout", before=(), summary=told.sections, footer="")
+    return page(told, run, report, form, Parts(summary=told.sections, kind="handout"))
 
 
-def page(told: Narrative, run: Run, report: SampleReport, form: Form, **parts: Any) -> str:
-    """Return a page of a narrative; `parts` says which sections stand where, see report.html.j2."""
-    words = form.words
+def page(told: Narrative, run: Run, report: SampleReport, form: Form, parts: Parts) -> str:
+    """Return a page of a narrative."""
+    say = form.words.say
     sheet, digest = asset("report.css")
     ours = _page_style(printed_on_every_page(run, report, form))
-    given: dict[str, Any] = {"kind": "", "behind": (), "sealed": False, "skip": False, "picture": str} | parts
-    return (
-        environment()
-        .get_template("report.html.j2")
-        .render(
-            **given,
-            runs=runs,
-            language=form.language,
-            say=words.say,
-            title=told.title,
-            document_title=f"{told.title}, {run.created[:10]}",
-            head=told.head,
-            style=_markup(sheet),
-            style_hash=digest,
-            page_style=_markup(ours),
-            page_style_hash=csp_hash(ours),
+    rest = _sections(parts.summary, parts.picture) + "\n"
+    if parts.behind:
+        links = "".join(f'<li><a href="#{part.key}">{escape(part.title)}</a></li>' for part in parts.behind)
+        contents = escape(say("form", "contents"))
+        rest += f'<nav class="behind" aria-labelledby="h-nav"><h2 id="h-nav">{contents}</h2><ul>{links}</ul>'
+        rest += "</nav>\n"
+        rest += _sections(parts.behind, parts.picture)
+    if parts.sealed:
+        title, why, opens = (escape(say("form", key)) for key in ("sealed_title", "sealed", "sealed_open"))
+        rest = (
+            f'<h2>{title}</h2><p>{why}</p>\n<details class="seal"><summary>{opens}</summary>'
+            f'<div class="sealed">{rest}</div></details>\n'
         )
+    to_result = f'<a class="skip" href="#result">{escape(say("form", "skip"))}</a>\n'
+    return _PAGE.format(
+        language=form.language,
+        document_title=escape(f"{told.title}, {run.created[:10]}"),
+        title=escape(told.title),
+        style=sheet,
+        style_hash=digest,
+        page_style=ours,
+        page_style_hash=csp_hash(ours),
+        kind=f' class="{parts.kind}"' if parts.kind else "",
+        skip=to_result if parts.skip and not parts.sealed else "",
+        head=_facts(told.head),
+        before=_sections(parts.before, parts.picture),
+        rest=rest,
+        footer=escape(parts.footer),
+    )
+
+
+def _sections(sections: Iterable[Section], picture: Picture) -> str:
+    return "".join(
+        f'<details class="part" id="{part.key}"><summary><h2>{escape(part.title)}</h2></summary>\n'
+        f"{_blocks(part.blocks, picture)}</details>\n"
+        if part.folded
+        else f'<section id="{part.key}" aria-labelledby="h-{part.key}"><h2 id="h-{part.key}">'
+        f"{escape(part.title)}</h2>\n{_blocks(part.blocks, picture)}</section>\n"
+        for part in sections
+    )
+
+
+def _blocks(blocks: Iterable[Block], picture: Picture) -> str:
+    parts = []
+    for kind, group in runs(blocks):
+        if kind == Kind.BULLET.value:
+            parts.append(f"<ul>{''.join(map(_bullet, group))}</ul>\n")
+        elif kind == Kind.DETAIL.value:
+            parts.append(f'<ul class="detail">{"".join(map(_detail, group))}</ul>\n')
+        elif kind == Kind.FACT.value:
+            parts.append(f"{_facts(group)}\n")
+        else:
+            parts += [_block(kind, block, picture) for block in group]
+    return "".join(parts)
+
+
+def _block(kind: str, block: Block, picture: Picture) -> str:
+    if kind == Kind.SIDES.value:
+        sides = "".join(f"<div>{_blocks(side, picture)}</div>" for side in block.sides)
+        return f'<div class="sides">{sides}</div>\n'
+    if kind == Kind.PICTURE.value:
+        caption = f"<figcaption>{escape(block.text)}</figcaption>"
+        return f"<figure>{caption}{picture(block.name)}</figure>\n"
+    if kind == Kind.TABLE.value:
+        return _table(block)
+    if kind == Kind.SUBHEADING.value:
+        return f"<h3>{escape(block.text)}</h3>\n"
+    if kind == Kind.ROOM.value:
+        return '<div class="room"></div>\n'
+    loud = ' class="alert"' if kind == Kind.ALERT.value else ""
+    return f"<p{loud}>{_marked(block)}</p>\n"
+
+
+def _facts(blocks: Iterable[Block]) -> str:
+    found = (
+        f"<div><dt>{escape(block.note)}</dt><dd><bdi>{escape(block.text)}</bdi></dd></div>\n"
+        for block in blocks
+    )
+    return f'<dl class="facts">{"".join(found)}</dl>'
+
+
+def _bullet(block: Block) -> str:
+    note = f'<span class="note">{escape(block.note)}</span>' if block.note else ""
+    return f"<li>{_marked(block)}{note}</li>\n"
+
+
+def _detail(block: Block) -> str:
+    number = f' id="ref-{block.number}"' if block.number else ""
+    return f"<li{number}>{_marked(block)}</li>\n"
+
+
+def _marked(block: Block) -> str:
+    """Return the text of a block, with its link and the marks of its references."""
+    text = escape(block.text)
+    if block.link:
+        front, linked, rest = map(escape, block.text.partition(block.linked))
+        text = f'{front}<a href="{escape(block.link)}" rel="noreferrer">{linked}</a>{rest}'
+    marks = "".join(f'<a href="#ref-{number}">[{number}]</a>' for number in block.marks)
+    return f"{text} {marks}" if marks else text
+
+
+def _table(block: Block) -> str:
+    """Return a table; a wide one says its roles, since its cells are blocks on a narrow screen."""
+    heads = [escape(cell) for cell in block.rows[0]]
+    wide = len(heads) > _NARROW
+    role = ' role="{}"'.format if wide else "".format
+    rows = []
+    for row in block.rows[1:]:
+        named = [role("cell") + (f' data-head="{head}"' if wide else "") for head in heads]
+        cells = (f"<td{name}>{escape(cell)}</td>" for name, cell in zip(named, row, strict=True))
+        rows.append(f"<tr{role('row')}>{''.join(cells)}</tr>\n")
+    column = role("columnheader")
+    head = "".join(f'<th scope="col"{column}>{text}</th>' for text in heads)
+    whole = ' class="wide" role="table"' if wide else ""
+    hidden = ' class="vh"' if block.name in _CAPTION_IS_SHOWN_ALREADY else ""
+    return (
+        f"<table{whole}><caption{hidden}>{escape(block.text)}</caption>\n"
+        f"<thead{role('rowgroup')}><tr{role('row')}>{head}</tr></thead>\n"
+        f"<tbody{role('rowgroup')}>{''.join(rows)}</tbody></table>\n"
     )
 
 
@@ -122,12 +272,6 @@ def _page_style(words: str) -> str:
     return f'@page{{@bottom-left{{content:"{spelled}";{box}}}@bottom-right{{{number};{box}}}}}'
 
 
-def _markup(text: str) -> Any:
-    from markupsafe import Markup  # noqa: PLC0415 - comes with jinja2
-
-    return Markup(text)  # noqa: S704 - our own style sheets and pictures, in which every text is escaped
-
-
 def table_page(table: Sequence[Sequence[str]], words: Mapping[str, str], *, footer: str) -> str:
     """Return the table as HTML; the first row holds the names of the columns, `words` their headings."""
     rows = ("".join(f"<td>{escape(cell)}</td>" for cell in row) for row in table[1:])
@@ -143,7 +287,6 @@ def table_page(table: Sequence[Sequence[str]], words: Mapping[str, str], *, foot
 
 #: Sizes of the letters, in points; what a patient reads is larger.
 _SIZE, _SIZE_OF_A_HAND_OUT = 10, 12
-_CAPTION_IS_SHOWN_ALREADY = frozenset({"map", "chromosomes"})
 
 
 def check_typst() -> None:
