@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import sys
 import tomllib
 from fractions import Fraction
 from itertools import pairwise
@@ -18,6 +19,7 @@ from pgx.cohort import CohortOptions, plan_inputs, run_cohort, summary
 from pgx.cohort.summary import alarms
 from pgx.cohort.summary.statistics import Cells, hardy_weinberg, wilson
 from pgx.options import Options, PageOptions
+from pgx.render import form
 
 CHROMIUM = Path("/usr/bin/chromium")
 AXE = Path(__file__).resolve().parents[2] / "build" / "npm" / "node_modules" / "axe-core" / "axe.min.js"
@@ -409,3 +411,39 @@ def test_axe_finds_nothing(browser, shown, scheme):
     found = page.evaluate("axe.run()")
     assert [(item["id"], [node["html"] for node in item["nodes"]][:3]) for item in found["violations"]] == []
     context.close()
+
+
+class TestCompiledTemplates:
+    @pytest.fixture
+    def load(self, tmp_path, monkeypatch):
+        """Return what loads the template of this folder as a new process would."""
+        monkeypatch.setattr(form, "TEMPLATES", tmp_path)
+        monkeypatch.setattr(sys, "dont_write_bytecode", False)
+
+        def render(text):
+            (tmp_path / "a.j2").write_text(text)
+            form.environment.cache_clear()
+            return form.environment().get_template("a.j2").render(a="<")
+
+        yield render
+        form.environment.cache_clear()
+
+    def test_they_are_kept_and_made_anew_when_they_change(self, load, tmp_path, monkeypatch):
+        assert load("{{ a }}!") == "&lt;!"
+        assert len(list((tmp_path / "__pycache__").iterdir())) == 1
+        with monkeypatch.context() as patch:
+            patch.setattr("jinja2.Environment._parse", None)  # compiling would end in an error
+            assert load("{{ a }}!") == "&lt;!"
+        assert load("{{ a }}?") == "&lt;?"
+
+    def test_nothing_is_written_where_python_may_not_either(self, load, tmp_path, monkeypatch):
+        monkeypatch.setattr(sys, "dont_write_bytecode", True)
+        assert load("{{ a }}") == "&lt;"
+        assert not (tmp_path / "__pycache__").exists()
+
+    def test_a_folder_that_cannot_be_written_costs_nothing_else(self, load, monkeypatch):
+        def refused(*_):
+            raise PermissionError(13, "Permission denied")
+
+        monkeypatch.setattr("jinja2.FileSystemBytecodeCache.dump_bytecode", refused)
+        assert load("{{ a }}") == "&lt;"
