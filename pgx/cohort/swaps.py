@@ -14,17 +14,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
-from msgspec.structs import astuple
+from msgspec.structs import asdict, astuple, replace
 
 from pgx.calling import diplotype_names, diplotypes
 from pgx.cohort.jobs import alarm_limits, page_limits
-from pgx.cohort.known import Compared, people
+from pgx.cohort.known import VERDICTS, Compared, agreement, exposed_share, people
 from pgx.cohort.manifest import COMPARED, EVERYBODY, KNOWN_METHOD, KNOWN_RESULT
 from pgx.cohort.results import Source, names_of
 from pgx.cohort.store import State
 from pgx.genome import rsids
 from pgx.neighbours.estimate import shows
-from pgx.render.tsv import write_rows
+from pgx.render.tsv import safe_cell, write_rows
 
 #: What a statement is held against, beside `KNOWN_RESULT`.
 NEIGHBOURS = "neighbours"
@@ -188,6 +188,33 @@ def stated_by_neighbours(rows: Mapping[str, Sequence[Any]], least: float) -> Sta
     )
 
 
+def explained(
+    state: State,
+    shown: Sequence[Source],
+    compared: Sequence[Compared] | None,
+    around: Mapping[str, Sequence[Any]],
+) -> list[Exchange] | None:
+    """Return what explains results that differ, and neighbours that contradict; None where nobody asks."""
+    found: list[Exchange] = []
+    if any(item.verdict == "differs" for item in compared or ()):
+        found += exchanges(stated_results(with_whole_plates(state, shown, compared or ())))
+    if around:
+        least = max(source.job.options.min_probability for source in shown)
+        found += exchanges(stated_by_neighbours(_in_order_of_manifest(around, shown), least))
+    return found if around or compared is not None else None
+
+
+def _in_order_of_manifest(rows: Mapping[str, Sequence[Any]], shown: Iterable[Source]) -> dict[str, list[Any]]:
+    """Return the same rows as the manifest has them; whom it does not name comes last."""
+    order: dict[tuple[str, str], int] = {}
+    for source in shown:
+        for name in source.job.carried:
+            order.setdefault((safe_cell(source.path), safe_cell(name)), len(order))
+    keys = [order.get(pair, len(order)) for pair in zip(rows["input"], rows["sample"], strict=True)]
+    places = sorted(range(len(keys)), key=keys.__getitem__)
+    return {name: [cells[place] for place in places] for name, cells in rows.items()}
+
+
 def exchanges(stated: Stated) -> list[Exchange]:
     """Return exchanges of groups and of pairs that explain who differs; nobody of a group is in a pair."""
     everybody = np.arange(len(stated.names))
@@ -292,6 +319,34 @@ def _arrangements(plates: Mapping[str, Numbers]) -> Iterator[_Arrangement]:
         if len(first) == len(second):
             listed, moved = np.concatenate([first, second]), np.concatenate([second, first])
             yield _Arrangement(kind="exchanged", first=one, second=other, listed=listed, moved=moved)
+
+
+def known_counts(compared: Sequence[Compared], swaps: Sequence[Exchange]) -> dict[str, object]:
+    """Return what summary.json says of known results; nothing where there are none."""
+    if not compared:
+        return {}
+    verdicts = Counter(item.verdict for item in compared)
+    return {
+        "known": {
+            "compared": len(compared) - verdicts["not-understood"],
+            **{verdict.replace("-", "_"): verdicts[verdict] for verdict in VERDICTS},
+            "exchanges": sum(item.by == KNOWN_RESULT for item in swaps),
+            "exposed": exposed_share(compared[0].person.population),
+            "table": agreement(compared),
+        }
+    }
+
+
+def exchange_counts(swaps: Sequence[Exchange]) -> dict[str, object]:
+    """Return what summary.json says of exchanges: the first of them, and how many neighbours point to."""
+    shown = (
+        replace(item, first=safe_cell(item.first), second=safe_cell(item.second))
+        for item in swaps[: page_limits().max_listed]
+    )
+    return {
+        "neighbour_exchanges": sum(item.by == NEIGHBOURS for item in swaps),
+        "exchanges": list(map(asdict, shown)),
+    }
 
 
 def write_exchanges(found: Iterable[Exchange], path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,16 +15,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pgx.cohort.estimate import Group, first_reading
-from pgx.cohort.jobs import Failure, Job, Known, Slice, page_limits
-from pgx.cohort.known import (
-    VERDICTS,
-    Compared,
-    agreement,
-    compare,
-    exposed_share,
-    people,
-    write_known,
-)
+from pgx.cohort.jobs import Failure, Job, Known, Slice
+from pgx.cohort.known import Compared, compare, people, write_known
 from pgx.cohort.manifest import (
     CARRIED_OPTIONS,
     COMPARED,
@@ -75,16 +67,7 @@ from pgx.cohort.summary.strata import (
     plan_cells,
 )
 from pgx.cohort.summary.tally import Tally
-from pgx.cohort.swaps import (
-    NEIGHBOURS,
-    OPINION,
-    Exchange,
-    exchanges,
-    stated_by_neighbours,
-    stated_results,
-    with_whole_plates,
-    write_exchanges,
-)
+from pgx.cohort.swaps import OPINION, Exchange, exchange_counts, explained, known_counts, write_exchanges
 from pgx.cohort.tables import arrow
 from pgx.cohort.tables.reports import (
     FOLDER,
@@ -137,12 +120,12 @@ def finish(state: State, folder: Path, page: PageOptions, asked: Asked, *, kept:
     with Staged(folder, exclusive=True) as staged:
         tables = _tables(state, shown, carried, tally.dividing, files)
         around = _write_tables(staged, tables, carried, tally)
-        swaps = _exchanges(state, shown, compared, around)
+        swaps = explained(state, shown, compared, around)
         write_failures(staged.path("failures.tsv"), failures)
         of_people = _write_people(staged, compared, swaps, members)
         overview = Overview(
-            people=_known_counts(compared or (), swaps or ())
-            | (_exchange_counts(swaps) if swaps else {})
+            people=known_counts(compared or (), swaps or ())
+            | (exchange_counts(swaps) if swaps else {})
             | ({"families": counts_of(members, len(children))} if children else {}),
             inputs=inputs,
             failures=failures,
@@ -241,34 +224,6 @@ def _children(state: State, shown: Sequence[Source], carried: Sequence[str]) -> 
     return list(dict.fromkeys(children))
 
 
-def _known_counts(compared: Sequence[Compared], swaps: Sequence[Exchange]) -> dict[str, object]:
-    """Return what summary.json says of known results; nothing where there are none."""
-    if not compared:
-        return {}
-    verdicts = Counter(item.verdict for item in compared)
-    return {
-        "known": {
-            "compared": len(compared) - verdicts["not-understood"],
-            **{verdict.replace("-", "_"): verdicts[verdict] for verdict in VERDICTS},
-            "exchanges": sum(item.by == KNOWN_RESULT for item in swaps),
-            "exposed": exposed_share(compared[0].person.population),
-            "table": agreement(compared),
-        }
-    }
-
-
-def _exchange_counts(swaps: Sequence[Exchange]) -> dict[str, object]:
-    """Return what summary.json says of exchanges: the first of them, and how many neighbours point to."""
-    shown = (
-        replace(item, first=safe_cell(item.first), second=safe_cell(item.second))
-        for item in swaps[: page_limits().max_listed]
-    )
-    return {
-        "neighbour_exchanges": sum(item.by == NEIGHBOURS for item in swaps),
-        "exchanges": list(map(msgspec.structs.asdict, shown)),
-    }
-
-
 def _slice_text(state: State) -> str:
     found = state.meta("slice", Slice)
     return "1/1" if found is None else f"{found.number}/{found.of}"
@@ -311,33 +266,6 @@ def _write_tables(
     return {
         name: [cell for part in kept for cell in arrow.cells(part.column(own))] for name, own in names.items()
     }
-
-
-def _exchanges(
-    state: State,
-    shown: Sequence[Source],
-    compared: Sequence[Compared] | None,
-    around: Mapping[str, Sequence[Any]],
-) -> list[Exchange] | None:
-    """Return what explains results that differ, and neighbours that contradict; None where nobody asks."""
-    found: list[Exchange] = []
-    if any(item.verdict == "differs" for item in compared or ()):
-        found += exchanges(stated_results(with_whole_plates(state, shown, compared or ())))
-    if around:
-        least = max(source.job.options.min_probability for source in shown)
-        found += exchanges(stated_by_neighbours(_in_order_of_manifest(around, shown), least))
-    return found if around or compared is not None else None
-
-
-def _in_order_of_manifest(rows: Mapping[str, Sequence[Any]], shown: Iterable[Source]) -> dict[str, list[Any]]:
-    """Return the same rows as the manifest has them; whom it does not name comes last."""
-    order: dict[tuple[str, str], int] = {}
-    for source in shown:
-        for name in source.job.carried:
-            order.setdefault((safe_cell(source.path), safe_cell(name)), len(order))
-    keys = [order.get(pair, len(order)) for pair in zip(rows["input"], rows["sample"], strict=True)]
-    places = sorted(range(len(keys)), key=keys.__getitem__)
-    return {name: [cells[place] for place in places] for name, cells in rows.items()}
 
 
 def _tables(
