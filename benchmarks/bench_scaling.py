@@ -6,7 +6,7 @@
 
 Each kind is run in two sizes with one job, in turns. The seconds of the processor that the larger one takes
 more, over the samples that it has more, are the cost of a sample; what is left of the smaller one is the
-start. Kinds that need a program or library that is not there (plink2, pgenlib, bgen) are left out.
+start. What needs a program or library that is not there (plink2, pgenlib, bgen, distributed) is left out.
 """
 
 from __future__ import annotations
@@ -121,12 +121,18 @@ def of_one(whole: Path, base: str, *, quick: bool) -> list[Kind]:
 
     genomes, small, list_ = ((2, 4), (4, 8), (2, 9)) if quick else ((4, 24), (200, 1_000), (1, 20_000))
     bare, absent = (whole.with_name(f"{name}.vcf.gz") for name in ("bare", "absent"))
+    by_dask = Kind(
+        name="the same with `--engine dask`",
+        sizes=small,
+        make=lambda own, size: [*cohort(make_files(own, size)), "--engine", "dask"],
+    )
     return [
         Kind(
             name="a file each, 40 records, no index",
             sizes=small,
             make=lambda own, size: cohort(make_files(own, size)),
         ),
+        *([by_dask] if importlib.util.find_spec("distributed") else []),
         Kind(name="a file each, whole genome, index", sizes=genomes, make=functools.partial(links, whole)),
         Kind(name="a file each, whole genome, no index", sizes=genomes, make=functools.partial(links, bare)),
         Kind(
