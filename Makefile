@@ -79,7 +79,7 @@ $(PYPGX):
 		|| echo 'PyPGx does not install here; its columns stay empty'
 
 # Continues where one misses its goal, and names it at the end.
-bench: $(STAMP) $(if $(QUICK),,$(PYPGX)) ## measure what the docs show and write it there, for half an hour (make bench QUICK=1)
+bench: $(STAMP) $(if $(QUICK),,$(PYPGX)) ## measure for most of an hour what the docs show, and write it there (make bench QUICK=1)
 	@failed=; begin=$$(date +%s); \
 	for script in $(or $(BENCH),$(wildcard benchmarks/bench_*.py)); do \
 		echo "== $$script"; start=$$(date +%s); \
