@@ -99,6 +99,7 @@ def contig_names() -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for assembly in assemblies() for name in assembly.contigs))
 
 
+@functools.lru_cache(maxsize=64)
 def find_assembly(name: str) -> Assembly:
     """Return the assembly called `name` or a synonym, whatever the case; if there is none, a `UsageError`."""
     for assembly in assemblies():
@@ -108,6 +109,7 @@ def find_assembly(name: str) -> Assembly:
     raise UsageError(f"unknown assembly '{name}'", where="--assembly", cure=f"Use {AUTO}, or one of {known}")
 
 
+@functools.lru_cache(maxsize=64)
 def header_evidence(facts: HeaderFacts) -> tuple[AssemblyEvidence, ...]:
     """Return what the header gives away; a value that names two assemblies is no evidence."""
     kinds = AssemblyEvidenceKind

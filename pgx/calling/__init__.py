@@ -105,6 +105,7 @@ def estimated(name: str) -> Estimated | None:
     return Estimated(people=int(people), group=group or "", frequencies=frequencies)
 
 
+@functools.lru_cache(maxsize=4096)
 def population_name(asked: str | None) -> str:
     """Return the name of a population as reference data spells it; None stands for the default."""
     if asked is None:
