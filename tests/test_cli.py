@@ -8,6 +8,7 @@ import io
 import json
 import math
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -34,6 +35,7 @@ from pgx.options import (
     Option,
     Options,
     PageOptions,
+    Parameters,
     Rechecked,
     declared,
     parameters_of,
@@ -165,6 +167,30 @@ class TestDeclaredOptions:
         assert msgspec.json.decode(b'{"first": 2}', type=kind).later == "old"
         with pytest.raises(msgspec.ValidationError, match="first"):
             msgspec.json.decode(b"{}", type=kind)
+
+    def test_results_of_version_0_1_lack_six_options(self):
+        usual = json.loads(msgspec.json.encode(stated(Options(genotype_error_rate=0.001))))
+        later = dict.fromkeys(["drug", "reads", "reference", "genotype", "method"]) | {"neighbours": "off"}
+        old = msgspec.json.encode({key: value for key, value in usual.items() if key not in later})
+        read = msgspec.json.decode(old, type=Parameters)
+        assert {key: getattr(read, key) for key in later} == later
+
+    def test_a_command_may_have_a_default_of_its_own(self, run_pgx):
+        for command, default in (("annotate", "auto"), ("cohort", "off")):
+            text = " ".join(run_pgx(command, "--help").stdout.split())
+            assert re.search(r"--neighbours [^-]*\[default: (\w+)\]", text)[1] == default
+
+    @pytest.mark.parametrize(
+        ("arguments", "line"),
+        [
+            (["serve", "--port", "65536"], "--port: the value is out of range. Give a number of at least 0"),
+            (["evidence", "list", "--marker", "0"], "--marker: the value is out of range"),
+            (["report", "x.json", "--max-result", "0"], "--max-result: the value is out of range"),
+            (["recheck", ".", "--jobs", "0"], "--jobs: the value is out of range"),
+        ],
+    )
+    def test_an_option_of_one_command_has_limits_too(self, run_pgx, arguments, line):
+        assert line in one_line_error(run_pgx(*arguments), exit_code=2)
 
     @pytest.mark.parametrize(
         ("limits", "value", "holds"),
