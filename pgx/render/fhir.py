@@ -146,42 +146,46 @@ class _Maker:
     def _stated(self) -> dict[str, Json]:
         """Return what the sender states of the person, the sample, the order and the laboratory, by role."""
         meta, found = self.meta, {}
-        if meta.name or meta.birth_date:
-            name = [{"text": _stated(meta.name)}]
-            found["patient"] = self._resource(
-                "Patient", "patient", identifier=[self.identifier], name=name, birthDate=meta.birth_date
-            )
+
+        def add(role: str, kind: str, *needed: str | None, **content: Any) -> None:
+            if any(needed):
+                found[role] = self._resource(kind, role, **content)
+
+        name = [{"text": _stated(meta.name)}]
+        about = {"identifier": [self.identifier], "name": name, "birthDate": meta.birth_date}
+        add("patient", "Patient", meta.name, meta.birth_date, **about)
+        if "patient" in found:
             self.subject = {**_references(found["patient"])[0], **self.subject}
-        if meta.specimen or meta.specimen_date:
-            kind, taken = {"text": _stated(meta.specimen)}, {"collectedDateTime": self.taken}
-            found["specimen"] = self._resource(
-                "Specimen", "specimen", subject=self.subject, type=kind, collection=taken
-            )
-        if meta.order_id or meta.requester or meta.reason:
-            found["order"] = self._resource(
-                "ServiceRequest",
-                "order",
-                subject=self.subject,
-                status="unknown",
-                intent="order",
-                code={"text": self.genotype.gene},
-                identifier=[{"value": _stated(meta.order_id)}],
-                requester={"display": _stated(meta.requester)},
-                reasonCode=[{"text": _stated(meta.reason)}],
-            )
-        if meta.laboratory:
-            contact = [{"system": "other", "value": printable(meta.contact)}] if meta.contact else []
-            found["laboratory"] = self._resource(
-                "Organization", "laboratory", name=printable(meta.laboratory), telecom=contact
-            )
+        kind, taken = {"text": _stated(meta.specimen)}, {"collectedDateTime": self.taken}
+        about = {"subject": self.subject, "type": kind, "collection": taken}
+        add("specimen", "Specimen", meta.specimen, meta.specimen_date, **about)
+        about = {
+            "subject": self.subject,
+            "status": "unknown",
+            "intent": "order",
+            "code": {"text": self.genotype.gene},
+            "identifier": [{"value": _stated(meta.order_id)}],
+            "requester": {"display": _stated(meta.requester)},
+            "reasonCode": [{"text": _stated(meta.reason)}],
+        }
+        add("order", "ServiceRequest", meta.order_id, meta.requester, meta.reason, **about)
+        contact = [{"system": "other", "value": printable(meta.contact)}] if meta.contact else []
+        about = {"name": _stated(meta.laboratory), "telecom": contact}
+        add("laboratory", "Organization", meta.laboratory, **about)
         return found
 
-    def _of_whom(self) -> Json:
-        """Return what every result states: whose it is, and from when, as far as that is known."""
-        if self.taken:
-            return {"subject": self.subject, "effectiveDateTime": self.taken}
+    def _result(self, profile: str, *categories: str) -> Json:
+        """Return what every result states: what it is, whose, and from when, as far as that is known."""
         unknown = {"url": _facts().extensions["absent"], "valueCode": "unknown"}
-        return {"subject": self.subject, "_effectiveDateTime": {"extension": [unknown]}}
+        return {
+            "status": "preliminary",
+            "category": list(map(_concept, categories)),
+            "code": _concept(profile),
+            "subject": self.subject,
+            "effectiveDateTime": self.taken,
+            "_effectiveDateTime": {} if self.taken else {"extension": [unknown]},
+            "issued": self.run.created,
+        }
 
     def _observation(self, profile: str, role: str, **content: Any) -> Json:
         method = f"pgx {self.run.tool.version}, reference data {self.run.reference.release}"
@@ -191,16 +195,12 @@ class _Maker:
             "Observation",
             role,
             profile,
-            status="preliminary",
-            category=[_concept("laboratory"), _concept("genetics")],
-            code=_concept(profile),
-            **self._of_whom(),
-            issued=self.run.created,
+            **self._result(profile, "laboratory", "genetics"),
             **content,
             method={"text": method},
         )
-        specimen, laboratory = self._named("specimen"), self._named("laboratory")
-        return made | {"specimen": specimen[0] if specimen else None, "performer": laboratory}
+        specimen = next(iter(self._named("specimen")), None)
+        return made | {"specimen": specimen, "performer": self._named("laboratory")}
 
     def _named(self, role: str) -> list[Json]:
         return _references(self.stated[role]) if role in self.stated else []
@@ -295,6 +295,7 @@ class _Maker:
     def _implications(self, genotype: Json) -> Iterator[Json]:
         """Yield one implication a use, with the conclusion, and one a claim that it rests on."""
         about, words = _references(genotype), self.words
+        implied = functools.partial(self._observation, "therapeutic-implication")
         for number, response in enumerate(self.report.response):
             role = f"response-{number}"
             values: _Values = {
@@ -304,27 +305,23 @@ class _Maker:
                 "conclusion": response.conclusion_text,
             }
             notes = [{"text": text} for text in response.notes]
-            yield self._implication(role, values, derivedFrom=about, note=notes)
+            yield implied(role, derivedFrom=about, note=notes, component=_components(values))
             for claim in itertools.chain(*grouped(response)):
+                level = words.say("level", claim.certainty)
                 values = {
                     **_treatment(response),
                     "implication": _judged("direction", claim.side, side_words(claim, words)),
-                    "evidence-level": _judged(
-                        "certainty", claim.certainty, words.say("level", claim.certainty)
-                    ),
+                    "evidence-level": _judged("certainty", claim.certainty, level),
                     "conclusion": claim.statement,
                 }
                 remark = claim_block(claim, words, Citations(), details=True).note or claim.reason
-                yield self._implication(
+                yield implied(
                     f"{role}-{claim.id}",
-                    values,
                     extension=[_artifact(source) for source in claim.sources],
                     derivedFrom=about,
                     note=[{"text": remark}],
+                    component=_components(values),
                 )
-
-    def _implication(self, role: str, values: _Values, **content: Any) -> Json:
-        return self._observation("therapeutic-implication", role, **content, component=_components(values))
 
     def diagnostic_report(self, results: list[Json]) -> Json:
         """Return the report that holds the observations together; its status is preliminary."""
@@ -336,11 +333,7 @@ class _Maker:
             "DiagnosticReport",
             "genomic-report",
             text=_narrative(summary),
-            status="preliminary",
-            category=[_concept("genetics")],
-            code=_concept("genomic-report"),
-            **self._of_whom(),
-            issued=self.run.created,
+            **self._result("genomic-report", "genetics"),
             result=_references(*results),
             conclusion=" ".join(dict.fromkeys([*self._conclusion(), *told])),
             presentedForm=[{"contentType": "text/html", "data": page, "title": summary.title}],
@@ -355,9 +348,9 @@ class _Maker:
     def _conclusion(self) -> Iterator[str]:
         yield self._status()
         if self.genotype.diplotype is not None:
-            probability = told_chance(self.words, self.genotype.diplotype_probability, self.report)
+            chance = told_chance(self.words, self.genotype.diplotype_probability, self.report)
             name = self._called(self.genotype.diplotype)
-            yield self.words.say("picture", "posterior_text", name=name, probability=probability)
+            yield self.words.say("picture", "posterior_text", name=name, probability=chance)
         yield self.words.say("limits", "no_diagnosis")
 
 
