@@ -7,6 +7,7 @@ up: patient, specimen, order and laboratory are there where the sender states th
 from __future__ import annotations
 
 import base64
+import functools
 import itertools
 import json
 import re
