@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import multiprocessing
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
+
+from pgx.cli import main as line
 
 ROOT = Path(__file__).resolve().parents[1]
 CARRIER = ROOT / "sample_vcfs" / "NA18526.e3-e4.GRCh38.vcf"
@@ -463,3 +467,32 @@ class TestText:
         (tmp_path / "x.json").write_text(json.dumps(plain))
         outcome = run_pgx("report", tmp_path / "x.json", "-s", "a\u202eb", "-f", "jsonl")
         assert json.loads(outcome.stdout)["samples"][0]["sample"] == "a\u202eb"
+
+
+class TestIsAlone:
+    """A process ends without taking its memory apart only where nothing of the command is under way."""
+
+    def test_a_thread_that_is_waited_for_is_not_cut_off(self):
+        done = threading.Event()
+        thread = threading.Thread(target=done.wait)
+        thread.start()
+        try:
+            assert not line._is_alone()
+        finally:
+            done.set()
+            thread.join()
+        assert line._is_alone()
+
+    def test_nor_a_process(self):
+        child = multiprocessing.get_context("spawn").Process(target=time.sleep, args=(60,))
+        child.start()
+        try:
+            assert not line._is_alone()
+        finally:
+            child.kill()
+            child.join()
+        assert line._is_alone()
+
+    def test_nor_a_cluster(self, monkeypatch):
+        monkeypatch.setitem(sys.modules, "distributed", object())
+        assert not line._is_alone()

@@ -151,3 +151,29 @@ def test_a_scheduler_that_runs_already_is_used_and_left_running(many, unbroken, 
         with distributed.Client(address, set_as_default=False) as client:
             assert len(client.nthreads()) == 2
     assert_same_tables(unbroken, tmp_path)
+
+
+class AtOnce:
+    """Does the work when it is asked for, and notes it."""
+
+    width = 1
+
+    def __init__(self):
+        self.told = []
+
+    def submit(self, function, argument):
+        self.told.append(argument)
+        future = Future()
+        future.set_result(function(argument))
+        return future
+
+    def attend(self):
+        return ""
+
+
+def test_what_is_done_meanwhile_is_done_once_behind_the_first_pieces():
+    engine = AtOnce()
+    found = dict(run_all(engine, abs, [-1, -2, -3, -4], meanwhile=lambda: engine.told.append("meanwhile")))
+    assert found == {-1: 1, -2: 2, -3: 3, -4: 4}
+    assert engine.told.index("meanwhile") == 2, "twice its width is under way"
+    assert engine.told.count("meanwhile") == 1
