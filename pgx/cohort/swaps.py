@@ -262,8 +262,10 @@ def _groups(
     sizes = Counter(values[stated.own >= 0].tolist())
     wanted = [
         value
-        for value in dict.fromkeys(values[differing].tolist())
-        if value and sizes[value] >= limit.swap_min_people
+        for value, count in Counter(values[differing].tolist()).items()
+        if value
+        and sizes[value] >= limit.swap_min_people
+        and count >= limit.neighbours_plate_share * sizes[value]
     ]
     if len(wanted) > page_limits().max_strata:  # so many plates did not change places two by two
         return

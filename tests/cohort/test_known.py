@@ -153,6 +153,29 @@ def test_a_plate_is_found_where_every_third_result_is_unknown(tmp_path, kind):
     assert len(rows_of(folder / "known.tsv")) == 26, "of others nothing is known"
 
 
+def test_a_plate_is_found_among_many_with_an_error_each(tmp_path):
+    """Forty plates in one file; in each one result is wrong, and one plate is shifted."""
+    chance = random.Random(3)  # noqa: S311 - a made cohort
+    names = [name for name in LETTERS if name != "e2/e4"]
+    truth = [[chance.choice(names) for _ in range(12)] for _ in range(40)]
+    known = [own[:] for own in truth]
+    for own in known:
+        own[0] = names[(names.index(own[0]) + 1) % len(names)]
+    known[7] = [*truth[7][1:], truth[7][0]]
+    lines = ["path\tsample\tplate\tknown_apoe"]
+    lines += [f"all.vcf\tS{n}\tp{n // 12}\t{result}" for n, result in enumerate(itertools.chain(*known))]
+    pairs = [LETTERS[name] for name in itertools.chain(*truth)]
+    rows = [
+        site(rsid, gt=[f"{pair[place]}:99" for pair in pairs], format="GT:GQ")
+        for place, rsid in enumerate(("rs429358", "rs7412"))
+    ]
+    write_vcf(tmp_path / "all.vcf", samples=[f"S{n}" for n in range(480)], records=rows, neighbours=False)
+    (tmp_path / "m.tsv").write_text("\n".join(lines) + "\n")
+    run_cohort(plan_inputs([], tmp_path / "m.tsv", Options()), tmp_path / "out", CohortOptions(jobs=1))
+    found = [row for row in rows_of(tmp_path / "out" / "swaps.tsv") if row["kind"] != "pair"]
+    assert [(row["kind"], row["first"]) for row in found] == [("shifted by one", "plate = p7")]
+
+
 def test_a_plate_of_people_typed_alike_is_blamed_for_nothing(tmp_path):
     people = [(f"P{number}", "e3/e3", "e3/e3" if number else "e3/e4", "P") for number in range(8)]
     folder, _ = cohort(tmp_path, people)
