@@ -186,18 +186,18 @@ def compare(found: Iterable[Person]) -> list[Compared]:
 
 def write_known(compared: Iterable[Compared], path: Path) -> None:
     """Write known.tsv: what is known and what is called of each person, and how likely each is."""
-    columns = ("sample", "input", KNOWN_RESULT, KNOWN_METHOD, "diplotype", "e4_status", "verdict", "by")
+    columns = ("sample", "input", KNOWN_RESULT, KNOWN_METHOD, "diplotype", "e4_status", "verdict")
     names = diplotype_names()
     rows = []
     for item in compared:
         person, cells = item.person, item.person.cells
         highest = max(person.posterior)
         best = names[person.posterior.index(highest)]
-        called = (person.diplotype, person.e4_status, item.verdict, item.by, best)
+        called = (person.diplotype, person.e4_status, item.verdict, best)
         stated = (person.sample, person.input, cells.get(KNOWN_RESULT), cells.get(KNOWN_METHOD))
         known = None if item.meant is None else person.probability(item.meant)
-        rows.append((*stated, *called, highest, known))
-    write_rows(path, (*columns, "best_diplotype", "best_probability", "known_probability"), rows)
+        rows.append((*stated, *called, highest, known, item.by))
+    write_rows(path, (*columns, "best_diplotype", "best_probability", "known_probability", "by"), rows)
 
 
 def agreement(compared: Iterable[Compared]) -> list[dict[str, str | int]]:

@@ -42,8 +42,6 @@ class Exchange(Struct, frozen=True, kw_only=True):
 
     Attributes
     ----------
-    by
-        "known_apoe", or "neighbours" where these contradict what was read at the sites.
     kind
         "pair", or what happened to groups: "exchanged", "reversed", "shifted by one", "rotated by 8".
     before, after
@@ -52,9 +50,10 @@ class Exchange(Struct, frozen=True, kw_only=True):
         That people drawn from the cohort at random would fit so well; of one pair or one arrangement.
     alternatives
         Other people who differ and would fit as well as the second of a pair.
+    by
+        "known_apoe", or "neighbours" where these contradict what was read at the sites.
     """
 
-    by: str
     kind: str
     first: str
     second: str
@@ -63,6 +62,7 @@ class Exchange(Struct, frozen=True, kw_only=True):
     after: int
     chance: float
     alternatives: int
+    by: str
 
 
 class Stated(Struct, frozen=True, kw_only=True):
