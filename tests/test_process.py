@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
 import os
 import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
 import pytest
-
-from pgx.cli import main as line
 
 ROOT = Path(__file__).resolve().parents[1]
 CARRIER = ROOT / "sample_vcfs" / "NA18526.e3-e4.GRCh38.vcf"
@@ -469,30 +465,24 @@ class TestText:
         assert json.loads(outcome.stdout)["samples"][0]["sample"] == "a\u202eb"
 
 
-class TestIsAlone:
-    """A process ends without taking its memory apart only where nothing of the command is under way."""
-
-    def test_a_thread_that_is_waited_for_is_not_cut_off(self):
-        done = threading.Event()
-        thread = threading.Thread(target=done.wait)
-        thread.start()
-        try:
-            assert not line._is_alone()
-        finally:
-            done.set()
-            thread.join()
-        assert line._is_alone()
-
-    def test_nor_a_process(self):
-        child = multiprocessing.get_context("spawn").Process(target=time.sleep, args=(60,))
-        child.start()
-        try:
-            assert not line._is_alone()
-        finally:
-            child.kill()
-            child.join()
-        assert line._is_alone()
-
-    def test_nor_a_cluster(self, monkeypatch):
-        monkeypatch.setitem(sys.modules, "distributed", object())
-        assert not line._is_alone()
+@pytest.mark.parametrize(
+    ("begin", "end"),
+    [
+        ("pass", "pass"),
+        ("thread = threading.Thread(target=done.wait); thread.start()", "done.set(); thread.join()"),
+        ("child = subprocess_of(target=time.sleep, args=(60,)); child.start()", "child.kill(); child.join()"),
+    ],
+)
+def test_a_process_ends_at_once_only_where_nothing_is_under_way(begin, end):
+    code = f"""
+import multiprocessing, threading, time
+from pgx.cli import main as line
+subprocess_of, done = multiprocessing.get_context("spawn").Process, threading.Event()
+if __name__ == "__main__":
+    {begin}
+    during = line._is_alone()
+    {end}
+    print(during, line._is_alone())
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [str(begin == "pass"), "True"]
