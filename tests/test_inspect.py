@@ -285,3 +285,14 @@ def test_a_field_with_a_value_of_another_type_is_named(tmp_path):
     (line,) = found.file.malformed_fields
     assert "GQ" in line
     assert "not of the type" in " ".join(as_text(found).split())
+
+
+def test_the_text_separates_what_is_needed_from_what_is_faster(tmp_path):
+    records = [site("rs429358", gt="0|1:99", format="GT:GQ")]
+    lines = as_text(looked(write_vcf(tmp_path / "a.vcf", records=records))).splitlines()
+    assert any(line.startswith("  rs429358") and "T|C" in line for line in lines)
+    helpful = lines.index("Not needed, but reading is faster with it:")
+    assert lines[helpful - 1] == ""
+    assert next(n for n, line in enumerate(lines) if line.startswith("  - rs7412")) < helpful
+    assert lines[helpful + 1].startswith("  - Compression")
+    assert lines.count("Not needed, but reading is faster with it:") == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import io
 import json
 import os
 import re
@@ -19,9 +20,12 @@ import pytest
 from msgspec.structs import replace
 from vcf_builder import site, write_vcf
 
+from pgx.errors import InputError
 from pgx.options import Options
+from pgx.reference import limit
 from pgx.render import Format, file_stem
 from pgx.render.form import Form, asset
+from pgx.serve.session import Session
 from pgx.single import annotate
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -560,3 +564,14 @@ class TestInTheBrowser:
             (item["id"], [node["html"][:120] for node in item["nodes"]]) for item in found["violations"]
         ] == []
         context.close()
+
+
+def test_what_came_in_part_takes_no_room(tmp_path):
+    session = Session(tmp_path)
+    try:
+        for _ in range(2):  # were it counted, the second would be too large
+            with pytest.raises(InputError, match="came in part only"):
+                session.take("a.vcf", int(limit("max_upload") * 10**6), io.BytesIO(b"half"))
+        assert not list(tmp_path.iterdir())
+    finally:
+        session.close()
