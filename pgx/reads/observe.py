@@ -367,7 +367,7 @@ def _differ(said: Observation, seen: Observation) -> bool:
 def _disagree(file: Sequence[Observation], own: Sequence[Observation]) -> Finding:
     """Return that the genotypes of a file and of the reads disagree, both in words."""
     values = {
-        name: ", ".join(f"{it.rsid} {('|' if it.phase else '/').join(it.alleles or ())}" for it in seen)
+        name: ", ".join(f"{one.rsid} {('|' if one.phase else '/').join(one.alleles or ())}" for one in seen)
         for name, seen in (("file", file), ("reads", own))
     }
     return Finding(code="reads-disagree", values=values)
