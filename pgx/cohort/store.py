@@ -147,6 +147,9 @@ class State:
         """Write all that is done inside, or nothing of it."""
         try:
             self._base.execute("BEGIN")
+            self._shared: set[str] = (
+                set()
+            )  # parts that were written in this transaction
             yield self._base
             self._base.execute("COMMIT")
         except BaseException as error:
@@ -348,8 +351,13 @@ class State:
         )
         base.executemany(
             "INSERT OR IGNORE INTO part VALUES (?, ?)",
-            ((digest, summed(data, "part", digest)) for digest, data in result.parts.items()),
+            (
+                (digest, summed(data, "part", digest))
+                for digest, data in result.parts.items()
+                if digest not in self._shared
+            ),
         )
+        self._shared |= result.parts.keys()
 
     def keep_only(self, keys: Iterable[str], parts_of: Callable[[bytes], Iterable[str]]) -> None:
         """Take out every result but these: nothing stays of who is no longer part of the cohort.
