@@ -147,9 +147,7 @@ class State:
         """Write all that is done inside, or nothing of it."""
         try:
             self._base.execute("BEGIN")
-            self._shared: set[str] = (
-                set()
-            )  # parts that were written in this transaction
+            self._shared: set[str] = set()  # parts that were written in this transaction
             yield self._base
             self._base.execute("COMMIT")
         except BaseException as error:
