@@ -112,6 +112,7 @@ def site_folder(tmp_path_factory) -> Path:
     write_vcf(folder / "one" / "binary.bcf", records=E4, index="csi")
     write_vcf(folder / "one" / "csi.vcf.gz", records=E4, index="csi")
     write_vcf(folder / "one" / "unindexed.vcf.gz", records=E4)
+    (folder / "one" / "reads.bam").write_bytes((folder / "one" / "unindexed.vcf.gz").read_bytes())
     write_vcf(folder / "one" / "plain.vcf", records=E4)
     write_vcf(folder / "one" / "broken.vcf.gz", records=E4)
     (folder / "one" / "broken.vcf.gz.tbi").write_bytes(b"no index at all")
@@ -240,6 +241,7 @@ def test_a_query_stays_behind_the_name_of_the_index_and_out_of_the_report(served
     [
         ("one/unindexed.vcf.gz", NotFoundError, "no index"),
         ("one/plain.vcf", NotFoundError, "no index"),
+        ("one/reads.bam", NotFoundError, "holds reads, which are not read over the network"),
         ("one/missing.vcf.gz", NotFoundError, "no such file"),
         ("one/broken.vcf.gz", FormatError, "index beside it cannot be read"),
         ("one/foreign.vcf.gz", FormatError, "that of another file"),

@@ -195,6 +195,12 @@ def _index(
         if data is None or len(data) > most:
             raise beyond("max_index", "its index", name, limits)
         return data, shown
+    if urlsplit(address).path.lower().endswith((".bam", ".cram")):
+        raise NotFoundError(
+            "holds reads, which are not read over the network",
+            where=name,
+            cure="Download the file and its index",
+        )
     raise NotFoundError(
         "has no index beside it (.tbi or .csi), and without one pgx does not read over the network",
         where=name,
