@@ -173,7 +173,8 @@ def _attend(engine: Engine, tell: Callable[[str], None]) -> None:
 def keep_freed_memory() -> None:
     """Let glibc keep what is freed for what comes next, for good: work on large arrays frees much, and often.
 
-    By default it gives each large piece back to the system, and each page of the next one costs a fault.
+    By default it gives each large piece back to the system, and each page of the next one costs a fault. Only
+    for a process that does nothing else: in a notebook the memory would stay taken.
     """
     with contextlib.suppress(AttributeError, OSError, TypeError):  # another C library
         allocator = ctypes.CDLL(None)

@@ -22,7 +22,7 @@ from pgx.cohort.results import NOTHING_ASKED, OF_PEOPLE, OUTPUTS, Asked, Outcome
 from pgx.cohort.store import PlannedRow, State, planned
 from pgx.cohort.worker import ARRAYS_FROM, Batch, failed, file_digest, fingerprint, recipe, work
 from pgx.errors import InputError, UsageError, printable
-from pgx.executors import Dask, Engine, Processes, cpus, keep_freed_memory, run_all, run_alone
+from pgx.executors import Dask, Engine, Processes, cpus, run_all, run_alone
 from pgx.options import CohortOptions, PageOptions
 from pgx.single import check_options
 
@@ -51,7 +51,6 @@ def run_cohort(
     """
     _check(plan, options)
     _refuse_foreign(folder)
-    keep_freed_memory()
     number, of = options.shard
     with State(folder) as state:
         _check_same_shard(state, plan, number, of)

@@ -184,7 +184,7 @@ def stated_by_neighbours(rows: Mapping[str, Sequence[Any]], least: float) -> Sta
         own=stated,
         agrees=agrees,
         differs=differs,
-        shares=agrees[asked].mean(axis=0),
+        shares=agrees[asked].sum(axis=0) / max(np.count_nonzero(asked), 1),
     )
 
 
@@ -217,6 +217,8 @@ def _in_order_of_manifest(rows: Mapping[str, Sequence[Any]], shown: Iterable[Sou
 
 def exchanges(stated: Stated) -> list[Exchange]:
     """Return exchanges of groups and of pairs that explain who differs; nobody of a group is in a pair."""
+    if not (stated.own >= 0).any():  # whom neighbours contradict is not called
+        return []
     everybody = np.arange(len(stated.names))
     differing = (stated.own >= 0) & stated.differs[everybody, stated.own]
     groups: dict[tuple[str, bytes], Exchange] = {}  # two columns may divide people in the same way

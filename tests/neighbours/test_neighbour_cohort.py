@@ -10,7 +10,7 @@ import pytest
 from made_up import people
 from test_neighbour_reports import samples, site_copies, vcf, written
 
-from pgx.cohort import plan_inputs, run_cohort
+from pgx.cohort import plan_inputs, run_cohort, swaps
 from pgx.options import CohortOptions, Options, PageOptions
 
 COLUMNS = ("neighbours_diplotype", "neighbours_probability", "neighbours_markers", "neighbours_agree")
@@ -195,3 +195,11 @@ def test_a_shared_page_tells_nothing_of_exchanges(tmp_path):
     summary, page = json.loads((folder / "summary.json").read_text()), (folder / "index.html").read_text()
     assert not {"neighbour_exchanges", "exchanges", "known"} & set(summary)
     assert not any(word in page for word in ("swaps.tsv", "Known results", "P0"))
+
+
+def test_whom_neighbours_contradict_and_nobody_called_is_no_exchange():
+    rows = {
+        "sample": ["A"], "input": ["a.vcf"], "rs429358": ["T/C"], "rs7412": ["C/T"], "diplotype": [None],
+        "neighbours_agree": ["no"], "neighbours_diplotype": ["e3/e3"], "neighbours_probability": [0.999],
+    }  # fmt: skip
+    assert swaps.exchanges(swaps.stated_by_neighbours(rows, 0.99)) == []
