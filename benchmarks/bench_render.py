@@ -28,7 +28,7 @@ _ENDLESS = float("inf")
 PROMISED = {
     "text": (_ENDLESS, 3.0, _ENDLESS),
     "json": (_ENDLESS, 3.0, _ENDLESS),
-    "html": (12.0, 4.0, 60_000),
+    "html": (12.0, 4.0, 80_000),
     "pdf": (_ENDLESS, 40.0, _ENDLESS),
 }
 
