@@ -279,6 +279,19 @@ class TestOddValues:
         assert found == "e3/e4"
         assert "malformed-field" in flags
 
+    def test_nor_does_it_change_what_is_known_of_the_header_of_others(self, tmp_path):
+        """Complete Genomics declares GL as an integer, which decides on how all its values are read."""
+        text = vcf_text(records=[site("rs429358", gt="0/1:-3,0,-4", format="GT:GL"), HET[1]])
+        declared = "##FORMAT=<ID=GL,Number=G,Type=Integer"
+        kept = (line for line in text.splitlines(keepends=True) if "##FORMAT=<ID=GL," not in line)
+        text = "".join(kept).replace("#CHROM", f'{declared},Description="x">\n#CHROM')
+        odd = write_vcf(tmp_path / "odd.vcf", text=text.replace("0/1:-3,", "0/1:-3.5,"))
+        first, second = (read_sites(str(path)) for path in (odd, write_vcf(tmp_path / "well.vcf", text=text)))
+        assert [name for name, _ in first.facts.read_as_text] == ["GL"]
+        assert first.gl_is_phred
+        assert second.gl_is_phred
+        assert first.facts.header_digest == second.facts.header_digest
+
     def test_the_note_says_where(self, tmp_path, run_pgx):
         path = odd_file(tmp_path / "a.vcf", "GT:GQ", "0/1:133.25")
         line = next(n for n, text in enumerate(path.read_text().split("\n"), 1) if "133.25" in text)

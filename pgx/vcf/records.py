@@ -127,7 +127,8 @@ class Decoder:
         self._source = header
         cut = in_slices and len(header.samples) >= _LINE_FROM and header.has_plain_names
         self._slice = _SLICE if cut else 0
-        self._data = header.with_samples(self._slice) if self._slice else header.data
+        self._declared = header.with_samples(self._slice) if self._slice else header.data
+        self._data = self._declared  # with the fields that are taken for text
         self.is_text = header.kind == "VCF"
         self._samples = header.samples
         self.label = label
@@ -136,8 +137,8 @@ class Decoder:
 
     @functools.cached_property
     def header(self) -> pysam.VariantHeader:
-        """Return the header as pysam has it, before any record was read."""
-        with self._open([]) as handle:
+        """Return the header as pysam has it, whatever has been relaxed since."""
+        with self._open([], self._declared) as handle:
             return handle.header
 
     def prove(self) -> None:
@@ -158,9 +159,9 @@ class Decoder:
         return "\t".join([text.removesuffix("\n"), *left]) + "\n" if left else text
 
     @contextlib.contextmanager
-    def _open(self, rows: Sequence[Row]) -> Iterator[pysam.VariantFile]:
+    def _open(self, rows: Sequence[Row], header: bytes = b"") -> Iterator[pysam.VariantFile]:
         end = b"\n" if self.is_text else b""
-        descriptor = _in_memory([self._data, *(row.data + end for row in rows)])
+        descriptor = _in_memory([header or self._data, *(row.data + end for row in rows)])
         try:
             handle = pysam.VariantFile(descriptor)  # which makes a copy of the descriptor
         except PYSAM_ERRORS as error:
