@@ -323,6 +323,7 @@ class Search:
             self._key(first)[0] == self._key(last)[0] == self._ours
             and not any(start < last[1] and first[1] <= stop for start, stop in self._near)
             and not _may_be_long(text)
+            and not any(str(site).encode() in text for site in self._sites)  # which shows it to be unsorted
         )
 
     def _check_lines(self, text: bytes, *, is_one: bool) -> None:
