@@ -14,7 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pgx.calling import diplotype_names, diplotype_prior
-from pgx.cohort.manifest import EVERYBODY, KNOWN_METHOD, KNOWN_RESULT
+from pgx.cohort.manifest import EVERYBODY, KNOWN_METHOD, KNOWN_RESULT, says_nothing
 from pgx.cohort.results import Source, reports_of
 from pgx.cohort.store import State
 from pgx.genome import counted_haplotype
@@ -25,7 +25,6 @@ from pgx.report import SampleReport, relative_likelihoods
 
 VERDICTS = ("agrees", "differs", "open", "not-understood")
 _PAIR = re.compile(r"(?:apoe\W*)?(?:apo)?e?([1-4])\W*e?([1-4])")
-_NOTHING = frozenset({"", "-", ".", "na", "n/a", "#n/a", "nan", "none", "null"})  # how tables write it
 _NEVER = 1e-300
 
 
@@ -173,7 +172,7 @@ def compare(found: Iterable[Person]) -> list[Compared]:
     compared = []
     for person in found:
         text = person.cells.get(KNOWN_RESULT, "")
-        if text.strip().lower() not in _NOTHING:
+        if not says_nothing(text):
             meant = meant_by(text)
             verdict = "not-understood" if meant is None else person.speaks(meant)
             other = person.by_neighbours() if verdict == "open" and person.around else None

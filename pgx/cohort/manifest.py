@@ -52,6 +52,8 @@ REPORT_COLUMNS = PatientMeta.__struct_fields__
 #: Of these, what tells of a person or of their request: it stays out of the tables and the page.
 PERSONAL_COLUMNS = frozenset(REPORT_COLUMNS) - {"specimen", "platform", "laboratory"}
 STANDARD_INPUT = "-"
+_NOTHING = frozenset({"", "-", ".", "na", "n/a", "#n/a", "nan", "none", "null"})
+_NOBODY = "0"  # as pedigrees write it
 _TABLE = "Write a table (tabs or commas) whose first line names its columns, `path` among them"
 _CORRECT = "Correct the manifest"
 
@@ -255,7 +257,7 @@ def _own_options(row: Mapping[str, str], more: list[str], options: Options) -> O
         raise _RowError("has a path with a NUL byte")
     if row["path"] == STANDARD_INPUT:
         raise _RowError("names standard input, which a cohort cannot read")
-    if not are_parents(row.get("sample", ""), row.get("father", ""), row.get("mother", "")):
+    if not are_parents(row.get("sample", ""), *(parent_in(row.get(name, "")) for name in KINSHIP[1:])):
         raise _RowError("names a person as their own parent, or one person as both parents")
     changes = {item.name: _value(item, row[item.name]) for item in _ROW_OPTIONS if row.get(item.name)}
     if group_of(options) is not None and "population" in changes:
@@ -267,6 +269,16 @@ def _own_options(row: Mapping[str, str], more: list[str], options: Options) -> O
     except PgxError as error:
         raise _RowError(error.what) from error
     return own
+
+
+def says_nothing(cell: str) -> bool:
+    """Return whether a cell is empty, as tables write it."""
+    return cell.strip().lower() in _NOTHING
+
+
+def parent_in(cell: str) -> str:
+    """Return the name of a parent, "" for nobody."""
+    return "" if says_nothing(cell) or cell.strip() == _NOBODY else cell.strip()
 
 
 def are_parents(sample: str, father: str, mother: str) -> bool:

@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from pgx.calling import diplotype_names, diplotypes
 from pgx.cohort.known import Person
-from pgx.cohort.manifest import are_parents
+from pgx.cohort.manifest import are_parents, parent_in
 from pgx.errors import NotFoundError, UsageError
 from pgx.files import read_limited
 from pgx.reference import limit
@@ -91,7 +91,8 @@ def read_ped(path: Path) -> tuple[Child, ...]:
             continue
         if len(cells) < 4:
             raise UsageError(f"line {number} has {len(cells)} columns", where=str(path), cure=_PED)
-        family, sample, father, mother = ("" if cell.strip() == "0" else cell.strip() for cell in cells[:4])
+        family, sample = ("" if cell.strip() == "0" else cell.strip() for cell in cells[:2])
+        father, mother = map(parent_in, cells[2:4])
         if sample in found:
             raise UsageError(f"line {number} names a person again", where=str(path), cure=_PED)
         if not are_parents(sample, father, mother):

@@ -206,6 +206,23 @@ def test_nobody_is_their_own_parent(tmp_path):
     assert "own parent" not in (tmp_path / "out" / "failures.tsv").read_text()
 
 
+@pytest.mark.parametrize("nobody", ["0", "NA", ".", "-"])
+def test_founders_of_a_manifest_name_nobody(tmp_path, nobody):
+    lines = ["path\tsample\tfather\tmother", "C.vcf\tC\tF\tM"]
+    lines += [f"{name}.vcf\t{name}\t{nobody}\t{nobody}" for name in "FM"]
+    for name, call in zip("FMC", ("e4/e4", "e2/e2", "both"), strict=True):
+        write_vcf(tmp_path / f"{name}.vcf", records=records(*CALLS[call]), samples=[name])
+    (tmp_path / "m.tsv").write_text("\n".join(lines) + "\n")
+    plan = plan_inputs([], tmp_path / "m.tsv", Options())
+    outcome = run_cohort(plan, tmp_path / "out", CohortOptions(jobs=1))
+    assert (outcome.failed, outcome.samples) == (0, 3)
+    assert len(rows_of(tmp_path / "out" / "families.tsv")) == 3
+    families = json.loads((tmp_path / "out" / "summary.json").read_text())["families"]
+    assert (families["stated"], families["children"]) == (1, 1)
+    (tmp_path / "f.ped").write_text(f"1 C F M\n1 F {nobody} {nobody}\n")
+    assert read_ped(tmp_path / "f.ped") == (Child(family="1", sample="C", father="F", mother="M"),)
+
+
 @pytest.mark.parametrize("text", ["1 C F\n", "1 C F M 1 0\n2 C F M 1 0\n", "1 C C M 1 0\n", "1 C M M 1 0\n"])
 def test_a_pedigree_that_cannot_be_used_is_refused(tmp_path, text):
     (tmp_path / "f.ped").write_text(text)

@@ -28,6 +28,7 @@ from pgx.cohort.manifest import (
     has_birth_dates,
     is_flagged_minor,
     option_cell,
+    parent_in,
     place_of,
 )
 from pgx.cohort.pedigree import (
@@ -219,8 +220,10 @@ def _children(state: State, shown: Sequence[Source], carried: Sequence[str]) -> 
     children = [Child(family=a, sample=b, father=c, mother=d) for a, b, c, d in lines]
     if {"father", "mother"} & set(carried):
         for person in people(state, shown, ("father", "mother")):
-            family, father, mother = (person.cells.get(name, "") for name in KINSHIP)
-            children.append(Child(family=family, sample=person.sample, father=father, mother=mother))
+            family, *parents = (person.cells.get(name, "") for name in KINSHIP)
+            father, mother = map(parent_in, parents)
+            if father or mother:
+                children.append(Child(family=family, sample=person.sample, father=father, mother=mother))
     return list(dict.fromkeys(children))
 
 
