@@ -218,7 +218,9 @@ class Processes:
         self._pool = self._start()
 
     def close(self) -> None:
-        """Stop the processes without waiting for work that has not begun."""
+        """Stop the processes, and with them work that nobody awaits: it may stand still for long."""
+        for worker in [*(getattr(self._pool, "_processes", None) or {}).values()]:
+            worker.kill()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
 

@@ -35,6 +35,33 @@ def test_an_interrupt_ends_quietly_and_keeps_what_is_done(many, unbroken, tmp_pa
     assert_same_tables(unbroken, tmp_path)
 
 
+@pytest.mark.parametrize("jobs", ["1", "2"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_what_gives_nothing_does_not_hold_up_an_interrupt(tmp_path, repository, jobs, number):
+    names = [str(tmp_path / f"{name}.vcf") for name in "ab"]
+    for name in names:
+        os.mkfifo(name)
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "pgx", "cohort", *names, "-o", str(out), "--jobs", jobs]
+    started = subprocess.Popen(command, env=environment(repository), stderr=subprocess.PIPE)
+    writers = []
+    try:
+        # to open one waits until a worker reads
+        writers.extend(os.open(name, os.O_WRONLY) for name in names[: int(jobs)])
+        started.send_signal(number)
+        _, errors = started.communicate(timeout=30)
+        assert b"Traceback" not in errors
+        assert started.returncode == 128 + number
+        for writer in writers:
+            with pytest.raises(BrokenPipeError):  # nobody reads any more
+                os.write(writer, b"#")
+    finally:
+        for writer in writers:
+            os.close(writer)
+        started.kill()
+        started.wait()
+
+
 def test_a_terminal_sees_progress(many, tmp_path, repository):
     pty = pytest.importorskip("pty", reason="terminals are a matter of Unix")
     leader, follower = pty.openpty()
