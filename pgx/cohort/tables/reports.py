@@ -41,7 +41,6 @@ INDEX = "index.tsv"
 REPORTS_INDEX = f"{FOLDER}/{INDEX}"
 #: What may be linked on a page for sharing.
 _SHAREABLE = ("summary.json", "pgx_mqc.json")
-#: Whose result `pgx recheck` changed; it names people, and is never shared.
 #: What changed.tsv shows of a result as it was and as it is.
 COMPARED_CELLS = ("diplotype", "e4_status", "diplotype_probability", "conclusion", "flags")
 #: Its columns, but for `report`.
