@@ -58,7 +58,6 @@ def cohort(
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # else it starts threads that nothing here uses
     from pgx.cohort import OF_PEOPLE, OUTPUTS, plan_inputs, run_cohort
-    from pgx.executors import keep_freed_memory
 
     if template:
         from pgx.cohort.manifest import template as sheet
@@ -85,7 +84,6 @@ def cohort(
         _list(plan)
         return
     with Shown() as shown:
-        keep_freed_memory()
         outcome = run_cohort(plan, output, replace(how, page=page), asked=asked, tell=shown.tell)
     _finish(outcome, output, page, single)
 

@@ -171,6 +171,10 @@ def main() -> None:
         gc.freeze()  # what was imported is no garbage; from here on it is looked for, seldom
         gc.set_threshold(_GARBAGE_THRESHOLD)
         gc.enable()
+        if wanted == ["cohort"]:
+            from pgx.executors import keep_freed_memory
+
+            keep_freed_memory()
         line()
     except KeyboardInterrupt as error:  # while it was being built
         sys.exit(getattr(error, "exit_code", 128 + signal.SIGINT))
