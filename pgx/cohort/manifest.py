@@ -52,7 +52,9 @@ REPORT_COLUMNS = PatientMeta.__struct_fields__
 #: Of these, what tells of a person or of their request: it stays out of the tables and the page.
 PERSONAL_COLUMNS = frozenset(REPORT_COLUMNS) - {"specimen", "platform", "laboratory"}
 STANDARD_INPUT = "-"
-_NOTHING = frozenset({"", "-", ".", "na", "n/a", "#n/a", "nan", "none", "null"})
+_NOTHING = frozenset(
+    {"", "-", ".", "?", "-9", "na", "n/a", "#n/a", "nan", "none", "null", "missing", "unknown"}
+)
 _NOBODY = "0"  # as pedigrees write it
 _TABLE = "Write a table (tabs or commas) whose first line names its columns, `path` among them"
 _CORRECT = "Correct the manifest"

@@ -75,6 +75,7 @@ def test_a_pair_whose_results_changed_places_is_found(tmp_path):
         ("D", "e4/e4", "e4/e4", ""),
         ("E", "e3/e3", "soon", ""),
         ("F", "e3/e3", "NA", ""),
+        ("G", "e3/e3", "unknown", ""),
     ]
     folder, outcome = cohort(tmp_path, people)
     assert {row["sample"]: row["verdict"] for row in rows_of(folder / "known.tsv")} == {

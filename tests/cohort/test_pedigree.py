@@ -206,7 +206,7 @@ def test_nobody_is_their_own_parent(tmp_path):
     assert "own parent" not in (tmp_path / "out" / "failures.tsv").read_text()
 
 
-@pytest.mark.parametrize("nobody", ["0", "NA", ".", "-"])
+@pytest.mark.parametrize("nobody", ["0", "NA", ".", "-", "-9", "Unknown", "?"])
 def test_founders_of_a_manifest_name_nobody(tmp_path, nobody):
     lines = ["path\tsample\tfather\tmother", "C.vcf\tC\tF\tM"]
     lines += [f"{name}.vcf\t{name}\t{nobody}\t{nobody}" for name in "FM"]
