@@ -125,9 +125,7 @@ def finish(state: State, folder: Path, page: PageOptions, asked: Asked, *, kept:
         write_failures(staged.path("failures.tsv"), failures)
         of_people = _write_people(staged, compared, swaps, members)
         overview = Overview(
-            people=known_counts(compared or (), swaps or ())
-            | (exchange_counts(swaps) if swaps else {})
-            | ({"families": counts_of(members, len(children))} if children else {}),
+            people=_people_counts(compared or (), swaps or (), members, len(children)),
             inputs=inputs,
             failures=failures,
             passed_over=(*found.passed_over, *found.copy_number),
@@ -143,11 +141,7 @@ def finish(state: State, folder: Path, page: PageOptions, asked: Asked, *, kept:
         write_json(staged, "summary.json", summary)
         beside = [*OUTPUTS, *of_people, *([REPORTS_INDEX] if files else [])]
         write_page(staged, PageParts(summary=summary, tally=tally, plan=plan, page=page, files=beside), asked)
-    for name in {*OF_PEOPLE}.difference(of_people):  # those of an earlier run
-        (folder / name).unlink(missing_ok=True)
-    kept_keys = {row.key for row in plan} | first_reading([row.job for row in plan], estimates)
-    state.keep_only(kept_keys, shared_parts)
-    state.set_meta(finished=True, renewed=False, page=page)
+    _tidy(state, folder, plan, of_people, page)
     return Outcome(
         inputs=inputs,
         kept=kept,
@@ -161,6 +155,29 @@ def finish(state: State, folder: Path, page: PageOptions, asked: Asked, *, kept:
         reports=sum(map(len, files.values())),
         without_report=_without_report(asked.reports, files),
     )
+
+
+def _people_counts(
+    compared: Sequence[Compared], swaps: Sequence[Exchange], members: Sequence[Member], children: int
+) -> dict[str, object]:
+    """Return what summary.json says of known results, exchanges and families, where there are any."""
+    return (
+        known_counts(compared, swaps)
+        | (exchange_counts(swaps) if swaps else {})
+        | ({"families": counts_of(members, children)} if children else {})
+    )
+
+
+def _tidy(
+    state: State, folder: Path, plan: Sequence[PlannedRow], written: Sequence[str], page: PageOptions
+) -> None:
+    """Remove what an earlier run left of people, here and in the state, and note that all is done."""
+    for name in {*OF_PEOPLE}.difference(written):
+        (folder / name).unlink(missing_ok=True)
+    estimates = state.meta("estimates", list[Group]) or []
+    kept = {row.key for row in plan} | first_reading([row.job for row in plan], estimates)
+    state.keep_only(kept, shared_parts)
+    state.set_meta(finished=True, renewed=False, page=page)
 
 
 class _Results(Struct, frozen=True, kw_only=True):
