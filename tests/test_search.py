@@ -313,13 +313,14 @@ def test_a_block_from_afar_is_met(tmp_path, far):
 
 
 @pytest.mark.parametrize("share", [0.3, 0.6])
-def test_a_record_of_a_site_that_is_not_where_it_belongs_is_met(tmp_path, share):
+@pytest.mark.parametrize(("before", "letters"), [(0, ("T", "C")), (3, ("ACGAT", "A"))])
+def test_a_record_of_a_site_that_is_not_where_it_belongs_is_met(tmp_path, share, before, letters):
     """It lies in the text that is only looked through, and contradicts that at the site."""
     lines = large(random.Random(8), end=True).split(b"\n")  # noqa: S311 - test data
     ours = [n for n, row in enumerate(lines) if row.startswith(b"chr19\t")]
     site = next(n for n in ours if position(lines[n].decode()) == SITES["rs429358"])
     number = ours[0] + int(share * (site - ours[0]))
-    stray = line("chr19", SITES["rs429358"], "T", "C", gt="1/1").encode()
+    stray = line("chr19", SITES["rs429358"] - before, *letters, gt="1/1").encode()
     path = save(tmp_path / "a.vcf", b"\n".join([*lines[:number], stray, *lines[number:]]))
     assert same(path) == "scan"
     assert read_sites(str(path)).facts.unsorted
