@@ -29,6 +29,8 @@ ResultT = TypeVar("ResultT")
 #: How often a piece of work is given to a worker before its death is put down to the piece.
 ATTEMPTS = 3
 _ATTEND_EVERY = 1.0  # seconds
+#: What ends a process beside Ctrl-C.
+_ENDING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
 #: Of glibc: when memory is trimmed, what goes past the heap, and how many heaps there are.
 _MALLOC_OPTIONS = {-1: (1 << 31) - 1, -3: 1 << 25, -8: 1}
 
@@ -204,7 +206,8 @@ class Processes:
 
     def submit(self, function: Callable[[ArgumentT], ResultT], argument: ArgumentT) -> Future[ResultT]:
         """Hand it to a process."""
-        with interrupts_left_out(), warnings.catch_warnings():  # submitting is what starts a process
+        fresh = self._method == "spawn"
+        with signals_held_back(deaf=fresh), warnings.catch_warnings():  # submitting starts the processes
             warnings.simplefilter("ignore", DeprecationWarning)  # of forks beside threads: these only compute
             return self._pool.submit(function, argument)
 
@@ -225,9 +228,11 @@ class Processes:
 
 
 def _begin() -> None:
-    """Begin a process of a pool."""
-    for name in {"SIGTERM", "SIGHUP"} & {*dir(signal)}:  # of a fork: those of the main process
-        signal.signal(getattr(signal, name), signal.SIG_DFL)
+    """Begin a process of a pool: Ctrl-C is for the main process, which hears it and stops the others."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in _ENDING:  # of a fork: those of the main process
+        signal.signal(number, signal.SIG_DFL)
+    signal.set_wakeup_fd(-1)  # of a fork: it would tell the main process of what this one is sent
     end_with_parent()
 
 
@@ -248,16 +253,29 @@ def end_with_parent() -> None:
 
 
 @contextlib.contextmanager
-def interrupts_left_out() -> Iterator[None]:
-    """Ignore Ctrl-C here and in processes that start here: the main process hears it, and stops them."""
+def signals_held_back(*, deaf: bool) -> Iterator[None]:
+    """Let signals that end this process wait here, where it starts others: they are handled at the end.
+
+    Raised in the middle they would leave a process that nobody knows, and that this one awaits when it ends.
+    `deaf` ignores Ctrl-C, so that what is started afresh does from its first moment on.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    held: list[int] = []
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, *_ENDING)}
+    for number, handler in before.items():
+        if deaf and number == signal.SIGINT:
+            signal.signal(number, signal.SIG_IGN)
+        elif callable(handler):
+            signal.signal(number, lambda number, _: held.append(number))
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before if before is not None else signal.default_int_handler)
+        for number, handler in before.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+        for number in held:
+            signal.raise_signal(number)
 
 
 def cpus() -> int:

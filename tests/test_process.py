@@ -203,11 +203,63 @@ class TestSignals:
             time.sleep(0.02)
         time.sleep(0.3)
         process.send_signal(number)
-        _, errors = process.communicate(timeout=60)
+        try:
+            _, errors = process.communicate(timeout=60)
+        finally:
+            process.kill()
         if process.returncode == 0:
             pytest.skip("this machine was done before the signal came")
         assert (process.returncode, errors) == (code, b"")
         assert {path.name for path in out.iterdir()} <= {"cohort.sqlite"}
+
+    @pytest.mark.parametrize(("number", "code"), SIGNALS)
+    def test_while_workers_start(self, number, code, tmp_path):
+        """A worker that has just started is known to the pool: else the process would await it for ever."""
+        probe = (
+            "import os, sys\nfrom multiprocessing.process import BaseProcess\n"
+            "start = BaseProcess.start\n"
+            "def noisy(self):\n"
+            f"    start(self)\n    os.kill(os.getpid(), {int(number)})\n    sum(range(10))\n"
+            "BaseProcess.start = noisy\n"
+            "from pgx.cli.main import main\n"
+            f"sys.argv = ['pgx', 'cohort', {str(CARRIER)!r}, '-o', {str(tmp_path / 'out')!r}, '-j', '1']\n"
+            "main()\n"
+        )
+        line = [sys.executable, "-c", probe]
+        done = subprocess.run(line, capture_output=True, check=False, env=ENVIRONMENT, timeout=30)
+        assert (done.returncode, done.stderr) == (code, b"")
+        assert names(tmp_path / "out") == ["cohort.sqlite"]
+
+    def test_while_the_state_is_opened(self, tmp_path, monkeypatch):
+        """What SQLite keeps beside its file while it writes is gone, too."""
+        from pgx.cohort.store import State
+
+        def ended(_):
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(State, "_check_version", ended)
+        with pytest.raises(KeyboardInterrupt) as kept:
+            State(tmp_path)
+        assert names(tmp_path) == ["cohort.sqlite"], kept
+
+    @pytest.mark.parametrize(("number", "code"), SIGNALS)
+    def test_a_process_that_cannot_end(self, number, code):
+        """What a signal raises may leave a lock behind; the process ends all the same, later."""
+        probe = (
+            "import sys, time\nimport pgx.cli.main as main\nmain._TO_END = 0.5\n"
+            "def stuck(*_):\n"
+            "    print('works', flush=True)\n"
+            "    try:\n        time.sleep(60)\n    finally:\n        time.sleep(60)\n"
+            "main.build = lambda _: stuck\n"
+            "sys.argv = ['pgx']\nmain.main()\n"
+        )
+        process = subprocess.Popen(
+            [sys.executable, "-c", probe], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRONMENT
+        )
+        assert process.stdout.readline() == b"works\n"
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=20)
+        assert (process.returncode, errors) == (code, b"")
 
     def test_what_nohup_has_had_ignored_stays_ignored(self, tmp_path):
         os.mkfifo(tmp_path / "pipe.vcf")

@@ -14,6 +14,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from typing import Annotated, Any, NoReturn
 
@@ -46,7 +47,8 @@ GIVEN = "pgx.given"
 _SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
 #: Faults of a stream; an `OSError` without a file name and with another number is a bug.
 _OF_A_STREAM = frozenset({errno.ENOSPC, errno.EBADF, errno.EIO, errno.EFBIG, errno.EDQUOT})
-_PATIENCE = 2.0  # seconds in which the main thread must notice a signal, before the process ends without it
+#: Seconds in which the main thread must notice a signal, and end, before the process ends without it.
+_TO_NOTICE, _TO_END = 2.0, 45.0
 
 
 class EndedError(KeyboardInterrupt):
@@ -220,8 +222,9 @@ def _hold_streams() -> None:
 def _end_on_signals() -> None:
     """Let SIGTERM and SIGHUP end the process as Ctrl-C does: what is half written is removed.
 
-    A handler of Python waits while a library reads from what gives nothing. So a thread hears the signals,
-    too, and ends the process where the main thread does not notice them.
+    A handler of Python waits while a library reads from what gives nothing, and what it raises may leave a
+    lock that another thread waits for. So a thread hears the signals, too, and ends the process where the
+    main thread does not.
     """
     noticed = threading.Event()
 
@@ -241,10 +244,12 @@ def _end_on_signals() -> None:
 
     def watch() -> None:
         """End the process where nobody has handled a signal in time."""
-        while True:
+        number = -1
+        while number not in heard:
             (number,) = os.read(receiving, 1)
-            if number in heard and not noticed.wait(_PATIENCE):
-                discard()
-                os._exit(128 + number)
+        if noticed.wait(_TO_NOTICE):
+            time.sleep(_TO_END)
+        discard()
+        os._exit(128 + number)
 
     threading.Thread(target=watch, name="signals", daemon=True).start()

@@ -96,9 +96,11 @@ class State:
             if create:
                 self._take()
             self._check_version()
-        except sqlite3.Error as error:
+        except BaseException as error:  # a signal, too: an open file would leave its journal behind
             self._base.close()
-            raise _named(error, self.path) from error
+            if isinstance(error, sqlite3.Error):
+                raise _named(error, self.path) from error
+            raise
 
     def _connected(self, *, create: bool) -> sqlite3.Connection:
         folder = self.path.parent
@@ -131,7 +133,6 @@ class State:
     def _check_version(self) -> None:
         row = self._base.execute("SELECT value FROM meta WHERE name = 'version'").fetchone()
         if row != (_VERSION,):
-            self._base.close()
             raise FormatError(
                 "was written by another version of pgx", where=str(self.path), cure="Give another folder"
             )
