@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import platform
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import Future
@@ -177,3 +180,20 @@ def test_what_is_done_meanwhile_is_done_once_behind_the_first_pieces():
     assert found == {-1: 1, -2: 2, -3: 3, -4: 4}
     assert engine.told.index("meanwhile") == 2, "twice its width is under way"
     assert engine.told.count("meanwhile") == 1
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the settings are those of glibc")
+def test_freed_memory_is_kept_for_what_comes_next():
+    """Each page that was given back to the system costs a fault when it is wanted again."""
+    probe = (
+        "import resource, sys\n"
+        "from pgx.executors import keep_freed_memory\n"
+        "if sys.argv[1:]: keep_freed_memory()\n"
+        "for _ in range(20): [bytearray(24 << 20) for _ in range(4)]\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)\n"
+    )
+    faults = [
+        int(subprocess.run([sys.executable, "-c", probe, *more], capture_output=True, check=True).stdout)
+        for more in ([], ["keep"])
+    ]
+    assert faults[1] < faults[0] / 4
