@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, closing, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 
 import msgspec
@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from pgx.cohort.jobs import Failure, Job, Known, Plan, Result, Slice, group_of, provisional, text_digest
 from pgx.cohort.manifest import unclear_person
 from pgx.cohort.results import NOTHING_ASKED, OF_PEOPLE, OUTPUTS, Asked, Outcome
-from pgx.cohort.store import PlannedRow, State, planned
+from pgx.cohort.store import PlannedRow, State, planned_row
 from pgx.cohort.worker import ARRAYS_FROM, Batch, failed, file_digest, fingerprint, recipe, work
 from pgx.errors import InputError, UsageError, printable
 from pgx.executors import Dask, Engine, Processes, cpus, run_all, run_alone
@@ -54,7 +54,7 @@ def run_cohort(
     number, of = options.shard
     with State(folder) as state:
         _check_same_shard(state, plan, number, of)
-        rows = list(planned(plan, range(number - 1, len(plan.jobs), of)))
+        rows = [planned_row(place, plan.jobs[place]) for place in range(number - 1, len(plan.jobs), of)]
         made_with = sorted({recipe(job.options) for job in plan.jobs})
         slice_ = Slice(
             number=number,
@@ -66,24 +66,17 @@ def run_cohort(
         also = {"slice": slice_, "carried": plan.carried, "pedigree": plan.pedigree, "estimates": []}
         state.set_plan(rows, **also)
         jobs = [row.job for row in rows]
-
-        def started(inputs: int) -> AbstractContextManager[Engine]:
-            return nullcontext(engine) if engine is not None else closing(_engine(options, inputs))
-
         if any(group_of(job.options) is not None for job in jobs):
             from pgx.cohort.estimate import estimate_groups, settled  # noqa: PLC0415 - few runs estimate
 
-            annotate_missing(state, jobs, options, tell, started)
+            annotate_missing(state, jobs, options, tell, engine)
             known = state.known()
             groups = estimate_groups(state, jobs, known)
             named = {item.group: item for item in groups}
             jobs = [settled(job, known.get(job.key), named) for job in jobs]
-            rows = [
-                PlannedRow(position=row.position, key=job.key, job=job)
-                for row, job in zip(rows, jobs, strict=True)
-            ]
+            rows = [planned_row(row.position, job) for row, job in zip(rows, jobs, strict=True)]
             state.set_plan(rows, **also | {"estimates": groups})
-        kept = annotate_missing(state, jobs, options, tell, started)
+        kept = annotate_missing(state, jobs, options, tell, engine)
         from pgx.cohort.tables.finalise import finish  # noqa: PLC0415 - see `_import_tables`
 
         return finish(state, folder, options.page, asked, kept=kept)
@@ -173,11 +166,9 @@ def annotate_missing(
     jobs: Sequence[Job],
     options: CohortOptions,
     tell: Callable[[Progress], None],
-    start: Callable[[int], AbstractContextManager[Engine]],
+    engine: Engine | None,
 ) -> int:
     """Annotate and store all inputs that have no stored result that holds, and return how many had one.
-
-    `start` gives an engine for so many inputs.
 
     Raises
     ------
@@ -189,49 +180,51 @@ def annotate_missing(
     known = state.known()
     current = _current(jobs, known, verify=options.verify)
     missing = [job for job in jobs if job.key not in current]
-    kept = len(jobs) - len(missing)
-    count = Count(len(jobs), [known[job.key] for job in jobs if job.key in current])
-    tell(count.progress())
+    kept = [known[job.key] for job in jobs if job.key in current]
+    progress = Progress(total=len(jobs), kept=len(kept)).with_samples(kept)
+    tell(progress)
     if options.fail_fast:
-        _stop_at([failure for key in current for failure in known[key].failures])
+        _stop_at_failure(known[key] for key in current)
     if not missing:
-        return kept
-    with start(len(missing)) as engine, _Storing(state) as storing:
-        for results in _results(engine, missing, options, lambda line: tell(count.progress(line))):
-            storing.add(results)
-            count.add(results)
-            tell(count.progress())
+        return len(kept)
+
+    def wait(line: str) -> None:
+        tell(replace(progress, waiting=line))
+
+    own = closing(_engine(options, len(missing))) if engine is None else nullcontext(engine)
+    with own as at_work, _storing(state) as store:
+        for results in _results(at_work, missing, options, wait):
+            store(results)
+            progress = progress.after(results)
+            tell(progress)
             if options.fail_fast:
-                _stop_at([failure for result in results for failure in result.failures])
-    return kept
+                _stop_at_failure(results)
+    return len(kept)
 
 
-def _stop_at(failures: Sequence[Failure]) -> None:
-    for bad in failures:
+def _stop_at_failure(results: Iterable[Known]) -> None:
+    for bad in (failure for result in results for failure in result.failures):
         raise InputError(bad.error, where=bad.input, cure=bad.cure)
 
 
-class _Storing:
-    """Stores results every few seconds, and at the end, whatever ends the run."""
+@contextmanager
+def _storing(state: State) -> Iterator[Callable[[Sequence[Result]], None]]:
+    """Give what takes results in; they are stored every few seconds, and whatever ends the run."""
+    pending: list[Result] = []
+    last = time.monotonic()
 
-    def __init__(self, state: State) -> None:
-        self._state = state
-        self._pending: list[Result] = []
-        self._last = time.monotonic()
+    def store(results: Sequence[Result]) -> None:
+        nonlocal last
+        pending.extend(results)
+        if time.monotonic() - last > _COMMIT_EVERY:
+            state.store(pending)
+            pending.clear()
+            last = time.monotonic()
 
-    def __enter__(self) -> _Storing:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._state.store(self._pending)
-
-    def add(self, results: Sequence[Result]) -> None:
-        """Take results in."""
-        self._pending += results
-        if time.monotonic() - self._last > _COMMIT_EVERY:
-            self._state.store(self._pending)
-            self._pending.clear()
-            self._last = time.monotonic()
+    try:
+        yield store
+    finally:
+        state.store(pending)
 
 
 def _current(jobs: Sequence[Job], known: Mapping[str, Known], *, verify: bool) -> set[str]:
@@ -268,19 +261,19 @@ def _results(
             results = _singly(engine, batch, tell)
         else:
             results = [failed(job, _death(job, outcome)) for job in batch.jobs]
-        yield [_checked(by_key[result.key], result) for result in results]
-
-
-def _checked(job: Job, result: Result) -> Result:
-    unclear = unclear_person(job, result.samples)
-    return result if unclear is None else failed(job, unclear)
+        checked = []
+        for result in results:
+            job = by_key[result.key]
+            unclear = unclear_person(job, result.samples)
+            checked.append(result if unclear is None else failed(job, unclear))
+        yield checked
 
 
 def _singly(engine: Engine, batch: Batch, tell: Tell) -> list[Result]:
     """Do a batch whose worker died input by input, so that only the culprit fails."""
     results: list[Result] = []
     for job in batch.jobs:
-        outcome = run_alone(engine, work, msgspec.structs.replace(batch, jobs=(job,)), tell=tell)
+        outcome = run_alone(engine, work, replace(batch, jobs=(job,)), tell=tell)
         results += [failed(job, _death(job, outcome))] if isinstance(outcome, Exception) else outcome
     return results
 
@@ -298,7 +291,7 @@ def _batches(jobs: Sequence[Job], engine: Engine, options: CohortOptions) -> Ite
 
     def batch(*some: Job) -> Batch:
         # what only goes with an input (columns of the manifest) need not travel
-        bare = tuple(msgspec.structs.replace(job, carried={}, meta={}, lines={}) for job in some)
+        bare = tuple(replace(job, carried={}, meta={}, lines={}) for job in some)
         return Batch(
             jobs=bare,
             verify=options.verify,
@@ -354,37 +347,18 @@ class Progress(Struct, frozen=True, kw_only=True):
     statuses: Mapping[str, int] = msgspec.field(default_factory=dict)
     waiting: str = ""
 
-
-class Count:
-    """The counts of a run while it goes on."""
-
-    def __init__(self, total: int, kept: Sequence[Known]) -> None:
-        self._total, self._kept = total, len(kept)
-        self._done = self._failed = 0
-        self._samples = sum(item.samples for item in kept)
-        self._statuses: Counter[str] = Counter()
-        for item in kept:
-            self._statuses.update(item.statuses)
-
-    def add(self, results: Sequence[Result]) -> None:
-        """Count results that came."""
-        self._done += len(results)
+    def with_samples(self, results: Sequence[Known]) -> Progress:
+        """Return this with the samples of further results."""
+        statuses = Counter(self.statuses)
         for result in results:
-            self._failed += bool(result.failures)
-            self._samples += result.samples
-            self._statuses.update(result.statuses)
+            statuses.update(result.statuses)
+        samples = self.samples + sum(result.samples for result in results)
+        return replace(self, samples=samples, statuses=dict(statuses))
 
-    def progress(self, waiting: str = "") -> Progress:
-        """Return the counts."""
-        return Progress(
-            total=self._total,
-            kept=self._kept,
-            done=self._done,
-            failed=self._failed,
-            samples=self._samples,
-            statuses=dict(self._statuses),
-            waiting=waiting,
-        )
+    def after(self, results: Sequence[Known]) -> Progress:
+        """Return how far the run is when these results have come."""
+        bad = sum(bool(result.failures) for result in results)
+        return replace(self.with_samples(results), done=self.done + len(results), failed=self.failed + bad)
 
 
 _SAME = "Give slices of one command line, made with the same files of options, evidence and version"

@@ -29,7 +29,7 @@ from typing import TypeVar
 import msgspec
 from msgspec import Struct
 
-from pgx.cohort.jobs import Job, Known, Named, Plan, Result, options_text
+from pgx.cohort.jobs import Job, Known, Named, Result, options_text
 from pgx.errors import FormatError, OutputError
 from pgx.options import Options
 
@@ -172,10 +172,6 @@ class State:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _value(self, name: str) -> bytes | None:
-        row = self._base.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
-        return None if row is None else self._opened(row[0], "meta", name)
-
     def _opened(self, value: object, *whose: object) -> bytes:
         """Return a value that `summed` stored for `whose`.
 
@@ -201,8 +197,8 @@ class State:
 
     def meta(self, name: str, kind: type[_T]) -> _T | None:
         """Return the value called `name`; None where there is none."""
-        data = self._value(name)
-        return None if data is None else msgspec.json.decode(data, type=kind)
+        row = self._run("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+        return None if row is None else msgspec.json.decode(self._opened(row[0], "meta", name), type=kind)
 
     def set_meta(self, **values: object) -> None:
         """Store values by name."""
@@ -322,10 +318,8 @@ class State:
         known = Known(**{name: getattr(result, name) for name in Known.__struct_fields__})
         key = result.key
         told = summed(msgspec.json.encode(known), "result", key, "known")
-        base.execute(
-            "INSERT INTO result VALUES (?, ?, ?)",
-            (key, told, summed(result.run, "result", key, "run")),
-        )
+        run = summed(result.run, "result", key, "run")
+        base.execute("INSERT INTO result VALUES (?, ?, ?)", (key, told, run))
         base.executemany(
             "INSERT INTO sample VALUES (?, ?, ?, ?, ?)",
             (
@@ -441,11 +435,9 @@ def summed(data: bytes, *whose: object) -> bytes:
     return data + zlib.crc32(data, start).to_bytes(_SUM, "big")
 
 
-def planned(plan: Plan, positions: Iterable[int]) -> Iterator[PlannedRow]:
-    """Yield the rows of the jobs at these positions of a plan."""
-    for position in positions:
-        job = plan.jobs[position]
-        yield PlannedRow(position=position, key=job.key, job=job)
+def planned_row(position: int, job: Job) -> PlannedRow:
+    """Return the row of a job that is stored under its own key."""
+    return PlannedRow(position=position, key=job.key, job=job)
 
 
 def _named(error: sqlite3.Error, path: Path) -> OutputError:

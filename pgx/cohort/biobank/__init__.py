@@ -1,9 +1,10 @@
 """An input with very many samples: all of them at once, as arrays.
 
-Samples are put into classes, site by site (`siteread`, `settle`); the posterior is computed for all
-(`posterior`); samples of one class with one answer have the same cells, so the scalar code writes those once,
-for one sample of them. A full report is made on demand, by the scalar code, from the sample's columns as they
-stand in the file. Arrow and numpy let go of Python's lock, so that pieces are worked on side by side.
+Samples are put into classes, site by site (`sample_classes`); the posterior is computed for all
+(`calling.arrays`); samples of one class with one answer have the same cells, so the scalar code writes
+those once, for one sample of them. A full report is made on demand, by the scalar code, from the sample's
+columns as they stand in the file. Arrow and numpy let go of Python's lock, so that pieces are worked on
+side by side.
 """
 
 from __future__ import annotations
@@ -31,7 +32,15 @@ from pgx.calling.arrays import (
 )
 from pgx.calling.posterior import PhaseEvidence, doubtful_diplotypes, phase_evidence
 from pgx.cohort.biobank.format_parser import between
-from pgx.cohort.biobank.sample_classes import Floats, SiteArrays, columns_of, read_arrays, settle
+from pgx.cohort.biobank.sample_classes import (
+    Floats,
+    SiteArrays,
+    columns_of,
+    neighbour_codes,
+    read_arrays,
+    settle,
+    text_codes,
+)
 from pgx.cohort.jobs import Result, StoredBlock, StoredInput, without_shared
 from pgx.cohort.tables import arrow
 from pgx.cohort.tables.arrow import Codes, compact, first_of, joined_codes
@@ -48,8 +57,9 @@ from pgx.vcf import VcfContent
 _PIECE = 1 << 14
 _LONGEST_NAME = 1000
 _THREADS = 2
-_FIRST_PRINTABLE, _DELETE = b" \x7f"
-_FORMULA = list(b"=+-@")
+_FORMULA_STARTS = tuple("=+-@")
+#: How many answers a class may have: the numbers that `_Posteriors` gives them are below it.
+_ANSWERS = len(diplotypes()) * len(STATUSES) * 2 * 2
 Rows = npt.NDArray[np.intp]
 
 
@@ -75,46 +85,50 @@ def observe_arrays(result: Result, ready: Prepared) -> Result:
 
     rows = np.empty((len(ready.columns), len(diplotypes())))
     with ThreadPoolExecutor(max_workers=_THREADS) as pool:
-        sites = list(pool.map(lambda place: _read_site(place, ready), range(len(ready.records))))
+        sites = _read_sites(pool, ready)
         for kind, group in _by_kind(joined_codes([site.codes for site in sites]), ready):
             for piece in _pieces(group):
                 rows[piece] = diplotype_likelihoods(_given(sites, kind, piece), ready.rules.population).T
     return replace(result, run=classes_of(rows).packed())
 
 
-def _read_site(place: int, ready: Prepared) -> SiteArrays:
-    columns = ready.columns
-    some = None if isinstance(columns, range) else columns
-    doubted = any(other.misplaced for other in ready.records)
-    return settle(read_arrays(place, doubted, some, ready), place, columns, ready)
+def _read_sites(pool: ThreadPoolExecutor, ready: Prepared) -> list[SiteArrays]:
+    doubted = any(pile.misplaced for pile in ready.records)
+
+    def read(place: int) -> SiteArrays:
+        return settle(read_arrays(place, doubted, _some(ready), ready), place, ready.columns, ready)
+
+    return list(pool.map(read, range(len(ready.records))))
+
+
+def _some(ready: Prepared) -> Sequence[int] | None:
+    """Return the 0-based columns of the samples; None where these are all of the input."""
+    return None if isinstance(ready.columns, range) else ready.columns
 
 
 def annotate_arrays(result: Result, content: VcfContent, ready: Prepared) -> Result:
     """Return `result` with the facts and columns of all samples."""
-    columns = ready.columns
-    some = None if isinstance(columns, range) else columns
-
+    reader = ready.around.reader if ready.around else None
+    around = reader.records if reader else ()
     with ThreadPoolExecutor(max_workers=_THREADS) as pool:
-        sites = list(pool.map(lambda place: _read_site(place, ready), range(len(ready.records))))
-        found, begun = _begin_answers(pool, sites, ready)
-        reader = ready.around.reader if ready.around else None
-        around = reader.records if reader else ()
-        texts = _packed_texts(pool, (*content.records, *around), ready.names, some)
-        _finish_answers(pool, found, begun)
+        sites = _read_sites(pool, ready)
+        found = _answered(pool, sites, ready)
+        texts = _packed_texts(pool, (*content.records, *around), ready)
         if reader is not None:
-            _part_by_neighbours(found, content, reader, columns, some)
-        classes = _facts_of_classes(found, ready)
+            _part_by_neighbours(found, content, reader, ready)
+        firsts = first_of(found.classes).tolist()
+        reports = (ready.report(ready.columns[row], ready.names[row]) for row in firsts)
+        classes = fact_table([facts_of(ready.run, report) for report in reports])
         facts = _packed_facts(pool, found, sites, ready, classes)
         blocks = tuple(
             StoredBlock(facts=one.result(), texts=other.result())
             for one, other in zip(facts, texts, strict=True)
         )
-    bare = replace(content, samples=(), records=_without_columns(content.records))
     run, (digest, part) = without_shared(ready.run)
     stored = StoredInput(
         run=run,
         shared=(digest,),
-        content=bare,
+        content=replace(content, samples=(), records=_without_columns(content.records)),
         around=_without_columns(around) if reader else None,
     )
     return replace(
@@ -130,34 +144,25 @@ def _without_columns(records: Sequence[SiteRecord]) -> tuple[SiteRecord, ...]:
     return tuple(replace(record, samples=()) for record in records)
 
 
-def _part_by_neighbours(
-    found: _Found,
-    content: VcfContent,
-    reader: MarkerReader,
-    columns: Sequence[int],
-    some: Sequence[int] | None,
-) -> None:
+def _part_by_neighbours(found: _Found, content: VcfContent, reader: MarkerReader, ready: Prepared) -> None:
     """Part the classes by what the neighbours show, and by the texts at the sites beside them."""
-    from pgx.cohort.biobank.sample_classes import neighbour_codes, text_codes  # noqa: PLC0415
-
-    parts = [found.classes, neighbour_codes(reader, columns, some)]
+    parts = [found.classes, neighbour_codes(reader, ready.columns, _some(ready))]
     if content.records:
-        parts.append(text_codes(content.records, some))
+        parts.append(text_codes(content.records, _some(ready)))
     found.classes = joined_codes(parts)
 
 
-def _begin_answers(
-    pool: ThreadPoolExecutor, sites: Sequence[SiteArrays], ready: Prepared
-) -> tuple[_Found, _Begun]:
-    """Begin to compute what all samples are."""
+def _answered(pool: ThreadPoolExecutor, sites: Sequence[SiteArrays], ready: Prepared) -> _Found:
+    """Compute what all samples are: populations are compared only where bounds do not settle that."""
     pairs = joined_codes([site.codes for site in sites])
-    found = _Found(pairs * _answer_count(), np.empty(len(pairs)), np.empty(len(pairs)))
-    begun = [
-        (work, [pool.submit(work.answer, rows) for rows in _pieces(group)])
-        for kind, group in _by_kind(pairs, ready)
-        for work in [_Posteriors(sites, kind, ready.rules, found)]
-    ]
-    return found, begun
+    found = _Found(pairs * _ANSWERS, np.empty(len(pairs)), np.empty(len(pairs)))
+    for kind, group in _by_kind(pairs, ready):
+        work = _Posteriors(sites, kind, ready.rules, found)
+        unsettled = np.concatenate(list(pool.map(work.answer, _pieces(group))))
+        for _ in pool.map(work.compare, _pieces(unsettled)):
+            pass
+    found.classes = compact(found.classes)
+    return found
 
 
 def _by_kind(pairs: Codes, ready: Prepared) -> Iterator[tuple[_Kind, Rows]]:
@@ -179,20 +184,6 @@ def _given(sites: Sequence[SiteArrays], kind: _Kind, rows: Rows) -> Likelihoods:
         doubtful=kind.doubtful,
         phase=kind.phase,
     )
-
-
-def _answer_count() -> int:
-    """Return how many answers a class may have: the numbers that `_Posteriors` gives them are below it."""
-    return len(diplotypes()) * len(STATUSES) * 2 * 2
-
-
-def _finish_answers(pool: ThreadPoolExecutor, found: _Found, begun: _Begun) -> None:
-    """Compare populations where that is not settled by bounds, and number the classes."""
-    for work, pieces in begun:
-        rows = np.concatenate([piece.result() for piece in pieces])
-        for _ in pool.map(work.compare, _pieces(rows)):
-            pass
-    found.classes = compact(found.classes)
 
 
 def _pieces(rows: Rows) -> list[Rows]:
@@ -232,16 +223,6 @@ class _Posteriors(Struct, frozen=True):
         """Record which of these samples another population does change."""
         given = _given(self.sites, self.kind, rows)
         self.found.classes[rows] += differs_elsewhere(given, answers(given, self.rules), self.rules)
-
-
-_Begun = list[tuple[_Posteriors, list[Future[Rows]]]]
-
-
-def _facts_of_classes(found: _Found, ready: Prepared) -> pa.Table:
-    """Return the facts of one sample of each class."""
-    rows = first_of(found.classes).tolist()
-    reports = (ready.report(ready.columns[row], ready.names[row]) for row in rows)
-    return fact_table([facts_of(ready.run, report) for report in reports])
 
 
 def _statuses(found: _Found, classes: pa.Table) -> Counter[str]:
@@ -288,26 +269,22 @@ def _packed_facts(
 
 def _cells(names: Sequence[str]) -> pa.Array:
     """Return sample names as cells of the table; most are cells as they are."""
-    data = "\n".join([*names, ""]).encode(errors="surrogateescape")
-    letters = np.frombuffer(data, dtype=np.uint8)
-    ends = np.flatnonzero(letters == arrow.NEWLINE)
-    starts = np.concatenate([[0], ends[:-1] + 1])
+    letters = "".join(names)
     usual = (
-        len(ends) == len(names)
-        and data.isascii()
-        and not ((letters < _FIRST_PRINTABLE) & (letters != arrow.NEWLINE)).any()
-        and not (letters == _DELETE).any()
-        and not np.isin(letters[starts], _FORMULA).any()
-        and (ends - starts).max(initial=0) <= _LONGEST_NAME
+        letters.isascii()
+        and letters.isprintable()
+        and max(map(len, names), default=0) <= _LONGEST_NAME
+        and not any(name.startswith(_FORMULA_STARTS) for name in names)
     )
-    return arrow.split_lines(data) if usual else arrow.texts([safe_cell(name) for name in names])
+    return arrow.texts(names if usual else [safe_cell(name) for name in names])
 
 
 def _packed_texts(
-    pool: ThreadPoolExecutor, records: Sequence[SiteRecord], names: Sequence[str], some: Sequence[int] | None
+    pool: ThreadPoolExecutor, records: Sequence[SiteRecord], ready: Prepared
 ) -> list[Future[bytes]]:
     """Begin to pack the names and the columns of each block."""
-    lines = [columns_of(record, some) for record in records]
+    names = ready.names
+    lines = [columns_of(record, _some(ready)) for record in records]
 
     def joined(start: int, stop: int) -> bytes:
         texts = ["\n".join(names[start:stop]).encode(errors="surrogateescape")]

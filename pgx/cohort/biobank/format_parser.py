@@ -231,18 +231,9 @@ def record_of(
 ) -> SiteRecord:
     """Return a record with the fields `form` of n samples; probabilities and dosages are of an imputation."""
     imputed = "IMP" if len(form) > 1 else "."
-    alternate = ",".join(alternates) or "."
-    fixed = [
-        variant.contig,
-        str(variant.position),
-        variant.name or ".",
-        reference,
-        alternate,
-        ".",
-        ".",
-        imputed,
-    ]
-    line = "\t".join([*fixed, ":".join(form)])
+    place = (variant.contig, str(variant.position), variant.name or ".")
+    alleles = (reference, ",".join(alternates) or ".")
+    line = "\t".join([*place, *alleles, ".", ".", imputed, ":".join(form)])
     head = line.encode(errors="surrogateescape") + b"\t"
     return SiteRecord(
         contig=variant.contig,

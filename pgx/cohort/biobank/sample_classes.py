@@ -17,7 +17,7 @@ import numpy.typing as npt
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pgx.calling import CallOptions, genotype_prior
+from pgx.calling import genotype_prior
 from pgx.calling.likelihood import genotype_likelihood, imputed_probabilities, phred_likelihood
 from pgx.cohort.biobank.format_parser import Fields, between, edges_of
 from pgx.cohort.tables import arrow
@@ -78,15 +78,12 @@ def read_arrays(place: int, doubted: bool, columns: Sequence[int] | None, ready:
     records = (*pile.bases, *pile.blocks, *pile.lengths)
     if doubted or pile.faults or not records:
         return _empty(count)
-    lines = [columns_of(record, columns) for record in records]
     if len(records) == 1 and pile.bases and _is_plain(records[0]):
         copies = _copies(letters_of(records[0], pile.site.position))
         places = _classes(copies)
         if places is not None:
-            return _plain(records[0], lines[0], places, copies, ready)
-    result = _empty(count)
-    result.codes[:] = joined_codes([arrow.line_codes(line.line, edges_of(line)) for line in lines])
-    return result
+            return _plain(records[0], columns_of(records[0], columns), places, copies, ready)
+    return replace(_empty(count), codes=text_codes(records, columns))
 
 
 def columns_of(record: SiteRecord, columns: Sequence[int] | None) -> Columns:
@@ -245,7 +242,7 @@ def _answers(
 ) -> Codes:
     """Return all answers that the scalar code depends on, a bit each."""
     limit = threshold("contradiction_phred")
-    questions = [phred[0] + phred[1] + phred[2] == 0]
+    questions = [sum(phred) == 0]
     for away in (phred, *([] if reads is None else [_reads_phred(reads)])):
         questions += [one >= limit for one in away] + [one == 0 for one in away]
     if reads is not None:
@@ -255,7 +252,7 @@ def _answers(
             values = fields.numbers(key)[0]
             questions += [values == 0, values < least]
     if context.min_gq > 0 and "GQ" not in form:
-        questions.append(_middle(phred) < context.min_gq)
+        questions.append(np.sort(np.stack(phred), axis=0)[1] < context.min_gq)
     joined = np.zeros(len(fields.rows), dtype=np.int64)
     for answer in questions:
         joined = joined * 2 + answer
@@ -269,41 +266,7 @@ def _reads_phred(reads: Sequence[Codes]) -> list[Floats]:
     return [value - least for value in phred]
 
 
-def _middle(phred: Sequence[Codes]) -> Codes:
-    return np.asarray(np.sort(np.stack(phred), axis=0)[1])
-
-
 _CONTAINS_PRIOR = frozenset({EvidenceKind.GP, EvidenceKind.DS})
-
-
-class _Classes:
-    """What the scalar code says of each class of a site, in arrays: there may be as many as samples."""
-
-    def __init__(self, count: int) -> None:
-        self.merged = np.zeros(count, dtype=np.int64)
-        self.by_class = np.zeros(count, dtype=bool)
-        self.likelihoods = np.ones((3, count))
-        self.chances = np.full((3, count), np.nan)
-        self.depth = np.full(count, np.nan)
-        self.quality = np.full(count, np.nan)
-        self._known: dict[bytes, int] = {}
-
-    def note(self, number: int, seen: Observation, place: int, rules: CallOptions, *, numeric: bool) -> None:
-        """Record an observation; `numeric`: PL was read as numbers, if it is PL that counts."""
-        evidence = seen.evidence
-        self.merged[number] = self._known.setdefault(without_numbers(seen), len(self._known))
-        self.by_class[number] = not (numeric and evidence is not None and evidence.kind is EvidenceKind.PL)
-        self.depth[number] = np.nan if seen.depth is None else seen.depth
-        self.quality[number] = np.nan if seen.genotype_quality is None else seen.genotype_quality
-        if evidence is None:
-            return
-        if evidence.kind in _CONTAINS_PRIOR:
-            self.chances[:, number] = imputed_probabilities(evidence)
-        else:
-            marginal = genotype_prior(rules.population, place)
-            self.likelihoods[:, number] = genotype_likelihood(
-                evidence, marginal, rules.allele_error_rate, rules.stray_share
-            )
 
 
 def settle(site: SiteArrays, place: int, columns: Sequence[int], ready: Prepared) -> SiteArrays:
@@ -314,21 +277,33 @@ def settle(site: SiteArrays, place: int, columns: Sequence[int], ready: Prepared
     SiteArrays
         With codes of what was observed, and with all that is known of likelihoods, depth and quality.
     """
-    firsts = first_of(site.codes).tolist()
-    classes = _Classes(len(firsts))
+    rules, firsts = ready.rules, first_of(site.codes).tolist()
+    classes, chances = _empty(len(firsts)), np.full((3, len(firsts)), np.nan)
+    known: dict[bytes, int] = {}
     for number, row in enumerate(firsts):
         seen = _observed(columns[row], place, ready)
-        classes.note(number, seen, place, ready.rules, numeric=bool(site.numeric[row]))
-    rows = np.flatnonzero(classes.by_class[site.codes])
-    for values, own in zip(site.likelihoods, classes.likelihoods, strict=True):
+        evidence = seen.evidence
+        classes.codes[number] = known.setdefault(without_numbers(seen), len(known))
+        classes.depth[number] = np.nan if seen.depth is None else seen.depth
+        classes.quality[number] = np.nan if seen.genotype_quality is None else seen.genotype_quality
+        if evidence is None:
+            continue
+        classes.numeric[number] = site.numeric[row] and evidence.kind is EvidenceKind.PL
+        if evidence.kind in _CONTAINS_PRIOR:
+            chances[:, number] = imputed_probabilities(evidence)
+        else:
+            classes.likelihoods[:, number] = genotype_likelihood(
+                evidence, genotype_prior(rules.population, place), rules.allele_error_rate, rules.stray_share
+            )
+    rows = np.flatnonzero(~classes.numeric[site.codes])
+    site.likelihoods[:, rows] = classes.likelihoods[:, site.codes[rows]]
+    for values, own in ((site.depth, classes.depth), (site.quality, classes.quality)):
+        rows = np.flatnonzero(np.isnan(values))  # not read from the columns as numbers
         values[rows] = own[site.codes[rows]]
-    _fill(site.depth, classes.depth, site.codes)
-    _fill(site.quality, classes.quality, site.codes)
-    has_chances = not np.isnan(classes.chances).all()
     return replace(
         site,
-        codes=compact(classes.merged[site.codes]),
-        chances=classes.chances[:, site.codes] if has_chances else None,
+        codes=compact(classes.codes[site.codes]),
+        chances=None if np.isnan(chances).all() else chances[:, site.codes],
     )
 
 
@@ -350,12 +325,6 @@ def without_numbers(seen: Observation) -> bytes:
         record=None,
     )
     return msgspec.msgpack.encode(bare)
-
-
-def _fill(values: Floats, by_class: Floats, codes: Codes) -> None:
-    """Put in what each class states where the numbers were not read from the columns."""
-    rows = np.flatnonzero(np.isnan(values))
-    values[rows] = by_class[codes[rows]]
 
 
 def text_codes(records: Iterable[SiteRecord], some: Sequence[int] | None) -> Codes:

@@ -14,39 +14,36 @@ from pgx.genome import counted_haplotype, rare_haplotypes
 from pgx.wording import greek, rounded_percent, wording
 
 Object = Mapping[str, Any]
-_Alarm = tuple[str, str]  # code, sentence
+_Alarm = dict[str, str]
 
 
-def alarms(summary: Object) -> list[dict[str, str]]:
-    """Return the alarms of a summary, code and sentence each, the most telling first."""
-    return [{"code": code, "message": message} for code, message in _all(summary)]
+def alarms(summary: Object) -> list[_Alarm]:
+    """Return the alarms of a summary, "code" and sentence ("message") each, the most telling first."""
+    checks = (
+        _known,
+        _all_the_same,
+        _frequency,
+        _estimates,
+        _strata_frequency,
+        _absent,
+        _uncertain_heterozygotes,
+        _imputed_open,
+        _batches,
+        _twice,
+        _rare,
+        _assemblies,
+        _neighbours,
+        _hardy_weinberg,
+    )
+    return [alarm for check in checks for alarm in check(summary)]
 
 
-def _all(summary: Object) -> list[_Alarm]:
-    return [
-        *_known(summary),
-        *_all_the_same(summary),
-        *_frequency(summary),
-        *_estimates(summary),
-        *_strata_frequency(summary),
-        *_absent(summary),
-        *_uncertain_heterozygotes(summary),
-        *_imputed_open(summary),
-        *_batches(summary),
-        *_twice(summary),
-        *_rare(summary),
-        *_assemblies(summary),
-        *_neighbours(summary),
-        *_hardy_weinberg(summary),
-    ]
-
-
-def shared_alarms(summary: Object) -> list[dict[str, str]]:
+def shared_alarms(summary: Object) -> list[_Alarm]:
     """Return alarms for a page that is shared: one sentence a code, without counts and names.
 
     They are raised from the counts as the page shows them, so that they tell nothing more.
     """
-    codes = dict.fromkeys(code for code, _ in _all(_without_hidden(summary)))
+    codes = dict.fromkeys(alarm["code"] for alarm in alarms(_without_hidden(summary)))
     return [{"code": code, "message": wording().say("cohort", f"shared_{code}")} for code in codes]
 
 
@@ -76,7 +73,19 @@ def _known(summary: Object) -> Iterator[_Alarm]:
 
 
 def _say(code: str, **values: object) -> _Alarm:
-    return code, wording().say("cohort", f"alarm_{code}", **values)
+    return {"code": code, "message": wording().say("cohort", f"alarm_{code}", **values)}
+
+
+def _groups(summary: Object) -> Iterator[tuple[str, Object]]:
+    """Yield the whole cohort and each group of the page, with what sentences call it."""
+    yield wording().say("cohort", "everybody"), summary
+    for stratum in summary["strata"]:
+        for value in stratum["values"]:
+            yield _who(stratum, value), value
+
+
+def _who(stratum: Object, value: Object) -> str:
+    return f"{stratum['column']} = {value['value'] or '-'}"
 
 
 def _determined(summary: Object) -> int:
@@ -108,7 +117,9 @@ def _estimates(summary: Object) -> Iterator[_Alarm]:
     for group in summary["estimates"]:
         far = [row for row in group["haplotypes"] if is_implausible(row)]
         if far:
-            row = max(far, key=_excess)
+            row = max(
+                far, key=lambda row: max(row["share"] - row["shipped"][1], row["shipped"][0] - row["share"])
+            )
             commonest = max(group["haplotypes"], key=lambda item: float(item["shipped"][1]))
             is_reference = commonest in far and commonest["share"] > commonest["shipped"][1]
             cause = "estimate_reference" if is_reference else "estimate_letters"
@@ -123,11 +134,6 @@ def _estimates(summary: Object) -> Iterator[_Alarm]:
                 high=rounded_percent(row["shipped"][1]),
                 cause=wording().say("cohort", cause),
             )
-
-
-def _excess(row: Object) -> float:
-    """Return how far an estimated frequency is outside of those that ship."""
-    return float(max(row["share"] - row["shipped"][1], row["shipped"][0] - row["share"]))
 
 
 def _strata_frequency(summary: Object) -> Iterator[_Alarm]:
@@ -149,7 +155,7 @@ def _strata_frequency(summary: Object) -> Iterator[_Alarm]:
             if rest >= alarm_limits().min_samples and _is_far(own, people, rounded(others)):
                 yield _say(
                     "stratum_frequency",
-                    who=f"{stratum['column']} = {value['value'] or '-'}",
+                    who=_who(stratum, value),
                     observed=rounded_percent(own / (2 * people)),
                     others=rounded_percent(others),
                 )
@@ -176,17 +182,16 @@ def _is_far(copies: int, people: int, expected: float) -> bool:
 
 
 def _absent(summary: Object) -> Iterator[_Alarm]:
-    limits = alarm_limits()
+    samples = summary["samples"]
+    if samples < alarm_limits().min_samples:
+        return
     for site in summary["sites"]:
         states = {row["name"]: row["count"] for row in site["states"]}
         for state in ("absent", "assumed-reference"):
             count = states.get(state, 0)
-            if summary["samples"] >= limits.min_samples and count >= limits.absent_share * summary["samples"]:
-                yield _say(
-                    state.replace("-", "_"),
-                    rsid=site["rsid"],
-                    share=rounded_percent(count / summary["samples"]),
-                )
+            if count >= alarm_limits().absent_share * samples:
+                share = rounded_percent(count / samples)
+                yield _say(state.replace("-", "_"), rsid=site["rsid"], share=share)
 
 
 def _uncertain_heterozygotes(summary: Object) -> Iterator[_Alarm]:
@@ -222,9 +227,8 @@ def _batches(summary: Object) -> Iterator[_Alarm]:
     limits = alarm_limits()
     for stratum in summary["strata"]:
         for value in stratum["values"]:
-            for place, site in enumerate(value["sites"]):
+            for site, everywhere in zip(value["sites"], summary["sites"], strict=True):
                 missing, total = site["missing"]["count"], site["samples"]
-                everywhere = summary["sites"][place]
                 rest = everywhere["samples"] - total
                 elsewhere = (everywhere["missing"]["count"] - missing) / rest if rest else 1.0
                 if (
@@ -250,14 +254,9 @@ def _neighbours(summary: Object) -> Iterator[_Alarm]:
     """
     limits = alarm_limits()
     whole, exchanges = summary["neighbours"], summary.get("neighbour_exchanges", 0)
-    groups = [
-        (f"{stratum['column']} = {value['value'] or '-'}", value["neighbours"])
-        for stratum in summary["strata"]
-        for value in stratum["values"]
-    ]
     blamed = False
-    for who, found in [(wording().say("cohort", "everybody"), whole), *groups]:
-        count, asked = found["disagree"]["count"], found["asked"]
+    for who, group in _groups(summary):
+        count, asked = group["neighbours"]["disagree"]["count"], group["neighbours"]["asked"]
         if asked < limits.neighbours_min_samples or count < limits.neighbours_plate_share * asked:
             continue
         blamed = True
@@ -290,15 +289,8 @@ def _assemblies(summary: Object) -> Iterator[_Alarm]:
 
 
 def _hardy_weinberg(summary: Object) -> Iterator[_Alarm]:
-    limit = alarm_limits().hardy_weinberg_p
-    whole = [(site, wording().say("cohort", "everybody")) for site in summary["sites"]]
-    parts = [
-        (site, f"{stratum['column']} = {value['value'] or '-'}")
-        for stratum in summary["strata"]
-        for value in stratum["values"]
-        for site in value["sites"]
-    ]
-    for site, who in [*whole, *parts]:
-        p = site["hardy_weinberg_p"]
-        if p is not None and p < limit:
-            yield _say("hardy_weinberg", rsid=site["rsid"], who=who, p=f"{p:.1e}")
+    for who, group in _groups(summary):
+        for site in group["sites"]:
+            p = site["hardy_weinberg_p"]
+            if p is not None and p < alarm_limits().hardy_weinberg_p:
+                yield _say("hardy_weinberg", rsid=site["rsid"], who=who, p=f"{p:.1e}")
