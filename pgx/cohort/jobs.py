@@ -380,18 +380,14 @@ class _CohortFile(FactFile, frozen=True, kw_only=True):
     same_people: SamePeople
 
 
-def _limits() -> _CohortFile:
-    return load("cohort.toml", _CohortFile)
-
-
 def alarm_limits() -> Alarms:
     """Return the limits of alarms."""
-    return _limits().alarms
+    return load("cohort.toml", _CohortFile).alarms
 
 
 def page_limits() -> Page:
     """Return what fits on the page."""
-    return _limits().page
+    return load("cohort.toml", _CohortFile).page
 
 
 def least_group(least: int) -> int:
@@ -401,4 +397,4 @@ def least_group(least: int) -> int:
 
 def least_same_people() -> int:
     """Return the least number of samples whose equal names make two inputs of the same people."""
-    return _limits().same_people.min_samples
+    return load("cohort.toml", _CohortFile).same_people.min_samples

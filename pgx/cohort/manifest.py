@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import get_args
 
 import msgspec
-from msgspec.structs import replace
+from msgspec import Struct
+from msgspec.structs import asdict, replace
 
 from pgx.calling import population_name
 from pgx.cohort.jobs import Failure, Job, estimating, group_of, options_text, provisional
@@ -100,8 +101,7 @@ def jobs_of(manifest: Path, options: Options) -> tuple[list[Job], tuple[str, ...
         except _RowError as error:
             failure = Failure(input=path, error=f"line {number} of the manifest: {error}", cure=_CORRECT)
             samples = (row["sample"],) if row.get("sample") else ()
-            own = replace(options, samples=samples)
-            found.append(Job(path=path, options=own, failure=failure))
+            found.append(Job(path=path, options=replace(options, samples=samples), failure=failure))
     return [item if isinstance(item, Job) else item.job() for item in found], carried_names(carried)
 
 
@@ -138,40 +138,31 @@ def _check_new(lines: dict[tuple[str, str], int], place: str, sample: str, numbe
         raise _RowError(f"line {before} has {what} already")
 
 
-class _Growing:
+class _Growing(Struct):
     """A job whose rows are still coming in."""
 
-    def __init__(self, path: str, options: Options) -> None:
-        self._path, self._options = path, options
-        self._names: list[str] = []
-        self._carried: dict[str, Mapping[str, str]] = {}
-        self._meta: dict[str, PatientMeta] = {}
-        self._chosen: dict[str, None] = {}
-        self._lines: dict[str, int] = {}
+    path: str
+    options: Options
+    carried: dict[str, dict[str, str]] = {}
+    meta: dict[str, PatientMeta] = {}
+    chosen: dict[str, None] = {}
+    lines: dict[str, int] = {}
 
     def add(
         self, number: int, row: Mapping[str, str], carried: tuple[str, ...], stated: PatientMeta | None
     ) -> None:
-        """Take the row of a line in."""
         name = row.get("sample", "")
-        self._lines[name] = number
-        self._names.append(name)
-        self._chosen |= {item.name: None for item in _ROW_OPTIONS if row.get(item.name)}
-        names = carried_names(carried)
-        self._carried[name] = dict(zip(names, (row[column] for column in carried), strict=True))
+        self.lines[name] = number
+        self.carried[name] = dict(
+            zip(carried_names(carried), (row[column] for column in carried), strict=True)
+        )
+        self.chosen |= {item.name: None for item in _ROW_OPTIONS if row.get(item.name)}
         if stated is not None:
-            self._meta[name] = stated
+            self.meta[name] = stated
 
     def job(self) -> Job:
-        """Return the job."""
-        return Job(
-            path=self._path,
-            options=replace(self._options, samples=() if "" in self._names else tuple(self._names)),
-            carried=self._carried,
-            meta=self._meta,
-            chosen=tuple(self._chosen),
-            lines=self._lines,
-        )
+        own = replace(self.options, samples=() if "" in self.lines else tuple(self.lines))
+        return Job(**asdict(self) | {"options": own, "chosen": tuple(self.chosen)})
 
 
 def _read(path: Path) -> Iterator[tuple[int, list[str]]]:

@@ -135,7 +135,7 @@ def sources(state: State, plan: Sequence[PlannedRow], known: Mapping[str, Known]
                 path=result.path,
                 job=job,
                 recipe=result.recipe,
-                created=run_of(state, key).created if has_birth_dates(job) else "",
+                created=decode_input(state.run_of(key)).run.created if has_birth_dates(job) else "",
                 samples=result.samples,
             )
 
@@ -160,21 +160,10 @@ def passed_over(results: Iterable[tuple[PlannedRow, Known]]) -> dict[str, str]:
     return left_out
 
 
-def copy_number_inputs(plan: Sequence[PlannedRow], known: Mapping[str, Known]) -> dict[str, str]:
-    """Return key and path of each input that holds copy numbers or ploidy: it says nothing of any base."""
-    found = (known.get(row.key) for row in plan)
-    return {item.key: item.path for item in found if item is not None and item.is_copy_number}
-
-
 def _agree(silent: Job, other: Job) -> bool:
     """Return whether the manifest says the same of two inputs, or nothing of the first."""
     nothing = not silent.meta and not any(any(cells.values()) for cells in silent.carried.values())
     return nothing or (silent.carried, silent.meta) == (other.carried, other.meta)
-
-
-def run_of(state: State, key: str) -> Run:
-    """Return what the samples of an input share."""
-    return decode_input(state.run_of(key)).run
 
 
 def reports(
@@ -196,33 +185,44 @@ def reports_of(
     state: State, source: Source, wanted: frozenset[str] | None
 ) -> Iterator[tuple[Run, SampleReport]]:
     """Yield the reports of one input as stored: all, or those of the samples called so."""
-    kept = decode_input(state.run_of(source.key))
-    kept = replace(kept, run=with_shared(kept.run, state.part(*kept.shared)))
+    stored = decode_input(state.run_of(source.key))
+    run = with_shared(stored.run, state.part(*stored.shared))
     if state.has_blocks(source.key):
-        yield from _of_blocks(state, source, kept, wanted)
+        for report in _of_blocks(state, source, stored, wanted):
+            yield run, report
         return
     for name in [None] if wanted is None else sorted(wanted):
-        for _, stored in state.reports(source.key, name):
-            yield kept.run, unpack(stored, map(state.part, shared_parts(stored)))
+        for _, data in state.reports(source.key, name):
+            yield run, unpack(data, map(state.part, shared_parts(data)))
 
 
 def _of_blocks(
     state: State, source: Source, stored: StoredInput, wanted: frozenset[str] | None
-) -> Iterator[tuple[Run, SampleReport]]:
-    """Make reports of a large input anew, from its columns: with what its results were made with, or not."""
+) -> Iterator[SampleReport]:
+    """Make reports of a large input anew, from its columns.
+
+    Raises
+    ------
+    FormatError
+        Its results were made with something else, so that reports would say something else.
+    """
     from pgx.cohort.biobank import report_of, unpack_texts  # noqa: PLC0415
 
     @functools.lru_cache(maxsize=_ALIKE)
-    def made(texts: tuple[str, ...]) -> tuple[Run, SampleReport]:
-        _check_recipe(source)
-        return report_of(stored, source.job.options, "", texts)
+    def made(texts: tuple[str, ...]) -> SampleReport:
+        if recipe(source.job.options) != source.recipe:
+            raise FormatError(
+                "was made with another version of pgx, other reference data, evidence or BED file",
+                where=source.path,
+                cure="Run pgx cohort again",
+            )
+        return report_of(stored, source.job.options, "", texts)[1]
 
     for block in state.blocks(source.key, "texts"):
         names, *columns = unpack_texts(block)
         for place, name in enumerate(names):
             if wanted is None or name in wanted:
-                run, report = made(tuple(texts[place] for texts in columns))
-                yield run, replace(report, sample=name)
+                yield replace(made(tuple(texts[place] for texts in columns)), sample=name)
 
 
 def _is_text(name: str) -> bool:
@@ -232,15 +232,6 @@ def _is_text(name: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _check_recipe(source: Source) -> None:
-    if recipe(source.job.options) != source.recipe:
-        raise FormatError(
-            "was made with another version of pgx, other reference data, evidence or BED file",
-            where=source.path,
-            cure="Run pgx cohort again",
-        )
 
 
 def names_of(state: State, key: str) -> Iterator[list[str]]:

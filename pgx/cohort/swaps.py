@@ -161,31 +161,47 @@ def stated_by_neighbours(rows: Mapping[str, Sequence[Any]], least: float) -> Sta
     least
         The probability from which neighbours are sure.
     """
-    answers = np.array(rows["neighbours_agree"], dtype=object)
-    # of who is not called the estimate may rest on the sites themselves
-    asked = (answers != None) & (np.array(rows["diplotype"], dtype=object) != None)  # noqa: E711 - of arrays
+    # Of who is not called the estimate may rest on the sites themselves.
+    asked = np.array(
+        [None not in pair for pair in zip(rows["neighbours_agree"], rows["diplotype"], strict=True)],
+        dtype=bool,
+    )
+    # The different letters that are stated, a number each, and the number of each person's.
     letters = list(zip(*(rows[rsid] for rsid in rsids()), strict=True))
-    meanings: dict[tuple[str, ...], list[bool]] = {}
-    for place in np.flatnonzero(asked).tolist():
-        if letters[place] not in meanings:
-            pairs = [tuple(cell.replace("|", "/").split("/")) for cell in letters[place]]
-            meanings[letters[place]] = [shows(pair, pairs) for pair in diplotypes()]
-    numbers, names = {cells: number for number, cells in enumerate(meanings)}, diplotype_names()
-    stated = np.where(asked, [numbers.get(cells, -1) for cells in letters], -1)
-    best = np.array([names.index(name or names[0]) for name in rows["neighbours_diplotype"]])
+    numbers: dict[tuple[str, ...], int] = {}
+    own = np.array(
+        [
+            numbers.setdefault(cells, len(numbers)) if is_asked else -1
+            for cells, is_asked in zip(letters, asked.tolist(), strict=True)
+        ],
+        dtype=np.intp,
+    )
+    # Whether these letters fit the likeliest diplotype by the neighbours of each person, (people, letters).
+    names = diplotype_names()
+    best = np.array([names.index(name or names[0]) for name in rows["neighbours_diplotype"]], dtype=np.intp)
+    fits = np.array([_fitting(cells) for cells in numbers], dtype=bool).reshape(-1, len(names)).T[best]
     sure = asked & (np.array(rows["neighbours_probability"], dtype=np.float64) >= least)
-    allowed = np.array(list(meanings.values()), dtype=bool).reshape(-1, len(names)).T[best]
-    agrees, differs = allowed & sure[:, None], ~allowed & sure[:, None]
-    differs[asked, stated[asked]] = answers[asked] == "no"
+    agrees, differs = fits & sure[:, None], ~fits & sure[:, None]
+    # Of a person's own letters the column neighbours_agree says so.
+    differs[asked, own[asked]] = [
+        answer == "no" for answer in itertools.compress(rows["neighbours_agree"], asked)
+    ]
     return Stated(
         by=NEIGHBOURS,
         names=rows["sample"],
-        columns={name: rows[name] for name in (*(name for name in rows if name not in OPINION), "input")},
-        own=stated,
+        columns={name: cells for name, cells in rows.items() if name not in OPINION}
+        | {"input": rows["input"]},
+        own=own,
         agrees=agrees,
         differs=differs,
         shares=agrees[asked].sum(axis=0) / max(np.count_nonzero(asked), 1),
     )
+
+
+def _fitting(letters: Iterable[Any]) -> list[bool]:
+    """Return which of the ten diplotypes show these letters at the sites."""
+    pairs = [tuple(cell.replace("|", "/").split("/")) for cell in letters]
+    return [shows(pair, pairs) for pair in diplotypes()]
 
 
 def explained(

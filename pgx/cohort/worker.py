@@ -203,22 +203,17 @@ def _read(job: Job) -> tuple[Input | VcfContent, Neighbours | None]:
 
 def failure_by(job: Job, error: Exception) -> Failure:
     """Return the failure of an input over which `error` was raised."""
-    if not isinstance(error, PgxError):
-        return _bug(job, error)
+    if not isinstance(error, PgxError):  # a bug is named by its place: its message might hold a genotype
+        frames = traceback.extract_tb(error.__traceback__)
+        place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "unknown place"
+        return Failure(
+            input=job.path,
+            error=f"a bug in pgx: {type(error).__name__} at {place}",
+            cure="Run pgx annotate on this input, and report what it prints",
+        )
     where = f"{error.where}: " if error.where and error.where != job.place else ""
     said, cure = (text.replace(job.place, job.path) for text in (where + error.what, error.cure))
     return Failure(input=job.path, error=said, cure=cure)
-
-
-def _bug(job: Job, error: Exception) -> Failure:
-    """Name a bug by its place; its message might hold a genotype."""
-    frames = traceback.extract_tb(error.__traceback__)
-    place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "unknown place"
-    return Failure(
-        input=job.path,
-        error=f"a bug in pgx: {type(error).__name__} at {place}",
-        cure="Run pgx annotate on this input, and report what it prints",
-    )
 
 
 def result_of_content(
@@ -257,11 +252,7 @@ def result_of_content(
     ready = prepare(source, options, None if only_likelihoods else neighbours)
     if only_likelihoods:
         ready = replace(ready, rules=replace(ready.rules, stray_share=1.0))
-    result = replace(
-        result,
-        samples=len(ready.columns),
-        assembly=ready.run.input.assembly,
-    )
+    result = replace(result, samples=len(ready.columns), assembly=ready.run.input.assembly)
     least = arrays_from // _CHEAPER if only_likelihoods else arrays_from
     if len(ready.columns) >= least and source.reads is None:
         from pgx.cohort.biobank import annotate_arrays, observe_arrays  # noqa: PLC0415 - small inputs need none

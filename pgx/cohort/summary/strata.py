@@ -13,7 +13,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from pgx.calling import population_name
-from pgx.cohort.jobs import Job, alarm_limits, page_limits
+from pgx.cohort.jobs import Job, Known, alarm_limits, page_limits
 from pgx.cohort.manifest import CARRIED_OPTIONS, OF_A_PERSON, option_cell
 from pgx.errors import UsageError
 
@@ -43,14 +43,6 @@ class Dividing(Struct, frozen=True, kw_only=True):
     name: str
     column: str
     asked: bool = False
-
-
-class Planned(Struct, frozen=True, kw_only=True):
-    """What is known of an input apart from its samples: the cells that all of them share."""
-
-    job: Job
-    samples: int
-    assembly: str
 
 
 def column_of(name: str) -> str:
@@ -102,19 +94,22 @@ def check_columns(by: Sequence[str], jobs: Sequence[Job], carried: Sequence[str]
             )
 
 
-def choose(inputs: Sequence[Planned], carried: Sequence[str], by: Sequence[str]) -> tuple[Dividing, ...]:
+def choose(
+    inputs: Sequence[tuple[Job, Known]], carried: Sequence[str], by: Sequence[str]
+) -> tuple[Dividing, ...]:
     """Return the columns that divide the cohort: those asked for, else all with few enough values.
 
     A column in which every sample has a value of its own divides nothing, and names people.
     """
     if by:
         chosen = dict.fromkeys(by)
-        return tuple(Dividing(name=name, column=_column(name, carried), asked=True) for name in chosen)
-    jobs = [item.job for item in inputs]
-    samples = sum(item.samples for item in inputs)
+        columns = _OWN | {name: column_of(name) for name in carried}
+        return tuple(Dividing(name=name, column=columns[name], asked=True) for name in chosen)
+    jobs = [job for job, _ in inputs]
+    samples = sum(found.samples for _, found in inputs)
     named = [name for name in carried if name not in OF_A_PERSON]
     values = {column_of(name): _carried_values(jobs, name) for name in named}
-    values |= _own_values(jobs) | {ASSEMBLY: {item.assembly for item in inputs if item.assembly}}
+    values |= _own_values(jobs) | {ASSEMBLY: {found.assembly for _, found in inputs if found.assembly}}
     names = {column_of(name): name for name in named} | {
         column: name for name, column in _OWN.items() if name not in carried
     }
@@ -126,10 +121,6 @@ def choose(inputs: Sequence[Planned], carried: Sequence[str], by: Sequence[str])
         and samples >= least.get(column, 1) * len(values[column])
         and len(values[column]) < samples
     )
-
-
-def _column(name: str, carried: Sequence[str]) -> str:
-    return column_of(name) if name in carried else _OWN[name]
 
 
 def _carried_values(jobs: Iterable[Job], name: str) -> set[str]:

@@ -51,7 +51,6 @@ from pgx.cohort.results import (
     Outcome,
     Source,
     Wanted,
-    copy_number_inputs,
     names_of,
     passed_over,
     sources,
@@ -61,7 +60,6 @@ from pgx.cohort.summary import Overview, summarise
 from pgx.cohort.summary.strata import (
     OF_FILES,
     Dividing,
-    Planned,
     choose,
     column_of,
     common_folder,
@@ -123,9 +121,9 @@ def finish(state: State, folder: Path, page: PageOptions, asked: Asked, *, kept:
         around = _write_tables(staged, tables, carried, tally)
         swaps = explained(state, shown, compared, around)
         write_failures(staged.path("failures.tsv"), failures)
-        of_people = _write_people(staged, compared, swaps, members)
+        of_people, people_counts = _write_people(staged, compared, swaps, members, len(children))
         overview = Overview(
-            people=_people_counts(compared or (), swaps or (), members, len(children)),
+            people=people_counts,
             inputs=inputs,
             failures=failures,
             passed_over=(*found.passed_over, *found.copy_number),
@@ -157,17 +155,6 @@ def finish(state: State, folder: Path, page: PageOptions, asked: Asked, *, kept:
     )
 
 
-def _people_counts(
-    compared: Sequence[Compared], swaps: Sequence[Exchange], members: Sequence[Member], children: int
-) -> dict[str, object]:
-    """Return what summary.json says of known results, exchanges and families, where there are any."""
-    return (
-        known_counts(compared, swaps)
-        | (exchange_counts(swaps) if swaps else {})
-        | ({"families": counts_of(members, children)} if children else {})
-    )
-
-
 def _tidy(
     state: State, folder: Path, plan: Sequence[PlannedRow], written: Sequence[str], page: PageOptions
 ) -> None:
@@ -194,14 +181,14 @@ class _Results(Struct, frozen=True, kw_only=True):
 def _results(state: State, carried: Sequence[str], page: PageOptions) -> _Results:
     """Sort the inputs; what else is known of each is not held any longer: there may be very many."""
     plan, known = list(state.plan()), state.known()
-    done = ((row, known[row.key]) for row in plan if row.key in known)
+    done = [(row, known[row.key]) for row in plan if row.key in known]
     return _Results(
         plan=plan,
         shown=list(sources(state, plan, known)),
         failures=[item for row in plan for item in _failures(row, known.get(row.key))],
         passed_over=tuple(passed_over(done).values()),
-        copy_number=tuple(copy_number_inputs(plan, known).values()),
-        dividing=_dividing(plan, known, carried, page),
+        copy_number=tuple({one.key: one.path for _, one in done if one.is_copy_number}.values()),
+        dividing=_dividing(done, carried, page),
     )
 
 
@@ -210,19 +197,28 @@ def _write_people(
     known: Sequence[Compared] | None,
     swaps: Sequence[Exchange] | None,
     members: Sequence[Member],
-) -> list[str]:
-    """Write known results, exchanges and families beside the calls, where there are any; return the files."""
+    children: int,
+) -> tuple[list[str], dict[str, object]]:
+    """Write known results, exchanges and families, where there are any.
+
+    Return the files, and what summary.json says of them; `children` are all that are stated.
+    """
     written = []
+    counts = known_counts(known or (), swaps or ())
     if known is not None:
         write_known(known, staged.path(KNOWN_FILE))
         written.append(KNOWN_FILE)
     if swaps is not None:
         write_exchanges(swaps, staged.path(SWAPS_FILE))
         written.append(SWAPS_FILE)
+    if swaps:
+        counts |= exchange_counts(swaps)
     if members:
         write_families(members, staged.path(FAMILIES_FILE), wording().say("cohort", "not_consistent"))
         written.append(FAMILIES_FILE)
-    return written
+    if children:
+        counts["families"] = counts_of(members, children)
+    return written, counts
 
 
 def _without_report(wanted: Wanted | None, files: Files) -> tuple[str, ...]:
@@ -255,15 +251,10 @@ def _failures(row: PlannedRow, known: Known | None) -> tuple[Failure, ...]:
 
 
 def _dividing(
-    plan: Sequence[PlannedRow], known: dict[str, Known], carried: Sequence[str], page: PageOptions
+    done: Iterable[tuple[PlannedRow, Known]], carried: Sequence[str], page: PageOptions
 ) -> tuple[Dividing, ...]:
     """Return the columns that divide the cohort; a page for sharing names no files and nobody's kin."""
-    inputs = [
-        Planned(job=row.job, samples=result.samples, assembly=result.assembly)
-        for row in plan
-        if (result := known.get(row.key)) is not None and result.samples
-    ]
-    found = choose(inputs, carried, page.by)
+    found = choose([(row.job, result) for row, result in done if result.samples], carried, page.by)
     hidden = {*OF_FILES, *map(column_of, COMPARED)} if page.min_cell else set()
     return tuple(item for item in found if item.column not in hidden)
 
@@ -316,14 +307,14 @@ def _tables(
 
 
 def _tables_of_blocks(state: State, source: Source, cells: PlanCells) -> Iterator[pa.Table]:
+    job, left = source.job, source.samples
     nobody: Iterator[list[str]] = itertools.repeat([])
-    names = names_of(state, source.key) if cells.files or needs_names(source.job) else nobody
-    left = source.samples
+    by_name = cells.files or any(job.carried.values()) or job.meta
+    names = names_of(state, source.key) if by_name else nobody
     for data, own in zip(state.blocks(source.key, "facts"), names, strict=False):
         table = from_bytes(data)
         left -= table.num_rows
-        part = Part(source=source, names=own, count=table.num_rows)
-        yield cells.added_to(table, [part])
+        yield cells.added_to(table, [Part(source=source, names=own, count=table.num_rows)])
     if left:
         raise state.lacks_rows("block, or sample,")
 
@@ -334,11 +325,6 @@ class Part(Struct, frozen=True, kw_only=True):
     source: Source
     names: Sequence[str]
     count: int
-
-
-def needs_names(job: Job) -> bool:
-    """Return whether the manifest says anything by sample of an input."""
-    return any(job.carried.values()) or bool(job.meta)
 
 
 class PlanCells:
@@ -353,12 +339,13 @@ class PlanCells:
     def added_to(self, table: pa.Table, parts: Sequence[Part]) -> pa.Table:
         """Return `table` with these columns and the flags of minors; `parts` are its rows, in order."""
         if any(has_birth_dates(part.source.job) for part in parts):
-            table = with_minors(table, _minors_of(parts))
+            named = ((part, part.names or [EVERYBODY] * part.count) for part in parts)
+            born = (born_minors(part.source.job, names, part.source.created) for part, names in named)
+            table = with_minors(table, [*itertools.chain(*born)])
         if self.files:
             place = table.schema.get_field_index("report")
-            table = table.set_column(
-                place, "report", arrow.coded([*itertools.chain(*map(self._paths, parts))])
-            )
+            paths = arrow.coded([*itertools.chain(*map(self._paths, parts))])
+            table = table.set_column(place, "report", paths)
         if self._carried:
             cells = [row for part in parts for row in self._cells(part)]
             for index, name in enumerate(self._carried):
@@ -388,15 +375,6 @@ class PlanCells:
         return [known.get(name, nothing) for name in part.names] or [nothing] * part.count
 
 
-def _minors_of(parts: Sequence[Part]) -> list[bool]:
-    """Return which rows of these parts are of minors."""
-    found: list[bool] = []
-    for part in parts:
-        names = part.names or [EVERYBODY] * part.count
-        found += born_minors(part.source.job, names, part.source.created)
-    return found
-
-
 def born_minors(job: Job, names: Sequence[str], created: str) -> list[bool]:
     """Return of which samples the manifest states a birth date that made a minor at the time of a run."""
     born = [born_of(job, name) for name in names]
@@ -408,9 +386,7 @@ def with_minors(table: pa.Table, minors: Sequence[bool]) -> pa.Table:
     if not any(minors):
         return table
     flags = [
-        own if not minor or is_flagged_minor(own) else f"{MINOR};{own}" if own else MINOR
+        ";".join(filter(None, (MINOR, own))) if minor and not is_flagged_minor(own) else own or ""
         for own, minor in zip(table.column("flags").to_pylist(), minors, strict=True)
     ]
-    return table.set_column(
-        table.schema.get_field_index("flags"), "flags", arrow.coded([f or "" for f in flags])
-    )
+    return table.set_column(table.schema.get_field_index("flags"), "flags", arrow.coded(flags))
