@@ -22,7 +22,6 @@ from msgspec.structs import astuple
 from pgx.cohort.jobs import Failure, shared_part, text_digest
 from pgx.cohort.summary.strata import column_of
 from pgx.cohort.tables import arrow
-from pgx.cohort.tables.arrow import Codes, first_of, joined_codes
 from pgx.render.tsv import COLUMNS, Cell, Row, cell_text, cells_of, kinds, safe_cell
 from pgx.report import PatientReport, Run, SampleReport, severities
 from pgx.wording import wording
@@ -61,13 +60,12 @@ FACTS = Facts.__struct_fields__
 #: Samples of a block as a large input is stored, and of a chunk as the tables are written.
 CHUNK = 1 << 17
 _CODED = pa.dictionary(pa.int32(), pa.string())
-_PLAIN = frozenset({"sample"})
 
 
 def fact_type(name: str) -> pa.DataType:
     """Return the Arrow type of a fact; texts of few values are coded."""
     if _KINDS[name] is str:
-        return pa.string() if name in _PLAIN else _CODED
+        return pa.string() if name == "sample" else _CODED
     if _KINDS[name] is float:
         return pa.float64()
     return pa.int8() if name in COLUMNS else pa.int32()
@@ -199,11 +197,9 @@ class TableWriter:
     def write(self, table: pa.Table) -> None:
         """Add the rows of `table`, which has the columns of both files at least."""
         columns = [arrow.single(table.column(name)) for name in self._columns]
-        texts = [_float_texts(each) if pa.types.is_floating(each.type) else None for each in columns]
+        texts = [_float_texts(each) if pa.types.is_floating(each.type) else each for each in columns]
         self._wait()
-        self._pending = [
-            self._pool.submit(write, columns, texts) for write in (self._write_parquet, self._write_text)
-        ]
+        self._pending = [self._pool.submit(write, texts) for write in (self._write_parquet, self._write_text)]
 
     def _wait(self) -> None:
         """Wait until the chunk before is written; raise what went wrong with it."""
@@ -211,15 +207,17 @@ class TableWriter:
         for written in pending:
             written.result()
 
-    def _write_text(self, columns: Sequence[pa.Array], texts: Sequence[pa.Array | None]) -> None:
-        self._text.write(_lines(columns, texts))
+    def _write_text(self, texts: Sequence[pa.Array]) -> None:
+        self._text.write(_lines(texts))
 
-    def _write_parquet(self, columns: Sequence[pa.Array], texts: Sequence[pa.Array | None]) -> None:
-        made = [
-            _recoded(column) if text is None else _from_texts(text)
-            for text, column in zip(texts, columns, strict=True)
+    def _write_parquet(self, texts: Sequence[pa.Array]) -> None:
+        columns = [
+            text.dictionary.cast(pa.string()).cast(pa.float64()).take(text.indices)
+            if pa.types.is_floating(field.type)
+            else _recoded(text)
+            for text, field in zip(texts, self._schema, strict=True)
         ]
-        self._parquet.write_table(pa.table(made, schema=self._schema))
+        self._parquet.write_table(pa.table(columns, schema=self._schema))
 
     def close(self) -> None:
         """Finish both files."""
@@ -236,74 +234,21 @@ def _recoded(array: pa.Array) -> pa.Array:
 
 
 def _float_texts(array: pa.Array) -> pa.DictionaryArray:
-    """Return numbers as the table prints them, each different one once; the last text is that of none."""
+    """Return numbers as the table prints them, each different one once."""
     coded = array.dictionary_encode()
     values = arrow.values(coded.dictionary, np.float64).tolist()
-    printed = arrow.split_lines((("%.10g\n" * len(values)) % tuple(values) + "\n").encode("ascii"))
-    places = coded.indices
-    known = np.where(arrow.valid(places), arrow.values(places, np.int32), len(values))
-    return pa.DictionaryArray.from_arrays(arrow.numbers(known, pa.int32()), printed)
+    printed = arrow.split_lines((("%.10g\n" * len(values)) % tuple(values)).encode("ascii"))
+    return pa.DictionaryArray.from_arrays(coded.indices, printed)
 
 
-def _from_texts(texts: pa.DictionaryArray) -> pa.Array:
-    printed = texts.dictionary.slice(0, len(texts.dictionary) - 1)
-    numbers = printed.cast(pa.string()).cast(pa.float64())
-    return pa.concat_arrays([numbers, pa.nulls(1, pa.float64())]).take(texts.indices)
-
-
-def _lines(columns: Sequence[pa.Array], texts: Sequence[pa.Array | None]) -> memoryview:
-    """Return columns as the lines of a table; the last column is one of few values.
-
-    Neighbouring columns of few values are joined first: few of their combinations occur.
-    """
-    cells: list[pa.Array] = []
-    run: list[pa.Array] = []
-    for column, text in zip(columns, texts, strict=True):
-        if text is None and not pa.types.is_string(column.type):
-            run.append(column)
-            continue
-        if text is not None and column.null_count == len(column):
-            run.append(pa.nulls(len(column), _CODED))
-            continue
-        if run:
-            cells.append(_joined_cells(run))
-            run = []
-        cell = (column if text is None else text).cast(pa.large_string())
-        if cell.null_count:  # a missing cell would lose the whole line
-            cell = pc.coalesce(cell, arrow.texts([""])[0])
-        cells.append(cell)
-    cells.append(_joined_cells(run, end="\n"))
-    lines = pc.binary_join_element_wise(*cells, arrow.texts(["\t"])[0])
-    return memoryview(lines.buffers()[2])
-
-
-def _joined_cells(columns: Sequence[pa.Array], end: str = "") -> pa.Array:
-    """Return columns of few values as one column of text, joined by tabs; null is empty."""
-    found = [_codes_and_texts(column) for column in columns]
-    count = len(columns[0])
-    joined = joined_codes([codes for codes, _ in found if codes is not None] or [np.zeros(count, np.int64)])
-    rows = first_of(joined)
-    cells = [
-        texts * len(rows) if codes is None else [texts[code] for code in codes[rows].tolist()]
-        for codes, texts in found
-    ]
-    lines = ["\t".join(row) + end for row in zip(*cells, strict=True)]
-    return arrow.texts(lines).take(arrow.numbers(joined.astype(np.int32), pa.int32()))
-
-
-def _codes_and_texts(column: pa.Array) -> tuple[Codes | None, list[str]]:
-    """Return a number for each value of a column of few values, 0 for null, and the text of each number.
-
-    No numbers where all are the same; then its text is the only one.
-    """
-    is_coded = pa.types.is_dictionary(column.type)
-    if is_coded and arrow.has_one_value(column):
-        return None, ["" if column.null_count else column.dictionary[0].as_py()]
-    indices = column.indices if is_coded else column
-    codes = arrow.values(indices, np.int32 if is_coded else np.int8).astype(np.int64) + 1
-    codes = np.where(arrow.valid(indices), codes, 0) if indices.null_count else codes
-    known = column.dictionary.to_pylist() if is_coded else map(str, range(int(codes.max(initial=0))))
-    return codes, ["", *known]
+def _lines(columns: Iterable[pa.Array]) -> memoryview:
+    """Return columns as the lines of a table; null is empty."""
+    tab, newline, nothing = (arrow.texts([text])[0] for text in ("\t", "\n", ""))
+    cells = [column.cast(pa.large_string()) for column in columns]
+    # a missing cell would lose the whole line
+    cells = [pc.coalesce(cell, nothing) if cell.null_count else cell for cell in cells]
+    cells[-1] = pc.binary_join_element_wise(cells[-1], newline, nothing)
+    return memoryview(pc.binary_join_element_wise(*cells, tab).buffers()[2])
 
 
 def write_failures(path: Path, failures: Iterable[Failure]) -> None:
