@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from msgspec import Struct
-from msgspec.structs import astuple, replace
+from msgspec.structs import replace
 
 from pgx.cli.options import Only
 from pgx.cli.output import Shown, refuse_overwriting
@@ -76,7 +76,7 @@ def cohort(
     if ped is not None:
         from pgx.cohort.pedigree import read_ped
 
-        pedigree = tuple(map(astuple, read_ped(ped)))
+        pedigree = read_ped(ped)
     plan = plan_inputs(inputs or [], manifest, options, with_reads=how.with_reads, pedigree=pedigree)
     for note in plan.notes:
         _say(note)

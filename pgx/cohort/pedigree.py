@@ -11,6 +11,7 @@ import itertools
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +29,7 @@ Floats = npt.NDArray[np.float64]
 _PED = "Write six columns: family, person, father, mother, sex, phenotype; 0 stands for nobody"
 
 
-class Child(Struct, frozen=True, kw_only=True):
+class Child(NamedTuple):
     """One line of a pedigree: names of samples, "" for nobody."""
 
     family: str

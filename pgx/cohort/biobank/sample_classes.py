@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -206,7 +207,10 @@ def _numbered(keys: Sequence[_Key], known: dict[_Key, int]) -> Codes:
 
 def _by_copies(values: Sequence[Codes], places: Sequence[Sequence[int]]) -> list[Codes]:
     """Return PL by copies of the counted letter, the least of the three being 0."""
-    phred = [np.minimum.reduce([values[place] for place in group]) for group in places]
+    return _above_least([np.minimum.reduce([values[place] for place in group]) for group in places])
+
+
+def _above_least(phred: Sequence[npt.NDArray[Any]]) -> list[npt.NDArray[Any]]:
     least = np.minimum.reduce(phred)
     return [one - least for one in phred]
 
@@ -243,7 +247,11 @@ def _answers(
     """Return all answers that the scalar code depends on, a bit each."""
     limit = threshold("contradiction_phred")
     questions = [sum(phred) == 0]
-    for away in (phred, *([] if reads is None else [_reads_phred(reads)])):
+    distances = [phred]
+    if reads is not None:  # as `observe.evidence_fields.reads_phred`, in the same order of operations
+        weighed = [reads[0] * one + reads[1] * other for one, other in read_weights()]
+        distances.append(_above_least(weighed))
+    for away in distances:
         questions += [one >= limit for one in away] + [one == 0 for one in away]
     if reads is not None:
         questions.append(reads[0] + reads[1] == 0)
@@ -257,13 +265,6 @@ def _answers(
     for answer in questions:
         joined = joined * 2 + answer
     return joined
-
-
-def _reads_phred(reads: Sequence[Codes]) -> list[Floats]:
-    """Return what `observe.evidence_fields.reads_phred` does, in the same order of operations."""
-    phred = [reads[0] * one + reads[1] * other for one, other in read_weights()]
-    least = np.minimum.reduce(phred)
-    return [value - least for value in phred]
 
 
 _CONTAINS_PRIOR = frozenset({EvidenceKind.GP, EvidenceKind.DS})

@@ -18,6 +18,7 @@ from pgx.calling import (
     Reason,
     default_population,
     diplotype_name,
+    diplotype_names,
     diplotypes,
     estimated,
     haplotype_frequencies,
@@ -131,7 +132,7 @@ def _counts(tally: Tally, overview: Overview, cells: Cells) -> Object:
         "flags": cells.rows(parts(tally.count("flags")), total=tally.samples),
         "reasons": cells.rows(parts(tally.count("reasons")), total=tally.samples),
         "sites": sites,
-        "neighbours": _neighbours(tally.count(_AGREE), cells),
+        "neighbours": _neighbours(flat(tally.count(_AGREE)), cells),
         "strata": strata,
         "repeated": repeated,
         "tests": _tests(sites, strata),
@@ -143,13 +144,13 @@ def _singles(tally: Tally, overview: Overview) -> Object:
     """Return all that names single samples and files."""
     limit = page_limits().max_listed
     return {
-        "undetermined": [to_builtins(item) for item in tally.open],
-        "ambiguous": [to_builtins(item) for item in tally.ambiguous],
-        "duplicates": {
-            "count": tally.duplicated,
-            "listed": [to_builtins(item) for item in tally.duplicates],
-        },
-        "failures": [_printable(to_builtins(item)) for item in overview.failures[:limit]],
+        "undetermined": to_builtins(tally.open),
+        "ambiguous": to_builtins(tally.ambiguous),
+        "duplicates": {"count": tally.duplicated, "listed": to_builtins(tally.duplicates)},
+        "failures": [
+            {name: printable(text, _LONGEST) for name, text in to_builtins(item).items()}
+            for item in overview.failures[:limit]
+        ],
         "joined": [],  # of version 1.0
         "passed_over": [printable(path, _LONGEST) for path in overview.passed_over[:limit]],
         "certainty": [_certainty(tally, rsid) for rsid in rsids()],
@@ -168,19 +169,12 @@ def _certainty(tally: Tally, rsid: str) -> Object:
     return {"rsid": rsid, **found}
 
 
-def _printable(cells: dict[str, str]) -> dict[str, str]:
-    return {name: printable(text, _LONGEST) for name, text in cells.items()}
-
-
 def _diplotypes(tally: Tally, expected: Expected, cells: Cells) -> list[Object]:
     """Return the determined diplotypes as shares of all determined, beside what is expected."""
     counts = flat(tally.count("diplotype"))
     del counts[""]
-    names = [diplotype_name(pair) for pair in diplotypes()]
-    return [
-        row | {"expected": rounded(share)}
-        for row, share in zip(cells.rows(counts, names), expected.diplotypes, strict=True)
-    ]
+    rows = cells.rows(counts, diplotype_names())
+    return [row | {"expected": rounded(e)} for row, e in zip(rows, expected.diplotypes, strict=True)]
 
 
 def _expected(populations: Mapping[str, int], cells: Cells) -> Expected:
@@ -308,9 +302,8 @@ def _site(tally: Tally, rsid: str, cells: Cells) -> Object:
     }
 
 
-def _neighbours(counts: Mapping[tuple[str, ...], int], cells: Cells) -> Object:
+def _neighbours(answers: Mapping[str, int], cells: Cells) -> Object:
     """Return how many samples the neighbouring variants were asked about, and how many they contradict."""
-    answers = flat(counts)
     asked = answers["yes"] + answers["no"]
     return {"asked": cells.count(asked), "disagree": cells.row("disagree", answers["no"], asked)}
 
@@ -345,32 +338,27 @@ def _strata(tally: Tally, dividing: Dividing, cells: Cells) -> Object | None:
     Of a group too small to be shown not even the name is: of one or two people it would say what they are.
     """
     column = dividing.column
-    by_status = tally.count(column, "e4_status")
-    by_neighbours = tally.count(column, _AGREE)
-    by_diplotype = tally.count(column, "diplotype")
-    by_population = tally.count(column, POPULATION)
-    by_site = {rsid: tally.count(column, rsid, _STATES[rsid]) for rsid in rsids()}
-    sizes: Counter[str] = Counter()
-    for (value, _), number in by_status.items():
-        sizes[value] += number
+    sizes = flat(tally.count(column))
     if len(sizes) < 2:
         return None
-    shown = _shown_groups(sizes, cells)
-    rows = [
-        {
-            "value": population_label(value),
-            "samples": cells.count(sizes[value]),
-            "statuses": cells.rows(flat(_of(by_status, value)), _STATUSES),
-            "haplotypes": _haplotypes(
-                flat(_of(by_diplotype, value)), _expected(flat(_of(by_population, value)), cells), cells
-            ),
-            "sites": [
-                {"rsid": rsid, **_genotypes(_of(counts, value), cells)} for rsid, counts in by_site.items()
-            ],
-            "neighbours": _neighbours(_of(by_neighbours, value), cells),
-        }
-        for value in sorted(shown, key=population_label)
-    ]
+    by_site = {rsid: tally.count(column, rsid, _STATES[rsid]) for rsid in rsids()}
+    counted = {name: tally.count(column, name) for name in ("e4_status", "diplotype", POPULATION, _AGREE)}
+    rows = []
+    for value in sorted(_shown_groups(sizes, cells), key=population_label):
+        statuses, diplotypes, populations, answers = (flat(_of(counts, value)) for counts in counted.values())
+        rows.append(
+            {
+                "value": population_label(value),
+                "samples": cells.count(sizes[value]),
+                "statuses": cells.rows(statuses, _STATUSES),
+                "haplotypes": _haplotypes(diplotypes, _expected(populations, cells), cells),
+                "sites": [
+                    {"rsid": rsid, **_genotypes(_of(counts, value), cells)}
+                    for rsid, counts in by_site.items()
+                ],
+                "neighbours": _neighbours(answers, cells),
+            }
+        )
     return {"column": dividing.name, "values": rows, "left_out": len(sizes) > len(rows)}
 
 

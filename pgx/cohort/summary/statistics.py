@@ -12,7 +12,6 @@ from msgspec import Struct
 
 from pgx.calling import (
     diplotype_prior,
-    diplotypes,
     estimated,
     haplotype_frequencies,
     population_name,
@@ -66,7 +65,7 @@ def benjamini_hochberg(found: Sequence[float]) -> list[float]:
     ranks = np.arange(len(found), 0, -1)
     corrected = np.empty(len(found))
     corrected[order] = np.minimum.accumulate(np.minimum(1.0, np.asarray(found)[order] * len(found) / ranks))
-    return [float(value) for value in corrected]
+    return corrected.tolist()
 
 
 MIXED = "mixed"
@@ -94,11 +93,12 @@ def expected_of(counts: Mapping[str, int]) -> Expected:
     total = sum(counts.values())
     names = sorted(counts, key=population_label) if total else [population_name(None)]
     weights = [counts[name] / total for name in names] if total else [1.0]
+    labels = {item.name: item.label for item in populations()}
     return Expected(
         name=names[0] if len(names) == 1 else MIXED,
-        label="; ".join(_label(name) for name in names),
-        diplotypes=_mean([diplotype_prior(name) for name in names], weights, len(diplotypes())),
-        haplotypes=_mean([haplotype_frequencies(name) for name in names], weights, len(haplotypes())),
+        label="; ".join(labels.get(name, population_label(name)) for name in names),
+        diplotypes=_mean([diplotype_prior(name) for name in names], weights),
+        haplotypes=_mean([haplotype_frequencies(name) for name in names], weights),
     )
 
 
@@ -111,20 +111,16 @@ def expected_range() -> list[tuple[str, float, float]]:
     ]
 
 
-def _label(name: str) -> str:
-    return next((item.label for item in populations() if item.name == name), population_label(name))
-
-
 def population_label(name: str) -> str:
     """Return a name that a page has room for: of an estimate without its figures."""
     found = estimated(name)
     return found.short_name if found else name
 
 
-def _mean(shares: Sequence[Sequence[float]], weights: Sequence[float], length: int) -> list[float]:
+def _mean(rows: Sequence[Sequence[float]], weights: Sequence[float]) -> list[float]:
     return [
-        sum(weight * row[place] for weight, row in zip(weights, shares, strict=True))
-        for place in range(length)
+        sum(weight * share for weight, share in zip(weights, shares, strict=True))
+        for shares in zip(*rows, strict=True)
     ]
 
 

@@ -31,14 +31,7 @@ from pgx.cohort.manifest import (
     parent_in,
     place_of,
 )
-from pgx.cohort.pedigree import (
-    Child,
-    Member,
-    counts_of,
-    families,
-    names_in,
-    write_families,
-)
+from pgx.cohort.pedigree import Child, Member, counts_of, families, names_in, write_families
 from pgx.cohort.results import (
     CHANGED_FILE,
     FAMILIES_FILE,
@@ -57,14 +50,7 @@ from pgx.cohort.results import (
 )
 from pgx.cohort.store import PlannedRow, State
 from pgx.cohort.summary import Overview, summarise
-from pgx.cohort.summary.strata import (
-    OF_FILES,
-    Dividing,
-    choose,
-    column_of,
-    common_folder,
-    plan_cells,
-)
+from pgx.cohort.summary.strata import OF_FILES, Dividing, choose, column_of, common_folder, plan_cells
 from pgx.cohort.summary.tally import Tally
 from pgx.cohort.swaps import OPINION, Exchange, exchange_counts, explained, known_counts, write_exchanges
 from pgx.cohort.tables import arrow
@@ -229,8 +215,7 @@ def _without_report(wanted: Wanted | None, files: Files) -> tuple[str, ...]:
 
 def _children(state: State, shown: Sequence[Source], carried: Sequence[str]) -> list[Child]:
     """Return the children of --ped and of the manifest; whom both state the same of comes once."""
-    lines = state.meta("pedigree", tuple[tuple[str, str, str, str], ...]) or ()
-    children = [Child(family=a, sample=b, father=c, mother=d) for a, b, c, d in lines]
+    children = [*(state.meta("pedigree", tuple[Child, ...]) or ())]
     if {"father", "mother"} & set(carried):
         for person in people(state, shown, ("father", "mother")):
             family, *parents = (person.cells.get(name, "") for name in KINSHIP)
