@@ -166,13 +166,7 @@ class _Growing(Struct):
 
 
 def _read(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Yield the header and the rows with their line numbers, cells stripped, empty lines left out.
-
-    Raises
-    ------
-    InputError, UsageError
-        It cannot be read, is not UTF-8, is empty, or has a column without a name.
-    """
+    """Yield the header and the rows with their line numbers, cells stripped, empty lines left out."""
     try:
         text = read_limited(path, int(limit("max_table"))).decode("utf-8-sig")
         head = text.lstrip().partition("\n")[0]

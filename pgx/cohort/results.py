@@ -192,20 +192,14 @@ def reports_of(
             yield run, report
         return
     for name in [None] if wanted is None else sorted(wanted):
-        for _, data in state.reports(source.key, name):
+        for data in state.reports(source.key, name):
             yield run, unpack(data, map(state.part, shared_parts(data)))
 
 
 def _of_blocks(
     state: State, source: Source, stored: StoredInput, wanted: frozenset[str] | None
 ) -> Iterator[SampleReport]:
-    """Make reports of a large input anew, from its columns.
-
-    Raises
-    ------
-    FormatError
-        Its results were made with something else, so that reports would say something else.
-    """
+    """Make reports of a large input anew, from its columns: with what its results were made with, or not."""
     from pgx.cohort.biobank import report_of, unpack_texts  # noqa: PLC0415
 
     @functools.lru_cache(maxsize=_ALIKE)

@@ -114,13 +114,7 @@ def _import_tables() -> None:
 
 
 def _refuse_foreign(folder: Path) -> None:
-    """Refuse to write over files of these names that are not from a cohort.
-
-    Raises
-    ------
-    UsageError
-        There are some.
-    """
+    """Refuse to write over files of these names that are not from a cohort."""
     try:
         str(folder).encode()
     except UnicodeEncodeError as error:
@@ -260,7 +254,7 @@ def _results(
         elif len(batch.jobs) > 1:
             results = _singly(engine, batch, tell)
         else:
-            results = [failed(job, _death(job, outcome)) for job in batch.jobs]
+            results = [_dead(job, outcome) for job in batch.jobs]
         checked = []
         for result in results:
             job = by_key[result.key]
@@ -274,16 +268,14 @@ def _singly(engine: Engine, batch: Batch, tell: Tell) -> list[Result]:
     results: list[Result] = []
     for job in batch.jobs:
         outcome = run_alone(engine, work, replace(batch, jobs=(job,)), tell=tell)
-        results += [failed(job, _death(job, outcome))] if isinstance(outcome, Exception) else outcome
+        results += [_dead(job, outcome)] if isinstance(outcome, Exception) else outcome
     return results
 
 
-def _death(job: Job, error: Exception) -> Failure:
-    return Failure(
-        input=job.path,
-        error=f"the worker died over it, or stood still for too long ({type(error).__name__})",
-        cure="Check the file, and the memory of the machine; --stall gives more time",
-    )
+def _dead(job: Job, error: Exception) -> Result:
+    what = f"the worker died over it, or stood still for too long ({type(error).__name__})"
+    cure = "Check the file, and the memory of the machine; --stall gives more time"
+    return failed(job, Failure(input=job.path, error=what, cure=cure))
 
 
 def _batches(jobs: Sequence[Job], engine: Engine, options: CohortOptions) -> Iterator[Batch]:

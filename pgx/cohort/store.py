@@ -173,13 +173,7 @@ class State:
         self.close()
 
     def _opened(self, value: object, *whose: object) -> bytes:
-        """Return a value that `summed` stored for `whose`.
-
-        Raises
-        ------
-        FormatError
-            It is another, or belongs to another.
-        """
+        """Return a value that `summed` stored for `whose`; another, or of another, is damage."""
         data = value if isinstance(value, bytes) else b""
         if summed(data[:-_SUM], *whose) != data:
             raise FormatError(
@@ -411,15 +405,11 @@ class State:
         for number, data in self._run(query, (key,)):
             yield self._opened(data, "block", key, number, column)
 
-    def reports(self, key: str, name: str | None = None) -> Iterator[tuple[str, bytes]]:
-        """Yield name and report (as stored) of the samples of a small input, or of the one called `name`."""
-        query = "SELECT ordinal, name, report FROM sample WHERE key = ?"
-        if name is None:
-            rows = self._run(query + " ORDER BY ordinal", (key,))
-        else:
-            rows = self._run(query + " AND name = ? ORDER BY ordinal", (key, name))
-        for number, whose, data in rows:
-            yield whose, self._opened(data, "sample", key, number, whose, "report")
+    def reports(self, key: str, name: str | None = None) -> Iterator[bytes]:
+        """Yield the reports (as stored) of the samples of a small input, or of those called `name`."""
+        query = "SELECT ordinal, name, report FROM sample WHERE key = ?1 AND (?2 IS NULL OR name = ?2)"
+        for number, whose, data in self._run(query + " ORDER BY ordinal", (key, name)):
+            yield self._opened(data, "sample", key, number, whose, "report")
 
     def part(self, digest: str) -> bytes:
         """Return a shared part."""

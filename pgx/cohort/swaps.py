@@ -61,7 +61,7 @@ class Exchange(Struct, frozen=True, kw_only=True):
     before: int
     after: int
     chance: float
-    alternatives: int
+    alternatives: int = 0
     by: str
 
 
@@ -161,36 +161,26 @@ def stated_by_neighbours(rows: Mapping[str, Sequence[Any]], least: float) -> Sta
     least
         The probability from which neighbours are sure.
     """
-    # Of who is not called the estimate may rest on the sites themselves.
-    asked = np.array(
-        [None not in pair for pair in zip(rows["neighbours_agree"], rows["diplotype"], strict=True)],
-        dtype=bool,
-    )
-    # The different letters that are stated, a number each, and the number of each person's.
+    answers, called = rows["neighbours_agree"], rows["diplotype"]
+    # of who is not called the estimate may rest on the sites themselves
+    asked = np.array([None not in pair for pair in zip(answers, called, strict=True)], dtype=bool)
+    # the different letters that are stated, a number each, and the number of each person's
     letters = list(zip(*(rows[rsid] for rsid in rsids()), strict=True))
-    numbers: dict[tuple[str, ...], int] = {}
-    own = np.array(
-        [
-            numbers.setdefault(cells, len(numbers)) if is_asked else -1
-            for cells, is_asked in zip(letters, asked.tolist(), strict=True)
-        ],
-        dtype=np.intp,
-    )
-    # Whether these letters fit the likeliest diplotype by the neighbours of each person, (people, letters).
+    numbers = {cells: k for k, cells in enumerate(dict.fromkeys(itertools.compress(letters, asked)))}
+    own = np.where(asked, [numbers.get(cells, -1) for cells in letters], -1)
+    # whether these letters fit the likeliest diplotype by the neighbours of each person, (people, letters)
     names = diplotype_names()
-    best = np.array([names.index(name or names[0]) for name in rows["neighbours_diplotype"]], dtype=np.intp)
+    best = np.array([names.index(name or names[0]) for name in rows["neighbours_diplotype"]])
     fits = np.array([_fitting(cells) for cells in numbers], dtype=bool).reshape(-1, len(names)).T[best]
     sure = asked & (np.array(rows["neighbours_probability"], dtype=np.float64) >= least)
     agrees, differs = fits & sure[:, None], ~fits & sure[:, None]
-    # Of a person's own letters the column neighbours_agree says so.
-    differs[asked, own[asked]] = [
-        answer == "no" for answer in itertools.compress(rows["neighbours_agree"], asked)
-    ]
+    # of a person's own letters the table says whether they fit
+    differs[asked, own[asked]] = [answer == "no" for answer in itertools.compress(answers, asked)]
+    columns = {name: cells for name, cells in rows.items() if name not in OPINION}
     return Stated(
         by=NEIGHBOURS,
         names=rows["sample"],
-        columns={name: cells for name, cells in rows.items() if name not in OPINION}
-        | {"input": rows["input"]},
+        columns=columns | {"input": rows["input"]},
         own=own,
         agrees=agrees,
         differs=differs,
@@ -310,7 +300,6 @@ def _groups(
                     before=before,
                     after=after,
                     chance=chance,
-                    alternatives=0,
                 ),
                 listed,
             )

@@ -50,7 +50,6 @@ ARRAYS_FROM = 200
 #: So many times fewer where only likelihoods are asked for: 6 ms instead of 20 for a file of 100 samples.
 _CHEAPER = 8
 _INDEXES = (".csi", ".tbi", ".bai", ".crai", ".bgi")
-_SHARED = ("response", "context")
 
 
 class Batch(Struct, frozen=True, kw_only=True):
@@ -363,8 +362,8 @@ def _encoded_input(kept: StoredInput) -> bytes:
 
 def _pack(report: SampleReport, parts: dict[str, bytes]) -> bytes:
     digests = []
-    for name in _SHARED:
-        digest, parts[digest] = shared_part(getattr(report, name))
+    for shared in (report.response, report.context):
+        digest, parts[digest] = shared_part(shared)
         digests.append(digest)
     bare = replace(report, response=(), context=())
     return msgspec.json.encode(StoredReport(report=bare, shared=tuple(digests)))

@@ -253,16 +253,12 @@ def _packed_facts(
 
     def packed(start: int, stop: int) -> bytes:
         """Return the facts of the samples from `start` to before `stop`."""
-        places = arrow.numbers(found.classes[start:stop], pa.int64())
-        filled = []
-        for name in FACTS:
-            if name == "sample":
-                filled.append(_cells(ready.names[start:stop]).cast(pa.string()))
-            elif name in numbers:
-                filled.append(arrow.numbers(numbers[name][start:stop], fact_type(name)))
-            else:
-                filled.append(classes.column(name).combine_chunks().take(places))
-        return to_bytes(pa.table(filled, names=list(FACTS)))
+        table = classes.take(arrow.numbers(found.classes[start:stop], pa.int64()))
+        own = {name: arrow.numbers(all_[start:stop], fact_type(name)) for name, all_ in numbers.items()}
+        own["sample"] = _cells(ready.names[start:stop]).cast(pa.string())
+        for name, column in own.items():
+            table = table.set_column(FACTS.index(name), name, column)
+        return to_bytes(table)
 
     return _by_block(pool, packed, len(ready.names))
 
