@@ -37,15 +37,13 @@ from pgx.cohort.biobank.sample_classes import (
     SiteArrays,
     columns_of,
     neighbour_codes,
-    read_arrays,
-    settle,
+    read_site,
     text_codes,
 )
 from pgx.cohort.jobs import Result, StoredBlock, StoredInput, without_shared
 from pgx.cohort.tables import arrow
 from pgx.cohort.tables.arrow import Codes, compact, first_of, joined_codes
 from pgx.cohort.tables.table import CHUNK, FACTS, fact_table, fact_type, facts_of, to_bytes
-from pgx.neighbours.estimate import MarkerReader
 from pgx.observe import SiteRecord, observe
 from pgx.options import Options
 from pgx.render.tsv import safe_cell
@@ -93,17 +91,7 @@ def observe_arrays(result: Result, ready: Prepared) -> Result:
 
 
 def _read_sites(pool: ThreadPoolExecutor, ready: Prepared) -> list[SiteArrays]:
-    doubted = any(pile.misplaced for pile in ready.records)
-
-    def read(place: int) -> SiteArrays:
-        return settle(read_arrays(place, doubted, _some(ready), ready), place, ready.columns, ready)
-
-    return list(pool.map(read, range(len(ready.records))))
-
-
-def _some(ready: Prepared) -> Sequence[int] | None:
-    """Return the 0-based columns of the samples; None where these are all of the input."""
-    return None if isinstance(ready.columns, range) else ready.columns
+    return list(pool.map(lambda place: read_site(place, ready), range(len(ready.records))))
 
 
 def annotate_arrays(result: Result, content: VcfContent, ready: Prepared) -> Result:
@@ -115,7 +103,11 @@ def annotate_arrays(result: Result, content: VcfContent, ready: Prepared) -> Res
         found = _answered(pool, sites, ready)
         texts = _packed_texts(pool, (*content.records, *around), ready)
         if reader is not None:
-            _part_by_neighbours(found, content, reader, ready)
+            # by what they show, and by the texts at the sites beside them
+            parts = [found.classes, neighbour_codes(reader, ready)]
+            if content.records:
+                parts.append(text_codes(content.records, ready))
+            found.classes = joined_codes(parts)
         firsts = first_of(found.classes).tolist()
         reports = (ready.report(ready.columns[row], ready.names[row]) for row in firsts)
         classes = fact_table([facts_of(ready.run, report) for report in reports])
@@ -142,14 +134,6 @@ def annotate_arrays(result: Result, content: VcfContent, ready: Prepared) -> Res
 
 def _without_columns(records: Sequence[SiteRecord]) -> tuple[SiteRecord, ...]:
     return tuple(replace(record, samples=()) for record in records)
-
-
-def _part_by_neighbours(found: _Found, content: VcfContent, reader: MarkerReader, ready: Prepared) -> None:
-    """Part the classes by what the neighbours show, and by the texts at the sites beside them."""
-    parts = [found.classes, neighbour_codes(reader, ready.columns, _some(ready))]
-    if content.records:
-        parts.append(text_codes(content.records, _some(ready)))
-    found.classes = joined_codes(parts)
 
 
 def _answered(pool: ThreadPoolExecutor, sites: Sequence[SiteArrays], ready: Prepared) -> _Found:
@@ -280,7 +264,7 @@ def _packed_texts(
 ) -> list[Future[bytes]]:
     """Begin to pack the names and the columns of each block."""
     names = ready.names
-    lines = [columns_of(record, _some(ready)) for record in records]
+    lines = [columns_of(record, ready) for record in records]
 
     def joined(start: int, stop: int) -> bytes:
         texts = ["\n".join(names[start:stop]).encode(errors="surrogateescape")]

@@ -61,6 +61,8 @@ class Fields:
 
     Attributes
     ----------
+    form
+        The names of the fields.
     rows
         These columns, counted from the first of the piece, shape (n,).
     """
@@ -69,7 +71,7 @@ class Fields:
         """`sizes`: how many numbers of one to eight digits stand in each field that is read as numbers."""
         edges = edges_of(columns)
         first, last = edges[piece.start], edges[piece.stop]
-        self._form = tuple(form)
+        self.form = tuple(form)
         self._line = columns.line
         letters = np.frombuffer(self._line, dtype=np.uint8)
         self._words = np.ndarray((len(letters) - _WIDTH + 1,), dtype="<u8", buffer=letters, strides=(1,))
@@ -94,7 +96,7 @@ class Fields:
         """Return which columns have all fields, and which marks stand before, between and behind these."""
         outer = np.flatnonzero(kinds != _COMMA)
         tabs = np.flatnonzero(kinds[outer] == _TAB)
-        wanted = len(self._form)
+        wanted = len(self.form)
         rows = np.flatnonzero(tabs[1:] - tabs[:-1] == wanted)
         before = tabs[:-1] if len(rows) == count else tabs[rows]
         return rows, [outer[before + place] for place in range(wanted + 1)]
@@ -113,7 +115,7 @@ class Fields:
             self._borders = [border[wanted] for border in self._borders]
 
     def _around(self, key: str) -> tuple[Places, Places]:
-        place = self._form.index(key)
+        place = self.form.index(key)
         return self._borders[place], self._borders[place + 1]
 
     def _number(self, key: str, place: int, valid: Flags) -> Whole:

@@ -9,8 +9,8 @@ DP, GQ) becomes arrays. A column that is unusual in any way is its own class, te
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Hashable, Iterable, Sequence
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
@@ -24,7 +24,7 @@ from pgx.cohort.biobank.format_parser import Fields, between, edges_of
 from pgx.cohort.tables import arrow
 from pgx.cohort.tables.arrow import Codes, compact, first_of, joined_codes
 from pgx.genome import letters
-from pgx.neighbours.estimate import Known, MarkerReader
+from pgx.neighbours.estimate import MarkerReader
 from pgx.observe import EvidenceKind, Observation, ReadContext, SiteRecord, observe
 from pgx.observe.alleles import Letter, Other, letters_of
 from pgx.observe.evidence_fields import is_from_imputation, read_weights
@@ -70,40 +70,37 @@ class SiteArrays(Struct, frozen=True):
     chances: Floats | None = None
 
 
-def read_arrays(place: int, doubted: bool, columns: Sequence[int] | None, ready: Prepared) -> SiteArrays:
-    """Read the site at `place` for all samples (`columns` None) or for some 0-based columns.
-
-    `doubted`: the coordinates of the input cannot be trusted, so the site is not read.
-    """
+def _read_arrays(place: int, ready: Prepared) -> SiteArrays:
+    """Read the site at `place` so far as that goes without the scalar code: classes and numbers."""
     pile, count = ready.records[place], len(ready.columns)
     records = (*pile.bases, *pile.blocks, *pile.lengths)
-    if doubted or pile.faults or not records:
+    if _is_doubted(ready) or pile.faults or not records:
         return _empty(count)
     if len(records) == 1 and pile.bases and _is_plain(records[0]):
         copies = _copies(letters_of(records[0], pile.site.position))
         places = _classes(copies)
         if places is not None:
-            return _plain(records[0], columns_of(records[0], columns), places, copies, ready)
-    return replace(_empty(count), codes=text_codes(records, columns))
+            return _plain(records[0], places, copies, ready)
+    return replace(_empty(count), codes=text_codes(records, ready))
 
 
-def columns_of(record: SiteRecord, columns: Sequence[int] | None) -> Columns:
-    """Return the sample columns of a record in one line: all, or these 0-based ones."""
+def _is_doubted(ready: Prepared) -> bool:
+    """Return whether no coordinate of the input can be trusted."""
+    return any(pile.misplaced for pile in ready.records)
+
+
+def columns_of(record: SiteRecord, ready: Prepared) -> Columns:
+    """Return the columns of the samples that are done in one line."""
     samples = record.samples
-    if columns is not None:
-        samples = [samples[column] for column in columns]
+    if not isinstance(ready.columns, range):  # not all of the input
+        samples = [samples[column] for column in ready.columns]
     return samples if isinstance(samples, Columns) else Columns.of(record.fixed, samples)
 
 
 def _empty(count: int) -> SiteArrays:
     unknown = np.full(count, np.nan)
-    return SiteArrays(
-        np.zeros(count, dtype=np.int64),
-        np.zeros(count, dtype=bool),
-        np.ones((3, count)),
-        unknown,
-        unknown.copy(),
-    )
+    codes, numeric = np.zeros(count, dtype=np.int64), np.zeros(count, dtype=bool)
+    return SiteArrays(codes, numeric, np.ones((3, count)), depth=unknown, quality=unknown.copy())
 
 
 def _is_plain(record: SiteRecord) -> bool:
@@ -143,13 +140,10 @@ def _classes(copies: Sequence[int | None]) -> list[list[int]] | None:
 
 
 def _plain(
-    record: SiteRecord,
-    columns: Columns,
-    places: Sequence[Sequence[int]],
-    copies: Sequence[int | None],
-    ready: Prepared,
+    record: SiteRecord, places: Sequence[Sequence[int]], copies: Sequence[int | None], ready: Prepared
 ) -> SiteArrays:
     """Read the only record of a site piece by piece; `places`: see `_classes`, `copies`: see `_copies`."""
+    columns = columns_of(record, ready)
     result = _empty(len(columns))
     sizes = {key: 1 for key in _NUMBERS if key in record.format}
     sizes["PL"] = len(copies) * (len(copies) + 1) // 2
@@ -170,7 +164,7 @@ def _plain(
             if key in sizes:
                 values[rows] = fields.numbers(key)[0]
         reads = _by_letter(fields.numbers("AD"), copies) if "AD" in sizes else None
-        codes, keys = _usual_classes(record.format, fields, phred, reads, ready.context)
+        codes, keys = _usual_classes(fields, phred, reads, ready.context)
         result.codes[rows] = _numbered(keys, known)[codes]
         odd = np.flatnonzero(~result.numeric[piece.start : piece.stop]) + start
         result.codes[odd] = _numbered([between(columns, row, row + 1) for row in odd.tolist()], known)
@@ -198,10 +192,11 @@ def _by_letter(values: Sequence[Codes], copies: Sequence[int | None]) -> list[Co
 
 #: What tells a class from others: the text of a column, or the texts of some fields and answers.
 _Key = bytes | tuple[int | bytes, ...]
+_T = TypeVar("_T", bound=Hashable)
 
 
-def _numbered(keys: Sequence[_Key], known: dict[_Key, int]) -> Codes:
-    """Return the number of each class; a new one gets the next."""
+def _numbered(keys: Iterable[_T], known: dict[_T, int]) -> Codes:
+    """Return the number of each key; a new one gets the next."""
     return np.array([known.setdefault(key, len(known)) for key in keys], dtype=np.int64)
 
 
@@ -216,16 +211,11 @@ def _above_least(phred: Sequence[npt.NDArray[Any]]) -> list[npt.NDArray[Any]]:
 
 
 def _usual_classes(
-    form: Sequence[str],
-    fields: Fields,
-    phred: Sequence[Codes],
-    reads: Sequence[Codes] | None,
-    context: ReadContext,
+    fields: Fields, phred: Sequence[Codes], reads: Sequence[Codes] | None, context: ReadContext
 ) -> tuple[Codes, list[_Key]]:
     """Return the class of each sample of a piece, and what tells these classes from others."""
-    answers = _answers(fields, form, phred, reads, context)
-    codes = answers
-    texts = [key for key in form if key not in _NO_TEXT]
+    codes = answers = _answers(fields, phred, reads, context)
+    texts = [key for key in fields.form if key not in _NO_TEXT]
     for key in texts:
         for words in fields.words(key):
             found = arrow.codes(words)
@@ -238,11 +228,7 @@ def _usual_classes(
 
 
 def _answers(
-    fields: Fields,
-    form: Sequence[str],
-    phred: Sequence[Codes],
-    reads: Sequence[Codes] | None,
-    context: ReadContext,
+    fields: Fields, phred: Sequence[Codes], reads: Sequence[Codes] | None, context: ReadContext
 ) -> Codes:
     """Return all answers that the scalar code depends on, a bit each."""
     limit = threshold("contradiction_phred")
@@ -256,10 +242,10 @@ def _answers(
     if reads is not None:
         questions.append(reads[0] + reads[1] == 0)
     for key, least in zip(_NUMBERS, (context.min_dp, context.min_gq), strict=True):
-        if key in form:
+        if key in fields.form:
             values = fields.numbers(key)[0]
             questions += [values == 0, values < least]
-    if context.min_gq > 0 and "GQ" not in form:
+    if context.min_gq > 0 and "GQ" not in fields.form:
         questions.append(np.sort(np.stack(phred), axis=0)[1] < context.min_gq)
     joined = np.zeros(len(fields.rows), dtype=np.int64)
     for answer in questions:
@@ -270,19 +256,20 @@ def _answers(
 _CONTAINS_PRIOR = frozenset({EvidenceKind.GP, EvidenceKind.DS})
 
 
-def settle(site: SiteArrays, place: int, columns: Sequence[int], ready: Prepared) -> SiteArrays:
-    """Let the scalar code observe one sample of each class of the site at `place`.
+def read_site(place: int, ready: Prepared) -> SiteArrays:
+    """Read the site at `place`, and let the scalar code observe one sample of each class of it.
 
     Returns
     -------
     SiteArrays
         With codes of what was observed, and with all that is known of likelihoods, depth and quality.
     """
+    site = _read_arrays(place, ready)
     rules, firsts = ready.rules, first_of(site.codes).tolist()
     classes, chances = _empty(len(firsts)), np.full((3, len(firsts)), np.nan)
     known: dict[bytes, int] = {}
     for number, row in enumerate(firsts):
-        seen = _observed(columns[row], place, ready)
+        seen = _observed(ready.columns[row], place, ready)
         evidence = seen.evidence
         classes.codes[number] = known.setdefault(without_numbers(seen), len(known))
         classes.depth[number] = np.nan if seen.depth is None else seen.depth
@@ -309,7 +296,7 @@ def settle(site: SiteArrays, place: int, columns: Sequence[int], ready: Prepared
 
 
 def _observed(column: int, place: int, ready: Prepared) -> Observation:
-    if any(pile.misplaced for pile in ready.records):  # then no site can be seen without the others
+    if _is_doubted(ready):  # then no site can be seen without the others
         return observe(ready.records, column, ready.context)[place]
     return observe((ready.records[place],), column, ready.context)[0]
 
@@ -328,26 +315,18 @@ def without_numbers(seen: Observation) -> bytes:
     return msgspec.msgpack.encode(bare)
 
 
-def text_codes(records: Iterable[SiteRecord], some: Sequence[int] | None) -> Codes:
+def text_codes(records: Iterable[SiteRecord], ready: Prepared) -> Codes:
     """Return the classes of samples whose columns are the same in all of at least one record."""
-    lines = [columns_of(record, some) for record in records]
+    lines = [columns_of(record, ready) for record in records]
     return joined_codes([arrow.line_codes(line.line, edges_of(line)) for line in lines])
 
 
-def neighbour_codes(reader: MarkerReader, columns: Sequence[int], some: Sequence[int] | None) -> Codes:
-    """Return the classes of samples that show the same at every marker.
-
-    `columns` are the 0-based ones of the samples; `some` is None where these are all of the input.
-    """
-    parts: list[Codes] = [np.zeros(len(columns), dtype=np.int64)]
+def neighbour_codes(reader: MarkerReader, ready: Prepared) -> Codes:
+    """Return the classes of samples that show the same at every marker."""
+    parts: list[Codes] = [np.zeros(len(ready.columns), dtype=np.int64)]
     for number, records in enumerate(reader.over):
-        if not records:
-            continue
-        codes = text_codes(records, some)
-        shown: dict[Known, int] = {}
-        by_text = [
-            shown.setdefault(reader.read(number, columns[row]), len(shown))
-            for row in first_of(codes).tolist()
-        ]
-        parts.append(np.array(by_text, dtype=np.int64)[codes])
+        if records:
+            codes = text_codes(records, ready)
+            shown = [reader.read(number, ready.columns[row]) for row in first_of(codes).tolist()]
+            parts.append(_numbered(shown, {})[codes])
     return joined_codes(parts)
