@@ -14,20 +14,13 @@ from pathlib import Path
 
 from pgx.errors import FormatError, InputError, NotFoundError, printable
 from pgx.genome import Site
+from pgx.vcf.bgzf import GZIP_MAGIC
 
-_GZIP_MAGIC = b"\x1f\x8b"
 _LONGEST = 1 << 20  # characters of a line
 _CALLABLE = "CALLABLE"
 #: Words of GATK CallableLoci and of the labels that the manual of mosdepth proposes for --quantize.
 _NOT_CALLABLE = frozenset(
-    {
-        "REF_N",
-        "NO_COVERAGE",
-        "LOW_COVERAGE",
-        "EXCESSIVE_COVERAGE",
-        "HIGH_COVERAGE",
-        "POOR_MAPPING_QUALITY",
-    }
+    ("REF_N", "NO_COVERAGE", "LOW_COVERAGE", "EXCESSIVE_COVERAGE", "HIGH_COVERAGE", "POOR_MAPPING_QUALITY")
 )
 _NUMBER = re.compile(r"\d{1,9}(?:\.\d*)?(?:[eE]\+?\d)?", re.ASCII)
 
@@ -36,12 +29,8 @@ def callable_sites(path: Path, sites: Sequence[Site], contigs: Collection[str]) 
     """Return the rsIDs of the sites that lie in a callable region of the BED file `path`, with their depth.
 
     Regions are 0-based and half-open, as BED has them; `contigs` are the names of the chromosome. The depth
-    is None where the file states none. Of several lines over a site the one that says least counts.
-
-    Raises
-    ------
-    InputError
-        The file is missing, unreadable, no BED file, or its fourth column says something else.
+    is None where the file states none. Of several lines over a site the one that says least counts. A file
+    that is missing, unreadable, no BED file, or says something else in its fourth column is an `InputError`.
     """
     names = {name.lower() for name in contigs}
     said: dict[str, list[float | None]] = {}
@@ -62,15 +51,11 @@ def _regions(path: Path) -> Iterator[tuple[str, int, int, float | None]]:
         try:
             start, end = int(columns[1]), int(columns[2])
         except (IndexError, ValueError) as error:
-            raise FormatError(
-                f"line {number} is no BED region",
-                where=str(path),
-                cure="Give contig, start and end, tab-separated",
-            ) from error
+            cure = "Give contig, start and end, tab-separated"
+            raise FormatError(f"line {number} is no BED region", where=str(path), cure=cure) from error
         if not 0 <= start <= end:
-            raise FormatError(
-                f"line {number} has its end before its start", where=str(path), cure="Correct the BED file"
-            )
+            what = f"line {number} has its end before its start"
+            raise FormatError(what, where=str(path), cure="Correct the BED file")
         yield columns[0], start, end, _depth(columns[3].strip() if len(columns) > 3 else "", number, path)
 
 
@@ -91,27 +76,20 @@ def _depth(text: str, number: int, path: Path) -> float | None:
 
 
 def _lines(path: Path) -> Iterator[str]:
+    where, cure = str(path), "Check the path after --callable"
     try:
         with path.open("rb") as handle:
-            compressed = handle.read(2) == _GZIP_MAGIC
+            compressed = handle.read(2) == GZIP_MAGIC
         with gzip.open(path, "rt", encoding="utf-8") if compressed else path.open(encoding="utf-8") as lines:
             while line := lines.readline(_LONGEST):
                 if len(line) == _LONGEST:
-                    raise FormatError(
-                        "has a line of more than a million characters",
-                        where=str(path),
-                        cure="Give a BED file after --callable",
-                    )
+                    what = "has a line of more than a million characters"
+                    raise FormatError(what, where=where, cure="Give a BED file after --callable")
                 yield line
     except FileNotFoundError as error:
-        raise NotFoundError(
-            "no such file", where=str(path), cure="Check the path after --callable"
-        ) from error
+        raise NotFoundError("no such file", where=where, cure=cure) from error
     except (EOFError, gzip.BadGzipFile, zlib.error, UnicodeDecodeError) as error:
-        raise FormatError("is damaged, or no BED file", where=str(path), cure="Copy it again") from error
+        raise FormatError("is damaged, or no BED file", where=where, cure="Copy it again") from error
     except (OSError, ValueError) as error:
-        raise InputError(
-            f"cannot be read ({getattr(error, 'strerror', None) or error})",
-            where=str(path),
-            cure="Check the path after --callable",
-        ) from error
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"cannot be read ({reason})", where=where, cure=cure) from error

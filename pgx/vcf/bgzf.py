@@ -40,10 +40,7 @@ def damaged(label: str, what: str = "is damaged or truncated") -> FormatError:
 def inflated(raw: Raw, packed: str) -> Iterator[bytes]:
     """Yield the bytes of an input without compression, in pieces of some hundred kilobytes.
 
-    Raises
-    ------
-    FormatError
-        The compression is damaged, or the input ends too early.
+    Damaged compression, or an input that ends too early, is a `FormatError`.
     """
     if packed == "NONE":
         return raw.pieces()
@@ -92,13 +89,7 @@ def block_size(data: bytes, place: int) -> int:
 
 
 def unpacked(block: bytes, label: str) -> bytes:
-    """Return the bytes in one block.
-
-    Raises
-    ------
-    FormatError
-        It is damaged.
-    """
+    """Return the bytes in one block; a damaged one is a `FormatError`."""
     inflater = zlib.decompressobj(31)  # which checks size and checksum
     try:
         data = inflater.decompress(block, _BLOCK_MAX + 1)
@@ -145,10 +136,7 @@ class Blocks:
     def load(self, offset: int) -> tuple[bytes, int]:
         """Return the bytes of the block at `offset`, and where the next begins; (b"", offset) at the end.
 
-        Raises
-        ------
-        FormatError
-            There is no sound block.
+        No sound block there is a `FormatError`.
         """
         if offset not in self._kept:
             packed = self.raw.at(offset, _BLOCK_MAX)

@@ -34,20 +34,10 @@ _INDEX = re.compile(rb",IDX=(\d{1,18})")
 class Header(Struct, frozen=True, kw_only=True):
     """The header of an input.
 
-    Attributes
-    ----------
-    kind
-        "VCF" or "BCF".
-    data
-        The bytes to give to htslib in front of records: cleaned of a BOM and of a trailing tab.
-    samples
-        The names in the last line.
-    size, lines
-        How many bytes, without compression, and lines it takes in the input.
-    contigs
-        Names of the contigs that it declares, by their number in a BCF.
-    trailing_tab
-        The line of column names ends with a tab, and so may the records.
+    `kind` is "VCF" or "BCF". `data` are the bytes to give to htslib in front of records: cleaned of a BOM and
+    of a trailing tab. `samples` are the names in the last line. `size` (bytes, without compression) and
+    `lines` are what it takes in the input. `contigs` are the names that it declares, by their number in a
+    BCF. `trailing_tab`: the line of column names ends with a tab, and so may the records.
     """
 
     kind: str
@@ -93,30 +83,22 @@ def read_header(
 ) -> tuple[Header, Iterator[bytes]]:
     """Read the header off an input without compression; return it, and what comes behind.
 
-    `packed` says whether the input is compressed, for the message.
-
-    Raises
-    ------
-    FormatError
-        It is no VCF or BCF, its header is faulty or goes beyond a limit, or there are no samples.
+    `packed` says whether the input is compressed, for the message. What is no VCF or BCF, has no samples, or
+    a header that is faulty or beyond a limit, is a `FormatError`.
     """
     head = b""
     while len(head) < _HEAD and (piece := next(pieces, b"")):
         head += piece
     check_kind(head[:_HEAD], label, inside_gzip=packed)
-    most = limits.bytes("max_header")
-    if head.startswith(_BCF_MAGIC):
-        header, size, head = _bcf_header(head, pieces, label, limits, most)
-    else:
-        header, size, head = _vcf_header(head, pieces, label, limits, most)
-    return header, chain([head[size:]], pieces)
+    read = _bcf_header if head.startswith(_BCF_MAGIC) else _vcf_header
+    header, head = read(head, pieces, label, limits)
+    return header, chain([head[header.size :]], pieces)
 
 
-def _bcf_header(
-    head: bytes, pieces: Iterator[bytes], label: str, limits: Bounds, most: int
-) -> tuple[Header, int, bytes]:
+def _bcf_header(head: bytes, pieces: Iterator[bytes], label: str, limits: Bounds) -> tuple[Header, bytes]:
+    """Return the header, and all that was read to have it."""
     size = _BCF_START + int.from_bytes(head[_BCF_START - 4 : _BCF_START], "little")
-    if size > most:
+    if size > limits.bytes("max_header"):
         raise beyond("max_header", "its header", label, limits)
     parts, have = [head], len(head)
     while have < size and (piece := next(pieces, b"")):
@@ -126,42 +108,37 @@ def _bcf_header(
     if len(head) < size:
         raise FormatError("is truncated in its header", where=label, cure=COPY_AGAIN)
     text = head[_BCF_START:size].rstrip(b"\0")
-    names = _checked(text, label, limits)
     header = Header(
         kind="BCF",
         data=head[:size],
-        samples=names,
+        samples=_checked(text, label, limits),
         size=size,
         lines=text.count(b"\n") + 1,
         contigs=_contigs(text),
     )
-    return header, size, head
+    return header, head
 
 
-def _vcf_header(
-    head: bytes, pieces: Iterator[bytes], label: str, limits: Bounds, most: int
-) -> tuple[Header, int, bytes]:
-    """Find the end of the header; a piece is looked at once, but for the line that it breaks off in."""
+def _vcf_header(head: bytes, pieces: Iterator[bytes], label: str, limits: Bounds) -> tuple[Header, bytes]:
+    """Return the header as `_bcf_header` does; pieces are looked at once, but for broken lines."""
+    most = limits.bytes("max_header")
     parts: list[bytes] = []
-    done, text = 0, head
+    done, text, piece = 0, head, head
     while True:
         found = _AFTER.search(text)
-        if found and (end := text.find(b"\n", found.end())) >= 0:
-            text = b"".join([*parts, text])
-            start, end = done + found.end(), done + end
+        end = text.find(b"\n", found.end()) if found else -1
+        if end >= 0 or not piece:
             break
         if done + len(text) > most:
             raise beyond("max_header", "its header", label, limits)
-        piece = next(pieces, b"")
-        if not piece:
-            text = b"".join([*parts, text])
-            start = done + found.end() if found else text.rstrip(b"\r\n").rfind(b"\n") + 1
-            end = len(text)
-            break
-        cut = found.start() if found else max(text.rfind(b"\n"), 0)
-        parts.append(text[:cut])
-        done += cut
-        text = text[cut:] + piece
+        if piece := next(pieces, b""):
+            cut = found.start() if found else max(text.rfind(b"\n"), 0)
+            parts.append(text[:cut])
+            done += cut
+            text = text[cut:] + piece
+    text = b"".join([*parts, text])
+    start = done + found.end() if found else text.rstrip(b"\r\n").rfind(b"\n") + 1
+    end = done + end if end >= 0 else len(text)
     if end > most:
         raise beyond("max_header", "its header", label, limits)
     size = min(end + 1, len(text))
@@ -169,39 +146,30 @@ def _vcf_header(
     _check_last_line(data[start:].rstrip(b"\r\n"), data[:start].count(b"\n") + 1, label, data)
     kept = data.removeprefix(_BOM).rstrip(b"\r\n")
     clean = kept.rstrip(b"\t") + b"\n"
-    names = _checked(clean, label, limits)
     header = Header(
         kind="VCF",
         data=clean,
-        samples=names,
+        samples=_checked(clean, label, limits),
         size=size,
         lines=data.count(b"\n"),
         contigs=_contigs(clean),
         trailing_tab=kept.endswith(b"\t"),
     )
-    return header, size, text
+    return header, text
 
 
 def _check_last_line(line: bytes, number: int, label: str, header: bytes) -> None:
     """Check that `line` names the columns, and that tabs part it."""
     if b"\n" not in header and b"\r" in header:
-        raise FormatError(
-            "has line ends of the old Macintosh (CR alone)",
-            where=label,
-            cure="Convert it: tr '\\r' '\\n' < FILE | pgx annotate -",
-        )
+        cure = "Convert it: tr '\\r' '\\n' < FILE | pgx annotate -"
+        raise FormatError("has line ends of the old Macintosh (CR alone)", where=label, cure=cure)
     if line.startswith(b"#CHROM") and b"\t" not in line and b" " in line:
-        raise FormatError(
-            f"line {number}, which names the columns, is separated by spaces instead of tabs",
-            where=label,
-            cure="Write tabs between the columns, in the records too",
-        )
+        what = f"line {number}, which names the columns, is separated by spaces instead of tabs"
+        raise FormatError(what, where=label, cure="Write tabs between the columns, in the records too")
     if not line.startswith(b"#CHROM"):
-        raise FormatError(
-            f"has no line of column names (#CHROM ...) at the end of its header, line {number}",
-            where=label,
-            cure="Write the header again, for example with bcftools reheader",
-        )
+        what = f"has no line of column names (#CHROM ...) at the end of its header, line {number}"
+        cure = "Write the header again, for example with bcftools reheader"
+        raise FormatError(what, where=label, cure=cure)
 
 
 def _checked(text: bytes, label: str, limits: Bounds) -> tuple[str, ...]:
@@ -216,54 +184,39 @@ def _checked(text: bytes, label: str, limits: Bounds) -> tuple[str, ...]:
     if text.count(b"\n##contig=<") > limits.value("max_contigs"):
         raise beyond("max_contigs", "the number of contigs in its header", label, limits)
     if b"IDX=" in text and max(map(int, _INDEX.findall(text)), default=0) > limits.value("max_contigs"):
-        raise FormatError(
-            "its header numbers a line beyond all others (IDX)",
-            where=label,
-            cure="Write it again, for example with bcftools view",
-        )
+        cure = "Write it again, for example with bcftools view"
+        raise FormatError("its header numbers a line beyond all others (IDX)", where=label, cure=cure)
     line = text.rstrip(b"\r\n")
     line = line[line.rfind(b"\n") + 1 :]
     columns = line.split(b"\t", len(_FIXED))[: len(_FIXED)]
     wrong = next((name for name, column in zip(_FIXED, columns, strict=False) if name != column), None)
     if wrong or len(columns) < len(_FIXED) - 1:
         missing = (wrong or _FIXED[len(columns)]).decode()
-        raise FormatError(
-            f"the line of column names lacks {missing} in its place",
-            where=label,
-            cure="Write the header again, for example with bcftools reheader",
-        )
+        what = f"the line of column names lacks {missing} in its place"
+        cure = "Write the header again, for example with bcftools reheader"
+        raise FormatError(what, where=label, cure=cure)
     try:
         text.decode()
         names = tuple(line.decode().split("\t")[len(_FIXED) :])
     except UnicodeDecodeError as error:
-        raise FormatError(
-            "has a header that is not UTF-8 text",
-            where=label,
-            cure="Convert it, for example with iconv -f latin1 -t utf-8",
-        ) from error
+        cure = "Convert it, for example with iconv -f latin1 -t utf-8"
+        raise FormatError("has a header that is not UTF-8 text", where=label, cure=cure) from error
     _check_names(names, label)
     return names
 
 
 def _check_names(names: tuple[str, ...], label: str) -> None:
     if not names:
-        raise FormatError(
-            "has no samples (a sites-only file holds nobody's genotype)", where=label, cure=GIVE_A_VCF
-        )
+        what = "has no samples (a sites-only file holds nobody's genotype)"
+        raise FormatError(what, where=label, cure=GIVE_A_VCF)
     if not all(map(operator.lt, names, names[1:])) and len(set(names)) < len(names):  # sorted ones differ
         seen: set[str] = set()
         twice = next(name for name in names if name in seen or seen.add(name))  # type: ignore[func-returns-value]
-        raise FormatError(
-            f"two samples are called '{printable(twice, 60)}'",
-            where=label,
-            cure="Give each a name of its own (bcftools reheader --samples)",
-        )
+        what = f"two samples are called '{printable(twice, 60)}'"
+        raise FormatError(what, where=label, cure="Give each a name of its own (bcftools reheader --samples)")
     if "" in names:
-        raise FormatError(
-            f"the name of sample {names.index('') + 1} is empty",
-            where=label,
-            cure="Name it (bcftools reheader --samples)",
-        )
+        what = f"the name of sample {names.index('') + 1} is empty"
+        raise FormatError(what, where=label, cure="Name it (bcftools reheader --samples)")
 
 
 def _contigs(text: bytes) -> dict[int, str]:
@@ -346,41 +299,31 @@ _NO_VCF = "is not a VCF or BCF"
 def check_kind(head: bytes, label: str, *, inside_gzip: bool = False) -> None:
     """Refuse, by the first bytes (a few kB) of an input without compression, what is no VCF or BCF.
 
-    Raises
-    ------
-    FormatError
-        It is something else, which is named where it can be told.
+    The `FormatError` names what it is where it can be told.
     """
     shown = f"{_NO_VCF}: it is gzip around " if inside_gzip else f"{_NO_VCF}: it is "
     if not head:
         raise FormatError("is empty", where=label, cure=GIVE_A_VCF)
     if inside_gzip and head.startswith(GZIP_MAGIC):
-        raise FormatError(
-            "is compressed twice", where=label, cure="Decompress it once: gzip -dc FILE | pgx annotate -"
-        )
+        cure = "Decompress it once: gzip -dc FILE | pgx annotate -"
+        raise FormatError("is compressed twice", where=label, cure=cure)
     for magic, what, cure, offset in _MAGIC:
         if head[offset : offset + len(magic)] == magic:
             raise FormatError(shown + what, where=label, cure=cure)
     if head.startswith((b"\xff\xfe", b"\xfe\xff")) or head[:4] in {b"#\0#\0", b"\0#\0#"}:
-        raise FormatError(
-            "is text in UTF-16",
-            where=label,
-            cure="Convert it: iconv -f utf-16 -t utf-8 FILE > NEW",
-        )
-    if head.startswith(b"BCF\2"):
+        cure = "Convert it: iconv -f utf-16 -t utf-8 FILE > NEW"
+        raise FormatError("is text in UTF-16", where=label, cure=cure)
+    if head.startswith(_BCF_MAGIC):
         return
-    text = head.removeprefix(b"\xef\xbb\xbf")
+    text = head.removeprefix(_BOM)
     if text.startswith(b"##fileformat=VCF"):
         return
     for pattern, what, cure in _TEXTS:
         if pattern.match(text):
             raise FormatError(shown + what, where=label, cure=cure)
     if re.match(rb"\s*(##|#CHROM)", text):
-        raise FormatError(
-            "does not begin with a ##fileformat line",
-            where=label,
-            cure="Write ##fileformat=VCFv4.2 as its first line, if it is a VCF",
-        )
+        cure = "Write ##fileformat=VCFv4.2 as its first line, if it is a VCF"
+        raise FormatError("does not begin with a ##fileformat line", where=label, cure=cure)
     if not text.strip(b" \t\r\n\0"):
         raise FormatError(f"{_NO_VCF}: it holds nothing but blanks", where=label, cure=GIVE_A_VCF)
     raise FormatError(_NO_VCF, where=label, cure=GIVE_A_VCF)

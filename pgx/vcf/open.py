@@ -32,18 +32,9 @@ _PIECE = 1 << 20
 class Bounds(Struct, frozen=True, kw_only=True):
     """Bounds on what an input may make pgx hold or wait for; None stands for the value of reference/.
 
-    Attributes
-    ----------
-    access
-        "scan": all of it is read, and no index and no order are relied upon.
-    max_header, max_record, max_index
-        MB (10^6 bytes) without compression.
-    max_contigs
-        Contig lines in a header.
-    timeout
-        Seconds to wait for a server to send something.
-    max_redirects
-        Redirections for one request.
+    `access`, if "scan": all of it is read, and no index and no order are relied upon. `max_header`,
+    `max_record` and `max_index` are MB (10^6 bytes) without compression; `max_contigs` are contig lines in a
+    header, `timeout` is seconds to wait for a server to send something, `max_redirects` are for one request.
     """
 
     access: str = "auto"
@@ -87,18 +78,9 @@ def beyond(name: str, what: str, label: str, limits: Bounds) -> FormatError:
 class Source(Struct, frozen=True, kw_only=True):
     """An input as it was named.
 
-    Attributes
-    ----------
-    size
-        Bytes, or None for a stream or a URL.
-    modified
-        UTC, or None.
-    index
-        Path of a .csi or .tbi beside it, or None.
-    index_is_stale
-        The index is older than the data, or does not fit it: it is not used.
-    name, index_name
-        What reports and messages call a URL and its index: without credentials.
+    `size` (bytes) and `modified` (UTC) are None for a stream or a URL. `index` is the path of a .csi or .tbi
+    beside it, or None; one that `index_is_stale` is older than the data, and is not used. `name` and
+    `index_name` are what reports and messages call a URL and its index: without credentials.
     """
 
     path: str
@@ -128,12 +110,8 @@ def is_url(path: str) -> bool:
 def look(path: str) -> Source:
     """Look at an input without opening it.
 
-    Raises
-    ------
-    NotFoundError, FormatError, InputError
-        Missing, a folder, empty, or unreadable.
-    UsageError
-        Standard input is a terminal.
+    What is missing, a folder, empty or unreadable is an `InputError`; standard input that is a terminal is a
+    `UsageError`.
     """
     if path == STANDARD_INPUT:
         _check_standard_input()
@@ -154,9 +132,9 @@ def look(path: str) -> Source:
         return Source(path=path)
     if state.st_size == 0:
         raise FormatError("is empty", where=path, cure=GIVE_A_VCF)
-    beside = [(state_, index) for index, state_ in _indexes(path)]
-    fresh = [index for state_, index in beside if state_.st_mtime_ns >= state.st_mtime_ns]
-    index = next(iter(fresh or [name for _, name in beside]), None)
+    beside = list(_indexes(path))
+    fresh = [index for index, time in beside if time >= state.st_mtime_ns]
+    index = next(iter(fresh or [name for name, _ in beside]), None)
     return Source(
         path=path,
         size=state.st_size,
@@ -166,12 +144,13 @@ def look(path: str) -> Source:
     )
 
 
-def _indexes(path: str) -> Iterator[tuple[str, os.stat_result]]:
+def _indexes(path: str) -> Iterator[tuple[str, int]]:
+    """Yield each index beside an input, and when it was written."""
     for suffix in _INDEX_SUFFIXES:
         with contextlib.suppress(OSError):
             state = os.stat(path + suffix)  # noqa: PTH116 - a Path costs more than the call
             if stat.S_ISREG(state.st_mode):
-                yield path + suffix, state
+                yield path + suffix, state.st_mtime_ns
 
 
 def _check_standard_input() -> None:
@@ -181,9 +160,8 @@ def _check_standard_input() -> None:
     except OSError as error:
         raise InputError("is closed", where="standard input", cure="Pipe a VCF into pgx") from error
     if waits:
-        raise UsageError(
-            "is a terminal", where="standard input", cure="Pipe a VCF into pgx, or give the name of a file"
-        )
+        cure = "Pipe a VCF into pgx, or give the name of a file"
+        raise UsageError("is a terminal", where="standard input", cure=cure)
 
 
 def _unreadable(path: str, error: OSError | ValueError) -> InputError:
@@ -264,9 +242,8 @@ class FileBytes:
         """Compare size and time; see `Raw`."""
         now = os.fstat(self._descriptor)
         if (now.st_size, now.st_mtime_ns) != (self._state.st_size, self._state.st_mtime_ns):
-            raise InputError(
-                "changed while it was read", where=self.label, cure="Wait until it is written, and try again"
-            )
+            cure = "Wait until it is written, and try again"
+            raise InputError("changed while it was read", where=self.label, cure=cure)
 
 
 class StreamBytes:
@@ -298,9 +275,8 @@ class StreamBytes:
         try:
             return os.read(self._descriptor, _PIECE)
         except OSError as error:
-            raise InputError(
-                f"broke off ({error.strerror})", where=self.label, cure="Look at what writes it"
-            ) from error
+            what = f"broke off ({error.strerror})"
+            raise InputError(what, where=self.label, cure="Look at what writes it") from error
 
     def check_unchanged(self) -> None:
         """Do nothing: a stream is read once."""
@@ -308,13 +284,7 @@ class StreamBytes:
 
 @contextlib.contextmanager
 def local_bytes(source: Source) -> Iterator[Raw]:
-    """Open a file or stream.
-
-    Raises
-    ------
-    InputError
-        It cannot be opened.
-    """
+    """Open a file or stream; what cannot be opened is an `InputError`."""
     try:
         if source.path == STANDARD_INPUT:
             descriptor = os.dup(0)

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import sys
-from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,21 +15,14 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pgx.errors import FormatError, printable
-from pgx.genome import (
-    CHROMOSOMES,
-    HeaderFacts,
-    find_assembly,
-    header_evidence,
-    rsids,
-    sites_on,
-)
+from pgx.genome import CHROMOSOMES, HeaderFacts, find_assembly, header_evidence, rsids, sites_on
 from pgx.observe import SiteRecord
 from pgx.reference import file_time, sha256
 from pgx.vcf.bgzf import Blocks, compression, damaged, inflated
 from pgx.vcf.header import Header, read_header
 from pgx.vcf.index import Index, IndexedRecords, IndexMisfitError, unpacked_index
 from pgx.vcf.open import Bounds, Raw, Source, beyond, is_url, local_bytes, look
-from pgx.vcf.records import PYSAM_ERRORS, Decoder, decoded
+from pgx.vcf.records import PYSAM_ERRORS, Decoder, decoded, decoder_of, may_cover
 from pgx.vcf.scan import (
     AROUND,
     NEAR,
@@ -42,7 +33,6 @@ from pgx.vcf.scan import (
     is_around,
     is_wanted,
     looks_wanted,
-    may_reach,
     places,
     scan_of,
     windows,
@@ -61,17 +51,9 @@ _END_BLOCK = bytes.fromhex("1f8b08040000000000ff0600424302001b000300000000000000
 class InputFacts(Struct, frozen=True, kw_only=True):
     """What a report says of its input.
 
-    Attributes
-    ----------
-    size
-        Bytes, or None for a stream.
-    header_digest
-        `sha256:` over the header as htslib prints it.
-    access
-        "index", "search" or "scan".
-    read_as_text
-        Fields with a value that is not of the type that the header declares, and where the first stands; they
-        were read as text.
+    `size` is in bytes, None for a stream. `header_digest` is `sha256:` over the header as htslib prints it.
+    `access` is "index", "search" or "scan". `read_as_text` are fields with a value that is not of the type
+    that the header declares, and where the first stands.
     """
 
     path: str
@@ -97,14 +79,9 @@ class InputFacts(Struct, frozen=True, kw_only=True):
 class VcfContent(Struct, frozen=True, kw_only=True):
     """All that pgx needs of an input.
 
-    Attributes
-    ----------
-    contigs
-        The names under which chromosome 19 appears in this input.
-    records
-        Records over a site of any assembly, and records that carry a site's rsID, in file order.
-    gl_is_phred
-        The header declares GL as an integer: Complete Genomics writes negative Phred values there.
+    `contigs` are the names under which chromosome 19 appears in this input. `records` are those over a site
+    of any assembly, and those that carry a site's rsID, in file order. `gl_is_phred`: the header declares GL
+    as an integer; Complete Genomics writes negative Phred values there.
     """
 
     facts: InputFacts
@@ -122,16 +99,9 @@ Neighbours = Callable[[], tuple[SiteRecord, ...]]
 class Selection(Struct, frozen=True, kw_only=True):
     """The records of an input that may matter, and how they were found.
 
-    Attributes
-    ----------
-    access
-        "index", "search" or "scan".
-    names
-        The names of chromosome 19 that an index or the records have.
-    is_misfit
-        The index was not used, because it is not that of this file.
-    around
-        The records around the sites, if they were wanted and met in passing.
+    `access` is "index", "search" or "scan". `names` are those of chromosome 19 that an index or the records
+    have. `is_misfit`: the index was not used, because it is not that of this file. `around` are the records
+    around the sites, if they were wanted and met in passing.
     """
 
     rows: list[Row]
@@ -149,13 +119,7 @@ class Selection(Struct, frozen=True, kw_only=True):
 
 
 class Input:
-    """An input whose header has been read.
-
-    Parameters
-    ----------
-    index
-        Returns the bytes of its index, or None.
-    """
+    """An input whose header has been read; `index` returns the bytes of its index, or None."""
 
     def __init__(self, source: Source, raw: Raw, limits: Bounds, index: Callable[[], bytes | None]) -> None:
         self.source = source
@@ -171,7 +135,7 @@ class Input:
     @functools.cached_property
     def decoder(self) -> Decoder:
         """Return htslib over the header."""
-        return Decoder(self.header, self.label, in_slices=True)
+        return decoder_of(self.header, self.label)
 
     @functools.cached_property
     def header_facts(self) -> tuple[str, HeaderFacts, bool]:
@@ -181,10 +145,7 @@ class Input:
     def select(self, *, around: bool = False) -> Selection:
         """Return the records that may matter, in file order; `around`: in a pass those around the sites, too.
 
-        Raises
-        ------
-        FormatError
-            The input is damaged, goes beyond a limit, or has no index and lies behind a URL.
+        A damaged input, one beyond a limit, or one behind a URL without an index is a `FormatError`.
         """
         if self.limits.access == "scan":
             return self._by_pass(around=around)
@@ -195,14 +156,11 @@ class Input:
         except IndexMisfitError:
             misfit = True
         if self.source.name:
-            raise FormatError(
-                "the index beside it cannot be read, or is that of another file",
-                where=self.label,
-                cure="Index it again (tabix -p vcf), and see that it is bgzipped",
-            )
-        if found := self._by_search(around=around):
-            return replace(found, is_misfit=misfit)
-        return replace(self._by_pass(around=around), is_misfit=misfit)
+            what = "the index beside it cannot be read, or is that of another file"
+            cure = "Index it again (tabix -p vcf), and see that it is bgzipped"
+            raise FormatError(what, where=self.label, cure=cure)
+        found = self._by_search(around=around) or self._by_pass(around=around)
+        return replace(found, is_misfit=misfit)
 
     def _by_pass(self, *, around: bool) -> Selection:
         scan = scan_of(self.header, self.label, self.limits, around=around)
@@ -264,25 +222,16 @@ class Input:
 
 def _may_matter(line: bytes) -> bool:
     """Return whether a line of chromosome 19 may cover a site, or carry its rsID."""
-    end = 0
-    for _ in range(3):
-        end = line.find(b"\t", end) + 1
-    columns = line[:end].split(b"\t")
-    if len(columns) < 4 or identifier().search(columns[2]):
-        return True
-    position = int(columns[1])
-    place = places()[bisect_left(places(), position)]
-    return place != sys.maxsize and may_reach(line, 0, len(line), position, place)
+    columns = line.split(b"\t", 3)
+    return len(columns) < 4 or bool(identifier().search(columns[2])) or may_cover(line, places())
 
 
 @contextlib.contextmanager
 def opened(path: str, limits: Bounds | None = None) -> Iterator[Input]:
     """Open an input, and read its header.
 
-    Raises
-    ------
-    InputError
-        Missing, empty, unreadable, not a VCF or BCF, without samples, or changed while it is read.
+    One that is missing, empty, unreadable, not a VCF or BCF, without samples, or changed while it is read is
+    an `InputError`.
     """
     bounds = limits or Bounds()
     if is_url(path):
@@ -315,10 +264,7 @@ def _local_index(source: Source, limits: Bounds) -> bytes | None:
 def read_sites(path: str, limits: Bounds | None = None) -> VcfContent:
     """Read what the input says at the sites, on every assembly.
 
-    Raises
-    ------
-    InputError
-        Missing, empty, unreadable, not a VCF or BCF, truncated, without samples, or beyond a limit.
+    What `opened` refuses, and what is truncated or beyond a limit, is an `InputError`.
     """
     return _read(path, limits, around=False)[0]
 
@@ -326,12 +272,8 @@ def read_sites(path: str, limits: Bounds | None = None) -> VcfContent:
 def read_with_neighbours(path: str, limits: Bounds | None = None) -> tuple[VcfContent, Neighbours]:
     """Read what the input says at the sites, and return what reads the records around them, too.
 
-    An index leads to these only when somebody asks for them; in a pass they are kept.
-
-    Raises
-    ------
-    InputError
-        As of `read_sites`.
+    An index leads to these only when somebody asks for them; in a pass they are kept. Errors are those of
+    `read_sites`.
     """
     return _read(path, limits, around=True)
 
@@ -368,29 +310,23 @@ def _read(path: str, limits: Bounds | None, *, around: bool) -> tuple[VcfContent
         records=records,
         gl_is_phred=gl_is_phred,
     )
-    return content, _neighbours(path, limits, door, chosen)
+    return content, functools.partial(_neighbours, path, limits, door, chosen)
 
 
-def _neighbours(path: str, limits: Bounds | None, door: Input, chosen: Selection) -> Neighbours:
-    """Return what reads the records around the sites: again by index, or those kept in the pass."""
-
-    def read() -> tuple[SiteRecord, ...]:
-        if chosen.access != "index":
-            return tuple(decoded(door.header, door.label, chosen.around))
-        with opened(path, limits) as again:
-            return tuple(decoded(again.header, again.label, again.around()))
-
-    return read
+def _neighbours(path: str, limits: Bounds | None, door: Input, chosen: Selection) -> tuple[SiteRecord, ...]:
+    """Return the records around the sites: read again by index, or those kept in the pass."""
+    if chosen.access != "index":
+        return tuple(decoded(door.header, door.label, chosen.around))
+    with opened(path, limits) as again:
+        return tuple(decoded(again.header, again.label, again.around()))
 
 
 def _check_no_other_name(names: Sequence[str], label: str) -> None:
     """Refuse an input that has chromosome 19 under a name only that pgx does not know."""
     for name in filter(looks_wanted, names):
-        raise FormatError(
-            f"seems to call chromosome 19 '{printable(name, 60)}', a name that pgx does not know",
-            where=label,
-            cure="Rename it to chr19 or 19 with bcftools annotate --rename-chrs",
-        )
+        what = f"seems to call chromosome 19 '{printable(name, 60)}', a name that pgx does not know"
+        cure = "Rename it to chr19 or 19 with bcftools annotate --rename-chrs"
+        raise FormatError(what, where=label, cure=cure)
 
 
 #: What the lines of headers say before that of the samples: as htslib prints them, and the facts.
@@ -434,14 +370,13 @@ def _looked_at(decoder: Decoder) -> tuple[str, HeaderFacts, bool]:
             for name in (chromosome, f"chr{chromosome}")
             if name in header.contigs and not is_wanted(name) and header.contigs[name].length
         )
-        references = [
-            _unquoted(record.value) or ""
-            for record in header.records
-            if record.key in _REFERENCE_KEYS and record.value
-        ]
         facts = HeaderFacts(
             contigs=tuple(contigs),
-            references=tuple(references),
+            references=tuple(
+                _unquoted(record.value) or ""
+                for record in header.records
+                if record.key in _REFERENCE_KEYS and record.value
+            ),
             fields=frozenset(map(str, header.formats)),
             history=tuple(
                 line for record in header.records if _tells(record.key, line := str(record).strip())

@@ -44,14 +44,8 @@ _NOTHING = (b"::", b":\t", b"\t\t")
 _BCF_LONG = 15  # in place of a length that follows
 #: What pysam raises on damaged input; ValueError includes text that is not UTF-8.
 PYSAM_ERRORS = (
-    OSError,
-    ValueError,
-    TypeError,
-    AssertionError,
-    KeyError,
-    OverflowError,
-    NotImplementedError,
-)
+    OSError, ValueError, TypeError, AssertionError, KeyError, OverflowError, NotImplementedError,
+)  # fmt: skip
 
 # htslib would print warnings on stderr that name neither the input nor a cure.
 pysam.set_verbosity(0)
@@ -60,15 +54,9 @@ pysam.set_verbosity(0)
 class Columns(Sequence[str]):
     """Sample columns of which a text is made only when it is looked at.
 
-    Attributes
-    ----------
-    line
-        UTF-8: the fixed columns, then the sample columns, separated by tabs, and one byte more.
-    first
-        Where the first sample column starts in `line`.
-    edges
-        Where each of n columns starts in `line`, and its end, shape (n + 1,); None until somebody who can
-        find these fast has set it. Until then all columns are split when one is looked at.
+    `line` is UTF-8: the fixed columns, then from `first` on the sample columns, separated by tabs, and one
+    byte more. `edges` says where each of n columns starts in it, and its end, shape (n + 1,). It is None
+    until somebody who can find these fast has set it; until then all are split when one is looked at.
     """
 
     __slots__ = ("_count", "_texts", "edges", "first", "line")
@@ -115,61 +103,46 @@ class Columns(Sequence[str]):
 class Decoder:
     """htslib over a header and records that are held in memory.
 
-    Attributes
-    ----------
-    relaxed
-        Fields whose values are not of the type declared, with the place of the first; htslib would refuse the
-        record, so that it is made to take them for text.
+    The header is there in three forms. `source` is that of the input: it says kind and samples. `_shown` are
+    the bytes that stand before the records for htslib: those of `source`, but with the fields in `relaxed`
+    declared as text. `header` is what pysam makes of them before any is relaxed: what the input declares.
+
+    `relaxed` are fields whose values are not of the type declared, with the place of the first; htslib would
+    refuse the record, so that it is made to take them for text.
     """
 
-    def __init__(self, header: Header, label: str, *, in_slices: bool = False) -> None:
-        """`in_slices`: of very many samples show htslib some at a time; `header` has the first ones only."""
-        self._source = header
-        cut = in_slices and len(header.samples) >= _LINE_FROM and header.has_plain_names
-        self._slice = _SLICE if cut else 0
-        self._declared = header.with_samples(self._slice) if self._slice else header.data
-        self._data = self._declared  # with the fields that are taken for text
-        self.is_text = header.kind == "VCF"
-        self._samples = header.samples
+    def __init__(self, source: Header, label: str) -> None:
+        self.source = source
         self.label = label
+        self.is_text = source.kind == "VCF"
         self.relaxed: dict[str, str] = {}
+        self._shown = source.data
         self._is_proven = False
 
     @functools.cached_property
     def header(self) -> pysam.VariantHeader:
         """Return the header as pysam has it, whatever has been relaxed since."""
-        with self._open([], self._declared) as handle:
+        with self._open([]) as handle:
             return handle.header
 
     def prove(self) -> None:
-        """Let htslib read the header, where it has not yet.
-
-        Raises
-        ------
-        FormatError
-            It is broken.
-        """
+        """Let htslib read the header, where it has not yet; a broken one is a `FormatError`."""
         if not self._is_proven:
             self.header  # noqa: B018 - opened for its errors
 
     def header_text(self) -> str:
         """Return the header as htslib prints it, with all samples."""
-        text = str(self.header)
-        left = self._samples[self._slice :] if self._slice else ()
-        return "\t".join([text.removesuffix("\n"), *left]) + "\n" if left else text
+        return str(self.header)
 
     @contextlib.contextmanager
-    def _open(self, rows: Sequence[Row], header: bytes = b"") -> Iterator[pysam.VariantFile]:
+    def _open(self, rows: Sequence[Row]) -> Iterator[pysam.VariantFile]:
         end = b"\n" if self.is_text else b""
-        descriptor = _in_memory([header or self._data, *(row.data + end for row in rows)])
+        descriptor = _in_memory([self._shown, *(row.data + end for row in rows)])
         try:
             handle = pysam.VariantFile(descriptor)  # which makes a copy of the descriptor
         except PYSAM_ERRORS as error:
-            raise FormatError(
-                "has a broken header",
-                where=self.label,
-                cure="Write it again; bcftools view -h names what is wrong",
-            ) from error
+            cure = "Write it again; bcftools view -h names what is wrong"
+            raise FormatError("has a broken header", where=self.label, cure=cure) from error
         finally:
             os.close(descriptor)
         self._is_proven = True
@@ -177,39 +150,18 @@ class Decoder:
             yield handle
 
     def records(self, rows: Sequence[Row]) -> Iterator[SiteRecord]:
-        """Yield records in plain text.
-
-        Raises
-        ------
-        FormatError
-            htslib cannot read one, or it is no UTF-8.
-        """
-        if not self._slice:
-            for row, record in self.lines(rows):
-                with self._named(record):
-                    plain = plain_record(record)
-                yield with_huge_alleles(plain, row.data) if self.is_text else plain
-            return
-        cut = text_slices if self.is_text else binary_slices
-        for done, row in enumerate(rows):
-            slices = cut(row.data, len(self._samples), self._slice)
-            joined = self._joined(row, slices) if slices else None
-            if joined is None:
-                whole = Decoder(self._source, self.label)
-                self.relaxed = whole.relaxed
-                yield from islice(whole.records(rows), done, None)
-                return
-            yield joined
+        """Yield records in plain text; one that htslib cannot read, or is no UTF-8, is a `FormatError`."""
+        for row, record in self.lines(rows):
+            with self._named(record):
+                plain = plain_record(record)
+            yield with_huge_alleles(plain, row.data) if self.is_text else plain
 
     def lines(
         self, rows: Sequence[Row], whole: Row | None = None
     ) -> Iterator[tuple[Row, pysam.VariantRecord]]:
-        """Yield records with what htslib makes of each; `whole` is the one that `rows` are slices of.
+        """Yield records with what htslib makes of each; one that it cannot read is a `FormatError`.
 
-        Raises
-        ------
-        FormatError
-            htslib cannot read one.
+        `whole` is the record that `rows` are slices of.
         """
         done = 0
         while done < len(rows):
@@ -222,6 +174,99 @@ class Decoder:
                         yield row, record
                 except (*PYSAM_ERRORS, StopIteration) as error:
                     self._relax(whole or rows[done], error)
+
+    @contextlib.contextmanager
+    def _named(self, record: pysam.VariantRecord) -> Iterator[None]:
+        """Name a record that cannot be printed."""
+        try:
+            yield
+        except PYSAM_ERRORS as error:
+            what = f"the record at position {record.pos} cannot be read as text"
+            cure = "See that it is UTF-8; bcftools view shows it"
+            raise FormatError(what, where=self.label, cure=cure) from error
+
+    def stream(self, pieces: Iterable[bytes], limits: Bounds) -> Iterator[pysam.VariantRecord]:
+        """Yield all records of an input; `pieces` is what follows its header.
+
+        A damaged input, or a record that htslib cannot read, is a `FormatError`.
+        """
+        rows = Rows(self.source, self.label, limits)
+        if self.is_text:
+            pieces = whole_lines(pieces, rows, lambda: "beyond the header")
+            if self.source.trailing_tab:
+                pieces = (piece.replace(b"\t\n", b"\n").replace(b"\t\r\n", b"\n") for piece in pieces)
+        faults: list[BaseException] = []
+        reading, writing = os.pipe()
+        pump = threading.Thread(target=_pump, args=(chain([self._shown], pieces), writing, faults))
+        pump.start()
+        count = 0
+        try:
+            try:
+                handle = pysam.VariantFile(reading)
+            finally:
+                os.close(reading)
+            with contextlib.closing(handle):
+                for record in handle:
+                    count += 1
+                    yield record
+        except PYSAM_ERRORS as error:
+            if not faults:
+                what = f"the record after record {count} cannot be read: the file is damaged or truncated"
+                cure = "Check it with bcftools view, and copy or write it again"
+                raise FormatError(what, where=self.label, cure=cure) from error
+        finally:
+            pump.join()
+        if faults:
+            raise faults[0]
+
+    def _relax(self, row: Row, error: Exception) -> None:
+        """Take the field that htslib stumbles over for text from now on, or name what cannot be read."""
+        fault = find_fault(self._shown, row.data, self.source.samples) if self.is_text else None
+        if fault is None:
+            what = f"{row.place} cannot be read: the file is damaged"
+            cure = f"Look at it with bcftools view. {COPY_AGAIN}"
+            raise FormatError(what, where=self.label, cure=cure) from error
+        self.header  # noqa: B018 - kept as it was declared
+        named = fault.kind, re.escape(fault.field)
+        text, count = re.subn(
+            rb"^(##%s=<.*?ID=%s,.*?)Type=(?:Integer|Float|Flag|Character)" % named,
+            rb"\1Type=String",
+            self._shown,
+            flags=re.MULTILINE,
+        )
+        name = fault.field.decode(errors="replace")
+        if not count or name in self.relaxed:
+            what = f"{row.place} holds {fault.held} in the field {printable(name, 40)}{fault.where}"
+            cure = "Correct the value, or the program that writes it"
+            raise FormatError(what, where=self.label, cure=cure) from error
+        self.relaxed[name] = row.place
+        number = rb"^(##%s=<.*?ID=%s,.*?)Number=[^,>]*" % named
+        self._shown = re.sub(number, rb"\1Number=.", text, flags=re.MULTILINE)
+
+
+class SliceDecoder(Decoder):
+    """Of very many samples htslib is shown some at a time, under a header with the first ones only."""
+
+    def __init__(self, source: Header, label: str) -> None:
+        super().__init__(source, label)
+        self._shown = source.with_samples(_SLICE)
+
+    def header_text(self) -> str:
+        """Return the header as htslib prints it, with all samples."""
+        return "\t".join([str(self.header).removesuffix("\n"), *self.source.samples[_SLICE:]]) + "\n"
+
+    def records(self, rows: Sequence[Row]) -> Iterator[SiteRecord]:
+        """Yield records as `Decoder` does; from the first on that is better left whole none is cut."""
+        cut = text_slices if self.is_text else binary_slices
+        for done, row in enumerate(rows):
+            slices = cut(row.data, len(self.source.samples), _SLICE)
+            joined = self._joined(row, slices) if slices else None
+            if joined is None:
+                whole = Decoder(self.source, self.label)
+                self.relaxed = whole.relaxed
+                yield from islice(whole.records(rows), done, None)
+                return
+            yield joined
 
     def _joined(self, row: Row, slices: Sequence[bytes]) -> SiteRecord | None:
         """Return the record that is cut into `slices`; None where its parts are not what they are in it.
@@ -241,94 +286,19 @@ class Decoder:
                 stop, position = max(stop, record.stop), record.pos
         if self.is_text and not is_same and any(row.data.find(nothing) >= 0 for nothing in _NOTHING):
             return None
-        again = -len(self._samples) % self._slice
+        count = len(self.source.samples)
+        again = -count % _SLICE
         parts[-1] = parts[-1][: len(parts[-1]) - again * (len(parts[-1]) - parts[-1].rfind(b"\t"))]
         parts[0] = b"\t".join(fixed)
-        columns = Columns(b"\t".join(parts) + b"\n", len(parts[0]) + 1, len(self._samples))
+        columns = Columns(b"\t".join(parts) + b"\n", len(parts[0]) + 1, count)
         plain = _site_record(parts[0].decode().split("\t"), columns, position, stop)
         return plain if is_same or not self.is_text else with_huge_alleles(plain, row.data)
 
-    @contextlib.contextmanager
-    def _named(self, record: pysam.VariantRecord) -> Iterator[None]:
-        """Name a record that cannot be printed."""
-        try:
-            yield
-        except PYSAM_ERRORS as error:
-            raise FormatError(
-                f"the record at position {record.pos} cannot be read as text",
-                where=self.label,
-                cure="See that it is UTF-8; bcftools view shows it",
-            ) from error
 
-    def stream(self, pieces: Iterable[bytes], limits: Bounds) -> Iterator[pysam.VariantRecord]:
-        """Yield all records of an input; `pieces` is what follows its header.
-
-        Raises
-        ------
-        FormatError
-            The input is damaged, or htslib cannot read a record.
-        """
-        rows = Rows(self._source, self.label, limits)
-        if self.is_text:
-            pieces = whole_lines(pieces, rows, lambda: "beyond the header")
-            if self._source.trailing_tab:
-                pieces = (piece.replace(b"\t\n", b"\n").replace(b"\t\r\n", b"\n") for piece in pieces)
-        faults: list[BaseException] = []
-        reading, writing = os.pipe()
-        pump = threading.Thread(target=_pump, args=(chain([self._data], pieces), writing, faults))
-        pump.start()
-        count = 0
-        try:
-            try:
-                handle = pysam.VariantFile(reading)
-            finally:
-                os.close(reading)
-            with contextlib.closing(handle):
-                for record in handle:
-                    count += 1
-                    yield record
-        except PYSAM_ERRORS as error:
-            if not faults:
-                raise FormatError(
-                    f"the record after record {count} cannot be read: the file is damaged or truncated",
-                    where=self.label,
-                    cure="Check it with bcftools view, and copy or write it again",
-                ) from error
-        finally:
-            pump.join()
-        if faults:
-            raise faults[0]
-
-    def _relax(self, row: Row, error: Exception) -> None:
-        """Take the field that htslib stumbles over for text from now on, or name what cannot be read."""
-        fault = find_fault(self._data, row.data, self._samples) if self.is_text else None
-        if fault is None:
-            raise FormatError(
-                f"{row.place} cannot be read: the file is damaged",
-                where=self.label,
-                cure=f"Look at it with bcftools view. {COPY_AGAIN}",
-            ) from error
-        pattern = re.compile(
-            rb"^##%s=<(.*?ID=%s,.*?)Type=(?:Integer|Float|Flag|Character)"
-            % (fault.kind, re.escape(fault.field)),
-            re.MULTILINE,
-        )
-        text, count = pattern.subn(rb"##%s=<\1Type=String" % fault.kind, self._data)
-        text = re.sub(
-            rb"^(##%s=<.*?ID=%s,.*?)Number=[^,>]*" % (fault.kind, re.escape(fault.field)),
-            rb"\1Number=.",
-            text,
-            flags=re.MULTILINE,
-        )
-        name = fault.field.decode(errors="replace")
-        if not count or name in self.relaxed:
-            raise FormatError(
-                f"{row.place} holds {fault.held} in the field {printable(name, 40)}{fault.where}",
-                where=self.label,
-                cure="Correct the value, or the program that writes it",
-            ) from error
-        self.relaxed[name] = row.place
-        self._data = text
+def decoder_of(source: Header, label: str) -> Decoder:
+    """Return the decoder for the records at the sites of an input."""
+    cut = len(source.samples) >= _LINE_FROM and source.has_plain_names
+    return (SliceDecoder if cut else Decoder)(source, label)
 
 
 def _pump(pieces: Iterable[bytes], target: int, faults: list[BaseException]) -> None:
@@ -370,15 +340,15 @@ class Fault(Struct, frozen=True, kw_only=True):
     where: str = ""
 
 
+def _list_of(item: bytes) -> re.Pattern[bytes]:
+    return re.compile(rb"%s(?:,%s)*" % (item, item), re.IGNORECASE)
+
+
 _DECLARED = re.compile(rb"^##(INFO|FORMAT)=<.*?ID=([^,>]+),.*?Type=(\w+)", re.MULTILINE)
 _VALUES = {
-    b"Integer": (re.compile(rb"(?:[-+]?\d+|\.)(?:,(?:[-+]?\d+|\.))*"), "text that is no whole number"),
+    b"Integer": (_list_of(rb"(?:[-+]?\d+|\.)"), "text that is no whole number"),
     b"Float": (
-        re.compile(
-            rb"(?:[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?|[-+]?nan|[-+]?inf(?:inity)?|\.)"
-            rb"(?:,(?:[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?|[-+]?nan|[-+]?inf(?:inity)?|\.))*",
-            re.IGNORECASE,
-        ),
+        _list_of(rb"(?:[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?|[-+]?nan|[-+]?inf(?:inity)?|\.)"),
         "text that is no number",
     ),
 }
@@ -388,23 +358,25 @@ _GENOTYPE = re.compile(rb"[/|]?(?:\d{1,9}|\.)(?:[/|](?:\d{1,9}|\.))*")
 def find_fault(header: bytes, line: bytes, samples: Sequence[str]) -> Fault | None:
     """Return the first value of a line that does not fit its declaration, if one is to be found."""
     declared = {(kind, name): of for kind, name, of in _DECLARED.findall(header)}
-    columns = line.split(b"\t")
+    for kind, key, value, sample in _values(line.split(b"\t"), samples):
+        pattern, held = _VALUES.get(declared.get((kind, key), b""), (None, ""))
+        if kind == b"FORMAT" and key == b"GT":
+            pattern, held = _GENOTYPE, "what is no genotype of allele numbers (as 0/1)"
+        if pattern and value and not pattern.fullmatch(value):
+            where = f" of the sample '{printable(sample, 60)}'" if kind == b"FORMAT" else ""
+            return Fault(kind=kind, field=key, held=held, where=where)
+    return None
+
+
+def _values(columns: Sequence[bytes], samples: Sequence[str]) -> Iterator[tuple[bytes, bytes, bytes, str]]:
+    """Yield each value of FORMAT, then of INFO: where it stands, its field, itself, and its sample if any."""
     keys = columns[8].split(b":") if len(columns) > 8 else []
     for column, name in zip(columns[_FIXED:], samples, strict=False):
         for key, value in zip(keys, column.split(b":"), strict=False):
-            pattern, held = _VALUES.get(declared.get((b"FORMAT", key), b""), (None, ""))
-            if key == b"GT":
-                pattern, held = _GENOTYPE, "what is no genotype of allele numbers (as 0/1)"
-            if pattern and value and not pattern.fullmatch(value):
-                return Fault(
-                    kind=b"FORMAT", field=key, held=held, where=f" of the sample '{printable(name, 60)}'"
-                )
+            yield b"FORMAT", key, value, name
     for entry in columns[7].split(b";") if len(columns) > 7 else []:
         key, _, value = entry.partition(b"=")
-        pattern, held = _VALUES.get(declared.get((b"INFO", key), b""), (None, ""))
-        if pattern and value and not pattern.fullmatch(value):
-            return Fault(kind=b"INFO", field=key, held=held)
-    return None
+        yield b"INFO", key, value, ""
 
 
 def plain_record(record: pysam.VariantRecord) -> SiteRecord:
@@ -416,16 +388,11 @@ def _site_record(fixed: Sequence[str], samples: Sequence[str], position: int, st
     reference, alternates = fixed[3], fixed[4]
     form = tuple(fixed[8].split(":")) if len(fixed) > 8 else ()
     info = _info(fixed[7])
-    ends = (
-        stop,
-        position + len(reference) - 1,
-        position + _longest(form, samples) - 1,
-        _stated_end(info),
-    )
+    last = position + max(len(reference), _longest(form, samples)) - 1
     return SiteRecord(
         contig=fixed[0],
         position=position,
-        end=max(ends),
+        end=max(stop, last, _stated_end(info)),
         identifiers=() if fixed[2] == "." else tuple(fixed[2].split(";")),
         reference=reference,
         alternates=() if alternates == "." else tuple(alternates.split(",")),
@@ -438,25 +405,22 @@ def _site_record(fixed: Sequence[str], samples: Sequence[str], position: int, st
     )
 
 
+_TEN_DIGITS = re.compile(rb"\d{10}")
 _HUGE_ALLELE = re.compile(rb"(?:^|[/|])\d{10}")
 
 
 def with_huge_alleles(record: SiteRecord, line: bytes) -> SiteRecord:
     """Put back, from its `line`, allele numbers of ten digits and more: htslib reads them modulo 2^32."""
     columns = line.split(b"\t", _FIXED)
-    if len(columns) <= _FIXED or not re.search(rb"\d{10}", columns[_FIXED]):
+    if record.format[:1] != ("GT",) or len(columns) <= _FIXED or not _TEN_DIGITS.search(columns[_FIXED]):
         return record
-    raw = columns[_FIXED].split(b"\t")
-    if record.format[:1] != ("GT",) or not any(
-        _HUGE_ALLELE.search(column.split(b":", 1)[0]) for column in raw
-    ):
+    written = (column.partition(b":")[0] for column in columns[_FIXED].split(b"\t"))
+    huge = {number: text.decode() for number, text in enumerate(written) if _HUGE_ALLELE.search(text)}
+    if not huge:
         return record
-    samples = [
-        ":".join([written.partition(b":")[0].decode(), *printed.split(":")[1:]])
-        if _HUGE_ALLELE.search(written.partition(b":")[0])
-        else printed
-        for printed, written in zip(record.samples, raw, strict=True)
-    ]
+    samples = list(record.samples)
+    for number, genotype in huge.items():
+        samples[number] = ":".join([genotype, *samples[number].split(":")[1:]])
     kept = Columns.of(record.fixed, samples) if len(samples) >= _LINE_FROM else tuple(samples)
     return replace(record, samples=kept)
 
@@ -583,7 +547,7 @@ def marker_places() -> tuple[int, ...]:
 
 def decoded(header: Header, label: str, rows: Sequence[Row]) -> Iterator[SiteRecord]:
     """Yield the records that cover a position of the panel and can be read."""
-    left = [row for row in rows if header.kind == "BCF" or _may_cover(row.data)]
+    left = [row for row in rows if header.kind == "BCF" or may_cover(row.data, marker_places())]
     while left:
         done = 0
         try:
@@ -593,21 +557,19 @@ def decoded(header: Header, label: str, rows: Sequence[Row]) -> Iterator[SiteRec
                     plain = plain_record(record)
                 except PYSAM_ERRORS:
                     continue
-                if is_wanted(plain.contig) and _covers(plain):
+                if is_wanted(plain.contig) and _next_place(plain.position, marker_places()) <= plain.end:
                     yield plain
         except FormatError:
             done += 1  # the one that htslib cannot read
         left = left[done:]
 
 
-def _may_cover(line: bytes) -> bool:
-    columns = line.split(b"\t", 2)
-    if len(columns) < 3 or not columns[1].isdigit():
-        return False
-    position = int(columns[1])
-    place = marker_places()[bisect_left(marker_places(), position)]
+def may_cover(line: bytes, known: Sequence[int]) -> bool:
+    """Return whether the record in a line may cover one of these places, as of `marker_places`."""
+    position = int(line.split(b"\t", 2)[1])
+    place = _next_place(position, known)
     return place != sys.maxsize and may_reach(line, 0, len(line), position, place)
 
 
-def _covers(record: SiteRecord) -> bool:
-    return marker_places()[bisect_left(marker_places(), record.position)] <= record.end
+def _next_place(position: int, known: Sequence[int]) -> int:
+    return known[bisect_left(known, position)]

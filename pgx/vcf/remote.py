@@ -23,7 +23,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Protocol, TypeVar, cast
+from typing import IO, TypeAlias, TypeVar, cast
 from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 
 from pgx.errors import FormatError, InputError, NotFoundError
@@ -66,16 +66,6 @@ class _NotThereError(Exception):
     """The server has no such object, or does not show it to strangers; `args[0]` says which."""
 
 
-class Ranges(Protocol):
-    """What gives out parts of a file behind a URL."""
-
-    def get(self, offset: int, count: int) -> tuple[bytes, int | None, str]:
-        """Return bytes, the size of the whole where it is told, and what marks its version."""
-
-    def whole(self, most: int) -> bytes | None:
-        """Return all bytes; None where there are more than `most`."""
-
-
 class RemoteBytes:
     """The bytes behind a URL; see `pgx.vcf.open.Raw`. Pieces that were fetched are kept."""
 
@@ -85,9 +75,8 @@ class RemoteBytes:
         first, size, self._version = ranges.get(0, _PIECE)
         self.size: int | None = size
         if size is None or size < _LEAST:
-            raise FormatError(
-                "is empty, or too short for a VCF or BCF", where=label, cure="Check the address"
-            )
+            what = "is empty, or too short for a VCF or BCF"
+            raise FormatError(what, where=label, cure="Check the address")
         self._kept = {0: self._checked(first, 0)}
 
     def at(self, offset: int, count: int) -> bytes:
@@ -103,9 +92,8 @@ class RemoteBytes:
         if number not in self._kept:
             data, size, version = self._ranges.get(number * _PIECE, _PIECE)
             if (size, version) != (self.size, self._version):
-                raise InputError(
-                    "changed while it was read", where=self.label, cure="Try again when it is complete"
-                )
+                cure = "Try again when it is complete"
+                raise InputError("changed while it was read", where=self.label, cure=cure)
             if len(self._kept) > _PIECES_KEPT:
                 self._kept.clear()
             self._kept[number] = self._checked(data, number)
@@ -131,10 +119,8 @@ def remote_bytes(
 ) -> Iterator[tuple[Source, RemoteBytes, Callable[[], bytes | None]]]:
     """Open what is behind a URL; yield it, and what returns its index. Nothing is written anywhere.
 
-    Raises
-    ------
-    InputError
-        The URL cannot be reached, has no index, its server does not deliver ranges, or is too slow.
+    A URL that cannot be reached or has no index, and a server that delivers no ranges or is too slow, is an
+    `InputError`.
     """
     address, _, stated = path.partition(INDEX_MARK)
     name = public_name(path)
@@ -144,7 +130,7 @@ def remote_bytes(
         def ranges(url: str) -> Ranges:
             if scheme in _WEB or urlsplit(url).scheme.lower() in _WEB:
                 return _Web(url, name, limits)
-            return stack.enter_context(_Signed(url, name, limits))
+            return _Signed(url, name, limits, stack)
 
         try:
             raw = RemoteBytes(ranges(address), name)
@@ -159,17 +145,13 @@ def remote_bytes(
 def _scheme(address: str, name: str) -> str:
     try:
         parts = urlsplit(address)
-        scheme = parts.scheme.lower()
-        port, host = parts.port, parts.hostname
+        scheme, host, _ = parts.scheme.lower(), parts.hostname, parts.port  # each may be a ValueError
     except ValueError as error:
         raise InputError(f"is no URL ({error})", where=name, cure="Check the address") from error
-    del port
     if scheme not in SCHEMES:
-        raise InputError(
-            f"is a kind of URL that pgx does not read ({scheme}:)",
-            where=name,
-            cure="Use http, https or s3, or download the file and its index",
-        )
+        what = f"is a kind of URL that pgx does not read ({scheme}:)"
+        cure = "Use http, https or s3, or download the file and its index"
+        raise InputError(what, where=name, cure=cure)
     if not host or any(ord(char) <= 32 for char in address):
         raise InputError("is no URL", where=name, cure="Check the address")
     return scheme
@@ -196,11 +178,8 @@ def _index(
             raise beyond("max_index", "its index", name, limits)
         return data, shown
     if urlsplit(address).path.lower().endswith((".bam", ".cram")):
-        raise NotFoundError(
-            "holds reads, which are not read over the network",
-            where=name,
-            cure="Download the file and its index",
-        )
+        what, cure = "holds reads, which are not read over the network", "Download the file and its index"
+        raise NotFoundError(what, where=name, cure=cure)
     raise NotFoundError(
         "has no index beside it (.tbi or .csi), and without one pgx does not read over the network",
         where=name,
@@ -251,10 +230,7 @@ class _Pace:
 def _in_time(function: Callable[[], T], seconds: float) -> T:
     """Return what `function` returns; a server may send the head of its answer byte by byte, for ever.
 
-    Raises
-    ------
-    TimeoutError
-        It took longer. Its thread is left behind.
+    Where it takes longer, its thread is left behind and it is a `TimeoutError`.
     """
     outcome: queue.SimpleQueue[tuple[T | None, BaseException | None]] = queue.SimpleQueue()
 
@@ -296,7 +272,10 @@ class _Web:
         self._opener = urllib.request.build_opener(_NoRedirect)
 
     def get(self, offset: int, count: int) -> tuple[bytes, int | None, str]:
-        """Ask for a range; a server that knows no ranges is an error."""
+        """Return bytes, the size of the whole where it is told, and what marks its version.
+
+        A server that knows no ranges is an error.
+        """
         pace = _Pace(self._name, self._limits)
         with self._answer({"Range": f"bytes={offset}-{offset + count - 1}"}, pace) as answer:
             stated = answer.headers.get("Content-Range", "")
@@ -314,7 +293,7 @@ class _Web:
             return data, int(size) if size.isdigit() else None, version
 
     def whole(self, most: int) -> bytes | None:
-        """Ask for the whole file, and stop where it is too large."""
+        """Return the whole file; None where it has more than `most` bytes."""
         pace = _Pace(self._name, self._limits)
         with self._answer({}, pace) as answer:
             data = self._read(answer, most + 1, pace)
@@ -359,9 +338,8 @@ class _Web:
         with error:
             target = urljoin(url, error.headers.get("Location", ""))
         if urlsplit(target).scheme.lower() not in _WEB or not urlsplit(target).hostname:
-            raise InputError(
-                "the server redirects to what is no web address", where=self._name, cure="Check the address"
-            )
+            what = "the server redirects to what is no web address"
+            raise InputError(what, where=self._name, cure="Check the address")
         return target
 
     def _refusal(self, error: urllib.error.HTTPError) -> urllib.error.HTTPError:
@@ -387,47 +365,38 @@ class _Web:
 class _Signed:
     """Ranges by htslib (s3), in a process of its own: one that stalls in htslib could not be stopped here."""
 
-    def __init__(self, url: str, name: str, limits: Bounds) -> None:
+    def __init__(self, url: str, name: str, limits: Bounds, until: contextlib.ExitStack) -> None:
+        """Start the process, which ends with `until`."""
         self._name = name
         self._limits = limits
-        self._process = subprocess.Popen(  # noqa: S603 - this interpreter
+        process = subprocess.Popen(  # noqa: S603 - this interpreter
             [sys.executable, "-m", "pgx.vcf.remote", url],
+            bufsize=0,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         )
+        until.enter_context(process)  # which closes the pipes and waits
+        until.callback(process.kill)
+        self._asked, self._answered = cast("IO[bytes]", process.stdin), cast("IO[bytes]", process.stdout)
         self._size: int | None = None
 
-    def __enter__(self) -> _Signed:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.kill()
-        self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            with contextlib.suppress(OSError):
-                cast("IO[bytes]", pipe).close()
-
     def get(self, offset: int, count: int) -> tuple[bytes, int | None, str]:
-        """Ask the other process for a range; the size is asked for once."""
+        """Return a range as `_Web` does; the size is asked for once."""
         if self._size is None:
             self._size = int(self._ask(-1, 0))
         return self._ask(offset, count), self._size, ""
 
     def whole(self, most: int) -> bytes | None:
-        """Ask the other process for one byte more than there may be."""
+        """Return the whole file as `_Web` does: one byte more than there may be is asked for."""
         data = self._ask(0, most + 1)
         return data if len(data) <= most else None
 
     def _ask(self, offset: int, count: int) -> bytes:
         pace = _Pace(self._name, self._limits)
-        try:
-            asked = cast("IO[bytes]", self._process.stdin)
-            asked.write(b"%d %d\n" % (offset, count))
-            asked.flush()
-        except OSError:  # it has died, and what it said of it is read below
-            pass
+        with contextlib.suppress(OSError):  # where it has died, what it said of it is read below
+            self._asked.write(b"%d %d\n" % (offset, count))
         word, _, size = self._line(pace).partition(b" ")
         if word == b"data":
             return self._bytes(int(size), pace)
@@ -442,7 +411,7 @@ class _Signed:
         return line.rstrip(b"\n")
 
     def _bytes(self, count: int, pace: _Pace) -> bytes:
-        pipe = cast("IO[bytes]", self._process.stdout).fileno()
+        pipe = self._answered.fileno()
         parts = []
         while count > 0:
             if not select.select([pipe], [], [], pace.timeout)[0]:
@@ -453,6 +422,10 @@ class _Signed:
             parts.append(part)
             count -= len(part)
         return b"".join(parts)
+
+
+#: What gives out parts of a file behind a URL.
+Ranges: TypeAlias = _Web | _Signed
 
 
 def _serve(url: str) -> None:

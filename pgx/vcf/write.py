@@ -25,7 +25,7 @@ from pgx.files import STANDARD_OUTPUT, Staged, is_replaceable, replacing, write
 from pgx.genome import contig_names, find_assembly, sites_on
 from pgx.report import Run, SampleReport
 from pgx.vcf.open import Bounds
-from pgx.vcf.read import Input, opened
+from pgx.vcf.read import opened
 from pgx.vcf.records import Decoder
 
 if TYPE_CHECKING:
@@ -57,14 +57,7 @@ def write_vcf(
     """Write the records of `path` at the sites, or all of them, with the answers of `reports`.
 
     The kind follows the ending of `output`: .vcf.gz is bgzip with an index, .bcf has one too. `reports` have
-    the names that `hide` gives to the samples.
-
-    Raises
-    ------
-    UsageError
-        The input is standard input, which cannot be read twice.
-    InputError, OutputError
-        The input cannot be read (again), or the output cannot be written.
+    the names that `hide` gives to the samples. Standard input, which cannot be read twice, is a `UsageError`.
     """
     check_readable_twice(path)
     lines = annotated_lines(path, run, reports, all_records=all_records, bounds=bounds, hide=hide)
@@ -75,19 +68,10 @@ def write_vcf(
 
 
 def check_readable_twice(path: str) -> None:
-    """Check that an input can be read again for its records.
-
-    Raises
-    ------
-    UsageError
-        It is standard input.
-    """
+    """Refuse standard input, which cannot be read again for its records, with a `UsageError`."""
     if path == STANDARD_OUTPUT:
-        raise UsageError(
-            "vcf reads the input twice, and standard input can be read once",
-            where="-f vcf",
-            cure="Save the input as a file",
-        )
+        what = "vcf reads the input twice, and standard input can be read once"
+        raise UsageError(what, where="-f vcf", cure="Save the input as a file")
 
 
 def annotated_lines(
@@ -110,37 +94,26 @@ def annotated_lines(
         answers = [_answers(report) for report in reports]
         whole = len(chosen) == len(columns)
         at_site = _site_test(run)
-        every = decoder.stream(door.rest, door.limits) if all_records else _at_sites(door, decoder, at_site)
+        every = (
+            decoder.stream(door.rest, door.limits)
+            if all_records
+            else (record for _, record in decoder.lines(door.select().rows) if at_site(record))
+        )
         for record in every:
             fields = str(record).rstrip("\n").split("\t")
             if not whole and len(fields) > 8:
-                fields = [
-                    *fields[:7],
-                    _without_counts(fields[7]),
-                    fields[8],
-                    *(fields[9 + n] for n in chosen),
-                ]
-            elif whole and len(fields) > 9:
-                fields = [*fields[:9], *(fields[9 + n] for n in chosen)]
+                fields[7] = _without_counts(fields[7])
+            if len(fields) > 9:
+                fields[9:] = [fields[9 + column] for column in chosen]
             if at_site(record):
                 _add(fields, answers)
             line = "\t".join(fields)
             yield (line if hide is None else hide.record(line, names)) + "\n"
 
 
-def _at_sites(
-    door: Input, decoder: Decoder, at_site: Callable[[pysam.VariantRecord], bool]
-) -> Iterator[pysam.VariantRecord]:
-    return (record for _, record in decoder.lines(door.select().rows) if at_site(record))
-
-
-def _positions(run: Run) -> tuple[int, ...]:
-    return tuple(site.position for site in sites_on(find_assembly(run.input.assembly)))
-
-
 def _site_test(run: Run) -> Callable[[pysam.VariantRecord], bool]:
     """Return a test whether a record covers a site of the assembly (1-based positions, both ends inside)."""
-    places = _positions(run)
+    places = [site.position for site in sites_on(find_assembly(run.input.assembly))]
     first, last = min(places), max(places)
     wanted = {name.lower() for name in contig_names()}
 
