@@ -11,20 +11,8 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
+from pgx import genome
 from pgx.errors import FormatError, PgxError, SampleError, UsageError, no_such_sample
-from pgx.genome import (
-    AUTO,
-    AssemblyDecision,
-    HeaderFacts,
-    decide,
-    find_assembly,
-    haplotypes,
-    header_evidence,
-    letters,
-    rare_haplotypes,
-    rsids,
-    sites_on,
-)
 from pgx.observe import Finding, Observation, ReadSummary, record_evidence
 from pgx.observe.sample_record import without_names
 from pgx.options import Options
@@ -56,7 +44,7 @@ class Input(Struct, frozen=True, kw_only=True):
     """
 
     content: VcfContent
-    decision: AssemblyDecision | None = None
+    decision: genome.AssemblyDecision | None = None
     reads: ReadsContent | None = None
     beside: bool = False
 
@@ -90,15 +78,12 @@ def kind_of(path: str) -> str:
     if beginning.startswith((b"##", b"BCF")):
         return VCF
     if beginning.startswith(b"\x6c\x1b\x00"):
-        raise FormatError(
-            "is a PLINK 1 file in the old order, sample by sample",
-            where=path,
-            cure="Turn it round: plink2 --bfile OLD --make-bed --out NEW",
-        )
+        what = "is a PLINK 1 file in the old order, sample by sample"
+        cure = "Turn it round: plink2 --bfile OLD --make-bed --out NEW"
+        raise FormatError(what, where=path, cure=cure)
     if beginning.startswith(b"\x6c\x1b") or beginning[16:20] == b"bgen":
-        raise FormatError(
-            "is a PLINK or BGEN file of many people", where=path, cure="Give it to pgx cohort, with -o FOLDER"
-        )
+        cure = "Give it to pgx cohort, with -o FOLDER"
+        raise FormatError("is a PLINK or BGEN file of many people", where=path, cure=cure)
     from pgx import consumer  # noqa: PLC0415 - not on the path of a VCF
 
     if beginning.startswith(b"PK\x03\x04"):
@@ -180,12 +165,12 @@ def _read(path: str | None, options: Options) -> tuple[Input, Neighbours | None]
         raise UsageError("give INPUT or --genotype, one of them", cure="See pgx annotate --help")
     kind = STATED if path is None else kind_of(path)
     if options.reads is not None and kind != VCF:
-        raise UsageError(
-            "reads go beside a VCF only", where="--reads", cure="Give the VCF as INPUT, or leave it out"
-        )
-    if path is None or options.genotype is not None:
+        cure = "Give the VCF as INPUT, or leave it out"
+        raise UsageError("reads go beside a VCF only", where="--reads", cure=cure)
+    if path is None:
+        assert options.genotype is not None  # noqa: S101 - one of them is there
         name = (*options.samples, STATED)[0]
-        return _stated_input(options.genotype or "", name=name, assembly=options.assembly), None
+        return _stated_input(options.genotype, name=name, assembly=options.assembly), None
     if kind != VCF:
         return read_other(path, kind, assembly=options.assembly, reference=options.reference), None
     bounds = Bounds.of(options)
@@ -198,7 +183,7 @@ def _read(path: str | None, options: Options) -> tuple[Input, Neighbours | None]
     return with_reads(content, options.reads, options.reference), neighbours
 
 
-def read_other(path: str, kind: str, *, assembly: str = AUTO, reference: Path | None = None) -> Input:
+def read_other(path: str, kind: str, *, assembly: str = genome.AUTO, reference: Path | None = None) -> Input:
     """Read an input that is no VCF: aligned reads, or a consumer text file."""
     if kind == CONSUMER:
         from pgx.consumer import read_consumer_text  # noqa: PLC0415
@@ -219,18 +204,17 @@ def read_other(path: str, kind: str, *, assembly: str = AUTO, reference: Path | 
         stale_index=found.stale_index,
     )
     content = VcfContent(
-        facts=facts, header=HeaderFacts(), samples=found.samples, contigs=(found.contig,), records=()
+        facts=facts, header=genome.HeaderFacts(), samples=found.samples, contigs=(found.contig,), records=()
     )
     return Input(content=content, decision=found.decision, reads=found)
 
 
-def assembly_of(source: Input, assembly: str) -> AssemblyDecision:
+def assembly_of(source: Input, assembly: str) -> genome.AssemblyDecision:
     """Return the assembly of an input, where `assembly` is what the user says ("auto" for nothing)."""
     content = source.content
     records = record_evidence(content.records, content.contigs)
-    return source.decision or decide(
-        assembly, header_evidence(content.header), records, where=content.facts.path
-    )
+    header, where = genome.header_evidence(content.header), content.facts.path
+    return source.decision or genome.decide(assembly, header, records, where=where)
 
 
 def with_reads(content: VcfContent, reads: Path, reference: Path | None) -> Input:
@@ -239,15 +223,12 @@ def with_reads(content: VcfContent, reads: Path, reference: Path | None) -> Inpu
 
     found = read_reads(str(reads), reference=reference)
     if len(content.samples) == len(found.samples) == 1 and content.samples != found.samples:
-        found = replace(
-            found, samples=content.samples, piles={content.samples[0]: found.piles[found.samples[0]]}
-        )
+        piles = {content.samples[0]: found.piles[found.samples[0]]}
+        found = replace(found, samples=content.samples, piles=piles)
     elif not set(content.samples) & set(found.samples):
-        raise SampleError(
-            f"has reads of {', '.join(found.samples[:5])}, none of them a sample of the VCF",
-            where=str(reads),
-            cure="Give the reads of the same people, with the same sample names (SM)",
-        )
+        what = f"has reads of {', '.join(found.samples[:5])}, none of them a sample of the VCF"
+        cure = "Give the reads of the same people, with the same sample names (SM)"
+        raise SampleError(what, where=str(reads), cure=cure)
     return Input(content=content, reads=found, beside=True)
 
 
@@ -255,22 +236,22 @@ def _stated_input(genotype: str, *, name: str, assembly: str) -> Input:
     """Return the input that a stated genotype makes: two haplotypes, or the letters at both sites."""
     from pgx.consumer import letter_row  # noqa: PLC0415 - not on the path of a VCF
 
-    known = find_assembly(_STATED_ASSEMBLY if assembly == AUTO else assembly)
+    known = genome.find_assembly(_STATED_ASSEMBLY if assembly == genome.AUTO else assembly)
     contig = known.contigs[0]
     records = []
-    for site, shown in zip(sites_on(known), _stated_letters(genotype), strict=True):
-        reference = site.ref or letters()[0]
-        other = next(letter for letter in letters() if letter != reference)
+    for site, shown in zip(genome.sites_on(known), _stated_letters(genotype), strict=True):
+        reference = site.ref or genome.letters()[0]
+        other = next(letter for letter in genome.letters() if letter != reference)
         called = shown.replace(reference, "0").replace(other, "1")
         records.append(letter_row(contig, site.position, site.rsid, (reference, other), called))
     content = VcfContent(
         facts=InputFacts(path="(stated genotype)", kind=STATED),
-        header=HeaderFacts(),
+        header=genome.HeaderFacts(),
         samples=(name,),
         contigs=(contig,),
         records=tuple(records),
     )
-    return Input(content=content, decision=AssemblyDecision(assembly=known, evidence=()))
+    return Input(content=content, decision=genome.AssemblyDecision(assembly=known, evidence=()))
 
 
 def _stated_letters(genotype: str) -> tuple[str, str]:
@@ -278,21 +259,21 @@ def _stated_letters(genotype: str) -> tuple[str, str]:
     text = genotype.strip().lower().replace("ε", "e").replace(" ", "")
     named = re.fullmatch(r"e?([1-4])[/|]e?([1-4])", text)
     if named:
-        by_name = {haplotype.name: haplotype.letters for haplotype in haplotypes()}
+        by_name = {haplotype.name: haplotype.letters for haplotype in genome.haplotypes()}
         pair = [f"e{number}" for number in named.groups()]
-        between = "|" if set(pair) & set(rare_haplotypes()) else "/"
+        between = "|" if set(pair) & set(genome.rare_haplotypes()) else "/"
         first, second = (between.join(site) for site in zip(*(by_name[one] for one in pair), strict=True))
         return first, second
     parts = [re.fullmatch(r"(?:(rs\d+)[:=]?)?([tc])/?([tc])", part) for part in re.split("[,;]", text)]
     shown = {
         part[1] or rsid: f"{part[2]}/{part[3]}".upper()
-        for rsid, part in zip(rsids(), parts, strict=False)
+        for rsid, part in zip(genome.rsids(), parts, strict=False)
         if part is not None
     }
-    if len(parts) != len(rsids()) or set(shown) != set(rsids()):
-        cure = f'Give two haplotypes ("e3/e4"), or the letters at {" and ".join(rsids())} ("T/C,C/C")'
+    if len(parts) != len(genome.rsids()) or set(shown) != set(genome.rsids()):
+        cure = f'Give two haplotypes ("e3/e4"), or the letters at {" and ".join(genome.rsids())} ("T/C,C/C")'
         raise UsageError("is no APOE genotype", where="--genotype", cure=cure)
-    first, second = (shown[rsid] for rsid in rsids())
+    first, second = (shown[rsid] for rsid in genome.rsids())
     return first, second
 
 

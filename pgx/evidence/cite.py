@@ -47,7 +47,7 @@ class SourceCitation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 def cite(base: EvidenceBase, claim: Claim) -> tuple[SourceCitation, ...]:
     """Return the sources of a claim in its own order; those not seen share the `short` words of the first."""
-    documents = [base.sources[key] for key in claim.sources]
+    documents = base.documents(claim)
     unseen: dict[Identity, list[Document]] = {}
     for document in documents:
         if document.identity not in PRINTABLE:

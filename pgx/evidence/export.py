@@ -317,7 +317,7 @@ def _finding(base: EvidenceBase, key: tuple[str, str, Topic], body: Sequence[Cla
             total=len(body),
             controlled=sum(claim.control in base.rules.conclusion.controls for claim in body),
             blinded=sum(claim.blinding is schema.Blinding.DOUBLE_BLIND for claim in body),
-            unseen=sum(not _is_seen(base, claim) for claim in body),
+            unseen=sum(not base.is_seen(claim) for claim in body),
         ),
         inconsistency=_inconsistency(base, body),
         indirectness=words["indirect"].format(count=indirect) if indirect else words["direct"],
@@ -331,11 +331,6 @@ def _finding(base: EvidenceBase, key: tuple[str, str, Topic], body: Sequence[Cla
         cpic=known,
         claims=tuple(claim.id for claim in body),
     )
-
-
-def _is_seen(base: EvidenceBase, claim: Claim) -> bool:
-    found = any(base.sources[key].seen is not schema.Seen.ONLY_THROUGH_ARTICLE for key in claim.sources)
-    return found and claim.result_seen is schema.ResultSeen.SOURCE
 
 
 def _inconsistency(base: EvidenceBase, body: Sequence[Claim]) -> str:

@@ -19,7 +19,7 @@ from pgx.errors import ReferenceDataError
 from pgx.evidence import schema
 from pgx.evidence.cite import PRINTABLE, link
 from pgx.evidence.context import ANIMALS, appendix_kind
-from pgx.evidence.load import EvidenceBase, dangling
+from pgx.evidence.load import EvidenceBase
 from pgx.evidence.rules import lowered
 from pgx.evidence.schema import Claim, Document, Group, Level, ResultSeen, SourceKind, Topic
 
@@ -51,15 +51,11 @@ Check = Callable[[EvidenceBase, Claim], Iterator[Finding]]
 
 def lint(base: EvidenceBase) -> tuple[Problem, ...]:
     """Return all problems of a base."""
-    found = [
-        (claim, fault) for claim in base.claims.values() for check in CHECKS for fault in check(base, claim)
-    ]
-    for claim, text in dangling(base):
-        key, _, message = text.partition(": ")
-        found.append((claim, (key, message)))
     problems = [
         Problem(file=base.origins[claim.id], claim=claim.id, key=key, message=message)
-        for claim, (key, message) in found
+        for claim in base.claims.values()
+        for check in CHECKS
+        for key, message in check(base, claim)
     ]
     problems += [
         Problem(file=base.source_origins[key], claim=key, key=field, message=message, kind="source")
@@ -91,18 +87,13 @@ def _reference(document: Document) -> Iterator[Finding]:
         yield "no_identifier", "an identifier is there"
 
 
-def _sources(base: EvidenceBase, claim: Claim) -> list[Document]:
-    return [base.sources[key] for key in claim.sources if key in base.sources]
-
-
 def _one_sided(base: EvidenceBase, claim: Claim) -> Iterator[Finding]:
     for conflict in claim.conflicts_with:
-        other = base.claims.get(conflict.id)
         if conflict.id == claim.id:
             yield "conflicts_with", "a claim cannot conflict with itself"
-        elif other and (claim.id, conflict.kind) not in {
-            (item.id, item.kind) for item in other.conflicts_with
-        }:
+            continue
+        others = base.claims[conflict.id].conflicts_with
+        if (claim.id, conflict.kind) not in {(item.id, item.kind) for item in others}:
             kind = conflict.kind.value
             yield "conflicts_with", f"{conflict.id} does not name this claim with the kind {kind}"
 
@@ -133,7 +124,7 @@ def _hedge(base: EvidenceBase, claim: Claim) -> Iterator[Finding]:
 
 
 def _population(base: EvidenceBase, claim: Claim) -> Iterator[Finding]:
-    codes = [source.population_codes for source in _sources(base, claim)]
+    codes = [source.population_codes for source in base.documents(claim)]
     if not codes or not all(codes):
         return
     stated = [code for group in codes for code in group]
@@ -150,44 +141,35 @@ def _ancestors(base: EvidenceBase, code: str) -> frozenset[str]:
         item = ahead.pop()
         if item not in found:
             found.add(item)
-            ahead.extend(base.populations[item].within if item in base.populations else ())
+            ahead.extend(base.populations[item].within)
     return frozenset(found)
 
 
 def _certainty(base: EvidenceBase, claim: Claim) -> Iterator[Finding]:
     """Hold the level to the one rule: where the kind of evidence starts, less what lowers it."""
-    level = claim.certainty.level
-    unseen = all(item.seen is schema.Seen.ONLY_THROUGH_ARTICLE for item in _sources(base, claim))
-    known = claim.result_seen is ResultSeen.SOURCE and not unseen
-    rule = base.rules.certainty.get(claim.certainty.rule)
-    if not known and level not in {Level.NOT_GRADABLE, Level.NOT_RATED}:
+    level, rule = claim.certainty.level, base.rules.certainty[claim.certainty.rule]
+    wanted = lowered(rule.at_most, len(claim.certainty.lowered))
+    if not base.is_seen(claim) and level not in {Level.NOT_GRADABLE, Level.NOT_RATED}:
         yield "certainty.level", f"{level.value} for a result that was not seen; it cannot be graded"
-    elif rule is not None:
-        wanted = lowered(rule.at_most, len(claim.certainty.lowered))
-        if level is not wanted:
-            yield (
-                "certainty.level",
-                f"the rule {claim.certainty.rule} gives {wanted.value}, not {level.value}",
-            )
+    elif level is not wanted:
+        yield "certainty.level", f"the rule {claim.certainty.rule} gives {wanted.value}, not {level.value}"
 
 
 def _superseded(base: EvidenceBase, claim: Claim) -> Iterator[Finding]:
-    sources = _sources(base, claim)
+    sources = base.documents(claim)
     if claim.topic not in base.rules.lint.result_topics or not all(item.succeeded_by for item in sources):
         return
     successors = {key for item in sources for key in item.succeeded_by}
-    if not claim.superseded_by:
-        if any(
-            item.topic is claim.topic
-            and successors.intersection(item.sources)
-            and item.result_seen is ResultSeen.SOURCE
-            for item in base.claims.values()
-        ):
-            yield "superseded_by", "its source has a successor; name the claim that rests on it"
-        return
-    named = {key for item in claim.superseded_by if item in base.claims for key in base.claims[item].sources}
-    if not successors & named:
-        yield "superseded_by", "none of the claims named rests on a successor of the source"
+    if claim.superseded_by:
+        if successors.isdisjoint(key for item in claim.superseded_by for key in base.claims[item].sources):
+            yield "superseded_by", "none of the claims named rests on a successor of the source"
+    elif any(
+        item.topic is claim.topic
+        and successors.intersection(item.sources)
+        and item.result_seen is ResultSeen.SOURCE
+        for item in base.claims.values()
+    ):
+        yield "superseded_by", "its source has a successor; name the claim that rests on it"
 
 
 def _printed(base: EvidenceBase, claim: Claim) -> Iterator[Finding]:
@@ -222,8 +204,7 @@ def _genotype(base: EvidenceBase, claim: Claim) -> Iterator[Finding]:
 
 
 def _consistent(base: EvidenceBase, claim: Claim) -> Iterator[Finding]:
-    drug = base.drugs.get(claim.drug)
-    related = drug is not None and drug.role == "related-product"
+    related = base.drugs[claim.drug].role == "related-product"
     if related != (claim.topic is Topic.RELATED_PRODUCT):
         pair = f"{claim.drug} and the topic {claim.topic.value}"
         yield "topic", f"{pair} do not go together; products are never pooled"

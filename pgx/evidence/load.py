@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from pgx import reference
 from pgx.errors import ReferenceDataError, UsageError, did_you_mean, printable
+from pgx.evidence import schema
 from pgx.evidence.rules import PHRASES_FILE, RULES_FILE, Phrases, Rules
 from pgx.evidence.schema import Claim, Document, Drug, EvidenceFile, Indication, NamedGroup, StudyPopulation
 from pgx.files import cleaned, read_limited
@@ -72,10 +73,18 @@ class EvidenceBase(Struct, frozen=True, kw_only=True, eq=False):  # so it can be
         words = [word for drug in subjects for word in (drug.name.lower(), *drug.names)]
         raise _unknown("drug", name, words, [drug.name.lower() for drug in subjects])
 
+    def documents(self, claim: Claim) -> list[Document]:
+        """Return the sources that a claim rests on, in its order."""
+        return [self.sources[key] for key in claim.sources]
+
+    def is_seen(self, claim: Claim) -> bool:
+        """Return whether the result of a claim was seen in its source."""
+        through = all(item.seen is schema.Seen.ONLY_THROUGH_ARTICLE for item in self.documents(claim))
+        return claim.result_seen is schema.ResultSeen.SOURCE and not through
+
     def data_sets(self, claim: Claim) -> tuple[str, ...]:
         """Return the independent data sets that a claim rests on."""
-        documents = [self.sources[key] for key in claim.sources]
-        return tuple(dict.fromkeys(item.data_set or item.key for item in documents))
+        return tuple(dict.fromkeys(item.data_set or item.key for item in self.documents(claim)))
 
     def genotype_claims(self, drug: str) -> tuple[Claim, ...]:
         """Return the claims on response or risk by genotype for one drug, never those on another product."""

@@ -39,16 +39,8 @@ _HIDDEN = "#dddddd"
 class Made(Struct, frozen=True, kw_only=True):
     """When and how a page was made.
 
-    Attributes
-    ----------
-    command
-        "" where it is not told.
-    options
-        Those that are not as they are by default: flag and values, several where inputs differ.
-    inputs
-        The first of them.
-    files
-        What the page links, beside it.
+    `command` is "" where it is not told. `options` are those that are not as they are by default: flag and
+    values, several where inputs differ. `inputs` are the first of them; the page links `files` beside it.
     """
 
     when: str

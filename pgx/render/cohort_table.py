@@ -35,12 +35,8 @@ class SampleTable(Struct, frozen=True, kw_only=True):
 class Column(Struct, frozen=True, kw_only=True):
     """A column of the sample table: a code a row, and of each code a label, and what is found under it.
 
-    Attributes
-    ----------
-    loose
-        Parts of a label are found, too; else only what a key begins with.
-    values
-        Of a column of numbers; labels are in their order.
+    `loose`: parts of a label are found, too; else only what a key begins with. `values`: of a column of
+    numbers; labels are in their order.
     """
 
     name: str

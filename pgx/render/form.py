@@ -111,10 +111,8 @@ def check_language(name: str) -> str:
 def read_meta(path: Path) -> dict[str, PatientMeta]:
     """Read stated facts by sample from TOML (`[sample.NAME]`) or JSON (`{"sample": {"NAME": {...}}}`).
 
-    Raises
-    ------
-    InputError
-        The file cannot be read, has an unknown key, or a birth date that is none (which withholds results).
+    A file that cannot be read, has an unknown key, or a birth date that is none (which withholds results) is
+    an `InputError`.
     """
     import tomli  # noqa: PLC0415 - few reports have stated facts
 

@@ -17,6 +17,7 @@ from pgx.calling import PopulationResult, double_heterozygotes
 from pgx.errors import printable
 from pgx.neighbours import NeighbourReport
 from pgx.observe import SiteReport
+from pgx.render import sureness
 from pgx.render.form import (
     Block,
     Citations,
@@ -34,15 +35,6 @@ from pgx.render.form import (
 )
 from pgx.render.medicine import appendix_blocks, drugs, evidence_blocks, medicine_blocks, undirected
 from pgx.render.summary import Summary, is_estimate, is_withheld, name_from, said_with_source, sites_read
-from pgx.render.sureness import (
-    EXCLUDING,
-    caveat_codes,
-    flag_message,
-    has_answer,
-    sure_blocks,
-    told_chance,
-    unstated_sites,
-)
 from pgx.report import Run, SampleReport, general_limits
 from pgx.wording import Wording, greek, percent
 
@@ -89,7 +81,7 @@ def _behind(
     )
     return {
         "neighbours": _neighbours(run, report, found, words) if found else (),
-        "sure": () if withheld else sure_blocks(run, report, words),
+        "sure": () if withheld else sureness.sure_blocks(run, report, words),
         "evidence": evidence,
         "around": _basis(found, words) if found else (),
         "family": _family(report, words, withheld=withheld),
@@ -215,7 +207,7 @@ def _technical(run: Run, report: SampleReport, words: Wording, *, withheld: bool
             yield from _site_lines(site, words)
         yield from _calculation_lines(report, words)
         for flag in report.flags:
-            told = flag_message(flag, words, is_open=report.genotype.diplotype is None)
+            told = sureness.flag_message(flag, words, is_open=report.genotype.diplotype is None)
             severity = words.say("severity", flag.severity)
             yield words.say("technical", "flag", severity=severity, message=told, code=flag.code)
     yield from _run_lines(run, words, withheld=withheld)
@@ -246,9 +238,9 @@ def _calculation_lines(report: SampleReport, words: Wording) -> Iterator[str]:
         return
     rows = genotype.calculation
     for rsid in (site.rsid for site in report.sites if site.basis is not None):
-        if excluded := [greek(row.diplotype) for row in rows if row.likelihood[rsid] <= EXCLUDING]:
+        if excluded := [greek(row.diplotype) for row in rows if row.likelihood[rsid] <= sureness.EXCLUDING]:
             yield words.say("technical", "excluded", rsid=rsid, list=", ".join(excluded))
-    if unlikely := [greek(row.diplotype) for row in rows if row.phase_factor <= EXCLUDING]:
+    if unlikely := [greek(row.diplotype) for row in rows if row.phase_factor <= sureness.EXCLUDING]:
         yield words.say("technical", "excluded_by_phase", list=", ".join(unlikely))
     if report.has_flag("prior-dependent"):
         answer = (genotype.diplotype, genotype.e4_status)
@@ -265,7 +257,7 @@ def _answer(result: PopulationResult, report: SampleReport, words: Wording) -> s
         "technical",
         "population" if result.diplotype else "population_open",
         diplotype=greek(result.diplotype or ""),
-        probability=told_chance(words, result.diplotype_probability, report),
+        probability=sureness.told_chance(words, result.diplotype_probability, report),
         status=words.say("status", result.e4_status).partition(" (")[0],
     )
 
@@ -312,7 +304,7 @@ def handout(run: Run, report: SampleReport, form: Form) -> Narrative:
     say = functools.partial(form.words.say, "handout")
     withheld = is_withheld(run, report)
     status = "withheld" if withheld else report.genotype.e4_status
-    check = ("next_2",) if not withheld and has_answer(report) else ()
+    check = ("next_2",) if not withheld and sureness.has_answer(report) else ()
     parts: dict[str, Iterable[str]] = {
         "what": map(say, ("what_1", "what_2", "what_3")),
         "found": map(say, ("withheld",)) if withheld else _found(report, form.words),
@@ -340,9 +332,9 @@ def _found(report: SampleReport, words: Wording) -> Iterator[str]:
     yield say(report.genotype.e4_status)
     if report.genotype.assumed:
         yield say("assumed")
-    if unstated_sites(report):
+    if sureness.unstated_sites(report):
         yield say("no_quality")
-    for code in caveat_codes(report):
+    for code in sureness.caveat_codes(report):
         plain = words.has("handout", f"caveat_{code}")
         yield say(f"caveat_{code}") if plain else words.say("caveat", code)
     if report.genotype.diplotype == "e2/e2":
