@@ -138,9 +138,7 @@ def _said(source: str, ready: Prepared, around: _Around) -> Said:
         kind=run.input.kind,
         assembly=run.input.assembly,
         letters={
-            site.rsid: ("|" if site.phased else "/").join(site.alleles)
-            if site.alleles and site.basis is not None
-            else str(site.state)
+            site.rsid: site.genotype if site.genotype and site.basis is not None else str(site.state)
             for site in report.sites
         },
         diplotype=genotype.diplotype,

@@ -149,6 +149,11 @@ class SiteReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     record: str | None
     notes: tuple[str, ...]
 
+    @property
+    def genotype(self) -> str:
+        """Return the letters as "T/C", or "T|C" where they are phased; nothing where none is known."""
+        return ("|" if self.phased else "/").join(self.alleles or ())
+
 
 class Observation(SiteReport, frozen=True, kw_only=True):
     """A site of one sample as it is reported, without what the input does not say, and what the caller needs.

@@ -312,11 +312,10 @@ class Summary:
     def _letters(self) -> str:
         told = []
         for site in self.report.sites:
-            letters = sureness.letters_text(site)
-            shown = letters if letters and site.basis is not None else self.say("state", site.state)
-            mark = sureness.assumed_mark(
-                bool(letters) and site.state == SiteState.ASSUMED_REFERENCE, self.words
-            )
+            used = site.genotype and site.basis is not None
+            shown = site.genotype if used else self.say("state", site.state)
+            assumed = bool(site.genotype) and site.state == SiteState.ASSUMED_REFERENCE
+            mark = sureness.assumed_mark(assumed, self.words)
             told.append(f"{site.rsid} {shown}{mark}")
         return ", ".join(told)
 

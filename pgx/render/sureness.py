@@ -291,11 +291,6 @@ def names_text(names: tuple[str, ...], report: SampleReport, words: Wording) -> 
     return (text if certain else f"{text} ?") + assumed_mark(report.genotype.assumed, words)
 
 
-def letters_text(site: SiteReport) -> str:
-    """Return the letters of a site as "T/C", or "T|C" where they are phased; nothing where none is known."""
-    return ("|" if site.phased else "/").join(site.alleles or ())
-
-
 def _site_sentence(site: SiteReport, words: Wording) -> str:
     say = words.say
     if site.state == SiteState.PARTIAL_CALL and site.seen:
@@ -307,7 +302,7 @@ def _site_sentence(site: SiteReport, words: Wording) -> str:
         basis = "record_quality"
     told = say("basis", basis, quality=f"{site.genotype_quality or 0:g}", depth=site.depth)
     assumed = assumed_mark(site.state == SiteState.ASSUMED_REFERENCE, words)
-    alleles = letters_text(site) or say("technical", "unknown")
+    alleles = site.genotype or say("technical", "unknown")
     return say("sure", "site_called", rsid=site.rsid, alleles=alleles, basis=told, assumed=assumed)
 
 

@@ -102,8 +102,7 @@ def site_cell(site: SiteReport) -> str:
     """Return "T/C", "T|C", or the state; a letter that was assumed is marked."""
     if site.alleles is None:
         return site.state
-    letters = ("|" if site.phased else "/").join(site.alleles)
-    return f"{letters} (assumed)" if site.state == SiteState.ASSUMED_REFERENCE else letters
+    return f"{site.genotype} (assumed)" if site.state == SiteState.ASSUMED_REFERENCE else site.genotype
 
 
 def safe_cell(text: str) -> str:

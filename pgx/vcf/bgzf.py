@@ -69,7 +69,7 @@ def _bgzf_pieces(raw: Raw) -> Iterator[bytes]:
         if text := b"".join(found):
             yield text
     if left:
-        raise damaged(raw.label, "is damaged or truncated" if len(left) < _BLOCK_MAX else "is damaged")
+        raise damaged(raw.label)
     if data:  # the last block of a whole file is empty
         raise damaged(raw.label, "is truncated: the block that ends a bgzip file is missing")
 

@@ -18,25 +18,12 @@ from pgx.errors import FormatError, printable
 from pgx.genome import CHROMOSOMES, HeaderFacts, find_assembly, header_evidence, rsids, sites_on
 from pgx.observe import SiteRecord
 from pgx.reference import file_time, sha256
+from pgx.vcf import scan
 from pgx.vcf.bgzf import Blocks, compression, damaged, inflated
 from pgx.vcf.header import Header, read_header
 from pgx.vcf.index import Index, IndexedRecords, IndexMisfitError, unpacked_index
 from pgx.vcf.open import Bounds, Raw, Source, beyond, is_url, local_bytes, look
 from pgx.vcf.records import PYSAM_ERRORS, Decoder, decoded, decoder_of, may_cover
-from pgx.vcf.scan import (
-    AROUND,
-    NEAR,
-    Row,
-    Rows,
-    Scan,
-    identifier,
-    is_around,
-    is_wanted,
-    looks_wanted,
-    places,
-    scan_of,
-    windows,
-)
 
 _REFERENCE_KEYS = frozenset({"reference", "assembly"})
 _DECLARING = frozenset(
@@ -104,18 +91,18 @@ class Selection(Struct, frozen=True, kw_only=True):
     around the sites, if they were wanted and met in passing.
     """
 
-    rows: list[Row]
+    rows: list[scan.Row]
     access: str
     unsorted: bool = False
     names: tuple[str, ...] = ()
     is_misfit: bool = False
-    around: Sequence[Row] = ()
+    around: Sequence[scan.Row] = ()
 
     @classmethod
-    def of(cls, access: str, rows: list[Row], scan: Scan) -> Selection:
+    def of(cls, access: str, rows: list[scan.Row], done: scan.Scan) -> Selection:
         """Return what a pass or a search has kept."""
-        around = scan.around.sorted() if scan.around is not None else ()
-        return cls(rows=rows, access=access, unsorted=scan.unsorted, names=tuple(scan.names), around=around)
+        around = done.around.sorted() if done.around is not None else ()
+        return cls(rows=rows, access=access, unsorted=done.unsorted, names=tuple(done.names), around=around)
 
 
 class Input:
@@ -151,7 +138,7 @@ class Input:
             return self._by_pass(around=around)
         misfit = False
         try:
-            if found := self._by_index(windows(NEAR)):
+            if found := self._by_index(scan.windows(scan.NEAR)):
                 return found
         except IndexMisfitError:
             misfit = True
@@ -163,13 +150,13 @@ class Input:
         return replace(found, is_misfit=misfit)
 
     def _by_pass(self, *, around: bool) -> Selection:
-        scan = scan_of(self.header, self.label, self.limits, around=around)
-        return Selection.of("scan", scan.run(self.rest), scan)
+        done = scan.scan_of(self.header, self.label, self.limits, around=around)
+        return Selection.of("scan", done.run(self.rest), done)
 
-    def around(self) -> list[Row]:
+    def around(self) -> list[scan.Row]:
         """Return the records around the sites, by index; none where that does not lead there."""
         try:
-            found = self._by_index(windows(AROUND), all_of_them=True)
+            found = self._by_index(scan.windows(scan.AROUND), all_of_them=True)
         except IndexMisfitError:
             found = None
         return found.rows if found else []
@@ -186,11 +173,11 @@ class Input:
             raise beyond("max_index", "its index", self.label, self.limits)
         del packed
         index = Index(data, self.header.contigs, int(self.limits.value("max_contigs")))
-        rows = Rows(self.header, self.label, self.limits)
+        rows = scan.Rows(self.header, self.label, self.limits)
         found = IndexedRecords(index, Blocks(self.raw), self.header, rows.most)
         for offset, record in found.regions(where):
             if all_of_them:
-                if is_around(rows.start(record)):  # as in a pass: not what only reaches into a window
+                if scan.is_around(rows.start(record)):  # as in a pass: not what only reaches into a window
                     rows.keep_if_it_fits(offset, record)
             elif self.header.kind == "BCF" or _may_matter(record):
                 rows.keep(offset, record)
@@ -208,9 +195,10 @@ class Input:
         if len(named) != 1:
             return None
         sites = [site.position for site in sites_on(find_assembly(named.pop()))]
+        reach = scan.AROUND if around else scan.NEAR
         search = Search(self.raw, self.header, self.label, self.limits, sites, around=around)
         try:
-            rows = search.run(blocks_of(self.raw, self.packed), windows(AROUND if around else NEAR))
+            rows = search.run(blocks_of(self.raw, self.packed), scan.windows(reach))
         except NotProvenError:
             return None
         return Selection.of("search", rows, search.scan)
@@ -223,7 +211,7 @@ class Input:
 def _may_matter(line: bytes) -> bool:
     """Return whether a line of chromosome 19 may cover a site, or carry its rsID."""
     columns = line.split(b"\t", 3)
-    return len(columns) < 4 or bool(identifier().search(columns[2])) or may_cover(line, places())
+    return len(columns) < 4 or bool(scan.identifier().search(columns[2])) or may_cover(line, scan.places())
 
 
 @contextlib.contextmanager
@@ -286,8 +274,8 @@ def _read(path: str, limits: Bounds | None, *, around: bool) -> tuple[VcfContent
         digest, header, gl_is_phred = door.header_facts
     source = door.source
     named = [name for name, _, _ in header.contigs]
-    shown = [record.contig for record in records if is_wanted(record.contig)]
-    contigs = tuple(dict.fromkeys([*named, *filter(is_wanted, chosen.names), *shown]))
+    shown = [record.contig for record in records if scan.is_wanted(record.contig)]
+    contigs = tuple(dict.fromkeys([*named, *filter(scan.is_wanted, chosen.names), *shown]))
     if not contigs:
         _check_no_other_name([*door.header.contigs.values(), *chosen.names], door.label)
     content = VcfContent(
@@ -323,7 +311,7 @@ def _neighbours(path: str, limits: Bounds | None, door: Input, chosen: Selection
 
 def _check_no_other_name(names: Sequence[str], label: str) -> None:
     """Refuse an input that has chromosome 19 under a name only that pgx does not know."""
-    for name in filter(looks_wanted, names):
+    for name in filter(scan.looks_wanted, names):
         what = f"seems to call chromosome 19 '{printable(name, 60)}', a name that pgx does not know"
         cure = "Rename it to chr19 or 19 with bcftools annotate --rename-chrs"
         raise FormatError(what, where=label, cure=cure)
@@ -360,7 +348,7 @@ def _looked_at(decoder: Decoder) -> tuple[str, HeaderFacts, bool]:
         text = decoder.header_text()
         phred = "GL" in header.formats and header.formats["GL"].type == "Integer"
         contigs = []
-        for name in filter(is_wanted, map(str, header.contigs)):
+        for name in filter(scan.is_wanted, map(str, header.contigs)):
             contig = header.contigs[name]
             tags = dict(contig.header_record.items()) if contig.header_record is not None else {}
             contigs.append((name, contig.length or None, _unquoted(tags.get("assembly"))))
@@ -368,7 +356,7 @@ def _looked_at(decoder: Decoder) -> tuple[str, HeaderFacts, bool]:
             (name, chromosome, header.contigs[name].length or 0)
             for chromosome in CHROMOSOMES
             for name in (chromosome, f"chr{chromosome}")
-            if name in header.contigs and not is_wanted(name) and header.contigs[name].length
+            if name in header.contigs and not scan.is_wanted(name) and header.contigs[name].length
         )
         facts = HeaderFacts(
             contigs=tuple(contigs),
@@ -397,10 +385,11 @@ def _unquoted(value: str | None) -> str | None:
     return value.strip('"') if value is not None else None
 
 
-def _relevant(decoder: Decoder, rows: Sequence[Row]) -> Iterator[SiteRecord]:
+def _relevant(decoder: Decoder, rows: Sequence[scan.Row]) -> Iterator[SiteRecord]:
     """Yield the records in plain text that cover a site on some assembly or carry our rsID."""
     ours = {rsid.lower() for rsid in rsids()}
     for record in decoder.records(rows):
-        covers = is_wanted(record.contig) and any(record.position <= at <= record.end for at in places())
-        if covers or any(name.lower() in ours for name in record.identifiers):
+        covers = any(record.position <= at <= record.end for at in scan.places())
+        named = any(name.lower() in ours for name in record.identifiers)
+        if named or (covers and scan.is_wanted(record.contig)):
             yield record

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import math
 import os
 import re
 import struct
@@ -26,6 +25,7 @@ from msgspec.structs import replace
 
 from pgx.errors import FormatError, printable
 from pgx.observe import SiteRecord
+from pgx.observe.fields import number
 from pgx.vcf.header import Header
 from pgx.vcf.open import COPY_AGAIN, Bounds
 from pgx.vcf.scan import Row, Rows, is_wanted, may_reach, whole_lines
@@ -240,8 +240,8 @@ class Decoder:
             cure = "Correct the value, or the program that writes it"
             raise FormatError(what, where=self.label, cure=cure) from error
         self.relaxed[name] = row.place
-        number = rb"^(##%s=<.*?ID=%s,.*?)Number=[^,>]*" % named
-        self._shown = re.sub(number, rb"\1Number=.", text, flags=re.MULTILINE)
+        count_of = rb"^(##%s=<.*?ID=%s,.*?)Number=[^,>]*" % named
+        self._shown = re.sub(count_of, rb"\1Number=.", text, flags=re.MULTILINE)
 
 
 class SliceDecoder(Decoder):
@@ -396,7 +396,7 @@ def _site_record(fixed: Sequence[str], samples: Sequence[str], position: int, st
         identifiers=() if fixed[2] == "." else tuple(fixed[2].split(";")),
         reference=reference,
         alternates=() if alternates == "." else tuple(alternates.split(",")),
-        quality=_number(fixed[5]),
+        quality=number(fixed[5]),
         filters=() if fixed[6] in {".", "PASS", ""} else tuple(fixed[6].split(";")),
         info=info,
         format=form,
@@ -414,13 +414,13 @@ def with_huge_alleles(record: SiteRecord, line: bytes) -> SiteRecord:
     columns = line.split(b"\t", _FIXED)
     if record.format[:1] != ("GT",) or len(columns) <= _FIXED or not _TEN_DIGITS.search(columns[_FIXED]):
         return record
-    written = (column.partition(b":")[0] for column in columns[_FIXED].split(b"\t"))
-    huge = {number: text.decode() for number, text in enumerate(written) if _HUGE_ALLELE.search(text)}
+    written = (text.partition(b":")[0] for text in columns[_FIXED].split(b"\t"))
+    huge = {column: text.decode() for column, text in enumerate(written) if _HUGE_ALLELE.search(text)}
     if not huge:
         return record
     samples = list(record.samples)
-    for number, genotype in huge.items():
-        samples[number] = ":".join([genotype, *samples[number].split(":")[1:]])
+    for column, genotype in huge.items():
+        samples[column] = ":".join([genotype, *samples[column].split(":")[1:]])
     kept = Columns.of(record.fixed, samples) if len(samples) >= _LINE_FROM else tuple(samples)
     return replace(record, samples=kept)
 
@@ -443,31 +443,12 @@ def text_slices(line: bytes, count: int, size: int) -> list[bytes] | None:
     """
     line = line.removesuffix(b"\r")
     head = b"".join(column + b"\t" for column in line[:_LARGEST_HEAD].split(b"\t", _FIXED)[:_FIXED])
-    if head.count(b"\t") < _FIXED or not line.startswith(head):
+    if not line.startswith(head) or head.count(b"\t") < _FIXED or line.count(b"\t") != _FIXED + count - 1:
         return None
-    start, width = len(head), (len(line) - len(head)) // count + 1
-    found = []
-    for _ in range(count // size):
-        end = start + size * width  # about there; then on or back to where so many columns end
-        have = line.count(b"\t", start, end)
-        while have > size:
-            end = line.rfind(b"\t", start, end)
-            have -= 1
-        while have < size and (tab := line.find(b"\t", end)) >= 0:
-            end = tab + 1
-            have += 1
-        if have < size - 1:
-            return None
-        end = line.rfind(b"\t", start, end) if have == size else len(line)
-        found.append(head + line[start:end])
-        start = end + 1
-    left = line.count(b"\t", start) + 1 if start <= len(line) else 0
-    if left != count % size:
-        return None
-    if left:
-        last = line[line.rfind(b"\t") :]
-        found.append(head + line[start:] + last * (size - left))
-    return found
+    parts = re.findall(rb"(?:[^\t]*+\t){1,%d}+" % size, line[len(head) :] + b"\t")
+    last = parts[-1][parts[-1].rfind(b"\t", 0, -1) + 1 :]
+    parts[-1] += last * (-count % size)
+    return [head + part[:-1] for part in parts]
 
 
 _BCF_HEAD = struct.Struct("<II20xI")  # sizes of both parts; behind other numbers, those of fields and samples
@@ -520,14 +501,6 @@ def _stated_end(info: Mapping[str, str]) -> int:
     """Return END as it is written: htslib passes over it where the header does not declare a number."""
     text = info.get("END", "")
     return int(text) if text.isascii() and text.isdecimal() and len(text) <= _LONGEST_POSITION else 0
-
-
-def _number(text: str) -> float | None:
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
 
 
 def _info(text: str) -> Mapping[str, str]:

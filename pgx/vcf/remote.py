@@ -13,7 +13,6 @@ import errno
 import functools
 import http.client
 import os
-import queue
 import select
 import subprocess
 import sys
@@ -22,6 +21,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from pathlib import Path
 from typing import IO, TypeAlias, TypeVar, cast
 from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
@@ -162,7 +162,6 @@ def _index(
 ) -> tuple[bytes, str]:
     """Return the bytes of the index, and the name under which a report mentions it."""
     most = limits.bytes("max_index")
-    data: bytes | None
     for candidate in [stated] if stated else _index_addresses(address):
         try:
             if is_url(candidate):
@@ -174,17 +173,15 @@ def _index(
             continue
         except OSError as error:
             raise NotFoundError("no such index", where=candidate, cure="Check the path") from error
-        if data is None or len(data) > most:
+        if len(data) > most:
             raise beyond("max_index", "its index", name, limits)
         return data, shown
     if urlsplit(address).path.lower().endswith((".bam", ".cram")):
         what, cure = "holds reads, which are not read over the network", "Download the file and its index"
         raise NotFoundError(what, where=name, cure=cure)
-    raise NotFoundError(
-        "has no index beside it (.tbi or .csi), and without one pgx does not read over the network",
-        where=name,
-        cure=f"Index it (bgzip, tabix -p vcf), name the index as URL{INDEX_MARK}INDEX, or download the file",
-    )
+    what = "has no index beside it (.tbi or .csi), and without one pgx does not read over the network"
+    cure = f"Index it (bgzip, tabix -p vcf), name the index as URL{INDEX_MARK}INDEX, or download the file"
+    raise NotFoundError(what, where=name, cure=cure)
 
 
 def _index_addresses(address: str) -> list[str]:
@@ -232,22 +229,16 @@ def _in_time(function: Callable[[], T], seconds: float) -> T:
 
     Where it takes longer, its thread is left behind and it is a `TimeoutError`.
     """
-    outcome: queue.SimpleQueue[tuple[T | None, BaseException | None]] = queue.SimpleQueue()
+    outcome: Future[T] = Future()
 
     def run() -> None:
         try:
-            outcome.put((function(), None))
+            outcome.set_result(function())
         except BaseException as error:  # noqa: BLE001 - it is raised by who waits
-            outcome.put((None, error))
+            outcome.set_exception(error)
 
     threading.Thread(target=run, daemon=True).start()
-    try:
-        value, error = outcome.get(timeout=seconds)
-    except queue.Empty:
-        raise TimeoutError from None
-    if error is not None:
-        raise error
-    return cast("T", value)
+    return outcome.result(timeout=seconds)
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -292,15 +283,15 @@ class _Web:
             data = self._read(answer, count, pace)
             return data, int(size) if size.isdigit() else None, version
 
-    def whole(self, most: int) -> bytes | None:
-        """Return the whole file; None where it has more than `most` bytes."""
+    def whole(self, most: int) -> bytes:
+        """Return the whole file, of one with more than `most` bytes one byte more than these."""
         pace = _Pace(self._name, self._limits)
         with self._answer({}, pace) as answer:
             data = self._read(answer, most + 1, pace)
             stated = answer.headers.get("Content-Length", "")
             if stated.isdigit() and len(data) < min(int(stated), most + 1):
                 raise InputError("the server cut off its index", where=self._name, cure=_DOWNLOAD)
-            return data if len(data) <= most else None
+            return data
 
     @contextlib.contextmanager
     def _answer(self, headers: dict[str, str], pace: _Pace) -> Iterator[http.client.HTTPResponse]:
@@ -388,10 +379,9 @@ class _Signed:
             self._size = int(self._ask(-1, 0))
         return self._ask(offset, count), self._size, ""
 
-    def whole(self, most: int) -> bytes | None:
-        """Return the whole file as `_Web` does: one byte more than there may be is asked for."""
-        data = self._ask(0, most + 1)
-        return data if len(data) <= most else None
+    def whole(self, most: int) -> bytes:
+        """Return the whole file as `_Web` does."""
+        return self._ask(0, most + 1)
 
     def _ask(self, offset: int, count: int) -> bytes:
         pace = _Pace(self._name, self._limits)
