@@ -100,11 +100,9 @@ class Report(Struct, frozen=True, kw_only=True):
         """
         kind = format_of_name(os.fspath(path))
         if kind is Format.VCF:
-            raise UsageError(
-                "a report does not hold the records of the input",
-                where=os.fspath(path),
-                cure="Use pgx annotate -o, or another ending",
-            )
+            cure = "Use pgx annotate -o, or another ending"
+            what = "a report does not hold the records of the input"
+            raise UsageError(what, where=os.fspath(path), cure=cure)
         write([self._made(kind)], Path(path))
 
     def _made(self, kind: Format, language: str = "en", *, full: bool = False, sealed: bool = False) -> bytes:
@@ -217,9 +215,8 @@ def _strict_options(given: Mapping[str, object]) -> Options:
         item = known.get(name)
         if item is None:
             near = difflib.get_close_matches(name, known, n=1)
-            raise TypeError(
-                f"annotate() has no option '{name}'" + (f". Did you mean '{near[0]}'?" if near else "")
-            )
+            meant = f". Did you mean '{near[0]}'?" if near else ""
+            raise TypeError(f"annotate() has no option '{name}'{meant}")
         if value is not None or not item.is_factory:
             converted[name] = _converted(item, value)
     return Options(**converted)
@@ -232,9 +229,8 @@ def _converted(item: Declared, value: object) -> Any:
     try:
         return msgspec.convert(_built_in(value, kind), wanted, dec_hook=_path)
     except msgspec.ValidationError as error:
-        raise UsageError(
-            f"cannot be {reprlib.repr(value)}", where=item.name, cure=f"Give {_in_words(kind)}"
-        ) from error
+        what, cure = f"cannot be {reprlib.repr(value)}", f"Give {_in_words(kind)}"
+        raise UsageError(what, where=item.name, cure=cure) from error
 
 
 def _built_in(value: object, kind: msgspec.inspect.Type) -> object:
@@ -294,9 +290,8 @@ def read_cohort(folder: str | Path) -> pd.DataFrame:
 
     path = Path(folder) / "samples.parquet"
     if not path.is_file():
-        raise FormatError(
-            "holds no finished cohort", where=str(folder), cure="Give the folder that pgx cohort wrote"
-        )
+        cure = "Give the folder that pgx cohort wrote"
+        raise FormatError("holds no finished cohort", where=str(folder), cure=cure)
     if State.is_in(Path(folder)):
         with State(Path(folder), create=False) as state:
             state.check_finished()

@@ -129,14 +129,8 @@ def read_consumer_text(path: str) -> VcfContent:
 def company(path: str) -> str | None:
     """Return whose layout a file has, where it says so."""
     text = _comments(unpacked_beginning(path)).lower()
-    return next(
-        (
-            known.name
-            for known in load("consumer.toml", _ConsumerFile).company
-            if any(p in text for p in known.phrases)
-        ),
-        None,
-    )
+    known = load("consumer.toml", _ConsumerFile).company
+    return next((one.name for one in known if any(phrase in text for phrase in one.phrases)), None)
 
 
 def _opened(path: str) -> IO[bytes]:

@@ -65,9 +65,8 @@ class Staged:
             if error is None:
                 self._finish()
             elif isinstance(error, OSError):
-                raise cannot_write(
-                    self._pairs[0][1] if len(self._pairs) == 1 else self._folder, error
-                ) from error
+                where = self._pairs[0][1] if len(self._pairs) == 1 else self._folder
+                raise cannot_write(where, error) from error
         finally:
             self.discard()
             _STAGED.discard(self)

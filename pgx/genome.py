@@ -166,20 +166,16 @@ def decide(
         option = _clues(AssemblyEvidenceKind.OPTION, [chosen], f"--assembly {requested}")
         evidence = [*option, *header, *records]
         if header and chosen.name not in _names(header):
-            raise AssemblyError(
-                f"--assembly says {chosen.name}, the header says {header[0].assembly} ({header[0].detail})",
-                where=where,
-                cure="Leave --assembly out, or give the file that belongs to it",
-            )
+            said = f"the header says {header[0].assembly} ({header[0].detail})"
+            cure = "Leave --assembly out, or give the file that belongs to it"
+            raise AssemblyError(f"--assembly says {chosen.name}, {said}", where=where, cure=cure)
     spelled = [item for item in records if item.kind is AssemblyEvidenceKind.RECORD_LETTERS]
     if spelled and chosen.name not in _names(records):
         first = evidence[0].detail
         subject = first if requested != AUTO else f"the header ({first})"
-        raise AssemblyError(
-            f"{subject} says {chosen.name}, the records say {spelled[0].assembly} ({spelled[0].detail})",
-            where=where,
-            cure="Correct the header or the option, or make the file again from its source",
-        )
+        what = f"{subject} says {chosen.name}, the records say {spelled[0].assembly} ({spelled[0].detail})"
+        cure = "Correct the header or the option, or make the file again from its source"
+        raise AssemblyError(what, where=where, cure=cure)
     return AssemblyDecision(assembly=chosen, evidence=tuple(evidence))
 
 

@@ -97,11 +97,9 @@ class Around(Struct, frozen=True, kw_only=True, dict=True):
             return None
         if not can_compute():
             if self.always:
-                raise UsageError(
-                    "needs numpy, which cannot be imported",
-                    where="--neighbours always",
-                    cure="Install it: python -m pip install numpy",
-                )
+                what = "needs numpy, which cannot be imported"
+                cure = "Install it: python -m pip install numpy"
+                raise UsageError(what, where="--neighbours always", cure=cure)
             return None
         try:
             records = self.read()
@@ -178,17 +176,13 @@ def check_options(options: Options) -> None:
     """Refuse a value that cannot be, an unknown name, or invalid evidence, before anything is read."""
     _parameters(options)
     if estimated(options.population) is not None:
-        raise UsageError(
-            "is the name that pgx gives to an estimate",
-            where="--population",
-            cure="Name one of pgx list populations",
-        )
+        cure = "Name one of pgx list populations"
+        raise UsageError("is the name that pgx gives to an estimate", where="--population", cure=cure)
     if options.pseudonymise is not None:
         hiding(options)
         if options.digest:
-            raise UsageError(
-                "would tell which file it is", where="--digest", cure="Leave it or --pseudonymise out"
-            )
+            cure = "Leave it or --pseudonymise out"
+            raise UsageError("would tell which file it is", where="--digest", cure=cure)
     evidence.load(options.evidence).reported(options.drug)
 
 

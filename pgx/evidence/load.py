@@ -175,9 +175,8 @@ class _Loader:
 
     def _put(self, kind: str, key: str, value: object, path: Path) -> None:
         if key in self.items[kind]:
-            raise _fault(
-                f"{kind}: {key!r} is defined twice", path, "Give each its own name; ids are never reused"
-            )
+            cure = "Give each its own name; ids are never reused"
+            raise _fault(f"{kind}: {key!r} is defined twice", path, cure)
         self.items[kind][key] = value
 
     def finish(self) -> EvidenceBase:

@@ -66,13 +66,10 @@ class Bounds(Struct, frozen=True, kw_only=True):
 
 def beyond(name: str, what: str, label: str, limits: Bounds) -> FormatError:
     """Return the error that an input goes beyond the limit `name`; `what` is the subject, as "its header"."""
-    option = f"--{name.replace('_', '-')}"
     unit = "" if name == "max_contigs" else " MB"
-    return FormatError(
-        f"{what} goes beyond the limit of {limits.value(name):,.10g}{unit}",
-        where=label,
-        cure=f"If the file is right, raise the limit with {option}",
-    )
+    cure = f"If the file is right, raise the limit with --{name.replace('_', '-')}"
+    what = f"{what} goes beyond the limit of {limits.value(name):,.10g}{unit}"
+    return FormatError(what, where=label, cure=cure)
 
 
 class Source(Struct, frozen=True, kw_only=True):

@@ -217,11 +217,9 @@ class _Pace:
 
     def error(self) -> InputError:
         """Return the error of a server that does not keep up."""
-        return InputError(
-            f"the server delivered next to nothing for {self.timeout:g} seconds",
-            where=self._name,
-            cure="Try again later, raise the limit with --timeout, or download the file and its index",
-        )
+        what = f"the server delivered next to nothing for {self.timeout:g} seconds"
+        cure = "Try again later, raise the limit with --timeout, or download the file and its index"
+        return InputError(what, where=self._name, cure=cure)
 
 
 def _in_time(function: Callable[[], T], seconds: float) -> T:
@@ -273,11 +271,9 @@ class _Web:
             if answer.status == 416 or answer.headers.get("Content-Length") == "0":
                 return b"", 0, ""
             if answer.status != 206 or not stated.startswith("bytes "):
-                raise InputError(
-                    "the server does not deliver parts of a file (range requests), so the index is of no use",
-                    where=self._name,
-                    cure="Download the file and its index, or serve them with ranges",
-                )
+                lacks = "the server does not deliver parts of a file (range requests)"
+                cure = "Download the file and its index, or serve them with ranges"
+                raise InputError(f"{lacks}, so the index is of no use", where=self._name, cure=cure)
             size = stated.rpartition("/")[2]
             version = answer.headers.get("ETag") or answer.headers.get("Last-Modified") or ""
             data = self._read(answer, count, pace)
@@ -319,11 +315,9 @@ class _Web:
             if isinstance(getattr(error, "reason", None), TimeoutError):
                 raise pace.error() from error
             raise _unreachable(self._name) from error
-        raise InputError(
-            f"the server redirects more than {self._limits.value('max_redirects'):g} times",
-            where=self._name,
-            cure="Check the address, or raise the limit with --max-redirects",
-        )
+        what = f"the server redirects more than {self._limits.value('max_redirects'):g} times"
+        cure = "Check the address, or raise the limit with --max-redirects"
+        raise InputError(what, where=self._name, cure=cure)
 
     def _next(self, url: str, error: urllib.error.HTTPError) -> str:
         with error:
