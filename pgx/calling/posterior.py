@@ -291,6 +291,8 @@ def doubtful_diplotypes(
         for place, item in enumerate(evidence)
         if item is not None and item.kind in _WITHOUT_QUALITY and item.copies is not None
     ]
+    if not (guessed or unstated or bare):
+        return (False,) * len(diplotype_names())
     return tuple(
         guessed
         or (unstated and has_rare(name))

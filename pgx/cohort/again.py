@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -15,10 +15,10 @@ from pgx.cohort.biobank import content_of, stored_records, unpack_lines
 from pgx.cohort.biobank.sample_classes import without_numbers
 from pgx.cohort.jobs import Failure, Job, Known, Result, StoredInput
 from pgx.cohort.tables.table import FACTS, facts_of
-from pgx.cohort.worker import decode_input, failure_by, recipe, result_of_content
+from pgx.cohort.worker import decode_input, failure_by, result_of_content
 from pgx.genome import AssemblyDecision, find_assembly
 from pgx.inputs import Input
-from pgx.observe import EvidenceKind, Observation, SiteRecord, observe
+from pgx.observe import EvidenceKind, Observation, SiteRecord, SiteRecords, observe
 from pgx.options import Options
 from pgx.render.tsv import Cell, safe_cell
 from pgx.single import Prepared, is_copy_number, prepare
@@ -27,12 +27,17 @@ from pgx.vcf import Columns, VcfContent
 if TYPE_CHECKING:
     from pgx.reads.open import ReadsContent
 
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
+
 
 class Kept(Struct, frozen=True, kw_only=True):
     """What is kept of an input, and the job and key under which it is to be annotated.
 
     Attributes
     ----------
+    recipe
+        Of the job.
     facts
         Of each sample of a small input, of each block of a large one.
     texts
@@ -48,6 +53,7 @@ class Kept(Struct, frozen=True, kw_only=True):
     job: Job
     key: str
     known: Known
+    recipe: str
     run: bytes = b""
     facts: tuple[bytes, ...] = ()
     texts: tuple[bytes, ...] = ()
@@ -97,101 +103,213 @@ def remade(kept: Kept) -> Result | Failure:
         why = "needs its neighbours, which were not read" if missed else "is read in another way now"
         return unread(job, why)
     same = {name: getattr(known, name) for name in ("fingerprint", "digest", "name_digest", "problems")}
-    return replace(result, key=kept.key, recipe=recipe(job.options), **same)
+    return replace(result, key=kept.key, recipe=kept.recipe, **same)
 
 
-_MOST = 100_000  # of half a kilobyte
 Row = Sequence[Cell]
-#: Facts by what they were made from, and by class and answer; names and numbers are put in.
-_by_records: dict[object, Row] = {}
+_MOST = 50_000  # of a kilobyte
+#: INFO of GATK that nothing of `pgx.observe` asks for, and that is another in nearly each file.
+UNREAD_INFO = frozenset(
+    {"AC", "AF", "AN", "BaseQRankSum", "ClippingRankSum", "ExcessHet", "FS", "HaplotypeScore"}
+    | {"InbreedingCoeff", "MLEAC", "MLEAF", "MQRankSum", "QD", "RAW_MQ", "RAW_MQandDP", "ReadPosRankSum"}
+    | {"SOR", "VQSLOD", "culprit"}
+)
+_KINDS = ("bases", "blocks", "lengths", "segments", "misplaced")  # of records at a site
+
+
+class _Shape(Struct, frozen=True, kw_only=True):
+    """What inputs share whose records stand at the same places and are laid out in the same way.
+
+    Attributes
+    ----------
+    ready
+        One of these inputs.
+    places
+        Of its records at each site, by `_KINDS`.
+    about
+        What a row of facts depends on beside observations and answer: options, release, kind, findings.
+    """
+
+    ready: Prepared
+    places: tuple[tuple[tuple[int, ...], ...], ...]
+    about: tuple[str | bytes, ...]
+
+
+class _Seen(Struct, frozen=True):
+    """What is observed at a site, and without numbers; `key`: the same for equal ones, None if not kept."""
+
+    observation: Observation
+    bare: bytes
+    key: bytes | None
+
+
+#: Each thing once for all inputs that are alike in what it depends on, see `facts_again`.
+_shapes: dict[bytes, _Shape] = {}
+_by_records: dict[bytes, _Seen] = {}
 _by_class: dict[object, Row] = {}
+_by_sites: dict[object, Row] = {}
 
 
 def facts_again(kept: Kept) -> list[bytes] | None:
     """Return the facts of each sample of a small input as `remade` has them, without the reports.
+
+    Three things are done once for all inputs that are alike in what they depend on: the records are sorted by
+    site (`_shape`), a site is observed (`_observed`), and a row of facts is made of a report (`_facts`).
 
     None where there is more to it: then they must be taken from the reports.
     """
     if kept.texts or kept.job.options.neighbours != "off":
         return None
     stored = decode_input(kept.run)
-    if stored.content is None or stored.beside or bytes(stored.reads) != b"null":
+    content = stored.content
+    if content is None or stored.beside or bytes(stored.reads) != b"null":
         return None
-    made_with = recipe(kept.job.options)
-    key = _records_key(stored.content, stored.run.input.assembly, made_with)
+    columns = [column for column, name in enumerate(content.samples) if name]
+    if len(columns) != kept.known.samples:
+        return None
     try:
-        row = _by_records.get(key)
-        rows = [row] if row is not None else _all_facts(kept, stored, key, made_with)
+        again = _Again(kept, stored, content)
+        rows = [again.facts(column) for column in columns]
     except Exception:  # noqa: BLE001 - `remade` meets it again, and says what it is
         return None
-    names = [name for name in stored.content.samples if name]
-    if len(rows) != kept.known.samples or len(rows) != len(names):
-        return None
-    path = safe_cell(stored.content.facts.path)
+    path = safe_cell(content.facts.path)
     return [
-        msgspec.json.encode((safe_cell(name), path, *row[2:])) for name, row in zip(names, rows, strict=True)
+        msgspec.json.encode((safe_cell(content.samples[column]), path, *row[2:]))
+        for column, row in zip(columns, rows, strict=True)
     ]
 
 
-def _records_key(content: VcfContent, assembly: str, made_with: str) -> bytes:
-    """Return all that the facts of an input of one sample depend on, but for its name and path.
+class _Again:
+    """A small input whose samples are observed again."""
 
-    QUAL is left out beside PL, which says more; where it counts nevertheless, nothing is kept (`_all_facts`).
-    """
-    facts, records = content.facts, []
-    for record in content.records if len(content.samples) == 1 else ():
-        fixed = record.fixed.split("\t")
-        quality = None if "PL" in record.format else record.quality
-        records.append(replace(record, quality=quality, fixed=fixed[6] if len(fixed) > 6 else ""))
-    said = (records, content.header, content.contigs, content.gl_is_phred)
-    about = (facts.kind, facts.stale_index, facts.unsorted, facts.read_as_text)
-    whole = made_with, assembly, len(content.samples), said, about
-    return hashlib.blake2b(msgspec.msgpack.encode(whole), digest_size=16).digest()
+    def __init__(self, kept: Kept, stored: StoredInput, content: VcfContent) -> None:
+        self._kept, self._stored, self._content = kept, stored, content
+        self._info = [
+            {key: value for key, value in record.info.items() if key not in UNREAD_INFO}
+            for record in content.records
+        ]
+        self._key = self._shape_key()
+        self._shape = _shapes.get(self._key) or _keep(_shapes, self._key, self._new_shape())
+
+    def _shape_key(self) -> bytes:
+        """Return all that tells into which kinds records are sorted, and how they are to be read.
+
+        Of INFO the names suffice for that: whether it has END, fields of segments or of an imputation.
+        """
+        content, facts = self._content, self._content.facts
+        records = [
+            (
+                *(record.contig, record.position, record.end, record.identifiers),
+                *(record.reference, record.alternates, record.format, len(record.samples), list(info)),
+            )
+            for record, info in zip(content.records, self._info, strict=True)
+        ]
+        about = (facts.kind, facts.stale_index, facts.unsorted, facts.read_as_text)
+        assembly, samples = self._stored.run.input.assembly, len(content.samples)
+        said = (content.header, content.contigs, content.gl_is_phred)
+        return _digest(self._kept.recipe, assembly, samples, records, about, said)
+
+    def _new_shape(self) -> _Shape:
+        source, options, _ = _source_of(self._kept, self._stored)
+        if is_copy_number(source.content):
+            raise ValueError("nobody is counted in it")
+        ready = prepare(source, options)
+        place_of = {id(record): place for place, record in enumerate(self._content.records)}
+        places = tuple(
+            tuple(tuple(place_of[id(record)] for record in getattr(at, kind)) for kind in _KINDS)
+            for at in ready.records
+        )
+        read = ready.run.input
+        about = (self._kept.recipe, read.kind, read.assembly, msgspec.msgpack.encode(ready.findings))
+        return _Shape(ready=ready, places=places, about=about)
+
+    def _records(self, site: int) -> SiteRecords:
+        """Return the records of this input at a site, sorted as the shape has them."""
+        records, at = self._content.records, self._shape.ready.records[site]
+        own = (tuple(records[place] for place in some) for some in self._shape.places[site])
+        return replace(at, **dict(zip(_KINDS, own, strict=True)))
+
+    def facts(self, column: int) -> Row:
+        """Return the facts of the sample in the 0-based `column`; name and path may be those of another."""
+        seen = [self._seen(site, column) for site in range(len(self._shape.places))]
+        keys = tuple(one.key for one in seen)
+        if None in keys:
+            return self._facts(column, seen)
+        return _by_sites.get(keys) or _keep(_by_sites, keys, self._facts(column, seen))
+
+    def _seen(self, site: int, column: int) -> _Seen:
+        """Return what is observed of a sample at a site, by what the records of the site say.
+
+        It depends on nothing else but the shape: also whether an rsID is misplaced is of the shape. QUAL is
+        left out where the only record of a site has PL in FORMAT: likelihoods count before all else, and QUAL
+        is asked for only where none can be used (`FieldReader.evidence`). Whether PL can be used is a matter
+        of its text, which is in the key. So what is seen is kept only where it is PL that counts: whoever has
+        the same key has the same PL, and nobody asked for the QUAL of either.
+        """
+        places = [place for some in self._shape.places[site] for place in some]
+        leaves_out = len(places) == 1 and "PL" in self._content.records[places[0]].format
+        key = _digest(self._key, site, [self._said(place, column, leaves_out) for place in places])
+        found = _by_records.get(key)
+        if found is not None:
+            return found
+        ready = self._shape.ready
+        every = [*ready.records]
+        every[site] = self._records(site)
+        if not any(other.misplaced for other in every):  # else no site can be seen without the others
+            every, site = [every[site]], 0
+        seen = replace(observe(every, column, ready.context)[site], record=None)
+        is_kept = not leaves_out or (seen.evidence is not None and seen.evidence.kind is EvidenceKind.PL)
+        equal = _digest(self._shape.about, seen) if is_kept else None
+        found = _Seen(seen, without_numbers(seen), equal)
+        return _keep(_by_records, key, found) if is_kept else found
+
+    def _said(self, place: int, column: int, leaves_out_quality: bool) -> tuple[object, ...]:
+        """Return all that a record says of a sample, beside its shape."""
+        record = self._content.records[place]
+        quality = None if leaves_out_quality else record.quality
+        text = record.samples[column] if record.samples else ""
+        passed = record.fixed.split("\t", 7)[6:7]
+        return (text, quality, record.filters, passed, list(self._info[place].values()))
+
+    def _facts(self, column: int, seen: Sequence[_Seen]) -> Row:
+        """Return the facts of a sample of whom this is seen.
+
+        Where the answer is sure, people of one class have the same row but for names and numbers, as in a
+        large input, and the report is made for one of them. Of observations a row has what `without_numbers`
+        leaves, and depth and quality; of the call it has the two probabilities, and what follows from the
+        class: a sure answer (`sure_answer`) is determined, so it is the best diplotype with its number of
+        copies; it is the same under every population, so that no flag tells of another; and flags on what is
+        open, weak or undetermined are not raised. All else that a call tells rests on letters, phase and kind
+        of evidence, which are no numbers.
+        """
+        observations = tuple(one.observation for one in seen)
+        sure = sure_answer(site_data(observations), self._shape.ready.rules)
+        if sure is None:
+            return self._from_report(column)
+        key = (*self._shape.about, sure.best, *(one.bare for one in seen))
+        row = _by_class.get(key) or _keep(_by_class, key, self._from_report(column))
+        cells = dict(zip(FACTS, row, strict=True))
+        cells["diplotype_probability"] = sure.probability
+        cells["e4_carrier_probability"] = sure.copies[1] + sure.copies[2]
+        for number, one in enumerate(observations, start=1):
+            cells[f"depth_{number}"], cells[f"quality_{number}"] = one.depth, one.genotype_quality
+        return tuple(cells.values())
+
+    def _from_report(self, column: int) -> Row:
+        ready = self._shape.ready
+        own = replace(ready, records=tuple(map(self._records, range(len(ready.records)))))
+        return facts_of(own.run, own.report(column, self._content.samples[column]))
 
 
-def _all_facts(kept: Kept, stored: StoredInput, key: object, made_with: str) -> list[Row]:
-    """Return the facts of all samples of an input, and keep those of the only one under `key`."""
-    source, options, _ = _source_of(kept, stored)
-    if is_copy_number(source.content):
-        return []
-    ready = prepare(source, options)
-    rows = []
-    for column, name in zip(ready.columns, ready.names, strict=True):
-        seen = ready.source.settle(name, observe(ready.records, column, ready.context)).observations
-        rows.append(_facts(ready, column, name, seen, made_with))
-        by_likelihood = all(one.evidence and one.evidence.kind is EvidenceKind.PL for one in seen)
-        with_quality = not any("PL" in record.format for record in source.content.records)
-        if len(source.content.samples) == 1 and (by_likelihood or with_quality):
-            _keep(_by_records, key, rows[0])
-    return rows
+def _digest(*values: object) -> bytes:
+    return hashlib.blake2b(msgspec.msgpack.encode(values), digest_size=16).digest()
 
 
-def _facts(ready: Prepared, column: int, name: str, seen: tuple[Observation, ...], made_with: str) -> Row:
-    """Return the facts of a sample.
-
-    As of a large input, samples of one class with one sure answer have the same cells but for numbers and
-    names, so the report is made once, for one of them.
-    """
-    sure = sure_answer(site_data(seen), ready.rules)
-    if sure is None:
-        return facts_of(ready.run, ready.report(column, name))
-    findings = msgspec.msgpack.encode(ready.findings)
-    read = ready.run.input
-    key = (made_with, read.kind, read.assembly, findings, sure.best, *map(without_numbers, seen))
-    row = _by_class.get(key) or _keep(_by_class, key, facts_of(ready.run, ready.report(column, name)))
-    cells = dict(zip(FACTS, row, strict=True))
-    cells["diplotype_probability"] = sure.probability
-    cells["e4_carrier_probability"] = sure.copies[1] + sure.copies[2]
-    for number, one in enumerate(seen, start=1):
-        cells[f"depth_{number}"], cells[f"quality_{number}"] = one.depth, one.genotype_quality
-    return tuple(cells.values())
-
-
-def _keep(rows: dict[object, Row], key: object, row: Row) -> Row:
-    if len(rows) >= _MOST:
-        rows.clear()
-    rows[key] = row
-    return row
+def _keep(found: dict[_Key, _Value], key: _Key, value: _Value) -> _Value:
+    if len(found) >= _MOST:
+        found.clear()
+    found[key] = value
+    return value
 
 
 def unread(job: Job, why: str) -> Failure:

@@ -28,14 +28,14 @@ from pgx.cohort.jobs import Failure, Known, Plan, Result, Slice, group_of, text_
 from pgx.cohort.manifest import has_birth_dates
 from pgx.cohort.results import Asked, Outcome, Wanted, names_of, passed_over
 from pgx.cohort.store import ANEW, PlannedRow, State
-from pgx.cohort.tables.finalise import born_minors, finish, with_minors
+from pgx.cohort.tables.finalise import born_minors, finish, with_minor, with_minors
 from pgx.cohort.tables.reports import COMPARED_CELLS, REPORTS_INDEX
-from pgx.cohort.tables.table import any_differs, fact_table, from_bytes
+from pgx.cohort.tables.table import FACTS, any_differs, from_bytes
 from pgx.cohort.worker import decode_input, recipe
 from pgx.errors import FormatError, UsageError
 from pgx.executors import Processes, cpus, run_all
 from pgx.options import Options, PageOptions, Rechecked
-from pgx.render.tsv import Cell
+from pgx.render.tsv import Cell, cell_text
 from pgx.single import check_options
 
 #: Why a result would change, in the order of its weight, and the columns that tell it.
@@ -164,14 +164,26 @@ class _Work:
         part = state.meta("slice", Slice)
         if part is None or state.plan_size() != len(range(part.number - 1, part.plan_size, part.of)):
             raise state.lacks_rows("plan")
-        self._silent = passed_over(state.planned_results())
+        may_be_silent = any(not known.has_records for known in state.results())
+        self._silent = passed_over(state.planned_results()) if may_be_silent else {}
+        # equal options are to be one object: it goes to a worker once a batch
+        self._options = functools.lru_cache(maxsize=4096)(self._options_now)
         self.writes = False
         self.count = Counter[str]()
         self.unread: list[Failure] = []
 
     def rows(self) -> list[PlannedRow]:
         """Return the plan under the options that are given."""
-        return [_under(row, self._given) for row in self._state.plan()]
+        return [self._under(row) for row in self._state.plan()]
+
+    def _under(self, row: PlannedRow) -> PlannedRow:
+        """Return a row under the options that are given, but for those that the manifest states."""
+        job = replace(row.job, options=self._options(row.job.options, row.job.chosen))
+        return PlannedRow(position=row.position, key=job.key, job=job)
+
+    def _options_now(self, options: Options, chosen: tuple[str, ...]) -> Options:
+        own = {name: value for name, value in self._given.items() if name not in chosen}
+        return replace(options, **own)
 
     def close(self, folder: Path, rows: Sequence[PlannedRow]) -> None:
         """Note what the folder holds now, before anything of it holds.
@@ -229,25 +241,24 @@ class _Work:
 
     def _batches(self, asked: _Asked) -> Iterator[tuple[int, _Asked, list[Kept]]]:
         """Yield what must be computed anew, numbered, some inputs at a time, and count all that there are."""
-        batch: list[Kept] = []
+        due: list[_Due] = []
         number = size = 0
         for row, known in self._state.planned_results():
-            new = _under(row, self._given)
-            has_rows = known.failure is None and known.samples
+            new = self._under(row)
+            made_with = recipe(new.job.options)
+            has_rows = known.failure is None and known.samples > 0
             silent = row.key in self._silent
             self.count["results"] += known.samples if has_rows and not silent else 0
-            if row.key == new.key and known.recipe == recipe(new.job.options):
+            if row.key == new.key and known.recipe == made_with:
                 continue
-            if has_rows:
-                batch.append(self._kept(new, row.key, known, silent=silent))
-            elif asked.writes:
-                batch.append(Kept(job=new.job, key=new.key, known=known))
+            if has_rows or asked.writes:
+                due.append(_Due(new, row.key, known, made_with, has_rows, silent))
             size += known.samples
             if size >= _BATCH:
-                yield number, asked, batch
-                batch, number, size = [], number + 1, 0
-        if batch:
-            yield number, asked, batch
+                yield number, asked, self._kept(due)
+                due, number, size = [], number + 1, 0
+        if due:
+            yield number, asked, self._kept(due)
 
     def _remade(self) -> Iterator[tuple[list[Kept], _Found | Exception]]:
         """Yield inputs, some at a time and in order, and what becomes of them; many are done side by side."""
@@ -267,20 +278,42 @@ class _Work:
                     yield done.pop(place)
                     place += 1
 
-    def _kept(self, new: PlannedRow, key: str, known: Known, *, silent: bool) -> Kept:
-        state, born = self._state, has_birth_dates(new.job)
-        facts = tuple(data for _, data in state.samples(key))
-        return Kept(
-            job=new.job if born else replace(new.job, carried={}, meta={}, lines={}),
-            key=new.key,
-            known=known,
-            run=state.run_of(key),
-            facts=facts or tuple(state.blocks(key, "facts")),
-            texts=() if facts else tuple(state.blocks(key, "texts")),
-            names=tuple(names_of(state, key)) if born else (),
-            is_silent=silent,
-            place=str(state.path),
-        )
+    def _kept(self, due: Sequence[_Due]) -> list[Kept]:
+        """Return what is kept of some inputs; of those without rows nothing is needed."""
+        state = self._state
+        keys = [item.key for item in due if item.has_rows]
+        runs, small = state.runs(keys), state.samples_of(keys)
+        found = []
+        for item in due:
+            job, key = item.new.job, item.key
+            born, rows = item.has_rows and has_birth_dates(job), small.get(key, [])
+            is_large = item.has_rows and not rows
+            found.append(
+                Kept(
+                    job=job if born else replace(job, carried={}, meta={}, lines={}),
+                    key=item.new.key,
+                    known=item.known,
+                    recipe=item.recipe,
+                    run=runs.get(key, b""),
+                    facts=tuple(state.blocks(key, "facts")) if is_large else tuple(data for _, data in rows),
+                    texts=tuple(state.blocks(key, "texts")) if is_large else (),
+                    names=tuple(names_of(state, key)) if born else (),
+                    is_silent=item.is_silent,
+                    place=str(state.path),
+                )
+            )
+        return found
+
+
+class _Due(NamedTuple):
+    """An input that must be computed anew; `key` is that of what is stored, `recipe` of what is wanted."""
+
+    new: PlannedRow
+    key: str
+    known: Known
+    recipe: str
+    has_rows: bool
+    is_silent: bool
 
 
 class _Asked(Struct, frozen=True, kw_only=True):
@@ -303,10 +336,9 @@ def _recheck_batch(batch: tuple[int, _Asked, Sequence[Kept]]) -> _Found:
     """Annotate inputs from what is kept of them, and say what differs."""
     _, asked, inputs = batch
     found = _Found()
-    waiting: list[_Different] = []
     for kept in inputs:
         if not kept.run:
-            same = msgspec.structs.asdict(kept.known) | {"key": kept.key, "recipe": recipe(kept.job.options)}
+            same = msgspec.structs.asdict(kept.known) | {"key": kept.key, "recipe": kept.recipe}
             found.results.append(Result(**same))
             continue
         now = (None if asked.writes else facts_again(kept)) or remade(kept)
@@ -317,20 +349,16 @@ def _recheck_batch(batch: tuple[int, _Asked, Sequence[Kept]]) -> _Found:
             found.results += [now] if asked.writes else []
             now = [row.facts for row in now.rows or now.blocks]
         if not kept.is_silent:
-            _compare(kept, now, waiting, found, asked)
-    _note_waiting(waiting, found, asked)
+            _compare(kept, now, found, asked)
     return found
 
 
-def _compare(
-    kept: Kept, now: Sequence[bytes], waiting: list[_Different], found: _Found, asked: _Asked
-) -> None:
+def _compare(kept: Kept, now: Sequence[bytes], found: _Found, asked: _Asked) -> None:
     if len(now) != len(kept.facts):
         raise FormatError("is damaged: rows of its table sample are missing", where=kept.place, cure=ANEW)
     days = (decode_input(kept.run).run.created, reference.now()) if kept.names else ()
     minors = [tuple(born_minors(kept.job, names, day) for day in days) for names in kept.names]
     if kept.texts:
-        _note_waiting(waiting, found, asked)  # all is told in order
         for place, pair in enumerate(zip(kept.facts, now, strict=True)):
             tables = [from_bytes(data) for data in pair]
             if minors:
@@ -340,29 +368,33 @@ def _compare(
     by_sample = zip(*minors[0], strict=True) if minors else itertools.repeat((False, False))
     for before, after, (was, is_now) in zip(kept.facts, now, by_sample, strict=False):
         if before != after or was != is_now:
-            waiting.append(_Different(before, after, was, is_now))
+            _note_person(_cells(before, minor=was), _cells(after, minor=is_now), found, asked)
 
 
-class _Different(NamedTuple):
-    """A person of a small input of whom anything differs: facts before and now, and whether a minor."""
-
-    before: bytes
-    now: bytes
-    was_minor: bool
-    is_minor: bool
+def _cells(facts: bytes, *, minor: bool) -> dict[str, Cell]:
+    """Return the facts of a person by name, as samples.tsv has them."""
+    cells = dict(zip(FACTS, msgspec.json.decode(facts), strict=True))
+    return cells | {"flags": with_minor(cells["flags"])} if minor else cells
 
 
-def _note_waiting(waiting: list[_Different], found: _Found, asked: _Asked) -> None:
-    """Note the people of `waiting`, who then wait no longer."""
-    if not waiting:
+def _note_person(old: Mapping[str, Cell], new: Mapping[str, Cell], found: _Found, asked: _Asked) -> None:
+    """Count what differs of a person, and keep the cells if they are to be told: `_note` of a single row."""
+    differing = {
+        name for name in FACTS if old[name] != new[name] and not _printed_alike(old[name], new[name])
+    }
+    why = [name for name, columns in WHY.items() if not differing.isdisjoint(columns)]
+    why = [name for name in why if name != "wording"] or why
+    if not why:
         return
-    before, now, *minors = zip(*waiting, strict=True)
-    old, new = (
-        with_minors(fact_table([msgspec.json.decode(row) for row in rows]), who)
-        for rows, who in zip((before, now), minors, strict=True)
-    )
-    waiting.clear()
-    _note(old, new, found, asked)
+    found.count.update(["changed", *why])
+    if asked.tells:
+        shown = (cells[name] for name in COMPARED_CELLS for cells in (old, new))
+        found.changed.append((old["sample"], old["input"], ",".join(why), *shown))
+
+
+def _printed_alike(one: Cell, other: Cell) -> bool:
+    """Return whether two numbers have the same digits in the tables: the order of a sum never shows."""
+    return isinstance(one, float) and isinstance(other, float) and cell_text(one) == cell_text(other)
 
 
 def _note(old: pa.Table, new: pa.Table, found: _Found, asked: _Asked) -> None:
@@ -382,10 +414,3 @@ def _note(old: pa.Table, new: pa.Table, found: _Found, asked: _Asked) -> None:
     shown = [table.column(name).to_pylist() for name in COMPARED_CELLS for table in (old, new)]
     who = [old.column(name).to_pylist() for name in ("sample", "input")]
     found.changed += zip(*who, reasons, *shown, strict=True)
-
-
-def _under(row: PlannedRow, given: Mapping[str, Any]) -> PlannedRow:
-    """Return a row under the options that are given, but for those that the manifest states."""
-    own = {name: value for name, value in given.items() if name not in row.job.chosen}
-    job = replace(row.job, options=replace(row.job.options, **own))
-    return PlannedRow(position=row.position, key=job.key, job=job)

@@ -243,7 +243,12 @@ class State:
 
     def known(self) -> dict[str, Known]:
         """Return what is known of each input, without its samples."""
-        return {key: self._known(key, data) for key, data in self._run("SELECT key, known FROM result")}
+        return {item.key: item for item in self.results()}
+
+    def results(self) -> Iterator[Known]:
+        """Yield what is known of each input that has a result, planned or not, in any order."""
+        for key, data in self._run("SELECT key, known FROM result"):
+            yield self._known(key, data)
 
     def _known(self, key: str, data: bytes) -> Known:
         return _KNOWN.decode(self._opened(data, "result", key, "known"))
@@ -384,15 +389,28 @@ class State:
 
     def run_of(self, key: str) -> bytes:
         """Return what the samples of an input share, as JSON."""
-        row = self._run("SELECT run FROM result WHERE key = ?", (key,)).fetchone()
-        return b"" if row is None else self._opened(row[0], "result", key, "run")
+        return self.runs((key,)).get(key, b"")
+
+    def runs(self, keys: Sequence[str]) -> dict[str, bytes]:
+        """Return what the samples of some inputs (hundreds at most) share, by key."""
+        query = f"SELECT key, run FROM result WHERE {_among(keys)}"  # noqa: S608 - question marks
+        return {key: self._opened(data, "result", key, "run") for key, data in self._run(query, keys)}
 
     def samples(self, key: str) -> list[tuple[str, bytes]]:
         """Return name and facts of all samples of a small input, in order."""
-        rows = self._run("SELECT ordinal, name, facts FROM sample WHERE key = ? ORDER BY ordinal", (key,))
-        return [
-            (name, self._opened(data, "sample", key, number, name, "facts")) for number, name, data in rows
-        ]
+        return self.samples_of((key,)).get(key, [])
+
+    def samples_of(self, keys: Sequence[str]) -> dict[str, list[tuple[str, bytes]]]:
+        """Return name and facts of all samples of some inputs (hundreds at most), in order; of small ones."""
+        where = f"WHERE {_among(keys)} ORDER BY key, ordinal"
+        found: dict[str, list[tuple[str, bytes]]] = {}
+        for key, number, name, data in self._run(
+            f"SELECT key, ordinal, name, facts FROM sample {where}",  # noqa: S608 - as above
+            keys,
+        ):
+            facts = self._opened(data, "sample", key, number, name, "facts")
+            found.setdefault(key, []).append((name, facts))
+        return found
 
     def has_blocks(self, key: str) -> bool:
         """Return whether an input is stored as blocks."""
@@ -423,6 +441,10 @@ def summed(data: bytes, *whose: object) -> bytes:
     """Return a value as it is stored for `whose`: the table first, and what tells its row from others."""
     start = zlib.crc32(msgspec.json.encode(whose))
     return data + zlib.crc32(data, start).to_bytes(_SUM, "big")
+
+
+def _among(keys: Sequence[str]) -> str:
+    return f"key IN ({','.join('?' * len(keys))})"
 
 
 def planned_row(position: int, job: Job) -> PlannedRow:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 
 import msgspec
 import pytest
@@ -14,7 +15,7 @@ from cohort.test_biobank import FORMATS, NEVER, RARE_FORMATS, random_column
 from pgx.cohort import again
 from pgx.cohort.jobs import Job, Known, Result
 from pgx.cohort.tables.table import FACTS
-from pgx.cohort.worker import result_of_content
+from pgx.cohort.worker import recipe, result_of_content
 from pgx.errors import PgxError
 from pgx.options import Options
 from pgx.vcf import read_sites
@@ -26,6 +27,8 @@ CASES = list(truth_tables.all_cases())
 def nothing_kept():
     again._by_class.clear()
     again._by_records.clear()
+    again._by_sites.clear()
+    again._shapes.clear()
 
 
 def kept_of(path, options, under=None):
@@ -37,6 +40,7 @@ def kept_of(path, options, under=None):
         job=replace(job, options=under or options),
         key="",
         known=known,
+        recipe=recipe(under or options),
         run=result.run,
         facts=tuple(row.facts for row in result.rows),
     )
@@ -67,7 +71,7 @@ def test_every_row_of_the_truth_tables(tmp_path):
             except PgxError:
                 continue
             for under in (options, replace(options, population="AFR"), replace(options, min_gq=30.0)):
-                own = replace(kept, job=replace(kept.job, options=under))
+                own = replace(kept, job=replace(kept.job, options=under), recipe=recipe(under))
                 compared += assert_as_by_reports(own)
                 compared += assert_as_by_reports(own)  # now from what was kept
     assert compared > 4 * len(CASES)
@@ -114,7 +118,44 @@ def test_a_quality_counts_where_nothing_says_more(tmp_path, form, column, shared
     one, other = ({**row, "sample": "", "input": ""} for row in found)
     assert (one == other) == shared
     assert [row["sample"] for row in found] == ["S0", "S1"]
-    assert len(again._by_records) == remembered
+    assert len(again._by_records) == 2 * remembered, "each site by itself"
+
+
+def facts_under(path, info):
+    """Return the facts of a person whose records have this INFO, made the short way."""
+    rows = [
+        site(rsid, gt="0/1:12,14:26:99:300,0,300", format="GT:AD:DP:GQ:PL", info=info)
+        for rsid in ("rs429358", "rs7412")
+    ]
+    kept = kept_of(write_vcf(path, records=rows, samples=["A"]), Options(neighbours="off"))
+    assert assert_as_by_reports(kept) == 1
+    (facts,) = again.facts_again(kept)
+    return facts
+
+
+@pytest.mark.parametrize("info", ["DP=8", "MQ=0", "MQ=60;MQ0=13;DP=26", "DP4=9,9,0,0", "IMP"])
+def test_info_that_counts_tells_people_apart(tmp_path, info):
+    one, other = (facts_under(tmp_path / "a.vcf", text) for text in ("DB", f"DB;{info}"))
+    assert one != other
+
+
+def test_info_that_nothing_asks_for_does_not(tmp_path, repository):
+    told = {facts_under(tmp_path / "a.vcf", f"DP=26;{name}=7") for name in sorted(again.UNREAD_INFO)}
+    assert len(told) == 1
+    assert len(again._by_records) == 2
+    for path in (repository / "pgx" / "observe").glob("*.py"):
+        named = {*re.findall(r"""["'](\w+)["']""", path.read_text(encoding="utf-8"))}
+        asked = named & again.UNREAD_INFO
+        assert asked <= {"AF"}, f"{path} asks for {asked}"
+
+
+def test_a_share_in_info_is_that_of_a_population(tmp_path):
+    """The AF of INFO is no share of reads, so that it may be left out."""
+    told = {facts_under(tmp_path / "a.vcf", f"DP=26;AF={share}") for share in ("0.01", "0.5", "0.99")}
+    again._by_records.clear()
+    again._by_sites.clear()
+    told.add(facts_under(tmp_path / "a.vcf", "DP=26"))
+    assert len(told) == 1
 
 
 def test_what_other_populations_would_change_is_no_matter_of_class(tmp_path):

@@ -253,10 +253,14 @@ def test_other_words(made, monkeypatch, code):
     table._worded.cache_clear()
     again._by_class.clear()
     again._by_records.clear()
+    again._by_sites.clear()
+    again._shapes.clear()
     said, _ = lines_of(made)
     table._worded.cache_clear()
     again._by_class.clear()
     again._by_records.clear()
+    again._by_sites.clear()
+    again._shapes.clear()
     assert {row["why"] for row in said} == ({"wording"} if concerned else set())
     assert {row["sample"] for row in said} == concerned
 

@@ -366,12 +366,17 @@ def born_minors(job: Job, names: Sequence[str], created: str) -> list[bool]:
     return [day is not None and is_minor(day, created=created) for day in born]
 
 
+def with_minor(flags: str | None) -> str:
+    """Return the flags of a sample with that of a minor."""
+    return flags if flags and is_flagged_minor(flags) else ";".join(filter(None, (MINOR, flags)))
+
+
 def with_minors(table: pa.Table, minors: Sequence[bool]) -> pa.Table:
     """Return a table of facts with the flag of a minor in these rows, as samples.tsv has it."""
     if not any(minors):
         return table
     flags = [
-        ";".join(filter(None, (MINOR, own))) if minor and not is_flagged_minor(own) else own or ""
+        with_minor(own) if minor else own or ""
         for own, minor in zip(table.column("flags").to_pylist(), minors, strict=True)
     ]
     return table.set_column(table.schema.get_field_index("flags"), "flags", arrow.coded(flags))
