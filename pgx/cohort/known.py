@@ -21,7 +21,7 @@ from pgx.genome import counted_haplotype
 from pgx.neighbours.estimate import without_neighbours
 from pgx.reference import threshold
 from pgx.render.tsv import safe_cell, write_rows
-from pgx.report import SampleReport, relative_likelihoods
+from pgx.report import Run, SampleReport, relative_likelihoods
 
 VERDICTS = ("agrees", "differs", "open", "not-understood")
 _PAIR = re.compile(r"(?:apoe\W*)?(?:apo)?e?([1-4])\W*e?([1-4])")
@@ -141,15 +141,11 @@ def people(
         for run, report in reports_of(state, source, wanted):
             own = carried.get(report.sample, carried.get(EVERYBODY, {}))
             if report.sample in named or any(own.get(column) for column in columns):
-                options = run.parameters
-                found.append(person_of(report, source.path, own, options.population, options.min_probability))
+                found.append(_person(run, report, source.path, own))
         yield from sorted(found, key=lambda person: order.get(person.sample, len(order)))
 
 
-def person_of(
-    report: SampleReport, path: str, cells: Mapping[str, str], population: str | None, limit: float
-) -> Person:
-    """Return a sample with the likelihoods that its report states."""
+def _person(run: Run, report: SampleReport, path: str, cells: Mapping[str, str]) -> Person:
     genotype = report.genotype
     around = report.neighbours.diplotype_posterior if report.neighbours else None
     return Person(
@@ -158,8 +154,8 @@ def person_of(
         cells=cells,
         diplotype=genotype.diplotype,
         e4_status=genotype.e4_status,
-        population=population or "",
-        min_probability=limit,
+        population=run.parameters.population or "",
+        min_probability=run.parameters.min_probability,
         prior=tuple(row.prior for row in genotype.calculation),
         likelihood=relative_likelihoods(report),
         posterior=tuple(genotype.diplotype_posterior[name] for name in diplotype_names()),
@@ -169,18 +165,19 @@ def person_of(
 
 def compare(found: Iterable[Person]) -> list[Compared]:
     """Return everybody who has a known result with the verdict on it."""
-    compared = []
-    for person in found:
-        text = person.cells.get(KNOWN_RESULT, "")
-        if not says_nothing(text):
-            meant = meant_by(text)
-            verdict = "not-understood" if meant is None else person.speaks(meant)
-            other = person.by_neighbours() if verdict == "open" and person.around else None
-            if meant is not None and other is not None and (told := other.speaks(meant)) != "open":
-                compared.append(Compared(person=other, meant=meant, verdict=told, by="neighbours"))
-            else:
-                compared.append(Compared(person=person, meant=meant, verdict=verdict, by="sites"))
-    return compared
+    return [_compared(person) for person in found if not says_nothing(person.cells.get(KNOWN_RESULT, ""))]
+
+
+def _compared(person: Person) -> Compared:
+    meant = meant_by(person.cells[KNOWN_RESULT])
+    if meant is None:
+        return Compared(person=person, meant=None, verdict="not-understood", by="sites")
+    verdict = person.speaks(meant)
+    if verdict == "open" and person.around:
+        other = person.by_neighbours()
+        if (told := other.speaks(meant)) != "open":
+            return Compared(person=other, meant=meant, verdict=told, by="neighbours")
+    return Compared(person=person, meant=meant, verdict=verdict, by="sites")
 
 
 def write_known(compared: Iterable[Compared], path: Path) -> None:

@@ -314,42 +314,26 @@ class State:
         base = self._base
         for table in _OF_RESULTS:
             base.execute(f"DELETE FROM {table} WHERE key = ?", (result.key,))  # noqa: S608 - three fixed names
-        known = Known(**{name: getattr(result, name) for name in Known.__struct_fields__})
         key = result.key
-        told = summed(msgspec.json.encode(known), "result", key, "known")
-        run = summed(result.run, "result", key, "run")
-        base.execute("INSERT INTO result VALUES (?, ?, ?)", (key, told, run))
-        base.executemany(
-            "INSERT INTO sample VALUES (?, ?, ?, ?, ?)",
-            (
-                (
-                    *(key, number, row.name),
-                    summed(row.facts, "sample", key, number, row.name, "facts"),
-                    summed(row.report, "sample", key, number, row.name, "report"),
-                )
-                for number, row in enumerate(result.rows)
-            ),
+        known = msgspec.json.encode(
+            Known(**{name: getattr(result, name) for name in Known.__struct_fields__})
         )
-        base.executemany(
-            "INSERT INTO block VALUES (?, ?, ?, ?)",
-            (
-                (
-                    *(key, number),
-                    summed(block.facts, "block", key, number, "facts"),
-                    summed(block.texts, "block", key, number, "texts"),
-                )
-                for number, block in enumerate(result.blocks)
-            ),
+        whole = _row("result", key, known=known, run=result.run)
+        base.execute("INSERT INTO result VALUES (?, ?, ?)", whole)
+        samples = (
+            _row("sample", key, number, item.name, facts=item.facts, report=item.report)
+            for number, item in enumerate(result.rows)
         )
-        base.executemany(
-            "INSERT OR IGNORE INTO part VALUES (?, ?)",
-            (
-                (digest, summed(data, "part", digest))
-                for digest, data in result.parts.items()
-                if digest not in self._shared
-            ),
+        base.executemany("INSERT INTO sample VALUES (?, ?, ?, ?, ?)", samples)
+        blocks = (
+            _row("block", key, number, facts=item.facts, texts=item.texts)
+            for number, item in enumerate(result.blocks)
         )
-        self._shared |= result.parts.keys()
+        base.executemany("INSERT INTO block VALUES (?, ?, ?, ?)", blocks)
+        new = result.parts.keys() - self._shared
+        parts = [(digest, summed(result.parts[digest], "part", digest)) for digest in new]
+        base.executemany("INSERT OR IGNORE INTO part VALUES (?, ?)", parts)
+        self._shared |= new
 
     def keep_only(self, keys: Iterable[str], parts_of: Callable[[bytes], Iterable[str]]) -> None:
         """Take out every result but these: nothing stays of who is no longer part of the cohort.
@@ -445,6 +429,11 @@ def summed(data: bytes, *whose: object) -> bytes:
 
 def _among(keys: Sequence[str]) -> str:
     return f"key IN ({','.join('?' * len(keys))})"
+
+
+def _row(table: str, *whose: object, **values: bytes) -> tuple[object, ...]:
+    """Return a row of a table: what tells it from others, and its values, each with a checksum."""
+    return (*whose, *(summed(data, table, *whose, name) for name, data in values.items()))
 
 
 def planned_row(position: int, job: Job) -> PlannedRow:
