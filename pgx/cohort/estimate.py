@@ -168,14 +168,13 @@ def first_reading(jobs: Iterable[Job], groups: Sequence[Group]) -> set[str]:
 
 def nearest(frequencies: Sequence[float]) -> tuple[str, float]:
     """Return the population that ships with the nearest frequencies, and half the sum of the differences."""
-    return min(
-        (
-            (item.name, sum(abs(a - b) for a, b in zip(frequencies, own, strict=True)) / 2)
-            for item in populations()
-            for own in [haplotype_frequencies(item.name)]
-        ),
-        key=lambda pair: pair[1],
-    )
+
+    def distance(name: str) -> float:
+        own = haplotype_frequencies(name)
+        return sum(abs(a - b) for a, b in zip(frequencies, own, strict=True)) / 2
+
+    name = min((item.name for item in populations()), key=distance)
+    return name, distance(name)
 
 
 def shipped_ranges() -> list[tuple[float, float]]:

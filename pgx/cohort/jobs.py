@@ -223,7 +223,8 @@ class StoredInput(Struct, frozen=True, kw_only=True):
     reads, beside
         As of `pgx.inputs.Input`, the reads as JSON (null where there are none).
     run, shared
-        The run without what the runs of many inputs share; the digest of that, a part of the state.
+        The run without its reference data and appendix, which the runs of many inputs share, and the digest
+        of these, a part of the state. Only `with_shared` makes the whole run of both.
     """
 
     run: Run
@@ -313,13 +314,13 @@ def _shared_part(*values: _Same) -> tuple[str, bytes]:
 
 
 def without_shared(run: Run) -> tuple[Run, tuple[str, bytes]]:
-    """Return a run without what runs under the same options share, and that as `shared_part` has it."""
+    """Return a run as `StoredInput` has it, and what it shares as `shared_part` has it."""
     bare = replace(run, reference=_NO_REFERENCE, appendix=())
     return bare, shared_part(run.reference, run.appendix)
 
 
 def with_shared(run: Run, part: bytes) -> Run:
-    """Return the run that `without_shared` took apart."""
+    """Return the whole run that `without_shared` took apart."""
     reference, appendix = _run_part(part)
     return replace(run, reference=reference, appendix=appendix)
 

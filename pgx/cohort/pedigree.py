@@ -54,11 +54,11 @@ class Member(Struct, frozen=True, kw_only=True):
     family: str
     role: str
     person: Person
-    father: str
-    mother: str
-    verdict: str
+    father: str = ""
+    mother: str = ""
+    verdict: str = ""
     joint: tuple[float, ...] | None
-    explanation: tuple[str, ...]
+    explanation: tuple[str, ...] = ()
 
     @property
     def joint_diplotype(self) -> str:
@@ -143,21 +143,21 @@ def _family(
     whole = "contradiction" not in verdicts
     joint = _joint(father, mother, children) if whole else [None] * (2 + len(children))
     first, second = (parent.sample if parent else "" for parent in (father, mother))
-    roles = [("father", "", "", ""), ("mother", "", "", "")]
-    roles += [("child", first, second, verdict) for verdict in verdicts]
-    for (role, *parents, verdict), person, own in zip(roles, (father, mother, *children), joint, strict=True):
+    for person, own in zip((father, mother), joint, strict=False):
         if person is not None:
-            contradicts = verdict == "contradiction"
-            yield Member(
-                family=family,
-                role=role,
-                person=person,
-                father=parents[0],
-                mother=parents[1],
-                verdict=verdict,
-                joint=own,
-                explanation=_explained(father, mother, person, verdicts) if contradicts else (),
-            )
+            role = "father" if person is father else "mother"
+            yield Member(family=family, role=role, person=person, joint=own)
+    for child, own, verdict in zip(children, joint[2:], verdicts, strict=True):
+        yield Member(
+            family=family,
+            role="child",
+            person=child,
+            father=first,
+            mother=second,
+            verdict=verdict,
+            joint=own,
+            explanation=_explained(father, mother, child, verdicts) if verdict == "contradiction" else (),
+        )
 
 
 def _possible(people: Sequence[Person | None], of: Callable[[Person], Sequence[float]]) -> float:
@@ -195,8 +195,7 @@ def _explained(
 
     A child that alone of several contradicts is likelier than a parent whom the others fit.
     """
-    alone = len(verdicts) > 1 and verdicts.count("contradiction") == 1
-    if alone:
+    if len(verdicts) > 1 and verdicts.count("contradiction") == 1:
         return (child.sample,)
     found = [child.sample]
     for own, other in ((father, mother), (mother, father)):
@@ -208,7 +207,7 @@ def _explained(
 def _joint(
     father: Person | None, mother: Person | None, children: Sequence[Person]
 ) -> list[tuple[float, ...] | None]:
-    """Return the posterior of father, mother and each child from all of them; None for who is absent."""
+    """Return the posterior of father, mother and each child from all of them; None where they exclude it."""
     prior = np.array(next(person for person in (father, mother) if person is not None).prior)
     first, second = (
         np.array(parent.prior) * parent.likelihood if parent else prior for parent in (father, mother)
@@ -220,11 +219,7 @@ def _joint(
     for each in shown:
         own = each.sum(axis=2, keepdims=True)
         found.append((chances[:, :, None] * each / np.where(own > 0, own, 1)).sum(axis=(0, 1)))
-    present = [father is not None, mother is not None, *[True] * len(children)]
-    return [
-        tuple((values / whole).tolist()) if there and whole else None
-        for values, there in zip(found, present, strict=True)
-    ]
+    return [tuple((values / whole).tolist()) if whole else None for values in found]
 
 
 def counts_of(members: Sequence[Member], stated: int) -> Mapping[str, int]:

@@ -184,7 +184,7 @@ def reports(
 def reports_of(
     state: State, source: Source, wanted: frozenset[str] | None
 ) -> Iterator[tuple[Run, SampleReport]]:
-    """Yield the reports of one input as stored: all, or those of the samples called so."""
+    """Yield the reports of one input, with its whole run: all, or those of the samples called so."""
     stored = decode_input(state.run_of(source.key))
     run = with_shared(stored.run, state.part(*stored.shared))
     if state.has_blocks(source.key):

@@ -181,13 +181,9 @@ def _from_phred(stray_share: float | None) -> tuple[Floats, Floats]:
 
 def _by_letter(values: Sequence[Codes], copies: Sequence[int | None]) -> list[Codes]:
     """Return the reads with each of the two letters."""
-    return [
-        sum(
-            (value for value, shown in zip(values, copies, strict=True) if shown == letter),
-            start=values[0] * 0,
-        )
-        for letter in range(2)
-    ]
+    nothing = np.zeros_like(values[0])
+    shown = list(zip(values, copies, strict=True))
+    return [sum((value for value, copy in shown if copy == letter), start=nothing) for letter in range(2)]
 
 
 #: What tells a class from others: the text of a column, or the texts of some fields and answers.
