@@ -256,10 +256,8 @@ def result_of_content(
     if len(ready.columns) >= least and source.reads is None:
         from pgx.cohort.biobank import annotate_arrays, observe_arrays  # noqa: PLC0415 - small inputs need none
 
-        return observe_arrays(result, ready) if only_likelihoods else annotate_arrays(result, content, ready)
-    if only_likelihoods:
-        return _with_likelihoods(result, ready)
-    return _with_reports(result, ready, len(content.samples))
+        return observe_arrays(result, ready) if only_likelihoods else annotate_arrays(result, ready)
+    return _with_likelihoods(result, ready) if only_likelihoods else _with_reports(result, ready)
 
 
 def _chosen(job: Job, content: VcfContent) -> tuple[str, ...] | None:
@@ -277,13 +275,9 @@ def _chosen(job: Job, content: VcfContent) -> tuple[str, ...] | None:
 def _missing(job: Job, content: VcfContent) -> tuple[Failure, ...]:
     """Name samples that were asked for and are not there; they cost the others nothing."""
     there = set(content.samples) if job.options.samples else ()
+    cure = "See the header of the file"
     return tuple(
-        Failure(
-            input=job.path,
-            error=f"no sample '{printable(name)}'",
-            cure="See the header of the file",
-            sample=name,
-        )
+        Failure(input=job.path, error=f"no sample '{printable(name)}'", cure=cure, sample=name)
         for name in job.options.samples
         if name not in there
     )
@@ -298,8 +292,8 @@ def _with_likelihoods(result: Result, ready: Prepared) -> Result:
     return replace(result, run=classes_of(np.array(rows).reshape(-1, 10)).packed())
 
 
-def _with_reports(result: Result, ready: Prepared, count: int) -> Result:
-    """Return `result` with the reports of an input of `count` samples, and what they can be made from."""
+def _with_reports(result: Result, ready: Prepared) -> Result:
+    """Return `result` with the reports of all samples, and what they can be made from."""
     from pgx.cohort.tables.table import facts_of  # noqa: PLC0415
 
     parts: dict[str, bytes] = {}
@@ -308,24 +302,20 @@ def _with_reports(result: Result, ready: Prepared, count: int) -> Result:
     for column, name in zip(ready.columns, ready.names, strict=True):
         report = ready.report(column, name)
         statuses[report.genotype.e4_status] += 1
-        rows.append(
-            StoredSample(
-                name=name,
-                facts=msgspec.json.encode(facts_of(ready.run, report)),
-                report=_pack(report, parts),
-            )
-        )
-    run = _encoded_input(_kept(ready, count, parts))
+        facts = msgspec.json.encode(facts_of(ready.run, report))
+        rows.append(StoredSample(name=name, facts=facts, report=_pack(report, parts)))
+    run = _encoded_input(_kept(ready, parts))
     return replace(result, run=run, rows=tuple(rows), parts=parts, statuses=statuses)
 
 
-def _kept(ready: Prepared, count: int, parts: dict[str, bytes]) -> StoredInput:
-    """Return what is kept of a small input of `count` samples: nothing of those that were not done."""
+def _kept(ready: Prepared, parts: dict[str, bytes]) -> StoredInput:
+    """Return what is kept of a small input: nothing of samples that were not done."""
     run, (digest, parts[digest]) = without_shared(ready.run)
-    source, columns = ready.source, ready.columns
+    source = ready.source
+    content = source.content
     # Of one sample of several, a second without a name: INFO must not be taken to speak of it alone.
-    names, columns = list(ready.names), list(columns)
-    if len(names) == 1 and count > 1:
+    names, columns = list(ready.names), list(ready.columns)
+    if len(names) == 1 and len(content.samples) > 1:
         names, columns = [names[0], ""], [columns[0], columns[0]]
 
     def chosen(records: Iterable[SiteRecord]) -> tuple[SiteRecord, ...]:
@@ -335,7 +325,7 @@ def _kept(ready: Prepared, count: int, parts: dict[str, bytes]) -> StoredInput:
         )
 
     around = ready.around.records_read if ready.around else None
-    header = replace(source.content.header, contigs=(), references=(), lengths=())
+    header = replace(content.header, contigs=(), references=(), lengths=())
     reads = source.reads
     if reads is not None:  # nothing of those that were not done
         piles = {name: pile for name, pile in reads.piles.items() if name in ready.names}
@@ -343,9 +333,7 @@ def _kept(ready: Prepared, count: int, parts: dict[str, bytes]) -> StoredInput:
     return StoredInput(
         run=run,
         shared=(digest,),
-        content=replace(
-            source.content, header=header, samples=tuple(names), records=chosen(source.content.records)
-        ),
+        content=replace(content, header=header, samples=tuple(names), records=chosen(content.records)),
         around=None if around is None else chosen(around),
         reads=msgspec.Raw(msgspec.json.encode(reads)),
         beside=source.beside,

@@ -94,8 +94,9 @@ def _read_sites(pool: ThreadPoolExecutor, ready: Prepared) -> list[SiteArrays]:
     return list(pool.map(lambda place: read_site(place, ready), range(len(ready.records))))
 
 
-def annotate_arrays(result: Result, content: VcfContent, ready: Prepared) -> Result:
+def annotate_arrays(result: Result, ready: Prepared) -> Result:
     """Return `result` with the facts and columns of all samples."""
+    content = ready.source.content
     reader = ready.around.reader if ready.around else None
     around = reader.records if reader else ()
     with ThreadPoolExecutor(max_workers=_THREADS) as pool:

@@ -59,6 +59,7 @@ _KINDS = kinds(Facts)
 FACTS = Facts.__struct_fields__
 #: Samples of a block as a large input is stored, and of a chunk as the tables are written.
 CHUNK = 1 << 17
+_LINES = 1 << 14  # that are made at a time: what is worked on stays in the cache of the processor
 _CODED = pa.dictionary(pa.int32(), pa.string())
 
 
@@ -208,7 +209,8 @@ class TableWriter:
             written.result()
 
     def _write_text(self, texts: Sequence[pa.Array]) -> None:
-        self._text.write(_lines(texts))
+        for start in range(0, len(texts[0]), _LINES):
+            self._text.write(_lines(text.slice(start, _LINES) for text in texts))
 
     def _write_parquet(self, texts: Sequence[pa.Array]) -> None:
         columns = [
