@@ -300,6 +300,27 @@ def test_a_missing_libcurl_is_named(monkeypatch):
         read_sites("s3://bucket/a.vcf.gz")
 
 
+def test_the_process_of_s3_hands_out_ranges(tmp_path):
+    path, content = tmp_path / "a.vcf.gz", bytes(range(100))
+    path.write_bytes(content)
+    with contextlib.ExitStack() as stack:
+        ranges = remote_room._Signed(str(path), "a", Bounds(), stack)
+        assert ranges.get(10, 5) == (content[10:15], 100, "")
+        assert ranges.whole(100) == content
+        assert ranges.whole(9) == content[:10]
+
+
+def test_a_process_of_s3_that_stalls_is_ended(tmp_path, monkeypatch):
+    stalls = tmp_path / "stalls"
+    stalls.write_text("#!/bin/sh\nexec sleep 60\n")
+    stalls.chmod(0o755)
+    monkeypatch.setattr("sys.executable", str(stalls))
+    start = time.monotonic()
+    with pytest.raises(InputError, match="next to nothing"), contextlib.ExitStack() as stack:
+        remote_room._Signed("s3://bucket/a.vcf.gz", "a", Bounds(timeout=0.2), stack).whole(9)
+    assert time.monotonic() - start < 30
+
+
 @pytest.mark.parametrize("url", ["ftp://127.0.0.1/a.vcf.gz", "file:///a.vcf.gz", "nonsense://x"])
 def test_other_kinds_of_url_are_refused(url):
     with pytest.raises(InputError, match="kind of URL"):
