@@ -5,7 +5,11 @@ htslib is given nothing that it would have to unpack, so no block can grow in it
 
 from __future__ import annotations
 
+import contextlib
+import io
+from collections import deque
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 try:  # two and a half times as fast
@@ -21,6 +25,7 @@ GZIP_MAGIC = b"\x1f\x8b"
 _BGZF_MAGIC = b"\x1f\x8b\x08\x04"
 _BLOCK_MAX = 1 << 16  # bytes of a BGZF block, packed or not
 _PIECE = 1 << 18  # of a size that stays in the cache of a processor while it is looked at
+_ALONE = 16  # pieces that are made before a thread is worth its start
 _HEAD = 1 << 12  # bytes of a block that show a line
 
 
@@ -44,34 +49,63 @@ def inflated(raw: Raw, packed: str) -> Iterator[bytes]:
     """
     if packed == "NONE":
         return raw.pieces()
-    return _bgzf_pieces(raw) if packed == "BGZF" else _gzip_pieces(raw)
+    pieces = _bgzf_pieces(raw) if packed == "BGZF" else _gzip_pieces(raw)
+    return pieces if raw.size is None else _ahead(pieces)  # a thread could wait for a stream for ever
+
+
+def _ahead(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield pieces; of a large input a thread makes the next ones while one is looked at."""
+    yield from islice(pieces, _ALONE)
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - most inputs are small
+
+    with ThreadPoolExecutor(1) as pool:
+        # Two: then the thread goes on with the second when it has handed over the first.
+        coming = deque(pool.submit(next, pieces, None) for _ in range(2))
+        while (piece := coming.popleft().result()) is not None:
+            coming.append(pool.submit(next, pieces, None))
+            yield piece
 
 
 def _bgzf_pieces(raw: Raw) -> Iterator[bytes]:
-    left = b""
-    data = b"x"
+    left, last = b"", -1
     for piece in raw.pieces():
         left = left + piece if left else piece
-        place, found, held = 0, [], 0
-        while block := block_size(left, place):
-            if place + block > len(left):
-                break
-            data = unpacked(left[place : place + block], raw.label)
+        start = place = held = 0
+        while (block := block_size(left, place)) and place + block <= len(left):
             place += block
-            found.append(data)
-            held += len(data)
+            last = int.from_bytes(left[place - 4 : place], "little")
+            held += min(last, _BLOCK_MAX)
             if held >= _PIECE:
-                yield b"".join(found)
-                found, held = [], 0
+                yield _unpacked_all(left[start:place], held, raw.label)
+                start, held = place, 0
+        if text := _unpacked_all(left[start:place], held, raw.label):
+            yield text
         if not block and len(left) - place >= _BLOCK_MAX:
             raise damaged(raw.label)
         left = left[place:]
-        if text := b"".join(found):
-            yield text
     if left:
         raise damaged(raw.label)
-    if data:  # the last block of a whole file is empty
+    if last:  # the last block of a whole file is empty
         raise damaged(raw.label, "is truncated: the block that ends a bgzip file is missing")
+
+
+def _unpacked_all(blocks: bytes, size: int, label: str) -> bytes:
+    """Return the bytes in blocks that follow upon each other, `size` of them if each block is right.
+
+    The blocks are inflated in one call, so that a thread keeps no other from working. Where that fails, or
+    they do not hold what their ends say, the one that is damaged is looked for.
+    """
+    with contextlib.suppress(*BROKEN, OSError, EOFError, AttributeError):  # zlib has no such reader
+        reader = zlib._GzipReader(io.BytesIO(blocks), len(blocks) + 1)
+        data: bytes = reader.read(size + 1)
+        if len(data) == size and not reader.read(1):
+            return data
+    parts, place = [], 0
+    while place < len(blocks):
+        end = place + block_size(blocks, place)
+        parts.append(unpacked(blocks[place:end], label))
+        place = end
+    return b"".join(parts)
 
 
 def block_size(data: bytes, place: int) -> int:

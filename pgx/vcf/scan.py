@@ -7,11 +7,13 @@ passes through these loops, so most of it is never looked at line by line.
 from __future__ import annotations
 
 import functools
+import io
 import re
 import struct
 import sys
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain, groupby
 
 from msgspec import Struct
 
@@ -194,16 +196,30 @@ def may_reach(text: bytes, start: int, end: int, position: int, place: int) -> b
     return after_info >= 0 and b"LEN" in text[after_info + 1 : max(find(b"\t", after_info + 1, end), 0)]
 
 
-#: Contigs that need no second look: those of `CHROMOSOMES`, and whatever has no number of ours in its name.
-_OTHER = rb"(?:(?:chr)?+(?:1[0-8]?+|2[0-2]?+|[3-9XYM])|(?![^\t\n]*(?:19|681|060943|068259))[^\t\n]++)"
+@functools.cache
+def _maybe_named() -> re.Pattern[bytes]:
+    """Return what finds the end of a line in front of one whose ID may hold our rsID.
+
+    Nearly every ID is "." or one rsID and done with at once; any other may not have the digits of ours.
+    """
+    ours = b"(?:%s)" % b"|".join(_digits())
+    plain = rb"(?:\.|rs(?!%s\t)\d++)\t" % ours
+    return re.compile(rb"\n(?=[^\t]*+\t[^\t]*+\t(?!%s)[^\t\n]*?%s)" % (plain, ours))
 
 
-@functools.lru_cache
-def _stop(contig: bytes = _OTHER) -> re.Pattern[bytes]:
-    """Return what finds the end of a line in front of one that is elsewhere, or may have our rsID."""
-    ours = b"|".join(_digits())
-    name = rb"(?:\.|[rR][sS](?!(?:%s)\t)\d++|(?![^\t\n]*(?:%s))[^\t\n]*+)" % (ours, ours)
-    return re.compile(rb"\n(?!%s\t\d++\t%s\t|\Z)" % (contig, name))
+def _contig(line: bytes) -> bytes:
+    return line.partition(b"\t")[0].removesuffix(b"\n")
+
+
+def _runs(lines: Sequence[bytes]) -> Iterator[tuple[bytes, Sequence[bytes]]]:
+    """Yield each contig, and its lines that follow upon each other."""
+    first, last = min(lines), max(lines)
+    contig = _contig(first)
+    start = contig + b"\t"
+    if first.startswith(start) and last.startswith(start):  # and so do all, which lie between the two
+        yield contig, lines
+    else:
+        yield from ((contig, list(run)) for contig, run in groupby(lines, key=_contig))
 
 
 def _least(digits: str) -> str:
@@ -278,30 +294,29 @@ class TextScan(Scan):
         FormatError
             As of `run`.
         """
-        lines = text.count(b"\n")
-        if text.count(b"\t") != lines * self._tabs:
-            self._check_columns(text)
-        start, size, number, is_one = 0, len(text), self._line, False
-        while start < size:
-            line = text[start : text.find(b"\n", start)]
-            contig, _, rest = line.partition(b"\t")
+        lines = io.BytesIO(text).readlines()
+        if text.count(b"\t") != len(lines) * self._tabs:
+            self._check_columns(lines)
+        self._keep_named(text)
+        is_one = False
+        for contig, run in _runs(lines):
             self._enter(contig)
-            found = _stop(re.escape(contig) if self._is_ours else _OTHER).search(text, start)
-            end = found.start() + 1 if found else size
-            if identifier().search(rest.partition(b"\t")[2].partition(b"\t")[0]):
-                self._keep(number, line)
             if self._is_ours:
-                is_one = end - start == size
-                self._look_at(text[start:end], number)
-            if end < size:
-                number += text.count(b"\n", start, end)
-            start = end
-        self._line += lines
+                is_one = len(run) == len(lines)
+                self._look_at(text if is_one else b"".join(run), self._line)
+            self._line += len(run)
         return is_one
 
-    def _check_columns(self, text: bytes) -> None:
+    def _keep_named(self, text: bytes) -> None:
+        """Keep the lines that have our rsID."""
+        for start in chain((0,), (found.end() for found in _maybe_named().finditer(text))):
+            line = text[start : text.find(b"\n", start)]
+            if identifier().search(b"".join(line.split(b"\t", 3)[2:3])):
+                self._keep(self._line + text.count(b"\n", 0, start), line)
+
+    def _check_columns(self, lines: Iterable[bytes]) -> None:
         """Find the line that is wrong. One without samples may stand anywhere; htslib allows it, too."""
-        for number, line in enumerate(text.split(b"\n")[:-1], start=self._line):
+        for number, line in enumerate((line.removesuffix(b"\n") for line in lines), start=self._line):
             tabs = line.count(b"\t")
             if tabs in {self._tabs, _FIXED_TABS - 1}:
                 continue
