@@ -9,6 +9,7 @@ import random
 import re
 import zlib
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -585,6 +586,39 @@ def test_blocks_that_are_inflated_together_are_as_strict_as_one_by_one(tmp_path,
         assert found == one_by_one(data)
         damage += found is None
     assert damage > 50
+
+
+def test_a_block_is_found_from_anywhere_and_read_about_once(tmp_path, monkeypatch):
+    """Also where blocks are as large as they can be, and where what looks like one is none."""
+    dice = random.Random(4)  # noqa: S311 - test data
+    rough = dice.randbytes(150_000)
+    smooth = b"".join(b"chr1\t%d\n" % place for place in range(20_000))
+    data = bgzip(rough + smooth + bgzip(smooth, 300)[:90_000] + rough, 60_000)
+    starts, place = [], 0
+    while size := bgzf.block_size(data, place):
+        starts.append(place)
+        place += size
+    with open_.local_bytes(open_.look(str(save(tmp_path / "a.gz", data)))) as raw:
+        blocks = bgzf.Blocks(raw)
+        for place in range(0, len(data), 2003):
+            assert blocks.near(place) == next((start for start in starts if start >= place), None)
+        counts = []
+        at = raw.at
+        monkeypatch.setattr(raw, "at", lambda offset, count: counts.append(count) or at(offset, count))
+        found, place = [], 0
+        while (block := blocks.load(place))[1] != place:
+            assert blocks.head(place) == block[0][: 1 << 12]
+            found.append(block[0])
+            place = block[1]
+    assert b"".join(found) == b"".join(
+        bgzf.unpacked(data[a:b], "a") for a, b in pairwise([*starts, len(data)])
+    )
+    assert sum(counts) < 2.5 * len(data)
+
+    hidden = bgzip(rough[:20_000] + bgzip(b"x", 1) + rough[50_000:80_000], 60_000)
+    assert hidden.count(hidden[:4]) == 4, "two that are none in one that cannot be packed"
+    with open_.local_bytes(open_.look(str(save(tmp_path / "b.gz", hidden)))) as raw:
+        assert bgzf.Blocks(raw).near(0) == 0
 
 
 def test_a_long_record_of_a_bcf_is_looked_at_once(tmp_path, monkeypatch):

@@ -161,11 +161,35 @@ def _gzip_pieces(raw: Raw) -> Iterator[bytes]:
 
 
 class Blocks:
-    """BGZF blocks of a file by their place; the last few are kept."""
+    """BGZF blocks of a file by their place; the last few are kept, and what was read last."""
 
     def __init__(self, raw: Raw) -> None:
         self.raw = raw
         self._kept: dict[int, tuple[bytes, int]] = {}
+        self._window = 0, b""
+
+    def _at(self, offset: int, least: int, most: int) -> bytes:
+        """Return bytes from `offset`: of those read last where these have `least`, else `most` are read."""
+        start, data = self._window
+        if not start <= offset <= start + len(data) - least:
+            start, data = self._window = offset, self.raw.at(offset, most)
+        return data[offset - start :]
+
+    def _packed(self, offset: int) -> bytes:
+        """Return the block at `offset` as it is stored; nothing at the end of the file.
+
+        Raises
+        ------
+        FormatError
+            There is no whole block.
+        """
+        found = self._at(offset, 1, _BLOCK_MAX)
+        if not 0 < block_size(found, 0) <= len(found):
+            found = self._at(offset, _BLOCK_MAX, _BLOCK_MAX)
+        size = block_size(found, 0)
+        if found and not 0 < size <= len(found):
+            raise damaged(self.raw.label)
+        return found[:size]
 
     def load(self, offset: int) -> tuple[bytes, int]:
         """Return the bytes of the block at `offset`, and where the next begins; (b"", offset) at the end.
@@ -173,15 +197,12 @@ class Blocks:
         No sound block there is a `FormatError`.
         """
         if offset not in self._kept:
-            packed = self.raw.at(offset, _BLOCK_MAX)
+            packed = self._packed(offset)
             if not packed:
                 return b"", offset
-            size = block_size(packed, 0)
-            if not 0 < size <= len(packed):
-                raise damaged(self.raw.label)
             if len(self._kept) > 16:
                 self._kept.clear()
-            self._kept[offset] = unpacked(packed[:size], self.raw.label), offset + size
+            self._kept[offset] = unpacked(packed, self.raw.label), offset + len(packed)
         return self._kept[offset]
 
     def offset(self, place: int) -> int:
@@ -198,27 +219,30 @@ class Blocks:
 
     def head(self, block: int) -> bytes:
         """Return the first bytes of the block at the byte `block`, unchecked: for a look, not for reading."""
-        packed = self.raw.at(block, _BLOCK_MAX)
-        size = block_size(packed, 0)
+        packed = self._packed(block)
         start = 12 + int.from_bytes(packed[10:12], "little")
         try:
-            return zlib.decompressobj(-15).decompress(packed[start:size], _HEAD)
+            return zlib.decompressobj(-15).decompress(packed[start:], _HEAD)
         except BROKEN as error:
             raise damaged(self.raw.label) from error
 
     def near(self, place: int) -> int | None:
         """Return where the first block at or behind the byte `place` begins; None where none is found.
 
-        It is known by its head, and by that of the block behind it.
+        It is known by its head, and by that of the block behind it. Most stand in the first bytes.
         """
-        packed = self.raw.at(place, 2 * _BLOCK_MAX + len(_BGZF_MAGIC))
-        at = packed.find(_BGZF_MAGIC)
-        while at >= 0:
-            size = block_size(packed, at)
-            is_last = place + at + size == self.raw.size
-            if size and (is_last or packed.startswith(_BGZF_MAGIC, at + size)):
-                return place + at
-            at = packed.find(_BGZF_MAGIC, at + 1)
+        at = 0
+        for count in (_BLOCK_MAX // 2, 2 * _BLOCK_MAX + len(_BGZF_MAGIC)):
+            packed = self._at(place, count, count)
+            while (at := packed.find(_BGZF_MAGIC, at)) >= 0:
+                size = block_size(packed, at)
+                is_last = place + at + size == self.raw.size
+                if size and (is_last or packed.startswith(_BGZF_MAGIC, at + size)):
+                    return place + at
+                if count < _BLOCK_MAX and at + size + len(_BGZF_MAGIC) > count:  # what is behind it tells
+                    break
+                at += 1
+            at = max(at, 0)
         return None
 
 
