@@ -29,13 +29,12 @@ import msgspec
 from pgx.errors import InputError, PgxError, UsageError, printable
 from pgx.reference import limit
 from pgx.render.form import asset, environment
-from pgx.serve.session import Asked, Session, can_make_pdf
+from pgx.serve.session import PATIENCE, Asked, Session, can_make_pdf
 
 ADDRESS = "127.0.0.1"
 STATIC = Path(__file__).with_name("static")
 _PREFIX = "pgx-serve-"
 _LARGEST_FORM = 100_000  # bytes
-_PATIENCE = 60  # seconds in which a request must go on
 _SECURITY = {
     "Cache-Control": "no-store",
     "Referrer-Policy": "no-referrer",
@@ -73,6 +72,7 @@ class Server(ThreadingHTTPServer):
 
     daemon_threads = True
     allow_reuse_address = False
+    request_queue_size = 128  # of the base class 5: the others of many at once would be cut off
 
     def __init__(self, port: int, session: Session) -> None:
         super().__init__((ADDRESS, port), _Handler)
@@ -80,6 +80,10 @@ class Server(ThreadingHTTPServer):
         self.token = secrets.token_urlsafe(24)
         self.host = f"{ADDRESS}:{self.server_address[1]}"  # what a browser names as host
         self.url = f"http://{self.host}/{self.token}/"
+
+    def service_actions(self) -> None:
+        """Look after what is held, about twice a second."""
+        self.session.forget_unused()
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - of the base class
         """Say nothing of a connection that broke."""
@@ -98,7 +102,7 @@ def _say_bug() -> None:
 class _Handler(BaseHTTPRequestHandler):
     server_version, sys_version = "pgx", ""
     protocol_version = "HTTP/1.1"
-    timeout = _PATIENCE
+    timeout = PATIENCE
     server: Server
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name of the base class

@@ -1,8 +1,8 @@
 """What a page may ask for: files are taken in, annotated in a process of their own, and forgotten.
 
 A result is what `pgx annotate` or `pgx cohort` make of the same files under the same options; nothing is
-decided here. Uploaded files lie in a private folder until they are annotated, results in memory until others
-push them out.
+decided here. Uploaded files lie in a private folder until they are annotated, or nobody has asked for it in
+time; results are held in memory until others push them out.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from pgx.render.form import Form
 from pgx.report import Document
 
 UPLOADED = "uploaded"
+PATIENCE = 60  # seconds in which a request must go on, and the one that follows an upload must come
 COHORT_FILES = (
     "index.html", "samples.tsv", "samples.parquet", "failures.tsv", "summary.json", "pgx_mqc.json",
     "pgx_samples_mqc.json",
@@ -68,10 +69,11 @@ class Asked(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Upload(Struct, frozen=True, kw_only=True):
-    """A file that was taken in: its name as sent, perhaps below folders, and where it lies."""
+    """A file that was taken in: its name as sent, perhaps below folders, where it lies, and its bytes."""
 
     name: str
     path: Path
+    size: int
 
 
 class Made(Struct, frozen=True, kw_only=True):
@@ -160,6 +162,8 @@ class Session:
         self._working = threading.Lock()
         self._uploads: dict[str, Upload] = {}
         self._taken = 0
+        self._coming = 0
+        self._last_came = time.monotonic()
         self._made: dict[str, Made] = {}
         self._worker = Processes(1)
 
@@ -172,6 +176,7 @@ class Session:
                 what = f"is too large: all files together may have {largest // 10**6:,} MB"
                 raise InputError(what, where=shown, cure="Use pgx annotate in a terminal")
             self._taken += size
+            self._coming += 1
         number = secrets.token_hex(8)
         path, left, is_whole = self._folder / number, size, False
         try:
@@ -184,32 +189,53 @@ class Session:
         except OSError as error:
             raise cannot_write(Path(shown), error) from error
         finally:
+            with self._lock:
+                self._coming -= 1
+                self._last_came = time.monotonic()
+                if is_whole:
+                    self._uploads[number] = Upload(name=name, path=path, size=size)
             if not is_whole:
-                path.unlink(missing_ok=True)
-                with self._lock:
-                    self._taken -= size
+                self._remove(Upload(name=name, path=path, size=size))
         if not is_whole:
             raise InputError("came in part only", where=shown, cure="Choose it again")
-        with self._lock:
-            self._uploads[number] = Upload(name=name, path=path)
         return number
+
+    def forget_unused(self, after: float = PATIENCE) -> None:
+        """Remove what was uploaded where nothing has come for `after` seconds: its page was left.
+
+        A page asks for its report as soon as the last of its files has come in.
+        """
+        with self._lock:
+            if self._coming or time.monotonic() - self._last_came < after:
+                return
+            unused = [*self._uploads.values()]
+            self._uploads.clear()
+        self._remove(*unused)
+
+    def _remove(self, *files: Upload) -> None:
+        for file in files:
+            file.path.unlink(missing_ok=True)
+        with self._lock:
+            self._taken -= sum(file.size for file in files)
 
     def make(self, asked: Asked) -> tuple[str, Made]:
         """Annotate uploaded files, remove them, and return the result with the number it goes by.
 
-        What `pgx annotate` raises names the files as they came.
+        What `pgx annotate` raises names the files as they came; a file that has gone is an InputError, for
+        without it the others might give another answer.
         """
+        wanted = dict.fromkeys(asked.files)
         with self._lock:
-            files = [self._uploads.pop(number) for number in asked.files if number in self._uploads]
+            files = [self._uploads.pop(number) for number in wanted if number in self._uploads]
         place = self._folder / secrets.token_hex(8)
-        place.mkdir(mode=0o700)
-        size = sum(file.path.stat().st_size for file in files)
         try:
+            if len(files) < len(wanted):
+                raise InputError("not all files are held any longer", cure="Make the report again")
+            place.mkdir(mode=0o700)
             made = self._worked(_laid_out(files, place, asked.options()))
         finally:
             shutil.rmtree(place, ignore_errors=True)
-            with self._lock:
-                self._taken -= size
+            self._remove(*files)
         number = secrets.token_hex(8)
         with self._lock:
             self._made[number] = made

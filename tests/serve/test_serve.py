@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import io
 import json
@@ -12,6 +13,8 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
+import time
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote, urlsplit
@@ -25,7 +28,8 @@ from pgx.options import Options
 from pgx.reference import limit
 from pgx.render import Format, file_stem
 from pgx.render.form import Form, asset
-from pgx.serve.session import Session
+from pgx.serve import Server
+from pgx.serve.session import Asked, Session
 from pgx.single import annotate
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -367,6 +371,17 @@ class TestBadInput:
         assert err.count("\n") == 1
         assert "NA12878" not in err
 
+    def test_a_file_that_has_gone_is_not_left_out(self, client, place, tmp_path):
+        before, number = left(place), client.upload("a.vcf", het(tmp_path).read_bytes())
+        status, body, _ = client.ask("POST", "make", json.dumps({"files": [number, "0" * 16]}).encode())
+        assert (status, json.loads(body)["error"].partition(".")[0]) == (400, "not all files are held any longer")
+        assert left(place) == before
+
+    def test_a_fault_of_our_own_leaves_no_file(self, tmp_path):
+        with server(tmp_path) as (client, _):
+            assert client.make(*[(name, b"x") for name in ("a", "a/b.vcf", "c.vcf")])[0] == 500
+            assert left(tmp_path) == []
+
     def test_nothing_is_left_of_what_was_annotated(self, client, place, tmp_path):
         before = left(place)
         client.make(("a.vcf", het(tmp_path).read_bytes()))
@@ -375,6 +390,15 @@ class TestBadInput:
 
 
 class TestTheProcess:
+    def test_many_at_once_are_all_answered(self, client):
+        request = f"GET {client.path} HTTP/1.1\r\nHost: {client.host}\r\nConnection: close\r\n\r\n".encode()
+        connections = [socket.create_connection(client.host.split(":")) for _ in range(100)]
+        for connection in connections:
+            connection.sendall(request)
+        for connection in connections:
+            with connection, connection.makefile("rb") as answer:
+                assert answer.readline() == b"HTTP/1.1 200 OK\r\n"
+
     def test_signals_leave_nothing_and_say_nothing(self, tmp_path):
         for number, code in ((signal.SIGTERM, 143), (signal.SIGINT, 130)):
             with server(tmp_path) as (client, process):
@@ -575,3 +599,34 @@ def test_what_came_in_part_takes_no_room(tmp_path):
         assert not list(tmp_path.iterdir())
     finally:
         session.close()
+
+
+def test_what_nobody_annotates_goes(tmp_path, monkeypatch):
+    monkeypatch.setattr(Session.forget_unused, "__defaults__", (0.0,))
+    with contextlib.closing(Session(tmp_path)) as session, Server(0, session) as own:
+        number = session.take("a.vcf", 4, io.BytesIO(b"left"))
+        serving = threading.Thread(target=own.serve_forever, args=(0.01,))
+        serving.start()
+        while any(tmp_path.iterdir()):
+            time.sleep(0.01)
+        own.shutdown()
+        serving.join()
+        with pytest.raises(InputError, match="came in part only"):  # so all the room is there again
+            session.take("b.vcf", int(limit("max_upload") * 10**6), io.BytesIO(b"half"))
+        with pytest.raises(InputError, match="not all files are held"):
+            session.make(Asked(files=(number,)))
+
+
+def test_what_waits_for_the_next_file_stays(tmp_path):
+    class Slow(io.BytesIO):
+        def read(self, size):
+            session.forget_unused(0.0)
+            return super().read(size)
+
+    with contextlib.closing(Session(tmp_path)) as session:
+        session.take("a.vcf", 5, io.BytesIO(b"first"))
+        session.take("b.vcf", 6, Slow(b"second"))
+        session.forget_unused()
+        assert len(list(tmp_path.iterdir())) == 2
+        session.forget_unused(0.0)
+        assert list(tmp_path.iterdir()) == []
