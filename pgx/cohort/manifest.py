@@ -21,7 +21,7 @@ from msgspec.structs import asdict, replace
 
 from pgx.calling import population_name
 from pgx.cohort.jobs import Failure, Job, estimating, group_of, options_text, provisional
-from pgx.errors import NotFoundError, PgxError, UsageError
+from pgx.errors import NotFoundError, PgxError, UsageError, printable
 from pgx.files import read_limited
 from pgx.genome import AUTO, find_assembly
 from pgx.options import Declared, Options, declared
@@ -59,16 +59,18 @@ _NOTHING = frozenset(
 _NOBODY = "0"  # as pedigrees write it
 _TABLE = "Write a table (tabs or commas) whose first line names its columns, `path` among them"
 _CORRECT = "Correct the manifest"
+_NO_FAMILY = "names a person as their own parent, or one person as both parents, so its family is left out"
 
 
 class _RowError(Exception):
     """Why a row cannot be used."""
 
 
-def jobs_of(manifest: Path, options: Options) -> tuple[list[Job], tuple[str, ...]]:
-    """Return the inputs of a manifest in order, and the names of the columns that are carried through.
+def jobs_of(manifest: Path, options: Options) -> tuple[list[Job], tuple[str, ...], list[str]]:
+    """Return the inputs of a manifest in order, the names of the columns that are carried through, and notes.
 
-    Rows of one input with the same options make one job.
+    Rows of one input with the same options make one job. A note is of parents that cannot be: who they are
+    changes no result, so that the row belongs to no family, and keeps its own.
 
     Raises
     ------
@@ -85,6 +87,7 @@ def jobs_of(manifest: Path, options: Options) -> tuple[list[Job], tuple[str, ...
     growing: dict[tuple[str, Options], _Growing] = {}
     lines: dict[tuple[str, str], int] = {}
     found: list[_Growing | Job] = []
+    notes: list[str] = []
     for number, cells in rows:
         row = dict(itertools.zip_longest(columns, cells[: len(columns)], fillvalue=""))
         path = _beside(row["path"], manifest) if row["path"] else f"{manifest}:{number}"
@@ -98,11 +101,14 @@ def jobs_of(manifest: Path, options: Options) -> tuple[list[Job], tuple[str, ...
                 growing[key] = _Growing(path, own)
                 found.append(growing[key])
             growing[key].add(number, row, own_columns, stated)
+            if not are_parents(row.get("sample", ""), *(parent_in(row.get(name, "")) for name in KINSHIP[1:])):
+                notes.append(f"{printable(str(manifest))}: line {number} {_NO_FAMILY}. {_CORRECT}")
         except _RowError as error:
             failure = Failure(input=path, error=f"line {number} of the manifest: {error}", cure=_CORRECT)
             samples = (row["sample"],) if row.get("sample") else ()
             found.append(Job(path=path, options=replace(options, samples=samples), failure=failure))
-    return [item if isinstance(item, Job) else item.job() for item in found], carried_names(carried)
+    jobs = [item if isinstance(item, Job) else item.job() for item in found]
+    return jobs, carried_names(carried), notes
 
 
 def _check_names(names: list[str], carried: set[str], manifest: Path) -> None:
@@ -244,8 +250,6 @@ def _own_options(row: Mapping[str, str], more: list[str], options: Options) -> O
         raise _RowError("has a path with a NUL byte")
     if row["path"] == STANDARD_INPUT:
         raise _RowError("names standard input, which a cohort cannot read")
-    if not are_parents(row.get("sample", ""), *(parent_in(row.get(name, "")) for name in KINSHIP[1:])):
-        raise _RowError("names a person as their own parent, or one person as both parents")
     changes = {item.name: _value(item, row[item.name]) for item in _ROW_OPTIONS if row.get(item.name)}
     if group_of(options) is not None and "population" in changes:
         cell = population_name(str(changes.pop("population")))

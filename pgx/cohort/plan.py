@@ -57,11 +57,11 @@ def plan_inputs(
     found = list(_spread(inputs))
     beside = set() if with_reads else _reads_beside_a_vcf(found, inputs)
     named = list({_place(item): _job(item, options) for item in found if item not in beside}.values())
-    rows, carried = ([], ()) if manifest is None else jobs_of(manifest, options)
-    notes = tuple(
+    rows, carried, notes = ([], (), []) if manifest is None else jobs_of(manifest, options)
+    notes += [
         f"{printable(str(path))}: passed over, a VCF of the same name lies beside it; --with-reads takes it"
         for path in sorted(map(str, beside))
-    )
+    ]
     jobs = tuple(_apart(named, rows))
     if options.pseudonymise is not None:
         from pgx.pseudonyms import pseudonyms  # noqa: PLC0415 - few ask for it
@@ -77,7 +77,7 @@ def plan_inputs(
             )
             for family, name, father, mother in pedigree
         ]
-    return Plan(jobs=jobs, carried=carried, notes=notes, pedigree=tuple(pedigree))
+    return Plan(jobs=jobs, carried=carried, notes=tuple(notes), pedigree=tuple(pedigree))
 
 
 def _hidden(job: Job, hide: Pseudonyms) -> Job:

@@ -79,6 +79,9 @@ def read_reads(path: str, *, reference: Path | None = None, assembly: str = "aut
             raise FormatError(what, where=path, cure=f"Make one: samtools index {path}")
         with _silence() if kind == "cram" else contextlib.nullcontext():
             reads, dropped = _collected(handle, contig, positions, groups, path, indexed=index is not None)
+            if index and not (reads or dropped) and state.st_size <= facts().scan_limit.value:
+                index = None  # it may be that of another file: that there is nothing must be seen
+                reads, dropped = _collected(handle, contig, positions, groups, path, indexed=False)
     samples = tuple(dict.fromkeys(groups.values()))
     piles = {name: pile_up(reads.get(name, ()), positions, dropped.get(name, {})) for name in samples}
     for name, pile in piles.items():
@@ -303,20 +306,29 @@ def _collected(
 def _segments(
     handle: pysam.AlignmentFile, contig: str, first: int, last: int, *, indexed: bool
 ) -> Iterator[pysam.AlignedSegment]:
-    """Yield the reads that reach into [first, last), 0-based: by index, or by passing over the whole file."""
+    """Yield the reads that reach into [first, last), 0-based: by index, or by passing over the whole file.
+
+    The pass ends behind the stretch where the header says that reads are in order, all before were, and some
+    have been found: of two files that were joined, the second may hold them.
+    """
     if indexed:
         yield from handle.fetch(contig, first, last)
         return
     ordered = handle.header.to_dict().get("HD", {}).get("SO") == "coordinate"
     wanted = handle.get_tid(contig)
+    before, found = (0, 0), False
+    handle.reset()
     for segment in handle.fetch(until_eof=True):
-        if segment.reference_id != wanted or segment.is_unmapped:
-            if ordered and segment.reference_id > wanted:
+        place = (segment.reference_id, segment.reference_start)
+        if place[0] < 0:  # reads without a place come last
+            continue
+        ordered, before = ordered and place >= before, place
+        if place >= (wanted, last):
+            if ordered and found:
                 return
-        elif segment.reference_start < last and (segment.reference_end or 0) > first:
+        elif place[0] == wanted and not segment.is_unmapped and (segment.reference_end or 0) > first:
+            found = True
             yield segment
-        elif ordered and segment.reference_start >= last:
-            return
 
 
 def _plain(segment: pysam.AlignedSegment) -> Read:

@@ -334,7 +334,7 @@ def test_every_option_is_a_column_or_refused(tmp_path):
         (tmp_path / "m.tsv").write_text(f"path\t{item.name}\n")
         if item.option.row:
             carried = () if item.name in {"assembly", "population"} else (item.name,)  # which all tables have
-            assert jobs_of(tmp_path / "m.tsv", Options()) == ([], carried)
+            assert jobs_of(tmp_path / "m.tsv", Options()) == ([], carried, [])
         elif item.option.is_of("cohort"):
             with pytest.raises(UsageError, match=f"Give {item.flag} on"):
                 jobs_of(tmp_path / "m.tsv", Options())
