@@ -26,7 +26,7 @@ _INDEX_SUFFIXES = (".csi", ".tbi")
 _MB = 1_000_000
 
 _FIRST_PIECE = 1 << 16
-_PIECE = 1 << 19
+_PIECE = 1 << 20
 
 
 class Bounds(Struct, frozen=True, kw_only=True):
