@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pgx.calling import E4_COPIES, E4Status, diplotype_names, diplotype_prior
-from pgx.calling.posterior import by_copies
+from pgx.calling import E4_COPIES, CallOptions, diplotype_names, diplotype_prior
+from pgx.calling.posterior import by_copies, is_determined, status_of
 from pgx.errors import SampleError, UsageError, printable
+from pgx.observe import SiteState
 from pgx.options import Options
 from pgx.reference import threshold
 from pgx.render.sureness import rests_on_assumption
@@ -125,7 +126,7 @@ def verify(sources: Sequence[str], options: Options) -> Verified:
         min_probability=sure,
         sources=said,
         pairs=pairs,
-        joint=None if contradict else _joint(said, prior, sure),
+        joint=None if contradict else _joint(said, prior, read[0].rules),
     )
 
 
@@ -219,20 +220,28 @@ def _before_sites(around: Sequence[_Around], prior: Sequence[float]) -> tuple[Se
     return saying.posterior, saying.fit
 
 
-def _joint(said: Sequence[Said], prior: Sequence[float], sure: float) -> Joint:
-    weights = [p * math.prod(each.likelihood[place] for each in said) for place, p in enumerate(prior)]
-    total = sum(weights) or _LEAST
-    posterior = dict(zip(diplotype_names(), (weight / total for weight in weights), strict=True))
-    best = max(posterior, key=posterior.__getitem__)
-    copies = by_copies(tuple(posterior.values()))
-    otherwise = E4Status.CARRIER if copies[1] + copies[2] >= sure else E4Status.INDETERMINATE
-    status = next((name for name, number in E4_COPIES.items() if copies[number] >= sure), otherwise)
+def _joint(said: Sequence[Said], prior: Sequence[float], rules: CallOptions) -> Joint:
+    """Return what all say, by the rules of a call.
+
+    The sources, not the prior, must prove an answer; a half call may show a carrier, and no number of copies.
+    """
+    posterior = _posterior(said, prior)
+    exact = _posterior([each for each in said if SiteState.PARTIAL_CALL not in each.letters.values()], prior)
+    status = status_of(by_copies(posterior), by_copies(exact), by_copies(prior), rules)
+    best = max(range(len(prior)), key=posterior.__getitem__)
+    determined = is_determined(exact[best], prior[best], rules) and status in E4_COPIES
+    names = diplotype_names()
     return Joint(
-        diplotype=best if posterior[best] >= sure else None,
+        diplotype=names[best] if determined else None,
         diplotype_probability=posterior[best],
-        diplotype_posterior=posterior,
+        diplotype_posterior=dict(zip(names, posterior, strict=True)),
         e4_status=str(status),
     )
+
+
+def _posterior(said: Sequence[Said], prior: Sequence[float]) -> tuple[float, ...]:
+    weights = [p * math.prod(each.likelihood[place] for each in said) for place, p in enumerate(prior)]
+    return tuple(weight / (sum(weights) or _LEAST) for weight in weights)
 
 
 def as_text(found: Verified) -> str:

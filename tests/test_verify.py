@@ -136,3 +136,21 @@ def test_the_command(tmp_path, run_pgx):
     out = tmp_path / "v.json"
     assert run_pgx("verify", path, "e3/e4", "-f", "json", "-o", out).exit_code == 0
     assert json.loads(out.read_text()) == document
+
+
+def test_a_prior_alone_is_no_answer(tmp_path):
+    nothing = [str(write_vcf(tmp_path / f"{name}.vcf", records=[])) for name in "ab"]
+    found = verify(nothing, Options(assembly="GRCh38", min_probability=0.55))
+    assert (found.joint.diplotype, found.joint.e4_status) == (None, "indeterminate")
+    assert found.joint.diplotype_probability > 0.55
+
+
+@pytest.mark.parametrize(("first", "status"), [("0/.", "indeterminate"), ("1/.", "carrier")])
+def test_half_calls_show_a_carrier_and_no_number_of_copies(tmp_path, first, status):
+    halves = []
+    for name in "abcdef":
+        records = [site("rs429358", gt=first), site("rs7412", gt="0/0")]
+        halves.append(str(write_vcf(tmp_path / f"{name}.vcf", records=records, neighbours=False)))
+    found = verify(halves, Options())
+    assert (found.joint.diplotype, found.joint.e4_status) == (None, status)
+    assert verify([*halves, "e3/e4"], Options()).joint.diplotype == "e3/e4"

@@ -238,12 +238,12 @@ def _answer(
     best = diplotype_names()[index]
     half_called = bare is not factors
     doubtful = doubted[index]
-    determined = not (half_called or doubtful) and _is_determined(probability, priors[index], options)
+    determined = not (half_called or doubtful) and is_determined(probability, priors[index], options)
     exact = (0.0, 0.0, 0.0) if doubtful else copies
     if half_called and not doubtful:
         # The one allele of a half call may show a carrier, never a number of copies.
         exact = by_copies(_posterior(priors, bare))
-    status = _status(copies, exact, _prior_by_copies(population), options)
+    status = status_of(copies, exact, _prior_by_copies(population), options)
     return Answer(
         # Two haplotypes make a number of copies: what does not determine that does not determine them.
         diplotype=best if determined and status in E4_COPIES else None,
@@ -325,7 +325,7 @@ def _prior_by_copies(population: str) -> tuple[float, float, float]:
     return by_copies(diplotype_prior(population))
 
 
-def _is_determined(posterior: float, prior: float, options: CallOptions) -> bool:
+def is_determined(posterior: float, prior: float, options: CallOptions) -> bool:
     """Return whether an answer reaches the threshold, and the data rather than the prior brought it there."""
     if posterior < options.min_probability:
         return False
@@ -333,15 +333,16 @@ def _is_determined(posterior: float, prior: float, options: CallOptions) -> bool
     return posterior * (1 - prior) >= threshold("min_bayes_factor") * against
 
 
-def _status(
+def status_of(
     posterior: tuple[float, float, float],
     exact: tuple[float, float, float],
     prior: tuple[float, float, float],
     options: CallOptions,
 ) -> E4Status:
+    """Return the status by the probabilities of 0, 1 and 2 copies; `exact` are those without half calls."""
     for status, copies in E4_COPIES.items():
-        if _is_determined(exact[copies], prior[copies], options):
+        if is_determined(exact[copies], prior[copies], options):
             return status
-    if _is_determined(posterior[1] + posterior[2], prior[1] + prior[2], options):
+    if is_determined(posterior[1] + posterior[2], prior[1] + prior[2], options):
         return E4Status.CARRIER
     return E4Status.INDETERMINATE
