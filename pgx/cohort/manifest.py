@@ -101,7 +101,9 @@ def jobs_of(manifest: Path, options: Options) -> tuple[list[Job], tuple[str, ...
                 growing[key] = _Growing(path, own)
                 found.append(growing[key])
             growing[key].add(number, row, own_columns, stated)
-            if not are_parents(row.get("sample", ""), *(parent_in(row.get(name, "")) for name in KINSHIP[1:])):
+            if not are_parents(
+                row.get("sample", ""), *(parent_in(row.get(name, "")) for name in KINSHIP[1:])
+            ):
                 notes.append(f"{printable(str(manifest))}: line {number} {_NO_FAMILY}. {_CORRECT}")
         except _RowError as error:
             failure = Failure(input=path, error=f"line {number} of the manifest: {error}", cure=_CORRECT)

@@ -164,10 +164,20 @@ def _opened(path: str, fasta: str | None) -> Iterator[pysam.AlignmentFile]:
         if handle.format not in {"BAM", "CRAM"}:
             cure = "Convert it: samtools view -b -o OUT.bam"
             raise FormatError(f"is {handle.format}, not BAM or CRAM", where=path, cure=cure)
+        if handle.is_cram and not _has_cram_end(path):
+            raise FormatError("is truncated", where=path, cure="Copy it again")
         yield handle
     finally:
         with contextlib.suppress(OSError):
             handle.close()
+
+
+def _has_cram_end(path: str) -> bool:
+    """Return whether a CRAM ends with the empty container of its version (2.1 on); pysam does not ask."""
+    with Path(path).open("rb") as handle:
+        version = tuple(handle.read(6)[4:])
+        handle.seek(-min(os.fstat(handle.fileno()).st_size, 38 if version >= (3, 0) else 30), os.SEEK_END)
+        return version < (2, 1) or handle.read()[8:].startswith(b"\x0f\xe0EOF")
 
 
 def _decided(header: dict[str, object], assembly: str, path: str) -> tuple[AssemblyDecision, str]:
@@ -317,8 +327,7 @@ def _segments(
     ordered = handle.header.to_dict().get("HD", {}).get("SO") == "coordinate"
     wanted = handle.get_tid(contig)
     before, found = (0, 0), False
-    handle.reset()
-    for segment in handle.fetch(until_eof=True):
+    for segment in handle.fetch(until_eof=True, multiple_iterators=True):  # from the start in any case
         place = (segment.reference_id, segment.reference_start)
         if place[0] < 0:  # reads without a place come last
             continue

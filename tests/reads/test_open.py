@@ -147,6 +147,41 @@ def test_unsorted_file_is_passed_over_to_its_end(tmp_path):
     )
 
 
+def test_a_file_that_says_it_is_sorted_and_is_not_is_passed_over_to_its_end(tmp_path):
+    expected = read_reads(str(bam(tmp_path, name="s.bam"))).piles["S1"].templates
+    far = replace(PIECES[0], name="far", start=PIECES[-1].start + 3000, mate_start=None, flag=0)
+    for pieces in (PIECES[::-1], [far, *PIECES]):  # turned around, and two sorted files joined
+        content = read_reads(str(bam(tmp_path, pieces=pieces, index=False)))
+        assert len(content.piles["S1"].templates) == len(expected)
+
+
+@pytest.mark.parametrize("kind", ["bam", "cram"])
+def test_an_index_of_another_file_does_not_hide_reads(tmp_path, genome, kind):
+    fasta, m5 = genome
+    header = header_of("GRCh38", m5=m5)
+    made = [
+        write_reads(tmp_path / f"{name}.{kind}", pieces, header, fasta=fasta if kind == "cram" else None)
+        for name, pieces in (("a", PIECES), ("empty", []))
+    ]
+    expected = read_reads(str(made[0]), reference=fasta).piles["S1"].templates
+    suffix = {"bam": ".bai", "cram": ".crai"}[kind]
+    shutil.copy(f"{made[1]}{suffix}", f"{made[0]}{suffix}")
+    content = read_reads(str(made[0]), reference=fasta)
+    assert (content.access, content.piles["S1"].templates) == ("scan", expected)
+
+
+def test_truncated_cram(tmp_path, genome):
+    fasta, m5 = genome
+    options = (b"seqs_per_slice=20", b"slices_per_container=1")
+    path = write_reads(tmp_path / "a.cram", PIECES, header_of("GRCh38", m5=m5), fasta=fasta, options=options)
+    whole = path.read_bytes()
+    for length in (len(whole) // 2, len(whole) - 38, len(whole) - 1):
+        path.write_bytes(whole[:length])
+        os.utime(f"{path}.crai")
+        with pytest.raises(FormatError, match="is truncated"):
+            read_reads(str(path), reference=fasta)
+
+
 def test_stale_index_is_not_used(tmp_path):
     path = bam(tmp_path)
     os.utime(f"{path}.bai", (1, 1))

@@ -374,7 +374,7 @@ class TestBadInput:
     def test_a_file_that_has_gone_is_not_left_out(self, client, place, tmp_path):
         before, number = left(place), client.upload("a.vcf", het(tmp_path).read_bytes())
         status, body, _ = client.ask("POST", "make", json.dumps({"files": [number, "0" * 16]}).encode())
-        assert (status, json.loads(body)["error"].partition(".")[0]) == (400, "not all files are held any longer")
+        assert (status, b"not all files are held any longer" in body) == (400, True)
         assert left(place) == before
 
     def test_a_fault_of_our_own_leaves_no_file(self, tmp_path):
