@@ -6,6 +6,7 @@ import functools
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -27,6 +28,9 @@ GENOTYPE_FILES = {
 }
 _NO_REFERENCE = ReferenceData(release="", digest="", evidence=())
 _MAGIC = {"plink": (0, b"\x6c\x1b\x01"), "pgen": (0, b"\x6c\x1b"), "bgen": (16, b"bgen")}
+
+#: What a manifest says of most inputs; one object for all of them, which nobody changes.
+NOTHING: Mapping[str, Any] = {}
 
 
 def genotype_file_kind(path: str) -> str | None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from pgx.calling import ESTIMATE, population_name
-from pgx.cohort.jobs import Failure, Job, Plan, estimating, genotype_file_kind
+from pgx.cohort.jobs import NOTHING, Failure, Job, Plan, estimating, genotype_file_kind
 from pgx.cohort.manifest import STANDARD_INPUT, check, exists, jobs_of, place_of
 from pgx.errors import NotFoundError, UsageError, printable
 from pgx.options import Options
@@ -162,7 +162,7 @@ def _place(found: str | Failure) -> str | Failure:
 def _job(found: str | Failure, options: Options) -> Job:
     if isinstance(found, Failure):
         return Job(path=found.input, options=options, failure=found)
-    return Job(path=found, options=options)
+    return Job(path=found, options=options, carried=NOTHING, meta=NOTHING, lines=NOTHING)
 
 
 def _spread(inputs: Iterable[str]) -> Iterator[str | Failure]:

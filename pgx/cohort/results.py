@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 
 from msgspec import Struct
@@ -124,23 +124,34 @@ class StoredSampleReport(Struct, frozen=True, kw_only=True):
     meta: PatientMeta | None
 
 
-def sources(state: State, plan: Sequence[PlannedRow], known: Mapping[str, Known]) -> Iterator[Source]:
-    """Yield the inputs that have results, in order, but for those that are passed over."""
-    left_out = passed_over((row, known[row.key]) for row in plan if row.key in known)
-    for key, job in {row.key: row.job for row in plan}.items():
-        result = known.get(key)
-        if result is not None and result.failure is None and result.samples and key not in left_out:
-            yield Source(
-                key=key,
-                path=result.path,
-                job=job,
-                recipe=result.recipe,
-                created=decode_input(state.run_of(key)).run.created if has_birth_dates(job) else "",
-                samples=result.samples,
-            )
+class Sources(Struct, frozen=True):
+    """The inputs that have results, in order, but for those that are left out (by key); once each.
+
+    They are read from the state each time that they are gone through, since there may be very many.
+    """
+
+    state: State
+    left_out: Container[str]
+
+    def __iter__(self) -> Iterator[Source]:
+        seen = set()
+        for row, result in self.state.plan_with_results():
+            key, job = row.key, row.job
+            if result is None or result.failure is not None or not result.samples or key in self.left_out:
+                continue
+            if key not in seen:
+                seen.add(key)
+                yield Source(
+                    key=key,
+                    path=result.path,
+                    job=job,
+                    recipe=result.recipe,
+                    created=decode_input(self.state.run_of(key)).run.created if has_birth_dates(job) else "",
+                    samples=result.samples,
+                )
 
 
-def passed_over(results: Iterable[tuple[PlannedRow, Known]]) -> dict[str, str]:
+def passed_over(results: Iterable[tuple[PlannedRow, Known | None]]) -> dict[str, str]:
     """Return key and path of each input that says nothing, of people of whom another input says something.
 
     It has no record near the sites, as the files of all chromosomes but one. Few equal names do not make the
@@ -148,7 +159,7 @@ def passed_over(results: Iterable[tuple[PlannedRow, Known]]) -> dict[str, str]:
     """
     groups: defaultdict[object, list[tuple[Job, Known]]] = defaultdict(list)
     for row, found in results:
-        if found.failure is None and found.samples >= least_same_people():
+        if found is not None and found.failure is None and found.samples >= least_same_people():
             same = found.name_digest, found.recipe, found.assembly, row.job.without
             groups[same].append((row.job, found))
     left_out: dict[str, str] = {}
@@ -170,7 +181,7 @@ def reports(
     state: State, wanted: frozenset[str] | None = None, source_path: str | None = None
 ) -> Iterator[StoredSampleReport]:
     """Yield the reports of the cohort in order: all, or those of the samples (and the input) called so."""
-    for source in sources(state, list(state.plan()), state.known()):
+    for source in Sources(state, passed_over(state.plan_with_results())):
         if source_path is not None and source_path != source.path:
             continue
         for run, report in reports_of(state, source, wanted):

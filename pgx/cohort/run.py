@@ -54,7 +54,7 @@ def run_cohort(
     number, of = options.shard
     with State(folder) as state:
         _check_same_shard(state, plan, number, of)
-        rows = [planned_row(place, plan.jobs[place]) for place in range(number - 1, len(plan.jobs), of)]
+        positions = range(number - 1, len(plan.jobs), of)
         made_with = sorted({recipe(job.options) for job in plan.jobs})
         slice_ = Slice(
             number=number,
@@ -64,8 +64,8 @@ def run_cohort(
             conditions=text_digest(*made_with),
         )
         also = {"slice": slice_, "carried": plan.carried, "pedigree": plan.pedigree, "estimates": []}
-        state.set_plan(rows, **also)
-        jobs = [row.job for row in rows]
+        state.set_plan((planned_row(place, plan.jobs[place]) for place in positions), **also)
+        jobs = [plan.jobs[place] for place in positions]
         if any(group_of(job.options) is not None for job in jobs):
             from pgx.cohort.estimate import estimate_groups, settled  # noqa: PLC0415 - few runs estimate
 
@@ -74,7 +74,7 @@ def run_cohort(
             groups = estimate_groups(state, jobs, known)
             named = {item.group: item for item in groups}
             jobs = [settled(job, known.get(job.key), named) for job in jobs]
-            rows = [planned_row(row.position, job) for row, job in zip(rows, jobs, strict=True)]
+            rows = (planned_row(place, job) for place, job in zip(positions, jobs, strict=True))
             state.set_plan(rows, **also | {"estimates": groups})
         kept = annotate_missing(state, jobs, options, tell, engine)
         from pgx.cohort.tables.finalise import finish  # noqa: PLC0415 - see `_import_tables`
@@ -164,6 +164,8 @@ def annotate_missing(
 ) -> int:
     """Annotate and store all inputs that have no stored result that holds, and return how many had one.
 
+    `jobs` are those of the plan in order, or the first of them.
+
     Raises
     ------
     InputError
@@ -171,16 +173,20 @@ def annotate_missing(
     PgxError
         The engine cannot go on. What was done is stored.
     """
-    known = state.known()
-    current = _current(jobs, known, verify=options.verify)
-    missing = [job for job in jobs if job.key not in current]
-    kept = [known[job.key] for job in jobs if job.key in current]
-    progress = Progress(total=len(jobs), kept=len(kept)).with_samples(kept)
+    current = _current(jobs, state, verify=options.verify)
+    missing = [job for place, job in enumerate(jobs) if place not in current]
+
+    def held() -> Iterator[Known]:
+        for place, known in enumerate(state.known_of_plan()):
+            if known is not None and place in current:
+                yield known
+
+    progress = Progress(total=len(jobs), kept=len(current)).with_samples(held())
     tell(progress)
     if options.fail_fast:
-        _stop_at_failure(known[key] for key in current)
+        _stop_at_failure(held())
     if not missing:
-        return len(kept)
+        return len(current)
 
     def wait(line: str) -> None:
         tell(replace(progress, waiting=line))
@@ -193,7 +199,7 @@ def annotate_missing(
             tell(progress)
             if options.fail_fast:
                 _stop_at_failure(results)
-    return len(kept)
+    return len(current)
 
 
 def _stop_at_failure(results: Iterable[Known]) -> None:
@@ -221,21 +227,24 @@ def _storing(state: State) -> Iterator[Callable[[Sequence[Result]], None]]:
         state.store(pending)
 
 
-def _current(jobs: Sequence[Job], known: Mapping[str, Known], *, verify: bool) -> set[str]:
-    """Return the keys of inputs whose stored result still holds. A failure is tried again each time."""
-    current = {job.key: job for job in jobs if _is_current(job, known.get(job.key))}
+def _current(jobs: Sequence[Job], state: State, *, verify: bool) -> set[int]:
+    """Return the places of jobs whose stored result still holds. A failure is tried again each time."""
+    current = {
+        place: known.digest
+        for place, (job, known) in enumerate(zip(jobs, state.known_of_plan(), strict=False))
+        if known is not None and _is_current(job, known)
+    }
     if not verify:
         return set(current)
-    before = {key: known[key].digest for key in current if known[key].digest}
+    before = {place: digest for place, digest in current.items() if digest}
     with ThreadPoolExecutor(max_workers=cpus()) as pool:  # hashing lets go of the lock
-        digests = pool.map(file_digest, (current[key].place for key in before))
-        return {key for key, digest in zip(before, digests, strict=True) if digest == before[key]}
+        digests = pool.map(file_digest, (jobs[place].place for place in before))
+        return {place for place, digest in zip(before, digests, strict=True) if digest == before[place]}
 
 
-def _is_current(job: Job, known: Known | None) -> bool:
+def _is_current(job: Job, known: Known) -> bool:
     return (
-        known is not None
-        and known.failure is None
+        known.failure is None
         and known.recipe == recipe(job.options)
         and known.fingerprint == fingerprint(job.place)
         and unclear_person(job, known.samples) is None
@@ -246,7 +255,7 @@ def _results(
     engine: Engine, missing: Sequence[Job], options: CohortOptions, tell: Tell
 ) -> Iterator[list[Result]]:
     """Yield what becomes of the inputs, some at a time, in any order."""
-    by_key = {job.key: job for job in missing}
+    stated = {job.key: job for job in missing if job.meta}
     batches = _batches(missing, engine, options)
     for batch, outcome in run_all(engine, work, batches, tell=tell, meanwhile=_import_tables):
         if not isinstance(outcome, Exception):
@@ -255,12 +264,13 @@ def _results(
             results = _singly(engine, batch, tell)
         else:
             results = [_dead(job, outcome) for job in batch.jobs]
-        checked = []
-        for result in results:
-            job = by_key[result.key]
-            unclear = unclear_person(job, result.samples)
-            checked.append(result if unclear is None else failed(job, unclear))
-        yield checked
+        yield [_checked(stated.get(result.key), result) for result in results]
+
+
+def _checked(job: Job | None, result: Result) -> Result:
+    """Return a result, or a failure where the manifest states facts (`job`) of one person of several."""
+    unclear = None if job is None else unclear_person(job, result.samples)
+    return result if job is None or unclear is None else failed(job, unclear)
 
 
 def _singly(engine: Engine, batch: Batch, tell: Tell) -> list[Result]:
@@ -339,12 +349,12 @@ class Progress(Struct, frozen=True, kw_only=True):
     statuses: Mapping[str, int] = msgspec.field(default_factory=dict)
     waiting: str = ""
 
-    def with_samples(self, results: Sequence[Known]) -> Progress:
+    def with_samples(self, results: Iterable[Known]) -> Progress:
         """Return this with the samples of further results."""
-        statuses = Counter(self.statuses)
+        samples, statuses = self.samples, Counter(self.statuses)
         for result in results:
+            samples += result.samples
             statuses.update(result.statuses)
-        samples = self.samples + sum(result.samples for result in results)
         return replace(self, samples=samples, statuses=dict(statuses))
 
     def after(self, results: Sequence[Known]) -> Progress:

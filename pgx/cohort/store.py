@@ -29,7 +29,7 @@ from typing import TypeVar
 import msgspec
 from msgspec import Struct
 
-from pgx.cohort.jobs import Job, Known, Named, Result, options_text
+from pgx.cohort.jobs import NOTHING, Job, Known, Named, Result, options_text
 from pgx.errors import FormatError, OutputError
 from pgx.options import Options
 
@@ -117,7 +117,7 @@ class State:
         base.execute("PRAGMA locking_mode = EXCLUSIVE")
         base.execute("PRAGMA synchronous = FULL")  # a power cut must not tear the file
         base.execute("PRAGMA secure_delete = ON")
-        base.execute("PRAGMA cache_size = -65536")
+        base.execute("PRAGMA cache_size = -32768")
         base.execute("BEGIN EXCLUSIVE")
         try:
             tables = {name for (name,) in base.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
@@ -239,6 +239,7 @@ class State:
     def _planned(self, position: int, key: str, options: str, job: bytes) -> PlannedRow:
         item = _ITEM.decode(self._opened(job, "plan", position, key, options))
         stated = {name: getattr(item, name) for name in Named.__struct_fields__}
+        stated |= {name: NOTHING for name in ("carried", "meta", "lines") if not stated[name]}
         return PlannedRow(position=position, key=key, job=Job(options=_options(options), **stated))
 
     def known(self) -> dict[str, Known]:
@@ -253,6 +254,19 @@ class State:
     def _known(self, key: str, data: bytes) -> Known:
         return _KNOWN.decode(self._opened(data, "result", key, "known"))
 
+    def plan_with_results(self) -> Iterator[tuple[PlannedRow, Known | None]]:
+        """Yield the plan in order with what is known of each input."""
+        query = "SELECT plan.*, known FROM plan LEFT JOIN result ON result.key = plan.key ORDER BY position"
+        for *row, data in self._run(query):
+            planned = self._planned(*row)
+            yield planned, None if data is None else self._known(planned.key, data)
+
+    def known_of_plan(self) -> Iterator[Known | None]:
+        """Yield what is known of each input of the plan, in order."""
+        query = "SELECT plan.key, known FROM plan LEFT JOIN result ON result.key = plan.key ORDER BY position"
+        for key, data in self._run(query):
+            yield None if data is None else self._known(key, data)
+
     def planned_results(self) -> Iterator[tuple[PlannedRow, Known]]:
         """Yield the plan in order with what is known of each input; of one that is named twice once.
 
@@ -261,15 +275,13 @@ class State:
         FormatError
             Of one nothing is known.
         """
-        query = "SELECT plan.*, known FROM plan LEFT JOIN result ON result.key = plan.key ORDER BY position"
         seen = set()
-        for *row, data in self._run(query):
-            if data is None:
+        for planned, known in self.plan_with_results():
+            if known is None:
                 raise self.lacks_rows("result")
-            planned = self._planned(*row)
             if planned.key not in seen:
                 seen.add(planned.key)
-                yield planned, self._known(planned.key, data)
+                yield planned, known
 
     def store(self, results: Iterable[Result]) -> None:
         """Write results in one transaction: after a kill each is there as a whole or not at all."""
@@ -334,6 +346,11 @@ class State:
         parts = [(digest, summed(result.parts[digest], "part", digest)) for digest in new]
         base.executemany("INSERT OR IGNORE INTO part VALUES (?, ?)", parts)
         self._shared |= new
+
+    def plan_keys(self) -> Iterator[str]:
+        """Yield what the inputs of the plan are stored under."""
+        for (key,) in self._run("SELECT key FROM plan"):
+            yield key
 
     def keep_only(self, keys: Iterable[str], parts_of: Callable[[bytes], Iterable[str]]) -> None:
         """Take out every result but these: nothing stays of who is no longer part of the cohort.

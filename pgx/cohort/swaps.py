@@ -115,7 +115,7 @@ def stated_results(compared: Sequence[Compared]) -> Stated:
 
 
 def with_whole_plates(
-    state: State, shown: Sequence[Source], compared: Sequence[Compared]
+    state: State, shown: Iterable[Source], compared: Sequence[Compared]
 ) -> Sequence[Compared]:
     """Return those compared and, in their places, all others of a plate in which somebody differs.
 
@@ -196,7 +196,7 @@ def _fitting(letters: Iterable[Any]) -> list[bool]:
 
 def explained(
     state: State,
-    shown: Sequence[Source],
+    shown: Iterable[Source],
     compared: Sequence[Compared] | None,
     around: Mapping[str, Sequence[Any]],
 ) -> list[Exchange] | None:

@@ -18,8 +18,7 @@ from vcf_builder import write_vcf
 from cohort.conftest import records, rows_of, write_good
 from cohort.test_page import E33, E34, E44, USUAL, browser, cohort, summary_of  # noqa: F401 - a fixture
 from pgx.calling import haplotype_frequencies
-from pgx.cohort import CohortOptions, Job, plan_inputs, run_cohort
-from pgx.cohort.store import PlannedRow
+from pgx.cohort import CohortOptions, plan_inputs, run_cohort
 from pgx.cohort.summary.statistics import benjamini_hochberg, wilson
 from pgx.cohort.summary.tally import QUALITY, SHOWN
 from pgx.cohort.tables import reports as made
@@ -93,11 +92,7 @@ def test_a_pseudonymised_page_does_not_repeat_the_command(tmp_path, run_pgx):
 
 def test_no_option_tells_what_is_hidden():
     def told(page, *options):
-        plan = [
-            PlannedRow(position=place, key=str(place), job=Job(path="a", options=own))
-            for place, own in enumerate(options)
-        ]
-        return dict(made._options(plan, page))
+        return dict(made._options(set(options), page))
 
     regions, key = Path("/data/Ann.bed"), Path("/data/key")
     plain, shared = PageOptions(), PageOptions(min_cell=5)

@@ -13,25 +13,25 @@ from pathlib import Path
 from msgspec import Struct
 
 from pgx.calling import population_name
-from pgx.cohort.jobs import Job, Known, alarm_limits, page_limits
+from pgx.cohort.jobs import Job, alarm_limits, page_limits
 from pgx.cohort.manifest import CARRIED_OPTIONS, OF_A_PERSON, option_cell
 from pgx.errors import UsageError
 
 POPULATION = "population"
 ASSEMBLY = "assembly"
 INPUT = "input"
-_FOLDER = "plan:folder"
+FOLDER_COLUMN = "plan:folder"
 _INDICATION = "plan:indication"
 #: What divides a cohort without a manifest, by the name that --by takes.
 _OWN = {
     "population": POPULATION,
     "assembly": ASSEMBLY,
     "indication": _INDICATION,
-    "folder": _FOLDER,
+    "folder": FOLDER_COLUMN,
     "input": INPUT,
 }
 #: Names of files and folders stay out of a page that is shared.
-OF_FILES = frozenset({_FOLDER, INPUT})
+OF_FILES = frozenset({FOLDER_COLUMN, INPUT})
 
 
 class Dividing(Struct, frozen=True, kw_only=True):
@@ -55,7 +55,7 @@ def plan_cells(job: Job, root: str) -> dict[str, str]:
     return {
         POPULATION: population_name(job.options.population),
         _INDICATION: job.options.indication or "",
-        _FOLDER: _folder(job.path)[len(root) :].strip("/") or ".",
+        FOLDER_COLUMN: _folder(job.path)[len(root) :].strip("/") or ".",
     }
 
 
@@ -95,21 +95,22 @@ def check_columns(by: Sequence[str], jobs: Sequence[Job], carried: Sequence[str]
 
 
 def choose(
-    inputs: Sequence[tuple[Job, Known]], carried: Sequence[str], by: Sequence[str]
+    inputs: Sequence[tuple[Job, int, str]], carried: Sequence[str], by: Sequence[str]
 ) -> tuple[Dividing, ...]:
     """Return the columns that divide the cohort: those asked for, else all with few enough values.
 
+    Of each input that has results come its job, its number of samples and its assembly, "" if unknown.
     A column in which every sample has a value of its own divides nothing, and names people.
     """
     if by:
         chosen = dict.fromkeys(by)
         columns = _OWN | {name: column_of(name) for name in carried}
         return tuple(Dividing(name=name, column=columns[name], asked=True) for name in chosen)
-    jobs = [job for job, _ in inputs]
-    samples = sum(found.samples for _, found in inputs)
+    jobs = [job for job, _, _ in inputs]
+    samples = sum(count for _, count, _ in inputs)
     named = [name for name in carried if name not in OF_A_PERSON]
     values = {column_of(name): _carried_values(jobs, name) for name in named}
-    values |= _own_values(jobs) | {ASSEMBLY: {found.assembly for _, found in inputs if found.assembly}}
+    values |= _own_values(jobs) | {ASSEMBLY: {assembly for _, _, assembly in inputs if assembly}}
     names = {column_of(name): name for name in named} | {
         column: name for name, column in _OWN.items() if name not in carried
     }
@@ -140,5 +141,5 @@ def _own_values(jobs: Sequence[Job]) -> dict[str, set[str]]:
     good = [job for job in jobs if job.failure is None]
     root = common_folder(good)
     cells = [plan_cells(job, root) for job in good]
-    found = {column: {row[column] for row in cells} for column in (POPULATION, _INDICATION, _FOLDER)}
+    found = {column: {row[column] for row in cells} for column in (POPULATION, _INDICATION, FOLDER_COLUMN)}
     return found | {INPUT: {job.path for job in good}}

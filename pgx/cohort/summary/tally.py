@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -97,12 +98,11 @@ class Tally:
         self.unstated: Counter[str] = Counter()
         self.open: list[Open] = []
         self.ambiguous: list[Open] = []
-        self.duplicates: list[Duplicate] = []
-        self.duplicated = 0
         self._first: list[pa.Table] = []
         self._columns = tuple(dict.fromkeys([*PROFILE, *(item.column for item in dividing)]))
         self._wanted_rows = rows
-        self._seen: dict[str, tuple[str, str | None]] | None = {} if inputs > 1 else None
+        self._named: list[pa.Table] = []
+        self._may_repeat = inputs > 1
 
     def add(self, table: pa.Table) -> None:
         """Count the samples of a chunk."""
@@ -117,8 +117,8 @@ class Tally:
         if (wanted := self._wanted_rows - sum(part.num_rows for part in self._first)) > 0:
             own = dict.fromkeys((*SHOWN, *QUALITY, *self._columns, "input", "report"))
             self._first.append(table.slice(0, wanted).select(list(own)))
-        if self._seen is not None:
-            self._note_names(self._seen, table)
+        if self._may_repeat:
+            self._named.append(table.select(["sample", "input", "flags", *rsids()]))
 
     def _profile(self, table: pa.Table) -> None:
         joined = np.zeros(table.num_rows, dtype=np.int64)
@@ -151,20 +151,34 @@ class Tally:
             if not is_flagged_minor(table.column("flags")[row].as_py()):
                 found.append(_open({name: table.column(name)[row].as_py() for name in _OPEN}))
 
-    def _note_names(self, seen: dict[str, tuple[str, str | None]], table: pa.Table) -> None:
-        columns = [table.column(name).to_pylist() for name in ("sample", "input", "flags", *rsids())]
-        for name, source, flags, *genotypes in zip(*columns, strict=True):
-            before = seen.get(name)
-            own = None if is_flagged_minor(flags) else " ".join(genotypes)
-            if before is None:
-                seen[name] = source, own
-                continue
-            self.duplicated += 1
-            if len(self.duplicates) < page_limits().max_listed:
-                same = None if own is None or before[1] is None else before[1] == own
-                self.duplicates.append(
-                    Duplicate(sample=name, inputs=(before[0], source), same_genotypes=same)
-                )
+    @functools.cached_property
+    def _repeated(self) -> list[tuple[int, int]]:
+        """Rows of `_named` whose name an earlier one has, each with the first that has it."""
+        if not self._named:
+            return []
+        self._named = [pa.concat_tables(self._named).unify_dictionaries()]
+        names = self._named[0].column("sample").combine_chunks()
+        codes = arrow.values(names.dictionary_encode().indices, np.int32).astype(np.int64)
+        first = first_of(codes)[codes]
+        again = np.flatnonzero(first != np.arange(len(first)))
+        return list(zip(first[again].tolist(), again.tolist(), strict=True))
+
+    @property
+    def duplicated(self) -> int:
+        """How many samples have a name that came before."""
+        return len(self._repeated)
+
+    @property
+    def duplicates(self) -> list[Duplicate]:
+        """The first of them."""
+        found = []
+        for pair in self._repeated[: page_limits().max_listed]:
+            rows = self._named[0].take(arrow.numbers(np.array(pair), pa.int64()))
+            name, inputs, flags, *genotypes = (column.to_pylist() for column in rows.columns)
+            alike = all(one == other for one, other in genotypes)
+            same = None if any(map(is_flagged_minor, flags)) else alike
+            found.append(Duplicate(sample=name[0], inputs=tuple(inputs), same_genotypes=same))
+        return found
 
     def first(self, names: Sequence[str], most: int) -> dict[str, list[Any]]:
         """Return columns of the first samples, `flags` among them."""

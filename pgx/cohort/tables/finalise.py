@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
@@ -43,19 +43,28 @@ from pgx.cohort.results import (
     Asked,
     Outcome,
     Source,
+    Sources,
     Wanted,
     names_of,
     passed_over,
-    sources,
 )
 from pgx.cohort.store import PlannedRow, State
 from pgx.cohort.summary import Overview, summarise
-from pgx.cohort.summary.strata import OF_FILES, Dividing, choose, column_of, common_folder, plan_cells
+from pgx.cohort.summary.strata import (
+    FOLDER_COLUMN,
+    OF_FILES,
+    Dividing,
+    choose,
+    column_of,
+    common_folder,
+    plan_cells,
+)
 from pgx.cohort.summary.tally import Tally
 from pgx.cohort.swaps import OPINION, Exchange, exchange_counts, explained, known_counts, write_exchanges
 from pgx.cohort.tables import arrow
 from pgx.cohort.tables.reports import (
     FOLDER,
+    NAMED_INPUTS,
     REPORTS_INDEX,
     Files,
     PageParts,
@@ -70,7 +79,7 @@ from pgx.cohort.tables.reports import (
 from pgx.cohort.tables.table import TableWriter, chunked, fact_table, from_bytes, write_failures
 from pgx.cohort.worker import shared_parts
 from pgx.files import Staged
-from pgx.options import PageOptions
+from pgx.options import Options, PageOptions
 from pgx.render.tsv import Cell, safe_cell
 from pgx.report import is_minor
 from pgx.wording import wording
@@ -90,14 +99,13 @@ def finish(state: State, folder: Path, page: PageOptions, asked: Asked, *, kept:
     carried = state.meta("carried", tuple[str, ...]) or ()
     estimates = state.meta("estimates", list[Group]) or []
     found = _results(state, carried, page)
-    plan, shown, failures = found.plan, found.shown, found.failures
+    shown, failures = found.shown, found.failures
     files: Files = {}
     if asked.reports is not None:
         files, unmade = write_reports(state, shown, folder, asked.reports)
         failures += unmade
         state.set_meta(reports=asked.reports)  # so that they can be renewed
-    tally = Tally(found.dividing, inputs=len(plan), rows=listed_rows(page))
-    inputs = len({place_of(row.job.path) for row in plan})
+    tally = Tally(found.dividing, inputs=found.inputs, rows=listed_rows(page))
     compared = compare(people(state, shown, [KNOWN_RESULT])) if KNOWN_RESULT in carried else None
     changes = changes_of(state)
     children = _children(state, shown, carried)
@@ -110,7 +118,7 @@ def finish(state: State, folder: Path, page: PageOptions, asked: Asked, *, kept:
         of_people, people_counts = _write_people(staged, compared, swaps, members, len(children))
         overview = Overview(
             people=people_counts,
-            inputs=inputs,
+            inputs=found.inputs,
             failures=failures,
             passed_over=(*found.passed_over, *found.copy_number),
             shard=_slice_text(state),
@@ -124,10 +132,18 @@ def finish(state: State, folder: Path, page: PageOptions, asked: Asked, *, kept:
         summary = summarise(tally, overview, least=page.min_cell)
         write_json(staged, "summary.json", summary)
         beside = [*OUTPUTS, *of_people, *([REPORTS_INDEX] if files else [])]
-        write_page(staged, PageParts(summary=summary, tally=tally, plan=plan, page=page, files=beside), asked)
-    _tidy(state, folder, plan, of_people, page)
+        parts = PageParts(
+            summary=summary,
+            tally=tally,
+            paths=found.first_paths,
+            options=found.options,
+            page=page,
+            files=beside,
+        )
+        write_page(staged, parts, asked)
+    _tidy(state, folder, of_people, page)
     return Outcome(
-        inputs=inputs,
+        inputs=found.inputs,
         kept=kept,
         failed=len(failures),
         samples=tally.samples,
@@ -141,23 +157,31 @@ def finish(state: State, folder: Path, page: PageOptions, asked: Asked, *, kept:
     )
 
 
-def _tidy(
-    state: State, folder: Path, plan: Sequence[PlannedRow], written: Sequence[str], page: PageOptions
-) -> None:
+def _tidy(state: State, folder: Path, written: Sequence[str], page: PageOptions) -> None:
     """Remove what an earlier run left of people, here and in the state, and note that all is done."""
     for name in {*OF_PEOPLE}.difference(written):
         (folder / name).unlink(missing_ok=True)
     estimates = state.meta("estimates", list[Group]) or []
-    kept = {row.key for row in plan} | first_reading([row.job for row in plan], estimates)
-    state.keep_only(kept, shared_parts)
+    first = first_reading((row.job for row in state.plan()), estimates) if estimates else ()
+    state.keep_only({*state.plan_keys(), *first}, shared_parts)
     state.set_meta(finished=True, renewed=False, page=page)
 
 
 class _Results(Struct, frozen=True, kw_only=True):
-    """What became of the inputs: those that have results, and why others have none."""
+    """What became of the inputs: those that have results, and why others have none.
 
-    plan: list[PlannedRow]
-    shown: list[Source]
+    Attributes
+    ----------
+    inputs
+        How many there are; one with several rows counts once.
+    first_paths, options
+        The paths of the first inputs, and the different options of all.
+    """
+
+    inputs: int
+    first_paths: Sequence[str]
+    options: Set[Options]
+    shown: Sources
     failures: list[Failure]
     passed_over: tuple[str, ...]
     copy_number: tuple[str, ...]
@@ -165,16 +189,37 @@ class _Results(Struct, frozen=True, kw_only=True):
 
 
 def _results(state: State, carried: Sequence[str], page: PageOptions) -> _Results:
-    """Sort the inputs; what else is known of each is not held any longer: there may be very many."""
-    plan, known = list(state.plan()), state.known()
-    done = [(row, known[row.key]) for row in plan if row.key in known]
+    """Go through the inputs, of which there may be very many, and keep little of each."""
+    places: set[str] = set()
+    paths: dict[str, None] = {}
+    options: set[Options] = set()
+    failures: list[Failure] = []
+    copy_number: dict[str, str] = {}
+    planned: list[tuple[Job, int, str]] = []
+    may_be_silent = False
+    for row, known in state.plan_with_results():
+        places.add(place_of(row.job.path))
+        if len(paths) < NAMED_INPUTS:
+            paths[row.job.path] = None
+        options.add(row.job.options)
+        failures += _failures(row, known)
+        if known is None:
+            continue
+        may_be_silent |= not known.has_records
+        if known.is_copy_number:
+            copy_number[row.key] = known.path
+        if known.samples:
+            planned.append((row.job, known.samples, known.assembly))
+    left_out = passed_over(state.plan_with_results()) if may_be_silent else {}
     return _Results(
-        plan=plan,
-        shown=list(sources(state, plan, known)),
-        failures=[item for row in plan for item in _failures(row, known.get(row.key))],
-        passed_over=tuple(passed_over(done).values()),
-        copy_number=tuple({one.key: one.path for _, one in done if one.is_copy_number}.values()),
-        dividing=_dividing(done, carried, page),
+        inputs=len(places),
+        first_paths=tuple(paths),
+        options=options,
+        shown=Sources(state, left_out),
+        failures=failures,
+        passed_over=tuple(left_out.values()),
+        copy_number=tuple(copy_number.values()),
+        dividing=_dividing(planned, carried, page),
     )
 
 
@@ -213,7 +258,7 @@ def _without_report(wanted: Wanted | None, files: Files) -> tuple[str, ...]:
     return tuple(sorted(names - {sample for _, sample in files}))
 
 
-def _children(state: State, shown: Sequence[Source], carried: Sequence[str]) -> list[Child]:
+def _children(state: State, shown: Iterable[Source], carried: Sequence[str]) -> list[Child]:
     """Return the children of --ped and of the manifest; whom both state the same of comes once."""
     children = [*(state.meta("pedigree", tuple[Child, ...]) or ())]
     if {"father", "mother"} & set(carried):
@@ -236,10 +281,10 @@ def _failures(row: PlannedRow, known: Known | None) -> tuple[Failure, ...]:
 
 
 def _dividing(
-    done: Iterable[tuple[PlannedRow, Known]], carried: Sequence[str], page: PageOptions
+    inputs: Sequence[tuple[Job, int, str]], carried: Sequence[str], page: PageOptions
 ) -> tuple[Dividing, ...]:
     """Return the columns that divide the cohort; a page for sharing names no files and nobody's kin."""
-    found = choose([(row.job, result) for row, result in done if result.samples], carried, page.by)
+    found = choose(inputs, carried, page.by)
     hidden = {*OF_FILES, *map(column_of, COMPARED)} if page.min_cell else set()
     return tuple(item for item in found if item.column not in hidden)
 
@@ -266,14 +311,15 @@ def _write_tables(
 
 def _tables(
     state: State,
-    shown: Sequence[Source],
+    shown: Iterable[Source],
     carried: Sequence[str],
     dividing: Sequence[Dividing],
     files: Files,
 ) -> Iterator[pa.Table]:
     """Yield the facts of all samples with the columns that come from the plan, in order."""
     columns = [item.column for item in dividing]
-    cells = PlanCells(carried, columns, common_folder(source.job for source in shown), files)
+    root = common_folder(source.job for source in shown) if FOLDER_COLUMN in columns else ""
+    cells = PlanCells(carried, columns, root, files)
     rows: list[list[Cell]] = []
     parts: list[Part] = []
     for source in shown:

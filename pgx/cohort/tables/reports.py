@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections import defaultdict, deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from pgx.cohort.results import (
     names_of,
     reports,
 )
-from pgx.cohort.store import PlannedRow, State
+from pgx.cohort.store import State
 from pgx.cohort.summary.statistics import population_label
 from pgx.cohort.summary.strata import POPULATION
 from pgx.cohort.summary.tally import QUALITY, SHOWN, Tally
@@ -48,7 +48,8 @@ CHANGED = (
     "checked", "sample", "input", "why",
     *(f"{name}_{when}" for name in COMPARED_CELLS for when in ("was", "is")),
 )  # fmt: skip
-_NAMED_INPUTS = 5
+#: Inputs that a page names.
+NAMED_INPUTS = 5
 _NAMED_VALUES = 5
 _SECRET = re.compile(r"(?<=://)[^/@\s]*@|(?<=\?)\S+")  # of a URL
 _DIGITS = 8
@@ -62,11 +63,12 @@ Files = dict[tuple[str, str], deque[str]]
 
 
 class PageParts(Struct, frozen=True, kw_only=True):
-    """What a page is made of; `files` are those of the folder that it may link."""
+    """What a page is made of: first inputs, all different options, files of the folder that it may link."""
 
     summary: Mapping[str, Any]
     tally: Tally
-    plan: Sequence[PlannedRow]
+    paths: Sequence[str]
+    options: Set[Options]
     page: PageOptions
     files: Sequence[str]
 
@@ -85,15 +87,15 @@ def write_page(staged: Staged, parts: PageParts, asked: Asked) -> None:
     if MULTIQC_SAMPLES in parts.files:
         rows = tally.first((*QUALITY, *SHOWN), page_limits().multiqc_samples)
         write_json(staged, MULTIQC_SAMPLES, cohort_page.multiqc_samples(rows, results=page.sample_table))
-    command, inputs, files = _SECRET.sub("…", asked.command), _inputs(parts.plan), parts.files
+    command, inputs, files = _SECRET.sub("…", asked.command), _inputs(parts.paths), parts.files
     if page.min_cell:
         command, inputs, files = "", (), _SHAREABLE
-    elif _is_hidden(parts.plan):
+    elif _is_hidden(parts.options):
         command = ""
     made = cohort_page.Made(
         when=reference.now(),
         command=command,
-        options=_options(parts.plan, page),
+        options=_options(parts.options, page),
         inputs=inputs,
         files=[name for name in files if name != PAGE],
     )
@@ -108,24 +110,22 @@ def write_json(staged: Staged, name: str, value: object) -> None:
     staged.path(name).write_text(f"{text}\n", encoding="utf-8")
 
 
-def _is_hidden(plan: Sequence[PlannedRow]) -> bool:
-    return any(row.job.options.pseudonymise is not None for row in plan)
+def _is_hidden(options: Iterable[Options]) -> bool:
+    return any(own.pseudonymise is not None for own in options)
 
 
-def _inputs(plan: Sequence[PlannedRow]) -> tuple[str, ...]:
+def _inputs(paths: Iterable[str]) -> tuple[str, ...]:
     """Return the first inputs, without what a URL keeps secret."""
-    paths = dict.fromkeys(row.job.path for row in plan)
-    return tuple(printable(_SECRET.sub("…", path), 1000) for path in itertools.islice(paths, _NAMED_INPUTS))
+    return tuple(printable(_SECRET.sub("…", path), 1000) for path in paths)
 
 
-def _options(plan: Sequence[PlannedRow], page: PageOptions) -> list[tuple[str, tuple[str, ...]]]:
+def _options(own: Set[Options], page: PageOptions) -> list[tuple[str, tuple[str, ...]]]:
     """Return the options that are not as they are by default, and their values: several where inputs differ.
 
     A path is told by its name only, and not at all for sharing or beside pseudonyms. A page for sharing tells
     nothing that a row of a manifest may have: whether one person's differs would tell of that person.
     """
-    own = {row.job.options for row in plan}
-    hide = bool(page.min_cell) or _is_hidden(plan)
+    hide = bool(page.min_cell) or _is_hidden(own)
     every = [(item, {getattr(options, item.name) for options in own}) for item in declared(Options)]
     every += [(item, {getattr(page, item.name)}) for item in declared(PageOptions)]
     shown = []
@@ -181,7 +181,7 @@ def _names(path: Path) -> frozenset[str]:
 
 
 def write_reports(
-    state: State, shown: Sequence[Source], folder: Path, wanted: Wanted
+    state: State, shown: Iterable[Source], folder: Path, wanted: Wanted
 ) -> tuple[Files, list[Failure]]:
     """Write the reports of the samples of `shown` into reports/; return their names there, and what failed.
 
@@ -254,7 +254,7 @@ def _before(target: Path) -> set[str]:
 
 
 def _file_names(
-    state: State, shown: Sequence[Source], wanted: Wanted, ending: str, foreign: set[str]
+    state: State, shown: Iterable[Source], wanted: Wanted, ending: str, foreign: set[str]
 ) -> Files:
     """Name the reports: like the sample, with a digest of sample and input, so that a name stays as it is.
 
@@ -300,7 +300,7 @@ def changes_of(state: State) -> list[tuple[str, str, str]]:
     return kept
 
 
-def by_sample(shown: Sequence[Source], files: Files) -> dict[tuple[str, str], str]:
+def by_sample(shown: Iterable[Source], files: Files) -> dict[tuple[str, str], str]:
     """Return the first report of each sample, below the folder, by sample and input as tables have them."""
     paths = {source.key: source.path for source in shown}
     return {

@@ -166,12 +166,13 @@ def chunked(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
         waiting.append(table)
         count += table.num_rows
         while count >= CHUNK:
-            joined = _joined(waiting)
-            yield joined.slice(0, CHUNK)
-            waiting = [joined.slice(CHUNK)]
+            waiting = [_joined(waiting)]  # what was joined is let go of before the chunk is written
+            yield waiting[0].slice(0, CHUNK)
+            waiting = [waiting[0].slice(CHUNK)]
             count -= CHUNK
     if count:
-        yield _joined(waiting)
+        waiting = [_joined(waiting)]
+        yield waiting[0]
 
 
 def _joined(tables: Sequence[pa.Table]) -> pa.Table:
