@@ -14,6 +14,8 @@ def main() -> None:
     except PgxError as error:  # an installation whose reference data are damaged
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
     run()
 
 

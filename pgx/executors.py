@@ -324,13 +324,18 @@ class Dask:
         self._settings = contextlib.ExitStack()
         if scheduler is None:
             self._settings.enter_context(config.set(_KEEP_WORKERS))
-            self._cluster = LocalCluster(
-                n_workers=jobs or cpus(),
-                threads_per_worker=1,
-                dashboard_address="127.0.0.1:0",  # with None it would want port 8787, page or not
-                silence_logs=_SILENT,
-                scheduler_kwargs={"dashboard": False, "allowed_failures": ATTEMPTS - 1},
-            )
+            try:
+                with signals_held_back(deaf=False):  # half started it can only be closed with a traceback
+                    self._cluster = LocalCluster(
+                        n_workers=jobs or cpus(),
+                        threads_per_worker=1,
+                        dashboard_address="127.0.0.1:0",  # with None it would want port 8787, page or not
+                        silence_logs=_SILENT,
+                        scheduler_kwargs={"dashboard": False, "allowed_failures": ATTEMPTS - 1},
+                    )
+            except KeyboardInterrupt:
+                self.close()
+                raise
         self._where = scheduler or "the Dask cluster"
         logger = logging.getLogger("asyncio")
         if not any(isinstance(known, _NotOfCancelled) for known in logger.filters):

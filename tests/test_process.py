@@ -538,3 +538,16 @@ if __name__ == "__main__":
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == [str(begin == "pass"), "True"]
+
+
+def test_an_interrupt_while_the_program_is_imported_is_silent(tmp_path):
+    (tmp_path / "typer.py").write_text("raise KeyboardInterrupt\n")
+    paths = [str(tmp_path), str(Path(__file__).parents[1])]
+    done = subprocess.run(
+        [sys.executable, "-m", "pgx", "list", "formats"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import platform
+import signal
 import subprocess
 import sys
 import threading
@@ -71,6 +72,24 @@ def test_a_result_that_never_comes_does_not_keep_a_closed_engine_alive():
     waiting.join(10)
     assert not waiting.is_alive()
     assert isinstance(future.exception(0), asyncio.CancelledError)
+
+
+def test_an_interrupt_waits_until_the_cluster_has_started_and_closes_it(monkeypatch):
+    distributed = pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
+    said = []
+
+    class Cluster:
+        def __init__(self, **_):
+            signal.raise_signal(signal.SIGINT)  # distributed would close half a cluster with a traceback
+            said.append("started")
+
+        def close(self, timeout):
+            said.append("closed")
+
+    monkeypatch.setattr(distributed, "LocalCluster", Cluster)
+    with pytest.raises(KeyboardInterrupt):
+        Dask(jobs=1)
+    assert said == ["started", "closed"]
 
 
 def test_what_was_cancelled_is_no_news(caplog):
