@@ -267,6 +267,19 @@ def test_a_region_stated_to_be_callable_is_no_observed_genotype(tmp_path):
     assert site["hardy_weinberg_p"] is None
 
 
+def test_a_name_that_comes_again_is_compared_with_the_first(tmp_path):
+    people = {"a": ("X", E34), "b": ("Y", E34), "c": ("X", E34), "d": ("X", ("0/0", "0/0")), "e": ("Z", E34)}
+    for name, (sample, pair) in people.items():
+        write_vcf(tmp_path / f"{name}.vcf", records=records(*pair), samples=[sample], neighbours=False)
+    run_cohort(plan_inputs([str(tmp_path)], None, Options()), tmp_path / "out", CohortOptions(jobs=1))
+    found = summary_of(tmp_path / "out")["duplicates"]
+    assert found["count"] == 2
+    assert [
+        (item["sample"], *(Path(path).stem for path in item["inputs"]), item["same_genotypes"])
+        for item in found["listed"]
+    ] == [("X", "a", "c", True), ("X", "a", "d", False)]
+
+
 def test_the_duplicates_tell_nothing_of_a_minor(tmp_path):
     rows = ["path\tage\n"]
     for name, age in (("a", "9"), ("b", "")):
