@@ -8,13 +8,12 @@ from collections.abc import Iterable, Mapping
 from msgspec import Struct
 
 from pgx.errors import ReferenceDataError
-from pgx.reference import Facts, Provenance, load
+from pgx.reference import FactFile, load
 
 DEFAULT_LANGUAGE = "en"
 
 
-class _WordingFile(Facts, frozen=True, kw_only=True):
-    provenance: Provenance
+class _WordingFile(FactFile, frozen=True, kw_only=True):
     topic: dict[str, dict[str, str]]
 
 

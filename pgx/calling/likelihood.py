@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from pgx.genome import letters
 from pgx.observe import EvidenceKind, GenotypeEvidence
-from pgx.observe.evidence_fields import dosage_probabilities, reads_phred
+from pgx.observe.evidence_fields import dosage_probabilities, phred_by_copies, reads_phred
 from pgx.reference import threshold
 
 Likelihood = tuple[float, float, float]
@@ -65,15 +65,10 @@ def _from_values(
     evidence: GenotypeEvidence, values: list[float], marginal: Likelihood, share: float | None
 ) -> Likelihood:
     """Return the likelihood from numbers for each genotype (or their mean, DS), or for each letter (AD)."""
-    kind = evidence.kind
-    if kind is EvidenceKind.AD:
-        return phred_likelihood(reads_phred(*values), share)
-    if kind is EvidenceKind.READS:  # these reckon with another person already, read by read
+    if evidence.kind is EvidenceKind.READS:  # these reckon with another person already, read by read
         return _scaled(*(10 ** (-(value - min(values)) / 10) for value in values))
-    if kind is EvidenceKind.PL:
-        return phred_likelihood([value - min(values) for value in values], share)
-    if kind is EvidenceKind.GL:
-        return phred_likelihood([10 * (max(values) - value) for value in values], share)
+    if evidence.kind not in _POSTERIORS:
+        return phred_likelihood(phred_by_copies(evidence) or (), share)
     floor = threshold("posterior_floor")
     stated = zip(imputed_probabilities(evidence), marginal, strict=True)
     return _scaled(*(max(probability, floor) / prior for probability, prior in stated))

@@ -14,11 +14,13 @@ from msgspec.structs import replace
 
 from pgx.calling import DiplotypeCall, diplotype_names, diplotypes, double_heterozygotes
 from pgx.calling.likelihood import UNINFORMATIVE, genotype_likelihood
-from pgx.genome import Haplotype, Site, counted_haplotype
+from pgx.calling.posterior import by_copies
+from pgx.genome import Haplotype, Site
 from pgx.neighbours import NeighbourReport, is_needed, is_read
 from pgx.neighbours.panel import Marker, markers, panel, settings
-from pgx.observe import EvidenceKind, Observation, ReadContext, SiteRecord, observe, records_at
+from pgx.observe import EvidenceKind, Observation, ReadContext, SiteRecord
 from pgx.observe.alleles import covers_with_bases, letters_of
+from pgx.observe.site import observe, records_at
 from pgx.reference import threshold
 
 #: What is known at one marker: the copies of alt, or the likelihood of 0, 1 and 2 of them, or nothing.
@@ -60,12 +62,12 @@ def neighbours_say(*sources: tuple[Known, ...]) -> Saying:
 
     at_marker = list(zip(*sources, strict=True))
     present = tuple(number for number, seen in enumerate(at_marker) if any(one is not None for one in seen))
-    by_copies = copying.misread()
+    misread = copying.misread()
     emissions = np.ones((len(present), 3))
     for row, number in enumerate(present):
         for one in at_marker[number]:
             if one is not None:
-                emissions[row] *= by_copies[one] if isinstance(one, int) else np.array(one) @ by_copies
+                emissions[row] *= misread[one] if isinstance(one, int) else np.array(one) @ misread
     pairs, fit = copying.shipped(present).pairs(emissions)
     return Saying(posterior=folded(pairs.tolist()), fit=fit)
 
@@ -115,7 +117,7 @@ def opinion(
         diplotype=None if unlike else names[best],
         diplotype_probability=None if unlike else posterior[best],
         diplotype_posterior=None if unlike else dict(zip(names, posterior, strict=True)),
-        e4_copies_posterior=None if unlike else _copies(names, posterior),
+        e4_copies_posterior=None if unlike else dict(zip("012", by_copies(posterior), strict=True)),
         neighbours_alone=dict(zip(names, saying.posterior, strict=True)) if used and not unlike else None,
         agrees=None if unlike else allows(saying.posterior, letters),
         read_probability=None if unlike else chance_of(saying.posterior, letters),
@@ -129,13 +131,6 @@ def _with_sites(saying: Saying, call: DiplotypeCall, used: tuple[str, ...]) -> t
     weights = [chance * math.prod(row.likelihood[rsid] for rsid in used) for chance, row in rows]
     total = sum(weights)
     return tuple(weight / total for weight in weights) if total else saying.posterior
-
-
-def _copies(names: Sequence[str], posterior: Sequence[float]) -> dict[str, float]:
-    totals = [0.0, 0.0, 0.0]
-    for name, chance in zip(names, posterior, strict=True):
-        totals[name.split("/").count(counted_haplotype())] += chance
-    return {str(copies): total for copies, total in enumerate(totals)}
 
 
 def allows(posterior: Sequence[float], letters: Sequence[tuple[str, str] | None]) -> bool | None:
