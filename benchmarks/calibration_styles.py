@@ -30,7 +30,8 @@ from pgx.calling import (
 from pgx.calling.call import call
 from pgx.calling.posterior import e4_copies
 from pgx.genome import Site, find_assembly, haplotypes, sites_on
-from pgx.observe import Observation, ReadContext, SiteRecord, observe, records_at
+from pgx.observe import Observation, ReadContext, SiteRecord
+from pgx.observe.site import observe, records_at
 from pgx.reference import threshold
 
 Floats = npt.NDArray[np.float64]

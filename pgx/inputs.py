@@ -13,8 +13,9 @@ from msgspec.structs import replace
 
 from pgx import genome
 from pgx.errors import FormatError, PgxError, SampleError, UsageError, no_such_sample
-from pgx.observe import Finding, Observation, ReadSummary, record_evidence
+from pgx.observe import Finding, Observation, ReadSummary
 from pgx.observe.sample_record import without_names
+from pgx.observe.site import record_evidence
 from pgx.options import Options
 from pgx.reference import threshold
 from pgx.vcf import Bounds, InputFacts, Neighbours, VcfContent, read_sites, read_with_neighbours

@@ -20,18 +20,9 @@ from pgx.evidence import ContextReport, EvidenceBase, PatientContext, Response, 
 from pgx.genome import Assembly, AssemblyDecision, assemblies, sites_on
 from pgx.inputs import CONSUMER, STATED, Input, assembly_of, columns_of, error_rate_of, hiding, read_input
 from pgx.neighbours import NeighbourReport, is_needed
-from pgx.observe import (
-    SMALL_VARIANTS,
-    Finding,
-    Observation,
-    ReadContext,
-    SiteRecord,
-    SiteRecords,
-    input_kind,
-    observe,
-    records_at,
-)
+from pgx.observe import Finding, Observation, ReadContext, SiteRecord, SiteRecords
 from pgx.observe.sample_record import header_says
+from pgx.observe.site import SMALL_VARIANTS, input_kind, observe, records_at
 from pgx.options import Options, Parameters, check_limits, stated
 from pgx.report import (
     SCHEMA_VERSION,

@@ -12,14 +12,7 @@ from pgx.calling.call import call
 from pgx.calling.likelihood import dosage_probabilities, genotype_likelihood
 from pgx.errors import UsageError
 from pgx.genome import haplotypes
-from pgx.observe import (
-    EvidenceKind,
-    GenotypeEvidence,
-    Observation,
-    Phase,
-    PhaseSource,
-    SiteState,
-)
+from pgx.observe import EvidenceKind, GenotypeEvidence, Observation, Phase, PhaseSource, SiteState
 
 SITES = (("rs429358", 44908684), ("rs7412", 44908822))
 FLAT = (1 / 3, 1 / 3, 1 / 3)

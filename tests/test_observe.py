@@ -7,10 +7,11 @@ import itertools
 import pytest
 
 from pgx.genome import find_assembly, sites_on
-from pgx.observe import EvidenceKind, ReadContext, SiteRecord, observe, records_at
+from pgx.observe import EvidenceKind, ReadContext, SiteRecord
 from pgx.observe.alleles import Other, letters_of, variant_keys
 from pgx.observe.evidence_fields import FieldReader, imputation_score, is_imputed, stated_quality
 from pgx.observe.fields import GenotypeTextError, depth, number, numbers, read_genotype
+from pgx.observe.site import observe, records_at
 
 SITE = sites_on(find_assembly("GRCh38"))[0]
 

@@ -74,7 +74,7 @@ def test_one_sample_imports_few_modules_of_pgx(tmp_path):
     path = write_vcf(tmp_path / "a.vcf.gz", records=RECORDS, index="tbi")
     modules, _ = loaded(tmp_path, "annotate", path)
     ours = sorted(name for name in modules if name.partition(".")[0] == "pgx")
-    assert "pgx.observe.model" in ours, "the probe must see what is imported"
+    assert "pgx.observe.site" in ours, "the probe must see what is imported"
     assert len(ours) <= MOST_MODULES, f"{len(ours)} modules: {', '.join(ours)}"
 
 

@@ -18,7 +18,8 @@ from pgx.cohort.tables.table import FACTS, facts_of
 from pgx.cohort.worker import decode_input, failure_by, result_of_content
 from pgx.genome import AssemblyDecision, find_assembly
 from pgx.inputs import Input
-from pgx.observe import EvidenceKind, Observation, SiteRecord, SiteRecords, observe
+from pgx.observe import EvidenceKind, Observation, SiteRecord, SiteRecords
+from pgx.observe.site import observe
 from pgx.options import Options
 from pgx.render.tsv import Cell, safe_cell
 from pgx.single import Prepared, is_copy_number, prepare

@@ -16,16 +16,9 @@ from pgx.inputs import CONSUMER, READS, Input, assembly_of, columns_of, kind_of,
 from pgx.inspect import told
 from pgx.neighbours.estimate import MarkerReader, has_positions
 from pgx.neighbours.panel import worth
-from pgx.observe import (
-    Observation,
-    ReadContext,
-    SiteRecords,
-    input_kind,
-    observe,
-    record_evidence,
-    records_at,
-)
+from pgx.observe import Observation, ReadContext, SiteRecords
 from pgx.observe.sample_record import header_says
+from pgx.observe.site import input_kind, observe, record_evidence, records_at
 from pgx.reference import threshold
 from pgx.report import SCHEMA_VERSION, unique
 from pgx.vcf import Bounds, Neighbours, VcfContent, read_with_neighbours

@@ -6,7 +6,7 @@ import functools
 import re
 from enum import Enum
 
-from pgx.observe.model import SiteRecord
+from pgx.observe import SiteRecord
 
 #: With the letters for "one of several bases": such an allele is spelled, and is none of ours.
 _BASES = frozenset("ACGTNRYSWKMBDHV")

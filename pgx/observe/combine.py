@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
+from pgx import observe
 from pgx.genome import Site
-from pgx.observe import model
+from pgx.observe import EvidenceKind, Finding, GenotypeEvidence, Observation, SiteState, site_finding
 from pgx.observe.alleles import Letter, Other, Shown, variant_keys
 from pgx.observe.fields import numbers
-from pgx.observe.model import EvidenceKind, Finding, GenotypeEvidence, Observation, SiteState, site_finding
 from pgx.observe.sample_record import Reading
 
 #: The flag that a state carries, where the state alone decides on it.
@@ -36,7 +36,7 @@ class Combined(Struct, frozen=True, kw_only=True):
 
     primary: Reading
     shown: Shown
-    phase: model.Phase | None
+    phase: observe.Phase | None
     own_evidence: bool
     conflict: bool = False
     findings: tuple[Finding, ...] = ()
@@ -139,13 +139,13 @@ def _by_slot(readings: Sequence[Reading], reference: Letter) -> Shown | None:
 
 
 def blank(
-    at: model.SiteRecords,
+    at: observe.SiteRecords,
     sample: int,
-    context: model.ReadContext,
+    context: observe.ReadContext,
     state: SiteState,
     findings: Sequence[Finding],
     *,
-    records: Sequence[model.SiteRecord] | None = None,
+    records: Sequence[observe.SiteRecord] | None = None,
 ) -> Observation:
     """Return an observation without letters, with the records (those of the site if not given) to show."""
     shown = (*at.bases, *at.blocks) if records is None else tuple(records)
@@ -168,7 +168,7 @@ def state_findings(state: SiteState, site: Site) -> tuple[Finding, ...]:
 
 
 def observation(
-    at: model.SiteRecords,
+    at: observe.SiteRecords,
     sample: int,
     readings: Sequence[Reading],
     combined: Combined,
@@ -210,7 +210,7 @@ def observation(
         allele_depths=whole if whole and len(whole) == len(depths) else None,
         genotype_quality=primary.quality,
         filter=primary.filter or ("PASS" if primary.record.fixed.split("\t", 7)[6:7] == ["PASS"] else None),
-        phase_set=None if phase_set in {"", model.MISSING} else phase_set,
+        phase_set=None if phase_set in {"", observe.MISSING} else phase_set,
         record="\n".join(reading.record.line(sample) for reading in readings),
         findings=tuple(findings),
     )

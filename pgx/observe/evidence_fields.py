@@ -19,9 +19,9 @@ import itertools
 import math
 from collections.abc import Callable, Iterable, Sequence
 
+from pgx.observe import EvidenceKind, Fields, GenotypeEvidence, SiteRecord
 from pgx.observe.alleles import Letter, Other
 from pgx.observe.fields import depth, local_alleles, number, numbers, reads_by_allele
-from pgx.observe.model import EvidenceKind, Fields, GenotypeEvidence, SiteRecord
 from pgx.reference import threshold
 
 _IMPUTATION_FIELDS = frozenset({"GP", "DS", "HDS"})

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
-from pgx.observe.model import MISSING, Fields, Phase, PhaseSource, SiteRecord
+from pgx.observe import MISSING, Fields, Phase, PhaseSource, SiteRecord
 
 _PLOIDY = 2
 _INDEX_DIGITS = 9  # longer ones are no index of anything, and some readers cut them

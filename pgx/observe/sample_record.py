@@ -10,15 +10,27 @@ from typing import Literal
 from msgspec import Struct
 
 from pgx.genome import Site
-from pgx.observe import alleles, evidence_fields, model
+from pgx.observe import (
+    MISSING,
+    EvidenceKind,
+    Fields,
+    Finding,
+    GenotypeEvidence,
+    Phase,
+    ReadContext,
+    SiteRecord,
+    SiteState,
+    alleles,
+    evidence_fields,
+    site_finding,
+)
 from pgx.observe.alleles import Letter, Other, Shown
 from pgx.observe.fields import Genotype, GenotypeTextError, depth, read_genotype
-from pgx.observe.model import EvidenceKind, Fields, Finding, GenotypeEvidence, SiteRecord, SiteState
 from pgx.reference import FactFile, Facts, load, threshold
 
 #: Kinds by which --min-gq goes where no genotype quality is stated: the distance of the two best.
 _WITH_GAP = frozenset({EvidenceKind.PL, EvidenceKind.GL, EvidenceKind.AD})
-_PASSED = frozenset({"", model.MISSING, "PASS"})
+_PASSED = frozenset({"", MISSING, "PASS"})
 
 
 class _ReferenceFilter(Facts, frozen=True, kw_only=True):
@@ -83,7 +95,7 @@ class Reading(Struct, frozen=True, kw_only=True):
     spelled: tuple[Letter, ...]
     problem: SiteState | None
     shown: Shown
-    phase: model.Phase | None
+    phase: Phase | None
     evidence: GenotypeEvidence | None
     depth: int | None
     quality: float | None
@@ -91,7 +103,7 @@ class Reading(Struct, frozen=True, kw_only=True):
     findings: tuple[Finding, ...]
 
 
-def read(record: SiteRecord, sample: int, site: Site, context: model.ReadContext, *, block: bool) -> Reading:
+def read(record: SiteRecord, sample: int, site: Site, context: ReadContext, *, block: bool) -> Reading:
     """Read one sample of one record at `site`. A block is read as reference over its whole length."""
     fields = record.fields(sample)
     spelled = _spelled(record, site)
@@ -114,7 +126,7 @@ def read(record: SiteRecord, sample: int, site: Site, context: model.ReadContext
     filters = _filters(record, fields, genotype)
     quality, reads = evidence_fields.stated_quality(fields), depth(record, fields, block=block)
     if filters is not None and problem is None:
-        findings.append(model.site_finding("filtered-site", site, filter=filters))
+        findings.append(site_finding("filtered-site", site, filter=filters))
         problem = None if context.keep_filtered else SiteState.FILTERED
     if problem is None and _is_stated_absence(genotype, evidence, fields, context):
         problem = SiteState.ABSENT
@@ -122,7 +134,7 @@ def read(record: SiteRecord, sample: int, site: Site, context: model.ReadContext
         problem = SiteState.NO_CALL
     if problem is None and evidence is not None and stated.contradicts(evidence):
         problem = SiteState.UNSUPPORTED
-        findings.append(model.site_finding("contradicting-quality", site))
+        findings.append(site_finding("contradicting-quality", site))
     problem = problem or _low_quality(record, quality, reads, evidence, context)
     findings += _imputation_findings(record, evidence, site)
     return Reading(
@@ -147,12 +159,12 @@ def _genotype(
     try:
         genotype = read_genotype(record, fields)
     except GenotypeTextError:
-        findings.append(model.site_finding("invalid-genotype", site))
+        findings.append(site_finding("invalid-genotype", site))
         return SiteState.UNSUPPORTED, Genotype(indices=(), phase=None)
     if len(genotype.indices) == 2 or all(index is None for index in genotype.indices):
         return None, genotype
     code = "haploid-call" if len(genotype.indices) == 1 else "polyploid-call"
-    findings.append(model.site_finding(code, site))
+    findings.append(site_finding(code, site))
     return SiteState.UNSUPPORTED, genotype
 
 
@@ -171,7 +183,7 @@ def _beyond(allele: str) -> Other:
 
 
 def _is_stated_absence(
-    genotype: Genotype, evidence: GenotypeEvidence | None, fields: Fields, context: model.ReadContext
+    genotype: Genotype, evidence: GenotypeEvidence | None, fields: Fields, context: ReadContext
 ) -> bool:
     """Return whether 0/0 may be what a tool wrote where the file had nothing: nothing else is stated."""
     if not context.absence_is_stated or evidence is None or set(genotype.indices) != {0}:
@@ -187,7 +199,7 @@ def _filters(record: SiteRecord, fields: Fields, genotype: Genotype) -> str | No
     """
     passed = _reference_filters() if set(genotype.indices) <= {0, None} else frozenset()
     names = [name for name in record.filters if name.lower() not in passed]
-    of_sample = fields.get("FT", model.MISSING)
+    of_sample = fields.get("FT", MISSING)
     if of_sample not in _PASSED and of_sample.lower() not in passed:
         names.append(f"FT={of_sample}")
     return ";".join(names) or None
@@ -215,7 +227,7 @@ def _low_quality(
     quality: float | None,
     reads: int | None,
     evidence: GenotypeEvidence | None,
-    context: model.ReadContext,
+    context: ReadContext,
 ) -> SiteState | None:
     """Return LOW_QUALITY below a limit of the user, or for an imputed genotype without probabilities."""
     if evidence is not None and evidence.kind is EvidenceKind.GT and evidence_fields.is_imputed(record):
@@ -233,7 +245,7 @@ def _imputation_findings(
     record: SiteRecord, evidence: GenotypeEvidence | None, site: Site
 ) -> Iterator[Finding]:
     if evidence is not None and evidence_fields.is_imputed(record):
-        yield model.site_finding("imputed", site)
+        yield site_finding("imputed", site)
         score = evidence_fields.imputation_score(record)
         if score is not None and score < threshold("low_imputation_quality"):
-            yield model.site_finding("low-imputation-quality", site, score=f"{score:g}")
+            yield site_finding("low-imputation-quality", site, score=f"{score:g}")

@@ -9,11 +9,20 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from msgspec.structs import replace
 
 from pgx.genome import AssemblyEvidence, AssemblyEvidenceKind, Site, assemblies, sites_on
+from pgx.observe import (
+    EvidenceKind,
+    Finding,
+    GenotypeEvidence,
+    Observation,
+    ReadContext,
+    SiteRecord,
+    SiteRecords,
+    SiteState,
+    site_finding,
+)
 from pgx.observe import alleles as spelling
-from pgx.observe import model
 from pgx.observe.alleles import Other, Shown, covers_with_bases, letters_of
 from pgx.observe.combine import alone, blank, combine, conflicting, observation, shows_other, state_findings
-from pgx.observe.model import Finding, Observation, SiteRecord, SiteRecords, SiteState, site_finding
 from pgx.observe.sample_record import Reading, read
 from pgx.reference import threshold
 
@@ -121,7 +130,7 @@ def input_kind(container: str, fields: Collection[str], sites: Iterable[SiteReco
     return container.lower()
 
 
-def observe(sites: Sequence[SiteRecords], sample: int, context: model.ReadContext) -> tuple[Observation, ...]:
+def observe(sites: Sequence[SiteRecords], sample: int, context: ReadContext) -> tuple[Observation, ...]:
     """Observe one sample (its 0-based column) at every site.
 
     An rsID that sits elsewhere puts all coordinates of the input in doubt: then no site is used.
@@ -130,9 +139,7 @@ def observe(sites: Sequence[SiteRecords], sample: int, context: model.ReadContex
     return tuple(_observe_site(at, sample, context, doubted) for at in sites)
 
 
-def _observe_site(
-    at: SiteRecords, sample: int, context: model.ReadContext, doubted: Sequence[str]
-) -> Observation:
+def _observe_site(at: SiteRecords, sample: int, context: ReadContext, doubted: Sequence[str]) -> Observation:
     site = at.site
     if doubted:
         where = [f"{record.contig}:{record.position}" for record in at.misplaced]
@@ -161,7 +168,7 @@ def _observe_site(
 
 
 def _without_record(
-    at: SiteRecords, sample: int, context: model.ReadContext, empty: Sequence[SiteRecord]
+    at: SiteRecords, sample: int, context: ReadContext, empty: Sequence[SiteRecord]
 ) -> Observation:
     """Return what a site is of which no record says anything, with the records (`empty`) that seem to.
 
@@ -173,33 +180,22 @@ def _without_record(
     state, evidence, alleles, depth = SiteState.ABSENT, None, None, None
     if site.ref is not None and (is_callable or context.assume_reference):
         state = SiteState.CALLABLE_REGION if is_callable else SiteState.ASSUMED_REFERENCE
-        kind = model.EvidenceKind.GT if is_callable else model.EvidenceKind.ASSUMED
+        kind = EvidenceKind.GT if is_callable else EvidenceKind.ASSUMED
         values: tuple[float, ...] = ()
         if is_callable and reads is not None:
-            kind, values, depth = model.EvidenceKind.DEPTH, (reads,), int(reads)
+            kind, values, depth = EvidenceKind.DEPTH, (reads,), int(reads)
         copies = 2 * (site.ref == site.counted[1])
-        evidence = model.GenotypeEvidence(kind=kind, values=values, copies=copies)
+        evidence = GenotypeEvidence(kind=kind, values=values, copies=copies)
         alleles = (site.ref, site.ref)
     findings = [*state_findings(state, site)]
     findings += [site_finding("stated-absence", site)] if empty else []
     findings += [site_finding("copy-number-file", site)] if at.segments else []
-    return Observation(
-        rsid=site.rsid,
-        contig=context.contig,
-        position=site.position,
-        ref=site.ref,
-        alt=site.alt,
-        state=state,
-        alleles=alleles,
-        seen=alleles[:1] if alleles else (),
-        depth=depth,
-        evidence=evidence,
-        record="\n".join(record.line(sample) for record in (*empty, *at.segments)) or None,
-        findings=tuple(findings),
-    )
+    base = blank(at, sample, context, state, findings, records=(*empty, *at.segments))
+    seen = alleles[:1] if alleles else ()
+    return replace(base, contig=context.contig, alleles=alleles, seen=seen, depth=depth, evidence=evidence)
 
 
-def _missing_copies(at: SiteRecords, sample: int, context: model.ReadContext) -> int:
+def _missing_copies(at: SiteRecords, sample: int, context: ReadContext) -> int:
     """Return on how many chromosomes (0, 1 or 2) other records say that the base is deleted."""
     copies = [0]
     for record in at.lengths:
@@ -267,7 +263,7 @@ def _without_deleted(shown: Shown, missing: int, site: Site) -> Shown:
 
 
 def _from_blocks(
-    at: SiteRecords, sample: int, blocks: Sequence[Reading], context: model.ReadContext
+    at: SiteRecords, sample: int, blocks: Sequence[Reading], context: ReadContext
 ) -> Observation:
     problems = [block for block in blocks if block.problem is not None]
     if problems and len(problems) < len(blocks):
@@ -282,7 +278,7 @@ def _from_blocks(
     return observation(at, sample, blocks, combined, findings, called=SiteState.REFERENCE_BLOCK)
 
 
-def _are_doubtful(blocks: Sequence[Reading], sample: int, context: model.ReadContext) -> bool:
+def _are_doubtful(blocks: Sequence[Reading], sample: int, context: ReadContext) -> bool:
     """Return whether blocks cannot have the ends that they state.
 
     Blocks of one sample do not overlap, and none is as long as those whose end was not lifted over with

@@ -20,8 +20,7 @@ from msgspec.structs import replace
 from pgx import observe
 from pgx.calling import copies_at, default_population, diplotype_prior, diplotypes
 from pgx.genome import Haplotype, Site, haplotypes, letters, sites_on
-from pgx.observe import Finding, Observation, ReadSummary, SiteState
-from pgx.observe.model import site_finding
+from pgx.observe import Finding, Observation, ReadSummary, SiteState, site_finding
 from pgx.reads import Base, Pile, Tally, Template, change_kind, facts
 from pgx.reads.open import ReadsContent
 

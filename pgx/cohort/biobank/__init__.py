@@ -44,7 +44,8 @@ from pgx.cohort.jobs import Result, StoredBlock, StoredInput, without_shared
 from pgx.cohort.tables import arrow
 from pgx.cohort.tables.arrow import Codes, compact, first_of, joined_codes
 from pgx.cohort.tables.table import CHUNK, FACTS, fact_table, fact_type, facts_of, to_bytes
-from pgx.observe import SiteRecord, observe
+from pgx.observe import SiteRecord
+from pgx.observe.site import observe
 from pgx.options import Options
 from pgx.render.tsv import safe_cell
 from pgx.report import Run, SampleReport

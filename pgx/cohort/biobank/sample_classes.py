@@ -25,10 +25,11 @@ from pgx.cohort.tables import arrow
 from pgx.cohort.tables.arrow import Codes, compact, first_of, joined_codes
 from pgx.genome import letters
 from pgx.neighbours.estimate import MarkerReader
-from pgx.observe import EvidenceKind, Observation, ReadContext, SiteRecord, observe
+from pgx.observe import EvidenceKind, Observation, ReadContext, SiteRecord
 from pgx.observe.alleles import Letter, Other, letters_of
 from pgx.observe.evidence_fields import is_from_imputation, read_weights
 from pgx.observe.fields import READ_FIELDS
+from pgx.observe.site import observe
 from pgx.reference import threshold
 from pgx.single import Prepared
 from pgx.vcf import Columns
