@@ -207,7 +207,7 @@ def _index(path: str, kind: str, state: os.stat_result) -> tuple[str | None, boo
     """Return the index to use, and whether there is one that is older than the file."""
     stem = str(Path(path).with_suffix(""))
     places = [Path(base + suffix) for suffix in _INDEX_SUFFIXES[kind] for base in (path, stem)]
-    present = [place for place in places if place.is_file()]
+    present = [place for place in places if place.is_file() and os.access(place, os.R_OK)]
     fresh = [place for place in present if place.stat().st_mtime_ns >= state.st_mtime_ns]
     return (str(fresh[0]) if fresh else None), bool(present) and not fresh
 

@@ -170,6 +170,11 @@ def test_an_index_of_another_file_does_not_hide_reads(tmp_path, genome, kind):
     assert (content.access, content.piles["S1"].templates) == ("scan", expected)
 
 
+def test_an_index_that_cannot_be_read_is_not_used(tmp_path, monkeypatch):
+    monkeypatch.setattr("pgx.reads.open.os.access", lambda path, _: not str(path).endswith(".bai"))
+    assert read_reads(str(bam(tmp_path))).access == "scan"
+
+
 def test_truncated_cram(tmp_path, genome):
     fasta, m5 = genome
     options = (b"seqs_per_slice=20", b"slices_per_container=1")
