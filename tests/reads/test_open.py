@@ -217,6 +217,10 @@ def test_cram_with_its_reference(tmp_path, genome):
     assert from_cram.piles["S1"].templates == from_bam.piles["S1"].templates
 
 
+needs_samtools = pytest.mark.skipif(shutil.which("samtools") is None, reason="samtools is not installed")
+
+
+@needs_samtools
 def test_cram_with_an_embedded_reference_needs_none(tmp_path, genome):
     fasta, m5 = genome
     path = bam(tmp_path, header_of("GRCh38", m5=m5), "embedded.cram", fasta=fasta, options=(b"embed_ref=1",))
@@ -237,9 +241,6 @@ def away(path, genome, folder, server=None):
         subprocess.run(["samtools", "reheader", folder / "header.sam", path], stdout=handle, check=True)
     subprocess.run(["samtools", "index", moved], check=True)
     return moved
-
-
-needs_samtools = pytest.mark.skipif(shutil.which("samtools") is None, reason="samtools is not installed")
 
 
 @needs_samtools
