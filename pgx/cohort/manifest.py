@@ -159,6 +159,7 @@ class _Growing(Struct):
     def add(
         self, number: int, row: Mapping[str, str], carried: tuple[str, ...], stated: PatientMeta | None
     ) -> None:
+        """Take in a row: `carried` names the columns that go with its sample, `stated` is the patient."""
         name = row.get("sample", "")
         self.lines[name] = number
         self.carried[name] = dict(
@@ -169,6 +170,7 @@ class _Growing(Struct):
             self.meta[name] = stated
 
     def job(self) -> Job:
+        """Return the job; of a row without a sample all samples of the input."""
         own = replace(self.options, samples=() if "" in self.lines else tuple(self.lines))
         return Job(**asdict(self) | {"options": own, "chosen": tuple(self.chosen)})
 

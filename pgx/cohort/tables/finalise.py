@@ -100,11 +100,7 @@ def finish(state: State, folder: Path, page: PageOptions, asked: Asked, *, kept:
     estimates = state.meta("estimates", list[Group]) or []
     found = _results(state, carried, page)
     shown, failures = found.shown, found.failures
-    files: Files = {}
-    if asked.reports is not None:
-        files, unmade = write_reports(state, shown, folder, asked.reports)
-        failures += unmade
-        state.set_meta(reports=asked.reports)  # so that they can be renewed
+    files = _reports(state, found, folder, asked)
     tally = Tally(found.dividing, inputs=found.inputs, rows=listed_rows(page))
     compared = compare(people(state, shown, [KNOWN_RESULT])) if KNOWN_RESULT in carried else None
     changes = changes_of(state)
@@ -132,14 +128,8 @@ def finish(state: State, folder: Path, page: PageOptions, asked: Asked, *, kept:
         summary = summarise(tally, overview, least=page.min_cell)
         write_json(staged, "summary.json", summary)
         beside = [*OUTPUTS, *of_people, *([REPORTS_INDEX] if files else [])]
-        parts = PageParts(
-            summary=summary,
-            tally=tally,
-            paths=found.first_paths,
-            options=found.options,
-            page=page,
-            files=beside,
-        )
+        paths, options = found.first_paths, found.options
+        parts = PageParts(summary=summary, tally=tally, paths=paths, options=options, page=page, files=beside)
         write_page(staged, parts, asked)
     _tidy(state, folder, of_people, page)
     return Outcome(
@@ -155,6 +145,16 @@ def finish(state: State, folder: Path, page: PageOptions, asked: Asked, *, kept:
         reports=sum(map(len, files.values())),
         without_report=_without_report(asked.reports, files),
     )
+
+
+def _reports(state: State, found: _Results, folder: Path, asked: Asked) -> Files:
+    """Write the reports that are asked for; what cannot be made is added to the failures."""
+    if asked.reports is None:
+        return {}
+    files, unmade = write_reports(state, found.shown, folder, asked.reports)
+    found.failures.extend(unmade)
+    state.set_meta(reports=asked.reports)  # so that they can be renewed
+    return files
 
 
 def _tidy(state: State, folder: Path, written: Sequence[str], page: PageOptions) -> None:
