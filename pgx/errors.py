@@ -17,9 +17,11 @@ def printable(text: str, limit: int = 200) -> str:
     Names come from files of strangers; an escape sequence in a sample name must not reach a terminal.
     """
     hidden = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
-    clean = "".join(
-        "\N{REPLACEMENT CHARACTER}" if unicodedata.category(char) in hidden else char for char in text
-    )
+    clean = text
+    if not text.isprintable():  # told in C; it counts wide spaces, too
+        clean = "".join(
+            "\N{REPLACEMENT CHARACTER}" if unicodedata.category(char) in hidden else char for char in text
+        )
     return clean if len(clean) <= limit else clean[: limit - 1] + "…"
 
 
