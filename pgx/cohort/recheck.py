@@ -52,7 +52,7 @@ WHY = {
     "probability": ("diplotype_probability", "e4_carrier_probability", "neighbours_probability"),
     "flag": ("flags",),
     "evidence": ("conclusion", "said"),
-    "wording": ("worded",),
+    "wording": ("worded", "state_1", "state_2", "depth_1", "depth_2", "quality_1", "quality_2", "reasons"),
 }
 _BATCH = 500  # samples
 _ALONE = 4  # batches from which on it is worth to start processes

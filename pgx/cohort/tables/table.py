@@ -6,6 +6,7 @@ A fact row is a list: the cells of `pgx.render.tsv` and, behind them, what only 
 from __future__ import annotations
 
 import functools
+import operator
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -19,12 +20,16 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from msgspec.structs import astuple
 
+from pgx.calling import E4Status, Reason, diplotype_names, diplotype_prior, populations
 from pgx.cohort.jobs import Failure, shared_part, text_digest
+from pgx.cohort.manifest import MINOR
 from pgx.cohort.summary.strata import column_of
 from pgx.cohort.tables import arrow
+from pgx.observe import EvidenceKind, SiteState
+from pgx.reference import load, threshold
 from pgx.render.tsv import COLUMNS, Cell, Row, cell_text, cells_of, kinds, safe_cell
-from pgx.report import PatientReport, Run, SampleReport, severities
-from pgx.wording import wording
+from pgx.report import Flag, PatientReport, Run, SampleReport, severities
+from pgx.wording import percent, rounded_percent, wording
 
 
 class Facts(Row, frozen=True, kw_only=True):
@@ -39,8 +44,8 @@ class Facts(Row, frozen=True, kw_only=True):
     reasons
         Why something is not determined.
     said, worded
-        Digests of what the evidence says, and of the sentences of the flags and limits: `pgx recheck` tells
-        by them what else of a report is another.
+        Digests of what the evidence says, and of all else that is read in a report (`_told`): `pgx recheck`
+        tells by them what else of a report is another.
     """
 
     state_1: str
@@ -91,7 +96,7 @@ def facts_of(run: Run, report: SampleReport) -> tuple[Cell, ...]:
         best=genotype.best_diplotype if any(site.basis is not None for site in report.sites) else None,
         reasons=";".join(genotype.not_determined_because),
         said=_said(shared_part(report.response)[0], shared_part(report.context)[0], report.patient),
-        worded=_worded(cells["flags"]),
+        worded=_told(run, report),
     )
     return astuple(facts)
 
@@ -101,22 +106,131 @@ def _said(response: str, context: str, patient: PatientReport) -> str:
     return text_digest(response, context, msgspec.json.encode(patient).decode())
 
 
+#: Flags whose words name what the prior decides: other populations, sites, probabilities.
+_OF_THE_PRIOR = frozenset({"prior-dependent", "low-certainty", "ambiguous-phase"})
+_read_of_site = operator.attrgetter(
+    "contig", "position", "ref", "alt", "alleles", "phased", "seen", "filter", "phase_set"
+)
+_read_of_reads = operator.attrgetter("depth", "letters", "templates_both", "haplotypes", "decided")
+_read_of_neighbours = operator.attrgetter(
+    *("panel", "markers_used", "markers_panel", "sites_used", "fit", "lowest_fit", "agrees"),
+    *("read_probability", "diplotype_posterior", "e4_copies_posterior"),
+    *("neighbours_alone", "phase_posterior"),
+)
+
+
+def _told(run: Run, report: SampleReport) -> str:
+    """Return a digest of what is read in a report and stands in no other fact: sentences, and their values.
+
+    All of it is the same for people of one class, as large inputs have them. So values that numbers of a
+    person decide are left out: of the probabilities these are in facts; of flags of the prior it is what they
+    rest on that is taken. Left out are also records, and which diplotypes they exclude.
+    """
+    genotype, flags, rules = report.genotype, report.flags, run.parameters
+    codes = codes_of(report)
+    depends = not _OF_THE_PRIOR.isdisjoint(codes)
+    values = (
+        [*map(_read_of_site, report.sites)],
+        [(flag.code, flag.severity, _values(flag)) for flag in flags if flag.code not in _OF_THE_PRIOR],
+        report.limitations,
+        report.neighbours and _rounded(_read_of_neighbours(report.neighbours)),
+        report.reads and _read_of_reads(report.reads),
+        genotype.diplotype and _of_answer(genotype.diplotype, rules.population, rules.min_probability),
+        _of_the_prior(rules.population, rules.min_probability) if depends else "",
+    )
+    sentences = _worded(codes, shared_part(run.appendix)[0])
+    return text_digest(sentences, msgspec.json.encode(values).decode())
+
+
+def codes_of(report: SampleReport) -> tuple[str, ...]:
+    """Return what decides which sentences a report has, see `sentence_digests`."""
+    genotype = report.genotype
+    codes = [flag.code for flag in report.flags]
+    if "ambiguous-phase" in codes:
+        codes.append("phase")  # what to do next is the same
+    for site in report.sites:
+        codes += (site.state, site.basis or "")
+    around = (_NEIGHBOURS,) if report.neighbours else ()
+    return (*codes, *genotype.not_determined_because, genotype.e4_status, *around)
+
+
+def _values(flag: Flag) -> dict[str, str]:
+    """Return what fills the words of a flag, but for probabilities."""
+    return {name: value for name, value in flag.values.items() if not name.endswith("probability")}
+
+
+def _rounded(value: object) -> object:
+    """Return numbers as they may be read: the order of a sum never shows."""
+    if isinstance(value, dict):
+        return {name: _rounded(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(item) for item in value]
+    if isinstance(value, float):
+        return percent(value) if 0 <= value <= 1 else f"{value:.1f}"
+    return value
+
+
+@functools.lru_cache(maxsize=256)
+def _of_answer(diplotype: str, population: str, min_probability: float) -> tuple[str, str]:
+    """Return what is said of any answer: what counts as determined, and how common it is."""
+    prior = diplotype_prior(population)[diplotype_names().index(diplotype)]
+    return percent(min_probability), rounded_percent(prior)
+
+
+@functools.lru_cache(maxsize=256)
+def _of_the_prior(population: str, min_probability: float) -> str:
+    """Return a digest of what decides an answer beside the data."""
+    names = dict.fromkeys((population, *(item.name for item in populations())))
+    priors = {name: diplotype_prior(name) for name in names}
+    given = (priors, min_probability, threshold("min_bayes_factor"))
+    return text_digest(msgspec.json.encode(given).decode())
+
+
 @functools.lru_cache(maxsize=4096)
-def _worded(flags: str) -> str:
-    """Return a digest of the sentences of flag codes, joined by ";", and of the limits that reports state."""
+def _worded(codes: tuple[str, ...], appendix: str) -> str:
+    """Return a digest of the sentences that belong to these codes, and of those of all reports."""
     sentences = sentence_digests()
-    return text_digest(*(sentences[code] for code in ("", *filter(None, flags.split(";")))))
+    return text_digest(appendix, *(sentences.get(code, "") for code in ("", *sorted({*codes}))))
+
+
+_NEIGHBOURS = "neighbours"  # a topic, and the code of those of whom they say something
+#: Topics that no report has: those of other commands, and of the sheet for the patient.
+_OF_OTHERS = frozenset({"inspect", "cohort", "verify", "handout"})
+#: Topics whose keys name a flag, the state of a site, what it rests on, a reason or a status.
+_OF_CODES = ("flag", "flag_open", "flag_name", "caveat", "state", "basis", "reason", "cohort_reason", "next")
+_OF_STATUS = ("family", "counsel")
 
 
 @functools.cache
 def sentence_digests() -> dict[str, str]:
-    """Return a digest of what reports say of each flag code, and under "" of the limits that they state."""
-    flags, limits = (wording().topics[topic] for topic in ("flag", "limits"))
-    said = {
-        code: (severity, *(flags.get(code + ending, "") for ending in ("", "-info")))
-        for code, severity in severities().items()
-    }
-    return {code: text_digest(*texts) for code, texts in {**said, "": tuple(limits.values())}.items()}
+    """Return a digest of what reports say because of each code, and under "" of all else that they may say.
+
+    A report may lack a sentence of "": a change of it is told of more people than it concerns, of none less.
+    """
+    found: dict[str, list[str]] = {"": [], **{code: [severity] for code, severity in severities().items()}}
+    for topic, sentences in sorted(wording().topics.items()):
+        for key, sentence in sorted(sentences.items()) if topic not in _OF_OTHERS else ():
+            found.setdefault(code_of(topic, key), []).extend((topic, key, sentence))
+    for name in ("report.toml", "counsel.toml"):
+        facts = load(name, dict[str, object])
+        found[""].append(repr(sorted((key, facts[key]) for key in facts.keys() - {"provenance"})))
+    return {code: text_digest(*texts) for code, texts in found.items()}
+
+
+def code_of(topic: str, key: str) -> str:
+    """Return the code without which no report has this sentence; "" if any may have it."""
+    if topic == _NEIGHBOURS:
+        return topic
+    known = _codes() if topic in _OF_CODES else E4Status if topic in _OF_STATUS else ()
+    own = key.removeprefix("found_")
+    whose = [code for code in known if own == code or own.startswith((f"{code}-", f"{code}_"))]
+    return max(whose, key=len, default="")
+
+
+@functools.cache
+def _codes() -> frozenset[str]:
+    """Return all codes; who is a minor is not known where facts are made."""
+    return frozenset({*severities(), *SiteState, *Reason, *EvidenceKind} - {MINOR})
 
 
 def fact_table(rows: Sequence[Sequence[object]]) -> pa.Table:
