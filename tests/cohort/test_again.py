@@ -15,8 +15,10 @@ from cohort.test_biobank import FORMATS, NEVER, RARE_FORMATS, random_column
 from pgx.cohort import again
 from pgx.cohort.jobs import Job, Known, Result
 from pgx.cohort.tables.table import FACTS
-from pgx.cohort.worker import recipe, result_of_content
+from pgx.cohort.worker import decode_input, recipe, result_of_content
 from pgx.errors import PgxError
+from pgx.observe import SiteState
+from pgx.observe.site import observe
 from pgx.options import Options
 from pgx.vcf import read_sites
 
@@ -183,3 +185,38 @@ def test_what_is_kept_is_bounded(tmp_path, monkeypatch):
         path = write_vcf(tmp_path / "a.vcf", records=rows, samples=["A"])
         assert assert_as_by_reports(kept_of(path, Options(neighbours="off"))) == 1
         assert len(again._by_records) <= 3
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_the_same_letters_with_another_answer_are_another_class(tmp_path, order):
+    """PL may lean to another genotype than GT, so little that they do not contradict each other."""
+    columns = ("1/1:3000,300,0", "1/1:300,0,19")
+    options = Options(neighbours="off", min_probability=0.6)
+    answers = []
+    for number in order:
+        rows = [
+            site("rs429358", gt=columns[number], format="GT:PL"),
+            site("rs7412", gt="0/0:0,300,3000", format="GT:PL"),
+        ]
+        kept = kept_of(write_vcf(tmp_path / "a.vcf", records=rows, samples=["A"]), options)
+        assert assert_as_by_reports(kept) == 1
+        (facts,) = again.facts_again(kept)
+        answers.append(dict(zip(FACTS, msgspec.json.decode(facts), strict=True))["diplotype"])
+    assert sorted(answers) == ["e3/e4", "e4/e4"]
+    assert len(again._by_class) == 2, "both answers are sure, so it is the class that parts them"
+
+
+@pytest.mark.parametrize("rsid", ["rs429358", "rs7412"])
+def test_an_rsid_in_the_wrong_place_is_a_matter_of_both_sites(tmp_path, rsid):
+    """So neither site may be looked at by itself."""
+    rows = [site(name, gt="1/1:3000,300,0", format="GT:PL") for name in ("rs429358", "rs7412")]
+    place = 1 if rsid == "rs429358" else 2  # in order of position
+    rows.insert(place, site(rsid, gt="1/1:3000,300,0", format="GT:PL", offset=40))
+    kept = kept_of(write_vcf(tmp_path / "a.vcf", records=rows, samples=["A"]), Options(neighbours="off"))
+    assert assert_as_by_reports(kept) == 1
+    stored = decode_input(kept.run)
+    person = again._Again(kept, stored, stored.content)
+    seen = [person._seen(number, 0).observation for number in range(2)]
+    together = observe(person._shape.ready.records, 0, person._shape.ready.context)
+    assert seen == [replace(one, record=None) for one in together]
+    assert {one.state for one in seen} == {SiteState.UNSUPPORTED}

@@ -241,6 +241,85 @@ def test_why(made, changes, why):
     assert [(row["sample"], row["why"]) for row in said] == [("S0", why)]
 
 
+def facts_of(folder, name):
+    """Return what is stored of a person as JSON."""
+    base = sqlite3.connect(folder / "cohort.sqlite")
+    (facts,) = base.execute("SELECT facts FROM sample WHERE name = ?", (name,)).fetchone()
+    base.close()
+    return facts[:-4]
+
+
+def printed(value):
+    return repr(value).encode()
+
+
+@pytest.mark.parametrize(("factor", "why"), [(1 - 1e-13, []), (1 - 1e-8, ["probability"])])
+def test_a_number_that_prints_the_same_is_the_same(made, factor, why):
+    """The order in which a release adds numbers up must not name a person."""
+    stored = dict(zip(table.FACTS, json.loads(facts_of(made, "M0502")), strict=True))
+    chance = stored["diplotype_probability"]
+    assert printed(chance) != printed(chance * factor)
+    aged(made, sample="M0502", facts=(printed(chance), printed(chance * factor)))
+    said, found = lines_of(made)
+    assert [row["why"] for row in said] == why
+    assert found.changed == len(why)
+
+
+@pytest.mark.parametrize(("factor", "differs"), [(1 - 1e-13, False), (1 - 1e-8, True)])
+def test_a_number_of_a_block_that_prints_the_same_is_the_same(made, factor, differs):
+    (row,) = [json.loads(facts_of(made, "M0502"))]
+    other = [cell * factor if isinstance(cell, float) else cell for cell in row]
+    one, two = (table.fact_table([cells]) for cells in (row, other))
+    assert table.any_differs(one, two, WHY["probability"]).tolist() == [differs]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "why"),
+    [(b'"e3/e4"', b'"e2/e3"', "genotype"), (b'"conflicting"', b'"insufficient"', "evidence")],
+)
+def test_other_words_are_not_told_of_who_is_told_of_more(made, old, new, why):
+    facts = facts_of(made, "S0")
+    aged(made, facts=(facts, facts.replace(old, new).replace(b'"]', b'0"]')))
+    said, _ = lines_of(made)
+    assert [row["why"] for row in said] == [why]
+
+
+@pytest.mark.parametrize("arrays_from", [1, None])
+def test_other_words_go_with_nothing_else(tmp_path, arrays_from):
+    """Each is told of the words only where nothing weightier differs, in a large input, too."""
+    columns = ["0/0:30:99:0,300,3000", "0/0:12:36:0,36,400", "0/1:30:99:300,0,300"]
+    records = [site(rsid, gt=columns, format="GT:DP:GQ:PL") for rsid in ("rs429358", "rs7412")]
+    path = write_vcf(tmp_path / "a.vcf", records=records, samples=["SURE", "WEAK", "BOTH"])
+    run([path], tmp_path / "out", arrays_from=arrays_from)
+    said, found = lines_of(tmp_path / "out", Rechecked(min_probability=0.9999))
+    told = {row["sample"]: row["why"] for row in said}
+    assert told["SURE"] == "wording"
+    assert "genotype" in told["WEAK"]
+    assert [name for name, why in told.items() if "wording" in why.split(",")] == [
+        name for name, why in told.items() if why == "wording"
+    ]
+    assert found.why["wording"] == [*told.values()].count("wording")
+
+
+@pytest.mark.parametrize("arrays_from", [1, None])
+@pytest.mark.parametrize(("age", "column"), [(None, "0/0:30:99:0,300,3000"), (9, "0/1:4:12:20,0,40")])
+def test_a_minor_is_flagged_once_and_with_nothing_else(tmp_path, arrays_from, age, column):
+    """Also who has no flag, and who has it already."""
+    records = [site(rsid, gt=column, format="GT:DP:GQ:PL") for rsid in ("rs429358", "rs7412")]
+    path = write_vcf(tmp_path / "a.vcf", records=records, samples=["CHILD"])
+    (tmp_path / "m.tsv").write_text(f"path\tsample\tbirth_date\n{path}\tCHILD\t2020-05-05\n")
+    options = Options(neighbours="off", age=age)
+    run([], tmp_path / "out", manifest=tmp_path / "m.tsv", options=options, arrays_from=arrays_from)
+    (row,) = rows_of(tmp_path / "out" / "samples.tsv")
+    assert row["flags"].split(";").count("minor") == 1
+    assert (row["flags"] == "minor") == (age is None)
+    said, _ = lines_of(tmp_path / "out", Rechecked(population="AFR"))
+    (told,) = said
+    assert told["flags_was"] == row["flags"]
+    assert told["flags_is"].split(";").count("minor") == 1
+    assert (told["flags_is"] == "minor") == (age is None)
+
+
 @pytest.mark.parametrize("code", ["", "no-call", "gone"])
 def test_other_words(made, monkeypatch, code):
     people = {row["sample"]: row for row in rows_of(made / "samples.tsv")}
