@@ -7,6 +7,8 @@ VCF and the reads that it was made from are not: these belong into one source, w
 
 from __future__ import annotations
 
+import contextlib
+import filecmp
 import itertools
 import math
 import textwrap
@@ -41,7 +43,8 @@ class Said(Struct, frozen=True, kw_only=True):
     """What one source says; `assumed`: on a genotype without a stated quality, or the like.
 
     `likelihood` is of the ten diplotypes, in the order of `pgx.calling.diplotype_names`, the highest being 1;
-    `markers` are positions around the sites that can be compared with those of another source.
+    `markers` are positions around the sites that can be compared with those of another source. `same_as`: the
+    0-based number of the source that is the same file, or has the same content; this one then does not count.
     """
 
     source: str
@@ -56,6 +59,7 @@ class Said(Struct, frozen=True, kw_only=True):
     assumed: bool
     likelihood: tuple[float, ...]
     markers: int
+    same_as: int | None = None
 
 
 class Pair(Struct, frozen=True, kw_only=True):
@@ -106,17 +110,19 @@ class Verified(Struct, frozen=True, kw_only=True):
 def verify(sources: Sequence[str], options: Options) -> Verified:
     """Call each source (file, URL, or a genotype as "e3/e4" or "T/C,C/C") alone, then compare and join them.
 
-    `options.samples` names the person in files that hold several. Errors are those of `pgx.single.annotate`.
+    `options.samples` names the person in files that hold several. A file that is given again, by whatever
+    name, is no second measurement: it counts once. Errors are those of `pgx.single.annotate`.
     """
     if len(sources) < 2:
         raise UsageError("needs two sources or more", where="pgx verify", cure="Give the other one, too")
+    again = [_earlier(sources, number) for number in range(len(sources))]
     read = [_person(source, options) for source in sources]
     around = [_around(ready) for ready in read]
-    said = tuple(map(_said, sources, read, around))
+    said = tuple(map(_said, sources, read, around, again))
+    counted = [number for number, earlier in enumerate(again) if earlier is None]
     prior = diplotype_prior(options.population)
     pairs = tuple(
-        _pair(first, second, said, around, prior)
-        for first, second in itertools.combinations(range(len(said)), 2)
+        _pair(first, second, said, around, prior) for first, second in itertools.combinations(counted, 2)
     )
     sure = options.min_probability
     contradict = any(pair.is_apart for pair in pairs)
@@ -126,11 +132,30 @@ def verify(sources: Sequence[str], options: Options) -> Verified:
         min_probability=sure,
         sources=said,
         pairs=pairs,
-        joint=None if contradict else _joint(said, prior, read[0].rules),
+        joint=None if contradict else _joint([said[number] for number in counted], prior, read[0].rules),
     )
 
 
-def _said(source: str, ready: Prepared, around: _Around) -> Said:
+def _earlier(sources: Sequence[str], number: int) -> int | None:
+    """Return the first of the sources before this one that is the same file or a copy of it."""
+    return next((other for other in range(number) if _is_same(sources[other], sources[number])), None)
+
+
+def _is_same(one: str, other: str) -> bool:
+    """Return whether two sources are one file, or files of the same bytes. Nobody is asked for a URL twice.
+
+    A genotype that is stated twice is not: two laboratories may have found the same.
+    """
+    if "://" in one:
+        return one == other
+    with contextlib.suppress(OSError, ValueError):  # no file, or one that says so when it is read
+        first, second = Path(one), Path(other)
+        if first.is_file() and second.is_file():
+            return first.samefile(second) or filecmp.cmp(first, second, shallow=False)
+    return False
+
+
+def _said(source: str, ready: Prepared, around: _Around, same_as: int | None) -> Said:
     run, report = ready.run, ready.report(ready.columns[0], ready.names[0])
     genotype = report.genotype
     return Said(
@@ -149,6 +174,7 @@ def _said(source: str, ready: Prepared, around: _Around) -> Said:
         assumed=rests_on_assumption(report),
         likelihood=relative_likelihoods(report),
         markers=_count(around),
+        same_as=same_as,
     )
 
 
@@ -248,7 +274,9 @@ def as_text(found: Verified) -> str:
     """Return it as text at 80 columns, ending with a newline."""
     say = wording().say
     lines = [say("verify", "sources"), *map(_source_line, itertools.count(1), found.sources)]
-    lines += ["", say("verify", "pairs"), *map(_pair_line, found.pairs), ""]
+    lines.append("")
+    if found.pairs:
+        lines += [say("verify", "pairs"), *map(_pair_line, found.pairs), ""]
     if found.joint is None:
         lines.append(say("verify", "contradict"))
     else:
@@ -276,6 +304,8 @@ def _source_line(number: int, each: Said) -> str:
     letters = ", ".join(f"{rsid} {text}" for rsid, text in each.letters.items())
     told = _told(each.diplotype, each.diplotype_probability, each.e4_status)
     whose = {"source": printable(each.source, 1000), "sample": printable(each.sample), "kind": each.kind}
+    if each.same_as is not None:
+        return wording().say("verify", "source_again", number=number, first=each.same_as + 1, **whose)
     key = "source_assumed" if each.assumed else "source" if each.diplotype else "source_open"
     return wording().say("verify", key, number=number, letters=letters, **whose, **told)
 

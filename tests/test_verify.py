@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 
 import pytest
 from vcf_builder import site, write_vcf
@@ -154,3 +156,47 @@ def test_half_calls_show_a_carrier_and_no_number_of_copies(tmp_path, first, stat
     found = verify(halves, Options())
     assert (found.joint.diplotype, found.joint.e4_status) == (None, status)
     assert verify([*halves, "e3/e4"], Options()).joint.diplotype == "e3/e4"
+
+
+def copies(tmp_path):
+    """Return a file, and what else it may be called: its path, other ways to it, a copy of other age."""
+    path = vcf(tmp_path, "a.vcf", 1, 0, WEAK)
+    (tmp_path / "b.vcf").symlink_to(path)
+    (tmp_path / "c.vcf").hardlink_to(path)
+    shutil.copyfile(path, tmp_path / "d.vcf")
+    os.utime(tmp_path / "d.vcf", (1, 1))
+    return path, [path, f"{tmp_path}/./a.vcf", *(f"{tmp_path}/{name}.vcf" for name in "bcd")]
+
+
+@pytest.mark.parametrize("which", range(5))
+def test_a_file_that_is_given_twice_counts_once(tmp_path, which):
+    path, others = copies(tmp_path)
+    found = verify([path, others[which]], Options())
+    assert [each.same_as for each in found.sources] == [None, 0]
+    assert found.pairs == ()
+    assert found.joint.diplotype_probability == pytest.approx(found.sources[0].diplotype_probability)
+    told = as_text(found)
+    assert " ".join(told.split()).count("the same file as 1, or a copy of it; it counts once") == 1
+    assert "Can they be of one person?" not in told
+
+
+def test_beside_others_a_copy_changes_nothing(tmp_path):
+    path, others = copies(tmp_path)
+    other = vcf(tmp_path, "z.vcf", 1, 1, WEAK)
+    once, twice = verify([path, other], Options()), verify([path, other, others[-1]], Options())
+    assert twice.joint == once.joint
+    assert twice.pairs == once.pairs
+    assert [each.same_as for each in twice.sources] == [None, None, 0]
+
+
+def test_what_is_stated_twice_may_be_two_tests(tmp_path):
+    found = verify(["e3/e4", "e3/e4"], Options())
+    assert [each.same_as for each in found.sources] == [None, None]
+    assert len(found.pairs) == 1
+
+
+def test_a_copy_is_told_in_json(tmp_path, run_pgx):
+    path, others = copies(tmp_path)
+    done = run_pgx("verify", path, others[-1], "-f", "json")
+    assert done.exit_code == 0
+    assert [each["same_as"] for each in json.loads(done.stdout)["sources"]] == [None, 0]
