@@ -17,7 +17,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
 import msgspec
@@ -271,17 +271,32 @@ def _base(name: str) -> str:
     return printable(re.split(r"[/\\]", name)[-1]) or "file"
 
 
-def _laid_out(files: list[Upload], place: Path, options: Options) -> Work:
-    """Move files into a folder under harmless names, and tell which is what; UsageError for no input."""
+def _names_of(files: list[Upload]) -> dict[str, str]:
+    """Return a harmless name for each file, and what messages call it.
+
+    No folder holds a file and a folder of one name: then it is a UsageError, and nothing is moved.
+    """
     names: dict[str, str] = {}
+    folders: set[str] = set()
     for file in files:
         parts = [part for part in file.name.split("/") if part][-_DEEPEST:]
         name = "/".join(_UNSAFE.sub("_", part)[-_LONGEST:].lstrip(".-") or "_" for part in parts) or "_"
         while name in names:
             name = f"{len(names)}.{name.replace('/', '.')}"
+        names[name] = _base(file.name)
+        folders |= {str(folder) for folder in PurePosixPath(name).parents}
+        if both := sorted(folders & names.keys()):
+            what = "is the name of a file and of a folder among what was chosen"
+            raise UsageError(what, where=both[0], cure="Rename one of them")
+    return names
+
+
+def _laid_out(files: list[Upload], place: Path, options: Options) -> Work:
+    """Move files into a folder under harmless names, and tell which is what; UsageError for no input."""
+    names = _names_of(files)
+    for file, name in zip(files, names, strict=True):
         (place / name).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         file.path.rename(place / name)
-        names[name] = _base(file.name)
     for name in names:  # the order in which files came says nothing of their age
         moment = time.time() - (0 if name.endswith(_INDEX_ENDINGS) else 10)
         os.utime(place / name, (moment, moment))

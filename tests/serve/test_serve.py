@@ -133,6 +133,14 @@ def left(place):
     return [path for path in Path(place).glob("pgx-serve-*/**/*") if path.is_file()]
 
 
+def make_without_one(client, place, *files):
+    """Ask for a report while somebody else has removed a file from the folder of the server."""
+    numbers = [client.upload(name, content) for name, content in files]
+    next(path for path in left(place) if path.name == numbers[1]).unlink()
+    status, body, _ = client.ask("POST", "make", json.dumps({"files": numbers}).encode())
+    return status, json.loads(body)
+
+
 class TestWhoGetsIn:
     @pytest.mark.parametrize(
         ("whole", "headers"),
@@ -328,6 +336,16 @@ class TestBadInput:
         assert status == 400
         assert word in told["error"]
 
+    @pytest.mark.parametrize("names", [("a", "a/b"), ("a/b", "a"), ("x/a/b/c.vcf", "x/a"), ("a?", "a_/b")])
+    def test_a_file_that_is_called_like_a_folder(self, client, place, tmp_path, names):
+        """No folder holds both, so neither is put there."""
+        content = het(tmp_path).read_bytes()
+        status, told = client.make(*((name, content) for name in names))
+        assert status == 400
+        assert "is the name of a file and of a folder" in told["error"]
+        assert str(place) not in told["error"]
+        assert not left(place)
+
     def test_no_input_among_the_files(self, client):
         assert client.make(("a.vcf.gz.tbi", b"x"))[1]["error"].startswith("no input was given")
 
@@ -361,13 +379,13 @@ class TestBadInput:
     def test_a_fault_of_our_own_is_told_without_a_value(self, tmp_path):
         with server(tmp_path) as (client, process):
             content = het(tmp_path).read_bytes()
-            status, told = client.make(("NA12878", content), ("NA12878/b.vcf", content))
+            status, told = make_without_one(client, tmp_path, ("NA12878", content), ("NA12878.tbi", content))
             assert (status, told["error"]) == (500, "pgx met a fault of its own. Please report it")
             assert client.make(("a.vcf", content))[0] == 200
             process.terminate()
             out, err = process.communicate(timeout=30)
         assert out == ""
-        assert err.startswith("a bug in pgx: FileExistsError at ")
+        assert err.startswith("a bug in pgx: FileNotFoundError at ")
         assert err.count("\n") == 1
         assert "NA12878" not in err
 
@@ -379,7 +397,10 @@ class TestBadInput:
 
     def test_a_fault_of_our_own_leaves_no_file(self, tmp_path):
         with server(tmp_path) as (client, _):
-            assert client.make(*[(name, b"x") for name in ("a", "a/b.vcf", "c.vcf")])[0] == 500
+            status, _ = make_without_one(
+                client, tmp_path, *[(name, b"x") for name in ("a", "b.vcf", "c.vcf")]
+            )
+            assert status == 500
             assert left(tmp_path) == []
 
     def test_nothing_is_left_of_what_was_annotated(self, client, place, tmp_path):
