@@ -364,6 +364,12 @@ class TestInputErrors:
     def test_empty_file(self, run_pgx, tmp_path):
         (tmp_path / "empty.vcf").touch()
         assert "is empty" in one_line_error(run_pgx("annotate", tmp_path / "empty.vcf"))
+        for command in ("annotate", "inspect"):
+            for name in ("empty.bam", "empty.CRAM"):
+                (tmp_path / name).touch()
+                line = one_line_error(run_pgx(command, tmp_path / name))
+                assert "is empty" in line
+                assert "vcf" not in line.replace(str(tmp_path), "").lower()
 
     def test_folder(self, run_pgx, tmp_path):
         assert "is a folder" in one_line_error(run_pgx("annotate", tmp_path))

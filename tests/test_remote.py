@@ -422,7 +422,8 @@ class Slow(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(last - first + 1))
         self.send_header("ETag", f'"{len(data)}"')
         if wanted:
-            self.send_header("Content-Range", f"bytes {first}-{last}/{len(data)}")
+            size = "*" if how == "states no size" else len(data)
+            self.send_header("Content-Range", f"bytes {first}-{last}/{size}")
         self.end_headers()
         body = data[first : last + 1]
         if how == "cuts off":
@@ -477,6 +478,7 @@ MISBEHAVIOUR = {
     "cuts off": ("cut off", "download"),
     "redirects": ("redirects more than 3 times", "--max-redirects"),
     "redirects to a file": ("redirects to what is no web address", "Check"),
+    "states no size": ("does not say how large the file is", "Download"),
     "index without end": ("its index goes beyond the limit of 1 MB", "--max-index"),
     "another file from the second part on": ("changed while it was read", "Try again"),
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -130,6 +131,8 @@ def _state(path: str) -> os.stat_result:
         raise InputError("cannot be read", where=path, cure="Check the path and its permissions") from error
     if not os.access(path, os.R_OK):
         raise InputError("cannot be read (permission denied)", where=path, cure="Check its permissions")
+    if stat.S_ISREG(state.st_mode) and state.st_size == 0:
+        raise FormatError("is empty", where=path, cure="Copy it again")
     return state
 
 

@@ -128,7 +128,8 @@ def look(path: str) -> Source:
     if not stat.S_ISREG(state.st_mode):
         return Source(path=path)
     if state.st_size == 0:
-        raise FormatError("is empty", where=path, cure=GIVE_A_VCF)
+        holds_reads = path.lower().endswith((".bam", ".cram"))
+        raise FormatError("is empty", where=path, cure=COPY_AGAIN if holds_reads else GIVE_A_VCF)
     beside = list(_indexes(path))
     fresh = [index for index, time in beside if time >= state.st_mtime_ns]
     index = next(iter(fresh or [name for name, _ in beside]), None)

@@ -74,7 +74,10 @@ class RemoteBytes:
         self._ranges = ranges
         first, size, self._version = ranges.get(0, _PIECE)
         self.size: int | None = size
-        if size is None or size < _LEAST:
+        if size is None:
+            what = "the server does not say how large the file is"
+            raise InputError(what, where=label, cure="Download the file and its index")
+        if size < _LEAST:
             what = "is empty, or too short for a VCF or BCF"
             raise FormatError(what, where=label, cure="Check the address")
         self._kept = {0: self._checked(first, 0)}

@@ -385,6 +385,12 @@ def test_damaged_reads_are_not_taken_for_converted(tmp_path):
     assert read_reads(str(bam(tmp_path, pieces=worn))).piles["S1"].templates
 
 
+def test_an_empty_file_is_told_as_such(tmp_path):
+    (tmp_path / "a.bam").touch()
+    with pytest.raises(FormatError, match="is empty"):
+        read_reads(str(tmp_path / "a.bam"))
+
+
 @pytest.mark.parametrize(
     ("content", "kind"),
     [
