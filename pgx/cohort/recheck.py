@@ -104,6 +104,7 @@ def recheck(
     OutputError
         The folder cannot be written. What was stored stays.
     """
+    _check_folder(folder)
     with State(folder, create=False) as state:
         if not state.meta("renewed", bool):
             state.check_finished()
@@ -130,6 +131,26 @@ def recheck(
         asked = Asked(command=command, reports=last_reports)
         outcome = finish(state, folder, page, asked)
         return work.summary(outcome)
+
+
+def _check_folder(folder: Path) -> None:
+    """Tell whoever gives a report, or a folder of reports, what to do; what else is none, `State` says.
+
+    Raises
+    ------
+    FormatError
+        It is no folder of a cohort.
+    """
+    if State.is_in(folder):
+        return
+    refused = functools.partial(FormatError, where=str(folder))
+    if State.is_in(folder.parent):
+        raise refused("is part of the folder of a cohort", cure=f"Give that folder: {folder.parent}")
+    if folder.is_file() or next(folder.glob("*.json"), None):
+        raise refused(
+            "is no folder of a cohort, and reports alone do not hold what was read",
+            cure="Annotate the input again, or give the inputs to pgx cohort: its folder can be rechecked",
+        )
 
 
 def _whole(state: State, rows: Sequence[PlannedRow]) -> Slice:

@@ -320,6 +320,25 @@ def test_a_minor_is_flagged_once_and_with_nothing_else(tmp_path, arrays_from, ag
     assert (told["flags_is"] == "minor") == (age is None)
 
 
+def test_what_is_no_folder_of_a_cohort_is_one_line_with_a_cure(tmp_path, run_pgx):
+    """Above all the report, or the reports, of pgx annotate."""
+    path = write_vcf(tmp_path / "a.vcf", records=records("0/1", "0/0"), samples=["A"])
+    assert run_pgx("annotate", path, "-o", tmp_path / "a.json").exit_code == 0
+    run([path], tmp_path / "out")
+    for folder in ("reports", "empty", "out/reports"):
+        (tmp_path / folder).mkdir()
+    shutil.copy(tmp_path / "a.json", tmp_path / "reports" / "a.json")
+    cures = {
+        **dict.fromkeys(("a.json", "reports"), "Annotate the input again, or give the inputs to pgx cohort"),
+        **dict.fromkeys(("out/samples.tsv", "out/reports"), f"Give that folder: {tmp_path / 'out'}"),
+        **dict.fromkeys(("empty", "absent"), "Give the folder that pgx cohort wrote"),
+    }
+    for given, cure in cures.items():
+        done = run_pgx("recheck", tmp_path / given)
+        assert (done.exit_code, done.stdout, done.stderr.count("\n")) == (3, "", 1)
+        assert cure in done.stderr, given
+
+
 @pytest.mark.parametrize("code", ["", "no-call", "gone"])
 def test_other_words(made, monkeypatch, code):
     people = {row["sample"]: row for row in rows_of(made / "samples.tsv")}
