@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
+import re
+from types import SimpleNamespace
+
+import msgspec
 import pytest
+from msgspec.structs import replace
 from vcf_builder import site, write_vcf
 
 from pgx import wording as words_of
-from pgx.cohort.recheck import recheck
+from pgx.calling import diplotype_names
+from pgx.cohort.recheck import WHY, recheck
 from pgx.cohort.results import reports
 from pgx.cohort.store import State
 from pgx.cohort.tables import table
 from pgx.errors import PgxError
+from pgx.neighbours import NeighbourReport
+from pgx.observe import ReadSummary
 from pgx.options import Options, Rechecked
+from pgx.reference import load
 from pgx.render import narrative, text
 from pgx.render.form import Form, flattened
+from pgx.report import Document
 from pgx.single import annotate
 from tests.cohort.conftest import run
 from tests.cohort.test_recheck import many
@@ -154,3 +166,162 @@ def test_a_sentence_that_reads_differently(people, tmp_path, monkeypatch, topic,
     told = {name for name in before if before[name] != after[name]}
     assert told == {name for name, item in made.items() if not code or code in table.codes_of(item.report)}
     assert whose <= told
+
+
+#: Of a report, what may be read and is looked at here.
+PARTS = ("sites", "flags", "limitations", "genotype", "neighbours", "reads", "patient")
+#: What is not compared (records, what they exclude), or never differs without what is: parts of a posterior
+#: without its probability, an answer of another population without what it rests on, messages without values.
+NEVER_ALONE = re.compile(
+    r"record|notes|calculation|by_population|genotype/.*posterior|message|reads/path"
+    r"|values/(.*probability|best|others?|population|sites)$"
+)
+
+
+def leaves(value, path=()):
+    """Yield the path of every text, number and answer in `value`."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in items:
+        yield from leaves(item, (*path, key))
+    if not isinstance(value, dict | list) and value is not None:
+        yield path
+
+
+def altered(value):
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, str):
+        return {"global": "EUR"}.get(value, f"{value}x")
+    return value + 1 if isinstance(value, int) else value * 0.7
+
+
+def told_of(document):
+    report = document.samples[0]
+    facts = dict(zip(table.FACTS, table.facts_of(document, report), strict=True))
+    return [facts[name] for names in WHY.values() for name in names]
+
+
+def reports_of_all_kinds(folder):
+    """Yield documents: of sure and weak people, of a file and of reads, with neighbours, values of flags."""
+    made = [
+        ("0/0:30:99:0,300,3000", "GT:DP:GQ:PL", {}),
+        ("0/1:30:90:450,0,450", "GT:DP:GQ:PL", {}),
+        ("0/1:4:12:20,0,40", "GT:DP:GQ:PL", {}),
+        ("0/0", "GT", {"qual": "."}),
+        ("0/0:0.1", "GT:DS", {"info": "IMP;R2=0.2"}),
+    ]
+    reads = ReadSummary(
+        path="a.bam",
+        depth={"rs429358": 20, "rs7412": 21},
+        letters={"rs429358": {"T": 20}, "rs7412": {"C": 21}},
+        templates_both=7,
+        haplotypes={"TC": 7},
+        reads=50,
+        dropped={},
+        contamination=(0.0, 0.0, 0.1),
+        damage=(0.0, 0.0, 0.1),
+        mismatches=0.0,
+        decided=("rs429358", "rs7412"),
+    )
+    chances = dict.fromkeys(diplotype_names(), 0.01) | {"e2/e4": 0.91}
+    around = NeighbourReport(
+        panel="a panel",
+        mode="strict",
+        markers_known=70,
+        markers_used=60,
+        markers_panel=80,
+        sites_used=("rs7412",),
+        fit=-30.0,
+        lowest_fit=-70.0,
+        unlike_panel=False,
+        diplotype="e2/e4",
+        diplotype_probability=0.91,
+        diplotype_posterior=chances,
+        e4_copies_posterior={"0": 0.04, "1": 0.92, "2": 0.04},
+        neighbours_alone=None,
+        agrees=True,
+        read_probability=0.6,
+        phase_posterior={"e2/e4": 0.97, "e1/e3": 0.03},
+    )
+    for number, (column, form, more) in enumerate(made):
+        rows = [site(rsid, gt=column, format=form, **more) for rsid in ("rs429358", "rs7412")]
+        found = annotate(str(write_vcf(folder / f"{number}.vcf", records=rows)), Options(neighbours="always"))
+        (report,) = found.samples
+        yield Document.of(replace(found.run, appendix=found.run.appendix[:1]), (report,))
+        if not number:
+            yield Document.of(found.run, (replace(report, reads=reads, neighbours=around),))
+        elif report.genotype.diplotype is None:
+            yield Document.of(found.run, (replace(report, neighbours=replace(around, agrees=None)),))
+
+
+def test_whatever_value_is_read_is_told(tmp_path):
+    """Each value of a report is changed by itself: whoever reads the change must be told of it."""
+    read, missed = values_of(itertools.islice(reports_of_all_kinds(tmp_path), 1, 2))
+    assert not missed
+    assert len(read) > 40
+    named = {key for path in read for key in path}
+    assert named >= {"min_probability", "population", "appendix", "filter", "depth", "limitations", "reads"}
+    assert "neighbours" in named
+
+
+def test_whatever_value_is_read_in_any_report_is_told(tmp_path):
+    read, missed = values_of(reports_of_all_kinds(tmp_path))
+    assert not missed
+    assert "score" in {key for path in read for key in path}
+
+
+def values_of(documents):
+    """Return which values are read and told, and which are read and not told."""
+    read, missed = set(), set()
+    for document in documents:
+        plain = msgspec.json.decode(msgspec.json.encode(document))
+        before, facts = lines_of(item_of(document)), told_of(document)
+        for path in [path for path in leaves(plain) if is_looked_at(path)]:
+            *way, last = path
+            part = functools.reduce(lambda inside, key: inside[key], way, plain)
+            kept, part[last] = part[last], altered(part[last])
+            try:
+                other = msgspec.convert(plain, Document)
+                if lines_of(item_of(other)) != before:
+                    (read if told_of(other) != facts else missed).add(path)
+            except (msgspec.ValidationError, LookupError, ValueError, PgxError):
+                continue  # nothing that could be
+            finally:
+                part[last] = kept
+    return read, missed
+
+
+def item_of(document):
+    return SimpleNamespace(run=document, report=document.samples[0])
+
+
+def is_looked_at(path):
+    text = "/".join(map(str, path))
+    if path[0] == "samples":
+        return path[2] in PARTS and not NEVER_ALONE.search(text)
+    return path[0] == "appendix" or path[-1] in {"min_probability", "population"}
+
+
+def test_what_the_prior_names_is_told_with_what_it_rests_on(tmp_path, monkeypatch):
+    sure, _, _, weak, *_ = reports_of_all_kinds(tmp_path)
+    before = [table._told(one, one.samples[0]) for one in (sure, weak)]
+    monkeypatch.setattr(table, "threshold", lambda _: 11.0)
+    table._of_the_prior.cache_clear()
+    after = [table._told(one, one.samples[0]) for one in (sure, weak)]
+    table._of_the_prior.cache_clear()
+    assert [one == other for one, other in zip(before, after, strict=True)] == [True, False]
+
+
+@pytest.mark.parametrize("name", ["report.toml", "counsel.toml"])
+def test_what_is_shown_and_its_sources_are_of_every_report(monkeypatch, name):
+    table.sentence_digests.cache_clear()
+    before = table.sentence_digests()
+
+    def other(asked, model):
+        return {**load(asked, model), **({"sources": "other"} if asked == name else {})}
+
+    monkeypatch.setattr(table, "load", other)
+    table.sentence_digests.cache_clear()
+    after = table.sentence_digests()
+    table.sentence_digests.cache_clear()
+    assert {code for code in before if before[code] != after[code]} == {""}

@@ -132,7 +132,7 @@ def _told(run: Run, report: SampleReport) -> str:
     values = (
         [*map(_read_of_site, report.sites)],
         [(flag.code, flag.severity, _values(flag)) for flag in flags if flag.code not in _OF_THE_PRIOR],
-        report.limitations,
+        (report.limitations, genotype.assumed, genotype.source),
         report.neighbours and _rounded(_read_of_neighbours(report.neighbours)),
         report.reads and _read_of_reads(report.reads),
         genotype.diplotype and _of_answer(genotype.diplotype, rules.population, rules.min_probability),
