@@ -69,21 +69,13 @@ class Engine(Protocol):
         """Stop the workers."""
 
 
-def _say_nothing(_: str) -> None:
-    """Take a line that nobody wants to read."""
-
-
-def _do_nothing() -> None:
-    """Have nothing else to do."""
-
-
 def run_all(
     engine: Engine,
     function: Callable[[ArgumentT], ResultT],
     arguments: Iterable[ArgumentT],
     *,
-    tell: Callable[[str], None] = _say_nothing,
-    meanwhile: Callable[[], None] = _do_nothing,
+    tell: Callable[[str], None] = lambda _: None,
+    meanwhile: Callable[[], None] | None = None,
 ) -> Iterator[tuple[ArgumentT, ResultT | Exception]]:
     """Yield each argument with its result, or with what the work raised, as they get done.
 
@@ -100,17 +92,14 @@ def run_all(
     waiting = iter(arguments)
     running: dict[Future[ResultT], ArgumentT] = {}
     suspects: list[ArgumentT] = []
-    finished = False
-    while running or not finished:
-        while not finished and len(running) < 2 * engine.width:
-            try:
-                argument = next(waiting)
-            except StopIteration:
-                finished = True
-                break
-            running[engine.submit(function, argument)] = argument
-        meanwhile()
-        meanwhile = _do_nothing
+    while True:
+        while len(running) < 2 * engine.width and (more := next(waiting, None)) is not None:
+            running[engine.submit(function, more)] = more
+        if not running:
+            return
+        if meanwhile is not None:
+            meanwhile()
+            meanwhile = None
         done, _ = wait(running, timeout=_ATTEND_EVERY, return_when=FIRST_COMPLETED)
         _attend(engine, tell)
         broken = False
@@ -137,7 +126,7 @@ def run_alone(
     function: Callable[[ArgumentT], ResultT],
     argument: ArgumentT,
     *,
-    tell: Callable[[str], None] = _say_nothing,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> ResultT | Exception:
     """Do one piece of work while no other is under way; return its result or what it raised.
 
@@ -201,8 +190,7 @@ class Processes:
         self._pool: Executor = self._start()
 
     def _start(self) -> Executor:
-        context = get_context(self._method)
-        return ProcessPoolExecutor(max_workers=self.width, mp_context=context, initializer=_begin)
+        return ProcessPoolExecutor(self.width, mp_context=get_context(self._method), initializer=_begin)
 
     def submit(self, function: Callable[[ArgumentT], ResultT], argument: ArgumentT) -> Future[ResultT]:
         """Hand it to a process."""
@@ -228,28 +216,24 @@ class Processes:
 
 
 def _begin() -> None:
-    """Begin a process of a pool: Ctrl-C is for the main process, which hears it and stops the others."""
+    """Begin a process of a pool: Ctrl-C is for the main process, which hears it and stops the others.
+
+    It ends when that one does, by whatever signal: where that one is killed nobody tells a worker of a pool,
+    which would wait for its next piece for ever.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for number in _ENDING:  # of a fork: those of the main process
         signal.signal(number, signal.SIG_DFL)
     signal.set_wakeup_fd(-1)  # of a fork: it would tell the main process of what this one is sent
-    end_with_parent()
-
-
-def end_with_parent() -> None:
-    """Let this process end when the one that started it does, by whatever signal.
-
-    Where that one is killed nobody tells a worker of a pool: it would wait for its next piece for ever.
-    """
     parent = parent_process()
     if parent is None:  # not started by multiprocessing
         return
 
-    def wait() -> None:
+    def end_with_parent() -> None:
         parent.join()
         os._exit(1)  # at once, in the middle of a piece: nobody will take the result
 
-    threading.Thread(target=wait, name="end-with-parent", daemon=True).start()
+    threading.Thread(target=end_with_parent, name="end-with-parent", daemon=True).start()
 
 
 @contextlib.contextmanager
@@ -347,9 +331,8 @@ class Dask:
         try:
             self._client = Client(scheduler or self._cluster, timeout="30s", set_as_default=False)
         except (OSError, ValueError) as error:
-            raise UsageError(
-                "no Dask scheduler answers", where=self._where, cure="Check the address"
-            ) from error
+            what = "no Dask scheduler answers"
+            raise UsageError(what, where=self._where, cure="Check the address") from error
 
     @property
     def width(self) -> int:
@@ -368,39 +351,30 @@ class Dask:
         if module in self._proven:
             self._send(function, argument, future)
             return future
+        # A worker that is sent what it cannot import closes, and takes its job along. So only what a worker
+        # was seen to import is sent.
+        probe = self._probes.get(module)  # once: another thread removes it
         try:
-            probe = self._probe(module)
+            if probe is None:
+                name = f"{module}:__name__"
+                probe = self._probes[module] = self._client.submit(pkgutil.resolve_name, name, pure=False)
         except Exception as error:  # noqa: BLE001 - of many kinds where the client has been closed
             future.set_exception(self._lost(error))
         else:
             probe.add_done_callback(lambda done: self._send_if_proven(done, function, argument, future))
         return future
 
-    def _probe(self, module: str) -> Any:
-        """Return the import of `module` by some worker.
-
-        A worker that is sent what it cannot import closes, and takes its job along. So only what a worker
-        was seen to import is sent.
-        """
-        probe = self._probes.get(module)  # once: another thread removes it
-        if probe is None:
-            name = f"{module}:__name__"
-            probe = self._probes[module] = self._client.submit(pkgutil.resolve_name, name, pure=False)
-        return probe
-
     def _send_if_proven(
-        self,
-        probe: Any,
-        function: Callable[[ArgumentT], ResultT],
-        argument: ArgumentT,
-        future: Future[ResultT],
+        self, probe: Any, function: Callable[[Any], ResultT], argument: Any, future: Future[ResultT]
     ) -> None:
         from distributed import KilledWorker  # noqa: PLC0415
 
         try:
             self._proven.add(self._result_of(probe))
         except ImportError as error:
-            future.set_exception(self._without_program(error))
+            what = f"a worker cannot run this program: {error}"
+            cure = "Install the same version of pgx for the Python of the workers"
+            future.set_exception(InputError(what, where=self._where, cure=cure))
         except KilledWorker as error:
             future.set_exception(WorkerDiedError(str(error)))
         except BaseException as error:  # noqa: BLE001 - a future that never ends would be worse
@@ -409,9 +383,7 @@ class Dask:
             self._send(function, argument, future)
         self._probes.pop(function.__module__, None)  # kept, it would be done again when its worker dies
 
-    def _send(
-        self, function: Callable[[ArgumentT], ResultT], argument: ArgumentT, future: Future[ResultT]
-    ) -> None:
+    def _send(self, function: Callable[[Any], ResultT], argument: Any, future: Future[ResultT]) -> None:
         try:
             remote = self._client.submit(function, argument, pure=False)
         except Exception as error:  # noqa: BLE001 - as above
@@ -446,19 +418,9 @@ class Dask:
 
         raise Cancelled
 
-    def _without_program(self, error: ImportError) -> InputError:
-        return InputError(
-            f"a worker cannot run this program: {error}",
-            where=self._where,
-            cure="Install the same version of pgx for the Python of the workers",
-        )
-
     def _lost(self, error: BaseException) -> InputError:
-        return InputError(
-            f"the Dask scheduler is lost ({type(error).__name__})",
-            where=self._where,
-            cure="What was done is kept; give the same command again",
-        )
+        what = f"the Dask scheduler is lost ({type(error).__name__})"
+        return InputError(what, where=self._where, cure="What was done is kept; give the same command again")
 
     def attend(self) -> str:
         """Return a notice while no worker is there, less and less often; else ""."""

@@ -57,14 +57,14 @@ class Failure(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Named(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One input, and what goes with it.
+    """One input, and what goes with it: by sample name, of which "" stands for every sample of the input.
 
     Attributes
     ----------
     carried
-        Further columns of the manifest by sample name; "" stands for every sample of the input.
+        Further columns of the manifest.
     meta
-        What the manifest states for the head of a report, by sample name; "" as above.
+        What the manifest states for the head of a report.
     without
         Samples of the input that other rows of the manifest speak for; not done here.
     chosen
@@ -74,7 +74,7 @@ class Named(Struct, frozen=True, kw_only=True, omit_defaults=True):
     source
         What is read, where `path` is a pseudonym; it is never stored.
     lines
-        The line of the manifest, 1-based, that speaks of each sample; "" as above. None where none does.
+        The line of the manifest, 1-based, that speaks of each sample.
     """
 
     path: str
@@ -127,10 +127,9 @@ class Plan(Struct, frozen=True, kw_only=True):
     @property
     def digest(self) -> str:
         """Return what tells this list of inputs, and what goes with them, from another."""
+        keys = (job.key for job in self.jobs)
         stated = (msgspec.json.encode((job.carried, job.meta)).decode() for job in self.jobs)
-        return text_digest(
-            *self.carried, *(job.key for job in self.jobs), *stated, *map("\t".join, self.pedigree)
-        )
+        return text_digest(*self.carried, *keys, *stated, *map("\t".join, self.pedigree))
 
 
 class StoredSample(Struct, frozen=True, kw_only=True):
@@ -149,7 +148,7 @@ class StoredBlock(Struct, frozen=True, kw_only=True):
 
 
 class Known(Struct, frozen=True, kw_only=True):
-    """What became of one input, without its samples.
+    """What became of one input, without its samples: `samples` were done, `statuses` by e4 status.
 
     Attributes
     ----------
@@ -161,18 +160,12 @@ class Known(Struct, frozen=True, kw_only=True):
         SHA-256 of the file where --verify asked for it, else "".
     problems
         What of it could not be done although the input could: samples that it does not have.
-    samples
-        How many were done.
     has_records
         Whether the input has any record near the sites.
     is_copy_number
         Whether it is a file of copy numbers or ploidy, in which nobody is counted.
-    assembly
-        The one that it was read in; "" of a failure.
     name_digest
         Of the names of all samples of the input, in order.
-    statuses
-        Samples by e4 status.
     """
 
     key: str
@@ -196,16 +189,10 @@ class Known(Struct, frozen=True, kw_only=True):
 
 
 class Result(Known, frozen=True, kw_only=True):
-    """What became of one input.
+    """What became of one input, and what is kept of it: `run` is the JSON of `StoredInput`.
 
-    Attributes
-    ----------
-    run
-        JSON of `StoredInput`.
-    rows, blocks
-        Its samples: of a small input one by one, of a large one thousands together.
-    parts
-        Pieces that many reports share, by digest.
+    Samples are `rows` of a small input, and `blocks` of thousands of a large one. `parts` are what many
+    reports share, by digest.
     """
 
     run: bytes = b""
@@ -240,14 +227,9 @@ class StoredInput(Struct, frozen=True, kw_only=True):
 
 
 class Slice(Struct, frozen=True, kw_only=True):
-    """Which part of which plan a folder holds.
+    """Which part of which plan a folder holds: slice `number` of `of`, 1-based.
 
-    Attributes
-    ----------
-    number, of
-        Slice `number` of `of`, 1-based.
-    conditions
-        Digest of all that results of the whole plan depend on but the inputs.
+    `conditions` is a digest of all that results of the whole plan depend on but the inputs.
     """
 
     number: int
@@ -270,9 +252,7 @@ def group_of(options: Options) -> str | None:
 
 def provisional(options: Options) -> Options:
     """Return options under which an input can be read whose population is still to be estimated."""
-    if group_of(options) is None:
-        return options
-    return replace(options, population=default_population())
+    return options if group_of(options) is None else replace(options, population=default_population())
 
 
 @functools.lru_cache(maxsize=4096)
@@ -291,13 +271,10 @@ def text_digest(*texts: str) -> str:
     return total.hexdigest()[:32]
 
 
-class _Same:
+class _Same(Struct, eq=False):
     """A value that equals only itself: what is shared are the same objects, and comparing them is slow."""
 
-    __slots__ = ("value",)
-
-    def __init__(self, value: object) -> None:
-        self.value = value
+    value: object
 
     def __hash__(self) -> int:
         return id(self.value)
@@ -319,8 +296,7 @@ def _shared_part(*values: _Same) -> tuple[str, bytes]:
 
 def without_shared(run: Run) -> tuple[Run, tuple[str, bytes]]:
     """Return a run as `StoredInput` has it, and what it shares as `shared_part` has it."""
-    bare = replace(run, reference=_NO_REFERENCE, appendix=())
-    return bare, shared_part(run.reference, run.appendix)
+    return replace(run, reference=_NO_REFERENCE, appendix=()), shared_part(run.reference, run.appendix)
 
 
 def with_shared(run: Run, part: bytes) -> Run:

@@ -11,7 +11,7 @@ import functools
 import io
 import itertools
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import get_args
 
@@ -53,9 +53,7 @@ REPORT_COLUMNS = PatientMeta.__struct_fields__
 #: Of these, what tells of a person or of their request: it stays out of the tables and the page.
 PERSONAL_COLUMNS = frozenset(REPORT_COLUMNS) - {"specimen", "platform", "laboratory"}
 STANDARD_INPUT = "-"
-_NOTHING = frozenset(
-    {"", "-", ".", "?", "-9", "na", "n/a", "#n/a", "nan", "none", "null", "missing", "unknown"}
-)
+_NOTHING = {"", "-", ".", "?", "-9", "na", "n/a", "#n/a", "nan", "none", "null", "missing", "unknown"}
 _NOBODY = "0"  # as pedigrees write it
 _TABLE = "Write a table (tabs or commas) whose first line names its columns, `path` among them"
 _CORRECT = "Correct the manifest"
@@ -77,8 +75,7 @@ def jobs_of(manifest: Path, options: Options) -> tuple[list[Job], tuple[str, ...
     UsageError, InputError
         The table as a whole cannot be read.
     """
-    rows = _read(manifest)
-    _, columns = next(rows)
+    (_, columns), *rows = _read(manifest)
     if "path" not in columns:
         raise UsageError("has no column `path`", where=str(manifest), cure=_TABLE)
     own_columns = tuple(name for name in columns if name not in {*OPTION_COLUMNS, *PERSONAL_COLUMNS})
@@ -90,38 +87,42 @@ def jobs_of(manifest: Path, options: Options) -> tuple[list[Job], tuple[str, ...
     notes: list[str] = []
     for number, cells in rows:
         row = dict(itertools.zip_longest(columns, cells[: len(columns)], fillvalue=""))
+        sample = row.get("sample", "")
         path = _beside(row["path"], manifest) if row["path"] else f"{manifest}:{number}"
         if row.get("reads"):
             row["reads"] = _beside(row["reads"], manifest)
         try:
             own, stated = _own_options(row, cells[len(columns) :], options), _stated(row)
-            _check_new(lines, place_of(path), row.get("sample", ""), number)
+            _check_new(lines, place_of(path), sample, number)
             key = place_of(path), own
             if key not in growing:
                 growing[key] = _Growing(path, own)
                 found.append(growing[key])
             growing[key].add(number, row, own_columns, stated)
-            if not are_parents(
-                row.get("sample", ""), *(parent_in(row.get(name, "")) for name in KINSHIP[1:])
-            ):
+            if not are_parents(sample, *(parent_in(row.get(name, "")) for name in KINSHIP[1:])):
                 notes.append(f"{printable(str(manifest))}: line {number} {_NO_FAMILY}. {_CORRECT}")
         except _RowError as error:
             failure = Failure(input=path, error=f"line {number} of the manifest: {error}", cure=_CORRECT)
-            samples = (row["sample"],) if row.get("sample") else ()
+            samples = (sample,) if sample else ()
             found.append(Job(path=path, options=replace(options, samples=samples), failure=failure))
     jobs = [item if isinstance(item, Job) else item.job() for item in found]
     return jobs, carried_names(carried), notes
+
+
+def _check_new(lines: dict[tuple[str, str], int], place: str, sample: str, number: int) -> None:
+    """Refuse a sample, or all of an input, that an earlier row has."""
+    if (before := lines.setdefault((place, sample), number)) != number:
+        what = f"sample '{sample}' of this input" if sample else "this input"
+        raise _RowError(f"line {before} has {what} already")
 
 
 def _check_names(names: list[str], carried: set[str], manifest: Path) -> None:
     """Refuse two columns of one name, in the manifest or in the tables, and options of the whole run."""
     for name in names:
         if name in _RUN_OPTIONS:
-            raise UsageError(
-                f"has the column '{name}', which is an option of the whole run",
-                where=str(manifest),
-                cure=f"Give {_RUN_OPTIONS[name]} on the command line, or call the column something else",
-            )
+            what = f"has the column '{name}', which is an option of the whole run"
+            cure = f"Give {_RUN_OPTIONS[name]} on the command line, or call the column something else"
+            raise UsageError(what, where=str(manifest), cure=cure)
     for name in names:  # those of the manifest, and those of the tables: a carried one is in both
         if names.count(name) > (2 if name in carried and name not in COLUMNS else 1):
             raise UsageError(f"names the column '{name}' twice", where=str(manifest), cure=_TABLE)
@@ -136,14 +137,6 @@ def option_cell(options: Options, name: str) -> str:
     """Return an option of `CARRIED_OPTIONS` as a cell: what a sample was reported under."""
     value = getattr(options, name)
     return ",".join(value) if isinstance(value, tuple) else cell_text(value)
-
-
-def _check_new(lines: dict[tuple[str, str], int], place: str, sample: str, number: int) -> None:
-    """Refuse a sample, or all of an input, that an earlier row has."""
-    before = lines.setdefault((place, sample), number)
-    if before != number:
-        what = f"sample '{sample}' of this input" if sample else "this input"
-        raise _RowError(f"line {before} has {what} already")
 
 
 class _Growing(Struct):
@@ -162,9 +155,7 @@ class _Growing(Struct):
         """Take in a row: `carried` names the columns that go with its sample, `stated` is the patient."""
         name = row.get("sample", "")
         self.lines[name] = number
-        self.carried[name] = dict(
-            zip(carried_names(carried), (row[column] for column in carried), strict=True)
-        )
+        self.carried[name] = dict(zip(carried_names(carried), map(row.__getitem__, carried), strict=True))
         self.chosen |= {item.name: None for item in _ROW_OPTIONS if row.get(item.name)}
         if stated is not None:
             self.meta[name] = stated
@@ -175,8 +166,8 @@ class _Growing(Struct):
         return Job(**asdict(self) | {"options": own, "chosen": tuple(self.chosen)})
 
 
-def _read(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Yield the header and the rows with their line numbers, cells stripped, empty lines left out."""
+def _read(path: Path) -> list[tuple[int, list[str]]]:
+    """Return the header and the rows with their line numbers, cells stripped, empty lines left out."""
     try:
         text = read_limited(path, int(limit("max_table"))).decode("utf-8-sig")
         head = text.lstrip().partition("\n")[0]
@@ -186,20 +177,21 @@ def _read(path: Path) -> Iterator[tuple[int, list[str]]]:
             reader = csv.reader(io.StringIO(text, newline=""), delimiter="\t", quoting=csv.QUOTE_NONE)
         lines = [(reader.line_num, [_unquoted(cell.strip()) for cell in row]) for row in reader]
     except OSError as error:
-        raise NotFoundError(
-            f"cannot be read ({error.strerror})", where=str(path), cure="Check the path"
-        ) from error
+        what = f"cannot be read ({error.strerror})"
+        raise NotFoundError(what, where=str(path), cure="Check the path") from error
     except UnicodeDecodeError as error:
         raise UsageError("is not a table of text in UTF-8", where=str(path), cure=_TABLE) from error
     except csv.Error as error:
         raise UsageError(f"cannot be read as a table ({error})", where=str(path), cure=_TABLE) from error
-    lines = [(number, _trimmed(cells)) for number, cells in lines if any(cells)]
+    lines = [line for line in lines if any(line[1])]
+    for _, cells in lines:
+        while not cells[-1]:  # spreadsheets like to leave tabs at the end
+            cells.pop()
     if not lines:
         raise UsageError("is empty", where=str(path), cure=_TABLE)
-    columns = lines[0][1]
-    if "" in columns:
-        raise UsageError(f"column {columns.index('') + 1} has no name", where=str(path), cure=_TABLE)
-    yield from lines
+    if "" in lines[0][1]:
+        raise UsageError(f"column {lines[0][1].index('') + 1} has no name", where=str(path), cure=_TABLE)
+    return lines
 
 
 def template() -> str:
@@ -214,13 +206,6 @@ def _unquoted(cell: str) -> str:
     if len(cell) < 2 or not (cell.startswith('"') and cell.endswith('"')):
         return cell
     return cell[1:-1].replace('""', '"').strip()
-
-
-def _trimmed(cells: list[str]) -> list[str]:
-    """Return cells without empty ones at the end: spreadsheets like to leave tabs there."""
-    while cells and not cells[-1]:
-        cells = cells[:-1]
-    return cells
 
 
 def _beside(path: str, manifest: Path) -> str:
@@ -365,8 +350,5 @@ def unclear_person(job: Job, samples: int) -> Failure | None:
     fields = sorted(name for name in PERSONAL_COLUMNS if getattr(stated, name) is not None)
     if not fields:
         return None
-    return Failure(
-        input=job.path,
-        error=f"holds {samples} samples, and its row in the manifest has a {fields[0]} without a sample",
-        cure="Name the sample in the column `sample`",
-    )
+    what = f"holds {samples} samples, and its row in the manifest has a {fields[0]} without a sample"
+    return Failure(input=job.path, error=what, cure="Name the sample in the column `sample`")

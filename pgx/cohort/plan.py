@@ -56,27 +56,26 @@ def plan_inputs(
         raise NotFoundError("no such file", where=str(options.callable_bed), cure="Check --callable")
     found = list(_spread(inputs))
     beside = set() if with_reads else _reads_beside_a_vcf(found, inputs)
-    named = list({_place(item): _job(item, options) for item in found if item not in beside}.values())
+    named: dict[str | Failure, Job] = {}
+    for item in found:
+        if isinstance(item, Failure):
+            named[item] = Job(path=item.input, options=options, failure=item)
+        elif item not in beside:
+            bare = Job(path=item, options=options, carried=NOTHING, meta=NOTHING, lines=NOTHING)
+            named[place_of(item)] = bare
     rows, carried, notes = ([], (), []) if manifest is None else jobs_of(manifest, options)
     notes += [
         f"{printable(str(path))}: passed over, a VCF of the same name lies beside it; --with-reads takes it"
         for path in sorted(map(str, beside))
     ]
-    jobs = tuple(_apart(named, rows))
+    jobs = tuple(_apart(named.values(), rows))
     if options.pseudonymise is not None:
         from pgx.pseudonyms import pseudonyms  # noqa: PLC0415 - few ask for it
 
         hide = pseudonyms(options.pseudonymise)
         jobs = tuple(_hidden(job, hide) for job in jobs)
-        pedigree = [
-            (
-                family and hide.name(family),
-                hide.name(name),
-                father and hide.name(father),
-                mother and hide.name(mother),
-            )
-            for family, name, father, mother in pedigree
-        ]
+        to = {name: name and hide.name(name) for row in pedigree for name in row}
+        pedigree = [(to[kin], to[who], to[one], to[other]) for kin, who, one, other in pedigree]
     return Plan(jobs=jobs, carried=carried, notes=tuple(notes), pedigree=tuple(pedigree))
 
 
@@ -89,11 +88,8 @@ def _hidden(job: Job, hide: Pseudonyms) -> Job:
         The manifest says who somebody is.
     """
     if any(meta.name or meta.order_id for meta in job.meta.values()):
-        raise UsageError(
-            "states who somebody is, beside --pseudonymise",
-            where="--manifest",
-            cure="Leave out the columns name and order_id",
-        )
+        what = "states who somebody is, beside --pseudonymise"
+        raise UsageError(what, where="--manifest", cure="Leave out the columns name and order_id")
     path = hide.path(job.path)
     failure = job.failure
     if failure is not None:
@@ -155,16 +151,6 @@ def _apart(named: Iterable[Job], rows: Sequence[Job]) -> Iterator[Job]:
             yield replace(job, without=tuple(elsewhere))
 
 
-def _place(found: str | Failure) -> str | Failure:
-    return found if isinstance(found, Failure) else place_of(found)
-
-
-def _job(found: str | Failure, options: Options) -> Job:
-    if isinstance(found, Failure):
-        return Job(path=found.input, options=options, failure=found)
-    return Job(path=found, options=options, carried=NOTHING, meta=NOTHING, lines=NOTHING)
-
-
 def _spread(inputs: Iterable[str]) -> Iterator[str | Failure]:
     """Yield the files behind each input; what stands for none is a failure of its own."""
     for text in inputs:
@@ -176,7 +162,8 @@ def _spread(inputs: Iterable[str]) -> Iterator[str | Failure]:
             yield from _in_folder(text)
         elif glob.has_magic(text):
             matches = sorted(glob.glob(text, recursive=True))  # noqa: PTH207 - the pattern may be absolute
-            yield from _spread(matches) if matches else [_nothing(text, "matches no file")]
+            none = Failure(input=printable(text), error="matches no file", cure=_CHECK)
+            yield from _spread(matches) if matches else [none]
         else:
             yield _storable(text)  # missing: the reader says so
 
@@ -207,18 +194,12 @@ def _in_folder(folder: str) -> Iterator[str | Failure]:
             continue
         been.add(real)
         folders.sort()  # which of two links leads to a folder must not depend on the file system
-        paths = (str(Path(where) / name) for name in files if not name.startswith("."))
-        found += (
-            path
-            for path in paths
-            if (path.lower().endswith((*ENDINGS, *READ_ENDINGS)) and exists(path, file=True))
-            or genotype_file_kind(path)
-        )
+        for path in (str(Path(where) / name) for name in files if not name.startswith(".")):
+            is_known = path.lower().endswith((*ENDINGS, *READ_ENDINGS)) and exists(path, file=True)
+            if is_known or genotype_file_kind(path):
+                found.append(path)
     yield from map(_storable, sorted(found))
     yield from unread
     if not found and not unread:
-        yield _nothing(folder, "holds no VCF, BCF, BAM, CRAM, PLINK or BGEN")
-
-
-def _nothing(text: str, error: str) -> Failure:
-    return Failure(input=printable(text), error=error, cure=_CHECK)
+        what = "holds no VCF, BCF, BAM, CRAM, PLINK or BGEN"
+        yield Failure(input=printable(folder), error=what, cure=_CHECK)

@@ -54,16 +54,11 @@ def run_cohort(
     number, of = options.shard
     with State(folder) as state:
         _check_same_shard(state, plan, number, of)
-        positions = range(number - 1, len(plan.jobs), of)
-        made_with = sorted({recipe(job.options) for job in plan.jobs})
-        slice_ = Slice(
-            number=number,
-            of=of,
-            plan_digest=plan.digest,
-            plan_size=len(plan.jobs),
-            conditions=text_digest(*made_with),
-        )
-        also = {"slice": slice_, "carried": plan.carried, "pedigree": plan.pedigree, "estimates": []}
+        size = len(plan.jobs)
+        positions = range(number - 1, size, of)
+        conditions = text_digest(*sorted({recipe(job.options) for job in plan.jobs}))
+        own = Slice(number=number, of=of, plan_digest=plan.digest, plan_size=size, conditions=conditions)
+        also = {"slice": own, "carried": plan.carried, "pedigree": plan.pedigree, "estimates": []}
         state.set_plan((planned_row(place, plan.jobs[place]) for place in positions), **also)
         jobs = [plan.jobs[place] for place in positions]
         if any(group_of(job.options) is not None for job in jobs):
@@ -90,11 +85,9 @@ def _check(plan: Plan, options: CohortOptions) -> None:
     for own in {job.options for job in plan.jobs if job.failure is None}:
         check_options(provisional(own))
         if of > 1 and group_of(own) is not None:
-            raise UsageError(
-                "needs the whole cohort, and a slice is a part of it",
-                where="--population estimate",
-                cure="Leave --shard out; --jobs and --engine dask share the work",
-            )
+            what = "needs the whole cohort, and a slice is a part of it"
+            cure = "Leave --shard out; --jobs and --engine dask share the work"
+            raise UsageError(what, where="--population estimate", cure=cure)
     _check_columns(options.page, plan.jobs, plan.carried)
 
 
@@ -123,11 +116,8 @@ def _refuse_foreign(folder: Path) -> None:
         return
     found = [name for name in (*OUTPUTS, *OF_PEOPLE, "reports") if (folder / name).exists()]
     if found:
-        raise UsageError(
-            f"holds what is not of a cohort and would be lost ({found[0]})",
-            where=str(folder),
-            cure="Give another folder",
-        )
+        what = f"holds what is not of a cohort and would be lost ({found[0]})"
+        raise UsageError(what, where=str(folder), cure="Give another folder")
 
 
 def _check_same_shard(state: State, plan: Plan, number: int, of: int) -> None:
@@ -135,11 +125,9 @@ def _check_same_shard(state: State, plan: Plan, number: int, of: int) -> None:
     if before is None or before.plan_digest != plan.digest or of == 1:
         return
     if (before.number, before.of) != (number, of):
-        raise UsageError(
-            f"the folder holds slice {before.number}/{before.of} of these inputs",
-            where=str(state.path.parent),
-            cure="Give each slice a folder of its own, and join them with pgx merge",
-        )
+        what = f"the folder holds slice {before.number}/{before.of} of these inputs"
+        cure = "Give each slice a folder of its own, and join them with pgx merge"
+        raise UsageError(what, where=str(state.path.parent), cure=cure)
 
 
 def _engine(options: CohortOptions, inputs: int) -> Engine:
@@ -232,7 +220,11 @@ def _current(jobs: Sequence[Job], state: State, *, verify: bool) -> set[int]:
     current = {
         place: known.digest
         for place, (job, known) in enumerate(zip(jobs, state.known_of_plan(), strict=False))
-        if known is not None and _is_current(job, known)
+        if known is not None
+        and known.failure is None
+        and known.recipe == recipe(job.options)
+        and known.fingerprint == fingerprint(job.place)
+        and unclear_person(job, known.samples) is None
     }
     if not verify:
         return set(current)
@@ -242,15 +234,6 @@ def _current(jobs: Sequence[Job], state: State, *, verify: bool) -> set[int]:
         return {place for place, digest in zip(before, digests, strict=True) if digest == before[place]}
 
 
-def _is_current(job: Job, known: Known) -> bool:
-    return (
-        known.failure is None
-        and known.recipe == recipe(job.options)
-        and known.fingerprint == fingerprint(job.place)
-        and unclear_person(job, known.samples) is None
-    )
-
-
 def _results(
     engine: Engine, missing: Sequence[Job], options: CohortOptions, tell: Tell
 ) -> Iterator[list[Result]]:
@@ -258,12 +241,7 @@ def _results(
     stated = {job.key: job for job in missing if job.meta}
     batches = _batches(missing, engine, options)
     for batch, outcome in run_all(engine, work, batches, tell=tell, meanwhile=_import_tables):
-        if not isinstance(outcome, Exception):
-            results = outcome
-        elif len(batch.jobs) > 1:
-            results = _singly(engine, batch, tell)
-        else:
-            results = [_dead(job, outcome) for job in batch.jobs]
+        results = _singly(engine, batch, outcome, tell) if isinstance(outcome, Exception) else outcome
         yield [_checked(stated.get(result.key), result) for result in results]
 
 
@@ -273,19 +251,18 @@ def _checked(job: Job | None, result: Result) -> Result:
     return result if job is None or unclear is None else failed(job, unclear)
 
 
-def _singly(engine: Engine, batch: Batch, tell: Tell) -> list[Result]:
-    """Do a batch whose worker died input by input, so that only the culprit fails."""
+def _singly(engine: Engine, batch: Batch, error: Exception, tell: Tell) -> list[Result]:
+    """Do a batch whose worker died (`error`) input by input, so that only the culprit fails."""
     results: list[Result] = []
     for job in batch.jobs:
-        outcome = run_alone(engine, work, replace(batch, jobs=(job,)), tell=tell)
-        results += [_dead(job, outcome)] if isinstance(outcome, Exception) else outcome
+        alone = replace(batch, jobs=(job,))
+        outcome = run_alone(engine, work, alone, tell=tell) if len(batch.jobs) > 1 else error
+        if isinstance(outcome, Exception):
+            what = f"the worker died over it, or stood still for too long ({type(outcome).__name__})"
+            cure = "Check the file, and the memory of the machine; --stall gives more time"
+            outcome = [failed(job, Failure(input=job.path, error=what, cure=cure))]
+        results += outcome
     return results
-
-
-def _dead(job: Job, error: Exception) -> Result:
-    what = f"the worker died over it, or stood still for too long ({type(error).__name__})"
-    cure = "Check the file, and the memory of the machine; --stall gives more time"
-    return failed(job, Failure(input=job.path, error=what, cure=cure))
 
 
 def _batches(jobs: Sequence[Job], engine: Engine, options: CohortOptions) -> Iterator[Batch]:
@@ -294,12 +271,8 @@ def _batches(jobs: Sequence[Job], engine: Engine, options: CohortOptions) -> Ite
     def batch(*some: Job) -> Batch:
         # what only goes with an input (columns of the manifest) need not travel
         bare = tuple(replace(job, carried={}, meta={}, lines={}) for job in some)
-        return Batch(
-            jobs=bare,
-            verify=options.verify,
-            arrays_from=options.arrays_from or ARRAYS_FROM,
-            stall=options.stall,
-        )
+        least = options.arrays_from or ARRAYS_FROM
+        return Batch(jobs=bare, verify=options.verify, arrays_from=least, stall=options.stall)
 
     def fitting() -> int:  # anew for each batch: workers may join later
         return max(1, min(_BATCH_MAX, -(-len(jobs) // (engine.width * _BATCHES_PER_WORKER))))
@@ -327,18 +300,9 @@ def _size(path: str) -> int:
 
 
 class Progress(Struct, frozen=True, kw_only=True):
-    """How far a run is.
+    """How far a run is: samples so far, and inputs in all, done before, done now, and of the latter failed.
 
-    Attributes
-    ----------
-    total, kept, done, failed
-        Inputs: in all, done before, done now, and of the latter failed.
-    samples
-        Samples so far.
-    statuses
-        Of these, by e4 status.
-    waiting
-        A line on what is awaited while no worker is there, else "".
+    `waiting` is a line on what is awaited while no worker is there, else "".
     """
 
     total: int
@@ -385,7 +349,11 @@ def merge(folders: Sequence[Path], output: Path, page: PageOptions, asked: Asked
         if folder.resolve() == output.resolve():
             raise UsageError("is a slice itself", where=str(output), cure="Give another folder after -o")
         with State(folder, create=False) as state:
-            slices.append(_slice_of(state, folder))
+            found = state.meta("slice", Slice)
+            if found is None or not state.meta("finished", bool):
+                cure = "Give the command of this slice again"
+                raise UsageError("is not done yet", where=str(folder), cure=cure)
+            slices.append(found)
             carried = state.meta("carried", tuple[str, ...]) or ()
             pedigree = state.meta("pedigree", tuple[tuple[str, str, str, str], ...]) or ()
             own = {row.position: row for row in state.plan()}
@@ -393,28 +361,20 @@ def merge(folders: Sequence[Path], output: Path, page: PageOptions, asked: Asked
             raise UsageError("holds inputs that another slice has too", where=str(folder), cure=_SAME)
         rows |= own
     _check_slices(slices, rows, folders)
-    jobs = [rows[position].job for position in sorted(rows)]
-    _check_columns(page, jobs, carried)
+    ordered = [rows[position] for position in sorted(rows)]
+    _check_columns(page, [row.job for row in ordered], carried)
     _refuse_foreign(output)
     with State(output) as state:
         whole = replace(slices[0], number=1, of=1)
-        ordered = (rows[position] for position in sorted(rows))
         state.set_plan(ordered, slice=whole, carried=carried, pedigree=pedigree)
         for folder in folders:
             with State(folder, create=False) as other:
                 state.take_over(other, {row.key for row in other.plan()})
         known = state.known()
-        kept = sum(not known[row.key].failures for row in rows.values())
+        kept = sum(not known[row.key].failures for row in ordered)
         from pgx.cohort.tables.finalise import finish  # noqa: PLC0415 - see `_import_tables`
 
         return finish(state, output, page, asked, kept=kept)
-
-
-def _slice_of(state: State, folder: Path) -> Slice:
-    found = state.meta("slice", Slice)
-    if found is None or not state.meta("finished", bool):
-        raise UsageError("is not done yet", where=str(folder), cure="Give the command of this slice again")
-    return found
 
 
 def _check_slices(slices: Sequence[Slice], rows: dict[int, PlannedRow], folders: Sequence[Path]) -> None:
@@ -422,16 +382,9 @@ def _check_slices(slices: Sequence[Slice], rows: dict[int, PlannedRow], folders:
     if len({(item.plan_digest, item.plan_size) for item in slices}) != 1:
         raise UsageError("the folders are slices of different inputs or options", where=where, cure=_SAME)
     if len({item.conditions for item in slices}) != 1:
-        raise UsageError(
-            "the slices were made with different evidence, reference data, BED file or version of pgx",
-            where=where,
-            cure="Give the commands of the older slices again",
-        )
+        what = "the slices were made with different evidence, reference data, BED file or version of pgx"
+        raise UsageError(what, where=where, cure="Give the commands of the older slices again")
     size = slices[0].plan_size
-    missing = size - len(rows)
-    if missing:
-        raise UsageError(
-            f"{missing} of {size} inputs belong to slices that were not given",
-            where=where,
-            cure="Give all slices, 1/N to N/N",
-        )
+    if missing := size - len(rows):
+        what = f"{missing} of {size} inputs belong to slices that were not given"
+        raise UsageError(what, where=where, cure="Give all slices, 1/N to N/N")

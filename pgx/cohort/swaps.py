@@ -146,8 +146,7 @@ def with_whole_plates(
     )
     order = {whose: place for place, whose in enumerate(cells)}
     return sorted(
-        [*compared, *others],
-        key=lambda item: order.get((item.person.input, item.person.sample), len(order)),
+        [*compared, *others], key=lambda item: order.get((item.person.input, item.person.sample), len(order))
     )
 
 

@@ -7,6 +7,7 @@ import faulthandler
 import functools
 import hashlib
 import importlib
+import itertools
 import os
 import sys
 import threading
@@ -53,14 +54,9 @@ _INDEXES = (".csi", ".tbi", ".bai", ".crai", ".bgi")
 
 
 class Batch(Struct, frozen=True, kw_only=True):
-    """Inputs that one worker reads one after the other.
+    """Inputs that one worker reads one after the other; `verify` also notes the digest of each file.
 
-    Attributes
-    ----------
-    verify
-        Also note the digest of each file.
-    stall
-        Seconds without a new byte of an input after which its worker ends.
+    `stall` is the time without a new byte of an input after which its worker ends, in seconds.
     """
 
     jobs: tuple[Job, ...]
@@ -118,13 +114,8 @@ def _ends_when_it_stalls(seconds: float) -> Iterator[None]:
 
 def failed(job: Job, failure: Failure) -> Result:
     """Return the result of an input that gave none."""
-    return Result(
-        key=job.key,
-        path=job.path,
-        recipe=recipe(job.options),
-        fingerprint=fingerprint(job.place),
-        failure=failure,
-    )
+    made_with, state = recipe(job.options), fingerprint(job.place)
+    return Result(key=job.key, path=job.path, recipe=made_with, fingerprint=state, failure=failure)
 
 
 def recipe(options: Options) -> str:
@@ -140,14 +131,8 @@ def recipe(options: Options) -> str:
 
 @functools.lru_cache(maxsize=4096)
 def _recipe(options: Options, digests: tuple[tuple[str, str], ...], files: str) -> str:
-    return text_digest(
-        options_text(options),
-        *(text for pair in digests for text in pair),
-        files,
-        reference.digest(),
-        reference.program_version(),
-        SCHEMA_VERSION,
-    )
+    program = (reference.digest(), reference.program_version(), SCHEMA_VERSION)
+    return text_digest(options_text(options), *itertools.chain(*digests), files, *program)
 
 
 def fingerprint(path: str) -> str:
@@ -194,9 +179,8 @@ def _read(job: Job) -> tuple[Input | VcfContent, Neighbours | None]:
     from pgx.cohort.biobank.genotype_files import read_genotype_file  # noqa: PLC0415 - few inputs are such
 
     if job.options.pseudonymise is not None:
-        raise UsageError(
-            "cannot be pseudonymised", where=job.place, cure="Convert it to VCF: plink2 --export vcf"
-        )
+        cure = "Convert it to VCF: plink2 --export vcf"
+        raise UsageError("cannot be pseudonymised", where=job.place, cure=cure)
     return read_genotype_file(job.place, kind), None
 
 
@@ -205,11 +189,9 @@ def failure_by(job: Job, error: Exception) -> Failure:
     if not isinstance(error, PgxError):  # a bug is named by its place: its message might hold a genotype
         frames = traceback.extract_tb(error.__traceback__)
         place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "unknown place"
-        return Failure(
-            input=job.path,
-            error=f"a bug in pgx: {type(error).__name__} at {place}",
-            cure="Run pgx annotate on this input, and report what it prints",
-        )
+        what = f"a bug in pgx: {type(error).__name__} at {place}"
+        cure = "Run pgx annotate on this input, and report what it prints"
+        return Failure(input=job.path, error=what, cure=cure)
     where = f"{error.where}: " if error.where and error.where != job.place else ""
     said, cure = (text.replace(job.place, job.path) for text in (where + error.what, error.cure))
     return Failure(input=job.path, error=said, cure=cure)
@@ -264,12 +246,9 @@ def _chosen(job: Job, content: VcfContent) -> tuple[str, ...] | None:
     """Return the samples to do, () for all of the input; None for no sample at all."""
     if job.options.samples:
         there = set(content.samples)
-        present = tuple(name for name in job.options.samples if name in there)
-        return present or None
-    if not job.without:
-        return ()
+        return tuple(name for name in job.options.samples if name in there) or None
     others = set(job.without)
-    return tuple(name for name in content.samples if name not in others) or None
+    return (tuple(name for name in content.samples if name not in others) or None) if others else ()
 
 
 def _missing(job: Job, content: VcfContent) -> tuple[Failure, ...]:
@@ -303,16 +282,23 @@ def _with_reports(result: Result, ready: Prepared) -> Result:
         report = ready.report(column, name)
         statuses[report.genotype.e4_status] += 1
         facts = msgspec.json.encode(facts_of(ready.run, report))
-        rows.append(StoredSample(name=name, facts=facts, report=_pack(report, parts)))
-    run = _encoded_input(_kept(ready, parts))
+        shared = [shared_part(pieces) for pieces in (report.response, report.context)]
+        parts.update(shared)
+        bare = replace(report, response=(), context=())
+        packed = StoredReport(report=bare, shared=tuple(digest for digest, _ in shared))
+        rows.append(StoredSample(name=name, facts=facts, report=msgspec.json.encode(packed)))
+    kept = _kept(ready, parts)
+    try:
+        run = msgspec.json.encode(kept)
+    except UnicodeEncodeError:  # what is no UTF-8 is not kept
+        run = msgspec.json.encode(replace(kept, content=None, around=None))
     return replace(result, run=run, rows=tuple(rows), parts=parts, statuses=statuses)
 
 
 def _kept(ready: Prepared, parts: dict[str, bytes]) -> StoredInput:
     """Return what is kept of a small input: nothing of samples that were not done."""
     run, (digest, parts[digest]) = without_shared(ready.run)
-    source = ready.source
-    content = source.content
+    content, reads = ready.source.content, ready.source.reads
     # Of one sample of several, a second without a name: INFO must not be taken to speak of it alone.
     names, columns = list(ready.names), list(ready.columns)
     if len(names) == 1 and len(content.samples) > 1:
@@ -326,7 +312,6 @@ def _kept(ready: Prepared, parts: dict[str, bytes]) -> StoredInput:
 
     around = ready.around.records_read if ready.around else None
     header = replace(content.header, contigs=(), references=(), lengths=())
-    reads = source.reads
     if reads is not None:  # nothing of those that were not done
         piles = {name: pile for name, pile in reads.piles.items() if name in ready.names}
         reads = replace(reads, samples=tuple(piles), piles=piles)
@@ -336,25 +321,8 @@ def _kept(ready: Prepared, parts: dict[str, bytes]) -> StoredInput:
         content=replace(content, header=header, samples=tuple(names), records=chosen(content.records)),
         around=None if around is None else chosen(around),
         reads=msgspec.Raw(msgspec.json.encode(reads)),
-        beside=source.beside,
+        beside=ready.source.beside,
     )
-
-
-def _encoded_input(kept: StoredInput) -> bytes:
-    """Return the JSON of what is kept; what is no UTF-8 is not kept."""
-    try:
-        return msgspec.json.encode(kept)
-    except UnicodeEncodeError:
-        return msgspec.json.encode(replace(kept, content=None, around=None))
-
-
-def _pack(report: SampleReport, parts: dict[str, bytes]) -> bytes:
-    digests = []
-    for shared in (report.response, report.context):
-        digest, parts[digest] = shared_part(shared)
-        digests.append(digest)
-    bare = replace(report, response=(), context=())
-    return msgspec.json.encode(StoredReport(report=bare, shared=tuple(digests)))
 
 
 def unpack(data: bytes, parts: Iterable[bytes]) -> SampleReport:

@@ -10,13 +10,7 @@ from typing import Any
 import numpy as np
 from msgspec import Struct
 
-from pgx.calling import (
-    diplotype_prior,
-    estimated,
-    haplotype_frequencies,
-    population_name,
-    populations,
-)
+from pgx.calling import diplotype_prior, estimated, haplotype_frequencies, population_name, populations
 from pgx.cohort.jobs import least_group
 from pgx.genome import haplotypes
 

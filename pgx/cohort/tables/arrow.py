@@ -13,12 +13,7 @@ Codes = npt.NDArray[np.int64]
 NEWLINE = ord("\n")
 #: Numbers without gaps are looked for before there are more.
 _MANY_CODES = 1 << 16
-_NUMBERS = {
-    pa.float64(): np.float64,
-    pa.int64(): np.int64,
-    pa.int32(): np.int32,
-    pa.int8(): np.int8,
-}
+_NUMBERS = {pa.float64(): np.float64, pa.int64(): np.int64, pa.int32(): np.int32, pa.int8(): np.int8}
 
 
 def numbers(values: npt.NDArray[np.generic], kind: pa.DataType) -> pa.Array:

@@ -310,11 +310,7 @@ def _write_tables(
 
 
 def _tables(
-    state: State,
-    shown: Iterable[Source],
-    carried: Sequence[str],
-    dividing: Sequence[Dividing],
-    files: Files,
+    state: State, shown: Iterable[Source], carried: Sequence[str], dividing: Sequence[Dividing], files: Files
 ) -> Iterator[pa.Table]:
     """Yield the facts of all samples with the columns that come from the plan, in order."""
     columns = [item.column for item in dividing]
