@@ -6,7 +6,7 @@ classes of people that are alike; then, under the frequencies that these give, f
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -78,12 +78,8 @@ def _all_joined(parts: Iterable[bytes]) -> Classes:
 class Group(Struct, frozen=True, kw_only=True):
     """A group of the manifest, "" for people without one, and what was estimated of it.
 
-    Attributes
-    ----------
-    samples, people, read
-        All; those whose data say something; those of whom both sites were read.
-    frequencies, worth
-        See `pgx.calling.estimation.Estimate`; empty where there are too few people.
+    `people` are the samples whose data say something, `read` those of whom both sites were. The rest is as in
+    `pgx.calling.estimation.Estimate`; empty where there are too few people.
     """
 
     group: str
@@ -122,13 +118,11 @@ def estimate_groups(state: State, jobs: Sequence[Job], known: Mapping[str, Known
     UsageError
         Everybody's frequencies are to be estimated, and no group has enough people.
     """
-    names = sorted({group for job in jobs if (group := group_of(job.options)) is not None})
-
-    def stored(group: str) -> Iterator[bytes]:
-        keys = dict.fromkeys(job.key for job in jobs if group_of(job.options) == group)
-        return (state.run_of(key) for key in keys if key in known and known[key].samples)
-
-    groups = [_estimated(name, _all_joined(stored(name))) for name in names]
+    groups = []
+    for name in sorted({group for job in jobs if (group := group_of(job.options)) is not None}):
+        keys = dict.fromkeys(job.key for job in jobs if group_of(job.options) == name)
+        stored = (state.run_of(key) for key in keys if key in known and known[key].samples)
+        groups.append(_estimated(name, _all_joined(stored)))
     everybody = all(group_of(job.options) is not None for job in jobs if job.failure is None)
     if everybody and any(item.samples for item in groups) and not any(item.frequencies for item in groups):
         most = max(groups, key=lambda item: item.read)

@@ -25,11 +25,10 @@ from pgx.report import Run, SampleReport, relative_likelihoods
 
 VERDICTS = ("agrees", "differs", "open", "not-understood")
 _PAIR = re.compile(r"(?:apoe\W*)?(?:apo)?e?([1-4])\W*e?([1-4])")
-_NEVER = 1e-300
 
 
-def _odds(probability: float) -> float:
-    return max(probability, _NEVER) / max(1 - probability, _NEVER)
+def _odds(probability: float, never: float = 1e-300) -> float:
+    return max(probability, never) / max(1 - probability, never)
 
 
 class Person(Struct, frozen=True, kw_only=True):
@@ -83,15 +82,9 @@ class Person(Struct, frozen=True, kw_only=True):
 
 
 class Compared(Struct, frozen=True, kw_only=True):
-    """A person with a known result.
+    """A person with a known result, and the places of the diplotypes that it allows; None if not understood.
 
-    Attributes
-    ----------
-    meant
-        The diplotypes that the result allows; None if it is not understood.
-    by
-        What the verdict rests on: "sites", or "neighbours" where the sites leave it open. `person` is as
-        these have it.
+    The verdict rests `by` "sites", or "neighbours" where these leave it open; `person` is as these have it.
     """
 
     person: Person
@@ -127,9 +120,7 @@ def people(
     """
     for source in shown:
         carried = source.job.carried
-        stated = {
-            name for name, cells in carried.items() if any(cells.get(column) for column in columns)
-        } | named
+        stated = {name for name, cells in carried.items() if any(map(cells.get, columns))} | named
         if not stated:
             continue
         wanted = None
@@ -140,7 +131,7 @@ def people(
         found = []
         for run, report in reports_of(state, source, wanted):
             own = carried.get(report.sample, carried.get(EVERYBODY, {}))
-            if report.sample in named or any(own.get(column) for column in columns):
+            if report.sample in named or any(map(own.get, columns)):
                 found.append(_person(run, report, source.path, own))
         yield from sorted(found, key=lambda person: order.get(person.sample, len(order)))
 
@@ -165,19 +156,19 @@ def _person(run: Run, report: SampleReport, path: str, cells: Mapping[str, str])
 
 def compare(found: Iterable[Person]) -> list[Compared]:
     """Return everybody who has a known result with the verdict on it."""
-    return [_compared(person) for person in found if not says_nothing(person.cells.get(KNOWN_RESULT, ""))]
-
-
-def _compared(person: Person) -> Compared:
-    meant = meant_by(person.cells[KNOWN_RESULT])
-    if meant is None:
-        return Compared(person=person, meant=None, verdict="not-understood", by="sites")
-    verdict = person.speaks(meant)
-    if verdict == "open" and person.around:
-        other = person.by_neighbours()
-        if (told := other.speaks(meant)) != "open":
-            return Compared(person=other, meant=meant, verdict=told, by="neighbours")
-    return Compared(person=person, meant=meant, verdict=verdict, by="sites")
+    compared = []
+    for person in found:
+        if says_nothing(stated := person.cells.get(KNOWN_RESULT, "")):
+            continue
+        meant = meant_by(stated)
+        verdict = "not-understood" if meant is None else person.speaks(meant)
+        own = Compared(person=person, meant=meant, verdict=verdict, by="sites")
+        if meant is not None and verdict == "open" and person.around:
+            other = person.by_neighbours()
+            if (told := other.speaks(meant)) != "open":
+                own = Compared(person=other, meant=meant, verdict=told, by="neighbours")
+        compared.append(own)
+    return compared
 
 
 def write_known(compared: Iterable[Compared], path: Path) -> None:
@@ -198,23 +189,13 @@ def write_known(compared: Iterable[Compared], path: Path) -> None:
 
 def agreement(compared: Iterable[Compared]) -> list[dict[str, str | int]]:
     """Return the table of agreement: method, known result, called diplotype, verdict, people."""
-    counts = Counter(
-        (
-            safe_cell(item.person.cells.get(KNOWN_METHOD, "")),
-            "/".join(_allowed(item)),
-            item.person.diplotype or "not determined",
-            item.verdict,
-        )
-        for item in compared
-    )
+    counts: Counter[tuple[str, ...]] = Counter()
+    for item in compared:
+        known = "?"  # what is not understood stays out of tables of counts
+        if item.meant is not None:  # in one spelling
+            copies = f"{item.person.cells[KNOWN_RESULT].strip()} x {counted_haplotype()}"
+            known = diplotype_names()[min(item.meant)] if len(item.meant) == 1 else copies
+        method = safe_cell(item.person.cells.get(KNOWN_METHOD, ""))
+        counts[method, known, item.person.diplotype or "not determined", item.verdict] += 1
     names = ("method", "known", "called", "verdict")
     return [dict(zip(names, key, strict=True)) | {"count": count} for key, count in sorted(counts.items())]
-
-
-def _allowed(item: Compared) -> tuple[str, ...]:
-    """Return the known result in one spelling; what is not understood stays out of tables of counts."""
-    if item.meant is None:
-        return ("?",)
-    if len(item.meant) == 1:
-        return (diplotype_names()[min(item.meant)],)
-    return (f"{item.person.cells[KNOWN_RESULT].strip()} x {counted_haplotype()}",)

@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
+from msgspec.structs import replace
 
 from pgx.calling import diplotype_names, diplotypes
 from pgx.cohort.known import Person
@@ -48,7 +49,7 @@ class Member(Struct, frozen=True, kw_only=True):
     joint
         Posterior of the ten diplotypes from the whole family; None where somebody contradicts.
     explanation
-        Of a contradiction: whose sample would explain it alone.
+        Whose samples would each explain a contradiction alone.
     """
 
     family: str
@@ -80,9 +81,8 @@ def read_ped(path: Path) -> tuple[Child, ...]:
     try:
         text = read_limited(path, int(limit("max_table"))).decode("utf-8-sig")
     except OSError as error:
-        raise NotFoundError(
-            f"cannot be read ({error.strerror})", where=str(path), cure="Check --ped"
-        ) from error
+        what = f"cannot be read ({error.strerror})"
+        raise NotFoundError(what, where=str(path), cure="Check --ped") from error
     except UnicodeDecodeError as error:
         raise UsageError("is not text in UTF-8", where=str(path), cure=_PED) from error
     found: dict[str, Child] = {}
@@ -148,19 +148,12 @@ def _family(
             role = "father" if person is father else "mother"
             yield Member(family=family, role=role, person=person, joint=own)
     for child, own, verdict in zip(children, joint[2:], verdicts, strict=True):
-        yield Member(
-            family=family,
-            role="child",
-            person=child,
-            father=first,
-            mother=second,
-            verdict=verdict,
-            joint=own,
-            explanation=_explained(father, mother, child, verdicts) if verdict == "contradiction" else (),
-        )
+        whose = _explained(father, mother, child, verdicts) if verdict == "contradiction" else ()
+        found = Member(family=family, role="child", person=child, verdict=verdict, joint=own)
+        yield replace(found, father=first, mother=second, explanation=whose)
 
 
-def _possible(people: Sequence[Person | None], of: Callable[[Person], Sequence[float]]) -> float:
+def _possible(people: Sequence[Person | None], of: Callable[[Person], npt.ArrayLike]) -> float:
     """Return the probability that father, mother and child keep Mendel's rules, if they are independent.
 
     A parent who is absent is chosen as fits best: any haplotype may be theirs.
@@ -173,18 +166,16 @@ def _possible(people: Sequence[Person | None], of: Callable[[Person], Sequence[f
     return float(np.ravel(left)[0])
 
 
-def _without_prior(person: Person) -> Sequence[float]:
-    total = sum(person.likelihood) or 1.0
-    return [value / total for value in person.likelihood]
-
-
 def _verdict(father: Person | None, mother: Person | None, child: Person) -> str:
     """Return whether a child is consistent: a contradiction holds without any prior, too."""
     parents = [parent for parent in (father, mother) if parent is not None]
     if not parents or child.is_silent or all(parent.is_silent for parent in parents):
         return "open"
-    family = (father, mother, child)
-    likely = max(_possible(family, lambda person: person.posterior), _possible(family, _without_prior))
+    ways = (
+        lambda person: person.posterior,
+        lambda person: np.array(person.likelihood) / (sum(person.likelihood) or 1.0),
+    )
+    likely = max(_possible((father, mother, child), way) for way in ways)
     return "contradiction" if likely <= 1 - child.min_probability else "consistent"
 
 
@@ -223,10 +214,7 @@ def _joint(
 
 
 def counts_of(members: Sequence[Member], stated: int) -> Mapping[str, int]:
-    """Return what summary.json says.
-
-    Children that are stated, and of these compared; contradictions; people whom a family settles.
-    """
+    """Return the children that are stated, and of these compared; contradictions; people who are settled."""
     verdicts = Counter(member.verdict for member in members if member.verdict)
     return {
         "stated": stated,

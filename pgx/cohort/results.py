@@ -33,13 +33,7 @@ OF_PEOPLE = (KNOWN_FILE, SWAPS_FILE, FAMILIES_FILE, MULTIQC_SAMPLES, CHANGED_FIL
 
 
 class Wanted(Struct, frozen=True, kw_only=True):
-    """Which reports are to be written.
-
-    Attributes
-    ----------
-    names
-        Of the samples, as their files have them; None for all.
-    """
+    """Which reports are to be written: of samples of these names, as their files have them; None for all."""
 
     form: str
     names: frozenset[str] | None = None
@@ -60,18 +54,16 @@ class Outcome(Struct, frozen=True, kw_only=True):
 
     Attributes
     ----------
-    inputs, kept, failed
-        Inputs; pieces of work whose stored result still held; rows of failures.tsv.
+    kept, failed
+        Pieces of work whose stored result still held; rows of failures.tsv.
     passed_over
         Inputs without any record near the sites, of people whom another input has with records.
     copy_number
         Inputs that hold copy numbers or ploidy; they are among those passed over in summary.json.
     duplicates
         Names of samples that came more than once, the first of them.
-    alarms
-        Their codes, as in summary.json.
-    reports
-        How many reports were written, and samples of that list that the cohort does not have.
+    without_report
+        Samples of the list of reports that the cohort does not have.
     """
 
     inputs: int
@@ -87,21 +79,10 @@ class Outcome(Struct, frozen=True, kw_only=True):
     without_report: tuple[str, ...] = ()
 
 
-class Source(Struct, frozen=True, kw_only=True):
-    """An input that has results.
+class Source(Struct, frozen=True):
+    """An input that has results: their key and recipe, its path as samples.tsv has it, how many samples.
 
-    Attributes
-    ----------
-    key
-        What its results are stored under.
-    path
-        As samples.tsv has it.
-    recipe
-        What its results were made with.
-    created
-        When they were made, as `Run.created`; "" where no birth date makes it matter.
-    samples
-        How many there are.
+    `created` is when they were made, as `Run.created`; "" where no birth date makes it matter.
     """
 
     key: str
@@ -141,14 +122,8 @@ class Sources(Struct, frozen=True):
                 continue
             if key not in seen:
                 seen.add(key)
-                yield Source(
-                    key=key,
-                    path=result.path,
-                    job=job,
-                    recipe=result.recipe,
-                    created=decode_input(self.state.run_of(key)).run.created if has_birth_dates(job) else "",
-                    samples=result.samples,
-                )
+                created = decode_input(self.state.run_of(key)).run.created if has_birth_dates(job) else ""
+                yield Source(key, result.path, job, result.recipe, created, result.samples)
 
 
 def passed_over(results: Iterable[tuple[PlannedRow, Known | None]]) -> dict[str, str]:
@@ -162,19 +137,18 @@ def passed_over(results: Iterable[tuple[PlannedRow, Known | None]]) -> dict[str,
         if found is not None and found.failure is None and found.samples >= least_same_people():
             same = found.name_digest, found.recipe, found.assembly, row.job.without
             groups[same].append((row.job, found))
+
+    def agree(silent: Job, other: Job) -> bool:  # of a silent one the manifest may say nothing
+        nothing = not silent.meta and not any(any(cells.values()) for cells in silent.carried.values())
+        return nothing or (silent.carried, silent.meta) == (other.carried, other.meta)
+
     left_out: dict[str, str] = {}
     for group in groups.values():
         speaking = [job for job, found in group if found.has_records]
         for job, found in group:
-            if not found.has_records and any(_agree(job, other) for other in speaking):
+            if not found.has_records and any(agree(job, other) for other in speaking):
                 left_out[found.key] = found.path
     return left_out
-
-
-def _agree(silent: Job, other: Job) -> bool:
-    """Return whether the manifest says the same of two inputs, or nothing of the first."""
-    nothing = not silent.meta and not any(any(cells.values()) for cells in silent.carried.values())
-    return nothing or (silent.carried, silent.meta) == (other.carried, other.meta)
 
 
 def reports(
@@ -216,11 +190,8 @@ def _of_blocks(
     @functools.lru_cache(maxsize=_ALIKE)
     def made(texts: tuple[str, ...]) -> SampleReport:
         if recipe(source.job.options) != source.recipe:
-            raise FormatError(
-                "was made with another version of pgx, other reference data, evidence or BED file",
-                where=source.path,
-                cure="Run pgx cohort again",
-            )
+            what = "was made with another version of pgx, other reference data, evidence or BED file"
+            raise FormatError(what, where=source.path, cure="Run pgx cohort again")
         return report_of(stored, source.job.options, "", texts)[1]
 
     for block in state.blocks(source.key, "texts"):
@@ -228,15 +199,6 @@ def _of_blocks(
         for place, name in enumerate(names):
             if wanted is None or name in wanted:
                 yield replace(made(tuple(texts[place] for texts in columns)), sample=name)
-
-
-def _is_text(name: str) -> bool:
-    """Return whether a name can be looked up: what is no UTF-8 is the name of no stored sample."""
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def names_of(state: State, key: str) -> Iterator[list[str]]:
@@ -261,19 +223,16 @@ def one_report(folder: Path, sample: str, source_path: str | None = None) -> Sto
         It is no folder of a cohort, or its run is not finished.
     """
     wanted = printable(sample)
+    is_text = sample.encode(errors="ignore").decode() == sample  # else it is the name of no stored sample
     with State(folder, create=False) as state:
         state.check_finished()
-        found = list(reports(state, frozenset({sample}), source_path)) if _is_text(sample) else []
+        found = list(reports(state, frozenset({sample}), source_path)) if is_text else []
     if not found:
         origin = "" if source_path is None else f" from '{source_path}'"
         raise SampleError(f"no sample '{wanted}'{origin}", where=str(folder), cure="See samples.tsv")
     if len(found) > 1:
         paths = list(dict.fromkeys(item.run.input.path for item in found))
-        raise SampleError(
-            f"the sample '{wanted}' comes {len(found)} times ({', '.join(paths[:_LISTED])})",
-            where=str(folder),
-            cure="Name its input with --input"
-            if len(paths) > 1
-            else "Its input was run with several options: annotate it with pgx annotate",
-        )
+        what = f"the sample '{wanted}' comes {len(found)} times ({', '.join(paths[:_LISTED])})"
+        cure = "Its input was run with several options: annotate it with pgx annotate"
+        raise SampleError(what, where=str(folder), cure="Name its input with --input" if paths[1:] else cure)
     return found[0]

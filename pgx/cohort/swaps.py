@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
-from msgspec.structs import asdict, astuple, replace
+from msgspec.structs import asdict, astuple
 
 from pgx.calling import diplotype_names, diplotypes
 from pgx.cohort.jobs import alarm_limits, page_limits
@@ -33,8 +33,10 @@ OPINION = (
     "sample", "input", *rsids(), "diplotype",
     "neighbours_diplotype", "neighbours_probability", "neighbours_agree",
 )  # fmt: skip
+_RARE = "rotated"  # a kind of which there are many, and that hardly happens
 Numbers = npt.NDArray[np.intp]
 Flags = npt.NDArray[np.bool_]
+_Two = tuple[str, str]  # the second may be ""
 
 
 class Exchange(Struct, frozen=True, kw_only=True):
@@ -45,7 +47,7 @@ class Exchange(Struct, frozen=True, kw_only=True):
     kind
         "pair", or what happened to groups: "exchanged", "reversed", "shifted by one", "rotated by 8".
     before, after
-        Who differs as listed, and who would after the exchange.
+        How many differ as listed, and how many would after the exchange.
     chance
         That people drawn from the cohort at random would fit so well; of one pair or one arrangement.
     alternatives
@@ -70,8 +72,6 @@ class Stated(Struct, frozen=True, kw_only=True):
 
     Attributes
     ----------
-    by
-        What is beside each other: a column of swaps.tsv.
     columns
         Plates, batches and the like: a value a person, "" for none, in the order of the manifest.
     own
@@ -94,23 +94,22 @@ class Stated(Struct, frozen=True, kw_only=True):
 def stated_results(compared: Sequence[Compared]) -> Stated:
     """Return the known results that were understood; of others only the data are there."""
     meanings = list(dict.fromkeys(item.meant for item in compared if item.meant is not None))
-    verdicts = np.array([[item.person.speaks(meant) for meant in meanings] for item in compared])
-    verdicts = verdicts.reshape(len(compared), len(meanings))
-    columns = dict.fromkeys(name for item in compared for name in item.person.cells)
+    persons = [item.person for item in compared]
+    verdicts = np.array([[person.speaks(meant) for meant in meanings] for person in persons])
+    verdicts = verdicts.reshape(len(persons), len(meanings))
+    columns = dict.fromkeys(name for person in persons for name in person.cells)
     return Stated(
         by=KNOWN_RESULT,
-        names=[item.person.sample for item in compared],
+        names=[person.sample for person in persons],
         columns={
-            name: [item.person.cells.get(name, "") for item in compared]
+            name: [person.cells.get(name, "") for person in persons]
             for name in columns
             if name not in {KNOWN_RESULT, KNOWN_METHOD}
         },
         own=np.array([-1 if item.meant is None else meanings.index(item.meant) for item in compared]),
         agrees=verdicts == "agrees",
         differs=verdicts == "differs",
-        shares=np.array(
-            [np.mean([item.person.probability(meant) for item in compared]) for meant in meanings]
-        ),
+        shares=np.array([np.mean([person.probability(each) for person in persons]) for each in meanings]),
     )
 
 
@@ -153,12 +152,8 @@ def with_whole_plates(
 def stated_by_neighbours(rows: Mapping[str, Sequence[Any]], least: float) -> Stated:
     """Return the letters at the sites as statements, and as data what the variants around these say.
 
-    Parameters
-    ----------
-    rows
-        Columns of the tables: `OPINION`, and those of the manifest.
-    least
-        The probability from which neighbours are sure.
+    `rows` are columns of the tables: `OPINION`, and those of the manifest. `least` is the probability from
+    which neighbours are sure.
     """
     answers, called = rows["neighbours_agree"], rows["diplotype"]
     # of who is not called the estimate may rest on the sites themselves
@@ -170,7 +165,9 @@ def stated_by_neighbours(rows: Mapping[str, Sequence[Any]], least: float) -> Sta
     # whether these letters fit the likeliest diplotype by the neighbours of each person, (people, letters)
     names = diplotype_names()
     best = np.array([names.index(name or names[0]) for name in rows["neighbours_diplotype"]])
-    fits = np.array([_fitting(cells) for cells in numbers], dtype=bool).reshape(-1, len(names)).T[best]
+    shown = ([tuple(cell.replace("|", "/").split("/")) for cell in cells] for cells in numbers)
+    fits = np.array([[shows(pair, pairs) for pair in diplotypes()] for pairs in shown], dtype=bool)
+    fits = fits.reshape(-1, len(names)).T[best]
     sure = asked & (np.array(rows["neighbours_probability"], dtype=np.float64) >= least)
     agrees, differs = fits & sure[:, None], ~fits & sure[:, None]
     # of a person's own letters the table says whether they fit
@@ -185,12 +182,6 @@ def stated_by_neighbours(rows: Mapping[str, Sequence[Any]], least: float) -> Sta
         differs=differs,
         shares=agrees[asked].sum(axis=0) / max(np.count_nonzero(asked), 1),
     )
-
-
-def _fitting(letters: Iterable[Any]) -> list[bool]:
-    """Return which of the ten diplotypes show these letters at the sites."""
-    pairs = [tuple(cell.replace("|", "/").split("/")) for cell in letters]
-    return [shows(pair, pairs) for pair in diplotypes()]
 
 
 def explained(
@@ -244,12 +235,13 @@ def _pairs(stated: Stated, differing: Numbers) -> Iterator[Exchange]:
     fits &= fits.T
     times = fits.sum(axis=1) - 1
     chances = stated.shares[stated.own[differing]]
+    names = [stated.names[place] for place in differing]
     found = [
         Exchange(
             by=stated.by,
             kind="pair",
-            first=stated.names[differing[one]],
-            second=stated.names[differing[other]],
+            first=names[one],
+            second=names[other],
             people=2,
             before=2,
             after=0,
@@ -277,56 +269,34 @@ def _groups(
     if len(wanted) > page_limits().max_strata:  # so many plates did not change places two by two
         return
     tried = [*_arrangements({value: np.flatnonzero(values == value) for value in wanted})]
-    times = Counter(attempt.rare for attempt in tried)
-    for attempt in tried:
-        known = stated.own[attempt.listed] >= 0
-        listed, moved = attempt.listed[known], attempt.moved[known]
+    times = Counter(kind.startswith(_RARE) for kind, *_ in tried)
+    for kind, plates, in_order, as_moved in tried:
+        known = stated.own[in_order] >= 0
+        listed, moved = in_order[known], as_moved[known]
         statements = stated.own[listed]
-        before = int(differing[listed].sum())
-        after = int(stated.differs[moved, statements].sum())
-        fit = stated.agrees[moved, statements]
-        chance = float(np.prod(stated.shares[statements[fit]]))
+        before, after = int(differing[listed].sum()), int(stated.differs[moved, statements].sum())
+        chance = float(np.prod(stated.shares[statements[stated.agrees[moved, statements]]]))
         # the usual arrangements and the rare ones share what chance may do, however many there are of each
-        likely = chance * times[attempt.rare] * len(times)
+        likely = chance * times[kind.startswith(_RARE)] * len(times)
         if after <= limit.swap_left_share * before and likely <= limit.swap_chance:
-            yield (
-                Exchange(
-                    by=stated.by,
-                    kind=attempt.kind,
-                    first=f"{column} = {attempt.first}",
-                    second=f"{column} = {attempt.second}" if attempt.second else "",
-                    people=len(listed),
-                    before=before,
-                    after=after,
-                    chance=chance,
-                ),
-                listed,
-            )
+            first, second = (plate and f"{column} = {plate}" for plate in plates)
+            counts = {"people": len(listed), "before": before, "after": after}
+            own = Exchange(by=stated.by, kind=kind, first=first, second=second, chance=chance, **counts)
+            yield own, listed
 
 
-class _Arrangement(Struct, frozen=True, kw_only=True):
-    """People of one group or two as listed, and in the order of a mistake that happens."""
-
-    kind: str
-    first: str
-    second: str = ""
-    listed: Numbers
-    moved: Numbers
-    rare: bool = False
-
-
-def _arrangements(plates: Mapping[str, Numbers]) -> Iterator[_Arrangement]:
+def _arrangements(plates: Mapping[str, Numbers]) -> Iterator[tuple[str, _Two, Numbers, Numbers]]:
+    """Yield mistakes that happen: kind, one group or two, their people as listed, and as moved."""
     for name, own in plates.items():
-        yield _Arrangement(kind="reversed", first=name, listed=own, moved=own[::-1])
-        yield _Arrangement(kind="shifted by one", first=name, listed=own[1:], moved=own[:-1])
-        yield _Arrangement(kind="shifted by one", first=name, listed=own[:-1], moved=own[1:])
+        yield "reversed", (name, ""), own, own[::-1]
+        yield "shifted by one", (name, ""), own[1:], own[:-1]
+        yield "shifted by one", (name, ""), own[:-1], own[1:]
         for by in range(2, len(own) - 1) if len(own) <= alarm_limits().swap_plate_wells else ():
-            kind = f"rotated by {by if 2 * by <= len(own) else by - len(own)}"
-            yield _Arrangement(kind=kind, first=name, listed=own, moved=np.roll(own, by), rare=True)
+            kind = f"{_RARE} by {by if 2 * by <= len(own) else by - len(own)}"
+            yield kind, (name, ""), own, np.roll(own, by)
     for (one, first), (other, second) in itertools.combinations(plates.items(), 2):
         if len(first) == len(second):
-            listed, moved = np.concatenate([first, second]), np.concatenate([second, first])
-            yield _Arrangement(kind="exchanged", first=one, second=other, listed=listed, moved=moved)
+            yield "exchanged", (one, other), np.concatenate([first, second]), np.concatenate([second, first])
 
 
 def known_counts(compared: Sequence[Compared], swaps: Sequence[Exchange]) -> dict[str, object]:
@@ -347,13 +317,12 @@ def known_counts(compared: Sequence[Compared], swaps: Sequence[Exchange]) -> dic
 
 def exchange_counts(swaps: Sequence[Exchange]) -> dict[str, object]:
     """Return what summary.json says of exchanges: the first of them, and how many neighbours point to."""
-    shown = (
-        replace(item, first=safe_cell(item.first), second=safe_cell(item.second))
-        for item in swaps[: page_limits().max_listed]
-    )
     return {
         "neighbour_exchanges": sum(item.by == NEIGHBOURS for item in swaps),
-        "exchanges": list(map(asdict, shown)),
+        "exchanges": [
+            asdict(item) | {"first": safe_cell(item.first), "second": safe_cell(item.second)}
+            for item in swaps[: page_limits().max_listed]
+        ],
     }
 
 
