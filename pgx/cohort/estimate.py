@@ -171,9 +171,9 @@ def nearest(frequencies: Sequence[float]) -> tuple[str, float]:
     return name, distance(name)
 
 
-def shipped_ranges() -> list[tuple[float, float]]:
-    """Return the least and the greatest frequency of each haplotype among the populations that ship."""
-    rows = [haplotype_frequencies(item.name) for item in populations()]
+def shipped_ranges(level: str | None = None) -> list[tuple[float, float]]:
+    """Return the least and the greatest frequency of each haplotype among the populations (of a level)."""
+    rows = [haplotype_frequencies(item.name) for item in populations() if level in {None, item.level}]
     return [(min(column), max(column)) for column in zip(*rows, strict=True)]
 
 

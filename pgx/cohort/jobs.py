@@ -57,34 +57,16 @@ class Failure(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Named(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One input, and what goes with it: by sample name, of which "" stands for every sample of the input.
-
-    Attributes
-    ----------
-    carried
-        Further columns of the manifest.
-    meta
-        What the manifest states for the head of a report.
-    without
-        Samples of the input that other rows of the manifest speak for; not done here.
-    chosen
-        Names of the options that its rows of the manifest state.
-    failure
-        Known before anything is read: there is no such file, or its row cannot be used.
-    source
-        What is read, where `path` is a pseudonym; it is never stored.
-    lines
-        The line of the manifest, 1-based, that speaks of each sample.
-    """
+    """One input, and what the manifest says of it: by sample name, of which "" stands for every sample."""
 
     path: str
-    carried: Mapping[str, Mapping[str, str]] = msgspec.field(default_factory=dict)
-    meta: Mapping[str, PatientMeta] = msgspec.field(default_factory=dict)
-    without: tuple[str, ...] = ()
-    chosen: tuple[str, ...] = ()
-    failure: Failure | None = None
-    source: str = ""
-    lines: Mapping[str, int] = msgspec.field(default_factory=dict)
+    carried: Mapping[str, Mapping[str, str]] = msgspec.field(default_factory=dict)  # further columns
+    meta: Mapping[str, PatientMeta] = msgspec.field(default_factory=dict)  # for the head of a report
+    without: tuple[str, ...] = ()  # of whom other rows of the manifest speak; not done here
+    chosen: tuple[str, ...] = ()  # names of the options that its rows of the manifest state
+    failure: Failure | None = None  # known before anything is read: of the file, or of its row
+    source: str = ""  # what is read, where `path` is a pseudonym; it is never stored
+    lines: Mapping[str, int] = msgspec.field(default_factory=dict)  # of the manifest, 1-based
 
 
 class Job(Named, frozen=True, kw_only=True, omit_defaults=True):
@@ -148,38 +130,20 @@ class StoredBlock(Struct, frozen=True, kw_only=True):
 
 
 class Known(Struct, frozen=True, kw_only=True):
-    """What became of one input, without its samples: `samples` were done, `statuses` by e4 status.
-
-    Attributes
-    ----------
-    recipe
-        Digest of options, reference data and program.
-    fingerprint
-        Size and time of the file and of its index.
-    digest
-        SHA-256 of the file where --verify asked for it, else "".
-    problems
-        What of it could not be done although the input could: samples that it does not have.
-    has_records
-        Whether the input has any record near the sites.
-    is_copy_number
-        Whether it is a file of copy numbers or ploidy, in which nobody is counted.
-    name_digest
-        Of the names of all samples of the input, in order.
-    """
+    """What became of one input, without its samples: `samples` were done, `statuses` by e4 status."""
 
     key: str
     path: str
-    recipe: str
-    fingerprint: str
-    digest: str = ""
+    recipe: str  # digest of options, reference data and program
+    fingerprint: str  # size and time of the file and of its index
+    digest: str = ""  # SHA-256 of the file where --verify asked for it
     failure: Failure | None = None
-    problems: tuple[Failure, ...] = ()
+    problems: tuple[Failure, ...] = ()  # samples that are asked for and that the input does not have
     samples: int = 0
-    has_records: bool = True
-    is_copy_number: bool = False
+    has_records: bool = True  # near the sites
+    is_copy_number: bool = False  # a file of copy numbers or ploidy, in which nobody is counted
     assembly: str = ""
-    name_digest: str = ""
+    name_digest: str = ""  # of the names of all samples of the input, in order
     statuses: Mapping[str, int] = msgspec.field(default_factory=dict)
 
     @property
@@ -204,26 +168,16 @@ class Result(Known, frozen=True, kw_only=True):
 class StoredInput(Struct, frozen=True, kw_only=True):
     """What is kept of an input that was read: its results can be made again without it.
 
-    Attributes
-    ----------
-    content
-        Of the samples that were done only; of a large input without sample columns, which are in its blocks.
-        None where it cannot be kept.
-    around
-        The records around the sites, in the same way; None where they were not read.
-    reads, beside
-        As of `pgx.inputs.Input`, the reads as JSON (null where there are none).
-    run, shared
-        The run without its reference data and appendix, which the runs of many inputs share, and the digest
-        of these, a part of the state. Only `with_shared` makes the whole run of both.
+    Records are of the samples that were done only; of a large input without sample columns, which are in its
+    blocks.
     """
 
-    run: Run
-    shared: tuple[str, ...]
-    content: VcfContent | None
-    around: tuple[SiteRecord, ...] | None = None
-    reads: msgspec.Raw = msgspec.Raw(b"null")
-    beside: bool = False
+    run: Run  # without its reference data and appendix; `with_shared` makes it whole
+    shared: tuple[str, ...]  # digest of these, a part of the state: the runs of many inputs share them
+    content: VcfContent | None  # None where it cannot be kept
+    around: tuple[SiteRecord, ...] | None = None  # records around the sites; None where they were not read
+    reads: msgspec.Raw = msgspec.Raw(b"null")  # those of `pgx.inputs.Input`
+    beside: bool = False  # as there
 
 
 class Slice(Struct, frozen=True, kw_only=True):

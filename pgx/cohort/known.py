@@ -34,12 +34,7 @@ def _odds(probability: float, never: float = 1e-300) -> float:
 class Person(Struct, frozen=True, kw_only=True):
     """One sample of the cohort with what the manifest states of it.
 
-    Attributes
-    ----------
-    prior, likelihood, posterior
-        Of the ten diplotypes, in the order of `diplotype_names`.
-    around
-        The posterior by the variants around the sites with what was read there; None where nobody asked.
+    Probabilities are of the ten diplotypes, in the order of `diplotype_names`.
     """
 
     sample: str
@@ -52,7 +47,7 @@ class Person(Struct, frozen=True, kw_only=True):
     prior: tuple[float, ...]
     likelihood: tuple[float, ...]
     posterior: tuple[float, ...]
-    around: tuple[float, ...] | None = None
+    around: tuple[float, ...] | None = None  # posterior by the variants around; None where nobody asked
 
     @property
     def is_silent(self) -> bool:

@@ -40,26 +40,16 @@ class Child(NamedTuple):
 
 
 class Member(Struct, frozen=True, kw_only=True):
-    """One person of a family of two parents and their children: a row of families.tsv.
-
-    Attributes
-    ----------
-    verdict
-        Of a child: "consistent", "contradiction", or "open" where it or both parents have no result.
-    joint
-        Posterior of the ten diplotypes from the whole family; None where somebody contradicts.
-    explanation
-        Whose samples would each explain a contradiction alone.
-    """
+    """One person of a family of two parents and their children: a row of families.tsv."""
 
     family: str
     role: str
     person: Person
     father: str = ""
     mother: str = ""
-    verdict: str = ""
-    joint: tuple[float, ...] | None
-    explanation: tuple[str, ...] = ()
+    verdict: str = ""  # of a child; "open" where it or both parents have no result
+    joint: tuple[float, ...] | None  # posterior from the whole family; None where somebody contradicts
+    explanation: tuple[str, ...] = ()  # whose samples would each explain a contradiction alone
 
     @property
     def joint_diplotype(self) -> str:

@@ -40,55 +40,29 @@ _Two = tuple[str, str]  # the second may be ""
 
 
 class Exchange(Struct, frozen=True, kw_only=True):
-    """People whose results fit when they change places.
+    """People whose results fit when they change places."""
 
-    Attributes
-    ----------
-    kind
-        "pair", or what happened to groups: "exchanged", "reversed", "shifted by one", "rotated by 8".
-    before, after
-        How many differ as listed, and how many would after the exchange.
-    chance
-        That people drawn from the cohort at random would fit so well; of one pair or one arrangement.
-    alternatives
-        Other people who differ and would fit as well as the second of a pair.
-    by
-        "known_apoe", or "neighbours" where these contradict what was read at the sites.
-    """
-
-    kind: str
+    kind: str  # "pair"; of groups "exchanged", "reversed", "shifted by one", "rotated by 8"
     first: str
     second: str
     people: int
-    before: int
-    after: int
-    chance: float
-    alternatives: int = 0
-    by: str
+    before: int  # who differ as listed
+    after: int  # who would differ after the exchange
+    chance: float  # that people drawn at random would fit so well; of one pair or one arrangement
+    alternatives: int = 0  # others who differ and would fit as well as the second of a pair
+    by: str  # "known_apoe", or "neighbours" where these contradict what was read at the sites
 
 
 class Stated(Struct, frozen=True, kw_only=True):
-    """What is stated of n people, beside what their data say of each of the k different statements.
-
-    Attributes
-    ----------
-    columns
-        Plates, batches and the like: a value a person, "" for none, in the order of the manifest.
-    own
-        The statement about each person, shape (n,); -1 for none.
-    agrees, differs
-        Whether a person's data are sure of it, or of the contrary, shape (n, k).
-    shares
-        Of how many of the people each statement would be right, shape (k,).
-    """
+    """What is stated of n people, beside what their data say of each of the k different statements."""
 
     by: str
     names: Sequence[str]
-    columns: Mapping[str, Sequence[str]]
-    own: Numbers
-    agrees: Flags
-    differs: Flags
-    shares: npt.NDArray[np.float64]
+    columns: Mapping[str, Sequence[str]]  # plates and the like, as the manifest orders people; "" for none
+    own: Numbers  # the statement about each person, shape (n,); -1 for none
+    agrees: Flags  # whether a person's data are sure of it, shape (n, k)
+    differs: Flags  # or of the contrary
+    shares: npt.NDArray[np.float64]  # of the people of whom each would be right, shape (k,)
 
 
 def stated_results(compared: Sequence[Compared]) -> Stated:

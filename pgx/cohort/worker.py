@@ -22,21 +22,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pgx import evidence, reference
-from pgx.cohort.jobs import (
-    GENOTYPE_FILES,
-    Failure,
-    Job,
-    Result,
-    StoredInput,
-    StoredSample,
-    genotype_file_kind,
-    group_of,
-    options_text,
-    provisional,
-    shared_part,
-    text_digest,
-    without_shared,
-)
+from pgx.cohort import jobs
+from pgx.cohort.jobs import Failure, Job, Result, StoredInput, StoredSample
 from pgx.errors import PgxError, UsageError, printable
 from pgx.evidence import ContextItem, Response
 from pgx.inputs import Input, read_input
@@ -132,14 +119,14 @@ def recipe(options: Options) -> str:
 @functools.lru_cache(maxsize=4096)
 def _recipe(options: Options, digests: tuple[tuple[str, str], ...], files: str) -> str:
     program = (reference.digest(), reference.program_version(), SCHEMA_VERSION)
-    return text_digest(options_text(options), *itertools.chain(*digests), files, *program)
+    return jobs.text_digest(jobs.options_text(options), *itertools.chain(*digests), files, *program)
 
 
 def fingerprint(path: str) -> str:
     """Return size and time of a file and of its index; "" of what is no file."""
     found = []
     stem, suffix = os.path.splitext(path)  # noqa: PTH122 - as text: this is done for each of very many files
-    beside = GENOTYPE_FILES.get(suffix.lower(), ("", ()))[1]
+    beside = jobs.GENOTYPE_FILES.get(suffix.lower(), ("", ()))[1]
     places = {ending: path + ending for ending in ("", *_INDEXES)} | {end: stem + end for end in beside}
     for ending, name in places.items():
         try:
@@ -173,7 +160,7 @@ def _result_of(job: Job, batch: Batch) -> Result:
 
 
 def _read(job: Job) -> tuple[Input | VcfContent, Neighbours | None]:
-    kind = genotype_file_kind(job.place)
+    kind = jobs.genotype_file_kind(job.place)
     if kind is None:
         return read_input(job.place, job.options)
     from pgx.cohort.biobank.genotype_files import read_genotype_file  # noqa: PLC0415 - few inputs are such
@@ -228,8 +215,8 @@ def result_of_content(
     chosen = _chosen(job, content)
     if chosen is None or result.is_copy_number:
         return result
-    only_likelihoods = group_of(job.options) is not None
-    options = replace(provisional(job.options), samples=chosen)
+    only_likelihoods = jobs.group_of(job.options) is not None
+    options = replace(jobs.provisional(job.options), samples=chosen)
     ready = prepare(source, options, None if only_likelihoods else neighbours)
     if only_likelihoods:
         ready = replace(ready, rules=replace(ready.rules, stray_share=1.0))
@@ -282,7 +269,7 @@ def _with_reports(result: Result, ready: Prepared) -> Result:
         report = ready.report(column, name)
         statuses[report.genotype.e4_status] += 1
         facts = msgspec.json.encode(facts_of(ready.run, report))
-        shared = [shared_part(pieces) for pieces in (report.response, report.context)]
+        shared = [jobs.shared_part(pieces) for pieces in (report.response, report.context)]
         parts.update(shared)
         bare = replace(report, response=(), context=())
         packed = StoredReport(report=bare, shared=tuple(digest for digest, _ in shared))
@@ -297,7 +284,7 @@ def _with_reports(result: Result, ready: Prepared) -> Result:
 
 def _kept(ready: Prepared, parts: dict[str, bytes]) -> StoredInput:
     """Return what is kept of a small input: nothing of samples that were not done."""
-    run, (digest, parts[digest]) = without_shared(ready.run)
+    run, (digest, parts[digest]) = jobs.without_shared(ready.run)
     content, reads = ready.source.content, ready.source.reads
     # Of one sample of several, a second without a name: INFO must not be taken to speak of it alone.
     names, columns = list(ready.names), list(ready.columns)

@@ -615,14 +615,14 @@ def test_a_real_multiqc_shows_both(tmp_path):
 
 
 def test_a_report_that_cannot_be_made_costs_no_other(tmp_path, run_pgx, monkeypatch):
-    rendered = made._rendered
+    rendered = made.Format.one
 
-    def failing(form, item):
-        if item.report.sample == "P00001":
+    def failing(form, run, report, how):
+        if report.sample == "P00001":
             raise RuntimeError("T/C")
-        return rendered(form, item)
+        return rendered(form, run, report, how)
 
-    monkeypatch.setattr(made, "_rendered", failing)
+    monkeypatch.setattr(made.Format, "one", failing)
     for number in range(3):
         write_good(tmp_path / f"{number}.vcf", number)
     done = run_pgx("cohort", tmp_path, "-o", tmp_path / "out", "--reports", "json")

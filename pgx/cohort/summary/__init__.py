@@ -12,35 +12,13 @@ import numpy as np
 from msgspec import Struct, to_builtins
 from msgspec.structs import replace
 
-from pgx import reference
-from pgx.calling import (
-    E4Status,
-    Reason,
-    default_population,
-    diplotype_name,
-    diplotype_names,
-    diplotypes,
-    estimated,
-    haplotype_frequencies,
-)
+from pgx import calling, reference
 from pgx.cohort.estimate import Group, nearest, shipped_ranges
 from pgx.cohort.jobs import Failure, least_group, page_limits
-from pgx.cohort.summary import alarms
-from pgx.cohort.summary.statistics import (
-    Cells,
-    Expected,
-    Object,
-    benjamini_hochberg,
-    expected_of,
-    expected_range,
-    flat,
-    parts,
-    population_label,
-    rounded,
-    wilson,
-)
+from pgx.cohort.summary import alarms, statistics
+from pgx.cohort.summary.statistics import Cells, Expected, Object, flat, population_label, rounded
 from pgx.cohort.summary.strata import ASSEMBLY, OF_FILES, POPULATION, Dividing
-from pgx.cohort.summary.tally import Tally, bin_edges
+from pgx.cohort.summary.tally import NUMBERS, Tally, bin_edges
 from pgx.errors import printable
 from pgx.genome import haplotypes, letters, rsids
 from pgx.observe import DETERMINED_STATES, SiteState
@@ -51,30 +29,18 @@ _LONGEST = 1000
 _READ = DETERMINED_STATES - {SiteState.ASSUMED_REFERENCE}
 _OBSERVED = frozenset({SiteState.CALLED, SiteState.REFERENCE_BLOCK})
 _AGREE = "neighbours_agree"
-_STATUSES = [status.value for status in E4Status]
+_STATUSES = [status.value for status in calling.E4Status]
 
 
 class Overview(Struct, frozen=True, kw_only=True):
-    """What is known of a cohort beside its samples.
-
-    Attributes
-    ----------
-    passed_over
-        Inputs in which nobody is counted: they have no record near the sites, and another input has.
-    shard
-        "I/N".
-    estimates
-        Groups whose haplotype frequencies were estimated, or could not be.
-    people
-        What is known of single people from elsewhere: no part of a page that is shared.
-    """
+    """What is known of a cohort beside its samples."""
 
     inputs: int
     failures: Sequence[Failure]
-    passed_over: tuple[str, ...]
-    shard: str
-    people: Object = {}
-    estimates: Sequence[Group] = ()
+    passed_over: tuple[str, ...]  # nobody of them is counted: no record near the sites, and another input has
+    shard: str  # "I/N"
+    people: Object = {}  # what is known of single people from elsewhere: no part of a page that is shared
+    estimates: Sequence[Group] = ()  # groups whose haplotype frequencies were estimated, or could not be
 
 
 def summarise(tally: Tally, overview: Overview, *, least: int = 0) -> Object:
@@ -89,11 +55,10 @@ def summarise(tally: Tally, overview: Overview, *, least: int = 0) -> Object:
     cells = Cells(least).of(tally.samples)
     shown = _counts(tally, overview, cells)
     shown["inputs"] = {"total": shown["inputs"]["total"], "failed": None, "joined": None}
-    nothing: Object = {
-        name: [] for name in ("undetermined", "ambiguous", "failures", "joined", "passed_over", "certainty")
-    }
+    for name in ("undetermined", "ambiguous", "failures", "joined", "passed_over", "certainty"):
+        shown[name] = []
     repeated: Object = {"count": None, "listed": []}
-    shown |= nothing | {"duplicates": repeated, "min_cell": least, "min_group": least_group(least)}
+    shown |= {"duplicates": repeated, "min_cell": least, "min_group": least_group(least)}
     # Counts that are not shown raise their alarm as they would be shown.
     certainty = [
         {name: cells.count(value) if isinstance(value, int) else value for name, value in item.items()}
@@ -105,7 +70,11 @@ def summarise(tally: Tally, overview: Overview, *, least: int = 0) -> Object:
 def _counts(tally: Tally, overview: Overview, cells: Cells) -> Object:
     """Return all that is made of counts."""
     expected = _expected(flat(tally.count(POPULATION)), cells)
-    sites = [_site(tally, rsid, cells) for rsid in rsids()]
+    sites = [
+        {"rsid": rsid, "states": cells.rows(flat(tally.count(states)))}
+        | _genotypes(tally.count(rsid, states), cells)
+        for rsid, states in _STATES.items()
+    ]
     kept, repeated = _kept(tally)
     strata = [found for item in kept if (found := _strata(tally, item, cells))]
     return {
@@ -114,23 +83,21 @@ def _counts(tally: Tally, overview: Overview, cells: Cells) -> Object:
         "reference": {"release": reference.release(), "digest": reference.digest()},
         "population": {"name": expected.name, "label": expected.label},
         "shard": overview.shard,
-        "inputs": {
-            "total": cells.count(overview.inputs),
-            "failed": len(overview.failures),
-            "joined": 0,  # of version 1.0
-        },
+        # `joined` is of version 1.0
+        "inputs": {"total": cells.count(overview.inputs), "failed": len(overview.failures), "joined": 0},
         "samples": cells.count(tally.samples),
         "statuses": cells.rows(flat(tally.count("e4_status")), _STATUSES),
         "diplotypes": _diplotypes(tally, expected, cells),
         "haplotypes": _haplotypes(flat(tally.count("diplotype")), expected, cells),
         "estimates": _estimates(overview.estimates, cells),
         "expected_range": [
-            {"name": name, "low": rounded(low), "high": rounded(high)} for name, low, high in expected_range()
+            {"name": item.name, "low": rounded(low), "high": rounded(high)}
+            for item, (low, high) in zip(haplotypes(), shipped_ranges("superpopulation"), strict=True)
         ],
         "conclusions": cells.rows(flat(tally.count("conclusion"))),
         "assemblies": cells.rows(flat(tally.count(ASSEMBLY))),
-        "flags": cells.rows(parts(tally.count("flags")), total=tally.samples),
-        "reasons": cells.rows(parts(tally.count("reasons")), total=tally.samples),
+        "flags": cells.rows(statistics.parts(tally.count("flags")), total=tally.samples),
+        "reasons": cells.rows(statistics.parts(tally.count("reasons")), total=tally.samples),
         "sites": sites,
         "neighbours": _neighbours(flat(tally.count(_AGREE)), cells),
         "strata": strata,
@@ -161,7 +128,9 @@ def _certainty(tally: Tally, rsid: str) -> Object:
     """Return who is open for want of certainty and who is determined, and the heterozygotes of both."""
     found = dict.fromkeys(("open", "open_heterozygous", "determined", "determined_heterozygous"), 0)
     for (cell, diplotype, reasons), number in tally.count(rsid, "diplotype", "reasons").items():
-        kind = "open" if Reason.LOW_CERTAINTY in reasons.split(";") else "determined" if diplotype else ""
+        kind = "determined" if diplotype else ""
+        if calling.Reason.LOW_CERTAINTY in reasons.split(";"):
+            kind = "open"
         if kind:
             read = cell.partition(" ")[0].replace("|", "/").split("/")
             found[kind] += number
@@ -173,7 +142,7 @@ def _diplotypes(tally: Tally, expected: Expected, cells: Cells) -> list[Object]:
     """Return the determined diplotypes as shares of all determined, beside what is expected."""
     counts = flat(tally.count("diplotype"))
     del counts[""]
-    rows = cells.rows(counts, diplotype_names())
+    rows = cells.rows(counts, calling.diplotype_names())
     return [row | {"expected": rounded(e)} for row, e in zip(rows, expected.diplotypes, strict=True)]
 
 
@@ -181,9 +150,9 @@ def _expected(populations: Mapping[str, int], cells: Cells) -> Expected:
     """Return what is expected of samples of these populations, so far as their numbers are shown."""
     shown: Counter[str] = Counter()
     for name, number in populations.items():
-        own = cells if estimated(name) is None else cells.of(number)  # its name is that of a group
+        own = cells if calling.estimated(name) is None else cells.of(number)  # its name is that of a group
         shown[_shown_population(name, cells)] += own.count(number) or 0
-    return expected_of({name: number for name, number in shown.items() if number})
+    return statistics.expected_of({name: number for name, number in shown.items() if number})
 
 
 def _kept(tally: Tally) -> tuple[list[Dividing], list[Object]]:
@@ -209,31 +178,24 @@ def _are_alike(tally: Tally, one: Dividing, other: Dividing) -> bool:
 def _tests(sites: Sequence[Object], strata: Sequence[Object]) -> Object:
     """Return how many Hardy-Weinberg tests were made and which hold after correction; add it to each site."""
     made = [(site, "", "") for site in sites]
-    made += [
-        (site, item["column"], v["value"]) for item in strata for v in item["values"] for site in v["sites"]
-    ]
+    for item in strata:
+        made += [(site, item["column"], v["value"]) for v in item["values"] for site in v["sites"]]
     done = [row for row in made if row[0]["hardy_weinberg_p"] is not None]
-    corrected = iter(benjamini_hochberg([site["hardy_weinberg_p"] for site, _, _ in done]))
-    for site, _, _ in made:
-        p = site["hardy_weinberg_p"]
-        site["hardy_weinberg_corrected"] = None if p is None else rounded(next(corrected))
+    corrected = iter(statistics.benjamini_hochberg([site["hardy_weinberg_p"] for site, _, _ in done]))
     rate = page_limits().false_discovery_rate
-    hold = [
-        {
-            "rsid": site["rsid"],
-            "column": column,
-            "value": value,
-            "corrected": site["hardy_weinberg_corrected"],
-        }
-        for site, column, value in done
-        if site["hardy_weinberg_corrected"] <= rate
-    ]
+    hold = []
+    for site, column, value in made:
+        p = None if site["hardy_weinberg_p"] is None else rounded(next(corrected))
+        site["hardy_weinberg_corrected"] = p
+        if p is not None and p <= rate:
+            hold.append({"rsid": site["rsid"], "column": column, "value": value, "corrected": p})
     return {"made": len(done), "false_discovery_rate": rate, "hold": hold}
 
 
 def _haplotypes(counts: Mapping[str, int], expected: Expected, cells: Cells) -> list[Object]:
     """Return haplotype frequencies from counts of diplotypes, beside what is expected."""
-    pairs = [(counts[diplotype_name(pair)], [item.name for item in pair]) for pair in diplotypes()]
+    name_of = calling.diplotype_name
+    pairs = [(counts[name_of(pair)], [item.name for item in pair]) for pair in calling.diplotypes()]
     whole = [(number, len(names)) for number, names in pairs]
     return [
         cells.weighted(item.name, [(number, names.count(item.name)) for number, names in pairs], whole)
@@ -244,13 +206,12 @@ def _haplotypes(counts: Mapping[str, int], expected: Expected, cells: Cells) -> 
 
 def _shown_population(name: str, cells: Cells) -> str:
     """Return the name of a population; of an estimated one as its counts are shown."""
-    found = estimated(name)
+    found = calling.estimated(name)
     if found is None or not cells.least:
         return name
-    shown = _shown_shares(found.frequencies, found.people, cells) or haplotype_frequencies(
-        default_population()
-    )
-    return replace(found, people=cells.count(found.people) or 0, frequencies=tuple(shown)).name
+    shown = _shown_shares(found.frequencies, found.people, cells)
+    known = tuple(shown or calling.haplotype_frequencies(calling.default_population()))
+    return replace(found, people=cells.count(found.people) or 0, frequencies=known).name
 
 
 def _shown_shares(shares: Sequence[float], people: int, cells: Cells) -> list[float]:
@@ -278,10 +239,11 @@ def _estimate(group: Group, cells: Cells) -> Object:
     rows = []
     for item, share, worth, shipped in zip(haplotypes(), shares, group.worth, shipped_ranges(), strict=False):
         size = cells.count(round(worth)) if cells.least else worth
-        numbers = (share, *wilson(share * size, size)) if share and size else (None, None, None)
-        found = (None if number is None else rounded(number) for number in numbers)
-        row: Object = dict(zip(("share", "low", "high"), found, strict=True))
-        rows.append({"name": item.name, **row, "shipped": [rounded(value) for value in shipped]})
+        row: Object = {"name": item.name} | dict.fromkeys(("share", "low", "high"))
+        if share and size:
+            low, high = statistics.wilson(share * size, size)
+            row |= {"share": rounded(share), "low": rounded(low), "high": rounded(high)}
+        rows.append(row | {"shipped": [rounded(value) for value in shipped]})
     name, distance = nearest(shares) if shares else (None, None)
     return {
         "group": printable(group.group, _LONGEST),
@@ -290,15 +252,6 @@ def _estimate(group: Group, cells: Cells) -> Object:
         "read": cells.count(group.read),
         "haplotypes": rows,
         "nearest": {"name": name, "distance": None if distance is None else rounded(distance)},
-    }
-
-
-def _site(tally: Tally, rsid: str, cells: Cells) -> Object:
-    states = _STATES[rsid]
-    return {
-        "rsid": rsid,
-        "states": cells.rows(flat(tally.count(states))),
-        **_genotypes(tally.count(rsid, states), cells),
     }
 
 
@@ -313,7 +266,7 @@ def _genotypes(counts: Mapping[tuple[str, ...], int], cells: Cells) -> Object:
 
     `counts` by cell and state. Letters that were assumed, or stated of a region, are not observed.
     """
-    low, high = letters()[0], letters()[1]
+    low, high = letters()
     observed = [0, 0, 0]
     for (cell, state), number in counts.items():
         if state in _OBSERVED:
@@ -321,12 +274,11 @@ def _genotypes(counts: Mapping[tuple[str, ...], int], cells: Cells) -> Object:
     total = sum(counts.values())
     read = sum(number for (_, state), number in counts.items() if state in _READ)
     names = (f"{low}/{low}", f"{low}/{high}", f"{high}/{high}")
+    copies, whole = list(zip(observed, (0, 1, 2), strict=True)), [(number, 2) for number in observed]
     return {
         "samples": cells.count(total),
         "genotypes": {name: cells.count(number) for name, number in zip(names, observed, strict=True)},
-        "allele": cells.weighted(
-            high, list(zip(observed, (0, 1, 2), strict=True)), [(number, 2) for number in observed]
-        ),
+        "allele": cells.weighted(high, copies, whole),
         "missing": cells.row("missing", total - read, total),
         "hardy_weinberg_p": cells.hardy_weinberg(observed),
     }
@@ -346,19 +298,15 @@ def _strata(tally: Tally, dividing: Dividing, cells: Cells) -> Object | None:
     rows = []
     for value in sorted(_shown_groups(sizes, cells), key=population_label):
         statuses, diplotypes, populations, answers = (flat(_of(counts, value)) for counts in counted.values())
-        rows.append(
-            {
-                "value": population_label(value),
-                "samples": cells.count(sizes[value]),
-                "statuses": cells.rows(statuses, _STATUSES),
-                "haplotypes": _haplotypes(diplotypes, _expected(populations, cells), cells),
-                "sites": [
-                    {"rsid": rsid, **_genotypes(_of(counts, value), cells)}
-                    for rsid, counts in by_site.items()
-                ],
-                "neighbours": _neighbours(answers, cells),
-            }
-        )
+        row = {
+            "value": population_label(value),
+            "samples": cells.count(sizes[value]),
+            "statuses": cells.rows(statuses, _STATUSES),
+            "haplotypes": _haplotypes(diplotypes, _expected(populations, cells), cells),
+            "sites": [{"rsid": rsid, **_genotypes(_of(by_site[rsid], value), cells)} for rsid in by_site],
+            "neighbours": _neighbours(answers, cells),
+        }
+        rows.append(row)
     return {"column": dividing.name, "values": rows, "left_out": len(sizes) > len(rows)}
 
 
@@ -379,15 +327,10 @@ def _of(counts: Mapping[tuple[str, ...], int], value: str) -> Counter[tuple[str,
 
 
 def _distributions(tally: Tally, cells: Cells) -> list[Object]:
-    return [
-        {
-            "name": name,
-            "bins": [
-                {"from": edge, "count": cells.count(int(count))}
-                for edge, count in zip(edges, tally.bins.get(name, np.zeros(len(edges))), strict=True)
-            ],
-            "unstated": cells.count(tally.unstated[name]),
-        }
-        for name in ("depth_1", "depth_2", "quality_1", "quality_2", "diplotype_probability")
-        for edges in [bin_edges(name)]
-    ]
+    found = []
+    for name in NUMBERS:
+        edges = bin_edges(name)
+        counts = tally.bins.get(name, np.zeros(len(edges)))
+        bins = [{"from": e, "count": cells.count(int(n))} for e, n in zip(edges, counts, strict=True)]
+        found.append({"name": name, "bins": bins, "unstated": cells.count(tally.unstated[name])})
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -20,20 +21,9 @@ _Alarm = dict[str, str]
 def alarms(summary: Object) -> list[_Alarm]:
     """Return the alarms of a summary, "code" and sentence ("message") each, the most telling first."""
     checks = (
-        _known,
-        _all_the_same,
-        _frequency,
-        _estimates,
-        _strata_frequency,
-        _absent,
-        _uncertain_heterozygotes,
-        _imputed_open,
-        _batches,
-        _twice,
-        _rare,
-        _assemblies,
-        _neighbours,
-        _hardy_weinberg,
+        *(_known, _all_the_same, _frequency, _estimates, _strata_frequency, _absent),
+        *(_uncertain_heterozygotes, _imputed_open, _batches, _twice, _rare, _assemblies),
+        *(_neighbours, _hardy_weinberg),
     )
     return [alarm for check in checks for alarm in check(summary)]
 
@@ -104,36 +94,29 @@ def _frequency(summary: Object) -> Iterator[_Alarm]:
     if summary["estimates"]:  # what is expected comes from these people: only who is determined can differ
         return
     if _is_far(row["count"], _determined(summary), row["expected"]):
-        yield _say(
-            "frequency",
-            observed=rounded_percent(row["share"]),
-            expected=rounded_percent(row["expected"]),
-            population=summary["population"]["label"],
-        )
+        shares = {"observed": rounded_percent(row["share"]), "expected": rounded_percent(row["expected"])}
+        yield _say("frequency", **shares, population=summary["population"]["label"])
 
 
 def _estimates(summary: Object) -> Iterator[_Alarm]:
     """Name each group with an estimated frequency that no population that ships comes near to."""
     for group in summary["estimates"]:
         far = [row for row in group["haplotypes"] if is_implausible(row)]
-        if far:
-            row = max(
-                far, key=lambda row: max(row["share"] - row["shipped"][1], row["shipped"][0] - row["share"])
-            )
-            commonest = max(group["haplotypes"], key=lambda item: float(item["shipped"][1]))
-            is_reference = commonest in far and commonest["share"] > commonest["shipped"][1]
-            cause = "estimate_reference" if is_reference else "estimate_letters"
-            yield _say(
-                "estimate",
-                who=f"population = {group['group']}"
-                if group["group"]
-                else wording().say("cohort", "everybody"),
-                haplotype=greek(row["name"]),
-                share=rounded_percent(row["share"]),
-                low=rounded_percent(row["shipped"][0]),
-                high=rounded_percent(row["shipped"][1]),
-                cause=wording().say("cohort", cause),
-            )
+        if not far:
+            continue
+        row = max(far, key=lambda r: max(r["share"] - r["shipped"][1], r["shipped"][0] - r["share"]))
+        commonest = max(group["haplotypes"], key=lambda item: float(item["shipped"][1]))
+        is_reference = commonest in far and commonest["share"] > commonest["shipped"][1]
+        say = functools.partial(wording().say, "cohort")
+        yield _say(
+            "estimate",
+            who=f"population = {group['group']}" if group["group"] else say("everybody"),
+            haplotype=greek(row["name"]),
+            share=rounded_percent(row["share"]),
+            low=rounded_percent(row["shipped"][0]),
+            high=rounded_percent(row["shipped"][1]),
+            cause=say("estimate_reference" if is_reference else "estimate_letters"),
+        )
 
 
 def _strata_frequency(summary: Object) -> Iterator[_Alarm]:
@@ -153,12 +136,8 @@ def _strata_frequency(summary: Object) -> Iterator[_Alarm]:
             expected = _counted(value)["expected"]
             others += (expected - everybody) * (1 + people / rest) if rest else 0.0
             if rest >= alarm_limits().min_samples and _is_far(own, people, rounded(others)):
-                yield _say(
-                    "stratum_frequency",
-                    who=_who(stratum, value),
-                    observed=rounded_percent(own / (2 * people)),
-                    others=rounded_percent(others),
-                )
+                who, observed = _who(stratum, value), rounded_percent(own / (2 * people))
+                yield _say("stratum_frequency", who=who, observed=observed, others=rounded_percent(others))
 
 
 def _copies(statuses: Sequence[Object]) -> tuple[int, int]:
@@ -205,12 +184,9 @@ def _uncertain_heterozygotes(summary: Object) -> Iterator[_Alarm]:
         pooled = sum(part for part, _ in groups) / people
         error = math.sqrt(pooled * (1 - pooled) * sum(1 / number for _, number in groups))
         if shares[0] - shares[1] > alarm_limits().frequency_z * error:
-            yield _say(
-                "uncertain_heterozygotes",
-                rsid=site["rsid"],
-                open=rounded_percent(shares[0]),
-                determined=rounded_percent(shares[1]),
-            )
+            left_open, determined = map(rounded_percent, shares)
+            rsid = site["rsid"]
+            yield _say("uncertain_heterozygotes", rsid=rsid, open=left_open, determined=determined)
 
 
 def _imputed_open(summary: Object) -> Iterator[_Alarm]:
@@ -225,25 +201,17 @@ def _imputed_open(summary: Object) -> Iterator[_Alarm]:
 
 def _batches(summary: Object) -> Iterator[_Alarm]:
     limits = alarm_limits()
-    for stratum in summary["strata"]:
-        for value in stratum["values"]:
-            for site, everywhere in zip(value["sites"], summary["sites"], strict=True):
-                missing, total = site["missing"]["count"], site["samples"]
-                rest = everywhere["samples"] - total
-                elsewhere = (everywhere["missing"]["count"] - missing) / rest if rest else 1.0
-                if (
-                    total >= limits.batch_min_samples
-                    and missing >= limits.batch_missing_share * total
-                    and elsewhere <= limits.other_missing_share
-                ):
-                    yield _say(
-                        "batch",
-                        rsid=site["rsid"],
-                        column=stratum["column"],
-                        value=value["value"] or "-",
-                        share=rounded_percent(missing / total),
-                        elsewhere=rounded_percent(elsewhere),
-                    )
+    groups = [(stratum["column"], value) for stratum in summary["strata"] for value in stratum["values"]]
+    for column, value in groups:
+        for site, everywhere in zip(value["sites"], summary["sites"], strict=True):
+            missing, total = site["missing"]["count"], site["samples"]
+            rest = everywhere["samples"] - total
+            elsewhere = (everywhere["missing"]["count"] - missing) / rest if rest else 1.0
+            is_missing = missing >= limits.batch_missing_share * total
+            if total >= limits.batch_min_samples and is_missing and elsewhere <= limits.other_missing_share:
+                shares = {"share": rounded_percent(missing / total), "elsewhere": rounded_percent(elsewhere)}
+                name = value["value"] or "-"
+                yield _say("batch", rsid=site["rsid"], column=column, value=name, **shares)
 
 
 def _neighbours(summary: Object) -> Iterator[_Alarm]:

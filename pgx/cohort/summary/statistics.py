@@ -12,7 +12,6 @@ from msgspec import Struct
 
 from pgx.calling import diplotype_prior, estimated, haplotype_frequencies, population_name, populations
 from pgx.cohort.jobs import least_group
-from pgx.genome import haplotypes
 
 _Z95 = 1.959963984540054
 _SAME = 1 + 1e-7  # two tables with the same probability, up to rounding
@@ -62,19 +61,8 @@ def benjamini_hochberg(found: Sequence[float]) -> list[float]:
     return corrected.tolist()
 
 
-MIXED = "mixed"
-
-
 class Expected(Struct, frozen=True, kw_only=True):
-    """Expected shares, in the order of `diplotypes()` and `haplotypes()`.
-
-    Attributes
-    ----------
-    name
-        Of the population; "mixed" for several.
-    label
-        In words.
-    """
+    """Expected shares of a population, or "mixed", in the order of `diplotypes()` and `haplotypes()`."""
 
     name: str
     label: str
@@ -89,20 +77,11 @@ def expected_of(counts: Mapping[str, int]) -> Expected:
     weights = [counts[name] / total for name in names] if total else [1.0]
     labels = {item.name: item.label for item in populations()}
     return Expected(
-        name=names[0] if len(names) == 1 else MIXED,
+        name=names[0] if len(names) == 1 else "mixed",
         label="; ".join(labels.get(name, population_label(name)) for name in names),
         diplotypes=_mean([diplotype_prior(name) for name in names], weights),
         haplotypes=_mean([haplotype_frequencies(name) for name in names], weights),
     )
-
-
-def expected_range() -> list[tuple[str, float, float]]:
-    """Return each haplotype with its least and greatest frequency among the superpopulations that ship."""
-    shipped = [haplotype_frequencies(item.name) for item in populations() if item.level == "superpopulation"]
-    return [
-        (item.name, min(shares), max(shares))
-        for item, shares in zip(haplotypes(), zip(*shipped, strict=True), strict=True)
-    ]
 
 
 def population_label(name: str) -> str:
@@ -127,14 +106,9 @@ def rounded(value: float) -> float:
 
 
 class Cells(Struct, frozen=True):
-    """How counts are shown.
+    """How counts are shown: those below `least` (0 for none) are hidden.
 
-    Attributes
-    ----------
-    least
-        Counts below it are hidden; 0 for none.
-    nothing
-        Hide all of them: the group is too small for any to be shown.
+    `nothing` hides all of them: the group is too small for any to be shown.
     """
 
     least: int = 0
@@ -192,9 +166,7 @@ class Cells(Struct, frozen=True):
         """Return the exact P of genotype counts as they are shown."""
         shown = [self.count(number) for number in genotypes]
         known = [number for number in shown if number is not None]
-        if len(known) < len(shown) or not sum(known):
-            return None
-        return rounded(hardy_weinberg(*known))
+        return rounded(hardy_weinberg(*known)) if len(known) == len(shown) and any(known) else None
 
 
 def flat(counts: Mapping[tuple[str, ...], int]) -> Counter[str]:

@@ -87,11 +87,8 @@ def check_columns(by: Sequence[str], jobs: Sequence[Job], carried: Sequence[str]
             raise UsageError("no such column", where=f"--by {name}", cure=f"There are: {known}")
         count = len(_carried_values(jobs, name) if name in carried else _own_values(jobs).get(_OWN[name], ()))
         if count > most:
-            raise UsageError(
-                f"has {count} different values, and at most {most} fit on the page",
-                where=f"--by {name}",
-                cure="Name a column with fewer values",
-            )
+            what = f"has {count} different values, and at most {most} fit on the page"
+            raise UsageError(what, where=f"--by {name}", cure="Name a column with fewer values")
 
 
 def choose(

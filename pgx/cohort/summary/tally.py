@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -35,19 +36,14 @@ _OPEN = (
     "sample", "input", "best", "diplotype_probability", "e4_status", "reasons", "state_1", "state_2", "report"
 )  # fmt: skip
 _AMBIGUOUS = "ambiguous-phase"
-_NUMBERS = ("depth_1", "depth_2", "quality_1", "quality_2", "diplotype_probability")
+NUMBERS = ("depth_1", "depth_2", "quality_1", "quality_2", "diplotype_probability")
 _KINDS: dict[pa.DataType, type[np.generic]] = {pa.float64(): np.float64, pa.int32(): np.int32}
 
 
 class Open(Struct, frozen=True, kw_only=True):
     """A sample whose diplotype or status is not determined, or could be read in another way.
 
-    Attributes
-    ----------
-    best, diplotype_probability
-        The most probable diplotype; None where no site could be used, so that only a prior speaks.
-    states
-        Of both sites.
+    The `best` diplotype and its probability are None where no site could be used: only a prior would speak.
     """
 
     sample: str
@@ -68,36 +64,17 @@ class Duplicate(Struct, frozen=True, kw_only=True):
     same_genotypes: bool | None
 
 
-def _without_minors(columns: dict[str, list[Any]]) -> dict[str, list[Any]]:
-    """Return the columns of a table of samples; of a minor only the name, the files and the flag."""
-    minors = [place for place, flags in enumerate(columns["flags"]) if is_flagged_minor(flags)]
-    for name in columns.keys() - _OF_MINORS:
-        for place in minors:
-            columns[name][place] = MINOR if name == "flags" else None
-    return columns
-
-
 class Tally:
-    """Counts over all samples.
-
-    Attributes
-    ----------
-    profiles
-        Samples by the values of `PROFILE` and the dividing columns.
-    bins
-        For depth and quality of each site, and for the probability: samples a bin.
-    open, ambiguous
-        Samples that are not determined; that are, but have another reading. The first of each.
-    """
+    """Counts over all samples."""
 
     def __init__(self, dividing: Sequence[Dividing], *, inputs: int, rows: int = 0) -> None:
         self.dividing = tuple(dividing)
         self.samples = 0
-        self.profiles: Counter[tuple[str, ...]] = Counter()
-        self.bins: dict[str, npt.NDArray[np.int64]] = {}
+        self.profiles: Counter[tuple[str, ...]] = Counter()  # by the values of `_columns`
+        self.bins: dict[str, npt.NDArray[np.int64]] = {}  # of each of `NUMBERS`
         self.unstated: Counter[str] = Counter()
-        self.open: list[Open] = []
-        self.ambiguous: list[Open] = []
+        self.open: list[Open] = []  # the first that are not determined
+        self.ambiguous: list[Open] = []  # the first that are, but have another reading
         self._first: list[pa.Table] = []
         self._columns = tuple(dict.fromkeys([*PROFILE, *(item.column for item in dividing)]))
         self._wanted_rows = rows
@@ -108,7 +85,7 @@ class Tally:
         """Count the samples of a chunk."""
         self.samples += table.num_rows
         self._profile(table)
-        for name in _NUMBERS:
+        for name in NUMBERS:
             self._bin(name, table)
         reasons = _having(table, "reasons", bool)
         flagged = _having(table, "flags", lambda text: _AMBIGUOUS in text.split(";"))
@@ -181,12 +158,15 @@ class Tally:
         return found
 
     def first(self, names: Sequence[str], most: int) -> dict[str, list[Any]]:
-        """Return columns of the first samples, `flags` among them."""
+        """Return columns of the first samples, `flags` among them; of a minor name, files and that flag."""
         wanted = dict.fromkeys((*names, "flags"))
         sizes = [part.num_rows for part in self._first]
         kept = [part.slice(0, max(0, most - sum(sizes[:place]))) for place, part in enumerate(self._first)]
         found = {name: [cell for part in kept for cell in arrow.cells(part.column(name))] for name in wanted}
-        return _without_minors(found)
+        minors = [place for place, flags in enumerate(found["flags"]) if is_flagged_minor(flags)]
+        for name, place in itertools.product(found.keys() - _OF_MINORS, minors):
+            found[name][place] = MINOR if name == "flags" else None
+        return found
 
     def count(self, *names: str) -> Counter[tuple[str, ...]]:
         """Return samples by the values of some columns of the profile."""

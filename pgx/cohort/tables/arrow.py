@@ -18,23 +18,16 @@ _NUMBERS = {pa.float64(): np.float64, pa.int64(): np.int64, pa.int32(): np.int32
 
 def numbers(values: npt.NDArray[np.generic], kind: pa.DataType) -> pa.Array:
     """Return numbers as an array of `kind`; NaN is null."""
-    missing = np.isnan(values) if values.dtype.kind == "f" else None
-    if missing is not None and missing.any():
-        filled = np.where(missing, 0, values).astype(_NUMBERS[kind])
+    valid, filled = None, values
+    if values.dtype.kind == "f" and (missing := np.isnan(values)).any():
         valid = pa.py_buffer(np.packbits(~missing, bitorder="little").tobytes())
-        return pa.Array.from_buffers(kind, len(values), [valid, _buffer(filled)])
-    return pa.Array.from_buffers(
-        kind, len(values), [None, _buffer(values.astype(_NUMBERS[kind], copy=False))]
-    )
+        filled = np.where(missing, 0, values)
+    data = _buffer(filled.astype(_NUMBERS[kind], copy=False))
+    return pa.Array.from_buffers(kind, len(values), [valid, data])
 
 
 def _buffer(values: npt.NDArray[np.generic]) -> pa.Buffer:
     return pa.py_buffer(np.ascontiguousarray(values))
-
-
-def optional_numbers(values: Sequence[float | int | None], kind: pa.DataType) -> pa.Array:
-    """Return numbers of which some are None."""
-    return numbers(np.array([np.nan if v is None else v for v in values], dtype=np.float64), kind)
 
 
 def texts(values: Sequence[str]) -> pa.Array:
@@ -59,9 +52,8 @@ def split_lines(data: bytes) -> pa.Array:
     ends = np.flatnonzero(is_end)
     offsets = np.zeros(len(ends) + 1, dtype=np.int64)
     offsets[1:] = ends - np.arange(len(ends))
-    return pa.Array.from_buffers(
-        pa.large_string(), len(ends), [None, _buffer(offsets), _buffer(letters[~is_end])]
-    )
+    buffers = [None, _buffer(offsets), _buffer(letters[~is_end])]
+    return pa.Array.from_buffers(pa.large_string(), len(ends), buffers)
 
 
 def coded(values: Sequence[str | None]) -> pa.DictionaryArray:
@@ -74,15 +66,12 @@ def coded(values: Sequence[str | None]) -> pa.DictionaryArray:
 
 def repeated(values: Sequence[str], counts: Sequence[int]) -> pa.DictionaryArray:
     """Return each text as often as its count says, as codes and a dictionary in order of appearance."""
-    short = coded(values)
-    places = np.repeat(np.arange(len(values)), counts)
-    return short.take(numbers(places, pa.int64()))
+    return coded(values).take(numbers(np.repeat(np.arange(len(values)), counts), pa.int64()))
 
 
 def codes(values: npt.NDArray[np.int64] | npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
     """Give each different number a code, in order of appearance."""
-    array = pa.Array.from_buffers(pa.int64(), len(values), [None, _buffer(values)])
-    return _indices(array)
+    return _indices(pa.Array.from_buffers(pa.int64(), len(values), [None, _buffer(values)]))
 
 
 def line_codes(line: bytes, edges: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

@@ -14,68 +14,19 @@ import pyarrow as pa
 from msgspec import Struct
 from msgspec.structs import replace
 
+from pgx.cohort import manifest, results
 from pgx.cohort.estimate import Group, first_reading
-from pgx.cohort.jobs import Failure, Job, Known, Slice
+from pgx.cohort.jobs import Failure, Job, Slice
 from pgx.cohort.known import Compared, compare, people, write_known
-from pgx.cohort.manifest import (
-    CARRIED_OPTIONS,
-    COMPARED,
-    EVERYBODY,
-    KINSHIP,
-    KNOWN_RESULT,
-    MINOR,
-    born_of,
-    has_birth_dates,
-    is_flagged_minor,
-    option_cell,
-    parent_in,
-    place_of,
-)
 from pgx.cohort.pedigree import Child, Member, counts_of, families, names_in, write_families
-from pgx.cohort.results import (
-    CHANGED_FILE,
-    FAMILIES_FILE,
-    KNOWN_FILE,
-    MULTIQC_SAMPLES,
-    OF_PEOPLE,
-    OUTPUTS,
-    SWAPS_FILE,
-    Asked,
-    Outcome,
-    Source,
-    Sources,
-    Wanted,
-    names_of,
-    passed_over,
-)
-from pgx.cohort.store import PlannedRow, State
-from pgx.cohort.summary import Overview, summarise
-from pgx.cohort.summary.strata import (
-    FOLDER_COLUMN,
-    OF_FILES,
-    Dividing,
-    choose,
-    column_of,
-    common_folder,
-    plan_cells,
-)
+from pgx.cohort.results import Asked, Outcome, Source
+from pgx.cohort.store import State
+from pgx.cohort.summary import Overview, strata, summarise
+from pgx.cohort.summary.strata import Dividing
 from pgx.cohort.summary.tally import Tally
 from pgx.cohort.swaps import OPINION, Exchange, exchange_counts, explained, known_counts, write_exchanges
-from pgx.cohort.tables import arrow
-from pgx.cohort.tables.reports import (
-    FOLDER,
-    NAMED_INPUTS,
-    REPORTS_INDEX,
-    Files,
-    PageParts,
-    by_sample,
-    changes_of,
-    listed_rows,
-    write_changes,
-    write_json,
-    write_page,
-    write_reports,
-)
+from pgx.cohort.tables import arrow, reports
+from pgx.cohort.tables.reports import Files
 from pgx.cohort.tables.table import TableWriter, chunked, fact_table, from_bytes, write_failures
 from pgx.cohort.worker import shared_parts
 from pgx.files import Staged
@@ -97,13 +48,13 @@ def finish(state: State, folder: Path, page: PageOptions, asked: Asked, *, kept:
         A file cannot be written; the stored results stay.
     """
     carried = state.meta("carried", tuple[str, ...]) or ()
-    estimates = state.meta("estimates", list[Group]) or []
     found = _results(state, carried, page)
     shown, failures = found.shown, found.failures
     files = _reports(state, found, folder, asked)
-    tally = Tally(found.dividing, inputs=found.inputs, rows=listed_rows(page))
-    compared = compare(people(state, shown, [KNOWN_RESULT])) if KNOWN_RESULT in carried else None
-    changes = changes_of(state)
+    tally = Tally(found.dividing, inputs=found.inputs, rows=reports.listed_rows(page))
+    are_known = manifest.KNOWN_RESULT in carried
+    compared = compare(people(state, shown, [manifest.KNOWN_RESULT])) if are_known else None
+    changes = reports.changes_of(state)
     children = _children(state, shown, carried)
     members = families(children, list(people(state, shown, (), names_in(children)))) if children else []
     with Staged(folder, exclusive=True) as staged:
@@ -112,26 +63,26 @@ def finish(state: State, folder: Path, page: PageOptions, asked: Asked, *, kept:
         swaps = explained(state, shown, compared, around)
         write_failures(staged.path("failures.tsv"), failures)
         of_people, people_counts = _write_people(staged, compared, swaps, members, len(children))
+        part = state.meta("slice", Slice)
         overview = Overview(
             people=people_counts,
             inputs=found.inputs,
             failures=failures,
             passed_over=(*found.passed_over, *found.copy_number),
-            shard=_slice_text(state),
-            estimates=estimates,
+            shard="1/1" if part is None else f"{part.number}/{part.of}",
+            estimates=state.meta("estimates", list[Group]) or [],
         )
         if tally.samples and not page.min_cell:
-            of_people.append(MULTIQC_SAMPLES)
+            of_people.append(results.MULTIQC_SAMPLES)
         if changes:
-            write_changes(changes, staged.path(CHANGED_FILE), by_sample(shown, files))
-            of_people.append(CHANGED_FILE)
+            reports.write_changes(changes, staged.path(results.CHANGED_FILE), reports.by_sample(shown, files))
+            of_people.append(results.CHANGED_FILE)
         summary = summarise(tally, overview, least=page.min_cell)
-        write_json(staged, "summary.json", summary)
-        beside = [*OUTPUTS, *of_people, *([REPORTS_INDEX] if files else [])]
-        paths, options = found.first_paths, found.options
-        parts = PageParts(summary=summary, tally=tally, paths=paths, options=options, page=page, files=beside)
-        write_page(staged, parts, asked)
+        reports.write_json(staged, "summary.json", summary)
+        beside = [*results.OUTPUTS, *of_people, *([reports.REPORTS_INDEX] if files else [])]
+        reports.write_page(staged, summary, tally, found.first_paths, found.options, page, beside, asked)
     _tidy(state, folder, of_people, page)
+    wanted = (asked.reports.names if asked.reports is not None else None) or frozenset()
     return Outcome(
         inputs=found.inputs,
         kept=kept,
@@ -143,7 +94,7 @@ def finish(state: State, folder: Path, page: PageOptions, asked: Asked, *, kept:
         duplicates=tuple(dict.fromkeys(item.sample for item in tally.duplicates)),
         alarms=tuple(dict.fromkeys(alarm["code"] for alarm in summary["alarms"])),
         reports=sum(map(len, files.values())),
-        without_report=_without_report(asked.reports, files),
+        without_report=tuple(sorted(wanted - {sample for _, sample in files})),
     )
 
 
@@ -151,7 +102,7 @@ def _reports(state: State, found: _Results, folder: Path, asked: Asked) -> Files
     """Write the reports that are asked for; what cannot be made is added to the failures."""
     if asked.reports is None:
         return {}
-    files, unmade = write_reports(state, found.shown, folder, asked.reports)
+    files, unmade = reports.write_reports(state, found.shown, folder, asked.reports)
     found.failures.extend(unmade)
     state.set_meta(reports=asked.reports)  # so that they can be renewed
     return files
@@ -159,7 +110,7 @@ def _reports(state: State, found: _Results, folder: Path, asked: Asked) -> Files
 
 def _tidy(state: State, folder: Path, written: Sequence[str], page: PageOptions) -> None:
     """Remove what an earlier run left of people, here and in the state, and note that all is done."""
-    for name in {*OF_PEOPLE}.difference(written):
+    for name in {*results.OF_PEOPLE}.difference(written):
         (folder / name).unlink(missing_ok=True)
     estimates = state.meta("estimates", list[Group]) or []
     first = first_reading((row.job for row in state.plan()), estimates) if estimates else ()
@@ -168,20 +119,12 @@ def _tidy(state: State, folder: Path, written: Sequence[str], page: PageOptions)
 
 
 class _Results(Struct, frozen=True, kw_only=True):
-    """What became of the inputs: those that have results, and why others have none.
+    """What became of the inputs: those that have results, and why others have none."""
 
-    Attributes
-    ----------
-    inputs
-        How many there are; one with several rows counts once.
-    first_paths, options
-        The paths of the first inputs, and the different options of all.
-    """
-
-    inputs: int
+    inputs: int  # one with several rows counts once
     first_paths: Sequence[str]
     options: Set[Options]
-    shown: Sources
+    shown: results.Sources
     failures: list[Failure]
     passed_over: tuple[str, ...]
     copy_number: tuple[str, ...]
@@ -198,28 +141,34 @@ def _results(state: State, carried: Sequence[str], page: PageOptions) -> _Result
     planned: list[tuple[Job, int, str]] = []
     may_be_silent = False
     for row, known in state.plan_with_results():
-        places.add(place_of(row.job.path))
-        if len(paths) < NAMED_INPUTS:
-            paths[row.job.path] = None
-        options.add(row.job.options)
-        failures += _failures(row, known)
+        job = row.job
+        places.add(manifest.place_of(job.path))
+        if len(paths) < reports.NAMED_INPUTS:
+            paths[job.path] = None
+        options.add(job.options)
+        failed = (replace(_NOT_DONE, input=job.path),) if known is None else known.failures
+        failures += [replace(bad, error=job.with_line(bad.error, bad.sample), sample="") for bad in failed]
         if known is None:
             continue
         may_be_silent |= not known.has_records
         if known.is_copy_number:
             copy_number[row.key] = known.path
         if known.samples:
-            planned.append((row.job, known.samples, known.assembly))
-    left_out = passed_over(state.plan_with_results()) if may_be_silent else {}
+            planned.append((job, known.samples, known.assembly))
+    left_out = results.passed_over(state.plan_with_results()) if may_be_silent else {}
+    # a page for sharing names no files and nobody's kin
+    hidden = {*strata.OF_FILES, *map(strata.column_of, manifest.COMPARED)} if page.min_cell else set()
     return _Results(
         inputs=len(places),
         first_paths=tuple(paths),
         options=options,
-        shown=Sources(state, left_out),
+        shown=results.Sources(state, left_out),
         failures=failures,
         passed_over=tuple(left_out.values()),
         copy_number=tuple(copy_number.values()),
-        dividing=_dividing(planned, carried, page),
+        dividing=tuple(
+            item for item in strata.choose(planned, carried, page.by) if item.column not in hidden
+        ),
     )
 
 
@@ -230,32 +179,24 @@ def _write_people(
     members: Sequence[Member],
     children: int,
 ) -> tuple[list[str], dict[str, object]]:
-    """Write known results, exchanges and families, where there are any.
+    """Write known results, exchanges and families, where there are any; `children` are all that are stated.
 
-    Return the files, and what summary.json says of them; `children` are all that are stated.
+    Return the files, and what summary.json says of them.
     """
     written = []
-    counts = known_counts(known or (), swaps or ())
+    counts = known_counts(known or (), swaps or ()) | (exchange_counts(swaps) if swaps else {})
     if known is not None:
-        write_known(known, staged.path(KNOWN_FILE))
-        written.append(KNOWN_FILE)
+        write_known(known, staged.path(results.KNOWN_FILE))
+        written.append(results.KNOWN_FILE)
     if swaps is not None:
-        write_exchanges(swaps, staged.path(SWAPS_FILE))
-        written.append(SWAPS_FILE)
-    if swaps:
-        counts |= exchange_counts(swaps)
+        write_exchanges(swaps, staged.path(results.SWAPS_FILE))
+        written.append(results.SWAPS_FILE)
     if members:
-        write_families(members, staged.path(FAMILIES_FILE), wording().say("cohort", "not_consistent"))
-        written.append(FAMILIES_FILE)
+        write_families(members, staged.path(results.FAMILIES_FILE), wording().say("cohort", "not_consistent"))
+        written.append(results.FAMILIES_FILE)
     if children:
         counts["families"] = counts_of(members, children)
     return written, counts
-
-
-def _without_report(wanted: Wanted | None, files: Files) -> tuple[str, ...]:
-    """Return the samples of which a report was asked for by name, and that the cohort does not have."""
-    names = (wanted.names if wanted is not None else None) or frozenset()
-    return tuple(sorted(names - {sample for _, sample in files}))
 
 
 def _children(state: State, shown: Iterable[Source], carried: Sequence[str]) -> list[Child]:
@@ -263,30 +204,11 @@ def _children(state: State, shown: Iterable[Source], carried: Sequence[str]) -> 
     children = [*(state.meta("pedigree", tuple[Child, ...]) or ())]
     if {"father", "mother"} & set(carried):
         for person in people(state, shown, ("father", "mother")):
-            family, *parents = (person.cells.get(name, "") for name in KINSHIP)
-            father, mother = map(parent_in, parents)
+            family, *parents = (person.cells.get(name, "") for name in manifest.KINSHIP)
+            father, mother = map(manifest.parent_in, parents)
             if father or mother:
                 children.append(Child(family=family, sample=person.sample, father=father, mother=mother))
     return list(dict.fromkeys(children))
-
-
-def _slice_text(state: State) -> str:
-    found = state.meta("slice", Slice)
-    return "1/1" if found is None else f"{found.number}/{found.of}"
-
-
-def _failures(row: PlannedRow, known: Known | None) -> tuple[Failure, ...]:
-    found = (replace(_NOT_DONE, input=row.job.path),) if known is None else known.failures
-    return tuple(replace(item, error=row.job.with_line(item.error, item.sample), sample="") for item in found)
-
-
-def _dividing(
-    inputs: Sequence[tuple[Job, int, str]], carried: Sequence[str], page: PageOptions
-) -> tuple[Dividing, ...]:
-    """Return the columns that divide the cohort; a page for sharing names no files and nobody's kin."""
-    found = choose(inputs, carried, page.by)
-    hidden = {*OF_FILES, *map(column_of, COMPARED)} if page.min_cell else set()
-    return tuple(item for item in found if item.column not in hidden)
 
 
 def _write_tables(
@@ -294,7 +216,7 @@ def _write_tables(
 ) -> dict[str, list[Any]]:
     """Write and count the tables; return `OPINION` and what is carried if neighbours contradict anybody."""
     text, binary = staged.path("samples.tsv"), staged.path("samples.parquet")
-    names = {name: name if name in OPINION else column_of(name) for name in (*OPINION, *carried)}
+    names = {name: name if name in OPINION else strata.column_of(name) for name in (*OPINION, *carried)}
     kept: list[pa.Table] = []
     with contextlib.closing(TableWriter(text, binary, carried)) as writer:
         for table in chunked(tables):
@@ -314,7 +236,7 @@ def _tables(
 ) -> Iterator[pa.Table]:
     """Yield the facts of all samples with the columns that come from the plan, in order."""
     columns = [item.column for item in dividing]
-    root = common_folder(source.job for source in shown) if FOLDER_COLUMN in columns else ""
+    root = strata.common_folder(source.job for source in shown) if strata.FOLDER_COLUMN in columns else ""
     cells = PlanCells(carried, columns, root, files)
     rows: list[list[Cell]] = []
     parts: list[Part] = []
@@ -335,9 +257,8 @@ def _tables(
 
 def _tables_of_blocks(state: State, source: Source, cells: PlanCells) -> Iterator[pa.Table]:
     job, left = source.job, source.samples
-    nobody: Iterator[list[str]] = itertools.repeat([])
     by_name = cells.files or any(job.carried.values()) or job.meta
-    names = names_of(state, source.key) if by_name else nobody
+    names: Iterator[list[str]] = results.names_of(state, source.key) if by_name else itertools.repeat([])
     for data, own in zip(state.blocks(source.key, "facts"), names, strict=False):
         table = from_bytes(data)
         left -= table.num_rows
@@ -365,52 +286,50 @@ class PlanCells:
 
     def added_to(self, table: pa.Table, parts: Sequence[Part]) -> pa.Table:
         """Return `table` with these columns and the flags of minors; `parts` are its rows, in order."""
-        if any(has_birth_dates(part.source.job) for part in parts):
-            named = ((part, part.names or [EVERYBODY] * part.count) for part in parts)
+        if any(manifest.has_birth_dates(part.source.job) for part in parts):
+            named = ((part, part.names or [manifest.EVERYBODY] * part.count) for part in parts)
             born = (born_minors(part.source.job, names, part.source.created) for part, names in named)
             table = with_minors(table, [*itertools.chain(*born)])
         if self.files:
             place = table.schema.get_field_index("report")
-            paths = arrow.coded([*itertools.chain(*map(self._paths, parts))])
-            table = table.set_column(place, "report", paths)
+            left = (self.files.get((part.source.key, name)) for part in parts for name in part.names)
+            paths = [f"{reports.FOLDER}/{names.popleft()}" if names else None for names in left]
+            table = table.set_column(place, "report", arrow.coded(paths))
         if self._carried:
             cells = [row for part in parts for row in self._cells(part)]
             for index, name in enumerate(self._carried):
-                table = table.append_column(column_of(name), arrow.coded([row[index] for row in cells]))
-        shared = [plan_cells(part.source.job, self._root) for part in parts]
+                own = arrow.coded([row[index] for row in cells])
+                table = table.append_column(strata.column_of(name), own)
+        shared = [strata.plan_cells(part.source.job, self._root) for part in parts]
         counts = [part.count for part in parts]
         for name in self._plan:
             table = table.append_column(name, arrow.repeated([cells[name] for cells in shared], counts))
         return table
 
-    def _paths(self, part: Part) -> Iterator[str | None]:
-        """Yield the report of each sample, as the folder has it."""
-        for name in part.names:
-            names = self.files.get((part.source.key, name))
-            yield f"{FOLDER}/{names.popleft()}" if names else None
-
     def _cells(self, part: Part) -> list[tuple[str, ...]]:
         job = part.source.job
-        options = {name: option_cell(job.options, name) for name in CARRIED_OPTIONS}
+        options = {name: manifest.option_cell(job.options, name) for name in manifest.CARRIED_OPTIONS}
 
         def row(cells: Mapping[str, str]) -> tuple[str, ...]:
             cells = {**options, **cells}
             return tuple(safe_cell(cells.get(column, "")) for column in self._carried)
 
         known = {name: row(cells) for name, cells in job.carried.items()}
-        nothing = known.get(EVERYBODY, row({}))
+        nothing = known.get(manifest.EVERYBODY, row({}))
         return [known.get(name, nothing) for name in part.names] or [nothing] * part.count
 
 
 def born_minors(job: Job, names: Sequence[str], created: str) -> list[bool]:
     """Return of which samples the manifest states a birth date that made a minor at the time of a run."""
-    born = [born_of(job, name) for name in names]
+    born = [manifest.born_of(job, name) for name in names]
     return [day is not None and is_minor(day, created=created) for day in born]
 
 
 def with_minor(flags: str | None) -> str:
     """Return the flags of a sample with that of a minor."""
-    return flags if flags and is_flagged_minor(flags) else ";".join(filter(None, (MINOR, flags)))
+    if flags and manifest.is_flagged_minor(flags):
+        return flags
+    return ";".join(filter(None, (manifest.MINOR, flags)))
 
 
 def with_minors(table: pa.Table, minors: Sequence[bool]) -> pa.Table:

@@ -10,20 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from msgspec import Struct
 
 from pgx import reference
 from pgx.cohort.jobs import Failure, page_limits, text_digest
-from pgx.cohort.results import (
-    MULTIQC_SAMPLES,
-    PAGE,
-    Asked,
-    Source,
-    StoredSampleReport,
-    Wanted,
-    names_of,
-    reports,
-)
+from pgx.cohort.results import MULTIQC_SAMPLES, PAGE, Asked, Source, Wanted, names_of, reports
 from pgx.cohort.store import State
 from pgx.cohort.summary.statistics import population_label
 from pgx.cohort.summary.strata import POPULATION
@@ -52,6 +42,7 @@ CHANGED = (
 NAMED_INPUTS = 5
 _NAMED_VALUES = 5
 _SECRET = re.compile(r"(?<=://)[^/@\s]*@|(?<=\?)\S+")  # of a URL
+_OTHER_FORMAT = "Try another format: pgx report DIR --sample NAME -f html"
 _DIGITS = 8
 _ENDINGS = tuple(ending for form in Format for ending in form.endings)
 #: A name that an index may hold: whatever else stands there is not ours to remove.
@@ -62,17 +53,6 @@ _OURS = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 Files = dict[tuple[str, str], deque[str]]
 
 
-class PageParts(Struct, frozen=True, kw_only=True):
-    """What a page is made of: first inputs, all different options, files of the folder that it may link."""
-
-    summary: Mapping[str, Any]
-    tally: Tally
-    paths: Sequence[str]
-    options: Set[Options]
-    page: PageOptions
-    files: Sequence[str]
-
-
 def listed_rows(page: PageOptions) -> int:
     """Return of how many samples a row is kept for the page or for MultiQC."""
     if page.min_cell:
@@ -80,28 +60,41 @@ def listed_rows(page: PageOptions) -> int:
     return page_limits().max_table if page.sample_table else page_limits().multiqc_samples
 
 
-def write_page(staged: Staged, parts: PageParts, asked: Asked) -> None:
-    """Write the page and the content for MultiQC. A page for sharing names nobody and no file."""
-    page, tally = parts.page, parts.tally
-    write_json(staged, "pgx_mqc.json", cohort_page.multiqc(parts.summary))
-    if MULTIQC_SAMPLES in parts.files:
+def write_page(
+    staged: Staged,
+    summary: Mapping[str, Any],
+    tally: Tally,
+    paths: Sequence[str],
+    options: Set[Options],
+    page: PageOptions,
+    files: Sequence[str],
+    asked: Asked,
+) -> None:
+    """Write the page and the content for MultiQC. A page for sharing names nobody and no file.
+
+    It shows the `paths` of the first inputs and all different `options`, and may link `files` of the folder.
+    """
+    write_json(staged, "pgx_mqc.json", cohort_page.multiqc(summary))
+    if MULTIQC_SAMPLES in files:
         rows = tally.first((*QUALITY, *SHOWN), page_limits().multiqc_samples)
         write_json(staged, MULTIQC_SAMPLES, cohort_page.multiqc_samples(rows, results=page.sample_table))
-    command, inputs, files = _SECRET.sub("…", asked.command), _inputs(parts.paths), parts.files
-    if page.min_cell:
-        command, inputs, files = "", (), _SHAREABLE
-    elif _is_hidden(parts.options):
-        command = ""
+    # without what a URL keeps secret
+    inputs = () if page.min_cell else tuple(printable(_SECRET.sub("…", path), 1000) for path in paths)
     made = cohort_page.Made(
         when=reference.now(),
-        command=command,
-        options=_options(parts.options, page),
+        command="" if _is_hidden(options, page) else _SECRET.sub("…", asked.command),
+        options=_options(options, page),
         inputs=inputs,
-        files=[name for name in files if name != PAGE],
+        files=[name for name in (_SHAREABLE if page.min_cell else files) if name != PAGE],
     )
-    listed = page.sample_table and tally.samples and not page.min_cell
-    table = _sample_table(tally) if listed else None
-    staged.path(PAGE).write_text(cohort_page.page(parts.summary, made, table), encoding="utf-8")
+    table = None
+    if page.sample_table and tally.samples and not page.min_cell:
+        more = {item.column: item.name for item in tally.dividing if item.column not in {*SHOWN, "input"}}
+        cells = tally.first((*SHOWN, *more, "input", "report"), page_limits().max_table)
+        cells[POPULATION] = [name and population_label(name) for name in cells[POPULATION]]
+        rows_at_once = page_limits().static_rows
+        table = SampleTable(cells=cells, more=more, samples=tally.samples, static_rows=rows_at_once)
+    staged.path(PAGE).write_text(cohort_page.page(summary, made, table), encoding="utf-8")
 
 
 def write_json(staged: Staged, name: str, value: object) -> None:
@@ -110,13 +103,8 @@ def write_json(staged: Staged, name: str, value: object) -> None:
     staged.path(name).write_text(f"{text}\n", encoding="utf-8")
 
 
-def _is_hidden(options: Iterable[Options]) -> bool:
-    return any(own.pseudonymise is not None for own in options)
-
-
-def _inputs(paths: Iterable[str]) -> tuple[str, ...]:
-    """Return the first inputs, without what a URL keeps secret."""
-    return tuple(printable(_SECRET.sub("…", path), 1000) for path in paths)
+def _is_hidden(own: Iterable[Options], page: PageOptions) -> bool:
+    return page.min_cell > 0 or any(each.pseudonymise is not None for each in own)
 
 
 def _options(own: Set[Options], page: PageOptions) -> list[tuple[str, tuple[str, ...]]]:
@@ -125,7 +113,7 @@ def _options(own: Set[Options], page: PageOptions) -> list[tuple[str, tuple[str,
     A path is told by its name only, and not at all for sharing or beside pseudonyms. A page for sharing tells
     nothing that a row of a manifest may have: whether one person's differs would tell of that person.
     """
-    hide = bool(page.min_cell) or _is_hidden(own)
+    hide = _is_hidden(own, page)
     every = [(item, {getattr(options, item.name) for options in own}) for item in declared(Options)]
     every += [(item, {getattr(page, item.name)}) for item in declared(PageOptions)]
     shown = []
@@ -150,14 +138,6 @@ def _value_text(value: object, *, hide: bool) -> str:
     return "" if value is None else printable(cell_text(value) if isinstance(value, float) else str(value))
 
 
-def _sample_table(tally: Tally) -> SampleTable:
-    """Return what the page lists of samples: columns of pgx, those that divide the cohort, files."""
-    more = {item.column: item.name for item in tally.dividing if item.column not in {*SHOWN, "input"}}
-    cells = tally.first((*SHOWN, *more, "input", "report"), page_limits().max_table)
-    cells[POPULATION] = [name and population_label(name) for name in cells[POPULATION]]
-    return SampleTable(cells=cells, more=more, samples=tally.samples, static_rows=page_limits().static_rows)
-
-
 def wanted_reports(form: str, names_file: Path | None = None) -> Wanted:
     """Return which reports are to be written; checked before hours are spent.
 
@@ -167,17 +147,15 @@ def wanted_reports(form: str, names_file: Path | None = None) -> Wanted:
         What the format needs is not installed, or the file of names cannot be read.
     """
     Format(form).check_installed()
-    return Wanted(form=form, names=None if names_file is None else _names(names_file))
-
-
-def _names(path: Path) -> frozenset[str]:
+    if names_file is None:
+        return Wanted(form=form)
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = names_file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise NotFoundError(
-            "cannot be read", where=str(path), cure="Give a text file, a name a line"
-        ) from error
-    return frozenset(line.strip() for line in text.splitlines() if line.strip())
+        cure = "Give a text file, a name a line"
+        raise NotFoundError("cannot be read", where=str(names_file), cure=cure) from error
+    names = frozenset(line.strip() for line in text.splitlines() if line.strip())
+    return Wanted(form=form, names=names)
 
 
 def write_reports(
@@ -214,10 +192,13 @@ def write_reports(
     failures = []
     for item in reports(state, wanted.names):
         name = waiting[item.key, item.report.sample].popleft()
+        meta = {} if item.meta is None else {item.report.sample: item.meta}
         try:
-            data = _rendered(wanted.form, item)
+            data = Format(wanted.form).one(item.run, item.report, Form(meta=meta))
         except Exception as error:  # noqa: BLE001 - whatever it is, it is one report
-            failures.append(_unmade(item, error))
+            # not its message, which might hold a genotype
+            what = f"no report of '{printable(item.report.sample)}' could be made ({type(error).__name__})"
+            failures.append(Failure(input=item.run.input.path, error=what, cure=_OTHER_FORMAT))
             files[item.key, item.report.sample].remove(name)
             del rows[name]
             continue
@@ -227,16 +208,6 @@ def write_reports(
         (target / name).unlink(missing_ok=True)
     _write_index(target, list(rows.values()))
     return {whose: names for whose, names in files.items() if names}, failures
-
-
-def _unmade(item: StoredSampleReport, error: Exception) -> Failure:
-    """Name a report that could not be made; the message of its error might hold a genotype."""
-    sample = printable(item.report.sample)
-    return Failure(
-        input=item.run.input.path,
-        error=f"no report of '{sample}' could be made ({type(error).__name__})",
-        cure="Try another format: pgx report DIR --sample NAME -f html",
-    )
 
 
 def _write_index(target: Path, rows: Sequence[str]) -> None:
@@ -274,11 +245,6 @@ def _file_names(
             taken.add(f"{stem}{ending}".casefold())
             found[source.key, sample].append(stem + ending)
     return dict(found)
-
-
-def _rendered(form: str, item: StoredSampleReport) -> bytes:
-    meta = {} if item.meta is None else {item.report.sample: item.meta}
-    return Format(form).one(item.run, item.report, Form(meta=meta))
 
 
 def changes_of(state: State) -> list[tuple[str, str, str]]:

@@ -33,19 +33,9 @@ from pgx.wording import percent, rounded_percent, wording
 
 
 class Facts(Row, frozen=True, kw_only=True):
-    """A row with what only the summary needs.
+    """A row with what only the summary needs: of the first site `_1`, of the second `_2`.
 
-    Attributes
-    ----------
-    state_1, depth_1, quality_1
-        Of the first site; `_2` of the second.
-    best
-        The most probable diplotype; None where no site was used: it is then that of the population.
-    reasons
-        Why something is not determined.
-    said, worded
-        Digests of what the evidence says, and of all else that is read in a report (`_told`): `pgx recheck`
-        tells by them what else of a report is another.
+    The digests tell `pgx recheck` what else of a report is another.
     """
 
     state_1: str
@@ -54,10 +44,10 @@ class Facts(Row, frozen=True, kw_only=True):
     depth_2: int | None
     quality_1: float | None
     quality_2: float | None
-    best: str | None
-    reasons: str
-    said: str
-    worded: str
+    best: str | None  # None where no site was used: it is then that of the population
+    reasons: str  # why something is not determined
+    said: str  # digest of what the evidence says
+    worded: str  # digest of all else that is read in a report, see `_told`
 
 
 _KINDS = kinds(Facts)
@@ -236,10 +226,8 @@ def _codes() -> frozenset[str]:
 def fact_table(rows: Sequence[Sequence[object]]) -> pa.Table:
     """Return fact rows as a table of `FACT_SCHEMA`."""
     columns = list(zip(*rows, strict=True)) or [()] * len(FACTS)
-    return pa.table(
-        [_array(column, fact_type(name)) for name, column in zip(FACTS, columns, strict=True)],
-        schema=FACT_SCHEMA,
-    )
+    arrays = [_array(column, field.type) for field, column in zip(FACT_SCHEMA, columns, strict=True)]
+    return pa.table(arrays, schema=FACT_SCHEMA)
 
 
 def _array(values: Sequence[object], kind: pa.DataType) -> pa.Array:
@@ -247,7 +235,8 @@ def _array(values: Sequence[object], kind: pa.DataType) -> pa.Array:
         return arrow.coded(cast("Sequence[str | None]", values))
     if pa.types.is_string(kind):
         return arrow.texts(cast("Sequence[str]", values)).cast(pa.string())
-    return arrow.optional_numbers(cast("Sequence[float | None]", values), kind)
+    known = [np.nan if v is None else v for v in cast("Sequence[float | None]", values)]
+    return arrow.numbers(np.array(known, dtype=np.float64), kind)
 
 
 def to_bytes(table: pa.Table) -> bytes:
@@ -264,12 +253,6 @@ def from_bytes(data: bytes) -> pa.Table:
     """Return the table that `to_bytes` packed."""
     with pa.ipc.open_stream(data) as reader:
         return reader.read_all()
-
-
-def output_schema(carried: Sequence[str]) -> pa.Schema:
-    """Return the schema of samples.parquet."""
-    fields = [(name, fact_type(name)) for name in COLUMNS]
-    return pa.schema([*fields, *((name, _CODED) for name in carried)])
 
 
 def chunked(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
@@ -300,15 +283,15 @@ class TableWriter:
 
     def __init__(self, tsv: Path, parquet: Path, carried: Sequence[str]) -> None:
         self._columns = (*COLUMNS, *map(column_of, carried))
-        self._schema = output_schema(carried)
+        kinds = {name: fact_type(name) for name in COLUMNS} | dict.fromkeys(carried, _CODED)
+        self._schema = pa.schema(kinds)
         self._pool = ThreadPoolExecutor(max_workers=2)
         self._pending: list[Future[None]] = []
         self._text = tsv.open("wb")
         self._text.write(("\t".join([*COLUMNS, *map(safe_cell, carried)]) + "\n").encode())
         coded = [field.name for field in self._schema if pa.types.is_dictionary(field.type)]
-        self._parquet = pq.ParquetWriter(
-            parquet, self._schema, compression="zstd", compression_level=1, use_dictionary=coded
-        )
+        packed = {"compression": "zstd", "compression_level": 1}
+        self._parquet = pq.ParquetWriter(parquet, self._schema, use_dictionary=coded, **packed)
 
     def write(self, table: pa.Table) -> None:
         """Add the rows of `table`, which has the columns of both files at least."""
