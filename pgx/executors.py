@@ -128,13 +128,7 @@ def run_alone(
     *,
     tell: Callable[[str], None] = lambda _: None,
 ) -> ResultT | Exception:
-    """Do one piece of work while no other is under way; return its result or what it raised.
-
-    Raises
-    ------
-    PgxError
-        The engine cannot go on.
-    """
+    """Do one piece of work while no other is under way; return its result or what it raised, as `run_all`."""
     for _ in range(ATTEMPTS):
         future = engine.submit(function, argument)
         while not wait([future], timeout=_ATTEND_EVERY).done:
@@ -279,17 +273,14 @@ _CLOSE_WITHIN = 30.0  # seconds
 _FIRST_NOTICE, _LAST_NOTICE = 5.0, 600.0  # seconds between notices that no worker is there
 
 
-class _NotOfCancelled(logging.Filter):
-    """Leaves out that nobody asked what became of a piece that was cancelled: that is its meaning."""
+def _is_news(record: logging.LogRecord) -> bool:
+    """Return whether a record says more than that nobody asked for a piece that was cancelled."""
+    from asyncio import CancelledError as Cancelled  # noqa: PLC0415 - takes long, and few runs need it
 
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Return whether a record is news."""
-        from asyncio import CancelledError as Cancelled  # noqa: PLC0415 - takes long, and few runs need it
+    from distributed.client import FutureCancelledError  # noqa: PLC0415
 
-        from distributed.client import FutureCancelledError  # noqa: PLC0415
-
-        error = record.exc_info[1] if record.exc_info else None
-        return not isinstance(error, FutureCancelledError | Cancelled)
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, FutureCancelledError | Cancelled)
 
 
 class Dask:
@@ -321,9 +312,7 @@ class Dask:
                 self.close()
                 raise
         self._where = scheduler or "the Dask cluster"
-        logger = logging.getLogger("asyncio")
-        if not any(isinstance(known, _NotOfCancelled) for known in logger.filters):
-            logger.addFilter(_NotOfCancelled())
+        logging.getLogger("asyncio").addFilter(_is_news)
         self._pause = _FIRST_NOTICE
         self._next_notice = time.monotonic() + self._pause
         self._probes: dict[str, Any] = {}

@@ -27,17 +27,6 @@ from pgx.cohort.store import FILE_NAME as STATE
 from pgx.options import CohortOptions, PageOptions
 
 __all__ = [
-    "OF_PEOPLE",
-    "OUTPUTS",
-    "STATE",
-    "CohortOptions",
-    "Failure",
-    "Job",
-    "Outcome",
-    "PageOptions",
-    "Plan",
-    "Progress",
-    "one_report",
-    "plan_inputs",
-    "run_cohort",
-]
+    "OF_PEOPLE", "OUTPUTS", "STATE", "CohortOptions", "Failure", "Job", "Outcome", "PageOptions", "Plan",
+    "Progress", "one_report", "plan_inputs", "run_cohort",
+]  # fmt: skip

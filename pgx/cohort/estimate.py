@@ -98,12 +98,9 @@ class Group(Struct, frozen=True, kw_only=True):
 def _estimated(group: str, found: Classes) -> Group:
     rows = found.likelihoods.astype(np.float64)
     said = np.ptp(rows, axis=1) > 0
-    counts = Group(
-        group=group,
-        samples=int(found.people.sum()),
-        people=int(found.people[said].sum()),
-        read=int(found.people[read_at_both(rows)].sum()),
-    )
+    everybody, speaking, read = found.people, found.people[said], found.people[read_at_both(rows)]
+    samples, people, both = (int(some.sum()) for some in (everybody, speaking, read))
+    counts = Group(group=group, samples=samples, people=people, read=both)
     if counts.read < threshold("estimate_min_people"):
         return counts
     result = estimate(rows[said], found.people[said])

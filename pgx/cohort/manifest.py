@@ -286,13 +286,7 @@ def _value(item: Declared, cell: str) -> object:
 
 @functools.lru_cache(maxsize=4096)
 def check(options: Options) -> None:
-    """Check options before anything is read.
-
-    Raises
-    ------
-    UsageError, ReferenceDataError
-        A value that cannot be, an unknown name, or evidence that is invalid.
-    """
+    """Refuse a value that cannot be, an unknown name, or invalid evidence, before anything is read."""
     try:
         options_text(options)
     except UnicodeEncodeError as error:

@@ -93,11 +93,6 @@ def read_ped(path: Path) -> tuple[Child, ...]:
     return tuple(child for child in found.values() if child.father or child.mother)
 
 
-def names_in(children: Sequence[Child]) -> frozenset[str]:
-    """Return everybody whom a pedigree names."""
-    return frozenset(name for each in children for name in (each.sample, each.father, each.mother) if name)
-
-
 @functools.cache
 def _transmitted() -> Floats:
     """Return the probability of each diplotype of a child by those of both parents, shape (10, 10, 10)."""

@@ -80,13 +80,7 @@ def plan_inputs(
 
 
 def _hidden(job: Job, hide: Pseudonyms) -> Job:
-    """Return a job under pseudonyms; its input is still where it was.
-
-    Raises
-    ------
-    UsageError
-        The manifest says who somebody is.
-    """
+    """Return a job under pseudonyms, unless the manifest says who somebody is; its input is where it was."""
     if any(meta.name or meta.order_id for meta in job.meta.values()):
         what = "states who somebody is, beside --pseudonymise"
         raise UsageError(what, where="--manifest", cure="Leave out the columns name and order_id")
@@ -180,14 +174,9 @@ def _storable(path: str) -> str | Failure:
 def _in_folder(folder: str) -> Iterator[str | Failure]:
     """Yield the files below a folder, links followed; a folder that cannot be read is a failure."""
     found: list[str] = []
-    unread: list[Failure] = []
-
-    def note(error: OSError) -> None:
-        what = f"cannot be read ({error.strerror})"
-        unread.append(Failure(input=printable(str(error.filename)), error=what, cure="Check its permissions"))
-
+    unread: list[OSError] = []
     been = set()
-    for where, folders, files in os.walk(folder, followlinks=True, onerror=note):
+    for where, folders, files in os.walk(folder, followlinks=True, onerror=unread.append):
         real = os.path.realpath(where)
         if real in been:  # links in a circle
             folders.clear()
@@ -199,7 +188,9 @@ def _in_folder(folder: str) -> Iterator[str | Failure]:
             if is_known or genotype_file_kind(path):
                 found.append(path)
     yield from map(_storable, sorted(found))
-    yield from unread
+    for error in unread:
+        what, name = f"cannot be read ({error.strerror})", printable(str(error.filename))
+        yield Failure(input=name, error=what, cure="Check its permissions")
     if not found and not unread:
         what = "holds no VCF, BCF, BAM, CRAM, PLINK or BGEN"
         yield Failure(input=printable(folder), error=what, cure=_CHECK)

@@ -242,13 +242,11 @@ def _results(
     batches = _batches(missing, engine, options)
     for batch, outcome in run_all(engine, work, batches, tell=tell, meanwhile=_import_tables):
         results = _singly(engine, batch, outcome, tell) if isinstance(outcome, Exception) else outcome
-        yield [_checked(stated.get(result.key), result) for result in results]
-
-
-def _checked(job: Job | None, result: Result) -> Result:
-    """Return a result, or a failure where the manifest states facts (`job`) of one person of several."""
-    unclear = None if job is None else unclear_person(job, result.samples)
-    return result if job is None or unclear is None else failed(job, unclear)
+        for place, result in enumerate(results):  # the manifest may state facts of one person of several
+            job = stated.get(result.key)
+            if job is not None and (unclear := unclear_person(job, result.samples)) is not None:
+                results[place] = failed(job, unclear)
+        yield results
 
 
 def _singly(engine: Engine, batch: Batch, error: Exception, tell: Tell) -> list[Result]:

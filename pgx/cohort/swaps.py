@@ -87,9 +87,7 @@ def stated_results(compared: Sequence[Compared]) -> Stated:
     )
 
 
-def with_whole_plates(
-    state: State, shown: Iterable[Source], compared: Sequence[Compared]
-) -> Sequence[Compared]:
+def whole_plates(state: State, shown: Iterable[Source], compared: Sequence[Compared]) -> list[Compared]:
     """Return those compared and, in their places, all others of a plate in which somebody differs.
 
     Of whom no result is known, a place in the order is known all the same, and whose result the data fit.
@@ -118,9 +116,8 @@ def with_whole_plates(
         if (person.input, person.sample) not in known
     )
     order = {whose: place for place, whose in enumerate(cells)}
-    return sorted(
-        [*compared, *others], key=lambda item: order.get((item.person.input, item.person.sample), len(order))
-    )
+    everybody = [*compared, *others]
+    return sorted(everybody, key=lambda item: order.get((item.person.input, item.person.sample), len(order)))
 
 
 def stated_by_neighbours(rows: Mapping[str, Sequence[Any]], least: float) -> Stated:
@@ -167,7 +164,7 @@ def explained(
     """Return what explains results that differ, and neighbours that contradict; None where nobody asks."""
     found: list[Exchange] = []
     if any(item.verdict == "differs" for item in compared or ()):
-        found += exchanges(stated_results(with_whole_plates(state, shown, compared or ())))
+        found += exchanges(stated_results(whole_plates(state, shown, compared or ())))
     if around:
         least = max(source.job.options.min_probability for source in shown)
         found += exchanges(stated_by_neighbours(_in_order_of_manifest(around, shown), least))

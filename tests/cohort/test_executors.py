@@ -98,15 +98,15 @@ def test_what_was_cancelled_is_no_news(caplog):
 
     from distributed.client import FutureCancelledError
 
-    from pgx.executors import _NotOfCancelled
+    from pgx.executors import _is_news
 
     logger = logging.getLogger("asyncio")
-    logger.addFilter(made := _NotOfCancelled())
+    logger.addFilter(_is_news)
     try:
         for error in (FutureCancelledError("x", "y"), asyncio.CancelledError(), ValueError("news")):
             logger.error("Task exception was never retrieved", exc_info=error)
     finally:
-        logger.removeFilter(made)
+        logger.removeFilter(_is_news)
     assert [record.exc_info[0] for record in caplog.records] == [ValueError]
 
 

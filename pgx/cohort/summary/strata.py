@@ -73,13 +73,7 @@ def _folder(path: str) -> str:
 
 
 def check_columns(by: Sequence[str], jobs: Sequence[Job], carried: Sequence[str]) -> None:
-    """Refuse columns that cannot divide the cohort, before anything is run.
-
-    Raises
-    ------
-    UsageError
-        There is no such column, or it has too many values for a page.
-    """
+    """Refuse columns that are not there, or have too many values for a page, before anything is run."""
     most = page_limits().max_by
     for name in by:
         if name not in carried and name not in _OWN:

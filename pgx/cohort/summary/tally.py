@@ -125,8 +125,13 @@ class Tally:
         for row in np.flatnonzero(rows).tolist():
             if len(found) >= page_limits().max_listed:
                 return
-            if not is_flagged_minor(table.column("flags")[row].as_py()):
-                found.append(_open({name: table.column(name)[row].as_py() for name in _OPEN}))
+            if is_flagged_minor(table.column("flags")[row].as_py()):
+                continue
+            cells = {name: table.column(name)[row].as_py() for name in _OPEN}
+            number, states = cells.pop("diplotype_probability"), (cells.pop("state_1"), cells.pop("state_2"))
+            reasons = tuple(part for part in (cells.pop("reasons") or "").split(";") if part)
+            known = None if cells["best"] is None else float(f"{number:.10g}")
+            found.append(Open(**cells, diplotype_probability=known, reasons=reasons, states=states))
 
     @functools.cached_property
     def _repeated(self) -> list[tuple[int, int]]:
@@ -192,11 +197,3 @@ def _having(table: pa.Table, name: str, wanted: Callable[[str], bool]) -> npt.ND
     indices = column.indices
     codes = np.where(arrow.valid(indices), arrow.values(indices, np.int32), 0)
     return np.asarray(good[codes] & arrow.valid(indices))
-
-
-def _open(cells: dict[str, Any]) -> Open:
-    probability = cells.pop("diplotype_probability")
-    states = (cells.pop("state_1"), cells.pop("state_2"))
-    reasons = tuple(part for part in (cells.pop("reasons") or "").split(";") if part)
-    known = None if cells["best"] is None else float(f"{probability:.10g}")
-    return Open(**cells, diplotype_probability=known, reasons=reasons, states=states)

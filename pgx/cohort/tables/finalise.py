@@ -18,7 +18,7 @@ from pgx.cohort import manifest, results
 from pgx.cohort.estimate import Group, first_reading
 from pgx.cohort.jobs import Failure, Job, Slice
 from pgx.cohort.known import Compared, compare, people, write_known
-from pgx.cohort.pedigree import Child, Member, counts_of, families, names_in, write_families
+from pgx.cohort.pedigree import Child, Member, counts_of, families, write_families
 from pgx.cohort.results import Asked, Outcome, Source
 from pgx.cohort.store import State
 from pgx.cohort.summary import Overview, strata, summarise
@@ -42,10 +42,7 @@ _NOT_DONE = Failure(input="", error="was not annotated yet", cure="Give the same
 def finish(state: State, folder: Path, page: PageOptions, asked: Asked, *, kept: int = 0) -> Outcome:
     """Write the reports that are asked for, and then all tables and the page, from what is stored.
 
-    Raises
-    ------
-    OutputError
-        A file cannot be written; the stored results stay.
+    That stays where a file cannot be written (`OutputError`).
     """
     carried = state.meta("carried", tuple[str, ...]) or ()
     found = _results(state, carried, page)
@@ -56,7 +53,8 @@ def finish(state: State, folder: Path, page: PageOptions, asked: Asked, *, kept:
     compared = compare(people(state, shown, [manifest.KNOWN_RESULT])) if are_known else None
     changes = reports.changes_of(state)
     children = _children(state, shown, carried)
-    members = families(children, list(people(state, shown, (), names_in(children)))) if children else []
+    kin = frozenset(name for child in children for name in child[1:] if name)
+    members = families(children, list(people(state, shown, (), kin))) if children else []
     with Staged(folder, exclusive=True) as staged:
         tables = _tables(state, shown, carried, tally.dividing, files)
         around = _write_tables(staged, tables, carried, tally)

@@ -139,13 +139,7 @@ def _value_text(value: object, *, hide: bool) -> str:
 
 
 def wanted_reports(form: str, names_file: Path | None = None) -> Wanted:
-    """Return which reports are to be written; checked before hours are spent.
-
-    Raises
-    ------
-    UsageError, InputError
-        What the format needs is not installed, or the file of names cannot be read.
-    """
+    """Return which reports are to be written, if what the format needs is there and names can be read."""
     Format(form).check_installed()
     if names_file is None:
         return Wanted(form=form)
@@ -166,11 +160,6 @@ def write_reports(
     A report that cannot be made keeps no other from it. Reports of an earlier run that are not made again are
     removed: they may say what no longer holds. So that a run that is killed leaves nothing that a later one
     would not know, the index comes first.
-
-    Raises
-    ------
-    OutputError
-        They cannot be written.
     """
     target = folder / FOLDER
     try:
@@ -255,11 +244,9 @@ def changes_of(state: State) -> list[tuple[str, str, str]]:
         named = (frozenset(map(safe_cell, names)) for names in (row.job.options.samples, row.job.without))
         jobs.setdefault(safe_cell(row.job.path), []).append((next(named), next(named)))
     kept = [
-        (path, sample, cells)
-        for path, sample, cells in noted
-        if any(
-            sample in chosen if chosen else sample not in without for chosen, without in jobs.get(path, ())
-        )
+        (path, who, cells)
+        for path, who, cells in noted
+        if any(who in chosen if chosen else who not in without for chosen, without in jobs.get(path, ()))
     ]
     if kept != noted:
         state.set_changes(kept)
@@ -279,7 +266,5 @@ def write_changes(
     changes: Iterable[tuple[str, str, str]], path: Path, files: Mapping[tuple[str, str], str]
 ) -> None:
     """Write changed.tsv; the last column is the report of the person, below the folder, if there is one."""
-    rows = (
-        (*msgspec.json.decode(cells), files.get((sample, source), "")) for source, sample, cells in changes
-    )
+    rows = ((*msgspec.json.decode(cells), files.get((who, source), "")) for source, who, cells in changes)
     write_rows(path, (*CHANGED, "report"), rows)
