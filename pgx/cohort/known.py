@@ -68,13 +68,6 @@ class Person(Struct, frozen=True, kw_only=True):
             return "differs"
         return "open"
 
-    def by_neighbours(self) -> Person:
-        """Return the same person as the variants around the sites have it, which `around` says."""
-        before = without_neighbours()
-        after = self.around or before
-        ratios = tuple(one / other for one, other in zip(after, before, strict=True))
-        return replace(self, prior=before, likelihood=ratios, posterior=after)
-
 
 class Compared(Struct, frozen=True, kw_only=True):
     """A person with a known result, and the places of the diplotypes that it allows; None if not understood.
@@ -159,7 +152,9 @@ def compare(found: Iterable[Person]) -> list[Compared]:
         verdict = "not-understood" if meant is None else person.speaks(meant)
         own = Compared(person=person, meant=meant, verdict=verdict, by="sites")
         if meant is not None and verdict == "open" and person.around:
-            other = person.by_neighbours()
+            before = without_neighbours()
+            ratios = tuple(one / other for one, other in zip(person.around, before, strict=True))
+            other = replace(person, prior=before, likelihood=ratios, posterior=person.around)
             if (told := other.speaks(meant)) != "open":
                 own = Compared(person=other, meant=meant, verdict=told, by="neighbours")
         compared.append(own)

@@ -10,7 +10,6 @@ import numpy.typing as npt
 import pyarrow as pa
 
 Codes = npt.NDArray[np.int64]
-NEWLINE = ord("\n")
 #: Numbers without gaps are looked for before there are more.
 _MANY_CODES = 1 << 16
 _NUMBERS = {pa.float64(): np.float64, pa.int64(): np.int64, pa.int32(): np.int32, pa.int8(): np.int8}
@@ -48,7 +47,7 @@ def texts(values: Sequence[str]) -> pa.Array:
 def split_lines(data: bytes) -> pa.Array:
     """Return lines, each ended by a newline, as an array of texts without it."""
     letters = np.frombuffer(data, dtype=np.uint8)
-    is_end = letters == NEWLINE
+    is_end = letters == ord("\n")
     ends = np.flatnonzero(is_end)
     offsets = np.zeros(len(ends) + 1, dtype=np.int64)
     offsets[1:] = ends - np.arange(len(ends))
