@@ -25,15 +25,11 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from msgspec import Struct
-
 from pgx.errors import FormatError
 from pgx.vcf.bgzf import Blocks, block_size, unpacked
 from pgx.vcf.header import Header
 from pgx.vcf.scan import is_wanted
 
-_TBI, _CSI = b"TBI\1", b"CSI\1"
-_LINEAR_SHIFT = 14  # the linear index of a .tbi has an entry for 2^14 bases
 _SAMPLES = 3  # places of a chromosome that are tried
 _TILES = 40  # contigs of a file whose first records are tried where chromosome 19 has none
 _FORMAT_VCF = 2  # in the header of an index: which columns it is made from
@@ -52,53 +48,31 @@ class IndexMisfitError(Exception):
     """The index is broken, or is not that of this file."""
 
 
-class Contig(Struct, frozen=True, kw_only=True):
-    """What an index knows of one contig: its bins by number, each as its place in `Index.numbers`.
-
-    Attributes
-    ----------
-    linear
-        Where its linear index starts in `Index.numbers`, and how many entries it has; (0, 0) in a .csi.
-    """
-
-    bins: dict[int, int]
-    linear: tuple[int, int]
-
-
 class Index:
     """An index in numbers of 32 bits.
 
-    Parameters
-    ----------
-    data
-        The index without compression.
-    names
-        The contigs by number for a .csi that does not name them (of a BCF).
-    most
-        How many contigs there may be.
-
-    Raises
-    ------
-    IndexMisfitError
-        It is no index, or cannot be one.
+    `data` is the index without compression, `names` are the contigs by number for a .csi that does not name
+    them (of a BCF), and `most` is how many there may be. What cannot be an index is an `IndexMisfitError`.
     """
 
     def __init__(self, data: bytearray, names: dict[int, str], most: int) -> None:
+        self._known: dict[int, tuple[dict[int, int], int, int]] = {}
         try:
             self._read(data, names, most)
         except (IndexError, struct.error, ValueError, OverflowError) as error:
             raise IndexMisfitError from error
 
     def _read(self, data: bytearray, names: dict[int, str], most: int) -> None:
-        magic = data[:4]
         text: list[str] | None
-        if magic == _TBI:
-            self.shift, self.depth = _LINEAR_SHIFT, 5
-            count, text, start = _names(data, 4, with_count=True)
-        elif magic == _CSI:
+        self._is_tbi = data.startswith(b"TBI\1")
+        if self._is_tbi:
+            self.shift, self.depth = 14, 5  # its linear index has an entry for 2^14 bases
+            (count,) = struct.unpack_from("<i", data, 4)
+            text, start = _names(data, 8)
+        elif data.startswith(b"CSI\1"):
             self.shift, self.depth, extra = struct.unpack_from("<iii", data, 4)
             start = 16 + extra
-            text = _names(data[:start], 16, with_count=False)[1] if extra >= 28 else None
+            text = _names(data[:start], 16)[0] if extra >= 28 else None
             (count,) = struct.unpack_from("<i", data, start)
             start += 4
         else:
@@ -111,7 +85,6 @@ class Index:
         if sys.byteorder == "big":
             self.numbers = array("I", whole.tobytes())
             self.numbers.byteswap()
-        self._is_tbi = magic == _TBI
         self._head = 2 if self._is_tbi else 4  # numbers of a bin in front of its chunks; the last counts them
         self.most = ((1 << 3 * (self.depth + 1)) - 1) // 7  # bins are below it; one beyond has totals
         self._starts = self._walk(count)
@@ -122,8 +95,7 @@ class Index:
         place, starts = 0, []
         for _ in range(count):
             starts.append(place)
-            bins = numbers[place]
-            place += head  # to the number of chunks of the first bin
+            bins, place = numbers[place], place + head  # to the number of chunks of the first bin
             for _ in range(bins):
                 place += head + 4 * numbers[place]
             place += 1 - head
@@ -133,53 +105,59 @@ class Index:
             raise IndexMisfitError
         return starts
 
-    def contig(self, number: int) -> Contig:
-        """Return what is known of a contig, without the bin of totals."""
-        numbers, place = self.numbers, self._starts[number]
-        bins = {}
-        count, place = numbers[place], place + 1
+    def _contig(self, contig: int) -> tuple[dict[int, int], int, int]:
+        """Return the bins of a contig by number, without that of totals, each as its place in `numbers`.
+
+        Behind them, where its linear index starts there, and how many entries it has; 0 in a .csi.
+        """
+        if contig in self._known:
+            return self._known[contig]
+        numbers, bins = self.numbers, {}
+        count, place = numbers[self._starts[contig]], self._starts[contig] + 1
         if count > _CHUNKS:
             raise IndexMisfitError
         for _ in range(count):
             if numbers[place] < self.most:
                 bins[numbers[place]] = place
             place += self._head + 4 * numbers[place + self._head - 1]
-        return Contig(bins=bins, linear=(place + 1, numbers[place]) if self._is_tbi else (0, 0))
+        linear = (place + 1, numbers[place]) if self._is_tbi else (0, 0)
+        self._known[contig] = bins, *linear
+        return self._known[contig]
 
     def __len__(self) -> int:
         return len(self._starts)
 
+    def has_records(self, contig: int) -> bool:
+        """Return whether records of a contig are known."""
+        return contig < len(self) and bool(self._contig(contig)[0])
+
     def _offset(self, place: int) -> int:
         return self.numbers[place] | self.numbers[place + 1] << 32
 
-    def chunks(self, contig: Contig) -> Iterator[tuple[int, int, int]]:
+    def chunks(self, contig: int) -> Iterator[tuple[int, int, int]]:
         """Yield the start and the end of each chunk, as virtual offsets, and its bin."""
         left, numbers = _CHUNKS, self.numbers
-        for number, place in contig.bins.items():
+        for number, place in self._contig(contig)[0].items():
             first = place + self._head
             left -= numbers[first - 1]
             if left < 0:
                 raise IndexMisfitError
             for at in range(first, first + 4 * numbers[first - 1], 4):
-                yield (
-                    numbers[at] | numbers[at + 1] << 32,
-                    numbers[at + 2] | numbers[at + 3] << 32,
-                    number,
-                )
+                yield numbers[at] | numbers[at + 1] << 32, numbers[at + 2] | numbers[at + 3] << 32, number
 
-    def first_place(self, contig: Contig, start: int) -> int:
+    def first_place(self, contig: int, start: int) -> int:
         """Return an offset before which no record reaches the 0-based `start`; 0 where the index has none."""
-        first, count = contig.linear
+        bins, first, count = self._contig(contig)
         if self._is_tbi:
             at = min(start >> self.shift, count - 1)
             while at >= 0 and not (offset := self._offset(first + 2 * at)):
                 at -= 1
             return offset if at >= 0 else 0
         number = ((1 << 3 * self.depth) - 1) // 7 + (start >> self.shift)
-        while number and number not in contig.bins:  # as htslib does: to the left, then up
+        while number and number not in bins:  # as htslib does: to the left, then up
             parent = (number - 1) >> 3
             number = number - 1 if number > (parent << 3) + 1 else parent
-        return self._offset(contig.bins[number] + 1) if number in contig.bins else 0
+        return self._offset(bins[number] + 1) if number in bins else 0
 
     def stretch(self, number: int) -> tuple[int, int]:
         """Return the bases of a bin, 0-based and half-open."""
@@ -190,25 +168,20 @@ class Index:
         return (number - first) * size, (number - first + 1) * size
 
 
-def _names(data: bytearray, place: int, *, with_count: bool) -> tuple[int, list[str], int]:
-    """Return how many contigs there are, their names, and where the bins start in a .tbi."""
-    count = struct.unpack_from("<i", data, place)[0] if with_count else 0
-    place += 4 if with_count else 0
+def _names(data: bytearray, place: int) -> tuple[list[str], int]:
+    """Return the names of the contigs, and where the bins start in a .tbi."""
     kind, size = struct.unpack_from("<i20xi", data, place)
     place += 28
     if kind & 0xFFFF != _FORMAT_VCF or not 0 <= size <= len(data) - place:
         raise IndexMisfitError
-    text = data[place : place + size]
-    return count, [name.decode(errors="replace") for name in text.split(b"\0")[:-1]], place + size
+    names = data[place : place + size].split(b"\0")[:-1]
+    return [name.decode(errors="replace") for name in names], place + size
 
 
 def unpacked_index(packed: bytes, most: int) -> bytearray | None:
     """Return an index without compression; None where it goes beyond `most` bytes.
 
-    Raises
-    ------
-    IndexMisfitError
-        It is damaged, or not packed with bgzip.
+    One that is damaged, or not packed with bgzip, is an `IndexMisfitError`.
     """
     data, place = bytearray(), 0
     try:
@@ -227,19 +200,12 @@ class Cursor:
     """A place in the records of a BGZF file, from which they are read in order."""
 
     def __init__(self, blocks: Blocks, header: Header, offset: int, most: int) -> None:
-        self._blocks = blocks
+        self._blocks, self._most = blocks, most
         self._binary = header.kind == "BCF"
-        self._most = most
         self.go_to(offset)
 
     def go_to(self, offset: int) -> None:
-        """Go to a virtual offset.
-
-        Raises
-        ------
-        IndexMisfitError
-            There is no such place.
-        """
+        """Go to a virtual offset; a place that is not there is an `IndexMisfitError`."""
         self._block, self._inside = offset >> 16, offset & 0xFFFF
         if self._block > (self._blocks.raw.size or 0):
             raise IndexMisfitError
@@ -262,22 +228,20 @@ class Cursor:
 
     def skip(self, count: int) -> bytes:
         """Return the next bytes, fewer at the end."""
-        found, parts = 0, []
-        while found < count and not self.is_at_end:
-            part = self._data[self._inside : self._inside + count - found]
-            self._inside += len(part)
-            found += len(part)
-            parts.append(part)
+        parts = []
+        while count > 0 and not self.is_at_end:
+            parts.append(self._data[self._inside : self._inside + count])
+            self._inside += len(parts[-1])
+            count -= len(parts[-1])
         return b"".join(parts)
 
     def _line(self) -> bytes:
         parts, found = [], 0
         while not self.is_at_end:
             end = self._data.find(b"\n", self._inside)
-            part = self._data[self._inside : end if end >= 0 else None]
-            parts.append(part)
-            found += len(part)
-            self._inside += len(part) + (end >= 0)
+            parts.append(self._data[self._inside : end if end >= 0 else None])
+            found += len(parts[-1])
+            self._inside += len(parts[-1]) + (end >= 0)
             if end >= 0:
                 break
             if found > self._most:
@@ -287,10 +251,7 @@ class Cursor:
     def record(self) -> tuple[str | int, int, bytes] | None:
         """Return contig (its number in a BCF), 0-based start and bytes of the next record; None at the end.
 
-        Raises
-        ------
-        IndexMisfitError
-            There is none: the place is no start of a record.
+        A place where no record starts is an `IndexMisfitError`.
         """
         if self.is_at_end:
             return None
@@ -300,9 +261,7 @@ class Cursor:
                 raise IndexMisfitError
             shared, own, number, start = _RECORD_HEAD.unpack(head)
             size = 8 + shared + own
-            if shared < 24 or size > self._most:
-                raise IndexMisfitError
-            data = head + self.skip(size - len(head))
+            data = head + self.skip(size - len(head)) if shared >= 24 and size <= self._most else b""
             if len(data) < size:
                 raise IndexMisfitError
             return number, start, data
@@ -327,44 +286,28 @@ def _place(line: bytes) -> tuple[str, int]:
 
 
 class IndexedRecords:
-    """The records that an index leads to, each region proven.
-
-    Parameters
-    ----------
-    most
-        Bytes that a record may have.
-    """
+    """The records that an index leads to, each region proven; `most` bytes a record may have."""
 
     def __init__(self, index: Index, blocks: Blocks, header: Header, most: int) -> None:
         self._index = index
         self._blocks = blocks
         self._header = header
         self._most = most
-        self._known: dict[int, Contig] = {}
         self._long: dict[int, tuple[str | int, int, int]] = {}
 
     def regions(self, windows: Sequence[tuple[int, int]]) -> Iterator[tuple[int, bytes]]:
         """Yield the records of chromosome 19 that the index puts into `windows`, each once, in file order.
 
-        `windows` are 0-based, half-open and ascending. A record comes with its virtual offset.
-
-        Raises
-        ------
-        IndexMisfitError
-            The index does not belong to the data.
+        `windows` are 0-based, half-open and ascending. A record comes with its virtual offset. An index that
+        does not belong to the data is an `IndexMisfitError`.
         """
         self._check_end()
         ours = [number for number, name in self._index.names.items() if is_wanted(name)]
-        ours = [number for number in ours if number < len(self._index) and self._of(number).bins]
+        ours = list(filter(self._index.has_records, ours))
         if not ours:
             self._check_that_none_is_there()
         for number in ours:
             yield from self._of_contig(number, windows)
-
-    def _of(self, number: int) -> Contig:
-        if number not in self._known:
-            self._known[number] = self._index.contig(number)
-        return self._known[number]
 
     def _is(self, contig: str | int, number: int) -> bool:
         return contig == (number if self._header.kind == "BCF" else self._index.names[number])
@@ -376,16 +319,16 @@ class IndexedRecords:
             raise IndexMisfitError from error
 
     def _of_contig(self, number: int, windows: Sequence[tuple[int, int]]) -> Iterator[tuple[int, bytes]]:
-        contig = self._of(number)
-        chunks = sorted(self._index.chunks(contig))
+        chunks = sorted(self._index.chunks(number))
         for place in range(0, len(chunks), max(len(chunks) // _SAMPLES, 1)):
             self._check_chunk(number, *chunks[place])
         starts = [start for start, _, _ in chunks]
         done = -1
         for start, stop in windows:
-            place = max(self._index.first_place(contig, start), starts[0])
+            place = max(self._index.first_place(number, start), starts[0])
             known = bisect_left(starts, place)
-            cursor = self._cursor(starts[known - 1]) if known else self._in_front_of(place)
+            before = starts[known - 1] if known else self._start_before(place)
+            cursor = self._behind_header() if before is None else self._cursor(before)
             self._go_to(cursor, place, number, stop)
             for _ in range(_STEPS):
                 offset = cursor.offset
@@ -414,11 +357,10 @@ class IndexedRecords:
         cursor.go_to(end)
         return contig, start, b""
 
-    def _in_front_of(self, place: int) -> Cursor:
-        """Return a cursor at the last record in front of `place` that is known, else behind the header."""
-        every = (self._index.chunks(self._of(number)) for number in range(len(self._index)))
-        before = max((start for chunks in every for start, _, _ in chunks if start < place), default=None)
-        return self._behind_header() if before is None else self._cursor(before)
+    def _start_before(self, place: int) -> int | None:
+        """Return where the last record in front of `place` stands that is known on any contig."""
+        every = map(self._index.chunks, range(len(self._index)))
+        return max((start for chunks in every for start, _, _ in chunks if start < place), default=None)
 
     def _behind_header(self) -> Cursor:
         cursor = self._cursor(0)
@@ -448,9 +390,9 @@ class IndexedRecords:
         """Check that the last place of the index is the end of the file."""
         last = 0
         for number in reversed(range(len(self._index))):
-            ends = [end for _, end, _ in self._index.chunks(self._of(number))]
-            if max(ends, default=0) > last:
-                last = max(ends)
+            end = max((end for _, end, _ in self._index.chunks(number)), default=0)
+            if end > last:
+                last = end
                 if self._cursor(last).is_at_end:
                     return
         if last or not self._behind_header().is_at_end:
@@ -460,7 +402,7 @@ class IndexedRecords:
         """Check that the other contigs follow upon each other without a gap, from the header to the end."""
         tiles = []
         for number in range(len(self._index)):
-            found = list(self._index.chunks(self._of(number)))
+            found = list(self._index.chunks(number))
             if found:
                 tiles.append((min(found)[0], max(end for _, end, _ in found), number, min(found)[2]))
         tiles.sort()
