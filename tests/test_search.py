@@ -419,13 +419,13 @@ def test_every_record_of_a_window_is_read(tmp_path, small, monkeypatch, packed):
     path = save(tmp_path / "a.vcf", bgzip(data, 500) if packed else data)
     for start in range(44_000_000, 44_001_600, 23):
         with opened(str(path)) as door:
-            found = search.Search(
-                door.raw, door.header, door.label, door.limits, [*SITES.values()], around=False
-            )
+            blocks = (bgzf.Blocks if packed else bgzf.PlainBlocks)(door.raw)
+            sites = [*SITES.values()]
+            found = search.Search(blocks, door.header, door.label, door.limits, sites=sites, around=False)
             fed: list[bytes] = []
             monkeypatch.setattr(found.scan, "feed", fed.append)
             with contextlib.suppress(search.NotProvenError):  # the scan keeps no row, since it is fed nothing
-                found.run(search.blocks_of(door.raw, door.packed), [(start - 1, start + 20)])
+                found.run([(start - 1, start + 20)])
         lines = b"".join(fed).decode().splitlines()
         wanted = [place for place in places if start <= place <= start + 20]
         assert [position(row) for row in lines if start <= position(row) <= start + 20] == wanted

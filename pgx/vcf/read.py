@@ -19,19 +19,20 @@ from pgx.genome import CHROMOSOMES, HeaderFacts, find_assembly, header_evidence,
 from pgx.observe import SiteRecord
 from pgx.reference import file_time, sha256
 from pgx.vcf import scan
-from pgx.vcf.bgzf import Blocks, compression, damaged, inflated
-from pgx.vcf.header import Header, read_header
+from pgx.vcf.bgzf import Blocks, PlainBlocks, compression, damaged, inflated
+from pgx.vcf.header import read_header
 from pgx.vcf.index import Index, IndexedRecords, IndexMisfitError, unpacked_index
 from pgx.vcf.open import Bounds, Raw, Source, beyond, is_url, local_bytes, look
 from pgx.vcf.records import PYSAM_ERRORS, Decoder, decoded, decoder_of, may_cover
 
 _REFERENCE_KEYS = frozenset({"reference", "assembly"})
-_DECLARING = frozenset(
-    {"fileformat", "FORMAT", "INFO", "FILTER", "ALT", "contig", "SAMPLE", "PEDIGREE", "META"}
-)
+_DECLARING = {"fileformat", "FORMAT", "INFO", "FILTER", "ALT", "contig", "SAMPLE", "PEDIGREE", "META"}
 #: Bytes of the smallest file that is searched: below it a pass costs nothing, and parts that two sorted files
 #: were joined from would be too short to be met.
 LEAST = 4_000_000
+#: What the lines of headers say before that of the samples: as htslib prints them, and the facts.
+_known: dict[bytes, tuple[str, HeaderFacts, bool]] = {}
+_MOST_KNOWN, _LONGEST_KNOWN = 64, 1 << 20
 _END_BLOCK = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
 
 
@@ -109,15 +110,12 @@ class Input:
     """An input whose header has been read; `index` returns the bytes of its index, or None."""
 
     def __init__(self, source: Source, raw: Raw, limits: Bounds, index: Callable[[], bytes | None]) -> None:
-        self.source = source
-        self.label = source.label
-        self.raw = raw
-        self.limits = limits
+        self.source, self.label = source, source.label
+        self.raw, self.limits = raw, limits
         self.packed = compression(raw)
         self._index = index
-        self.header, self.rest = read_header(
-            inflated(raw, self.packed), self.label, limits, packed=self.packed != "NONE"
-        )
+        pieces = inflated(raw, self.packed)
+        self.header, self.rest = read_header(pieces, self.label, limits, packed=self.packed != "NONE")
 
     @functools.cached_property
     def decoder(self) -> Decoder:
@@ -126,8 +124,22 @@ class Input:
 
     @functools.cached_property
     def header_facts(self) -> tuple[str, HeaderFacts, bool]:
-        """Return digest, facts on the assembly, and whether GL is declared as an integer."""
-        return _header_facts(self.header, self.decoder)
+        """Return digest, facts on the assembly, and whether GL is declared as an integer.
+
+        In a cohort headers differ in their samples only, so what the other lines say is looked at once.
+        """
+        lines, names = self.header.parts()
+        before = _known.get(lines) if names else None
+        if before is not None:
+            self.decoder.prove()
+            text, facts, phred = before
+            return sha256(f"{text}{names}".encode()), facts, phred
+        text, facts, phred = _looked_at(self.decoder)
+        if names and text.endswith(names) and len(lines) < _LONGEST_KNOWN:
+            if len(_known) >= _MOST_KNOWN:
+                _known.clear()
+            _known[lines] = text.removesuffix(names), facts, phred
+        return sha256(text.encode()), facts, phred
 
     def select(self, *, around: bool = False) -> Selection:
         """Return the records that may matter, in file order; `around`: in a pass those around the sites, too.
@@ -136,18 +148,18 @@ class Input:
         """
         if self.limits.access == "scan":
             return self._by_pass(around=around)
-        misfit = False
+        is_misfit = False
         try:
             if found := self._by_index(scan.windows(scan.NEAR)):
                 return found
         except IndexMisfitError:
-            misfit = True
+            is_misfit = True
         if self.source.name:
             what = "the index beside it cannot be read, or is that of another file"
             cure = "Index it again (tabix -p vcf), and see that it is bgzipped"
             raise FormatError(what, where=self.label, cure=cure)
         found = self._by_search(around=around) or self._by_pass(around=around)
-        return replace(found, is_misfit=misfit)
+        return replace(found, is_misfit=is_misfit)
 
     def _by_pass(self, *, around: bool) -> Selection:
         done = scan.scan_of(self.header, self.label, self.limits, around=around)
@@ -155,11 +167,10 @@ class Input:
 
     def around(self) -> list[scan.Row]:
         """Return the records around the sites, by index; none where that does not lead there."""
-        try:
-            found = self._by_index(scan.windows(scan.AROUND), all_of_them=True)
-        except IndexMisfitError:
-            found = None
-        return found.rows if found else []
+        with contextlib.suppress(IndexMisfitError):
+            if found := self._by_index(scan.windows(scan.AROUND), all_of_them=True):
+                return found.rows
+        return []
 
     def _by_index(self, where: Sequence[tuple[int, int]], *, all_of_them: bool = False) -> Selection | None:
         """Return what an index leads to; None without one."""
@@ -174,8 +185,8 @@ class Input:
         del packed
         index = Index(data, self.header.contigs, int(self.limits.value("max_contigs")))
         rows = scan.Rows(self.header, self.label, self.limits)
-        found = IndexedRecords(index, Blocks(self.raw), self.header, rows.most)
-        for offset, record in found.regions(where):
+        found = IndexedRecords(index, Blocks(self.raw), self.header, rows.most).regions(where)
+        for offset, record in found:
             if all_of_them:
                 if scan.is_around(rows.start(record)):  # as in a pass: not what only reaches into a window
                     rows.keep_if_it_fits(offset, record)
@@ -189,16 +200,17 @@ class Input:
             return None
         if self.packed == "BGZF" and not self._has_end():
             return None
-        from pgx.vcf.search import NotProvenError, Search, blocks_of  # noqa: PLC0415 - most need none
+        from pgx.vcf.search import NotProvenError, Search  # noqa: PLC0415 - most need none
 
         named = {clue.assembly for clue in header_evidence(self.header_facts[1])}
         if len(named) != 1:
             return None
         sites = [site.position for site in sites_on(find_assembly(named.pop()))]
         reach = scan.AROUND if around else scan.NEAR
-        search = Search(self.raw, self.header, self.label, self.limits, sites, around=around)
+        blocks = PlainBlocks(self.raw) if self.packed == "NONE" else Blocks(self.raw)
+        search = Search(blocks, self.header, self.label, self.limits, sites=sites, around=around)
         try:
-            rows = search.run(blocks_of(self.raw, self.packed), scan.windows(reach))
+            rows = search.run(scan.windows(reach))
         except NotProvenError:
             return None
         return Selection.of("search", rows, search.scan)
@@ -254,30 +266,29 @@ def read_sites(path: str, limits: Bounds | None = None) -> VcfContent:
 
     What `opened` refuses, and what is truncated or beyond a limit, is an `InputError`.
     """
-    return _read(path, limits, around=False)[0]
+    return read_with_neighbours(path, limits, around=False)[0]
 
 
-def read_with_neighbours(path: str, limits: Bounds | None = None) -> tuple[VcfContent, Neighbours]:
+def read_with_neighbours(
+    path: str, limits: Bounds | None = None, *, around: bool = True
+) -> tuple[VcfContent, Neighbours]:
     """Read what the input says at the sites, and return what reads the records around them, too.
 
-    An index leads to these only when somebody asks for them; in a pass they are kept. Errors are those of
-    `read_sites`.
+    An index leads to these only when somebody asks for them; in a pass they are kept, unless `around` is
+    False. Errors are those of `read_sites`.
     """
-    return _read(path, limits, around=True)
-
-
-def _read(path: str, limits: Bounds | None, *, around: bool) -> tuple[VcfContent, Neighbours]:
     with opened(path, limits) as door:
         chosen = door.select(around=around)
-        text = door.decoder
-        records = tuple(_relevant(text, chosen.rows))
+        records = tuple(_relevant(door.decoder, chosen.rows))
         digest, header, gl_is_phred = door.header_facts
     source = door.source
-    named = [name for name, _, _ in header.contigs]
-    shown = [record.contig for record in records if scan.is_wanted(record.contig)]
-    contigs = tuple(dict.fromkeys([*named, *filter(scan.is_wanted, chosen.names), *shown]))
-    if not contigs:
-        _check_no_other_name([*door.header.contigs.values(), *chosen.names], door.label)
+    met = filter(scan.is_wanted, (*chosen.names, *(record.contig for record in records)))
+    contigs = tuple(dict.fromkeys([*(name for name, _, _ in header.contigs), *met]))
+    others = () if contigs else (*door.header.contigs.values(), *chosen.names)
+    for name in filter(scan.looks_wanted, others):
+        what = f"seems to call chromosome 19 '{printable(name, 60)}', a name that pgx does not know"
+        cure = "Rename it to chr19 or 19 with bcftools annotate --rename-chrs"
+        raise FormatError(what, where=door.label, cure=cure)
     content = VcfContent(
         facts=InputFacts(
             path=source.name or path,
@@ -290,7 +301,7 @@ def _read(path: str, limits: Bounds | None, *, around: bool) -> tuple[VcfContent
             access=chosen.access,
             stale_index=source.index_is_stale or chosen.is_misfit,
             unsorted=chosen.unsorted,
-            read_as_text=tuple(text.relaxed.items()),
+            read_as_text=tuple(door.decoder.relaxed.items()),
         ),
         header=header,
         samples=door.header.samples,
@@ -309,49 +320,17 @@ def _neighbours(path: str, limits: Bounds | None, door: Input, chosen: Selection
         return tuple(decoded(again.header, again.label, again.around()))
 
 
-def _check_no_other_name(names: Sequence[str], label: str) -> None:
-    """Refuse an input that has chromosome 19 under a name only that pgx does not know."""
-    for name in filter(scan.looks_wanted, names):
-        what = f"seems to call chromosome 19 '{printable(name, 60)}', a name that pgx does not know"
-        cure = "Rename it to chr19 or 19 with bcftools annotate --rename-chrs"
-        raise FormatError(what, where=label, cure=cure)
-
-
-#: What the lines of headers say before that of the samples: as htslib prints them, and the facts.
-_known: dict[bytes, tuple[str, HeaderFacts, bool]] = {}
-_MOST_KNOWN, _LONGEST_KNOWN = 64, 1 << 20
-
-
-def _header_facts(source: Header, decoder: Decoder) -> tuple[str, HeaderFacts, bool]:
-    """Return digest, facts on the assembly, and whether GL is declared as an integer.
-
-    In a cohort headers differ in their samples only, so what the other lines say is looked at once.
-    """
-    lines, names = source.parts()
-    before = _known.get(lines) if names else None
-    if before is not None:
-        decoder.prove()
-        text, facts, phred = before
-        return sha256(f"{text}{names}".encode()), facts, phred
-    text, facts, phred = _looked_at(decoder)
-    if names and text.endswith(names) and len(lines) < _LONGEST_KNOWN:
-        if len(_known) >= _MOST_KNOWN:
-            _known.clear()
-        _known[lines] = text.removesuffix(names), facts, phred
-    return sha256(text.encode()), facts, phred
-
-
 def _looked_at(decoder: Decoder) -> tuple[str, HeaderFacts, bool]:
     """Return a header as htslib prints it, facts on the assembly, and whether GL is an integer."""
     header = decoder.header
     try:
-        text = decoder.header_text()
         phred = "GL" in header.formats and header.formats["GL"].type == "Integer"
         contigs = []
         for name in filter(scan.is_wanted, map(str, header.contigs)):
             contig = header.contigs[name]
             tags = dict(contig.header_record.items()) if contig.header_record is not None else {}
-            contigs.append((name, contig.length or None, _unquoted(tags.get("assembly"))))
+            assembly = tags.get("assembly")
+            contigs.append((name, contig.length or None, assembly and assembly.strip('"')))
         lengths = tuple(
             (name, chromosome, header.contigs[name].length or 0)
             for chromosome in CHROMOSOMES
@@ -361,7 +340,7 @@ def _looked_at(decoder: Decoder) -> tuple[str, HeaderFacts, bool]:
         facts = HeaderFacts(
             contigs=tuple(contigs),
             references=tuple(
-                _unquoted(record.value) or ""
+                record.value.strip('"')
                 for record in header.records
                 if record.key in _REFERENCE_KEYS and record.value
             ),
@@ -371,9 +350,9 @@ def _looked_at(decoder: Decoder) -> tuple[str, HeaderFacts, bool]:
             ),
             lengths=lengths,
         )
+        return decoder.header_text(), facts, phred
     except PYSAM_ERRORS as error:
         raise FormatError("has a broken header", where=decoder.label, cure="Write it again") from error
-    return text, facts, phred
 
 
 def _tells(key: str | None, line: str) -> bool:
@@ -381,15 +360,11 @@ def _tells(key: str | None, line: str) -> bool:
     return key not in _DECLARING or (key == "INFO" and "liftover" in line.lower())
 
 
-def _unquoted(value: str | None) -> str | None:
-    return value.strip('"') if value is not None else None
-
-
 def _relevant(decoder: Decoder, rows: Sequence[scan.Row]) -> Iterator[SiteRecord]:
     """Yield the records in plain text that cover a site on some assembly or carry our rsID."""
     ours = {rsid.lower() for rsid in rsids()}
     for record in decoder.records(rows):
         covers = any(record.position <= at <= record.end for at in scan.places())
-        named = any(name.lower() in ours for name in record.identifiers)
+        named = not ours.isdisjoint(map(str.lower, record.identifiers))
         if named or (covers and scan.is_wanted(record.contig)):
             yield record

@@ -24,7 +24,6 @@ from pgx.vcf.header import Header
 from pgx.vcf.open import COPY_AGAIN, Bounds, beyond
 
 _END = re.compile(rb"(?:^|;)END=(\d{1,18})")  # of more digits these show enough, and int() takes no 5,000
-_ANY_END = re.compile(rb"END=(\d{1,18})")
 _FIXED_TABS = 8  # in front of the first sample column there is one more
 #: Length of the shared and of the sample part, contig, 0-based position and length on the reference.
 _BCF_RECORD = struct.Struct("<IIiii")
@@ -105,29 +104,20 @@ def _digits() -> tuple[bytes, ...]:
 class Rows:
     """The records that are kept, in file order, within the bounds of memory.
 
-    Parameters
-    ----------
-    counted
-        What the numbers count that records are kept under, "line" or "record"; "" for places in the file.
+    `counted` is what the numbers count that they are kept under: "line", "record", or "" for places in the
+    file.
     """
 
     def __init__(self, header: Header, label: str, limits: Bounds, counted: str = "") -> None:
         self._counted = counted
         self._is_text = header.kind == "VCF"
         self.most = limits.record_bytes(len(header.samples))
-        self.label = label
-        self.limits = limits
+        self.label, self.limits = label, limits
         self._kept: dict[int, bytes] = {}
         self._bytes = 0
 
     def keep(self, number: int, data: bytes) -> None:
-        """Keep a record.
-
-        Raises
-        ------
-        FormatError
-            It is too long, or all together are.
-        """
+        """Keep a record; one that is too long, or all together, is a `FormatError`."""
         if number in self._kept:
             return
         self.check(len(data), self._place(number, data))
@@ -156,9 +146,7 @@ class Rows:
 
     def sorted(self) -> list[Row]:
         """Return what was kept."""
-        return [
-            Row(place=self._place(number, data), data=data) for number, data in sorted(self._kept.items())
-        ]
+        return [Row(place=self._place(at, data), data=data) for at, data in sorted(self._kept.items())]
 
     def _place(self, number: int, data: bytes) -> str:
         if self._counted:
@@ -167,11 +155,6 @@ class Rows:
             end = data.find(b"\t", data.find(b"\t") + 1)
             return "the record at " + data[:end].replace(b"\t", b":").decode(errors="replace")
         return f"the record at position {self.start(data) + 1}"
-
-
-def stated_end(text: bytes) -> int:
-    """Return the largest END that stands in a text, 0 without one."""
-    return max(map(int, _ANY_END.findall(text)), default=0)
 
 
 def may_reach(text: bytes, start: int, end: int, position: int, place: int) -> bool:
@@ -189,9 +172,7 @@ def may_reach(text: bytes, start: int, end: int, position: int, place: int) -> b
         tab = find(b"\t", tab + 1, end)
     after_info = find(b"\t", tab + 1, end)
     info = text[tab + 1 : after_info if after_info >= 0 else end]
-    if b"END=" in info and any(int(match) >= place for match in _END.findall(info)):
-        return True
-    if b"SVLEN=" in info:
+    if b"SVLEN=" in info or (b"END=" in info and any(int(end) >= place for end in _END.findall(info))):
         return True
     return after_info >= 0 and b"LEN" in text[after_info + 1 : max(find(b"\t", after_info + 1, end), 0)]
 
@@ -215,8 +196,7 @@ def _runs(lines: Sequence[bytes]) -> Iterator[tuple[bytes, Sequence[bytes]]]:
     """Yield each contig, and its lines that follow upon each other."""
     first, last = min(lines), max(lines)
     contig = _contig(first)
-    start = contig + b"\t"
-    if first.startswith(start) and last.startswith(start):  # and so do all, which lie between the two
+    if last.startswith(contig + b"\t"):  # and so do all, which lie between the two
         yield contig, lines
     else:
         yield from ((contig, list(run)) for contig, run in groupby(lines, key=_contig))
@@ -244,14 +224,9 @@ def _places_on(contig: bytes) -> re.Pattern[bytes]:
 class Scan:
     """A pass over the records of an input.
 
-    Attributes
-    ----------
-    unsorted
-        Chromosome 19 stands in more than one place, or its records descend.
-    names
-        Names of chromosome 19 in the records, and what seems to be one.
-    around
-        The records in the windows around the sites; None where nobody wants them.
+    Afterwards `unsorted` says whether chromosome 19 stands in more than one place, or its records descend,
+    `names` are its names in the records, and what seems to be one, and `around` are the records in the
+    windows around the sites, None where nobody wants them.
     """
 
     def __init__(self, header: Header, label: str, limits: Bounds, counted: str, *, around: bool) -> None:
@@ -287,13 +262,7 @@ class TextScan(Scan):
         return self.rows.sorted()
 
     def feed(self, text: bytes) -> bool:
-        """Look at whole lines, and return whether all are on one name of chromosome 19.
-
-        Raises
-        ------
-        FormatError
-            As of `run`.
-        """
+        """Look at whole lines, and return whether all are on one name of chromosome 19; see `Scan.run`."""
         lines = io.BytesIO(text).readlines()
         if text.count(b"\t") != len(lines) * self._tabs:
             self._check_columns(lines)
@@ -312,7 +281,7 @@ class TextScan(Scan):
         for start in chain((0,), (found.end() for found in _maybe_named().finditer(text))):
             line = text[start : text.find(b"\n", start)]
             if identifier().search(b"".join(line.split(b"\t", 3)[2:3])):
-                self._keep(self._line + text.count(b"\n", 0, start), line)
+                self.rows.keep(self._line + text.count(b"\n", 0, start), self._trimmed(line))
 
     def _check_columns(self, lines: Iterable[bytes]) -> None:
         """Find the line that is wrong. One without samples may stand anywhere; htslib allows it, too."""
@@ -322,7 +291,14 @@ class TextScan(Scan):
                 continue
             if tabs == self._tabs + 1 and line.rstrip(b"\r").endswith(b"\t"):
                 continue
-            raise _wrong_columns(line, number, tabs + 1, self._tabs + 1, self._label)
+            if not tabs and len(line.split()) >= _FIXED_TABS:
+                what = f"line {number} is separated by spaces instead of tabs"
+                raise FormatError(what, where=self._label, cure="Write tabs between the columns")
+            held = f"has {tabs + 1} columns where the header has {self._tabs + 1}"
+            what = (
+                f"line {number} {held if line.strip() else 'is empty'}, so the file is damaged or truncated"
+            )
+            raise FormatError(what, where=self._label, cure=COPY_AGAIN)
 
     def _enter(self, contig: bytes) -> None:
         if contig == self._contig:
@@ -365,19 +341,20 @@ class TextScan(Scan):
         known, start = places(), 0
         while start < len(text):
             tab, end = text.find(b"\t", start), text.find(b"\n", start)
-            position = _position(text[tab + 1 : text.find(b"\t", tab + 1)], number, self._label)
+            digits = text[tab + 1 : text.find(b"\t", tab + 1)]
+            if not digits.isdigit() or len(digits) > 12:
+                what = f"line {number} has no number as its position"
+                raise FormatError(what, where=self._label, cure=COPY_AGAIN)
+            position = int(digits)
             self.unsorted = self.unsorted or position < self._last
             self._last = position
             place = known[bisect_left(known, position)]
             if place != sys.maxsize and may_reach(text, start, end, position, place):
-                self._keep(number, text[start:end])
+                self.rows.keep(number, self._trimmed(text[start:end]))
             if self.around is not None and is_around(position - 1):
                 self.around.keep_if_it_fits(number, self._trimmed(text[start:end]))
             start = end + 1
             number += 1
-
-    def _keep(self, number: int, line: bytes) -> None:
-        self.rows.keep(number, self._trimmed(line))
 
     def _trimmed(self, line: bytes) -> bytes:
         """Return a line without what may stand behind its last column."""
@@ -388,10 +365,7 @@ class TextScan(Scan):
 def whole_lines(pieces: Iterable[bytes], rows: Rows, number: Callable[[], object]) -> Iterator[bytes]:
     """Yield pieces that end where a line does; the last line may lack its end.
 
-    Raises
-    ------
-    FormatError
-        A line is longer than a record may be; `number` returns that of the first line not yet yielded.
+    A line longer than a record may be is a `FormatError`; `number` returns that of the first not yet yielded.
     """
     parts: list[bytes] = []
     held = 0
@@ -406,25 +380,6 @@ def whole_lines(pieces: Iterable[bytes], rows: Rows, number: Callable[[], object
             rows.check(held, f"line {number()}")
     if parts:
         yield b"".join([*parts, b"\n"])
-
-
-def _wrong_columns(line: bytes, number: int, columns: int, wanted: int, label: str) -> FormatError:
-    if b"\t" not in line and len(line.split()) >= _FIXED_TABS:
-        return FormatError(
-            f"line {number} is separated by spaces instead of tabs",
-            where=label,
-            cure="Write tabs between the columns",
-        )
-    held = "is empty" if not line.strip() else f"has {columns} columns where the header has {wanted}"
-    return FormatError(
-        f"line {number} {held}, so the file is damaged or truncated", where=label, cure=COPY_AGAIN
-    )
-
-
-def _position(text: bytes, number: int, label: str) -> int:
-    if not text.isdigit() or len(text) > 12:
-        raise FormatError(f"line {number} has no number as its position", where=label, cure=COPY_AGAIN)
-    return int(text)
 
 
 class BinaryScan(Scan):
@@ -451,7 +406,7 @@ class BinaryScan(Scan):
                 continue
             buffer = b"".join(parts)
             named = _named_places(buffer)
-            place, size, wanted = 0, len(buffer), 0
+            place, size, wanted = 0, held, 0
             while place + 32 <= size:
                 shared, own, contig, start, length = unpack(buffer, place)
                 end = place + 8 + shared + own
@@ -489,11 +444,10 @@ def _named_places(data: bytes) -> list[int]:
     """Return where our rsIDs stand in `data`, the last first."""
     found = []
     for digits in _digits():
-        place = data.find(digits)
-        while place >= 0:
+        place = -1
+        while (place := data.find(digits, place + 1)) >= 0:
             if data[place - 2 : place].lower() == b"rs":
                 found.append(place)
-            place = data.find(digits, place + 1)
     return sorted(found, reverse=True)
 
 

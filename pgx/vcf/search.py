@@ -29,10 +29,10 @@ from os.path import commonprefix
 from msgspec import Struct
 
 from pgx.errors import FormatError
-from pgx.vcf.bgzf import Blocks, PlainBlocks
+from pgx.vcf.bgzf import Blocks
 from pgx.vcf.header import Header
-from pgx.vcf.open import Bounds, Raw
-from pgx.vcf.scan import NEAR, Row, TextScan, is_wanted, places, stated_end, windows
+from pgx.vcf.open import Bounds
+from pgx.vcf.scan import NEAR, Row, TextScan, is_wanted, places, windows
 
 _PROBES = 48
 _PROBES_OURS = 16  # over chromosome 19
@@ -42,6 +42,7 @@ _END = 1 << 14  # bytes of the end of the file in which its last lines are looke
 #: Bases in front of a site from which on a REF is looked for; a block of so many is not believed either.
 _LOOK_BACK = 1_000_000
 _LENGTHS = re.compile(rb"^##(?:(?:INFO|FORMAT)=<(?:[^\n]*,)?ID=(?:END|SVLEN|LEN)[,>]|ALT=)", re.MULTILINE)
+_ENDS = re.compile(rb"END=(\d{1,18})")
 _CHROMOSOME = re.compile(r"(?:chr)?(?:(\d{1,2})|(X)|(Y)|(MT?))", re.IGNORECASE)
 
 Rank = int | str
@@ -54,14 +55,8 @@ class NotProvenError(Exception):
 class Mark(Struct, frozen=True, kw_only=True):
     """A line of the file.
 
-    Attributes
-    ----------
-    at
-        The byte of the file from which on it was looked for.
-    start
-        The virtual offset from which it can be read again.
-    is_cut
-        There a line goes on that began before, and the line is the one behind it.
+    `at` is the byte of the file from which on it was looked for, `start` the virtual offset from which it can
+    be read again; where it `is_cut`, there a line goes on that began before, and this is the one behind it.
     """
 
     at: int
@@ -79,20 +74,16 @@ class Mark(Struct, frozen=True, kw_only=True):
 class Search:
     """A search in one file.
 
-    Parameters
-    ----------
-    sites
-        The 1-based positions of both sites on the assembly of the file.
-    around
-        The records around the sites are kept, too.
+    `sites` are the 1-based positions of both sites on its assembly; `around` keeps the records around them,
+    too.
     """
 
     def __init__(
-        self, raw: Raw, header: Header, label: str, limits: Bounds, sites: Sequence[int], *, around: bool
+        self, blocks: Blocks, header: Header, label: str, limits: Bounds, *, sites: list[int], around: bool
     ) -> None:
         self.scan = TextScan(header, label, limits, "", around=around)
-        self._blocks: Blocks
-        self._size = raw.size or 0
+        self._blocks = blocks
+        self._size = blocks.raw.size or 0
         self._header = header
         self._sites = sites
         self._most = self.scan.rows.most
@@ -105,15 +96,11 @@ class Search:
         self._done = 0
         self._before: tuple[Rank, int] | None = None
 
-    def run(self, blocks: Blocks, windows: Sequence[tuple[int, int]]) -> list[Row]:
+    def run(self, windows: Sequence[tuple[int, int]]) -> list[Row]:
         """Return the records in `windows` (0-based, half-open), and those in front that reach a site.
 
-        Raises
-        ------
-        NotProvenError
-            The file must be read as a whole.
+        Where the file must be read as a whole, it is a `NotProvenError`.
         """
-        self._blocks = blocks
         try:
             self._survey()
             self._survey_ours()
@@ -127,9 +114,8 @@ class Search:
             raise NotProvenError from error
         self._check_order()
         rows = self.scan.rows.sorted()
-        if self.scan.unsorted or not all(
-            any(_covers(row.data, site) for row in rows) for site in self._sites
-        ):
+        covered = (any(_covers(row.data, site) for row in rows) for site in self._sites)
+        if self.scan.unsorted or not all(covered):
             raise NotProvenError
         return rows
 
@@ -137,26 +123,24 @@ class Search:
         """Set marks over the whole file, and find the order of its contigs."""
         start = self._blocks.offset(self._header.size)
         block = start >> 16
-        first = self._first_line(self._lines(start, is_cut=False))
+        first = self._first_mark(self._lines(start, is_cut=False), block, start, is_cut=False)
         if first is None:
             raise NotProvenError
-        self._marks = [Mark(at=block, start=start, is_cut=False, contig=first[0], position=first[1])]
+        self._marks = [first]
         length = self._size - block
         places = {block + length * number // _PROBES for number in range(1, _PROBES)}
         step = length // _PROBES // 4
         while step > _END:
             places |= {block + step, self._size - step}
             step //= 4
-        for place in sorted(places):
-            mark = self._mark(place)
-            if mark is not None:
-                self._marks.append(mark)
+        self._marks += [mark for place in sorted(places) if (mark := self._mark(place))]
         last = self._last_lines(block)
         self._rank, self._ours = self._order(
             [mark.contig for mark in self._marks], [name for name, _ in last]
         )
         self._check_order()
-        for names in ([self._marks[-1].name, last[-1]], last, self._first_lines(start)):
+        first_lines = self._names_of(next(self._lines(start, is_cut=False))[0])
+        for names in ([self._marks[-1].name, last[-1]], last, first_lines):
             if any(self._key(one) > self._key(two) for one, two in pairwise(names)):
                 raise NotProvenError
 
@@ -167,15 +151,13 @@ class Search:
         """
         begin, (_, end) = self._around(0)[0].at, self._around(_BEHIND)
         for number in range(1, _PROBES_OURS):
-            mark = self._mark(begin + (end - begin) * number // _PROBES_OURS)
-            if mark is not None:
+            if mark := self._mark(begin + (end - begin) * number // _PROBES_OURS):
                 self._set(mark)
 
     def _set(self, mark: Mark) -> None:
         insort(self._marks, mark, key=lambda mark: mark.at)
 
-    def _first_lines(self, start: int) -> list[tuple[str, int]]:
-        text, _ = next(self._lines(start, is_cut=False))
+    def _names_of(self, text: bytes) -> list[tuple[str, int]]:
         return [self._name_of(line) for line in text.split(b"\n")[:-1]]
 
     def _last_lines(self, least: int) -> list[tuple[str, int]]:
@@ -186,9 +168,8 @@ class Search:
             begin = self._blocks.near(place) if place > least else None
             start, is_cut = (begin << 16, True) if begin is not None else (self._marks[0].start, False)
             if begin is not None or place == least:
-                lines = [text for text, _ in self._lines(start, is_cut=is_cut)]
-                if lines:
-                    return [self._name_of(line) for line in b"".join(lines).split(b"\n")[:-1]]
+                if lines := b"".join(text for text, _ in self._lines(start, is_cut=is_cut)):
+                    return self._names_of(lines)
                 if place == least:
                     raise NotProvenError
             back *= 2
@@ -205,9 +186,13 @@ class Search:
         rules: tuple[Callable[[str], Rank | None], ...] = (numbers.get, _natural, _by_letters)
         for rule in rules:
             rank = rule(name)
-            if rank is not None and all(_ascend([rule(contig) for contig in run]) for run in runs):
+            if rank is not None and all(_ascend(list(map(rule, run))) for run in runs):
                 return rule, rank
         raise NotProvenError
+
+    def _ends(self, text: bytes) -> Iterator[tuple[str, int]]:
+        """Return contig and position of the first and the last of whole lines."""
+        return map(self._name_of, (text[: text.find(b"\n")], text[text.rfind(b"\n", 0, -1) + 1 : -1]))
 
     def _key(self, name: tuple[str, int]) -> tuple[Rank, int]:
         rank = self._rank(name[0])
@@ -257,16 +242,18 @@ class Search:
         start = block << 16
         _, *lines = self._blocks.head(block).split(b"\n", 2)
         whole = lines[:-1] and iter([(lines[0] + b"\n", 0)])
-        name = self._first_line(whole or self._lines(start, is_cut=True))
-        if name is None:
-            return None
-        return Mark(at=block, start=start, is_cut=True, contig=name[0], position=name[1])
+        return self._first_mark(whole or self._lines(start, is_cut=True), block, start, is_cut=True)
 
-    def _first_line(self, texts: Iterator[tuple[bytes, int]]) -> tuple[str, int] | None:
+    def _first_mark(
+        self, texts: Iterator[tuple[bytes, int]], block: int, start: int, *, is_cut: bool
+    ) -> Mark | None:
         text, _ = next(texts, (b"", 0))
+        if not text:
+            return None
         line = text[: text.find(b"\n")]
         self._far = self._far or _may_be_long(line)
-        return self._name_of(line) if text else None
+        contig, position = self._name_of(line)
+        return Mark(at=block, start=start, is_cut=is_cut, contig=contig, position=position)
 
     def _name_of(self, line: bytes) -> tuple[str, int]:
         """Return contig and position of a line."""
@@ -308,10 +295,8 @@ class Search:
         All between the marks around `start` is read, so that nothing of one run hides behind another.
         """
         mark, high = self._around(start)
-        begin, is_cut = mark.start, mark.is_cut
-        if begin < self._done:
-            begin, is_cut = self._done, False
-        for text, place in self._lines(begin, is_cut=is_cut):
+        is_new = mark.start >= self._done
+        for text, place in self._lines(max(mark.start, self._done), is_cut=mark.is_cut and is_new):
             is_one = self._is_idle(text) or self.scan.feed(text)
             self._check_lines(text, is_one=is_one)
             self._done = place
@@ -320,7 +305,7 @@ class Search:
 
     def _is_idle(self, text: bytes) -> bool:
         """Return whether lines of chromosome 19 are far from the sites, and as long as their REF."""
-        first, last = map(self._name_of, _ends(text))
+        first, last = self._ends(text)
         if not self._key(first)[0] == self._key(last)[0] == self._ours:
             return False
         if any(start < last[1] and first[1] <= stop for start, stop in self._near) or _may_be_long(text):
@@ -328,26 +313,22 @@ class Search:
         lines = io.BytesIO(text).readlines()
         low, high = min(lines), max(lines)  # in the order of letters, which all lines are between
         contig = first[0].encode() + b"\t"
-        return (
-            low.startswith(contig)
-            and high.startswith(contig)
-            and not any(  # a line at a site, which shows the file to be unsorted
-                low[: len(start)] <= start <= high[: len(start)]
-                for start in (contig + digits for digits in _near_starts())
-            )
-        )
+        if not (low.startswith(contig) and high.startswith(contig)):
+            return False
+        starts = (contig + digits for digits in _near_starts())
+        # a line at a site shows the file to be unsorted
+        return not any(low[: len(start)] <= start <= high[: len(start)] for start in starts)
 
     def _check_lines(self, text: bytes, *, is_one: bool) -> None:
         """Check that lines ascend, and follow upon those read before; on one contig, the scan has looked."""
-        first, last = map(self._name_of, _ends(text))
+        first, last = self._ends(text)
         if not self._far and _may_be_long(text):
             raise NotProvenError
         if not is_one:
-            for one, two in pairwise(self._name_of(line) for line in text.split(b"\n")[:-1]):
+            for one, two in pairwise(self._names_of(text)):
                 if self._key(one) > self._key(two):
                     raise NotProvenError
-        before = self._before
-        if self._key(first) > self._key(last) or (before is not None and self._key(first) < before):
+        if not (self._before or self._key(first)) <= self._key(first) <= self._key(last):
             raise NotProvenError
         self._before = self._key(last)
 
@@ -359,24 +340,16 @@ def _near_starts() -> tuple[bytes, ...]:
     return tuple(commonprefix(pair).encode() for pair in pairs)  # noqa: RUF071 - digits, not paths
 
 
-def _ends(text: bytes) -> tuple[bytes, bytes]:
-    """Return the first and the last of whole lines."""
-    return text[: text.find(b"\n")], text[text.rfind(b"\n", 0, -1) + 1 : -1]
-
-
 def _may_be_long(text: bytes) -> bool:
     """Return whether a line may have another length than that of its REF."""
-    if b"<" in text and b"\t<" in text:  # a single byte is looked for ten times faster, and few texts have it
-        return True
-    return b"END=" in text or b"LEN" in text
+    # A single byte is looked for ten times faster, and few texts have it.
+    return (b"<" in text and b"\t<" in text) or b"END=" in text or b"LEN" in text
 
 
 def _natural(contig: str) -> int | None:
     """Return the number of a chromosome, with X, Y and M behind the others."""
     found = _CHROMOSOME.fullmatch(contig)
-    if found is None:
-        return None
-    return int(found[1]) if found[1] else 100 + int(found.lastindex or 0)
+    return found and (int(found[1]) if found[1] else 100 + int(found.lastindex or 0))
 
 
 def _by_letters(contig: str) -> str | None:
@@ -395,9 +368,4 @@ def _covers(line: bytes, site: int) -> bool:
     if not is_wanted(columns[0].decode(errors="replace")):
         return False
     position = int(columns[1])
-    return position <= site <= max(position + len(columns[3]) - 1, stated_end(columns[7]))
-
-
-def blocks_of(raw: Raw, packed: str) -> Blocks:
-    """Return the blocks of a file that is plain ("NONE") or "BGZF"."""
-    return PlainBlocks(raw) if packed == "NONE" else Blocks(raw)
+    return position <= site <= max([position + len(columns[3]) - 1, *map(int, _ENDS.findall(columns[7]))])
