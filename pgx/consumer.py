@@ -15,11 +15,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, cast
 
+from msgspec.structs import asdict
+
 from pgx.errors import FormatError
 from pgx.genome import HeaderFacts, assemblies, contig_names, definitions, letters, rsids
 from pgx.observe import SiteRecord
 from pgx.reference import FactFile, Facts, Number, load
 from pgx.vcf import InputFacts, VcfContent
+from pgx.vcf.records import site_record
 
 KIND = "consumer-text"
 _BEGINNING = 1 << 16
@@ -66,21 +69,7 @@ def letter_row(
 ) -> Row:
     """Return the record of a genotype without a quality; `two` are its REF and ALT, `position` is 1-based."""
     fixed = (contig, str(position), name, *two, ".", ".", ".", "GT")
-    return Row(
-        contig=contig,
-        position=position,
-        end=position,
-        identifiers=(name,),
-        reference=two[0],
-        alternates=(two[1],),
-        quality=None,
-        filters=(),
-        info={},
-        format=("GT",),
-        samples=(genotype,),
-        fixed="\t".join(fixed),
-        text=text,
-    )
+    return Row(**asdict(site_record(fixed, (genotype,), position, position)), text=text)
 
 
 def allele_error_rate() -> float:
@@ -91,12 +80,11 @@ def allele_error_rate() -> float:
 def is_consumer_text(beginning: bytes) -> bool:
     """Return whether an input that begins so (uncompressed) is a text file of a consumer test."""
     lines = beginning.decode("utf-8", errors="replace").lstrip("\ufeff").splitlines()
-    if beginning and not beginning.endswith(b"\n") and len(beginning) >= _BEGINNING:
-        lines = lines[:-1]
-    for line in lines:
+    is_cut = len(beginning) >= _BEGINNING and not beginning.endswith(b"\n")
+    for line in lines[:-1] if is_cut else lines:
         if line.startswith(("##fileformat", "#CHROM")):
             return False
-        if line.strip() and not line.startswith("#") and not _names_columns(line):
+        if not _is_above(line):
             return _ROW.match(line) is not None
     return False
 
@@ -163,15 +151,17 @@ def _comments(content: bytes) -> str:
     lines = []
     for line in io.BytesIO(content[:_BEGINNING]):
         text = line.decode("utf-8", errors="replace").lstrip("\ufeff").rstrip("\n")
-        if text.strip() and not text.startswith("#") and not _names_columns(text):
+        if not _is_above(text):
             break
         lines.append(text)
     return "\n".join(lines)
 
 
-def _names_columns(line: str) -> bool:
+def _is_above(line: str) -> bool:
+    """Return whether a line stands above the rows: a comment, an empty one, or the names of columns."""
     words = line.replace('"', "").strip().lower()
-    return words.startswith("rsid") or re.search(r"\bchr.*\bpos", words) is not None
+    is_comment = not line.strip() or line.startswith("#")
+    return is_comment or words.startswith("rsid") or re.search(r"\bchr.*\bpos", words) is not None
 
 
 def _wanted_lines(content: bytes) -> Iterator[str]:
@@ -179,10 +169,9 @@ def _wanted_lines(content: bytes) -> Iterator[str]:
     places = {str(place) for definition in definitions() for place in definition.positions.values()}
     starts: set[int] = set()
     for word in (*rsids(), *places):
-        at = content.find(word.encode())
-        while at >= 0:
+        at = -1
+        while (at := content.find(word.encode(), at + 1)) >= 0:
             starts.add(content.rfind(b"\n", 0, at) + 1)
-            at = content.find(word.encode(), at + 1)
     for start in sorted(starts):
         end = content.find(b"\n", start)
         line = content[start : end if end >= 0 else len(content)].decode("utf-8", errors="replace")
@@ -219,10 +208,9 @@ def _spelled(shown: str, reference: str | None) -> tuple[str, str, str]:
     if set(shown) <= {"A", "G"}:
         first, other = "A", "G"
     indices = {first: "0", other: "1"}
-    strange = [letter for letter in shown if letter not in indices and letter not in _MISSING]
-    if strange:
+    if not set(shown) <= {*indices, *_MISSING}:
         return first, "N", "1/1"
-    return first, other, "/".join("." if letter in _MISSING else indices[letter] for letter in shown)
+    return first, other, "/".join(indices.get(letter, ".") for letter in shown)
 
 
 def _without_empty(rows: Sequence[Row]) -> tuple[Row, ...]:

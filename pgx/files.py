@@ -22,9 +22,7 @@ from pgx.errors import OutputError
 
 STANDARD_OUTPUT = "-"
 _CURE = "Check the folder, its permissions and space"
-_UNCLEAN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
-)
+_UNCLEAN = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _NAME_KEPT = 40  # characters of a name in its temporary name, which must not become too long for a folder
 
 
@@ -176,22 +174,17 @@ def write(chunks: Iterable[str | bytes], output: str | Path) -> None:
 
     A pipe on standard output that is closed stays a `BrokenPipeError`.
     """
-    if output == STANDARD_OUTPUT:
-        _write_standard(chunks)
+    made = (chunk.encode() if isinstance(chunk, str) else chunk for chunk in chunks)
+    if output != STANDARD_OUTPUT:
+        with replacing(Path(output)) as path, path.open("wb") as handle:
+            handle.writelines(made)
         return
-    with replacing(Path(output)) as path, path.open("wb") as handle:
-        for chunk in chunks:
-            handle.write(chunk.encode() if isinstance(chunk, str) else chunk)
-
-
-def _write_standard(chunks: Iterable[str | bytes]) -> None:
     stream: BinaryIO | None = getattr(sys.stdout, "buffer", None)
     if sys.stdout is None or stream is None:  # the program was started with it closed
         raise cannot_write("standard output", OSError(errno.EBADF, os.strerror(errno.EBADF)), cure="Give -o")
     try:
         sys.stdout.flush()
-        for chunk in chunks:
-            stream.write(chunk.encode() if isinstance(chunk, str) else chunk)
+        stream.writelines(made)
         stream.flush()
     except BrokenPipeError:
         raise

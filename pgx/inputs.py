@@ -152,12 +152,9 @@ def read_input(path: str | None, options: Options) -> tuple[Input, Neighbours | 
         ),
     )
     if reads is not None:
-        reads = replace(
-            reads,
-            path=hide.path(reads.path),
-            samples=tuple(map(hide.name, reads.samples)),
-            piles={hide.name(name): pile for name, pile in reads.piles.items()},
-        )
+        piles = {hide.name(name): pile for name, pile in reads.piles.items()}
+        samples = tuple(map(hide.name, reads.samples))
+        reads = replace(reads, path=hide.path(reads.path), samples=samples, piles=piles)
     return replace(source, content=hidden, reads=reads), neighbours
 
 
@@ -193,20 +190,10 @@ def read_other(path: str, kind: str, *, assembly: str = genome.AUTO, reference: 
     from pgx.reads.open import read_reads  # noqa: PLC0415
 
     found = read_reads(path, reference=reference, assembly=assembly)
-    facts = InputFacts(
-        path=path,
-        kind=found.kind,
-        size=found.size,
-        modified=found.modified,
-        compression="OWN",
-        index=found.index,
-        header_digest=found.header_digest,
-        access=found.access,
-        stale_index=found.stale_index,
-    )
-    content = VcfContent(
-        facts=facts, header=genome.HeaderFacts(), samples=found.samples, contigs=(found.contig,), records=()
-    )
+    same = ("kind", "size", "modified", "index", "header_digest", "access", "stale_index")
+    facts = InputFacts(path=path, compression="OWN", **{name: getattr(found, name) for name in same})
+    header, contigs = genome.HeaderFacts(), (found.contig,)
+    content = VcfContent(facts=facts, header=header, samples=found.samples, contigs=contigs, records=())
     return Input(content=content, decision=found.decision, reads=found)
 
 
@@ -245,12 +232,9 @@ def _stated_input(genotype: str, *, name: str, assembly: str) -> Input:
         other = next(letter for letter in genome.letters() if letter != reference)
         called = shown.replace(reference, "0").replace(other, "1")
         records.append(letter_row(contig, site.position, site.rsid, (reference, other), called))
+    facts, header = InputFacts(path="(stated genotype)", kind=STATED), genome.HeaderFacts()
     content = VcfContent(
-        facts=InputFacts(path="(stated genotype)", kind=STATED),
-        header=genome.HeaderFacts(),
-        samples=(name,),
-        contigs=(contig,),
-        records=tuple(records),
+        facts=facts, header=header, samples=(name,), contigs=(contig,), records=tuple(records)
     )
     return Input(content=content, decision=genome.AssemblyDecision(assembly=known, evidence=()))
 
@@ -266,11 +250,8 @@ def _stated_letters(genotype: str) -> tuple[str, str]:
         first, second = (between.join(site) for site in zip(*(by_name[one] for one in pair), strict=True))
         return first, second
     parts = [re.fullmatch(r"(?:(rs\d+)[:=]?)?([tc])/?([tc])", part) for part in re.split("[,;]", text)]
-    shown = {
-        part[1] or rsid: f"{part[2]}/{part[3]}".upper()
-        for rsid, part in zip(genome.rsids(), parts, strict=False)
-        if part is not None
-    }
+    pairs = [(rsid, part) for rsid, part in zip(genome.rsids(), parts, strict=False) if part]
+    shown = {part[1] or rsid: f"{part[2]}/{part[3]}".upper() for rsid, part in pairs}
     if len(parts) != len(genome.rsids()) or set(shown) != set(genome.rsids()):
         cure = f'Give two haplotypes ("e3/e4"), or the letters at {" and ".join(genome.rsids())} ("T/C,C/C")'
         raise UsageError("is no APOE genotype", where="--genotype", cure=cure)

@@ -20,6 +20,7 @@ from pgx.neighbours.panel import Panel, centre, panel, settings
 Floats = NDArray[np.float64]
 _Single = NDArray[np.float32]
 _Numbers = NDArray[np.intp]
+_Alleles = NDArray[np.uint8]
 
 #: Classes that differ only on markers further on are followed as one. They are parted once their number has
 #: grown by this much, since parting costs as much as a step.
@@ -47,7 +48,7 @@ class _Side:
     """The walk over the markers of one side, from the outermost inwards."""
 
     def __init__(
-        self, alleles: NDArray[np.uint8], shares: Floats, positions: _Numbers, order: list[int], middle: int
+        self, alleles: _Alleles, shares: Floats, positions: _Numbers, order: list[int], middle: int
     ) -> None:
         """Plan the walk over the markers `order`; arguments as of `CopyingModel`."""
         self.steps: list[_Step] = []
@@ -57,24 +58,22 @@ class _Side:
         rate = settings().jump_rate.value
         here = 0
         while here < len(order):
-            stop = _stop(prefixes, here)
+            # Up to this marker the groups need not be parted again.
+            limit = max(_GROWTH * (prefixes[here].max() + 1), prefixes[here].max() + 5)
+            grown = (number for number in range(here + 1, len(order)) if prefixes[number].max() + 1 > limit)
+            stop = next(grown, len(order))
             group = prefixes[stop - 1]
             example = np.unique(group, return_index=True)[1]
             own = np.bincount(group, shares)
             parents = self.group[example]
             fractions = (own / self.shares[parents]).astype(np.float32)
             for number in range(here, stop):
-                gap = abs(positions[order[number]] - positions[order[number - 1]]) if number else 0
-                self.steps.append(
-                    _Step(
-                        order[number],
-                        -math.expm1(-rate * gap),
-                        own.astype(np.float32),
-                        np.eye(2, dtype=np.float32)[:, alleles[example, order[number]]],
-                        parents if number == here and number else None,
-                        fractions if number == here and number else None,
-                    )
-                )
+                marker = order[number]
+                gap = abs(positions[marker] - positions[order[number - 1]]) if number else 0
+                jump = -math.expm1(-rate * gap)
+                shown = np.eye(2, dtype=np.float32)[:, alleles[example, marker]]
+                parted = (parents, fractions) if number == here and number else (None, None)
+                self.steps.append(_Step(marker, jump, own.astype(np.float32), shown, *parted))
             self.group, self.shares = group, own.astype(np.float32)
             here = stop
         self.last_jump = -math.expm1(-rate * abs(positions[order[-1]] - middle)) if order else 0.0
@@ -98,7 +97,7 @@ class _Side:
         return joint, scale + math.log(_moved(joint, self.shares, self.last_jump, spare))
 
 
-def _prefixes(alleles: NDArray[np.uint8], order: Sequence[int]) -> list[_Numbers]:
+def _prefixes(alleles: _Alleles, order: Sequence[int]) -> list[_Numbers]:
     """Return for each marker of a walk the group of each class, shape (k,): equal so far, equal number."""
     group = np.zeros(len(alleles), np.intp)
     found = []
@@ -107,15 +106,6 @@ def _prefixes(alleles: NDArray[np.uint8], order: Sequence[int]) -> list[_Numbers
         group = (np.cumsum(np.bincount(code) > 0) - 1)[code]
         found.append(group)
     return found
-
-
-def _stop(prefixes: list[_Numbers], here: int) -> int:
-    """Return up to which marker the groups need not be parted again."""
-    limit = max(_GROWTH * (prefixes[here].max() + 1), prefixes[here].max() + 5)
-    stop = here + 1
-    while stop < len(prefixes) and prefixes[stop].max() + 1 <= limit:
-        stop += 1
-    return stop
 
 
 def _moved(joint: _Single, shares: _Single, jump: float, spare: _Single) -> float:
@@ -138,9 +128,7 @@ class CopyingModel:
     haplotype by class, shape (k, 4). `positions`: 1-based, shape (m,). `middle`: midway between the sites.
     """
 
-    def __init__(
-        self, alleles: NDArray[np.uint8], counts: NDArray[np.intp], positions: _Numbers, middle: int
-    ) -> None:
+    def __init__(self, alleles: _Alleles, counts: _Numbers, positions: _Numbers, middle: int) -> None:
         """Plan both walks."""
         copies = counts.sum(axis=1)
         shares = copies / copies.sum()
@@ -188,11 +176,7 @@ def misread() -> Floats:
 
 
 def restricted(
-    alleles: NDArray[np.uint8],
-    counts: NDArray[np.intp],
-    positions: _Numbers,
-    middle: int,
-    known: Sequence[int],
+    alleles: _Alleles, counts: _Numbers, positions: _Numbers, middle: int, known: Sequence[int]
 ) -> CopyingModel:
     """Return the model over the markers `known` (ascending) alone: classes equal on these are one class."""
     kept, number = np.unique(alleles[:, list(known)], axis=0, return_inverse=True)

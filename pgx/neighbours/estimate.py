@@ -32,8 +32,8 @@ STRICT = "strict"
 class Saying(Struct, frozen=True, kw_only=True):
     """What the neighbours alone say.
 
-    `posterior`: probability of each diplotype, in the order of `pgx.calling.diplotypes`. `fit`:
-    natural logarithm of the probability of the neighbours.
+    `posterior`: probability of each diplotype, in the order of `pgx.calling.diplotypes`. `fit`: natural
+    logarithm of the probability of the neighbours.
     """
 
     posterior: tuple[float, ...]
@@ -82,8 +82,7 @@ def folded(pairs: Sequence[Sequence[float]]) -> tuple[float, ...]:
 
 def lowest_fit(count: int) -> float:
     """Return the fit below which a person is unlike the panel, for a number of known markers."""
-    bar = settings().lowest_fit
-    return bar.start + bar.each * count
+    return settings().lowest_fit.start + settings().lowest_fit.each * count
 
 
 def opinion(
@@ -141,8 +140,8 @@ def allows(posterior: Sequence[float], letters: Sequence[tuple[str, str] | None]
     chance, before = chance_of(posterior, letters), chance_of(without_neighbours(), letters)
     if chance is None or before is None:
         return None
-    rare = settings().disagree_below.value
-    return not (chance < rare and chance * threshold("min_bayes_factor") <= before)
+    rare = chance < settings().disagree_below.value
+    return not (rare and chance * threshold("min_bayes_factor") <= before)
 
 
 def chance_of(posterior: Sequence[float], letters: Sequence[tuple[str, str] | None]) -> float | None:
@@ -154,11 +153,8 @@ def chance_of(posterior: Sequence[float], letters: Sequence[tuple[str, str] | No
 
 def shows(pair: tuple[Haplotype, Haplotype], letters: Sequence[tuple[str, str] | None]) -> bool:
     """Return whether a diplotype has the letters that are known, whatever their order."""
-    for site, known_letters in enumerate(letters):
-        own = sorted(haplotype.letters[site] for haplotype in pair)
-        if known_letters is not None and sorted(known_letters) != own:
-            return False
-    return True
+    own = (sorted(site) for site in zip(*(haplotype.letters for haplotype in pair), strict=True))
+    return all(one is None or sorted(one) == site for one, site in zip(letters, own, strict=True))
 
 
 @functools.cache
@@ -224,10 +220,9 @@ class MarkerReader:
     def genotypes(self, column: int) -> tuple[Known, ...]:
         """Return what the sample in the 0-based `column` shows at each marker; equal texts are read once."""
         found: list[Known] = [None] * len(self.over)
-        for number, records in enumerate(self.over):
+        for number, (records, seen) in enumerate(zip(self.over, self._seen, strict=True)):
             if records:
                 key = tuple(record.samples[column] for record in records)
-                seen = self._seen[number]
                 if key not in seen:
                     seen[key] = self.read(number, column)
                 found[number] = seen[key]

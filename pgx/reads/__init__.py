@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import accumulate, product
 
@@ -248,9 +249,8 @@ class _Comparison:
     """Counts how often the stretch was seen and what differed, by kind of read and offset."""
 
     def __init__(self, positions: Sequence[int]) -> None:
-        known = facts().sequence
-        self.letters = known.letters
-        self.first = positions[0] - 1 + known.first  # 0-based place of the first letter
+        self.letters = facts().sequence.letters
+        self.first = positions[0] - 1 + facts().sequence.first  # 0-based place of the first letter
         self.away = frozenset(position - 1 - self.first for position in positions)
         self.steps = {kind: [0] * (len(self.letters) + 1) for kind in range(4)}
         self.changes: dict[tuple[int, int], dict[str, int]] = {}
@@ -285,11 +285,11 @@ class _Comparison:
     def tally(self) -> Tally:
         """Return the sums, without the sites and the positions at which the person differs."""
         depths = {kind: list(accumulate(steps)) for kind, steps in self.steps.items()}
-        by_place: dict[int, int] = {}
+        by_place: Counter[int] = Counter()
         for (_, offset), seen in self.changes.items():
-            by_place[offset] = by_place.get(offset, 0) + sum(seen.values())
-        total = sum(sum(depth) for depth in depths.values())
-        limit = max(_VARIANT_SHARE, _VARIANT_TIMES * sum(by_place.values()) / max(1, total))
+            by_place[offset] += sum(seen.values())
+        total = sum(map(sum, depths.values()))
+        limit = max(_VARIANT_SHARE, _VARIANT_TIMES * by_place.total() / max(1, total))
         left_out = set(self.away)
         for offset, hits in by_place.items():
             if hits >= _VARIANT_READS and hits >= limit * sum(depth[offset] for depth in depths.values()):
@@ -300,9 +300,8 @@ class _Comparison:
                 continue
             second, reverse = divmod(kind, 2)
             seen = self.changes.get((kind, offset), {})
-            damaged = 0
+            damaged = seen.get({"C": "T", "G": "A"}.get(expected, ""), 0)
             if expected in "CG":
-                damaged = seen.get("T" if expected == "C" else "A", 0)
                 sort = change_kind(guanine=(expected == "G") != bool(reverse), second=bool(second))
                 result.damaged[sort] += damaged
                 result.exposed[sort] += depth[offset]

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from itertools import combinations_with_replacement
+from itertools import accumulate, combinations_with_replacement
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -67,10 +67,7 @@ def joint_likelihood(templates: Sequence[Template], tally: Tally, population: st
     sure = all(rate.deviation < _ENOUGH for rate in rates)
     for node, weight in ((0.0, 1.0),) if sure else _NODES:
         damage = [rate.at(node) for rate in rates]
-        own = [
-            (number, _of_diplotypes(bases, mapping, damage, error))
-            for (bases, mapping), number in grouped.items()
-        ]
+        own = [(number, _of_diplotypes(*seen, damage, error)) for seen, number in grouped.items()]
         for share, chance in zip(known.shares, known.weights, strict=True):
             terms.append((share, weight * chance, _with_share(own, share, prior)))
     top = max(max(logs) for _, _, logs in terms)
@@ -124,10 +121,8 @@ def _of_base(base: Base | None, site: int, damage: Sequence[float], error: float
     wrong = max(10 ** (-base.quality / 10), error)
     rate = damage[change_kind(guanine=base.reverse, second=base.second)]
     as_t = wrong + (1 - wrong) * rate  # a C that is read as T
-    chance = {
-        thymine: 1 - wrong if base.letter == thymine else wrong,
-        cytosine: as_t if base.letter == thymine else 1 - as_t,
-    }
+    is_t = base.letter == thymine
+    chance = {thymine: 1 - wrong if is_t else wrong, cytosine: as_t if is_t else 1 - as_t}
     return [chance[haplotype.letters[site]] for haplotype in haplotypes()]
 
 
@@ -166,14 +161,11 @@ def _with_share(own: Sequence[tuple[int, list[float]]], share: float, prior: Seq
 
 
 def _contamination(by_share: dict[float, float]) -> Share:
-    total, run = sum(by_share.values()), 0.0
-    low = high = None
-    for share, weight in by_share.items():
-        run += weight / total
-        low = share if low is None and run >= 0.05 else low
-        high = share if high is None and run >= 0.95 else high
-    expected = sum(share * weight for share, weight in by_share.items()) / total
-    return Share(expected, low or 0.0, max(by_share) if high is None else high)
+    total = sum(by_share.values())
+    runs = list(zip(by_share, accumulate(weight / total for weight in by_share.values()), strict=True))
+    low = next((share for share, run in runs if run >= 0.05), 0.0)
+    high = next((share for share, run in runs if run >= 0.95), max(by_share))
+    return Share(sum(share * weight for share, weight in by_share.items()) / total, low, high)
 
 
 class ReadEvidence:
@@ -234,14 +226,15 @@ class ReadEvidence:
         other = next(letter for letter in site.letters if letter != counted)
         first, second = sorted([counted] * copies + [other] * (2 - copies), key=site.letters.index)
         known = quality >= facts().letters_quality.value
+        values = tuple(
+            min(_MOST_PHRED, -10 * math.log10(chance)) if chance > 0 else _MOST_PHRED for chance in chances
+        )
         return replace(
             base,
             state=SiteState.CALLED,
             alleles=(first, second) if known else None,
             seen=tuple(dict.fromkeys((first, second))) if known else (),
-            evidence=observe.GenotypeEvidence(
-                kind=observe.EvidenceKind.READS, values=tuple(map(_phred, chances))
-            ),
+            evidence=observe.GenotypeEvidence(kind=observe.EvidenceKind.READS, values=values),
             allele_depths=tuple(shown.count(letter) for letter in site.letters),
             genotype_quality=round(quality, 1),
             joint=self.joint.likelihood,
@@ -255,32 +248,22 @@ class ReadEvidence:
             return observations
         _, best = max(self._double_heterozygotes(), key=lambda item: item[0])
         together = any(haplotype.letters == (letters()[0], letters()[0]) for haplotype in best)
-        phase = observe.Phase(
-            phase_set=_PHASE_SET, source=observe.PhaseSource.READ_BACKED, quality=round(quality, 1)
-        )
-        order = letters() if together else letters()[::-1]
-        return (
-            replace(first, alleles=letters(), phase=phase, phase_set=_PHASE_SET),
-            replace(second, alleles=order, phase=phase, phase_set=_PHASE_SET),
-        )
+        source = observe.PhaseSource.READ_BACKED
+        phase = observe.Phase(phase_set=_PHASE_SET, source=source, quality=round(quality, 1))
+        pairs = (first, letters()), (second, letters() if together else letters()[::-1])
+        return tuple(replace(seen, alleles=pair, phase=phase, phase_set=_PHASE_SET) for seen, pair in pairs)
 
     def findings(self) -> tuple[Finding, ...]:
         """Return what the reads show of damage and of another person."""
         known, joint = facts(), self.joint
-        found: list[tuple[str, Share]] = []
-        if joint.damage.low >= max(known.damage_reported.value, 3 * joint.mismatches):
-            found.append(("damage", joint.damage))
-        if joint.contamination.low >= known.contamination_reported.value:
-            found.append(("contamination", joint.contamination))
+        damage = "damage", joint.damage, max(known.damage_reported.value, 3 * joint.mismatches)
+        others = "contamination", joint.contamination, known.contamination_reported.value
+        found = [(code, item) for code, item, least in (damage, others) if item.low >= least]
         return tuple(Finding(code=code, values={"share": f"{item.share:.0%}"}) for code, item in found)
 
 
 def _counted(shown: Sequence[str]) -> dict[str, int]:
     return dict(sorted(Counter(shown).items()))
-
-
-def _phred(value: float) -> float:
-    return min(_MOST_PHRED, -10 * math.log10(value)) if value > 0 else _MOST_PHRED
 
 
 def _gap(chances: Sequence[float]) -> float:
@@ -304,10 +287,10 @@ def settle(
     evidence = ReadEvidence(pile, sites_on(content.decision.assembly), content.contig, content.path)
     if file is None:
         return evidence.observations, evidence.findings(), "reads", evidence.summary
-    evidence.observations = tuple(
+    evidence.observations = tuple(  # the reads may lie on another assembly than the file
         replace(seen, contig=said.contig, position=said.position, ref=said.ref, alt=said.alt)
         for said, seen in zip(file, evidence.observations, strict=True)
-    )  # the reads may lie on another assembly than the file
+    )
     chosen, decided, contradictions = _beside_file(file, evidence)
     source = "file" if chosen == file else "file+reads"
     return chosen, (*contradictions, *evidence.findings()), source, replace(evidence.summary, decided=decided)
@@ -323,7 +306,7 @@ def _beside_file(
     are the observations to call from, the rsIDs that the reads decided, and the contradictions.
     """
     own = reads.observations
-    decided = [reads.decides(index) for index in range(len(own))]
+    decided = list(map(reads.decides, range(len(own))))
     known_phase = reads.phase_quality >= facts().letters_quality.value
     pairs = list(zip(file, own, decided, strict=True))
     findings = [_disagree([said], [seen]) for said, seen, sure in pairs if sure and _differ(said, seen)]

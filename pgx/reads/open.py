@@ -21,15 +21,9 @@ from pgx.reference import file_time, sha256
 # htslib would print warnings on stderr that name neither the input nor a cure.
 pysam.set_verbosity(0)
 
-_UNMAPPED, _SECONDARY, _FAILED, _DUPLICATE, _SUPPLEMENTARY = 4, 256, 512, 1024, 2048
-_DROPPED = (
-    (_DUPLICATE, "duplicate"),
-    (_SECONDARY, "secondary"),
-    (_SUPPLEMENTARY, "supplementary"),
-    (_FAILED, "quality-check"),
-    (_UNMAPPED, "unmapped"),
-)
 _SECOND = 128
+#: Flags of reads that are not used, and why.
+_DROPPED = {1024: "duplicate", 256: "secondary", 2048: "supplementary", 512: "quality-check", 4: "unmapped"}
 _INDEX_SUFFIXES = {"bam": (".bai", ".csi"), "cram": (".crai",)}
 _GIVE_READS = "Give a .bam or .cram file of reads that were aligned to a human assembly"
 _PYSAM_ERRORS = (OSError, ValueError, RuntimeError, UnicodeDecodeError)
@@ -64,9 +58,10 @@ def read_reads(path: str, *, reference: Path | None = None, assembly: str = "aut
     of a kind that cannot answer: RNA, bisulfite-converted, of a tumour.
     """
     state = _state(path)
-    _stay_off_the_network()
-    fasta = _checked_reference(reference)
-    with _opened(path, fasta) as handle:
+    # htslib is left no server to ask for a reference: older versions have one of their own
+    places = [place for place in re.split(r"(?<![/:]):(?!//)", os.environ.get("REF_PATH", "")) if place]
+    os.environ["REF_PATH"] = ":".join(place for place in places if "//" not in place) or os.devnull
+    with _opened(path, _checked_reference(reference)) as handle:
         kind = handle.format.lower()
         header = handle.header.to_dict()
         decision, contig = _decided(header, assembly, path)
@@ -74,13 +69,14 @@ def read_reads(path: str, *, reference: Path | None = None, assembly: str = "aut
         groups = _groups(header, path)
         _check_header(header, path)
         positions = [site.position for site in sites_on(decision.assembly)]
-        if index is None and state.st_size > facts().scan_limit.value:
+        is_large = state.st_size > facts().scan_limit.value
+        if index is None and is_large:
             needs = f"a {kind.upper()} of this size needs an index"
             what = "its index is older than the file" if stale else needs
             raise FormatError(what, where=path, cure=f"Make one: samtools index {path}")
         with _silence() if kind == "cram" else contextlib.nullcontext():
             reads, dropped = _collected(handle, contig, positions, groups, path, indexed=index is not None)
-            if index and not (reads or dropped) and state.st_size <= facts().scan_limit.value:
+            if index and not (reads or dropped or is_large):
                 index = None  # it may be that of another file: that there is nothing must be seen
                 reads, dropped = _collected(handle, contig, positions, groups, path, indexed=False)
     samples = tuple(dict.fromkeys(groups.values()))
@@ -136,19 +132,13 @@ def _state(path: str) -> os.stat_result:
     return state
 
 
-def _stay_off_the_network() -> None:
-    """Leave htslib no server to ask for a reference: older versions have one of their own."""
-    places = [place for place in re.split(r"(?<![/:]):(?!//)", os.environ.get("REF_PATH", "")) if place]
-    os.environ["REF_PATH"] = ":".join(place for place in places if "//" not in place) or os.devnull
-
-
 def _checked_reference(reference: Path | None) -> str | None:
     """Return the path of a FASTA that can be used; htslib would write a missing index beside it."""
     if reference is None:
         return None
     if not reference.is_file():
-        cure = "Give the FASTA of the CRAM"
-        raise NotFoundError("no such file", where=f"--reference {reference}", cure=cure)
+        where = f"--reference {reference}"
+        raise NotFoundError("no such file", where=where, cure="Give the FASTA of the CRAM")
     if not Path(f"{reference}.fai").is_file():
         cure = f"Make one: samtools faidx {reference}"
         raise InputError("the reference has no index", where=str(reference), cure=cure)
@@ -191,13 +181,12 @@ def _decided(header: dict[str, object], assembly: str, path: str) -> tuple[Assem
         what = "holds no reads on chromosome 19 (its header does not name it)"
         raise FormatError(what, where=path, cure=_GIVE_READS)
     contigs = tuple((line["SN"], int(line["LN"]), line.get("AS")) for line in lines)
-    evidence = [
-        *genome.header_evidence(HeaderFacts(contigs=contigs, references=())),
-        *(item for line in lines for item in genome.digest_evidence(line["SN"], line.get("M5"))),
-    ]
+    evidence = [*genome.header_evidence(HeaderFacts(contigs=contigs, references=()))]
+    for line in lines:
+        evidence += genome.digest_evidence(line["SN"], line.get("M5"))
     decision = genome.decide(assembly, evidence, (), where=path)
-    fitting = [name for name, length, _ in contigs if length == decision.assembly.length]
-    return decision, (fitting or [contigs[0][0]])[0]
+    fitting = (name for name, length, _ in contigs if length == decision.assembly.length)
+    return decision, next(fitting, contigs[0][0])
 
 
 def _lines(header: Mapping[str, object], kind: str) -> list[dict[str, str]]:
@@ -233,42 +222,33 @@ def _check_header(header: Mapping[str, object], path: str) -> None:
         program = Path(command.split(" ")[0]).name if command else ""
         texts = [text.lower() for text in (line.get("PN", ""), line.get("ID", ""), program)]
         named = {token for text in texts for token in (text, *re.split(r"[^a-z0-9_-]+", text))}
-        for kind, names, options in (
-            ("bisulfite", known.bisulfite, known.bisulfite_options),
-            ("rna", known.rna, known.rna_options),
-        ):
+        bisulfite = "bisulfite", known.bisulfite, known.bisulfite_options
+        for kind, names, options in (bisulfite, ("rna", known.rna, known.rna_options)):
             if named & set(names) or any(option in command.lower() for option in options):
                 _refuse(kind, path, line.get("PN") or line.get("ID") or command)
     for line in _lines(header, "RG"):
-        said = " ".join(line.get(key, "") for key in ("SM", "DS", "LB", "ID"))
         assay = f"{line.get('DS', '')} {line.get('LB', '')}".lower()
         for kind, names in (("bisulfite", known.bisulfite_assays), ("rna", known.rna_assays)):
             if any(name in assay for name in names):
                 _refuse(kind, path, assay.strip())
+        said = " ".join(line.get(key, "") for key in ("SM", "DS", "LB", "ID"))
         words = said.lower()
         if any(word in words for word in known.tumour) or re.search(known.tumour_barcode, words):
             _refuse("tumour", path, said.strip())
 
 
+#: What is said of each kind, with what gave it away, and of which reads to give instead.
 _REFUSALS = {
-    "rna": (
-        "holds RNA reads ({found}): both copies of a gene are not read equally often, and one may be missing",
-        "Give reads of DNA",
-    ),
-    "bisulfite": (
-        "holds bisulfite- or enzyme-converted reads ({found}): a C is read as T, and both sites are C or T",
-        "Give reads of DNA that was not converted",
-    ),
-    "tumour": (
-        "holds reads of a tumour ({found}), which may have lost or gained a copy of the gene",
-        "Give reads of blood, saliva or normal tissue",
-    ),
+    "rna": "RNA reads ({}): both copies of a gene are not read equally often, and one may be missing",
+    "bisulfite": "bisulfite- or enzyme-converted reads ({}): a C is read as T, and both sites are C or T",
+    "tumour": "reads of a tumour ({}), which may have lost or gained a copy of the gene",
 }
+_DNA = {"rna": "DNA", "bisulfite": "DNA that was not converted", "tumour": "blood, saliva or normal tissue"}
 
 
 def _refuse(kind: str, path: str, found: str) -> None:
-    what, cure = _REFUSALS[kind]
-    raise FormatError(what.format(found=found[:60]), where=path, cure=cure)
+    what = f"holds {_REFUSALS[kind].format(found[:60])}"
+    raise FormatError(what, where=path, cure=f"Give reads of {_DNA[kind]}")
 
 
 def _check_pile(pile: Pile, where: str) -> None:
@@ -280,12 +260,11 @@ def _check_pile(pile: Pile, where: str) -> None:
     share = max((damaged / exposed for damaged, exposed in kinds if exposed >= 50), default=0.0)
     if share >= known.damage_refused.value:
         _refuse("bisulfite", where, f"{share:.0%} of C are read as T")
-    if tally.compared >= 100 and tally.wrong / tally.compared > known.unlike_reference.value:
-        raise FormatError(
-            f"{tally.wrong / tally.compared:.0%} of the bases around the sites are not those of APOE",
-            where=where,
-            cure="Check which assembly the reads were aligned to, and give it with --assembly",
-        )
+    wrong = tally.wrong / max(tally.compared, 1)
+    if tally.compared >= 100 and wrong > known.unlike_reference.value:
+        what = f"{wrong:.0%} of the bases around the sites are not those of APOE"
+        cure = "Check which assembly the reads were aligned to, and give it with --assembly"
+        raise FormatError(what, where=where, cure=cure)
 
 
 def _collected(
@@ -306,13 +285,24 @@ def _collected(
         for segment in _segments(handle, contig, first, last, indexed=indexed):
             group = str(segment.get_tag("RG")) if groups and segment.has_tag("RG") else ""
             sample = groups.get(group, groups.get("", ""))
-            reasons = [reason for bit, reason in _DROPPED if segment.flag & bit] if sample else ["read-group"]
+            reasons = (
+                [why for bit, why in _DROPPED.items() if segment.flag & bit] if sample else ["read-group"]
+            )
             if not reasons and segment.query_sequence is not None and segment.cigartuples:
                 reads.setdefault(sample, []).append(_plain(segment))
             else:
                 count(dropped.setdefault(sample, {}), (*reasons, "unmapped")[0])
     except _PYSAM_ERRORS as error:
-        raise _reading_error(handle, contig, path) from error
+        if not handle.is_cram:
+            cure = "Copy it again, and index it again"
+            raise FormatError("is damaged or truncated", where=path, cure=cure) from error
+        # A CRAM without its reference is "truncated" to pysam.
+        line = next(line for line in _lines(handle.header.to_dict(), "SQ") if line.get("SN") == contig)
+        digest = f", M5 {line['M5']}" if "M5" in line else ""
+        origin = f", {line['UR']}" if "UR" in line else ""
+        what = f"cannot be decoded without the sequence it was made with ({contig}{digest}{origin})"
+        cure = "Give that FASTA with --reference (no server is asked); if given, copy the file again"
+        raise InputError(what, where=path, cure=cure) from error
     return reads, dropped
 
 
@@ -355,17 +345,3 @@ def _plain(segment: pysam.AlignedSegment) -> Read:
         segment.query_sequence or "",
         bytes(qualities) if qualities is not None else None,
     )
-
-
-def _reading_error(handle: pysam.AlignmentFile, contig: str, path: str) -> InputError:
-    """Say what reading failed over. A CRAM without its reference is "truncated" to pysam."""
-    if handle.is_cram:
-        line = next(line for line in _lines(handle.header.to_dict(), "SQ") if line.get("SN") == contig)
-        digest = f", M5 {line['M5']}" if "M5" in line else ""
-        origin = f", {line['UR']}" if "UR" in line else ""
-        return InputError(
-            f"cannot be decoded without the sequence it was made with ({contig}{digest}{origin})",
-            where=path,
-            cure="Give that FASTA with --reference (no server is asked); if given, copy the file again",
-        )
-    return FormatError("is damaged or truncated", where=path, cure="Copy it again, and index it again")

@@ -17,11 +17,11 @@ from pgx.genome import Site
 from pgx.vcf.bgzf import GZIP_MAGIC
 
 _LONGEST = 1 << 20  # characters of a line
-_CALLABLE = "CALLABLE"
 #: Words of GATK CallableLoci and of the labels that the manual of mosdepth proposes for --quantize.
-_NOT_CALLABLE = frozenset(
-    ("REF_N", "NO_COVERAGE", "LOW_COVERAGE", "EXCESSIVE_COVERAGE", "HIGH_COVERAGE", "POOR_MAPPING_QUALITY")
-)
+_NOT_CALLABLE = (
+    "REF_N", "NO_COVERAGE", "LOW_COVERAGE", "EXCESSIVE_COVERAGE", "HIGH_COVERAGE", "POOR_MAPPING_QUALITY"
+)  # fmt: skip
+_DEPTHS: dict[str, float | None] = {"": None, ".": None, "CALLABLE": None, **dict.fromkeys(_NOT_CALLABLE, 0)}
 _NUMBER = re.compile(r"\d{1,9}(?:\.\d*)?(?:[eE]\+?\d)?", re.ASCII)
 
 
@@ -56,23 +56,14 @@ def _regions(path: Path) -> Iterator[tuple[str, int, int, float | None]]:
         if not 0 <= start <= end:
             what = f"line {number} has its end before its start"
             raise FormatError(what, where=str(path), cure="Correct the BED file")
-        yield columns[0], start, end, _depth(columns[3].strip() if len(columns) > 3 else "", number, path)
-
-
-def _depth(text: str, number: int, path: Path) -> float | None:
-    """Return the depth that a fourth column states, 0 where it says that the region is not callable."""
-    if text in {"", ".", _CALLABLE}:
-        return None
-    if text in _NOT_CALLABLE:
-        return 0
-    if _NUMBER.fullmatch(text):
-        return float(text)
-    raise FormatError(
-        f"line {number} has '{printable(text, 40)}' as its fourth column, which is neither a word of "
-        "CallableLoci (as CALLABLE) nor a depth",
-        where=str(path),
-        cure="Give a BED file of three columns with the callable regions only (cut -f 1-3)",
-    )
+        said = columns[3].strip() if len(columns) > 3 else ""
+        if said in _DEPTHS or _NUMBER.fullmatch(said):
+            yield columns[0], start, end, _DEPTHS[said] if said in _DEPTHS else float(said)
+            continue
+        held = f"line {number} has '{printable(said, 40)}' as its fourth column"
+        what = f"{held}, which is neither a word of CallableLoci (as CALLABLE) nor a depth"
+        cure = "Give a BED file of three columns with the callable regions only (cut -f 1-3)"
+        raise FormatError(what, where=str(path), cure=cure)
 
 
 def _lines(path: Path) -> Iterator[str]:

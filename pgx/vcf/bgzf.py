@@ -140,8 +140,7 @@ def _gzip_pieces(raw: Raw) -> Iterator[bytes]:
         piece = packed
         while True:
             if inflater is None:
-                piece = piece.lstrip(b"\0")  # blocks of a tape end in zeros
-                if not piece:
+                if not (piece := piece.lstrip(b"\0")):  # blocks of a tape end in zeros
                     break
                 inflater = zlib.decompressobj(31)
             try:
@@ -178,10 +177,7 @@ class Blocks:
     def _packed(self, offset: int) -> bytes:
         """Return the block at `offset` as it is stored; nothing at the end of the file.
 
-        Raises
-        ------
-        FormatError
-            There is no whole block.
+        No whole block there is a `FormatError`.
         """
         found = self._at(offset, 1, _BLOCK_MAX)
         if not 0 < block_size(found, 0) <= len(found):
@@ -197,8 +193,7 @@ class Blocks:
         No sound block there is a `FormatError`.
         """
         if offset not in self._kept:
-            packed = self._packed(offset)
-            if not packed:
+            if not (packed := self._packed(offset)):
                 return b"", offset
             if len(self._kept) > 16:
                 self._kept.clear()
@@ -209,8 +204,7 @@ class Blocks:
         """Return the virtual offset of the byte `place`, counted without compression from the start."""
         block = 0
         while place >= len((found := self.load(block))[0]) and found[1] != block:
-            place -= len(found[0])
-            block = found[1]
+            place, block = place - len(found[0]), found[1]
         return block << 16 | place
 
     def virtual(self, block: int, inside: int) -> int:

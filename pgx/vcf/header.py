@@ -35,9 +35,9 @@ class Header(Struct, frozen=True, kw_only=True):
     """The header of an input.
 
     `kind` is "VCF" or "BCF". `data` are the bytes to give to htslib in front of records: cleaned of a BOM and
-    of a trailing tab. `samples` are the names in the last line. `size` (bytes, without compression) and
-    `lines` are what it takes in the input. `contigs` are the names that it declares, by their number in a
-    BCF. `trailing_tab`: the line of column names ends with a tab, and so may the records.
+    of a trailing tab. `size` (bytes, without compression) and `lines` are what it takes in the input.
+    `contigs` are the names that it declares, by their number in a BCF. `trailing_tab`: the line of column
+    names ends with a tab, and so may the records.
     """
 
     kind: str
@@ -108,15 +108,11 @@ def _bcf_header(head: bytes, pieces: Iterator[bytes], label: str, limits: Bounds
     if len(head) < size:
         raise FormatError("is truncated in its header", where=label, cure=COPY_AGAIN)
     text = head[_BCF_START:size].rstrip(b"\0")
-    header = Header(
-        kind="BCF",
-        data=head[:size],
-        samples=_checked(text, label, limits),
-        size=size,
-        lines=text.count(b"\n") + 1,
-        contigs=_contigs(text),
-    )
-    return header, head
+    samples, contigs = _checked(text, label, limits)
+    lines = text.count(b"\n") + 1
+    return Header(
+        kind="BCF", data=head[:size], samples=samples, size=size, lines=lines, contigs=contigs
+    ), head
 
 
 def _vcf_header(head: bytes, pieces: Iterator[bytes], label: str, limits: Bounds) -> tuple[Header, bytes]:
@@ -146,13 +142,14 @@ def _vcf_header(head: bytes, pieces: Iterator[bytes], label: str, limits: Bounds
     _check_last_line(data[start:].rstrip(b"\r\n"), data[:start].count(b"\n") + 1, label, data)
     kept = data.removeprefix(_BOM).rstrip(b"\r\n")
     clean = kept.rstrip(b"\t") + b"\n"
+    samples, contigs = _checked(clean, label, limits)
     header = Header(
         kind="VCF",
         data=clean,
-        samples=_checked(clean, label, limits),
+        samples=samples,
         size=size,
         lines=data.count(b"\n"),
-        contigs=_contigs(clean),
+        contigs=contigs,
         trailing_tab=kept.endswith(b"\t"),
     )
     return header, text
@@ -172,22 +169,23 @@ def _check_last_line(line: bytes, number: int, label: str, header: bytes) -> Non
         raise FormatError(what, where=label, cure=cure)
 
 
-def _checked(text: bytes, label: str, limits: Bounds) -> tuple[str, ...]:
-    """Check the lines of a header, and return the names of its samples."""
+def _checked(text: bytes, label: str, limits: Bounds) -> tuple[tuple[str, ...], dict[int, str]]:
+    """Check the lines of a header, and return the names of its samples, and of its contigs by number.
+
+    The number is what records of a BCF give them: IDX, or the order of their lines.
+    """
     if (place := text.find(b"\0")) >= 0:
-        raise FormatError(
-            f"line {text.count(bytes([10]), 0, place) + 1} of its header holds a NUL byte, and what stands "
-            "behind it would be lost",
-            where=label,
-            cure="Take it out, for example with tr -d '\\000' on the uncompressed text",
-        )
+        number = text.count(b"\n", 0, place) + 1
+        what = f"line {number} of its header holds a NUL byte, and what stands behind it would be lost"
+        cure = "Take it out, for example with tr -d '\\000' on the uncompressed text"
+        raise FormatError(what, where=label, cure=cure)
     if text.count(b"\n##contig=<") > limits.value("max_contigs"):
         raise beyond("max_contigs", "the number of contigs in its header", label, limits)
     if b"IDX=" in text and max(map(int, _INDEX.findall(text)), default=0) > limits.value("max_contigs"):
         cure = "Write it again, for example with bcftools view"
         raise FormatError("its header numbers a line beyond all others (IDX)", where=label, cure=cure)
-    line = text.rstrip(b"\r\n")
-    line = line[line.rfind(b"\n") + 1 :]
+    start = text.rstrip(b"\r\n").rfind(b"\n") + 1
+    line = text[start:].rstrip(b"\r\n")
     columns = line.split(b"\t", len(_FIXED))[: len(_FIXED)]
     wrong = next((name for name, column in zip(_FIXED, columns, strict=False) if name != column), None)
     if wrong or len(columns) < len(_FIXED) - 1:
@@ -202,7 +200,12 @@ def _checked(text: bytes, label: str, limits: Bounds) -> tuple[str, ...]:
         cure = "Convert it, for example with iconv -f latin1 -t utf-8"
         raise FormatError("has a header that is not UTF-8 text", where=label, cure=cure) from error
     _check_names(names, label)
-    return names
+    contigs = {}
+    for number, match in enumerate(_CONTIG.finditer(text, 0, start)):
+        if name := _ID.search(match[1]):
+            index = _INDEX.search(match[1])
+            contigs[int(index[1]) if index else number] = name[1].decode(errors="replace")
+    return names, contigs
 
 
 def _check_names(names: tuple[str, ...], label: str) -> None:
@@ -217,17 +220,6 @@ def _check_names(names: tuple[str, ...], label: str) -> None:
     if "" in names:
         what = f"the name of sample {names.index('') + 1} is empty"
         raise FormatError(what, where=label, cure="Name it (bcftools reheader --samples)")
-
-
-def _contigs(text: bytes) -> dict[int, str]:
-    """Return the contigs by the number that records of a BCF give them: IDX, or the order of their lines."""
-    found: dict[int, str] = {}
-    before_names = text.rstrip(b"\r\n").rfind(b"\n") + 1
-    for number, match in enumerate(_CONTIG.finditer(text, 0, before_names)):
-        name, index = _ID.search(match[1]), _INDEX.search(match[1])
-        if name:
-            found[int(index[1]) if index else number] = name[1].decode(errors="replace")
-    return found
 
 
 _DECOMPRESS = "Decompress it, then give the VCF to pgx: {} FILE | pgx annotate -"
@@ -267,7 +259,12 @@ _MAGIC: tuple[tuple[bytes, str, str, int], ...] = (
     (b"\xd0\xcf\x11\xe0", "an office document", GIVE_A_VCF, 0),
     (b"\x7fELF", "a program", GIVE_A_VCF, 0),
 )
-_CONSUMER = "Give the file, not a stream: whole, with its rows as the company hands them out"
+_WHOLE = "Give the file, not a stream: whole, with its rows as the company hands them out"
+_CONSUMER = (  # a line of column names, or of a genotype, or the name of a service
+    rb"(#[^\n]*\n|\s)*[#\" ]*rsid[\", \t]"
+    rb"|(#[^\n]*\n)*[\"']?(rs|i)\d+[\"']?[\t ,][\"']?(\d+|X|Y|MT)[\"']?[\t ,][\"']?\d+\b"
+    rb"|#[^\n]*(23andme|ancestrydna|myheritage|living ?dna)"
+)
 #: How the text of other kinds of files begins.
 _TEXTS: tuple[tuple[re.Pattern[bytes], str, str], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE), what, cure)
@@ -275,16 +272,7 @@ _TEXTS: tuple[tuple[re.Pattern[bytes], str, str], ...] = tuple(
         (rb"\s*<(!doctype\s+html|html|head|body)", "a web page", "Download the file itself, not its page"),
         (rb"\s*<\?xml", "XML", GIVE_A_VCF),
         (rb"\s*[{\[]", "JSON", "Give the VCF; a stored result of pgx goes to pgx report"),
-        (
-            (
-                # a line of column names, or of a genotype, or the name of a service
-                rb"(#[^\n]*\n|\s)*[#\" ]*rsid[\", \t]"
-                rb"|(#[^\n]*\n)*[\"']?(rs|i)\d+[\"']?[\t ,][\"']?(\d+|X|Y|MT)[\"']?[\t ,][\"']?\d+\b"
-                rb"|#[^\n]*(23andme|ancestrydna|myheritage|living ?dna)"
-            ),
-            "the text file of a consumer genotyping service",
-            _CONSUMER,
-        ),
+        (_CONSUMER, "the text file of a consumer genotyping service", _WHOLE),
         (rb"@(HD|SQ|RG|PG)\t", "a SAM file of reads", _FROM_READS),
         (rb"@[^\n]*\n[ACGTN]+\s*\n\+", "a FASTQ file of reads", _FROM_READS),
         (rb">", "a FASTA file", GIVE_A_VCF),
@@ -313,10 +301,8 @@ def check_kind(head: bytes, label: str, *, inside_gzip: bool = False) -> None:
     if head.startswith((b"\xff\xfe", b"\xfe\xff")) or head[:4] in {b"#\0#\0", b"\0#\0#"}:
         cure = "Convert it: iconv -f utf-16 -t utf-8 FILE > NEW"
         raise FormatError("is text in UTF-16", where=label, cure=cure)
-    if head.startswith(_BCF_MAGIC):
-        return
     text = head.removeprefix(_BOM)
-    if text.startswith(b"##fileformat=VCF"):
+    if head.startswith(_BCF_MAGIC) or text.startswith(b"##fileformat=VCF"):
         return
     for pattern, what, cure in _TEXTS:
         if pattern.match(text):

@@ -11,7 +11,6 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Protocol
 
 from msgspec import Struct
 
@@ -59,10 +58,6 @@ class Bounds(Struct, frozen=True, kw_only=True):
         """Return the bound called `name`, which is given in MB, in bytes."""
         return int(self.value(name) * _MB)
 
-    def record_bytes(self, samples: int) -> int:
-        """Return how many bytes a record of so many samples may have."""
-        return self.bytes("max_record") + int(samples * self.value("max_sample") * 1000)
-
 
 def beyond(name: str, what: str, label: str, limits: Bounds) -> FormatError:
     """Return the error that an input goes beyond the limit `name`; `what` is the subject, as "its header"."""
@@ -76,8 +71,8 @@ class Source(Struct, frozen=True, kw_only=True):
     """An input as it was named.
 
     `size` (bytes) and `modified` (UTC) are None for a stream or a URL. `index` is the path of a .csi or .tbi
-    beside it, or None; one that `index_is_stale` is older than the data, and is not used. `name` and
-    `index_name` are what reports and messages call a URL and its index: without credentials.
+    beside it, or None; one that `index_is_stale` is older than the data, and is not used. `name` is what
+    reports and messages call a URL: without credentials, as is the name of its index.
     """
 
     path: str
@@ -86,17 +81,11 @@ class Source(Struct, frozen=True, kw_only=True):
     index: str | None = None
     index_is_stale: bool = False
     name: str = ""
-    index_name: str | None = None
 
     @property
     def label(self) -> str:
         """Return the name for messages."""
         return "standard input" if self.path == STANDARD_INPUT else self.name or self.path
-
-    @property
-    def usable_index(self) -> str | None:
-        """Return the path of the index unless it is stale."""
-        return None if self.index_is_stale else self.index
 
 
 def is_url(path: str) -> bool:
@@ -133,13 +122,8 @@ def look(path: str) -> Source:
     beside = list(_indexes(path))
     fresh = [index for index, time in beside if time >= state.st_mtime_ns]
     index = next(iter(fresh or [name for name, _ in beside]), None)
-    return Source(
-        path=path,
-        size=state.st_size,
-        modified=file_time(state.st_mtime),
-        index=index,
-        index_is_stale=index is not None and not fresh,
-    )
+    modified, is_stale = file_time(state.st_mtime), index is not None and not fresh
+    return Source(path=path, size=state.st_size, modified=modified, index=index, index_is_stale=is_stale)
 
 
 def _indexes(path: str) -> Iterator[tuple[str, int]]:
@@ -167,11 +151,7 @@ def _unreadable(path: str, error: OSError | ValueError) -> InputError:
     return InputError(f"cannot be read ({reason})", where=path, cure="Check the path and its permissions")
 
 
-def _nobody() -> None:
-    """Take the news that bytes came."""
-
-
-_progress: Callable[[], None] = _nobody
+_progress: Callable[[], None] | None = None
 
 
 @contextlib.contextmanager
@@ -187,42 +167,42 @@ def tell_progress_to(told: Callable[[], None]) -> Iterator[None]:
 
 def came() -> None:
     """Tell that bytes of an input came."""
-    _progress()
+    if _progress is not None:
+        _progress()
 
 
-class Raw(Protocol):
+class Raw:
     """The bytes of an input, as they are stored."""
 
     label: str
-    size: int | None
+    size: int | None = None
 
     def at(self, offset: int, count: int) -> bytes:
         """Return `count` bytes from `offset`, fewer only where the input ends."""
+        raise NotImplementedError
 
     def pieces(self) -> Iterator[bytes]:
         """Yield all bytes from the start."""
+        raise NotImplementedError
 
     def check_unchanged(self) -> None:
-        """Raise `InputError` where the input has changed since it was opened."""
+        """Raise `InputError` where the input has changed since it was opened; what is read once cannot."""
 
 
-class FileBytes:
+class FileBytes(Raw):
     """A file on disk."""
 
     def __init__(self, descriptor: int, label: str) -> None:
-        self.label = label
-        self._descriptor = descriptor
+        self.label, self._descriptor = label, descriptor
         self._state = os.fstat(descriptor)
-        self.size: int | None = self._state.st_size
+        self.size = self._state.st_size
 
     def at(self, offset: int, count: int) -> bytes:
         """Return bytes; see `Raw`."""
         came()
         found = b""
         try:
-            while len(found) < count and (
-                more := os.pread(self._descriptor, count - len(found), offset + len(found))
-            ):
+            while more := os.pread(self._descriptor, count - len(found), offset + len(found)):
                 found = found + more if found else more
         except OSError as error:
             raise _unreadable(self.label, error) from error
@@ -244,14 +224,11 @@ class FileBytes:
             raise InputError("changed while it was read", where=self.label, cure=cure)
 
 
-class StreamBytes:
+class StreamBytes(Raw):
     """Standard input or a pipe: read once, from the start."""
 
-    size: int | None = None
-
     def __init__(self, descriptor: int, label: str) -> None:
-        self.label = label
-        self._descriptor = descriptor
+        self.label, self._descriptor = label, descriptor
         self._head = b""
 
     def at(self, offset: int, count: int) -> bytes:
@@ -276,22 +253,16 @@ class StreamBytes:
             what = f"broke off ({error.strerror})"
             raise InputError(what, where=self.label, cure="Look at what writes it") from error
 
-    def check_unchanged(self) -> None:
-        """Do nothing: a stream is read once."""
-
 
 @contextlib.contextmanager
 def local_bytes(source: Source) -> Iterator[Raw]:
     """Open a file or stream; what cannot be opened is an `InputError`."""
     try:
-        if source.path == STANDARD_INPUT:
-            descriptor = os.dup(0)
-        else:
-            descriptor = os.open(source.path, os.O_RDONLY | os.O_CLOEXEC)
+        is_file = source.path != STANDARD_INPUT
+        descriptor = os.open(source.path, os.O_RDONLY | os.O_CLOEXEC) if is_file else os.dup(0)
     except OSError as error:
         raise _unreadable(source.label, error) from error
     try:
-        kind = StreamBytes if source.size is None else FileBytes
-        yield kind(descriptor, source.label)
+        yield (StreamBytes if source.size is None else FileBytes)(descriptor, source.label)
     finally:
         os.close(descriptor)

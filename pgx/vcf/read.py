@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import sys
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,10 +22,10 @@ from pgx.observe import SiteRecord
 from pgx.reference import file_time, sha256
 from pgx.vcf import scan
 from pgx.vcf.bgzf import Blocks, PlainBlocks, compression, damaged, inflated
-from pgx.vcf.header import read_header
+from pgx.vcf.header import Header, read_header
 from pgx.vcf.index import Index, IndexedRecords, IndexMisfitError, unpacked_index
 from pgx.vcf.open import Bounds, Raw, Source, beyond, is_url, local_bytes, look
-from pgx.vcf.records import PYSAM_ERRORS, Decoder, decoded, decoder_of, may_cover
+from pgx.vcf.records import PYSAM_ERRORS, Decoder, decoder_of, plain_record
 
 _REFERENCE_KEYS = frozenset({"reference", "assembly"})
 _DECLARING = {"fileformat", "FORMAT", "INFO", "FILTER", "ALT", "contig", "SAMPLE", "PEDIGREE", "META"}
@@ -179,7 +181,8 @@ class Input:
             return None
         if not self._has_end():
             raise damaged(self.label, "is truncated: the block that ends a bgzip file is missing")
-        data = unpacked_index(packed, self.limits.bytes("max_index"))
+        most = self.limits.bytes("max_index")
+        data = unpacked_index(packed, most) if len(packed) <= most else None
         if data is None:
             raise beyond("max_index", "its index", self.label, self.limits)
         del packed
@@ -223,7 +226,7 @@ class Input:
 def _may_matter(line: bytes) -> bool:
     """Return whether a line of chromosome 19 may cover a site, or carry its rsID."""
     columns = line.split(b"\t", 3)
-    return len(columns) < 4 or bool(scan.identifier().search(columns[2])) or may_cover(line, scan.places())
+    return len(columns) < 4 or bool(scan.identifier().search(columns[2])) or _may_cover(line, scan.places())
 
 
 @contextlib.contextmanager
@@ -248,17 +251,12 @@ def opened(path: str, limits: Bounds | None = None) -> Iterator[Input]:
 
 
 def _local_index(source: Source, limits: Bounds) -> bytes | None:
-    if source.usable_index is None:
+    """Return the bytes of the index beside a file, one more than the limit at most."""
+    if source.index is None or source.index_is_stale:
         return None
-    most = limits.bytes("max_index")
-    try:
-        with Path(source.usable_index).open("rb") as handle:
-            data = handle.read(most + 1)
-    except OSError:
-        return b""  # as good as a broken one
-    if len(data) > most:
-        raise beyond("max_index", "its index", source.label, limits)
-    return data
+    with contextlib.suppress(OSError), Path(source.index).open("rb") as handle:
+        return handle.read(limits.bytes("max_index") + 1)
+    return b""  # as good as a broken one
 
 
 def read_sites(path: str, limits: Bounds | None = None) -> VcfContent:
@@ -296,7 +294,7 @@ def read_with_neighbours(
             modified=source.modified,
             kind=door.header.kind,
             compression=door.packed,
-            index=source.index_name or source.index,
+            index=source.index,
             header_digest=digest,
             access=chosen.access,
             stale_index=source.index_is_stale or chosen.is_misfit,
@@ -315,9 +313,9 @@ def read_with_neighbours(
 def _neighbours(path: str, limits: Bounds | None, door: Input, chosen: Selection) -> tuple[SiteRecord, ...]:
     """Return the records around the sites: read again by index, or those kept in the pass."""
     if chosen.access != "index":
-        return tuple(decoded(door.header, door.label, chosen.around))
+        return tuple(_decoded(door.header, door.label, chosen.around))
     with opened(path, limits) as again:
-        return tuple(decoded(again.header, again.label, again.around()))
+        return tuple(_decoded(again.header, again.label, again.around()))
 
 
 def _looked_at(decoder: Decoder) -> tuple[str, HeaderFacts, bool]:
@@ -368,3 +366,41 @@ def _relevant(decoder: Decoder, rows: Sequence[scan.Row]) -> Iterator[SiteRecord
         named = not ours.isdisjoint(map(str.lower, record.identifiers))
         if named or (covers and scan.is_wanted(record.contig)):
             yield record
+
+
+@functools.cache
+def marker_places() -> tuple[int, ...]:
+    """Return the 1-based positions of the panel on all assemblies, ascending, and one beyond all others."""
+    from pgx.neighbours.panel import markers  # noqa: PLC0415 - most inputs are read without a panel
+
+    return (*sorted(place for marker in markers() for place in marker.positions.values()), sys.maxsize)
+
+
+def _decoded(header: Header, label: str, rows: Sequence[scan.Row]) -> Iterator[SiteRecord]:
+    """Yield the records that cover a position of the panel and can be read.
+
+    One that cannot be says nothing, and must never keep a report from being made.
+    """
+    left = [row for row in rows if header.kind == "BCF" or _may_cover(row.data, marker_places())]
+    while left:
+        done = 0
+        try:
+            for _, record in Decoder(header, label).lines(left):
+                done += 1
+                try:
+                    plain = plain_record(record)
+                except PYSAM_ERRORS:
+                    continue
+                place = marker_places()[bisect_left(marker_places(), plain.position)]
+                if scan.is_wanted(plain.contig) and place <= plain.end:
+                    yield plain
+        except FormatError:
+            done += 1  # the one that htslib cannot read
+        left = left[done:]
+
+
+def _may_cover(line: bytes, known: Sequence[int]) -> bool:
+    """Return whether the record in a line may cover one of these places, as of `marker_places`."""
+    position = int(line.split(b"\t", 2)[1])
+    place = known[bisect_left(known, position)]
+    return place != sys.maxsize and scan.may_reach(line, 0, len(line), position, place)

@@ -1,8 +1,4 @@
-"""Records as htslib parses and prints them, in plain text that the corridor can keep and hand on.
-
-Those around the sites, at the positions of the panel, are read when somebody asks what neighbours say: one
-that cannot be read says nothing, and must never keep a report from being made.
-"""
+"""Records as htslib parses and prints them, in plain text that the corridor can keep and hand on."""
 
 from __future__ import annotations
 
@@ -11,16 +7,13 @@ import functools
 import os
 import re
 import struct
-import sys
 import tempfile
 import threading
-from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from typing import overload
 
 import pysam
-from msgspec import Struct
 from msgspec.structs import replace
 
 from pgx.errors import FormatError, printable
@@ -28,7 +21,7 @@ from pgx.observe import SiteRecord
 from pgx.observe.fields import number
 from pgx.vcf.header import Header
 from pgx.vcf.open import COPY_AGAIN, Bounds
-from pgx.vcf.scan import Row, Rows, is_wanted, may_reach, whole_lines
+from pgx.vcf.scan import Row, Rows, whole_lines
 
 _SURROGATES = "surrogateescape"
 _FIXED = 9
@@ -43,38 +36,32 @@ _LARGEST_HEAD = 1 << 16
 _NOTHING = (b"::", b":\t", b"\t\t")
 _BCF_LONG = 15  # in place of a length that follows
 #: What pysam raises on damaged input; ValueError includes text that is not UTF-8.
-PYSAM_ERRORS = (
-    OSError, ValueError, TypeError, AssertionError, KeyError, OverflowError, NotImplementedError,
-)  # fmt: skip
+PYSAM_ERRORS = OSError, ValueError, TypeError, AssertionError, KeyError, OverflowError, NotImplementedError
 
 # htslib would print warnings on stderr that name neither the input nor a cure.
 pysam.set_verbosity(0)
 
 
 class Columns(Sequence[str]):
-    """Sample columns of which a text is made only when it is looked at.
+    """Sample columns, at least one, of which a text is made only when it is looked at.
 
-    `line` is UTF-8: the fixed columns, then from `first` on the sample columns, separated by tabs, and one
-    byte more. `edges` says where each of n columns starts in it, and its end, shape (n + 1,). It is None
+    `line` is UTF-8: the fixed columns, then from `first` on `count` sample columns, separated by tabs, and
+    one byte more. `edges` says where each of n columns starts in it, and its end, shape (n + 1,). It is None
     until somebody who can find these fast has set it; until then all are split when one is looked at.
     """
 
     __slots__ = ("_count", "_texts", "edges", "first", "line")
 
     def __init__(self, line: bytes, first: int, count: int) -> None:
-        """Keep a line with `count` sample columns, at least one."""
-        self.line = line
-        self.first = first
+        self.line, self.first, self._count = line, first, count
         self.edges: memoryview | None = None
-        self._count = count
         self._texts: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, fixed: str, samples: Sequence[str]) -> Columns:
         """Join columns to a line."""
-        line = "\t".join([fixed, *samples]) + "\n"
-        first = len(fixed.encode(errors=_SURROGATES)) + 1
-        return cls(line.encode(errors=_SURROGATES), first, len(samples))
+        line = ("\t".join([fixed, *samples]) + "\n").encode(errors=_SURROGATES)
+        return cls(line, len(fixed.encode(errors=_SURROGATES)) + 1, len(samples))
 
     def __len__(self) -> int:
         return self._count
@@ -90,13 +77,11 @@ class Columns(Sequence[str]):
         if self.edges is None or isinstance(place, slice):
             return self._split()[place]
         number = range(self._count)[place]
-        text = self.line[self.edges[number] : self.edges[number + 1] - 1]
-        return text.decode(errors=_SURROGATES)
+        return self.line[self.edges[number] : self.edges[number + 1] - 1].decode(errors=_SURROGATES)
 
     def _split(self) -> tuple[str, ...]:
         if not self._texts:
-            text = self.line[self.first : -1].decode(errors=_SURROGATES)
-            self._texts = tuple(text.split("\t"))
+            self._texts = tuple(self.line[self.first : -1].decode(errors=_SURROGATES).split("\t"))
         return self._texts
 
 
@@ -107,13 +92,12 @@ class Decoder:
     the bytes that stand before the records for htslib: those of `source`, but with the fields in `relaxed`
     declared as text. `header` is what pysam makes of them before any is relaxed: what the input declares.
 
-    `relaxed` are fields whose values are not of the type declared, with the place of the first; htslib would
-    refuse the record, so that it is made to take them for text.
+    `relaxed` are fields whose values are not of the type declared, so that htslib would refuse the record,
+    with the place of the first.
     """
 
     def __init__(self, source: Header, label: str) -> None:
-        self.source = source
-        self.label = label
+        self.source, self.label = source, label
         self.is_text = source.kind == "VCF"
         self.relaxed: dict[str, str] = {}
         self._shown = source.data
@@ -137,7 +121,7 @@ class Decoder:
     @contextlib.contextmanager
     def _open(self, rows: Sequence[Row]) -> Iterator[pysam.VariantFile]:
         end = b"\n" if self.is_text else b""
-        descriptor = _in_memory([self._shown, *(row.data + end for row in rows)])
+        descriptor = _in_memory(chain([self._shown], (row.data + end for row in rows)))
         try:
             handle = pysam.VariantFile(descriptor)  # which makes a copy of the descriptor
         except PYSAM_ERRORS as error:
@@ -156,12 +140,10 @@ class Decoder:
                 plain = plain_record(record)
             yield with_huge_alleles(plain, row.data) if self.is_text else plain
 
-    def lines(
-        self, rows: Sequence[Row], whole: Row | None = None
-    ) -> Iterator[tuple[Row, pysam.VariantRecord]]:
-        """Yield records with what htslib makes of each; one that it cannot read is a `FormatError`.
+    def lines(self, rows: Sequence[Row], of: Row | None = None) -> Iterator[tuple[Row, pysam.VariantRecord]]:
+        """Yield records, or slices `of` one, with what htslib makes of each.
 
-        `whole` is the record that `rows` are slices of.
+        One that it cannot read is a `FormatError`.
         """
         done = 0
         while done < len(rows):
@@ -173,7 +155,7 @@ class Decoder:
                         done += 1
                         yield row, record
                 except (*PYSAM_ERRORS, StopIteration) as error:
-                    self._relax(whole or rows[done], error)
+                    self._relax(of or rows[done], error)
 
     @contextlib.contextmanager
     def _named(self, record: pysam.VariantRecord) -> Iterator[None]:
@@ -221,27 +203,21 @@ class Decoder:
 
     def _relax(self, row: Row, error: Exception) -> None:
         """Take the field that htslib stumbles over for text from now on, or name what cannot be read."""
-        fault = find_fault(self._shown, row.data, self.source.samples) if self.is_text else None
+        fault = _fault(self._shown, row.data, self.source.samples) if self.is_text else None
         if fault is None:
             what = f"{row.place} cannot be read: the file is damaged"
             cure = f"Look at it with bcftools view. {COPY_AGAIN}"
             raise FormatError(what, where=self.label, cure=cure) from error
         self.header  # noqa: B018 - kept as it was declared
-        named = fault.kind, re.escape(fault.field)
-        text, count = re.subn(
-            rb"^(##%s=<.*?ID=%s,.*?)Type=(?:Integer|Float|Flag|Character)" % named,
-            rb"\1Type=String",
-            self._shown,
-            flags=re.MULTILINE,
-        )
-        name = fault.field.decode(errors="replace")
+        kind, field, held = fault
+        start, name = rb"(?m)^(##%s=<.*?ID=%s,.*?)" % (kind, re.escape(field)), field.decode(errors="replace")
+        types = start + rb"Type=(?:Integer|Float|Flag|Character)"
+        text, count = re.subn(types, rb"\1Type=String", self._shown)
         if not count or name in self.relaxed:
-            what = f"{row.place} holds {fault.held} in the field {printable(name, 40)}{fault.where}"
             cure = "Correct the value, or the program that writes it"
-            raise FormatError(what, where=self.label, cure=cure) from error
+            raise FormatError(f"{row.place} holds {held}", where=self.label, cure=cure) from error
         self.relaxed[name] = row.place
-        count_of = rb"^(##%s=<.*?ID=%s,.*?)Number=[^,>]*" % named
-        self._shown = re.sub(count_of, rb"\1Number=.", text, flags=re.MULTILINE)
+        self._shown = re.sub(start + rb"Number=[^,>]*", rb"\1Number=.", text)
 
 
 class SliceDecoder(Decoder):
@@ -291,7 +267,7 @@ class SliceDecoder(Decoder):
         parts[-1] = parts[-1][: len(parts[-1]) - again * (len(parts[-1]) - parts[-1].rfind(b"\t"))]
         parts[0] = b"\t".join(fixed)
         columns = Columns(b"\t".join(parts) + b"\n", len(parts[0]) + 1, count)
-        plain = _site_record(parts[0].decode().split("\t"), columns, position, stop)
+        plain = site_record(parts[0].decode().split("\t"), columns, position, stop)
         return plain if is_same or not self.is_text else with_huge_alleles(plain, row.data)
 
 
@@ -304,59 +280,44 @@ def decoder_of(source: Header, label: str) -> Decoder:
 def _pump(pieces: Iterable[bytes], target: int, faults: list[BaseException]) -> None:
     """Write `pieces` to a pipe; what is wrong with them goes into `faults`."""
     try:
-        for piece in pieces:
-            view = memoryview(piece)
-            while view:
-                view = view[os.write(target, view) :]
+        with os.fdopen(target, "wb") as handle:
+            handle.writelines(pieces)
     except BrokenPipeError:
         pass  # nobody reads on
     except Exception as error:  # noqa: BLE001 - it is raised by who reads
         faults.append(error)
-    finally:
-        os.close(target)
 
 
-def _in_memory(parts: Sequence[bytes]) -> int:
+def _in_memory(parts: Iterable[bytes]) -> int:
     """Return a descriptor from which `parts` can be read."""
     if hasattr(os, "memfd_create"):
         descriptor = os.memfd_create("pgx")
     else:  # macOS
         with tempfile.TemporaryFile() as handle:
             descriptor = os.dup(handle.fileno())
-    for part in parts:
-        view = memoryview(part)
-        while view:
-            view = view[os.write(descriptor, view) :]
+    with os.fdopen(descriptor, "wb", closefd=False) as handle:
+        handle.writelines(parts)
     os.lseek(descriptor, 0, os.SEEK_SET)
     return descriptor
 
 
-class Fault(Struct, frozen=True, kw_only=True):
-    """A value that htslib refuses: in INFO or FORMAT, in which field, what it is, and of whom."""
-
-    kind: bytes
-    field: bytes
-    held: str
-    where: str = ""
-
-
-def _list_of(item: bytes) -> re.Pattern[bytes]:
-    return re.compile(rb"%s(?:,%s)*" % (item, item), re.IGNORECASE)
-
-
+_NUMBER = rb"(?:[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?|[-+]?nan|[-+]?inf(?:inity)?|\.)"
 _DECLARED = re.compile(rb"^##(INFO|FORMAT)=<.*?ID=([^,>]+),.*?Type=(\w+)", re.MULTILINE)
 _VALUES = {
-    b"Integer": (_list_of(rb"(?:[-+]?\d+|\.)"), "text that is no whole number"),
-    b"Float": (
-        _list_of(rb"(?:[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?|[-+]?nan|[-+]?inf(?:inity)?|\.)"),
-        "text that is no number",
-    ),
+    of: (re.compile(rb"%s(?:,%s)*" % (item, item), re.IGNORECASE), held)
+    for of, item, held in (
+        (b"Integer", rb"(?:[-+]?\d+|\.)", "text that is no whole number"),
+        (b"Float", _NUMBER, "text that is no number"),
+    )
 }
 _GENOTYPE = re.compile(rb"[/|]?(?:\d{1,9}|\.)(?:[/|](?:\d{1,9}|\.))*")
 
 
-def find_fault(header: bytes, line: bytes, samples: Sequence[str]) -> Fault | None:
-    """Return the first value of a line that does not fit its declaration, if one is to be found."""
+def _fault(header: bytes, line: bytes, samples: Sequence[str]) -> tuple[bytes, bytes, str] | None:
+    """Return the first value of a line that does not fit its declaration, if one is to be found.
+
+    It is told by INFO or FORMAT, its field, and in words.
+    """
     declared = {(kind, name): of for kind, name, of in _DECLARED.findall(header)}
     for kind, key, value, sample in _values(line.split(b"\t"), samples):
         pattern, held = _VALUES.get(declared.get((kind, key), b""), (None, ""))
@@ -364,7 +325,7 @@ def find_fault(header: bytes, line: bytes, samples: Sequence[str]) -> Fault | No
             pattern, held = _GENOTYPE, "what is no genotype of allele numbers (as 0/1)"
         if pattern and value and not pattern.fullmatch(value):
             where = f" of the sample '{printable(sample, 60)}'" if kind == b"FORMAT" else ""
-            return Fault(kind=kind, field=key, held=held, where=where)
+            return kind, key, f"{held} in the field {printable(key.decode(errors='replace'), 40)}{where}"
     return None
 
 
@@ -381,21 +342,32 @@ def _values(columns: Sequence[bytes], samples: Sequence[str]) -> Iterator[tuple[
 
 def plain_record(record: pysam.VariantRecord) -> SiteRecord:
     """Copy a record into plain text. htslib prints the columns; what it read is not interpreted twice."""
-    return _site_record(*_split(str(record), len(record.samples)), record.pos, record.stop)
+    text, count = str(record), len(record.samples)
+    if count < _LINE_FROM:
+        columns = text.rstrip("\n").split("\t")
+        return site_record(columns[:_FIXED], tuple(columns[_FIXED:]), record.pos, record.stop)
+    line, first = text.encode(), 0
+    for _ in range(_FIXED):
+        first = line.index(b"\t", first) + 1
+    fixed = line[: first - 1].decode().split("\t")
+    return site_record(fixed, Columns(line, first, count), record.pos, record.stop)
 
 
-def _site_record(fixed: Sequence[str], samples: Sequence[str], position: int, stop: int) -> SiteRecord:
-    reference, alternates = fixed[3], fixed[4]
+def site_record(fixed: Sequence[str], samples: Sequence[str], position: int, stop: int) -> SiteRecord:
+    """Return the record of split columns, at the 1-based `position`, that ends at `stop` or behind it."""
     form = tuple(fixed[8].split(":")) if len(fixed) > 8 else ()
-    info = _info(fixed[7])
-    last = position + max(len(reference), _longest(form, samples)) - 1
+    pairs = (entry.partition("=") for entry in fixed[7].split(";") if entry)
+    info = {key: value for key, _, value in pairs} if fixed[7] != "." else {}
+    stated = info.get("END", "")  # htslib passes over it where the header does not declare a number
+    if stated.isascii() and stated.isdecimal() and len(stated) <= _LONGEST_POSITION:
+        stop = max(stop, int(stated))
     return SiteRecord(
         contig=fixed[0],
         position=position,
-        end=max(stop, last, _stated_end(info)),
+        end=max(stop, position + max(len(fixed[3]), _longest(form, samples)) - 1),
         identifiers=() if fixed[2] == "." else tuple(fixed[2].split(";")),
-        reference=reference,
-        alternates=() if alternates == "." else tuple(alternates.split(",")),
+        reference=fixed[3],
+        alternates=() if fixed[4] == "." else tuple(fixed[4].split(",")),
         quality=number(fixed[5]),
         filters=() if fixed[6] in {".", "PASS", ""} else tuple(fixed[6].split(";")),
         info=info,
@@ -405,14 +377,13 @@ def _site_record(fixed: Sequence[str], samples: Sequence[str], position: int, st
     )
 
 
-_TEN_DIGITS = re.compile(rb"\d{10}")
 _HUGE_ALLELE = re.compile(rb"(?:^|[/|])\d{10}")
 
 
 def with_huge_alleles(record: SiteRecord, line: bytes) -> SiteRecord:
     """Put back, from its `line`, allele numbers of ten digits and more: htslib reads them modulo 2^32."""
     columns = line.split(b"\t", _FIXED)
-    if record.format[:1] != ("GT",) or len(columns) <= _FIXED or not _TEN_DIGITS.search(columns[_FIXED]):
+    if record.format[:1] != ("GT",) or len(columns) <= _FIXED or not re.search(rb"\d{10}", columns[_FIXED]):
         return record
     written = (text.partition(b":")[0] for text in columns[_FIXED].split(b"\t"))
     huge = {column: text.decode() for column, text in enumerate(written) if _HUGE_ALLELE.search(text)}
@@ -420,20 +391,9 @@ def with_huge_alleles(record: SiteRecord, line: bytes) -> SiteRecord:
         return record
     samples = list(record.samples)
     for column, genotype in huge.items():
-        samples[column] = ":".join([genotype, *samples[column].split(":")[1:]])
+        samples[column] = genotype + "".join(samples[column].partition(":")[1:])
     kept = Columns.of(record.fixed, samples) if len(samples) >= _LINE_FROM else tuple(samples)
     return replace(record, samples=kept)
-
-
-def _split(text: str, count: int) -> tuple[list[str], Sequence[str]]:
-    """Return the fixed columns of a line, and its `count` sample columns."""
-    if count < _LINE_FROM:
-        columns = text.rstrip("\n").split("\t")
-        return columns[:_FIXED], tuple(columns[_FIXED:])
-    line, first = text.encode(), 0
-    for _ in range(_FIXED):
-        first = line.index(b"\t", first) + 1
-    return line[: first - 1].decode().split("\t"), Columns(line, first, count)
 
 
 def text_slices(line: bytes, count: int, size: int) -> list[bytes] | None:
@@ -451,13 +411,13 @@ def text_slices(line: bytes, count: int, size: int) -> list[bytes] | None:
     return [head + part[:-1] for part in parts]
 
 
-_BCF_HEAD = struct.Struct("<II20xI")  # sizes of both parts; behind other numbers, those of fields and samples
 _BCF_SIZES = {1: 1, 2: 2, 3: 4, 4: 8, 5: 4, 7: 1}
 
 
 def binary_slices(data: bytes, count: int, size: int) -> list[bytes] | None:
     """Return a record of a BCF with `count` samples as `text_slices` returns a line."""
-    shared, own, numbers = _BCF_HEAD.unpack_from(data)
+    # the sizes of both parts; behind other numbers, those of fields and samples
+    shared, own, numbers = struct.unpack_from("<II20xI", data)
     start = place = 8 + shared
     fields = []
     try:
@@ -482,9 +442,9 @@ def binary_slices(data: bytes, count: int, size: int) -> list[bytes] | None:
         for head, place, width in fields:
             values = data[place + first * width : place + (first + here) * width]
             parts += [head, values, values[len(values) - width :] * (size - here)]
-        mine = b"".join(parts)
-        sizes = struct.pack("<II", shared, len(mine)), struct.pack("<I", numbers & 0xFF000000 | size)
-        found.append(b"".join([sizes[0], data[8:28], sizes[1], data[32:start], mine]))
+        mine, counts = b"".join(parts), struct.pack("<I", numbers & 0xFF000000 | size)
+        sizes = struct.pack("<II", shared, len(mine))
+        found.append(b"".join([sizes, data[8:28], counts, data[32:start], mine]))
     return found
 
 
@@ -495,54 +455,3 @@ def _longest(form: tuple[str, ...], samples: Sequence[str]) -> int:
     column = form.index("LEN")
     values = (sample.split(":")[column : column + 1] for sample in samples)
     return max((int(value[0]) for value in values if value and value[0].isdecimal()), default=0)
-
-
-def _stated_end(info: Mapping[str, str]) -> int:
-    """Return END as it is written: htslib passes over it where the header does not declare a number."""
-    text = info.get("END", "")
-    return int(text) if text.isascii() and text.isdecimal() and len(text) <= _LONGEST_POSITION else 0
-
-
-def _info(text: str) -> Mapping[str, str]:
-    if text == ".":
-        return {}
-    pairs = (entry.partition("=") for entry in text.split(";") if entry)
-    return {key: value for key, _, value in pairs}
-
-
-@functools.cache
-def marker_places() -> tuple[int, ...]:
-    """Return the 1-based positions of the panel on all assemblies, ascending, and one beyond all others."""
-    from pgx.neighbours.panel import markers  # noqa: PLC0415 - most inputs are read without a panel
-
-    return (*sorted(place for marker in markers() for place in marker.positions.values()), sys.maxsize)
-
-
-def decoded(header: Header, label: str, rows: Sequence[Row]) -> Iterator[SiteRecord]:
-    """Yield the records that cover a position of the panel and can be read."""
-    left = [row for row in rows if header.kind == "BCF" or may_cover(row.data, marker_places())]
-    while left:
-        done = 0
-        try:
-            for _, record in Decoder(header, label).lines(left):
-                done += 1
-                try:
-                    plain = plain_record(record)
-                except PYSAM_ERRORS:
-                    continue
-                if is_wanted(plain.contig) and _next_place(plain.position, marker_places()) <= plain.end:
-                    yield plain
-        except FormatError:
-            done += 1  # the one that htslib cannot read
-        left = left[done:]
-
-
-def may_cover(line: bytes, known: Sequence[int]) -> bool:
-    """Return whether the record in a line may cover one of these places, as of `marker_places`."""
-    position = int(line.split(b"\t", 2)[1])
-    place = _next_place(position, known)
-    return place != sys.maxsize and may_reach(line, 0, len(line), position, place)
-
-
-def _next_place(position: int, known: Sequence[int]) -> int:
-    return known[bisect_left(known, position)]

@@ -27,7 +27,7 @@ from typing import IO, TypeAlias, TypeVar, cast
 from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 
 from pgx.errors import FormatError, InputError, NotFoundError
-from pgx.vcf.open import Bounds, Source, beyond, came, is_url
+from pgx.vcf.open import Bounds, Raw, Source, came, is_url
 
 _WEB = frozenset({"http", "https"})
 SCHEMES = frozenset({*_WEB, "s3", "s3+http", "s3+https"})
@@ -39,15 +39,12 @@ _LEAST = 28  # bytes of the block that ends a BGZF file
 _DOWNLOAD = "Check the address and the network, or download the file and its index"
 T = TypeVar("T")
 _MISSING, _REFUSED, _NO_PROTOCOL = "missing", "refused", "no-protocol"
+_INSTALL = "Install libcurl and the certificates of the system (Debian: libcurl4 and ca-certificates)"
 #: What is said of each, and the way out.
 _NOT_THERE = {
     _MISSING: (NotFoundError, "no such file on the server", "Check the address"),
     _REFUSED: (InputError, "the server refuses it (permission denied)", "Check the address and credentials"),
-    _NO_PROTOCOL: (
-        InputError,
-        "cannot be read over the network: libcurl is missing",
-        "Install libcurl and the certificates of the system (Debian: libcurl4 and ca-certificates)",
-    ),
+    _NO_PROTOCOL: (InputError, "cannot be read over the network: libcurl is missing", _INSTALL),
 }
 
 
@@ -58,26 +55,23 @@ def public_name(url: str) -> str:
         parts = urlsplit(address)
     except ValueError:
         return address.partition("?")[0].rpartition("@")[2]
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit((parts.scheme, host, parts.path, "", ""))
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
 class _NotThereError(Exception):
     """The server has no such object, or does not show it to strangers; `args[0]` says which."""
 
 
-class RemoteBytes:
-    """The bytes behind a URL; see `pgx.vcf.open.Raw`. Pieces that were fetched are kept."""
+class RemoteBytes(Raw):
+    """The bytes behind a URL. Pieces that were fetched are kept; each is checked when it comes."""
 
     def __init__(self, ranges: Ranges, label: str) -> None:
-        self.label = label
-        self._ranges = ranges
-        first, size, self._version = ranges.get(0, _PIECE)
-        self.size: int | None = size
-        if size is None:
+        self.label, self._ranges = label, ranges
+        first, self.size, self._version = ranges.get(0, _PIECE)
+        if self.size is None:
             what = "the server does not say how large the file is"
             raise InputError(what, where=label, cure="Download the file and its index")
-        if size < _LEAST:
+        if self.size < _LEAST:
             what = "is empty, or too short for a VCF or BCF"
             raise FormatError(what, where=label, cure="Check the address")
         self._kept = {0: self._checked(first, 0)}
@@ -87,8 +81,8 @@ class RemoteBytes:
         end = min(offset + count, self.size or 0)
         if offset >= end:
             return b""
-        first, last = offset // _PIECE, (end - 1) // _PIECE
-        data = b"".join(self._piece(number) for number in range(first, last + 1))
+        first = offset // _PIECE
+        data = b"".join(map(self._piece, range(first, (end - 1) // _PIECE + 1)))
         return data[offset - first * _PIECE :][: end - offset]
 
     def _piece(self, number: int) -> bytes:
@@ -111,9 +105,6 @@ class RemoteBytes:
         """Yield all bytes; see `Raw`."""
         for offset in range(0, self.size or 0, _PIECE):
             yield self.at(offset, _PIECE)
-
-    def check_unchanged(self) -> None:
-        """Do nothing: each part was checked when it came."""
 
 
 @contextlib.contextmanager
@@ -141,7 +132,7 @@ def remote_bytes(
             kind, what, cure = _NOT_THERE[str(error)]
             raise kind(what, where=name, cure=cure) from error
         data, index_name = _index(address, stated, name, ranges, limits)
-        source = Source(path=address, name=name, index=index_name, index_name=index_name)
+        source = Source(path=address, name=name, index=index_name)
         yield source, raw, lambda: data
 
 
@@ -163,9 +154,13 @@ def _scheme(address: str, name: str) -> str:
 def _index(
     address: str, stated: str, name: str, ranges: Callable[[str], Ranges], limits: Bounds
 ) -> tuple[bytes, str]:
-    """Return the bytes of the index, and the name under which a report mentions it."""
+    """Return the bytes of the index, one more than the limit at most, and its name for reports."""
     most = limits.bytes("max_index")
-    for candidate in [stated] if stated else _index_addresses(address):
+    parts = urlsplit(address)
+    usual = (".csi",) if parts.path.endswith(".bcf") else (".tbi", ".csi")
+    # a query belongs behind the name
+    beside = [urlunsplit(parts._replace(path=parts.path + suffix)) for suffix in usual]
+    for candidate in [stated] if stated else beside:
         try:
             if is_url(candidate):
                 data, shown = ranges(candidate).whole(most), public_name(candidate)
@@ -176,22 +171,13 @@ def _index(
             continue
         except OSError as error:
             raise NotFoundError("no such index", where=candidate, cure="Check the path") from error
-        if len(data) > most:
-            raise beyond("max_index", "its index", name, limits)
         return data, shown
-    if urlsplit(address).path.lower().endswith((".bam", ".cram")):
+    if parts.path.lower().endswith((".bam", ".cram")):
         what, cure = "holds reads, which are not read over the network", "Download the file and its index"
         raise NotFoundError(what, where=name, cure=cure)
     what = "has no index beside it (.tbi or .csi), and without one pgx does not read over the network"
     cure = f"Index it (bgzip, tabix -p vcf), name the index as URL{INDEX_MARK}INDEX, or download the file"
     raise NotFoundError(what, where=name, cure=cure)
-
-
-def _index_addresses(address: str) -> list[str]:
-    """Return the addresses of an index, the usual one first; a query belongs behind the name."""
-    parts = urlsplit(address)
-    suffixes = (".csi",) if parts.path.endswith(".bcf") else (".tbi", ".csi")
-    return [urlunsplit(parts._replace(path=parts.path + suffix)) for suffix in suffixes]
 
 
 def _unreachable(name: str) -> InputError:
@@ -259,8 +245,7 @@ class _Web:
         self._host = host
         credentials = base64.b64encode(unquote(user).encode()).decode() if at else ""
         self._authorization = {"Authorization": f"Basic {credentials}"} if at else {}
-        self._name = name
-        self._limits = limits
+        self._name, self._limits = name, limits
         self._opener = urllib.request.build_opener(_NoRedirect)
 
     def get(self, offset: int, count: int) -> tuple[bytes, int | None, str]:
@@ -279,8 +264,7 @@ class _Web:
                 raise InputError(f"{lacks}, so the index is of no use", where=self._name, cure=cure)
             size = stated.rpartition("/")[2]
             version = answer.headers.get("ETag") or answer.headers.get("Last-Modified") or ""
-            data = self._read(answer, count, pace)
-            return data, int(size) if size.isdigit() else None, version
+            return self._read(answer, count, pace), int(size) if size.isdigit() else None, version
 
     def whole(self, most: int) -> bytes:
         """Return the whole file, of one with more than `most` bytes one byte more than these."""
@@ -304,11 +288,10 @@ class _Web:
                 try:
                     answer = _in_time(ask, pace.timeout)
                 except urllib.error.HTTPError as error:
-                    if error.code not in {301, 302, 303, 307, 308}:
-                        answer = self._refusal(error)
-                    else:
+                    if error.code in {301, 302, 303, 307, 308}:
                         url, authorization = self._next(url, error), {}
                         continue
+                    answer = self._refusal(error)
                 with answer:
                     yield cast("http.client.HTTPResponse", answer)
                 return
@@ -355,8 +338,7 @@ class _Signed:
 
     def __init__(self, url: str, name: str, limits: Bounds, until: contextlib.ExitStack) -> None:
         """Start the process, which ends with `until`."""
-        self._name = name
-        self._limits = limits
+        self._name, self._limits = name, limits
         process = subprocess.Popen(  # noqa: S603 - this interpreter
             [sys.executable, "-m", "pgx.vcf.remote", url],
             bufsize=0,
@@ -384,18 +366,15 @@ class _Signed:
         pace = _Pace(self._name, self._limits)
         with contextlib.suppress(OSError):  # where it has died, what it said of it is read below
             self._asked.write(b"%d %d\n" % (offset, count))
-        word, _, size = self._line(pace).partition(b" ")
+        line = b""
+        while not line.endswith(b"\n") and (byte := self._bytes(1, pace)):
+            line += byte
+        word, _, size = line.rstrip(b"\n").partition(b" ")
         if word == b"data":
             return self._bytes(int(size), pace)
         if word.decode() in _NOT_THERE:
             raise _NotThereError(word.decode())
         raise _unreachable(self._name)
-
-    def _line(self, pace: _Pace) -> bytes:
-        line = b""
-        while not line.endswith(b"\n") and (byte := self._bytes(1, pace)):
-            line += byte
-        return line.rstrip(b"\n")
 
     def _bytes(self, count: int, pace: _Pace) -> bytes:
         pipe = self._answered.fileno()
@@ -403,8 +382,7 @@ class _Signed:
         while count > 0:
             if not select.select([pipe], [], [], pace.timeout)[0]:
                 raise pace.error()
-            part = os.read(pipe, min(count, 1 << 16))
-            if not part:
+            if not (part := os.read(pipe, min(count, 1 << 16))):
                 break
             parts.append(part)
             count -= len(part)

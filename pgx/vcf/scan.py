@@ -111,7 +111,7 @@ class Rows:
     def __init__(self, header: Header, label: str, limits: Bounds, counted: str = "") -> None:
         self._counted = counted
         self._is_text = header.kind == "VCF"
-        self.most = limits.record_bytes(len(header.samples))
+        self.most = limits.bytes("max_record") + int(len(header.samples) * limits.value("max_sample") * 1000)
         self.label, self.limits = label, limits
         self._kept: dict[int, bytes] = {}
         self._bytes = 0
@@ -236,10 +236,6 @@ class Scan:
         self.names: list[str] = []
         self._label = label
 
-    def run(self, pieces: Iterable[bytes]) -> list[Row]:
-        """Pass over what stands behind a header; an error names the record that cannot be one."""
-        raise NotImplementedError
-
 
 class TextScan(Scan):
     """A pass over the lines of a VCF."""
@@ -256,13 +252,13 @@ class TextScan(Scan):
         self._last = 0
 
     def run(self, pieces: Iterable[bytes]) -> list[Row]:
-        """Pass over the text behind a header; see `Scan`."""
+        """Pass over the text behind a header; an error names the line that cannot be a record."""
         for text in whole_lines(pieces, self.rows, lambda: self._line):
             self.feed(text)
         return self.rows.sorted()
 
     def feed(self, text: bytes) -> bool:
-        """Look at whole lines, and return whether all are on one name of chromosome 19; see `Scan.run`."""
+        """Look at whole lines, and return whether all are on one name of chromosome 19; errors as `run`."""
         lines = io.BytesIO(text).readlines()
         if text.count(b"\t") != len(lines) * self._tabs:
             self._check_columns(lines)
@@ -392,7 +388,7 @@ class BinaryScan(Scan):
         self._any_length = b"##FORMAT=<ID=LEN," in header.text
 
     def run(self, pieces: Iterable[bytes]) -> list[Row]:
-        """Pass over the records behind a header; see `Scan`."""
+        """Pass over the records behind a header; an error names the one that cannot be one."""
         known = places()
         unpack, ours = _BCF_RECORD.unpack_from, self._ours
         parts: list[bytes] = []
@@ -451,6 +447,6 @@ def _named_places(data: bytes) -> list[int]:
     return sorted(found, reverse=True)
 
 
-def scan_of(header: Header, label: str, limits: Bounds, *, around: bool = False) -> Scan:
+def scan_of(header: Header, label: str, limits: Bounds, *, around: bool = False) -> TextScan | BinaryScan:
     """Return the pass for an input with this header; `around`: keep the records around the sites, too."""
     return (TextScan if header.kind == "VCF" else BinaryScan)(header, label, limits, around=around)

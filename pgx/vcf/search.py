@@ -57,18 +57,13 @@ class Mark(Struct, frozen=True, kw_only=True):
 
     `at` is the byte of the file from which on it was looked for, `start` the virtual offset from which it can
     be read again; where it `is_cut`, there a line goes on that began before, and this is the one behind it.
+    `name` is its contig and 1-based position.
     """
 
     at: int
     start: int
     is_cut: bool
-    contig: str
-    position: int
-
-    @property
-    def name(self) -> tuple[str, int]:
-        """Return contig and 1-based position."""
-        return self.contig, self.position
+    name: tuple[str, int]
 
 
 class Search:
@@ -103,7 +98,11 @@ class Search:
         """
         try:
             self._survey()
-            self._survey_ours()
+            # A file that was joined from parts by chromosome has it twice, side by side: it is probed evenly.
+            begin, (_, end) = self._around(0)[0].at, self._around(_BEHIND)
+            for number in range(1, _PROBES_OURS):
+                if mark := self._mark(begin + (end - begin) * number // _PROBES_OURS):
+                    self._set(mark)
             edges = (-1, 0), (_BEHIND - 1, _BEHIND)
             stretches = ((max(place - 1 - _LOOK_BACK, 0), place) for place in places()[:-1])
             self._near = sorted([*edges, *windows, *stretches])
@@ -134,25 +133,13 @@ class Search:
             places |= {block + step, self._size - step}
             step //= 4
         self._marks += [mark for place in sorted(places) if (mark := self._mark(place))]
-        last = self._last_lines(block)
-        self._rank, self._ours = self._order(
-            [mark.contig for mark in self._marks], [name for name, _ in last]
-        )
+        named, last = [mark.name for mark in self._marks], self._last_lines(block)
+        self._rank, self._ours = self._order(named, last)
         self._check_order()
         first_lines = self._names_of(next(self._lines(start, is_cut=False))[0])
-        for names in ([self._marks[-1].name, last[-1]], last, first_lines):
+        for names in ([named[-1], last[-1]], last, first_lines):
             if any(self._key(one) > self._key(two) for one, two in pairwise(names)):
                 raise NotProvenError
-
-    def _survey_ours(self) -> None:
-        """Set marks at both edges of chromosome 19, and evenly over it.
-
-        A file that was joined from parts by chromosome has it twice, side by side.
-        """
-        begin, (_, end) = self._around(0)[0].at, self._around(_BEHIND)
-        for number in range(1, _PROBES_OURS):
-            if mark := self._mark(begin + (end - begin) * number // _PROBES_OURS):
-                self._set(mark)
 
     def _set(self, mark: Mark) -> None:
         insort(self._marks, mark, key=lambda mark: mark.at)
@@ -174,9 +161,9 @@ class Search:
                     raise NotProvenError
             back *= 2
 
-    def _order(self, *contigs: Sequence[str]) -> tuple[Callable[[str], Rank | None], Rank]:
+    def _order(self, *lines: Sequence[tuple[str, int]]) -> tuple[Callable[[str], Rank | None], Rank]:
         """Return what gives contigs their place in the order of the file, and that of chromosome 19."""
-        runs = [list(dict.fromkeys(names)) for names in contigs]
+        runs = [list(dict.fromkeys(contig for contig, _ in names)) for names in lines]
         declared = [name for name in self._header.contigs.values() if is_wanted(name)]
         ours = list(dict.fromkeys([*declared, *filter(is_wanted, chain(*runs))]))
         if len(ours) > 1:
@@ -202,10 +189,9 @@ class Search:
 
     def _check_order(self) -> None:
         """Check that all marks ascend, and that no contig stands in two places."""
-        for one, two in pairwise(self._marks):
-            if self._key(one.name) > self._key(two.name) or (
-                one.contig != two.contig and self._rank(one.contig) == self._rank(two.contig)
-            ):
+        for one, two in pairwise(mark.name for mark in self._marks):
+            same_rank = self._rank(one[0]) == self._rank(two[0])
+            if self._key(one) > self._key(two) or (one[0] != two[0] and same_rank):
                 raise NotProvenError
 
     def _lines(self, start: int, *, is_cut: bool) -> Iterator[tuple[bytes, int]]:
@@ -252,8 +238,7 @@ class Search:
             return None
         line = text[: text.find(b"\n")]
         self._far = self._far or _may_be_long(line)
-        contig, position = self._name_of(line)
-        return Mark(at=block, start=start, is_cut=is_cut, contig=contig, position=position)
+        return Mark(at=block, start=start, is_cut=is_cut, name=self._name_of(line))
 
     def _name_of(self, line: bytes) -> tuple[str, int]:
         """Return contig and position of a line."""

@@ -31,7 +31,6 @@ from pgx.vcf.records import Decoder
 if TYPE_CHECKING:
     from pgx.pseudonyms import Pseudonyms
 
-_PREFIX = "PGX_"
 _FIELDS = (
     ("PGX_DT", "String", "APOE diplotype; missing where it is not determined"),
     ("PGX_PR", "Float", "Probability of the most probable APOE diplotype"),
@@ -39,7 +38,7 @@ _FIELDS = (
     ("PGX_E4", "Integer", "Copies of APOE e4; missing where they are not determined"),
     ("PGX_AS", "Integer", "1 where the answer rests on letters that were assumed, not read"),
 )
-_KEYS = tuple(name for name, _, _ in _FIELDS)
+_KEYS = [name for name, _, _ in _FIELDS]
 _STALE_COUNTS = frozenset({"AC", "AN", "AF", "NS", "MAF", "AC_Het", "AC_Hom", "AC_Hemi"})
 _INDEX_NUMBER = re.compile(r",IDX=\d+")
 
@@ -91,7 +90,7 @@ def annotated_lines(
         columns = {name: number for number, name in enumerate(shown)}
         chosen = [columns[report.sample] for report in reports]
         yield _header(decoder.header, run, reports, hide)
-        answers = [_answers(report) for report in reports]
+        answers = list(map(_answers, reports))
         whole = len(chosen) == len(columns)
         at_site = _site_test(run)
         every = (
@@ -101,8 +100,9 @@ def annotated_lines(
         )
         for record in every:
             fields = str(record).rstrip("\n").split("\t")
-            if not whole and len(fields) > 8:
-                fields[7] = _without_counts(fields[7])
+            if not whole and len(fields) > 8:  # counts over samples that are no longer there
+                kept = (one for one in fields[7].split(";") if one.partition("=")[0] not in _STALE_COUNTS)
+                fields[7] = ";".join(kept) or "."
             if len(fields) > 9:
                 fields[9:] = [fields[9 + column] for column in chosen]
             if at_site(record):
@@ -112,16 +112,13 @@ def annotated_lines(
 
 
 def _site_test(run: Run) -> Callable[[pysam.VariantRecord], bool]:
-    """Return a test whether a record covers a site of the assembly (1-based positions, both ends inside)."""
-    places = [site.position for site in sites_on(find_assembly(run.input.assembly))]
-    first, last = min(places), max(places)
+    """Return a test whether a record covers a site of the assembly."""
+    first, second = (site.position - 1 for site in sites_on(find_assembly(run.input.assembly)))
     wanted = {name.lower() for name in contig_names()}
 
     def covers(record: pysam.VariantRecord) -> bool:
-        start, end = record.start + 1, record.stop
-        if start > last or end < first:
-            return False
-        return record.chrom.lower() in wanted and any(start <= place <= end for place in places)
+        start, stop = record.start, record.stop
+        return (start <= first < stop or start <= second < stop) and record.chrom.lower() in wanted
 
     return covers
 
@@ -145,31 +142,18 @@ def _add(fields: list[str], answers: Sequence[tuple[str, ...]]) -> None:
     kept = [number for number, key in enumerate(keys) if key not in _KEYS]
     fields[8] = ":".join([*(keys[number] for number in kept), *_KEYS])
     for column, answer in enumerate(answers, start=9):
-        values = fields[column].split(":")
-        old = [values[number] if number < len(values) else "." for number in kept]
-        fields[column] = ":".join([*old, *answer])
-
-
-def _without_counts(info: str) -> str:
-    """Drop counts over samples that are no longer there."""
-    kept = [entry for entry in info.split(";") if entry.partition("=")[0] not in _STALE_COUNTS]
-    return ";".join(kept) or "."
+        values = dict(enumerate(fields[column].split(":")))
+        fields[column] = ":".join([*(values.get(number, ".") for number in kept), *answer])
 
 
 def _header(
     header: pysam.VariantHeader, run: Run, reports: Sequence[SampleReport], hide: Pseudonyms | None
 ) -> str:
     lines = [_INDEX_NUMBER.sub("", line) for line in str(header).splitlines()]
-    kept = [line for line in lines[:-1] if not line.startswith((f"##FORMAT=<ID={_PREFIX}", "##pgx_"))]
+    kept = [line for line in lines[:-1] if not line.startswith(("##FORMAT=<ID=PGX_", "##pgx_"))]
     kept = kept if hide is None else hide.header(kept)
     fixed = "\t".join([*lines[-1].split("\t")[:9], *(report.sample for report in reports)])
     return "\n".join([*kept, *_own_lines(run, reports), fixed]) + "\n"
-
-
-def _has_no_line(report: SampleReport) -> bool:
-    """Return whether no record of the output can carry the answer: none at a site, or misplaced rsIDs."""
-    misplaced = any(flag.code == "rsid-mismatch" and flag.severity == "critical" for flag in report.flags)
-    return misplaced or all(site.record is None for site in report.sites)
 
 
 def _own_lines(run: Run, reports: Sequence[SampleReport]) -> Iterator[str]:
@@ -181,17 +165,14 @@ def _own_lines(run: Run, reports: Sequence[SampleReport]) -> Iterator[str]:
     yield f"##pgx_assembly={run.input.assembly}"
     yield f"##pgx_absent_sites={run.parameters.absent_sites}"
     for number, report in enumerate(reports, start=1):
-        if _has_no_line(report):
+        misplaced = any(flag.code == "rsid-mismatch" and flag.severity == "critical" for flag in report.flags)
+        if misplaced or all(site.record is None for site in report.sites):  # no record can carry the answer
             diplotype, probability, status, copies, assumed = _answers(report)
+            name = printable(report.sample).replace("\\", "\\\\").replace('"', '\\"')
             yield (
-                f"##pgx_sample=<ID=S{number},Name={_quoted(report.sample)},Records=0,Diplotype={diplotype},"
+                f'##pgx_sample=<ID=S{number},Name="{name}",Records=0,Diplotype={diplotype},'
                 f"Probability={probability},Status={status},Copies={copies},Assumed={assumed}>"
             )
-
-
-def _quoted(text: str) -> str:
-    escaped = printable(text).replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
 
 
 def _write_packed(lines: Iterable[str], path: Path) -> None:

@@ -17,7 +17,7 @@ from made_up import MadeUp, people
 from pgx.calling import diplotypes
 from pgx.genome import definitions
 from pgx.neighbours.panel import markers, settings
-from pgx.vcf.records import marker_places
+from pgx.vcf.read import marker_places
 from pgx.vcf.scan import is_around
 
 NAMES = [f"P{number}" for number in range(40)]
