@@ -64,12 +64,10 @@ class Row(SiteRecord, frozen=True, kw_only=True):
         return self.text
 
 
-def letter_row(
-    contig: str, position: int, name: str, two: Sequence[str], genotype: str, text: str = ""
-) -> Row:
+def letter_row(contig: str, position: int, name: str, two: Sequence[str], called: str, text: str = "") -> Row:
     """Return the record of a genotype without a quality; `two` are its REF and ALT, `position` is 1-based."""
     fixed = (contig, str(position), name, *two, ".", ".", ".", "GT")
-    return Row(**asdict(site_record(fixed, (genotype,), position, position)), text=text)
+    return Row(**asdict(site_record(fixed, (called,), position, position)), text=text)
 
 
 def allele_error_rate() -> float:

@@ -15,7 +15,6 @@ import stat
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Any, BinaryIO
 
 from pgx.errors import OutputError
@@ -56,9 +55,7 @@ class Staged:
     def __enter__(self) -> Staged:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         try:
             if error is None:
                 self._finish()
@@ -100,10 +97,7 @@ def discard() -> None:
 
 
 def read_limited(path: Path, limit: int) -> bytes:
-    """Return the content of a file, or of a pipe.
-
-    More than `limit` MB (10^6 bytes) are an `OSError`: of what strangers send, no more is held than that.
-    """
+    """Return the content of a file or pipe; more than `limit` MB (10^6 bytes) is an `OSError`."""
     with path.open("rb") as handle:
         return limited(handle, limit)
 
@@ -170,10 +164,7 @@ def is_replaceable(path: Path) -> bool:
 
 
 def write(chunks: Iterable[str | bytes], output: str | Path) -> None:
-    """Write text (as UTF-8) or bytes to a file, or to standard output if `output` is "-".
-
-    A pipe on standard output that is closed stays a `BrokenPipeError`.
-    """
+    """Write text (as UTF-8) or bytes to a file, or standard output ("-"): closed, a `BrokenPipeError`."""
     made = (chunk.encode() if isinstance(chunk, str) else chunk for chunk in chunks)
     if output != STANDARD_OUTPUT:
         with replacing(Path(output)) as path, path.open("wb") as handle:

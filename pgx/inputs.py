@@ -29,7 +29,7 @@ _BEGINNING = 1 << 16
 _STATED_ASSEMBLY = "GRCh38"
 
 
-class Settled(Struct, frozen=True, kw_only=True):
+class Settled(Struct, frozen=True):
     """The observations to call from, and where they come from; see `Input.settle`."""
 
     observations: tuple[Observation, ...]
@@ -52,20 +52,16 @@ class Input(Struct, frozen=True, kw_only=True):
     def settle(self, name: str, file: tuple[Observation, ...]) -> Settled:
         """Return what to call sample `name` from: its observations in the file, its reads, or both."""
         if self.content.facts.kind == STATED:
-            return Settled(observations=tuple(_as_stated(seen) for seen in file), source="stated")
+            return Settled(tuple(map(_as_stated, file)), source="stated")
         if self.reads is None:
-            return Settled(observations=file)
+            return Settled(file)
         from pgx.reads.observe import settle  # noqa: PLC0415 - not on the path of a VCF
 
-        observations, findings, source, summary = settle(self.reads, name, file if self.beside else None)
-        return Settled(observations=observations, findings=findings, source=source, reads=summary)
+        return Settled(*settle(self.reads, name, file if self.beside else None))
 
 
 def kind_of(path: str) -> str:
-    """Return what an input is by its first bytes: "reads", "consumer-text", or "vcf" where neither fits.
-
-    What only a cohort reads is a `FormatError`.
-    """
+    """Return "reads", "consumer-text" or "vcf" by the first bytes; what only a cohort reads is an error."""
     if path == "-" or "://" in path or not Path(path).is_file():
         return VCF
     try:
@@ -121,10 +117,7 @@ def hiding(options: Options) -> Pseudonyms:
 
 
 def read_input(path: str | None, options: Options) -> tuple[Input, Neighbours | None]:
-    """Read the sites of an input, and find what reads its neighbours, where the options ask for them.
-
-    With --pseudonymise, names are replaced here, where they enter.
-    """
+    """Read the sites, and find what reads the neighbours; --pseudonymise replaces names where they enter."""
     if options.pseudonymise is None:
         return _read(path, options)
     hide = hiding(options)
@@ -226,16 +219,14 @@ def _stated_input(genotype: str, *, name: str, assembly: str) -> Input:
 
     known = genome.find_assembly(_STATED_ASSEMBLY if assembly == genome.AUTO else assembly)
     contig = known.contigs[0]
-    records = []
+    rows = []
     for site, shown in zip(genome.sites_on(known), _stated_letters(genotype), strict=True):
         reference = site.ref or genome.letters()[0]
         other = next(letter for letter in genome.letters() if letter != reference)
         called = shown.replace(reference, "0").replace(other, "1")
-        records.append(letter_row(contig, site.position, site.rsid, (reference, other), called))
+        rows.append(letter_row(contig, site.position, site.rsid, (reference, other), called))
     facts, header = InputFacts(path="(stated genotype)", kind=STATED), genome.HeaderFacts()
-    content = VcfContent(
-        facts=facts, header=header, samples=(name,), contigs=(contig,), records=tuple(records)
-    )
+    content = VcfContent(facts=facts, header=header, samples=(name,), contigs=(contig,), records=tuple(rows))
     return Input(content=content, decision=genome.AssemblyDecision(assembly=known, evidence=()))
 
 

@@ -30,11 +30,7 @@ STRICT = "strict"
 
 
 class Saying(Struct, frozen=True, kw_only=True):
-    """What the neighbours alone say.
-
-    `posterior`: probability of each diplotype, in the order of `pgx.calling.diplotypes`. `fit`: natural
-    logarithm of the probability of the neighbours.
-    """
+    """What neighbours say alone: `posterior` in the order of `diplotypes`, `fit` as in `NeighbourReport`."""
 
     posterior: tuple[float, ...]
     fit: float
@@ -52,10 +48,7 @@ def known(likelihood: tuple[float, float, float]) -> Known:
 
 @functools.lru_cache(maxsize=1 << 14)
 def neighbours_say(*sources: tuple[Known, ...]) -> Saying:
-    """Return what genotypes at the markers of the panel say; equal ones are computed once.
-
-    `sources` are independent readings of one person, usually one.
-    """
+    """Return what genotypes at the markers say, as `sources` of one person read them; equal ones once."""
     import numpy as np  # noqa: PLC0415 - numpy is loaded where an estimate runs, and nowhere before
 
     from pgx.neighbours import copying  # noqa: PLC0415
@@ -165,11 +158,9 @@ def without_neighbours() -> tuple[float, ...]:
     return folded([[one * other for other in shares] for one in shares])
 
 
-def _phase(
-    names: Sequence[str], saying: Saying, observations: tuple[Observation, ...]
-) -> dict[str, float] | None:
+def _phase(names: Sequence[str], saying: Saying, seen: tuple[Observation, ...]) -> dict[str, float] | None:
     """Return how a double heterozygote divides over its two diplotypes by the neighbours alone."""
-    if not all(seen.is_heterozygous for seen in observations):
+    if not all(site.is_heterozygous for site in seen):
         return None
     chance = dict(zip(names, saying.posterior, strict=True))
     total = sum(chance[name] for name in double_heterozygotes())

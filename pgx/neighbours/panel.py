@@ -113,11 +113,8 @@ def panel() -> Panel:
         fits = len(copies) == len(haplotypes()) and len(digits) == len(markers())
         if not (fits and set(digits) <= {"0", "1"} and all(text.isdecimal() for text in copies)):
             raise _broken(CLASSES, row)
-    return Panel(
-        markers=markers(),
-        alleles=tuple(row[-1] for row in rows),
-        counts=tuple(tuple(map(int, row[:-1])) for row in rows),
-    )
+    alleles, counts = (row[-1] for row in rows), (tuple(map(int, row[:-1])) for row in rows)
+    return Panel(markers=markers(), alleles=tuple(alleles), counts=tuple(counts))
 
 
 def centre(assembly: str) -> int:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate, product
 
 from msgspec import Struct
@@ -148,19 +148,19 @@ _NO_QUALITY = 255
 _VARIANT_SHARE, _VARIANT_TIMES, _VARIANT_READS = 0.2, 4, 2
 
 
-def pile_up(reads: Iterable[Read], positions: Sequence[int], dropped: dict[str, int]) -> Pile:
+def pile_up(reads: Iterable[Read], positions: Sequence[int], left_out: Mapping[str, int]) -> Pile:
     """Join reads to templates, and compare them with the known sequence.
 
-    `positions`: of the two sites, 1-based, on the assembly of the file. `dropped`: what was left out before,
-    by reason; counted on.
+    `positions`: of the two sites, 1-based, on the assembly of the file. `left_out`: how many were before,
+    by reason; counted on in `Pile.dropped`.
     """
-    comparison = _Comparison(positions)
+    comparison, dropped = _Comparison(positions), Counter(left_out)
     pile = Pile(templates=[], tally=Tally([0] * KINDS, [0] * KINDS), dropped=dropped, others=[0, 0])
     mates: dict[str, list[tuple[list[Base | None], int]]] = {}
     for read in reads:
         quality = _quality(read.mapping_quality, "mapping")
         if quality is None:
-            count(dropped, "mapping-quality")
+            dropped["mapping-quality"] += 1
             continue
         pile.reads += 1
         pile.spliced += any(operation == _SKIP for operation, _ in read.cigar)
@@ -172,11 +172,6 @@ def pile_up(reads: Iterable[Read], positions: Sequence[int], dropped: dict[str, 
     pile.templates = [template for group in mates.values() if (template := _joined(group, dropped))]
     pile.tally = comparison.tally()
     return pile
-
-
-def count(dropped: dict[str, int], reason: str) -> None:
-    """Count one that is not used."""
-    dropped[reason] = dropped.get(reason, 0) + 1
 
 
 def _quality(stated: int, kind: str) -> int | None:
@@ -205,23 +200,21 @@ def _blocks(read: Read) -> list[tuple[int, int, int]]:
     return found
 
 
-def _base_at(
-    read: Read, blocks: Sequence[tuple[int, int, int]], place: int, site: int, pile: Pile
-) -> Base | None:
-    """Return what a read shows at the 0-based `place`; what is not used is counted."""
+def _base_at(read: Read, blocks: list[tuple[int, int, int]], at: int, site: int, pile: Pile) -> Base | None:
+    """Return what a read shows at the 0-based `at`; what is not used is counted."""
     margin = int(facts().indel_margin.value)
     for number, (start, index, length) in enumerate(blocks):
-        before, after = place - start, start + length - 1 - place
+        before, after = at - start, start + length - 1 - at
         if before < 0 or after < 0:
             continue
         if (number > 0 and before < margin) or (number < len(blocks) - 1 and after < margin):
-            count(pile.dropped, "indel")
+            pile.dropped["indel"] += 1
             return None
         offset = index + before
         letter = read.bases[offset].upper()
         quality = _quality(read.qualities[offset] if read.qualities else _NO_QUALITY, "base")
         if quality is None:
-            count(pile.dropped, "base-quality")
+            pile.dropped["base-quality"] += 1
         elif letter not in letters():
             pile.others[site] += 1
         else:
@@ -230,13 +223,13 @@ def _base_at(
     return None
 
 
-def _joined(group: list[tuple[list[Base | None], int]], dropped: dict[str, int]) -> Template | None:
+def _joined(group: list[tuple[list[Base | None], int]], dropped: Counter[str]) -> Template | None:
     """Join the reads of one molecule: a base seen twice counts once, one seen differently not at all."""
     bases: list[Base | None] = []
     for site in range(2):
         seen = [base for shown, _ in group if (base := shown[site])]
         if len({base.letter for base in seen}) > 1:
-            count(dropped, "clash")
+            dropped["clash"] += 1
             bases.append(None)
         else:
             bases.append(max(seen, key=lambda base: base.quality, default=None))
@@ -253,7 +246,7 @@ class _Comparison:
         self.first = positions[0] - 1 + facts().sequence.first  # 0-based place of the first letter
         self.away = frozenset(position - 1 - self.first for position in positions)
         self.steps = {kind: [0] * (len(self.letters) + 1) for kind in range(4)}
-        self.changes: dict[tuple[int, int], dict[str, int]] = {}
+        self.changes: defaultdict[tuple[int, int], Counter[str]] = defaultdict(Counter)
 
     def add(self, read: Read, blocks: Sequence[tuple[int, int, int]]) -> None:
         """Count the bases of a read that lie in the stretch, at a quality that may be used."""
@@ -280,14 +273,14 @@ class _Comparison:
             if shown != expected:
                 for number, (letter, other) in enumerate(zip(shown, expected, strict=True)):
                     if letter != other and number not in poor:
-                        count(self.changes.setdefault((kind, begin + number), {}), letter)
+                        self.changes[kind, begin + number][letter] += 1
 
     def tally(self) -> Tally:
         """Return the sums, without the sites and the positions at which the person differs."""
         depths = {kind: list(accumulate(steps)) for kind, steps in self.steps.items()}
         by_place: Counter[int] = Counter()
         for (_, offset), seen in self.changes.items():
-            by_place[offset] += sum(seen.values())
+            by_place[offset] += seen.total()
         total = sum(map(sum, depths.values()))
         limit = max(_VARIANT_SHARE, _VARIANT_TIMES * by_place.total() / max(1, total))
         left_out = set(self.away)
@@ -299,12 +292,12 @@ class _Comparison:
             if not depth[offset] or offset in left_out:
                 continue
             second, reverse = divmod(kind, 2)
-            seen = self.changes.get((kind, offset), {})
-            damaged = seen.get({"C": "T", "G": "A"}.get(expected, ""), 0)
+            seen = self.changes.get((kind, offset), Counter[str]())
+            damaged = seen[{"C": "T", "G": "A"}.get(expected, "")]
             if expected in "CG":
                 sort = change_kind(guanine=(expected == "G") != bool(reverse), second=bool(second))
                 result.damaged[sort] += damaged
                 result.exposed[sort] += depth[offset]
-            result.wrong += sum(seen.values()) - damaged
+            result.wrong += seen.total() - damaged
             result.compared += depth[offset]
         return result

@@ -41,10 +41,7 @@ class Share(Struct, frozen=True):
 
 
 class Joint(Struct, frozen=True, kw_only=True):
-    """The likelihood of each diplotype in the order of `pgx.calling.diplotypes`, the highest being 1.
-
-    `damage`: of the kind that is damaged most. `mismatches`: the share of all others.
-    """
+    """Likelihoods in the order of `diplotypes`, the highest 1; damage of the worst kind, other mismatches."""
 
     likelihood: tuple[float, ...]
     damage: Share
@@ -226,9 +223,7 @@ class ReadEvidence:
         other = next(letter for letter in site.letters if letter != counted)
         first, second = sorted([counted] * copies + [other] * (2 - copies), key=site.letters.index)
         known = quality >= facts().letters_quality.value
-        values = tuple(
-            min(_MOST_PHRED, -10 * math.log10(chance)) if chance > 0 else _MOST_PHRED for chance in chances
-        )
+        values = tuple(min(_MOST_PHRED, -10 * math.log10(p)) if p > 0 else _MOST_PHRED for p in chances)
         return replace(
             base,
             state=SiteState.CALLED,
@@ -275,10 +270,7 @@ def _gap(chances: Sequence[float]) -> float:
 def settle(
     content: ReadsContent, name: str, file: tuple[Observation, ...] | None
 ) -> tuple[tuple[Observation, ...], tuple[Finding, ...], str, ReadSummary | None]:
-    """Return what to call a sample from: its reads, and what a VCF says of it, where there is one.
-
-    These are observations, what else to tell, the source of the call, and the summary of the reads.
-    """
+    """Return observations to call from, findings, source and summary, of reads and of a VCF beside them."""
     pile = content.piles.get(name)
     if pile is None:
         if file is None:

@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 import stat
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from msgspec import Struct
 from pgx import genome
 from pgx.errors import FormatError, InputError, NotFoundError
 from pgx.genome import AssemblyDecision, HeaderFacts, sites_on
-from pgx.reads import Pile, Read, count, facts, pile_up
+from pgx.reads import Pile, Read, facts, pile_up
 from pgx.reference import file_time, sha256
 
 # htslib would print warnings on stderr that name neither the input nor a cure.
@@ -23,7 +24,7 @@ pysam.set_verbosity(0)
 
 _SECOND = 128
 #: Flags of reads that are not used, and why.
-_DROPPED = {1024: "duplicate", 256: "secondary", 2048: "supplementary", 512: "quality-check", 4: "unmapped"}
+_UNUSED = {1024: "duplicate", 256: "secondary", 2048: "supplementary", 512: "quality-check", 4: "unmapped"}
 _INDEX_SUFFIXES = {"bam": (".bai", ".csi"), "cram": (".crai",)}
 _GIVE_READS = "Give a .bam or .cram file of reads that were aligned to a human assembly"
 _PYSAM_ERRORS = (OSError, ValueError, RuntimeError, UnicodeDecodeError)
@@ -80,7 +81,7 @@ def read_reads(path: str, *, reference: Path | None = None, assembly: str = "aut
                 index = None  # it may be that of another file: that there is nothing must be seen
                 reads, dropped = _collected(handle, contig, positions, groups, path, indexed=False)
     samples = tuple(dict.fromkeys(groups.values()))
-    piles = {name: pile_up(reads.get(name, ()), positions, dropped.get(name, {})) for name in samples}
+    piles = {name: pile_up(reads[name], positions, dropped[name]) for name in samples}
     for name, pile in piles.items():
         _check_pile(pile, f"{path} ({name})" if len(samples) > 1 else path)
     return ReadsContent(
@@ -275,23 +276,21 @@ def _collected(
     path: str,
     *,
     indexed: bool,
-) -> tuple[dict[str, list[Read]], dict[str, dict[str, int]]]:
+) -> tuple[defaultdict[str, list[Read]], defaultdict[str, Counter[str]]]:
     """Return the reads of each sample that lie on the known stretch, and what was left out, by reason."""
     first = positions[0] - 1 + facts().sequence.first
     last = first + len(facts().sequence.letters)
-    reads: dict[str, list[Read]] = {}
-    dropped: dict[str, dict[str, int]] = {}
+    reads: defaultdict[str, list[Read]] = defaultdict(list)
+    dropped: defaultdict[str, Counter[str]] = defaultdict(Counter)
     try:
         for segment in _segments(handle, contig, first, last, indexed=indexed):
             group = str(segment.get_tag("RG")) if groups and segment.has_tag("RG") else ""
             sample = groups.get(group, groups.get("", ""))
-            reasons = (
-                [why for bit, why in _DROPPED.items() if segment.flag & bit] if sample else ["read-group"]
-            )
-            if not reasons and segment.query_sequence is not None and segment.cigartuples:
-                reads.setdefault(sample, []).append(_plain(segment))
+            unused = [why for bit, why in _UNUSED.items() if segment.flag & bit] if sample else ["read-group"]
+            if not unused and segment.query_sequence is not None and segment.cigartuples:
+                reads[sample].append(_plain(segment))
             else:
-                count(dropped.setdefault(sample, {}), (*reasons, "unmapped")[0])
+                dropped[sample][(*unused, "unmapped")[0]] += 1
     except _PYSAM_ERRORS as error:
         if not handle.is_cram:
             cure = "Copy it again, and index it again"

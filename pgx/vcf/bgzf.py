@@ -43,10 +43,7 @@ def damaged(label: str, what: str = "is damaged or truncated") -> FormatError:
 
 
 def inflated(raw: Raw, packed: str) -> Iterator[bytes]:
-    """Yield the bytes of an input without compression, in pieces of some hundred kilobytes.
-
-    Damaged compression, or an input that ends too early, is a `FormatError`.
-    """
+    """Yield the bytes without compression, some 100 kB at once; what is damaged or cut is a `FormatError`."""
     if packed == "NONE":
         return raw.pieces()
     pieces = _bgzf_pieces(raw) if packed == "BGZF" else _gzip_pieces(raw)
@@ -100,12 +97,16 @@ def _unpacked_all(blocks: bytes, size: int, label: str) -> bytes:
         data: bytes = reader.read(size + 1)
         if len(data) == size and not reader.read(1):
             return data
-    parts, place = [], 0
-    while place < len(blocks):
-        end = place + block_size(blocks, place)
-        parts.append(unpacked(blocks[place:end], label))
+    return b"".join(unpacked_blocks(blocks, label))
+
+
+def unpacked_blocks(data: bytes, label: str) -> Iterator[bytes]:
+    """Yield the bytes in each of blocks that follow upon each other; a damaged one is a `FormatError`."""
+    place = 0
+    while place < len(data):
+        end = place + block_size(data, place)
+        yield unpacked(data[place:end], label)
         place = end
-    return b"".join(parts)
 
 
 def block_size(data: bytes, place: int) -> int:
@@ -160,7 +161,7 @@ def _gzip_pieces(raw: Raw) -> Iterator[bytes]:
 
 
 class Blocks:
-    """BGZF blocks of a file by their place; the last few are kept, and what was read last."""
+    """BGZF blocks of a file by their place, the last few kept; one that is not whole is a `FormatError`."""
 
     def __init__(self, raw: Raw) -> None:
         self.raw = raw
@@ -175,10 +176,7 @@ class Blocks:
         return data[offset - start :]
 
     def _packed(self, offset: int) -> bytes:
-        """Return the block at `offset` as it is stored; nothing at the end of the file.
-
-        No whole block there is a `FormatError`.
-        """
+        """Return the block at `offset` as it is stored; nothing at the end of the file."""
         found = self._at(offset, 1, _BLOCK_MAX)
         if not 0 < block_size(found, 0) <= len(found):
             found = self._at(offset, _BLOCK_MAX, _BLOCK_MAX)
@@ -188,10 +186,7 @@ class Blocks:
         return found[:size]
 
     def load(self, offset: int) -> tuple[bytes, int]:
-        """Return the bytes of the block at `offset`, and where the next begins; (b"", offset) at the end.
-
-        No sound block there is a `FormatError`.
-        """
+        """Return the bytes of the block at `offset`, and where the next begins; (b"", offset) at the end."""
         if offset not in self._kept:
             if not (packed := self._packed(offset)):
                 return b"", offset
@@ -221,10 +216,7 @@ class Blocks:
             raise damaged(self.raw.label) from error
 
     def near(self, place: int) -> int | None:
-        """Return where the first block at or behind the byte `place` begins; None where none is found.
-
-        It is known by its head, and by that of the block behind it. Most stand in the first bytes.
-        """
+        """Return where the first block from byte `place` on begins, by its head and the next, or None."""
         at = 0
         for count in (_BLOCK_MAX // 2, 2 * _BLOCK_MAX + len(_BGZF_MAGIC)):
             packed = self._at(place, count, count)

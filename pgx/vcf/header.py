@@ -108,11 +108,9 @@ def _bcf_header(head: bytes, pieces: Iterator[bytes], label: str, limits: Bounds
     if len(head) < size:
         raise FormatError("is truncated in its header", where=label, cure=COPY_AGAIN)
     text = head[_BCF_START:size].rstrip(b"\0")
-    samples, contigs = _checked(text, label, limits)
+    names, contigs = _checked(text, label, limits)
     lines = text.count(b"\n") + 1
-    return Header(
-        kind="BCF", data=head[:size], samples=samples, size=size, lines=lines, contigs=contigs
-    ), head
+    return Header(kind="BCF", data=head[:size], samples=names, size=size, lines=lines, contigs=contigs), head
 
 
 def _vcf_header(head: bytes, pieces: Iterator[bytes], label: str, limits: Bounds) -> tuple[Header, bytes]:
@@ -170,10 +168,7 @@ def _check_last_line(line: bytes, number: int, label: str, header: bytes) -> Non
 
 
 def _checked(text: bytes, label: str, limits: Bounds) -> tuple[tuple[str, ...], dict[int, str]]:
-    """Check the lines of a header, and return the names of its samples, and of its contigs by number.
-
-    The number is what records of a BCF give them: IDX, or the order of their lines.
-    """
+    """Check the lines; return the names of samples, and of contigs by number: IDX, or the order of lines."""
     if (place := text.find(b"\0")) >= 0:
         number = text.count(b"\n", 0, place) + 1
         what = f"line {number} of its header holds a NUL byte, and what stands behind it would be lost"
@@ -285,10 +280,7 @@ _NO_VCF = "is not a VCF or BCF"
 
 
 def check_kind(head: bytes, label: str, *, inside_gzip: bool = False) -> None:
-    """Refuse, by the first bytes (a few kB) of an input without compression, what is no VCF or BCF.
-
-    The `FormatError` names what it is where it can be told.
-    """
+    """Refuse by its first bytes (a few kB, not compressed) what is no VCF or BCF, and name it if possible."""
     shown = f"{_NO_VCF}: it is gzip around " if inside_gzip else f"{_NO_VCF}: it is "
     if not head:
         raise FormatError("is empty", where=label, cure=GIVE_A_VCF)

@@ -26,7 +26,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from pgx.errors import FormatError
-from pgx.vcf.bgzf import Blocks, block_size, unpacked
+from pgx.vcf.bgzf import Blocks, unpacked_blocks
 from pgx.vcf.header import Header
 from pgx.vcf.scan import is_wanted
 
@@ -179,25 +179,20 @@ def _names(data: bytearray, place: int) -> tuple[list[str], int]:
 
 
 def unpacked_index(packed: bytes, most: int) -> bytearray | None:
-    """Return an index without compression; None where it goes beyond `most` bytes.
-
-    One that is damaged, or not packed with bgzip, is an `IndexMisfitError`.
-    """
-    data, place = bytearray(), 0
+    """Return an index without compression, None beyond `most` bytes; `IndexMisfitError` if damaged."""
+    data = bytearray()
     try:
-        while place < len(packed) and len(data) <= most:
-            size = block_size(packed, place)
-            if not size:
-                raise IndexMisfitError
-            data += unpacked(packed[place : place + size], "index")
-            place += size
+        for block in unpacked_blocks(packed, "index"):
+            data += block
+            if len(data) > most:
+                return None
     except FormatError as error:
         raise IndexMisfitError from error
-    return data if len(data) <= most else None
+    return data
 
 
 class Cursor:
-    """A place in the records of a BGZF file, from which they are read in order."""
+    """A place in the records of a BGZF file; where no record starts is an `IndexMisfitError`."""
 
     def __init__(self, blocks: Blocks, header: Header, offset: int, most: int) -> None:
         self._blocks, self._most = blocks, most
@@ -249,10 +244,7 @@ class Cursor:
         return b"".join(parts)
 
     def record(self) -> tuple[str | int, int, bytes] | None:
-        """Return contig (its number in a BCF), 0-based start and bytes of the next record; None at the end.
-
-        A place where no record starts is an `IndexMisfitError`.
-        """
+        """Return contig (its number in a BCF), 0-based start and bytes of the next record; None at end."""
         if self.is_at_end:
             return None
         if self._binary:
@@ -332,7 +324,7 @@ class IndexedRecords:
             self._go_to(cursor, place, number, stop)
             for _ in range(_STEPS):
                 offset = cursor.offset
-                record = self._passed(cursor) if offset <= done else self._record(cursor)
+                record = self._record(cursor, again=offset <= done)
                 if record is None or not self._is(record[0], number) or record[1] >= stop:
                     break
                 if offset > done:
@@ -341,21 +333,17 @@ class IndexedRecords:
             else:
                 raise IndexMisfitError
 
-    def _record(self, cursor: Cursor) -> tuple[str | int, int, bytes] | None:
-        """Return the next record; where a long one ends is noted."""
+    def _record(self, cursor: Cursor, *, again: bool) -> tuple[str | int, int, bytes] | None:
+        """Return the next record; if `again`, one that is long and was met before without its bytes."""
         offset = cursor.offset
+        if again and offset in self._long:
+            contig, start, end = self._long[offset]
+            cursor.go_to(end)
+            return contig, start, b""
         record = cursor.record()
         if record is not None and len(record[2]) > _LONG_RECORD:
             self._long[offset] = *record[:2], cursor.offset
         return record
-
-    def _passed(self, cursor: Cursor) -> tuple[str | int, int, bytes] | None:
-        """Return the next record as `_record` does, but without its bytes where it was met before."""
-        if cursor.offset not in self._long:
-            return self._record(cursor)
-        contig, start, end = self._long[cursor.offset]
-        cursor.go_to(end)
-        return contig, start, b""
 
     def _start_before(self, place: int) -> int | None:
         """Return where the last record in front of `place` stands that is known on any contig."""
@@ -373,7 +361,7 @@ class IndexedRecords:
         for _ in range(_STEPS):
             if cursor.offset >= wanted:
                 break
-            record = self._passed(cursor)
+            record = self._record(cursor, again=True)
             if record is None or (self._is(record[0], number) and record[1] >= stop):
                 raise IndexMisfitError
         if cursor.offset != wanted:

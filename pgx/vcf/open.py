@@ -94,11 +94,7 @@ def is_url(path: str) -> bool:
 
 
 def look(path: str) -> Source:
-    """Look at an input without opening it.
-
-    What is missing, a folder, empty or unreadable is an `InputError`; standard input that is a terminal is a
-    `UsageError`.
-    """
+    """Look at an unopened input; what cannot be read is an `InputError`, a terminal is a `UsageError`."""
     if path == STANDARD_INPUT:
         _check_standard_input()
     if path == STANDARD_INPUT or is_url(path):

@@ -144,10 +144,7 @@ class Input:
         return sha256(text.encode()), facts, phred
 
     def select(self, *, around: bool = False) -> Selection:
-        """Return the records that may matter, in file order; `around`: in a pass those around the sites, too.
-
-        A damaged input, one beyond a limit, or one behind a URL without an index is a `FormatError`.
-        """
+        """Return the records that may matter, in order; where all are met, those `around` the sites, too."""
         if self.limits.access == "scan":
             return self._by_pass(around=around)
         is_misfit = False
@@ -231,11 +228,7 @@ def _may_matter(line: bytes) -> bool:
 
 @contextlib.contextmanager
 def opened(path: str, limits: Bounds | None = None) -> Iterator[Input]:
-    """Open an input, and read its header.
-
-    One that is missing, empty, unreadable, not a VCF or BCF, without samples, or changed while it is read is
-    an `InputError`.
-    """
+    """Open an input, and read its header; what has none, or changes meanwhile, is an `InputError`."""
     bounds = limits or Bounds()
     if is_url(path):
         from pgx.vcf.remote import remote_bytes  # noqa: PLC0415 - files on disk need no network
@@ -260,10 +253,7 @@ def _local_index(source: Source, limits: Bounds) -> bytes | None:
 
 
 def read_sites(path: str, limits: Bounds | None = None) -> VcfContent:
-    """Read what the input says at the sites, on every assembly.
-
-    What `opened` refuses, and what is truncated or beyond a limit, is an `InputError`.
-    """
+    """Read what the input says at the sites, on every assembly; what is damaged is an `InputError`."""
     return read_with_neighbours(path, limits, around=False)[0]
 
 
@@ -377,10 +367,7 @@ def marker_places() -> tuple[int, ...]:
 
 
 def _decoded(header: Header, label: str, rows: Sequence[scan.Row]) -> Iterator[SiteRecord]:
-    """Yield the records that cover a position of the panel and can be read.
-
-    One that cannot be says nothing, and must never keep a report from being made.
-    """
+    """Yield records over positions of the panel; what cannot be read never keeps a report from being made."""
     left = [row for row in rows if header.kind == "BCF" or _may_cover(row.data, marker_places())]
     while left:
         done = 0

@@ -141,10 +141,7 @@ class Decoder:
             yield with_huge_alleles(plain, row.data) if self.is_text else plain
 
     def lines(self, rows: Sequence[Row], of: Row | None = None) -> Iterator[tuple[Row, pysam.VariantRecord]]:
-        """Yield records, or slices `of` one, with what htslib makes of each.
-
-        One that it cannot read is a `FormatError`.
-        """
+        """Yield records, or slices `of` one, as htslib has them; what it cannot read is a `FormatError`."""
         done = 0
         while done < len(rows):
             with self._open(rows[done:]) as handle:
@@ -168,10 +165,7 @@ class Decoder:
             raise FormatError(what, where=self.label, cure=cure) from error
 
     def stream(self, pieces: Iterable[bytes], limits: Bounds) -> Iterator[pysam.VariantRecord]:
-        """Yield all records of an input; `pieces` is what follows its header.
-
-        A damaged input, or a record that htslib cannot read, is a `FormatError`.
-        """
+        """Yield all records of what follows a header; what htslib cannot read is a `FormatError`."""
         rows = Rows(self.source, self.label, limits)
         if self.is_text:
             pieces = whole_lines(pieces, rows, lambda: "beyond the header")
@@ -245,10 +239,7 @@ class SliceDecoder(Decoder):
             yield joined
 
     def _joined(self, row: Row, slices: Sequence[bytes]) -> SiteRecord | None:
-        """Return the record that is cut into `slices`; None where its parts are not what they are in it.
-
-        The last slice has its last sample again and again.
-        """
+        """Return the record cut into `slices`, the last filled up; None where these differ from the whole."""
         rows = [Row(place=row.place, data=data) for data in slices]
         known = -1
         while known != len(self.relaxed):  # a field that htslib refuses is text for all samples
@@ -314,10 +305,7 @@ _GENOTYPE = re.compile(rb"[/|]?(?:\d{1,9}|\.)(?:[/|](?:\d{1,9}|\.))*")
 
 
 def _fault(header: bytes, line: bytes, samples: Sequence[str]) -> tuple[bytes, bytes, str] | None:
-    """Return the first value of a line that does not fit its declaration, if one is to be found.
-
-    It is told by INFO or FORMAT, its field, and in words.
-    """
+    """Return the first value unlike its declaration, if any: INFO or FORMAT, its field, and in words."""
     declared = {(kind, name): of for kind, name, of in _DECLARED.findall(header)}
     for kind, key, value, sample in _values(line.split(b"\t"), samples):
         pattern, held = _VALUES.get(declared.get((kind, key), b""), (None, ""))
@@ -397,10 +385,7 @@ def with_huge_alleles(record: SiteRecord, line: bytes) -> SiteRecord:
 
 
 def text_slices(line: bytes, count: int, size: int) -> list[bytes] | None:
-    """Return a line of `count` samples as lines of `size` samples each; None where it is better left whole.
-
-    The last one is filled up with its last sample.
-    """
+    """Return a line as lines of `size` samples, the last filled up with its last; None to leave it whole."""
     line = line.removesuffix(b"\r")
     head = b"".join(column + b"\t" for column in line[:_LARGEST_HEAD].split(b"\t", _FIXED)[:_FIXED])
     if not line.startswith(head) or head.count(b"\t") < _FIXED or line.count(b"\t") != _FIXED + count - 1:

@@ -111,11 +111,7 @@ class RemoteBytes(Raw):
 def remote_bytes(
     path: str, limits: Bounds
 ) -> Iterator[tuple[Source, RemoteBytes, Callable[[], bytes | None]]]:
-    """Open what is behind a URL; yield it, and what returns its index. Nothing is written anywhere.
-
-    A URL that cannot be reached or has no index, and a server that delivers no ranges or is too slow, is an
-    `InputError`.
-    """
+    """Open a URL; yield it, and what returns its index. What is slow or lacks either is an `InputError`."""
     address, _, stated = path.partition(INDEX_MARK)
     name = public_name(path)
     scheme = _scheme(address, name)
@@ -249,10 +245,7 @@ class _Web:
         self._opener = urllib.request.build_opener(_NoRedirect)
 
     def get(self, offset: int, count: int) -> tuple[bytes, int | None, str]:
-        """Return bytes, the size of the whole where it is told, and what marks its version.
-
-        A server that knows no ranges is an error.
-        """
+        """Return bytes, the size of the whole where it is told, and what marks its version."""
         pace = _Pace(self._name, self._limits)
         with self._answer({"Range": f"bytes={offset}-{offset + count - 1}"}, pace) as answer:
             stated = answer.headers.get("Content-Range", "")

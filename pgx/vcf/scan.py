@@ -102,11 +102,7 @@ def _digits() -> tuple[bytes, ...]:
 
 
 class Rows:
-    """The records that are kept, in file order, within the bounds of memory.
-
-    `counted` is what the numbers count that they are kept under: "line", "record", or "" for places in the
-    file.
-    """
+    """Records in bounds of memory, by number of what is `counted` ("line", "record"), or by place ("")."""
 
     def __init__(self, header: Header, label: str, limits: Bounds, counted: str = "") -> None:
         self._counted = counted
@@ -172,7 +168,7 @@ def may_reach(text: bytes, start: int, end: int, position: int, place: int) -> b
         tab = find(b"\t", tab + 1, end)
     after_info = find(b"\t", tab + 1, end)
     info = text[tab + 1 : after_info if after_info >= 0 else end]
-    if b"SVLEN=" in info or (b"END=" in info and any(int(end) >= place for end in _END.findall(info))):
+    if b"SVLEN=" in info or (b"END=" in info and any(int(stop) >= place for stop in _END.findall(info))):
         return True
     return after_info >= 0 and b"LEN" in text[after_info + 1 : max(find(b"\t", after_info + 1, end), 0)]
 
@@ -213,12 +209,6 @@ def _ends_from(place: int) -> re.Pattern[bytes]:
     """Return what finds an END that is `place` or behind it."""
     digits = str(place)
     return re.compile(rf"END=0*+(?:{_least(digits)}|[1-9]\d{{{len(digits)}}})".encode())
-
-
-@functools.lru_cache
-def _places_on(contig: bytes) -> re.Pattern[bytes]:
-    """Return what finds the positions of lines on a contig; each line has its start in front of it."""
-    return re.compile(rb"\n" + re.escape(contig) + rb"\t(\d{1,12})\t")
 
 
 class Scan:
@@ -262,7 +252,10 @@ class TextScan(Scan):
         lines = io.BytesIO(text).readlines()
         if text.count(b"\t") != len(lines) * self._tabs:
             self._check_columns(lines)
-        self._keep_named(text)
+        for start in chain((0,), (found.end() for found in _maybe_named().finditer(text))):
+            line = text[start : text.find(b"\n", start)]
+            if identifier().search(b"".join(line.split(b"\t", 3)[2:3])):
+                self.rows.keep(self._line + text.count(b"\n", 0, start), self._trimmed(line))
         is_one = False
         for contig, run in _runs(lines):
             self._enter(contig)
@@ -271,13 +264,6 @@ class TextScan(Scan):
                 self._look_at(text if is_one else b"".join(run), self._line)
             self._line += len(run)
         return is_one
-
-    def _keep_named(self, text: bytes) -> None:
-        """Keep the lines that have our rsID."""
-        for start in chain((0,), (found.end() for found in _maybe_named().finditer(text))):
-            line = text[start : text.find(b"\n", start)]
-            if identifier().search(b"".join(line.split(b"\t", 3)[2:3])):
-                self.rows.keep(self._line + text.count(b"\n", 0, start), self._trimmed(line))
 
     def _check_columns(self, lines: Iterable[bytes]) -> None:
         """Find the line that is wrong. One without samples may stand anywhere; htslib allows it, too."""
@@ -303,7 +289,7 @@ class TextScan(Scan):
         name = contig.decode(errors="replace")
         self._is_ours = is_wanted(name)
         if self._is_ours:
-            self.unsorted = self.unsorted or contig in self._seen
+            self.unsorted |= contig in self._seen
             self._last = 0
         if contig not in self._seen and len(self._seen) < _NAMES:
             self._seen.add(contig)
@@ -312,7 +298,7 @@ class TextScan(Scan):
 
     def _passes(self, text: bytes) -> bool:
         """Return whether lines of chromosome 19 ascend, and none can reach a site or stands around one."""
-        found = _places_on(self._contig).findall(b"\n" + text)
+        found = re.findall(rb"\n" + re.escape(self._contig) + rb"\t(\d{1,12})\t", b"\n" + text)
         if len(found) != text.count(b"\n"):
             return False
         positions = list(map(int, found))
@@ -342,7 +328,7 @@ class TextScan(Scan):
                 what = f"line {number} has no number as its position"
                 raise FormatError(what, where=self._label, cure=COPY_AGAIN)
             position = int(digits)
-            self.unsorted = self.unsorted or position < self._last
+            self.unsorted |= position < self._last
             self._last = position
             place = known[bisect_left(known, position)]
             if place != sys.maxsize and may_reach(text, start, end, position, place):
@@ -359,10 +345,7 @@ class TextScan(Scan):
 
 
 def whole_lines(pieces: Iterable[bytes], rows: Rows, number: Callable[[], object]) -> Iterator[bytes]:
-    """Yield pieces that end where a line does; the last line may lack its end.
-
-    A line longer than a record may be is a `FormatError`; `number` returns that of the first not yet yielded.
-    """
+    """Yield pieces that end where a line does; `number` tells which is too long, of those not yet yielded."""
     parts: list[bytes] = []
     held = 0
     for piece in pieces:
@@ -413,9 +396,7 @@ class BinaryScan(Scan):
                     self.rows.check(wanted, f"record {number}")
                     break
                 if contig in ours:
-                    self.unsorted = self.unsorted or (
-                        start < before if contig == contig_before else contig in seen
-                    )
+                    self.unsorted |= start < before if contig == contig_before else contig in seen
                     before = start
                     site = known[bisect_left(known, start + 1)]
                     if site != sys.maxsize and (site <= start + length or self._any_length):

@@ -67,11 +67,7 @@ class Mark(Struct, frozen=True, kw_only=True):
 
 
 class Search:
-    """A search in one file.
-
-    `sites` are the 1-based positions of both sites on its assembly; `around` keeps the records around them,
-    too.
-    """
+    """A search in one file; `sites` are the 1-based positions of both sites on its assembly."""
 
     def __init__(
         self, blocks: Blocks, header: Header, label: str, limits: Bounds, *, sites: list[int], around: bool
@@ -92,10 +88,7 @@ class Search:
         self._before: tuple[Rank, int] | None = None
 
     def run(self, windows: Sequence[tuple[int, int]]) -> list[Row]:
-        """Return the records in `windows` (0-based, half-open), and those in front that reach a site.
-
-        Where the file must be read as a whole, it is a `NotProvenError`.
-        """
+        """Return the records in `windows` (0-based, half-open), and all that reach a site, if proven."""
         try:
             self._survey()
             # A file that was joined from parts by chromosome has it twice, side by side: it is probed evenly.

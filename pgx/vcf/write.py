@@ -89,7 +89,7 @@ def annotated_lines(
         shown = door.header.samples if hide is None else map(hide.name, door.header.samples)
         columns = {name: number for number, name in enumerate(shown)}
         chosen = [columns[report.sample] for report in reports]
-        yield _header(decoder.header, run, reports, hide)
+        yield _header(str(decoder.header), run, reports, hide)
         answers = list(map(_answers, reports))
         whole = len(chosen) == len(columns)
         at_site = _site_test(run)
@@ -146,10 +146,8 @@ def _add(fields: list[str], answers: Sequence[tuple[str, ...]]) -> None:
         fields[column] = ":".join([*(values.get(number, ".") for number in kept), *answer])
 
 
-def _header(
-    header: pysam.VariantHeader, run: Run, reports: Sequence[SampleReport], hide: Pseudonyms | None
-) -> str:
-    lines = [_INDEX_NUMBER.sub("", line) for line in str(header).splitlines()]
+def _header(text: str, run: Run, reports: Sequence[SampleReport], hide: Pseudonyms | None) -> str:
+    lines = [_INDEX_NUMBER.sub("", line) for line in text.splitlines()]
     kept = [line for line in lines[:-1] if not line.startswith(("##FORMAT=<ID=PGX_", "##pgx_"))]
     kept = kept if hide is None else hide.header(kept)
     fixed = "\t".join([*lines[-1].split("\t")[:9], *(report.sample for report in reports)])

@@ -51,10 +51,10 @@ def test_a_base_seen_by_both_mates_counts_once_at_its_better_quality():
 
 
 def test_mates_that_clash_say_nothing_there():
-    dropped = {}
     pair = [read(haplotype="e4"), read(haplotype="e3", second=True)]
-    assert shown(pile_up(pair, POSITIONS, dropped)) == [".C"]
-    assert dropped == {"clash": 1}
+    pile = pile_up(pair, POSITIONS, {})
+    assert shown(pile) == [".C"]
+    assert pile.dropped == {"clash": 1}
 
 
 def edited(before, *, insert="", delete=0, after=145):
@@ -94,10 +94,9 @@ E4 = haplotype_sequence("e4")[FIRST - 10 : FIRST + 140]
     ],
 )
 def test_traps(case, expected, dropped):
-    counted = {}
-    pile = pile_up([case], POSITIONS, counted)
+    pile = pile_up([case], POSITIONS, {})
     assert shown(pile) == expected
-    assert counted == dropped
+    assert pile.dropped == dropped
 
 
 def test_other_letters_are_counted():
