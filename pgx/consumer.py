@@ -12,6 +12,7 @@ import re
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import IO, cast
 
@@ -103,12 +104,18 @@ def read_consumer_text(path: str) -> VcfContent:
     lines = (line.lstrip("# ") for line in comments.splitlines())
     references = tuple(line for line in lines if any(known.is_named_in(line) for known in assemblies()))
     rows = [row for line in _wanted_lines(content) if (row := _record(line, path)) is not None]
+    # A no-call is left out where another row at the same position has letters: some are read twice.
+    called, kept = {row.position for row in rows if row.samples[0] != "./."}, []
+    for row in rows:
+        if row.samples[0] != "./." or row.position not in called:
+            called.add(row.position)
+            kept.append(row)
     return VcfContent(
         facts=InputFacts.of_file(path, KIND, comments.encode()),
         header=HeaderFacts(references=references),
         samples=(Path(path).name.split(".")[0],),
         contigs=tuple(dict.fromkeys(row.contig for row in rows if row.contig in contig_names())) or ("19",),
-        records=_without_empty(rows),
+        records=tuple(kept),
     )
 
 
@@ -146,13 +153,8 @@ def _whole(path: str) -> bytes:
 
 def _comments(content: bytes) -> str:
     """Return the lines before the first row: comments, and the names of columns."""
-    lines = []
-    for line in io.BytesIO(content[:_BEGINNING]):
-        text = line.decode("utf-8", errors="replace").lstrip("\ufeff").rstrip("\n")
-        if not _is_above(text):
-            break
-        lines.append(text)
-    return "\n".join(lines)
+    lines = (line.decode("utf-8", errors="replace") for line in io.BytesIO(content[:_BEGINNING]))
+    return "\n".join(takewhile(_is_above, (line.lstrip("\ufeff").rstrip("\n") for line in lines)))
 
 
 def _is_above(line: str) -> bool:
@@ -209,14 +211,3 @@ def _spelled(shown: str, reference: str | None) -> tuple[str, str, str]:
     if not set(shown) <= {*indices, *_MISSING}:
         return first, "N", "1/1"
     return first, other, "/".join(indices.get(letter, ".") for letter in shown)
-
-
-def _without_empty(rows: Sequence[Row]) -> tuple[Row, ...]:
-    """Leave out a no-call where another row at the same position has letters: some are read twice."""
-    called = {row.position for row in rows if row.samples[0] != "./."}
-    kept: list[Row] = []
-    for row in rows:
-        if row.samples[0] != "./." or row.position not in called:
-            called.add(row.position)
-            kept.append(row)
-    return tuple(kept)

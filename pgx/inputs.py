@@ -165,10 +165,8 @@ def _read(path: str | None, options: Options) -> tuple[Input, Neighbours | None]
     if kind != VCF:
         return read_other(path, kind, assembly=options.assembly, reference=options.reference), None
     bounds = Bounds.of(options)
-    if options.neighbours == "off":
-        content, neighbours = read_sites(path, bounds), None
-    else:
-        content, neighbours = read_with_neighbours(path, bounds)
+    is_off = options.neighbours == "off"
+    content, neighbours = (read_sites(path, bounds), None) if is_off else read_with_neighbours(path, bounds)
     if options.reads is None:
         return Input(content=content), neighbours
     return with_reads(content, options.reads, options.reference), neighbours

@@ -13,6 +13,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from itertools import accumulate, combinations_with_replacement
+from typing import NamedTuple
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -32,7 +33,7 @@ _ENOUGH = 0.004  # a rate that is known as well as this (standard deviation) is 
 _QUANTILES = (-1.645, 1.645)  # of the 90 % interval, in standard deviations
 
 
-class Share(Struct, frozen=True):
+class Share(NamedTuple):
     """A share of C read as T, or of the reads of another person: expected, with its 90 % interval."""
 
     share: float
@@ -175,7 +176,6 @@ class ReadEvidence:
         seen = (self._observation(index, site, shown[index], contig) for index, site in enumerate(sites))
         self.observations = self.with_phase(tuple(seen))
         together = [one.letter + two.letter for one, two in pairs if one and two]
-        damage, contamination = self.joint.damage, self.joint.contamination
         self.summary = ReadSummary(
             path=path,
             depth={site.rsid: len(found) for site, found in zip(sites, shown, strict=True)},
@@ -184,8 +184,8 @@ class ReadEvidence:
             haplotypes=_counted(together),
             reads=pile.reads,
             dropped=dict(sorted(pile.dropped.items())),
-            contamination=(contamination.share, contamination.low, contamination.high),
-            damage=(damage.share, damage.low, damage.high),
+            contamination=self.joint.contamination,
+            damage=self.joint.damage,
             mismatches=self.joint.mismatches,
             decided=tuple(site.rsid for index, site in enumerate(sites) if self.decides(index)),
         )

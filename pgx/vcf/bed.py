@@ -34,16 +34,6 @@ def callable_sites(path: Path, sites: Sequence[Site], contigs: Collection[str]) 
     """
     names = {name.lower() for name in contigs}
     said: dict[str, list[float | None]] = {}
-    for contig, start, end, depth in _regions(path):
-        if contig.lower() in names:
-            for site in sites:
-                if start < site.position <= end:
-                    said.setdefault(site.rsid, []).append(depth)
-    found = {rsid: [depth for depth in depths if depth is not None] for rsid, depths in said.items()}
-    return {rsid: min(depths, default=None) for rsid, depths in found.items() if min(depths, default=1) > 0}
-
-
-def _regions(path: Path) -> Iterator[tuple[str, int, int, float | None]]:
     for number, line in enumerate(_lines(path), start=1):
         if not line.strip() or line.startswith(("#", "track", "browser")):
             continue
@@ -56,14 +46,19 @@ def _regions(path: Path) -> Iterator[tuple[str, int, int, float | None]]:
         if not 0 <= start <= end:
             what = f"line {number} has its end before its start"
             raise FormatError(what, where=str(path), cure="Correct the BED file")
-        said = columns[3].strip() if len(columns) > 3 else ""
-        if said in _DEPTHS or _NUMBER.fullmatch(said):
-            yield columns[0], start, end, _DEPTHS[said] if said in _DEPTHS else float(said)
-            continue
-        held = f"line {number} has '{printable(said, 40)}' as its fourth column"
-        what = f"{held}, which is neither a word of CallableLoci (as CALLABLE) nor a depth"
-        cure = "Give a BED file of three columns with the callable regions only (cut -f 1-3)"
-        raise FormatError(what, where=str(path), cure=cure)
+        word = columns[3].strip() if len(columns) > 3 else ""
+        if word not in _DEPTHS and not _NUMBER.fullmatch(word):
+            held = f"line {number} has '{printable(word, 40)}' as its fourth column"
+            what = f"{held}, which is neither a word of CallableLoci (as CALLABLE) nor a depth"
+            cure = "Give a BED file of three columns with the callable regions only (cut -f 1-3)"
+            raise FormatError(what, where=str(path), cure=cure)
+        if columns[0].lower() in names:
+            depth = _DEPTHS[word] if word in _DEPTHS else float(word)
+            for site in sites:
+                if start < site.position <= end:
+                    said.setdefault(site.rsid, []).append(depth)
+    found = {rsid: [depth for depth in depths if depth is not None] for rsid, depths in said.items()}
+    return {rsid: min(depths, default=None) for rsid, depths in found.items() if min(depths, default=1) > 0}
 
 
 def _lines(path: Path) -> Iterator[str]:

@@ -81,11 +81,7 @@ class Header(Struct, frozen=True, kw_only=True):
 def read_header(
     pieces: Iterator[bytes], label: str, limits: Bounds, *, packed: bool
 ) -> tuple[Header, Iterator[bytes]]:
-    """Read the header off an input without compression; return it, and what comes behind.
-
-    `packed` says whether the input is compressed, for the message. What is no VCF or BCF, has no samples, or
-    a header that is faulty or beyond a limit, is a `FormatError`.
-    """
+    """Return the header of an input, which was `packed` or not, and what follows; or a `FormatError`."""
     head = b""
     while len(head) < _HEAD and (piece := next(pieces, b"")):
         head += piece

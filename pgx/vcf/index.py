@@ -230,19 +230,6 @@ class Cursor:
             count -= len(parts[-1])
         return b"".join(parts)
 
-    def _line(self) -> bytes:
-        parts, found = [], 0
-        while not self.is_at_end:
-            end = self._data.find(b"\n", self._inside)
-            parts.append(self._data[self._inside : end if end >= 0 else None])
-            found += len(parts[-1])
-            self._inside += len(parts[-1]) + (end >= 0)
-            if end >= 0:
-                break
-            if found > self._most:
-                raise IndexMisfitError
-        return b"".join(parts)
-
     def record(self) -> tuple[str | int, int, bytes] | None:
         """Return contig (its number in a BCF), 0-based start and bytes of the next record; None at end."""
         if self.is_at_end:
@@ -257,7 +244,17 @@ class Cursor:
             if len(data) < size:
                 raise IndexMisfitError
             return number, start, data
-        line = self._line()
+        parts, found = [], 0
+        while not self.is_at_end:
+            end = self._data.find(b"\n", self._inside)
+            parts.append(self._data[self._inside : end if end >= 0 else None])
+            found += len(parts[-1])
+            self._inside += len(parts[-1]) + (end >= 0)
+            if end >= 0:
+                break
+            if found > self._most:
+                raise IndexMisfitError
+        line = b"".join(parts)
         return *_place(line), line
 
     def place(self) -> tuple[str | int, int] | None:
@@ -281,10 +278,7 @@ class IndexedRecords:
     """The records that an index leads to, each region proven; `most` bytes a record may have."""
 
     def __init__(self, index: Index, blocks: Blocks, header: Header, most: int) -> None:
-        self._index = index
-        self._blocks = blocks
-        self._header = header
-        self._most = most
+        self._index, self._blocks, self._header, self._most = index, blocks, header, most
         self._long: dict[int, tuple[str | int, int, int]] = {}
 
     def regions(self, windows: Sequence[tuple[int, int]]) -> Iterator[tuple[int, bytes]]:
@@ -294,8 +288,8 @@ class IndexedRecords:
         does not belong to the data is an `IndexMisfitError`.
         """
         self._check_end()
-        ours = [number for number, name in self._index.names.items() if is_wanted(name)]
-        ours = list(filter(self._index.has_records, ours))
+        named = (number for number, name in self._index.names.items() if is_wanted(name))
+        ours = list(filter(self._index.has_records, named))
         if not ours:
             self._check_that_none_is_there()
         for number in ours:

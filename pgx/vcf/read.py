@@ -126,10 +126,8 @@ class Input:
 
     @functools.cached_property
     def header_facts(self) -> tuple[str, HeaderFacts, bool]:
-        """Return digest, facts on the assembly, and whether GL is declared as an integer.
-
-        In a cohort headers differ in their samples only, so what the other lines say is looked at once.
-        """
+        """Return digest, facts on the assembly, and whether GL is declared as an integer."""
+        # In a cohort headers differ in their samples only, so what the other lines say is looked at once.
         lines, names = self.header.parts()
         before = _known.get(lines) if names else None
         if before is not None:
@@ -325,17 +323,12 @@ def _looked_at(decoder: Decoder) -> tuple[str, HeaderFacts, bool]:
             for name in (chromosome, f"chr{chromosome}")
             if name in header.contigs and not scan.is_wanted(name) and header.contigs[name].length
         )
+        records = [(record.key, record.value or "", str(record).strip()) for record in header.records]
         facts = HeaderFacts(
             contigs=tuple(contigs),
-            references=tuple(
-                record.value.strip('"')
-                for record in header.records
-                if record.key in _REFERENCE_KEYS and record.value
-            ),
+            references=tuple(text.strip('"') for key, text, _ in records if text and key in _REFERENCE_KEYS),
             fields=frozenset(map(str, header.formats)),
-            history=tuple(
-                line for record in header.records if _tells(record.key, line := str(record).strip())
-            ),
+            history=tuple(line for key, _, line in records if _tells(key, line)),
             lengths=lengths,
         )
         return decoder.header_text(), facts, phred

@@ -37,6 +37,7 @@ _PIECE = 1 << 17  # bytes of one range
 _PIECES_KEPT = 64
 _LEAST = 28  # bytes of the block that ends a BGZF file
 _DOWNLOAD = "Check the address and the network, or download the file and its index"
+_NO_ANSWER = "cannot be reached, or the connection broke"
 T = TypeVar("T")
 _MISSING, _REFUSED, _NO_PROTOCOL = "missing", "refused", "no-protocol"
 _INSTALL = "Install libcurl and the certificates of the system (Debian: libcurl4 and ca-certificates)"
@@ -128,8 +129,7 @@ def remote_bytes(
             kind, what, cure = _NOT_THERE[str(error)]
             raise kind(what, where=name, cure=cure) from error
         data, index_name = _index(address, stated, name, ranges, limits)
-        source = Source(path=address, name=name, index=index_name)
-        yield source, raw, lambda: data
+        yield Source(path=address, name=name, index=index_name), raw, lambda: data
 
 
 def _scheme(address: str, name: str) -> str:
@@ -159,25 +159,19 @@ def _index(
     for candidate in [stated] if stated else beside:
         try:
             if is_url(candidate):
-                data, shown = ranges(candidate).whole(most), public_name(candidate)
-            else:
-                with Path(candidate).open("rb") as handle:
-                    data, shown = handle.read(most + 1), candidate
+                return ranges(candidate).whole(most), public_name(candidate)
+            with Path(candidate).open("rb") as handle:
+                return handle.read(most + 1), candidate
         except _NotThereError:
             continue
         except OSError as error:
             raise NotFoundError("no such index", where=candidate, cure="Check the path") from error
-        return data, shown
     if parts.path.lower().endswith((".bam", ".cram")):
         what, cure = "holds reads, which are not read over the network", "Download the file and its index"
         raise NotFoundError(what, where=name, cure=cure)
     what = "has no index beside it (.tbi or .csi), and without one pgx does not read over the network"
     cure = f"Index it (bgzip, tabix -p vcf), name the index as URL{INDEX_MARK}INDEX, or download the file"
     raise NotFoundError(what, where=name, cure=cure)
-
-
-def _unreachable(name: str) -> InputError:
-    return InputError("cannot be reached, or the connection broke", where=name, cure=_DOWNLOAD)
 
 
 class _Pace:
@@ -238,7 +232,6 @@ class _Web:
         parts = urlsplit(url)
         user, at, host = parts.netloc.rpartition("@")
         self._url = urlunsplit((*parts._replace(netloc=host)[:4], ""))
-        self._host = host
         credentials = base64.b64encode(unquote(user).encode()).decode() if at else ""
         self._authorization = {"Authorization": f"Basic {credentials}"} if at else {}
         self._name, self._limits = name, limits
@@ -293,7 +286,7 @@ class _Web:
         except (OSError, http.client.HTTPException, ValueError) as error:
             if isinstance(getattr(error, "reason", None), TimeoutError):
                 raise pace.error() from error
-            raise _unreachable(self._name) from error
+            raise InputError(_NO_ANSWER, where=self._name, cure=_DOWNLOAD) from error
         what = f"the server redirects more than {self._limits.value('max_redirects'):g} times"
         cure = "Check the address, or raise the limit with --max-redirects"
         raise InputError(what, where=self._name, cure=cure)
@@ -367,7 +360,7 @@ class _Signed:
             return self._bytes(int(size), pace)
         if word.decode() in _NOT_THERE:
             raise _NotThereError(word.decode())
-        raise _unreachable(self._name)
+        raise InputError(_NO_ANSWER, where=self._name, cure=_DOWNLOAD)
 
     def _bytes(self, count: int, pace: _Pace) -> bytes:
         pipe = self._answered.fileno()

@@ -52,7 +52,7 @@ class NotProvenError(Exception):
     """The file cannot be trusted to be sorted, or a site has no record."""
 
 
-class Mark(Struct, frozen=True, kw_only=True):
+class Mark(Struct, frozen=True, kw_only=True, order=True):
     """A line of the file.
 
     `at` is the byte of the file from which on it was looked for, `start` the virtual offset from which it can
@@ -73,10 +73,8 @@ class Search:
         self, blocks: Blocks, header: Header, label: str, limits: Bounds, *, sites: list[int], around: bool
     ) -> None:
         self.scan = TextScan(header, label, limits, "", around=around)
-        self._blocks = blocks
-        self._size = blocks.raw.size or 0
-        self._header = header
-        self._sites = sites
+        self._blocks, self._size = blocks, blocks.raw.size or 0
+        self._header, self._sites = header, sites
         self._most = self.scan.rows.most
         self._tabs = 8 + len(header.samples)
         self._far = _LENGTHS.search(header.text) is not None  # records may begin anywhere in front of a site
@@ -95,7 +93,7 @@ class Search:
             begin, (_, end) = self._around(0)[0].at, self._around(_BEHIND)
             for number in range(1, _PROBES_OURS):
                 if mark := self._mark(begin + (end - begin) * number // _PROBES_OURS):
-                    self._set(mark)
+                    insort(self._marks, mark)
             edges = (-1, 0), (_BEHIND - 1, _BEHIND)
             stretches = ((max(place - 1 - _LOOK_BACK, 0), place) for place in places()[:-1])
             self._near = sorted([*edges, *windows, *stretches])
@@ -133,9 +131,6 @@ class Search:
         for names in ([named[-1], last[-1]], last, first_lines):
             if any(self._key(one) > self._key(two) for one, two in pairwise(names)):
                 raise NotProvenError
-
-    def _set(self, mark: Mark) -> None:
-        insort(self._marks, mark, key=lambda mark: mark.at)
 
     def _names_of(self, text: bytes) -> list[tuple[str, int]]:
         return [self._name_of(line) for line in text.split(b"\n")[:-1]]
@@ -244,10 +239,7 @@ class Search:
         return contig.decode(errors="replace"), int(position)
 
     def _around(self, position: int) -> tuple[Mark, int]:
-        """Return a mark in front of all records of chromosome 19 from a 1-based position on, and a byte.
-
-        From that byte on no line begins in front of the position.
-        """
+        """Return a mark in front of a 1-based position of chromosome 19, and a byte with all behind it."""
         wanted = (self._ours, position)
         number = bisect_left(self._marks, wanted, key=lambda mark: self._key(mark.name))
         if number == 0:
@@ -260,7 +252,7 @@ class Search:
             if mark is None or mark.at >= high:
                 high = middle
                 continue
-            self._set(mark)
+            insort(self._marks, mark)
             if self._key(mark.name) < wanted:
                 low = mark
             else:

@@ -25,7 +25,7 @@ from pgx.files import STANDARD_OUTPUT, Staged, is_replaceable, replacing, write
 from pgx.genome import contig_names, find_assembly, sites_on
 from pgx.report import Run, SampleReport
 from pgx.vcf.open import Bounds
-from pgx.vcf.read import opened
+from pgx.vcf.read import Input, opened
 from pgx.vcf.records import Decoder
 
 if TYPE_CHECKING:
@@ -59,11 +59,12 @@ def write_vcf(
     the names that `hide` gives to the samples. Standard input, which cannot be read twice, is a `UsageError`.
     """
     check_readable_twice(path)
-    lines = annotated_lines(path, run, reports, all_records=all_records, bounds=bounds, hide=hide)
-    if output == STANDARD_OUTPUT or _kind(Path(output)) == ".vcf":
-        write(lines, output)
-    else:
-        _write_packed(lines, Path(output))
+    with opened(path, bounds) as door:
+        lines = _lines(door, run, reports, all_records=all_records, hide=hide)
+        if output == STANDARD_OUTPUT or _kind(Path(output)) == ".vcf":
+            write(lines, output)
+        else:
+            _write_packed(lines, Path(output))
 
 
 def check_readable_twice(path: str) -> None:
@@ -73,42 +74,35 @@ def check_readable_twice(path: str) -> None:
         raise UsageError(what, where="-f vcf", cure="Save the input as a file")
 
 
-def annotated_lines(
-    path: str,
-    run: Run,
-    reports: Sequence[SampleReport],
-    *,
-    all_records: bool,
-    bounds: Bounds | None = None,
-    hide: Pseudonyms | None = None,
+def _lines(
+    door: Input, run: Run, reports: Sequence[SampleReport], *, all_records: bool, hide: Pseudonyms | None
 ) -> Iterator[str]:
     """Yield the header as one piece, then a line a record, each with its newline."""
-    with opened(path, bounds) as door:
-        decoder = Decoder(door.header, door.label)
-        names = frozenset(door.header.samples)
-        shown = door.header.samples if hide is None else map(hide.name, door.header.samples)
-        columns = {name: number for number, name in enumerate(shown)}
-        chosen = [columns[report.sample] for report in reports]
-        yield _header(str(decoder.header), run, reports, hide)
-        answers = list(map(_answers, reports))
-        whole = len(chosen) == len(columns)
-        at_site = _site_test(run)
-        every = (
-            decoder.stream(door.rest, door.limits)
-            if all_records
-            else (record for _, record in decoder.lines(door.select().rows) if at_site(record))
-        )
-        for record in every:
-            fields = str(record).rstrip("\n").split("\t")
-            if not whole and len(fields) > 8:  # counts over samples that are no longer there
-                kept = (one for one in fields[7].split(";") if one.partition("=")[0] not in _STALE_COUNTS)
-                fields[7] = ";".join(kept) or "."
-            if len(fields) > 9:
-                fields[9:] = [fields[9 + column] for column in chosen]
-            if at_site(record):
-                _add(fields, answers)
-            line = "\t".join(fields)
-            yield (line if hide is None else hide.record(line, names)) + "\n"
+    decoder = Decoder(door.header, door.label)
+    names = frozenset(door.header.samples)
+    shown = door.header.samples if hide is None else map(hide.name, door.header.samples)
+    columns = {name: number for number, name in enumerate(shown)}
+    chosen = [columns[report.sample] for report in reports]
+    yield _header(str(decoder.header), run, reports, hide)
+    answers = list(map(_answers, reports))
+    whole = len(chosen) == len(columns)
+    at_site = _site_test(run)
+    if all_records:
+        records = decoder.stream(door.rest, door.limits)
+    else:
+        records = (record for _, record in decoder.lines(door.select().rows) if at_site(record))
+    for record in records:
+        fields = str(record).rstrip("\n").split("\t")
+        if not whole and len(fields) > 8:  # counts over samples that are no longer there
+            kept = (one for one in fields[7].split(";") if one.partition("=")[0] not in _STALE_COUNTS)
+            fields[7] = ";".join(kept) or "."
+        if len(fields) > 9:
+            fields[9:] = [fields[9 + column] for column in chosen]
+        if at_site(record):
+            _add(fields, answers)
+        line = "\t".join(fields)
+        yield (line if hide is None else hide.record(line, names)) + "\n"
+    door.raw.check_unchanged()  # before the output takes its place
 
 
 def _site_test(run: Run) -> Callable[[pysam.VariantRecord], bool]:
