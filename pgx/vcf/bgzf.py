@@ -202,10 +202,6 @@ class Blocks:
             place, block = place - len(found[0]), found[1]
         return block << 16 | place
 
-    def virtual(self, block: int, inside: int) -> int:
-        """Return the virtual offset of a place in a block: one number for one place, but at the end of it."""
-        return block << 16 | inside
-
     def head(self, block: int) -> bytes:
         """Return the first bytes of the block at the byte `block`, unchecked: for a look, not for reading."""
         packed = self._packed(block)
@@ -236,17 +232,14 @@ class PlainBlocks(Blocks):
     """The bytes of a file without compression, as if every place in it began a block."""
 
     def load(self, offset: int) -> tuple[bytes, int]:
-        """Return the bytes behind `offset`, and where they end."""
+        """Return the bytes behind `offset`, to the end of a line where one ends there, and where they end."""
         data = self.raw.at(offset, _BLOCK_MAX // 2)
+        data = data[: data.rfind(b"\n") + 1] or data
         return data, offset + len(data)
 
     def offset(self, place: int) -> int:
         """Return the virtual offset of a byte."""
         return place << 16
-
-    def virtual(self, block: int, inside: int) -> int:
-        """Return the virtual offset of a place behind the byte `block`."""
-        return block + inside << 16
 
     def head(self, block: int) -> bytes:
         """Return the first bytes behind the byte `block`."""

@@ -96,8 +96,14 @@ def is_url(path: str) -> bool:
 def look(path: str) -> Source:
     """Look at an unopened input; what cannot be read is an `InputError`, a terminal is a `UsageError`."""
     if path == STANDARD_INPUT:
-        _check_standard_input()
-    if path == STANDARD_INPUT or is_url(path):
+        try:
+            waits = os.isatty(0)
+            os.fstat(0)
+        except OSError as error:
+            raise InputError("is closed", where="standard input", cure="Pipe a VCF into pgx") from error
+        if waits:
+            cure = "Pipe a VCF into pgx, or give the name of a file"
+            raise UsageError("is a terminal", where="standard input", cure=cure)
         return Source(path=path)
     file = Path(path)
     try:
@@ -129,17 +135,6 @@ def _indexes(path: str) -> Iterator[tuple[str, int]]:
             state = os.stat(path + suffix)  # noqa: PTH116 - a Path costs more than the call
             if stat.S_ISREG(state.st_mode):
                 yield path + suffix, state.st_mtime_ns
-
-
-def _check_standard_input() -> None:
-    try:
-        waits = os.isatty(0)
-        os.fstat(0)
-    except OSError as error:
-        raise InputError("is closed", where="standard input", cure="Pipe a VCF into pgx") from error
-    if waits:
-        cure = "Pipe a VCF into pgx, or give the name of a file"
-        raise UsageError("is a terminal", where="standard input", cure=cure)
 
 
 def _unreadable(path: str, error: OSError | ValueError) -> InputError:

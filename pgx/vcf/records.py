@@ -121,7 +121,14 @@ class Decoder:
     @contextlib.contextmanager
     def _open(self, rows: Sequence[Row]) -> Iterator[pysam.VariantFile]:
         end = b"\n" if self.is_text else b""
-        descriptor = _in_memory(chain([self._shown], (row.data + end for row in rows)))
+        if hasattr(os, "memfd_create"):
+            descriptor = os.memfd_create("pgx")
+        else:  # macOS
+            with tempfile.TemporaryFile() as file:
+                descriptor = os.dup(file.fileno())
+        with os.fdopen(descriptor, "wb", closefd=False) as memory:
+            memory.writelines(chain([self._shown], (row.data + end for row in rows)))
+        os.lseek(descriptor, 0, os.SEEK_SET)
         try:
             handle = pysam.VariantFile(descriptor)  # which makes a copy of the descriptor
         except PYSAM_ERRORS as error:
@@ -279,34 +286,18 @@ def _pump(pieces: Iterable[bytes], target: int, faults: list[BaseException]) -> 
         faults.append(error)
 
 
-def _in_memory(parts: Iterable[bytes]) -> int:
-    """Return a descriptor from which `parts` can be read."""
-    if hasattr(os, "memfd_create"):
-        descriptor = os.memfd_create("pgx")
-    else:  # macOS
-        with tempfile.TemporaryFile() as handle:
-            descriptor = os.dup(handle.fileno())
-    with os.fdopen(descriptor, "wb", closefd=False) as handle:
-        handle.writelines(parts)
-    os.lseek(descriptor, 0, os.SEEK_SET)
-    return descriptor
-
-
 _NUMBER = rb"(?:[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?|[-+]?nan|[-+]?inf(?:inity)?|\.)"
-_DECLARED = re.compile(rb"^##(INFO|FORMAT)=<.*?ID=([^,>]+),.*?Type=(\w+)", re.MULTILINE)
 _VALUES = {
-    of: (re.compile(rb"%s(?:,%s)*" % (item, item), re.IGNORECASE), held)
-    for of, item, held in (
-        (b"Integer", rb"(?:[-+]?\d+|\.)", "text that is no whole number"),
-        (b"Float", _NUMBER, "text that is no number"),
-    )
+    b"Integer": (re.compile(rb"(?:[-+]?\d+|\.)(?:,(?:[-+]?\d+|\.))*"), "text that is no whole number"),
+    b"Float": (re.compile(rb"%s(?:,%s)*" % (_NUMBER, _NUMBER), re.IGNORECASE), "text that is no number"),
 }
 _GENOTYPE = re.compile(rb"[/|]?(?:\d{1,9}|\.)(?:[/|](?:\d{1,9}|\.))*")
 
 
 def _fault(header: bytes, line: bytes, samples: Sequence[str]) -> tuple[bytes, bytes, str] | None:
     """Return the first value unlike its declaration, if any: INFO or FORMAT, its field, and in words."""
-    declared = {(kind, name): of for kind, name, of in _DECLARED.findall(header)}
+    found = re.findall(rb"(?m)^##(INFO|FORMAT)=<.*?ID=([^,>]+),.*?Type=(\w+)", header)
+    declared = {(kind, name): of for kind, name, of in found}
     for kind, key, value, sample in _values(line.split(b"\t"), samples):
         pattern, held = _VALUES.get(declared.get((kind, key), b""), (None, ""))
         if kind == b"FORMAT" and key == b"GT":

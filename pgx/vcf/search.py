@@ -195,7 +195,7 @@ class Search:
                 skipped += inside
             end = data.rfind(b"\n", inside) + 1
             if end:
-                place = following << 16 if end == len(data) else self._blocks.virtual(block, end)
+                place = following << 16 if end == len(data) else block << 16 | end
                 yield b"".join([*parts, data[inside:end]]), place
                 parts, held, inside = [], 0, end
             parts.append(data[inside:])
