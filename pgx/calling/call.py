@@ -20,15 +20,7 @@ from pgx.calling import (
     diplotypes,
     double_heterozygotes,
 )
-from pgx.calling.posterior import (
-    Answer,
-    SiteData,
-    answers,
-    calculation,
-    has_half_call,
-    has_rare,
-    site_data,
-)
+from pgx.calling.posterior import Answer, SiteData, answers, calculation, has_half_call, has_rare, site_data
 from pgx.genome import gene
 from pgx.observe import EvidenceKind, Finding, GenotypeEvidence, Observation, SiteState
 

@@ -112,9 +112,7 @@ def estimate(likelihoods: Floats, people: Counts) -> Estimate:
             break
     variance = np.diag(model.covariance(found))
     return Estimate(
-        frequencies=tuple(found.tolist()),
-        worth=tuple((found * (1 - found) / variance).tolist()),
-        steps=steps,
+        frequencies=tuple(found.tolist()), worth=tuple((found * (1 - found) / variance).tolist()), steps=steps
     )
 
 

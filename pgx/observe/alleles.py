@@ -93,25 +93,18 @@ def is_segment(record: SiteRecord) -> bool:
         return True
     if SEGMENT_FIELDS.intersection(record.format) or record.info.keys() & _SEGMENT_INFO:
         return True
-    if any(_is_named_by_place(name, record) for name in record.identifiers):
+    starts = {record.position - 1, record.position, record.position + 1}  # an ID may count from 0
+    names = ({int(digits) for digits in re.findall(r"[0-9]{1,12}", name)} for name in record.identifiers)
+    if any(record.end in numbers and not numbers.isdisjoint(starts) for numbers in names):
         return True
     return not _OF_SEQUENCE.intersection(record.format) and not record.info.keys() & _OF_SEQUENCE
-
-
-def _is_named_by_place(name: str, record: SiteRecord) -> bool:
-    """Return whether an ID is made of the start (0- or 1-based) and the end of its own record."""
-    numbers = {int(digits) for digits in re.findall(r"[0-9]{1,12}", name)}
-    starts = {record.position - 1, record.position, record.position + 1}
-    return record.end in numbers and not numbers.isdisjoint(starts)
 
 
 def letters_of(record: SiteRecord, position: int) -> tuple[Letter, ...]:
     """Return the letter of each allele, REF first, at a `position` (1-based) that the record spells."""
     spelled = record.reference, record.alternates, position - record.position
-    return _letters(*spelled) if len(record.fixed) < _SHORT else _letters.__wrapped__(*spelled)
-
-
-_SHORT = 1000  # letters: what is longer is not kept
+    is_short = len(record.fixed) < 1000  # what is longer is not kept
+    return _letters(*spelled) if is_short else _letters.__wrapped__(*spelled)
 
 
 @functools.lru_cache(maxsize=1024)
@@ -153,12 +146,11 @@ def is_base_change(record: SiteRecord, position: int) -> bool:
     if not record.alternates:
         return True
     length, own = len(record.reference), record.reference[position - record.position].upper()
-    return any(
-        is_unseen(allele) or allele in _SPANNING or (is_sequence(allele) and len(allele) == length)
-        for allele in record.alternates
-    ) or any(
-        letter not in (Other.STRUCTURAL, Other.DELETED, own) for letter in letters_of(record, position)[1:]
-    )
+    for allele in record.alternates:
+        if is_unseen(allele) or allele in _SPANNING or (is_sequence(allele) and len(allele) == length):
+            return True
+    mute = (Other.STRUCTURAL, Other.DELETED, own)
+    return any(letter not in mute for letter in letters_of(record, position)[1:])
 
 
 def variant_keys(record: SiteRecord) -> frozenset[tuple[int, str, str]]:

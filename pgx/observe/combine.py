@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from msgspec import Struct
 
@@ -35,23 +36,21 @@ class Combined(Struct, frozen=True, kw_only=True):
     """
 
     primary: Reading
-    shown: Shown
-    phase: observe.Phase | None
-    own_evidence: bool
+    shown: Shown = ()
+    phase: observe.Phase | None = None
+    own_evidence: bool = True
     conflict: bool = False
     findings: tuple[Finding, ...] = ()
 
 
 def alone(reading: Reading, findings: tuple[Finding, ...] = ()) -> Combined:
     """Return what one record says by itself."""
-    return Combined(
-        primary=reading, shown=reading.shown, phase=reading.phase, own_evidence=True, findings=findings
-    )
+    return Combined(primary=reading, shown=reading.shown, phase=reading.phase, findings=findings)
 
 
 def conflicting(primary: Reading) -> Combined:
     """Return that records contradict each other."""
-    return Combined(primary=primary, shown=(), phase=None, own_evidence=False, conflict=True)
+    return Combined(primary=primary, conflict=True)
 
 
 def combine(readings: Sequence[Reading], site: Site) -> Combined:
@@ -65,14 +64,10 @@ def combine(readings: Sequence[Reading], site: Site) -> Combined:
             return conflicting(readings[0])
     repeated = len(distinct) < len(readings)
     findings = (site_finding("duplicate-records", site),) if repeated else ()
-    if len(distinct) == 1:
-        return alone(min(readings, key=_stated), findings)
-    return _merge_split(distinct, site, findings)
-
-
-def _stated(reading: Reading) -> float:
-    """Return the quality; of repeated records that agree, the more doubtful one counts."""
-    return math.inf if reading.quality is None else reading.quality
+    if len(distinct) > 1:
+        return _merge_split(distinct, site, findings)
+    # Of repeated records that agree, the more doubtful one counts.
+    return alone(min(readings, key=lambda it: math.inf if it.quality is None else it.quality), findings)
 
 
 def _same_variant(one: Reading, other: Reading) -> bool:
@@ -105,37 +100,24 @@ def _merge_split(readings: Sequence[Reading], site: Site, findings: tuple[Findin
     reference = readings[0].spelled[0]
     phases = {reading.phase for reading in readings}
     phase = next(iter(phases)) if len(phases) == 1 else None
-    shown = _by_slot(readings, reference) if phase is not None else _by_count(readings, reference)
-    if shown is None:
+    lines = [reading.shown for reading in readings]
+    # Phased lines are joined chromosome by chromosome, others in any order.
+    groups = [tuple(itertools.chain(*lines))] if phase is None else [*zip(*lines, strict=True)]
+    parts = [_joined(group, reference, 2 // len(groups)) for group in groups]
+    if None in parts:
         return conflicting(readings[0])
-    informative = [reading for reading in readings if set(site.counted) <= set(reading.spelled)]
-    primary = informative[0] if informative else readings[0]
+    shown = tuple(letter for part in parts for letter in part or ())
+    primary = next((it for it in readings if set(site.counted) <= set(it.spelled)), readings[0])
     own = sorted(map(str, primary.shown)) == sorted(map(str, shown))
     return Combined(primary=primary, shown=shown, phase=phase, own_evidence=own, findings=findings)
 
 
-def _by_count(readings: Sequence[Reading], reference: Letter) -> Shown | None:
-    """Sum the alternate alleles of unphased lines; None where they are more than two."""
-    shown = [letter for reading in readings for letter in reading.shown]
-    alternates = _alternates(shown, reference)
-    if len(alternates) > 2:
+def _joined(shown: Shown, reference: Letter, size: int) -> Shown | None:
+    """Return what lines show of one or both chromosomes (`size`); None where their ALTs are more."""
+    alternates = [letter for letter in shown if letter is not None and letter != reference]
+    if len(alternates) > size:
         return None
-    return (*alternates, *([None if None in shown else reference] * (2 - len(alternates))))
-
-
-def _alternates(letters: Iterable[Letter | None], reference: Letter) -> list[Letter]:
-    return [letter for letter in letters if letter is not None and letter != reference]
-
-
-def _by_slot(readings: Sequence[Reading], reference: Letter) -> Shown | None:
-    """Join phased lines chromosome by chromosome; None where two lines put an ALT on the same one."""
-    joined: list[Letter | None] = []
-    for slot in zip(*(reading.shown for reading in readings), strict=True):
-        alternates = _alternates(slot, reference)
-        if len(alternates) > 1:
-            return None
-        joined.append(alternates[0] if alternates else (None if None in slot else reference))
-    return tuple(joined)
+    return (*alternates, *([None if None in shown else reference] * (size - len(alternates))))
 
 
 def blank(
@@ -254,8 +236,6 @@ def _evidence(
         stated = primary.quality is not None and primary.evidence is None
         values = (primary.quality,) if stated else ()
         return GenotypeEvidence(kind=EvidenceKind.PARTIAL, seen=str(seen[0]), values=values)
-    if state is not called:
-        return None
-    if combined.own_evidence:
-        return combined.primary.evidence
+    if state is not called or combined.own_evidence:
+        return combined.primary.evidence if state is called else None
     return GenotypeEvidence(kind=EvidenceKind.GT, copies=combined.shown.count(site.counted[1]))

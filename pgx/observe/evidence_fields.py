@@ -24,16 +24,15 @@ from pgx.observe.alleles import Letter, Other
 from pgx.observe.fields import depth, local_alleles, number, numbers, reads_by_allele
 from pgx.reference import threshold
 
-_IMPUTATION_FIELDS = frozenset({"GP", "DS", "HDS"})
-_IMPUTATION_KEYS = frozenset({"IMP", "IMPUTED", "R2", "DR2", "ER2", "AR2", "INFO", "INFO_SCORE"})
 _IMPUTATION_MARKS = frozenset({"IMP", "IMPUTED", "DR2"})  # nothing but an imputation writes these
 _TYPED = frozenset({"TYPED", "TYPED_ONLY", "GENOTYPED"})
-_IMPUTATION_SCORES = ("DR2", "R2", "INFO", "INFO_SCORE")
+_IMPUTATION_KEYS = _TYPED | {"R2", "ER2", "AR2", "INFO", "INFO_SCORE"}
 _SUM_TOLERANCE = 0.05
-_PHRED_SUM_TOLERANCE = 0.2  # whole Phred numbers of three probabilities
 
 Values = tuple[float | None, ...]
 Stated = tuple[EvidenceKind, Values]
+Limits = tuple[GenotypeEvidence, ...]
+Join = Callable[[Iterable[float]], float]
 
 
 def is_from_imputation(record: SiteRecord) -> bool:
@@ -41,8 +40,7 @@ def is_from_imputation(record: SiteRecord) -> bool:
     keys = record.info.keys()
     if keys & _IMPUTATION_MARKS:
         return True
-    fields = _IMPUTATION_FIELDS.intersection(record.format)
-    return bool(fields) and bool(keys & (_IMPUTATION_KEYS | _TYPED))
+    return bool(keys & _IMPUTATION_KEYS) and not {"GP", "DS", "HDS"}.isdisjoint(record.format)
 
 
 def is_imputed(record: SiteRecord) -> bool:
@@ -52,9 +50,8 @@ def is_imputed(record: SiteRecord) -> bool:
 
 def imputation_score(record: SiteRecord) -> float | None:
     """Return DR2, R2 or INFO of an imputed record, or None."""
-    return next(
-        (score for key in _IMPUTATION_SCORES if (score := number(record.info.get(key))) is not None), None
-    )
+    scores = (number(record.info.get(key)) for key in ("DR2", "R2", "INFO", "INFO_SCORE"))
+    return next((score for score in scores if score is not None), None)
 
 
 class FieldReader:
@@ -77,14 +74,9 @@ class FieldReader:
         gl_is_phred: bool,
         block: bool = False,
     ) -> None:
-        self._record = record
-        self._fields = fields
-        self._letters = letters
-        self._counted = counted
-        self._copies = copies
-        self._gl_is_phred = gl_is_phred
-        self._block = block
-        self._imputed = is_imputed(record)
+        self._record, self._fields, self._block = record, fields, block
+        self._letters, self._counted, self._copies = letters, counted, copies
+        self._gl_is_phred, self._imputed = gl_is_phred, is_imputed(record)
         ways = (self._phred_likelihoods, self._log_likelihoods, self._posteriors, self._dosage)
         ordered = (*ways[2:], *ways[:2]) if is_from_imputation(record) else ways
         self._likelihoods = [found for way in ordered if (found := way()) is not None]
@@ -92,9 +84,7 @@ class FieldReader:
     def evidence(self) -> GenotypeEvidence | None:
         """Return what counts, by the order of this module; None without a genotype and a likelihood."""
         if self._likelihoods:
-            limits = self._reads_limit() if self._block else ()
-            kind, values = self._likelihoods[0]
-            return self._made(kind, values, limits=limits)
+            return self._made(*self._likelihoods[0], limits=self._reads_limit() if self._block else ())
         if self._copies is None:
             return None
         kinds = self._qualities_and_reads()
@@ -126,23 +116,21 @@ class FieldReader:
                 if self._copies is not None and abs(dose - self._copies) >= 1:
                     return True
         found = [(item.kind, table) for item in stated if (table := phred_by_copies(item)) is not None]
-        tables = [table for _, table in found]
         # Likelihoods have weighed the reads: these contradict a genotype only together with them.
         weighed = evidence.kind in _WEIGHED
         against = [table for kind, table in found if not (weighed and kind is EvidenceKind.AD)]
         if any(min([table[copies] for copies in claim]) >= limit for claim in claims for table in against):
             return True
-        return any(
-            _reject(one, other, limit) and _reject(other, one, limit)
-            for one, other in itertools.combinations(tables, 2)
-        )
 
-    def _made(
-        self, kind: EvidenceKind, values: Values, *, limits: tuple[GenotypeEvidence, ...] = ()
-    ) -> GenotypeEvidence:
-        return GenotypeEvidence(
-            kind=kind, values=values, copies=self._copies, imputed=self._imputed, limits=limits
-        )
+        def reject(one: Sequence[float], other: Sequence[float]) -> bool:  # all that are the best of `one`
+            return min(away for own, away in zip(one, other, strict=True) if own == 0) >= limit
+
+        pairs = itertools.combinations([table for _, table in found], 2)
+        return any(reject(one, other) and reject(other, one) for one, other in pairs)
+
+    def _made(self, kind: EvidenceKind, values: Values, limits: Limits = ()) -> GenotypeEvidence:
+        copies, imputed = self._copies, self._imputed
+        return GenotypeEvidence(kind=kind, values=values, copies=copies, imputed=imputed, limits=limits)
 
     def _qualities_and_reads(self) -> list[GenotypeEvidence]:
         """Return GQ, and reads by allele or else their number; of a block without either, QUAL for GQ."""
@@ -154,17 +142,16 @@ class FieldReader:
             return [self._made(EvidenceKind.GQ, (quality,))]
         return found
 
-    def _reads_limit(self) -> tuple[GenotypeEvidence, ...]:
+    def _reads_limit(self) -> Limits:
         reads = depth(self._record, self._fields, block=self._block)
         return () if reads is None else (self._made(EvidenceKind.DEPTH, (float(reads),)),)
 
-    def _record_quality(self) -> tuple[GenotypeEvidence, ...]:
+    def _record_quality(self) -> Limits:
         """Return QUAL where an ALT is called: the probability that there is none."""
         quality = self._own_quality()
         none = 2 * (self._letters[0] == self._counted[1])  # copies of the letter without any ALT
-        if quality is None or quality < 0 or self._copies == none:
-            return ()
-        return (self._made(EvidenceKind.QUAL, (quality, float(none))),)
+        is_stated = quality is not None and quality >= 0 and self._copies != none
+        return (self._made(EvidenceKind.QUAL, (quality, float(none))),) if is_stated else ()
 
     def _own_quality(self) -> float | None:
         """Return QUAL; of several samples it speaks of all together."""
@@ -201,7 +188,7 @@ class FieldReader:
         if any(value is not None and value > 0 for value in values):
             return None
         if self._gl_is_phred:
-            phred = [None if value is None else -value for value in values]
+            phred = tuple(None if value is None else -value for value in values)
             return self._sorted(EvidenceKind.PL, phred, self._letters, min)
         return self._sorted(EvidenceKind.GL, values, self._letters, max)
 
@@ -213,10 +200,10 @@ class FieldReader:
             return None
         if abs(sum(known) - 1) > _SUM_TOLERANCE:
             linear = [10 ** (-value / 10) for value in known]
-            if abs(sum(linear) - 1) > _PHRED_SUM_TOLERANCE:
+            if abs(sum(linear) - 1) > 0.2:  # whole Phred numbers of three probabilities
                 return None
             known = [value / sum(linear) for value in linear]
-        return self._sorted(EvidenceKind.GP, known, self._letters, sum)
+        return self._sorted(EvidenceKind.GP, tuple(known), self._letters, sum)
 
     def _dosage(self) -> Stated | None:
         """Return DS, or the sum of HDS, as the expected copies of the counted letter."""
@@ -234,11 +221,7 @@ class FieldReader:
         return EvidenceKind.DS, (min(max(dose, 0.0), 2.0),)
 
     def _sorted(
-        self,
-        kind: EvidenceKind,
-        values: Sequence[float | None],
-        letters: tuple[Letter, ...],
-        join: Callable[[Iterable[float]], float],
+        self, kind: EvidenceKind, values: Values, letters: tuple[Letter, ...], join: Join
     ) -> Stated | None:
         """Sort values in genotype order by copies of the counted letter; None unless all three are stated.
 
@@ -256,11 +239,6 @@ class FieldReader:
 
 #: Kinds that have weighed the reads already, base by base.
 _WEIGHED = frozenset({EvidenceKind.PL, EvidenceKind.GL, EvidenceKind.GP, EvidenceKind.DS})
-
-
-def _reject(one: Sequence[float], other: Sequence[float], limit: float) -> bool:
-    """Return whether `other` makes all genotypes that are the best of `one` unlikely."""
-    return min(away for own, away in zip(one, other, strict=True) if own == 0) >= limit
 
 
 def phred_by_copies(evidence: GenotypeEvidence) -> tuple[float, ...] | None:

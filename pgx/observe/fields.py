@@ -14,16 +14,9 @@ from msgspec import Struct
 
 from pgx.observe import MISSING, Fields, Phase, PhaseSource, SiteRecord
 
-_PLOIDY = 2
-_INDEX_DIGITS = 9  # longer ones are no index of anything, and some readers cut them
-
-#: Least depth of a block, in FORMAT or INFO: GATK and freebayes, bcftools, freebayes before 1.1.
-_BLOCK_DEPTHS = ("MIN_DP", "MinDP", "MIN")
 _DEPTHS = ("DP", "DPI", "SDP", "FDP")
-_INFO_DEPTHS = ("DP", "ADP", "TotalReads")
-#: Reads by allele, REF first (Number=R). Of the second group (CLC Genomics Workbench; minos, gramtools and
-#: Cortex) a lone value is something else, such as a coverage.
-_READS_BY_ALLELE = ("AD", "DPR")
+#: Reads by allele, REF first, as AD and DPR are (Number=R): CLC Genomics Workbench; minos, gramtools and
+#: Cortex. A lone value is something else, such as a coverage.
 _READS_BESIDE_ALT = ("CLCAD2", "COV")
 #: Reads by allele and strand (forward, reverse), REF first: samtools and SomaticSniper, GATK.
 _READS_BY_STRAND = ("DP4", "SAC")
@@ -34,8 +27,7 @@ _REF_AND_ALT_READS = (("RD", "AD"), ("RO", "AO"), ("FRO", "FAO"), ("REF_DP", "AL
 _BASES = "ACGT"
 _READS_BY_BASE = "BCOUNT"
 _READS_OF_BASE = tuple(f"{base}U" for base in _BASES)
-#: All reads, and those with each ALT: VarScan without RD; Platypus, VarDict, samtools before 1.0.
-_VARSCAN_READS = ("DP", "AD")
+#: All reads, and those with each ALT: Platypus, VarDict, samtools before 1.0.
 _ALL_AND_ALT_READS = (("NR", "NV"), ("DP", "VD"), ("DP", "DV"))
 #: The share of reads with each ALT: VarScan, DeepVariant, Illumina, Mutect2, GATK 3.
 _ALT_SHARES = ("FREQ", "VAF", "VF", "AF", "FA")
@@ -69,7 +61,7 @@ class GenotypeTextError(ValueError):
 def read_genotype(record: SiteRecord, fields: Fields) -> Genotype:
     """Read GT (or LGT) and the phase of one sample; raises `GenotypeTextError`."""
     indices, separators = _indices(record, fields)
-    if len(indices) != _PLOIDY or separators != {"|"}:
+    if len(indices) != 2 or separators != {"|"}:
         return _physical_order(indices, fields) or Genotype(indices=indices, phase=None)
     # VCF 4.4 may name a set for each allele (PSL).
     keys = (key for key in ("PS", "PSL", "PID") if set(fields.get(key, MISSING)) - set(".,"))
@@ -106,7 +98,8 @@ def _written(text: str) -> tuple[tuple[int | None, ...], frozenset[str]]:
 
 
 def _is_index(token: str) -> bool:
-    return token.isascii() and token.isdecimal() and len(token) <= _INDEX_DIGITS
+    # What is longer is no index of anything, and some readers cut it.
+    return token.isascii() and token.isdecimal() and len(token) <= 9
 
 
 def local_alleles(record: SiteRecord, fields: Fields) -> tuple[int, ...] | None:
@@ -149,7 +142,7 @@ def numbers(text: str | None) -> tuple[float | None, ...]:
 
 def _physical_order(indices: tuple[int | None, ...], fields: Fields) -> Genotype | None:
     """Return the genotype in the order of GATK's PGT with PID, or of HP, where they phase an unphased GT."""
-    if len(indices) != _PLOIDY or None in indices or indices[0] == indices[1]:
+    if len(indices) != 2 or None in indices or indices[0] == indices[1]:
         return None
     order, name = indices, ""
     pgt, pid = fields.get("PGT", MISSING), fields.get("PID", MISSING)
@@ -172,20 +165,17 @@ def depth(record: SiteRecord, fields: Fields, *, block: bool) -> int | None:
     quality 0. A least depth below zero is none.
     """
     if block:
-        for key in _BLOCK_DEPTHS:
-            value = number(fields.get(key))
-            value = number(record.info.get(key)) if value is None else value
-            if value is not None:
-                return max(int(value), 0)
+        for key in ("MIN_DP", "MinDP", "MIN"):  # GATK and freebayes, bcftools, freebayes before 1.1
+            for value in (number(fields.get(key)), number(record.info.get(key))):
+                if value is not None:
+                    return max(int(value), 0)
     found = [int(value) for value in _counts(map(number, map(fields.get, _DEPTHS)))]
     if not found and not block:
         found = [round(sum(counts) + others) for counts, others in reads_by_allele(record, fields)]
-    if not found:
-        reads = _counts(numbers(fields.get("AD")))
-        found = [int(sum(reads))] if reads else []
+    if not found and (reads := _counts(numbers(fields.get("AD")))):
+        found = [int(sum(reads))]
     of_record = _record_reads(record)
-    counted = [*found[:1], *([] if of_record is None else [of_record])]
-    return min(counted, default=None)
+    return min([*found[:1], *([] if of_record is None else [of_record])], default=None)
 
 
 def _counts(values: Iterable[float | None]) -> list[float]:
@@ -199,7 +189,7 @@ def _record_reads(record: SiteRecord) -> int | None:
         return None
     info = record.info
     by_strand = _counts(numbers(info.get("DP4")))
-    found = _counts(number(info.get(key)) for key in _INFO_DEPTHS)
+    found = _counts(number(info.get(key)) for key in ("DP", "ADP", "TotalReads"))
     found += [sum(by_strand)] if len(by_strand) == 4 else []
     if number(info.get("MQ")) == 0:
         return 0
@@ -232,11 +222,10 @@ def reads_by_allele(record: SiteRecord, fields: Fields) -> Iterator[Counts]:
 def _of_sample(record: SiteRecord, fields: Fields, size: int) -> Iterator[Sequence[float | None]]:
     if _COUNTED.isdisjoint(fields):
         return
-    paired = number(fields.get("RD")) is not None
-    for key in _READS_BY_ALLELE:
-        if key in fields and not (paired and key == "AD"):  # VarScan's AD is that of the ALT alone
+    for key in ("AD", "DPR"):  # beside RD, VarScan's AD is that of the ALT alone
+        if key in fields and (key == "DPR" or number(fields.get("RD")) is None):
             yield numbers(fields[key])
-    yield _rest_of(fields, *_VARSCAN_READS)
+    yield _rest_of(fields, "DP", "AD")  # VarScan without RD
     if _SELDOM.isdisjoint(fields):
         return
     for key in _READS_BESIDE_ALT if size > 1 else ():
@@ -274,8 +263,7 @@ def _of_bases(record: SiteRecord, fields: Fields) -> Sequence[float | None]:
     counts = [*numbers(fields.get(_READS_BY_BASE))]
     if len(counts) != len(_BASES):
         counts = [next(iter(numbers(fields.get(key))), None) for key in _READS_OF_BASE]
-    by_base = dict(zip(_BASES, counts, strict=True))
-    return [by_base[allele] for allele in alleles]
+    return [counts[_BASES.index(allele)] for allele in alleles]
 
 
 def _total(fields: Fields) -> float | None:
@@ -299,9 +287,8 @@ def _of_record(record: SiteRecord, size: int) -> Iterator[Counts]:
             yield tuple(known), 0.0
     stated = number(record.info.get("TotalReads"))
     counts = _with_rest(*_from_shares(stated, record.info.get("SupportFraction")))
-    known = [value for value in counts if value is not None]
-    if len(known) == size:
-        yield tuple(known), 0.0
+    if len(counts) == size:
+        yield tuple(value for value in counts if value is not None), 0.0
 
 
 def _sum(values: Iterable[float | None]) -> float | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Literal
 
 from msgspec import Struct
@@ -27,10 +27,6 @@ from pgx.observe import (
 from pgx.observe.alleles import Letter, Other, Shown
 from pgx.observe.fields import Genotype, GenotypeTextError, depth, read_genotype
 from pgx.reference import FactFile, Facts, load, threshold
-
-#: Kinds by which --min-gq goes where no genotype quality is stated: the distance of the two best.
-_WITH_GAP = frozenset({EvidenceKind.PL, EvidenceKind.GL, EvidenceKind.AD})
-_PASSED = frozenset({"", MISSING, "PASS"})
 
 
 class _ReferenceFilter(Facts, frozen=True, kw_only=True):
@@ -113,14 +109,9 @@ def read(record: SiteRecord, sample: int, site: Site, context: ReadContext, *, b
     if block and problem is None and not {"GT", "LGT"} & fields.keys():
         shown = (spelled[0], spelled[0])
     is_ours = len(shown) == 2 and all(letter in site.counted for letter in shown)
+    copies, gl_is_phred = shown.count(site.counted[1]) if is_ours else None, context.gl_is_phred
     stated = evidence_fields.FieldReader(
-        record,
-        fields,
-        spelled,
-        site.counted,
-        copies=shown.count(site.counted[1]) if is_ours else None,
-        gl_is_phred=context.gl_is_phred,
-        block=block,
+        record, fields, spelled, site.counted, copies=copies, gl_is_phred=gl_is_phred, block=block
     )
     evidence = stated.evidence() if problem is None else None
     filters = _filters(record, fields, genotype)
@@ -136,7 +127,11 @@ def read(record: SiteRecord, sample: int, site: Site, context: ReadContext, *, b
         problem = SiteState.UNSUPPORTED
         findings.append(site_finding("contradicting-quality", site))
     problem = problem or _low_quality(record, quality, reads, evidence, context)
-    findings += _imputation_findings(record, evidence, site)
+    if evidence is not None and evidence_fields.is_imputed(record):
+        findings.append(site_finding("imputed", site))
+        score = evidence_fields.imputation_score(record)
+        if score is not None and score < threshold("low_imputation_quality"):
+            findings.append(site_finding("low-imputation-quality", site, score=f"{score:g}"))
     return Reading(
         record=record,
         fields=fields,
@@ -172,14 +167,11 @@ def _spelled(record: SiteRecord, site: Site) -> tuple[Letter, ...]:
     """Return the letter of each allele, REF first; in a block beyond its first base the assembly's own."""
     if alleles.covers_with_bases(record, site.position):
         return alleles.letters_of(record, site.position)
-    return (site.ref or Other.UNKNOWN, *map(_beyond, record.alternates))
-
-
-def _beyond(allele: str) -> Other:
-    """Return what an allele shows at a base that lies beyond REF."""
-    if alleles.is_unseen(allele):
-        return Other.UNSEEN
-    return Other.DELETED if alleles.is_deleted(allele) else Other.STRUCTURAL
+    spelled: list[Letter] = [site.ref or Other.UNKNOWN]
+    for allele in record.alternates:
+        deleted = Other.DELETED if alleles.is_deleted(allele) else Other.STRUCTURAL
+        spelled.append(Other.UNSEEN if alleles.is_unseen(allele) else deleted)
+    return tuple(spelled)
 
 
 def _is_stated_absence(
@@ -200,7 +192,7 @@ def _filters(record: SiteRecord, fields: Fields, genotype: Genotype) -> str | No
     passed = _reference_filters() if set(genotype.indices) <= {0, None} else frozenset()
     names = [name for name in record.filters if name.lower() not in passed]
     of_sample = fields.get("FT", MISSING)
-    if of_sample not in _PASSED and of_sample.lower() not in passed:
+    if of_sample not in {"", MISSING, "PASS"} and of_sample.lower() not in passed:
         names.append(f"FT={of_sample}")
     return ";".join(names) or None
 
@@ -232,20 +224,9 @@ def _low_quality(
     """Return LOW_QUALITY below a limit of the user, or for an imputed genotype without probabilities."""
     if evidence is not None and evidence.kind is EvidenceKind.GT and evidence_fields.is_imputed(record):
         return SiteState.LOW_QUALITY
-    if quality is None and evidence is not None and evidence.kind in _WITH_GAP:
+    if quality is None and evidence is not None and evidence.kind in {"PL", "GL", "AD"}:
+        # Where no genotype quality is stated, --min-gq goes by the distance of the two best.
         quality = sorted(evidence_fields.phred_by_copies(evidence) or (0.0, 0.0))[1]
-    if context.min_gq > 0 and (quality is None or quality < context.min_gq):
-        return SiteState.LOW_QUALITY
-    if context.min_dp > 0 and (reads is None or reads < context.min_dp):
-        return SiteState.LOW_QUALITY
-    return None
-
-
-def _imputation_findings(
-    record: SiteRecord, evidence: GenotypeEvidence | None, site: Site
-) -> Iterator[Finding]:
-    if evidence is not None and evidence_fields.is_imputed(record):
-        yield site_finding("imputed", site)
-        score = evidence_fields.imputation_score(record)
-        if score is not None and score < threshold("low_imputation_quality"):
-            yield site_finding("low-imputation-quality", site, score=f"{score:g}")
+    too_doubtful = context.min_gq > 0 and (quality is None or quality < context.min_gq)
+    too_few = context.min_dp > 0 and (reads is None or reads < context.min_dp)
+    return SiteState.LOW_QUALITY if too_doubtful or too_few else None

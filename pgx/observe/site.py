@@ -21,14 +21,11 @@ from pgx.observe import (
     site_finding,
 )
 from pgx.observe import alleles as spelling
-from pgx.observe.alleles import Other, Shown, covers_with_bases, letters_of
+from pgx.observe.alleles import Other, covers_with_bases, letters_of
 from pgx.observe.combine import alone, blank, combine, conflicting, observation, shows_other, state_findings
 from pgx.observe.sample_record import Reading, read
 from pgx.reference import threshold
 
-#: A record on the other strand spells exactly these two letters.
-_REVERSE_STRAND = frozenset("AG")
-_LENGTH_DIGITS = 12
 #: FORMAT fields of callers of small variants, and of no caller of copy numbers.
 SMALL_VARIANTS = frozenset({"AD", "PL", "LPL", "GP", "RO", "MIN_DP"})
 
@@ -70,17 +67,16 @@ def _fault(record: SiteRecord, site: Site) -> Finding | None:
     named = {letter for letter in spelled if isinstance(letter, str)}
     if spelled[0] in site.letters and (site.ref is None or site.ref in named):
         return None
-    code = "reverse-strand" if named == _REVERSE_STRAND else "reference-mismatch"
+    code = "reverse-strand" if named == {"A", "G"} else "reference-mismatch"
     return site_finding(code, site, found=str(spelled[0]), expected=site.ref or "/".join(site.letters))
 
 
 def _remarks(record: SiteRecord, site: Site) -> Iterator[Finding]:
     if site.ref is not None and letters_of(record, site.position)[0] == site.alt:
         yield site_finding("swapped-alleles", site, expected=site.ref)
-    names = [name for name in record.identifiers if name.lower().startswith("rs")]
+    names = ", ".join(name for name in record.identifiers if name.lower().startswith("rs"))
     if names and not _has_id(record, site.rsid):
-        values = {"rsid": site.rsid, "found": ", ".join(names)}
-        yield Finding(code="rsid-mismatch", values=values, critical=False)
+        yield Finding(code="rsid-mismatch", values={"rsid": site.rsid, "found": names}, critical=False)
 
 
 def record_evidence(records: Sequence[SiteRecord], contigs: Collection[str]) -> tuple[AssemblyEvidence, ...]:
@@ -142,20 +138,17 @@ def observe(sites: Sequence[SiteRecords], sample: int, context: ReadContext) -> 
 def _observe_site(at: SiteRecords, sample: int, context: ReadContext, doubted: Sequence[str]) -> Observation:
     site = at.site
     if doubted:
-        where = [f"{record.contig}:{record.position}" for record in at.misplaced]
-        found = ", ".join(where or doubted)
-        values = {"rsid": site.rsid, "found": found, "position": str(site.position)}
-        finding = Finding(code="rsid-mismatch", values=values, critical=True)
-        records = (*at.misplaced, *at.bases, *at.blocks)
-        return blank(at, sample, context, SiteState.UNSUPPORTED, (finding,), records=records)
+        found = ", ".join([f"{record.contig}:{record.position}" for record in at.misplaced] or doubted)
+        finding = site_finding("rsid-mismatch", site, found=found, position=str(site.position))
+        findings, records = (replace(finding, critical=True),), (*at.misplaced, *at.bases, *at.blocks)
+        return blank(at, sample, context, SiteState.UNSUPPORTED, findings, records=records)
     if at.faults:
         return blank(at, sample, context, SiteState.UNSUPPORTED, at.faults)
     bases = [read(record, sample, site, context, block=False) for record in at.bases]
     spanning = [record for record in at.blocks if _spans(record, sample, site)]
     blocks = [read(record, sample, site, context, block=True) for record in spanning]
-    empty = [reading for reading in (*bases, *blocks) if reading.problem is SiteState.ABSENT]
-    bases = [reading for reading in bases if reading not in empty]
-    blocks = [reading for reading in blocks if reading not in empty]
+    empty = [reading.record for reading in (*bases, *blocks) if reading.problem is SiteState.ABSENT]
+    bases, blocks = ([it for it in some if it.problem is not SiteState.ABSENT] for some in (bases, blocks))
     missing = _missing_copies(at, sample, context)
     if bases:
         return _from_bases(at, sample, bases, blocks, missing)
@@ -164,7 +157,7 @@ def _observe_site(at: SiteRecords, sample: int, context: ReadContext, doubted: S
         return blank(at, sample, context, SiteState.UNSUPPORTED, deleted, records=at.lengths)
     if blocks:
         return _from_blocks(at, sample, blocks, context)
-    return _without_record(at, sample, context, [reading.record for reading in empty])
+    return _without_record(at, sample, context, empty)
 
 
 def _without_record(
@@ -209,7 +202,7 @@ def _missing_copies(at: SiteRecords, sample: int, context: ReadContext) -> int:
 def _length(record: SiteRecord, sample: int) -> int | None:
     """Return FORMAT/LEN of VCF 4.5, the bases of a block from POS on, or None."""
     text = record.fields(sample).get("LEN", "") if "LEN" in record.format else ""
-    return int(text) if text.isascii() and text.isdecimal() and len(text) <= _LENGTH_DIGITS else None
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 12 else None
 
 
 def _spans(record: SiteRecord, sample: int, site: Site) -> bool:
@@ -226,14 +219,12 @@ def _from_bases(
     """Decide from the records that spell the base; blocks can only contradict them."""
     usable = [reading for reading in bases if reading.problem is not SiteState.FILTERED] or list(bases)
     dropped = [reading for reading in bases if reading not in usable and shows_other(reading, usable)]
-    if dropped:
-        return _unusable(at, sample, bases, dropped[0], SiteState.FILTERED)
     problems = [reading for reading in usable if reading.problem is not None]
-    no_calls = [reading for reading in problems if reading.problem is SiteState.NO_CALL]
-    if no_calls and len(problems) < len(usable):
+    no_call = any(reading.problem is SiteState.NO_CALL for reading in problems)
+    if no_call and not dropped and len(problems) < len(usable):
         return observation(at, sample, bases, conflicting(usable[0]), ())
-    if problems:
-        return _unusable(at, sample, bases, problems[0], problems[0].problem)
+    if dropped or problems:
+        return _unusable(at, sample, bases, (*dropped, *problems)[0])
     combined = combine(usable, at.site)
     notes = [note for reading in usable for note in reading.findings]
     findings = (*at.findings, *combined.findings, *notes)
@@ -241,25 +232,16 @@ def _from_bases(
     if any(set(block.shown) != set(combined.shown) for block in covered):
         combined = replace(combined, conflict=True)
     if missing and not combined.conflict and Other.DELETED not in combined.shown:
-        combined = replace(combined, shown=_without_deleted(combined.shown, missing, at.site), phase=None)
+        # A caller that writes the deletion on a line of its own writes 0 for that chromosome here.
+        shown = combined.shown
+        alternates = [letter for letter in shown if letter != at.site.ref]
+        left = Other.DELETED if missing == 2 or len(shown) != 2 else (*alternates, *shown)[0]
+        combined = replace(combined, shown=(left, Other.DELETED), phase=None)
     return observation(at, sample, bases, combined, findings)
 
 
-def _unusable(
-    at: SiteRecords, sample: int, readings: Sequence[Reading], first: Reading, state: SiteState | None
-) -> Observation:
-    return observation(at, sample, readings, alone(first), first.findings, state=state)
-
-
-def _without_deleted(shown: Shown, missing: int, site: Site) -> Shown:
-    """Return what is left of a genotype when the base is missing on one or both chromosomes.
-
-    A caller that writes the deletion on a line of its own writes 0 for that chromosome here.
-    """
-    if missing == 2 or len(shown) != 2:
-        return (Other.DELETED, Other.DELETED)
-    alternates = [letter for letter in shown if letter != site.ref]
-    return (alternates[0] if alternates else shown[0], Other.DELETED)
+def _unusable(at: SiteRecords, sample: int, readings: Sequence[Reading], first: Reading) -> Observation:
+    return observation(at, sample, readings, alone(first), first.findings, state=first.problem)
 
 
 def _from_blocks(
@@ -269,10 +251,10 @@ def _from_blocks(
     if problems and len(problems) < len(blocks):
         return observation(at, sample, blocks, conflicting(blocks[0]), ())
     if problems:
-        return _unusable(at, sample, blocks, problems[0], problems[0].problem)
-    findings = tuple(note for block in blocks for note in block.findings)
+        return _unusable(at, sample, blocks, problems[0])
+    findings = [note for block in blocks for note in block.findings]
     if _are_doubtful(blocks, sample, context):
-        findings = (*findings, site_finding("untrusted-block", at.site))
+        findings.append(site_finding("untrusted-block", at.site))
         return observation(at, sample, blocks, alone(blocks[0]), findings, state=SiteState.UNSUPPORTED)
     combined = combine(blocks, at.site)
     return observation(at, sample, blocks, combined, findings, called=SiteState.REFERENCE_BLOCK)
