@@ -18,7 +18,6 @@ from pgx.reference import FactFile, Facts, load
 FLAT = "flat"
 #: Stands for frequencies that a cohort is to estimate from its own people.
 ESTIMATE = "estimate"
-_LONGEST_GROUP = 60
 Diplotype = tuple[Haplotype, Haplotype]
 
 
@@ -45,10 +44,8 @@ class Population(Facts, frozen=True, kw_only=True):
         """Return haplotype frequencies, summing to 1: stated ones stay, counted ones share the rest."""
         stated = {"e1": self.e1.frequency} | ({"e4": self.e4.frequency} if self.e4 else {})
         counted = {name: count for name, count in self.counts.items() if name not in stated}
-        rest = 1 - sum(stated.values())
-        total = sum(counted.values())
-        shares = {name: rest * count / total for name, count in counted.items()}
-        return {name: (stated | shares)[name] for name in self.counts}
+        rest, total = 1 - sum(stated.values()), sum(counted.values())
+        return {name: stated.get(name, rest * count / total) for name, count in self.counts.items()}
 
 
 class _FrequencyFile(FactFile, frozen=True, kw_only=True):
@@ -80,16 +77,15 @@ class Estimated(Struct, frozen=True, kw_only=True):
     @property
     def name(self) -> str:
         """Return the name of this population, e.g. in the column `population`."""
-        shares = ", ".join(
-            f"{item.name} {share:.6g}" for item, share in zip(haplotypes(), self.frequencies, strict=True)
-        )
-        group = printable(self.group, limit=_LONGEST_GROUP)
+        names = (item.name for item in haplotypes())
+        shares = ", ".join(f"{name} {share:.6g}" for name, share in zip(names, self.frequencies, strict=True))
+        group = printable(self.group, limit=60)
         return f"{self.people} people of this cohort{f' ({group})' * bool(group)}, estimated: {shares}"
 
     @property
     def short_name(self) -> str:
         """Return what tells it from others of a cohort."""
-        return f"{printable(self.group, limit=_LONGEST_GROUP) or 'this cohort'} (estimated)"
+        return f"{printable(self.group, limit=60) or 'this cohort'} (estimated)"
 
 
 @functools.lru_cache(maxsize=4096)
@@ -100,8 +96,7 @@ def estimated(name: str) -> Estimated | None:
     if found is None:
         return None
     people, group, *values = found.groups()
-    total = sum(map(float, values))
-    frequencies = tuple(float(value) / total for value in values)
+    frequencies = tuple(float(value) / sum(map(float, values)) for value in values)
     return Estimated(people=int(people), group=group or "", frequencies=frequencies)
 
 
@@ -121,23 +116,20 @@ def haplotype_frequencies(population: str) -> tuple[float, ...]:
     No such population, or `ESTIMATE`, which only a cohort can make, is a `UsageError`.
     """
     name = population_name(population)
+    known = {item.name: item for item in populations()}
     if name == FLAT:
         return tuple(1 / len(haplotypes()) for _ in haplotypes())
-    for known in populations():
-        if known.name == name:
-            frequencies = known.frequencies()
-            return tuple(frequencies[haplotype.name] for haplotype in haplotypes())
+    if name in known:
+        frequencies = known[name].frequencies()
+        return tuple(frequencies[haplotype.name] for haplotype in haplotypes())
     if (found := estimated(name)) is not None:
         return found.frequencies
+    what = f"unknown population '{population}'"
+    cure = did_you_mean(population, [*known, FLAT]) or f"Use one of {', '.join([*known, FLAT])}"
     if name == ESTIMATE:
-        raise UsageError(
-            "'estimate' needs a whole cohort",
-            where="--population",
-            cure="Give --population estimate to pgx cohort, or name a population (pgx list populations)",
-        )
-    names = [*(known.name for known in populations()), FLAT]
-    hint = did_you_mean(population, names) or f"Use one of {', '.join(names)}"
-    raise UsageError(f"unknown population '{population}'", where="--population", cure=hint)
+        what = "'estimate' needs a whole cohort"
+        cure = "Give --population estimate to pgx cohort, or name a population (pgx list populations)"
+    raise UsageError(what, where="--population", cure=cure)
 
 
 @functools.cache
@@ -190,11 +182,8 @@ def genotype_prior(population: str, site: int) -> tuple[float, float, float]:
 class E4Status(StrEnum):
     """The APOE e4 status of a person; `CARRIER` means one or two copies, not told apart."""
 
-    NON_CARRIER = "non-carrier"
-    HETEROZYGOUS = "heterozygous"
-    HOMOZYGOUS = "homozygous"
-    CARRIER = "carrier"
-    INDETERMINATE = "indeterminate"
+    NON_CARRIER, HETEROZYGOUS, HOMOZYGOUS = "non-carrier", "heterozygous", "homozygous"
+    CARRIER, INDETERMINATE = "carrier", "indeterminate"
 
 
 #: Copies of e4 that a status stands for, where it stands for one number.
@@ -204,20 +193,14 @@ E4_COPIES = {E4Status.NON_CARRIER: 0, E4Status.HETEROZYGOUS: 1, E4Status.HOMOZYG
 class PhaseState(StrEnum):
     """Whether the two sites are phased with each other, as far as the answer needs it."""
 
-    PHASED = "phased"
-    UNPHASED = "unphased"
-    NOT_NEEDED = "not-needed"
+    PHASED, UNPHASED, NOT_NEEDED = "phased", "unphased", "not-needed"
 
 
 class Reason(StrEnum):
     """Why a diplotype or status is not determined."""
 
-    SITE_UNUSED = "site-unused"
-    HALF_CALL = "half-call"
-    PHASE = "phase"
-    RARE_HAPLOTYPE = "rare-haplotype"
-    LOW_CERTAINTY = "low-certainty"
-    COORDINATES = "coordinates"
+    SITE_UNUSED, HALF_CALL, PHASE = "site-unused", "half-call", "phase"
+    RARE_HAPLOTYPE, LOW_CERTAINTY, COORDINATES = "rare-haplotype", "low-certainty", "coordinates"
 
 
 class CallOptions(Struct, frozen=True, kw_only=True):
@@ -235,7 +218,7 @@ class CallOptions(Struct, frozen=True, kw_only=True):
     stray_share: float | None = None
 
 
-class CalculationRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class CalculationRow(Struct, frozen=True, forbid_unknown_fields=True):
     """posterior is proportional to prior x both likelihoods x phase_factor; likelihoods by rsID."""
 
     diplotype: str
@@ -245,7 +228,7 @@ class CalculationRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     posterior: float
 
 
-class PopulationResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class PopulationResult(Struct, frozen=True, forbid_unknown_fields=True):
     """The call under another population's haplotype frequencies."""
 
     diplotype: str | None

@@ -49,11 +49,8 @@ class SiteLikelihoods(Struct, frozen=True, kw_only=True):
 
     def part(self, rows: Places) -> SiteLikelihoods:
         """Return the same for some samples only."""
-        return SiteLikelihoods(
-            values=self.values.take(rows, axis=1),
-            chances=None if self.chances is None else self.chances.take(rows, axis=1),
-            half=self.half,
-        )
+        chances = None if self.chances is None else self.chances.take(rows, axis=1)
+        return replace(self, values=self.values.take(rows, axis=1), chances=chances)
 
     def under(self, marginal: tuple[float, float, float]) -> Floats:
         """Return likelihoods where the genotypes have these frequencies, as `pgx.calling.likelihood` does."""
@@ -111,29 +108,25 @@ def answers(given: Likelihoods, options: CallOptions) -> Answers:
     prior = np.array(diplotype_prior(options.population))
     likelihoods = given.under(options.population)
     rows = _posterior(likelihoods, prior, given.phase)
-    best, probability = _greatest(rows)
+    best, probability = np.zeros(rows.shape[1], dtype=np.int64), rows[0].copy()
+    for index in range(1, len(rows)):  # of several greatest ones the first
+        np.putmask(best, rows[index] > probability, index)
+        np.maximum(probability, rows[index], out=probability)
     copies = _by_copies(rows)
     doubtful = np.array(given.doubtful)[best]
     exact = copies
     if given.half_called:
-        whole = [
-            np.ones_like(values) if site.half else values
-            for site, values in zip(given.sites, likelihoods, strict=True)
-        ]
+        pairs = zip(given.sites, likelihoods, strict=True)
+        whole = [np.ones_like(values) if site.half else values for site, values in pairs]
         exact = _by_copies(_posterior(whole, prior, given.phase))
     if doubtful.any():
         exact = np.where(doubtful, 0.0, exact)
-    prior_copies = _by_copies(prior[:, None])[:, 0]
     determined = _is_determined(probability, prior[best], options) & ~doubtful
-    status = _status(copies, exact, prior_copies, options)
+    status = _status(copies, exact, _by_copies(prior[:, None])[:, 0], options)
     determined &= np.array([name in E4_COPIES for name in STATUSES])[status]
-    return Answers(
-        best=best,
-        determined=np.zeros_like(determined) if given.half_called else determined,
-        status=status,
-        probability=probability,
-        carrier_probability=copies[1] + copies[2],
-    )
+    if given.half_called:
+        determined = np.zeros_like(determined)
+    return Answers(best, determined, status, probability, copies[1] + copies[2])
 
 
 def diplotype_likelihoods(given: Likelihoods, population: str) -> Floats:
@@ -146,15 +139,6 @@ def _posterior(likelihoods: Sequence[Floats], prior: Floats, phase: PhaseEvidenc
     weights = _weights(likelihoods, prior, phase)
     weights /= _sum(weights)
     return weights
-
-
-def _greatest(rows: Floats) -> tuple[Whole, Floats]:
-    """Return which row has the greatest value, the first of several, and that value."""
-    best, greatest = np.zeros(rows.shape[1], dtype=np.int64), rows[0].copy()
-    for index in range(1, len(rows)):
-        np.putmask(best, rows[index] > greatest, index)
-        np.maximum(greatest, rows[index], out=greatest)
-    return best, greatest
 
 
 def _sum(rows: Sequence[Floats] | Floats) -> Floats:
@@ -187,17 +171,13 @@ def _status(copies: Floats, exact: Floats, prior: Floats, options: CallOptions) 
 
 def differs_elsewhere(given: Likelihoods, found: Answers, options: CallOptions) -> Flags:
     """Return for each sample whether diplotype or status would differ under another population that ships."""
-    result = np.zeros(len(found.best), dtype=bool)
-    rows = np.arange(len(found.best))
+    result, rows = np.zeros(len(found.best), dtype=bool), np.arange(len(found.best))
     for name in _others(options):
         if not len(rows):
             break
         here, other = found.part(rows), answers(given.part(rows), replace(options, population=name))
-        different = (
-            (other.determined != here.determined)
-            | (other.determined & (other.best != here.best))
-            | (other.status != here.status)
-        )
+        different = (other.determined != here.determined) | (other.status != here.status)
+        different |= other.determined & (other.best != here.best)
         result[rows[different]] = True
         rows = rows[~different]
     return result
@@ -220,8 +200,7 @@ def same_everywhere(given: Likelihoods, found: Answers, options: CallOptions) ->
     if given.half_called or any(site.chances is not None for site in given.sites):
         return np.zeros(len(found.best), dtype=bool)
     likelihoods = given.under(options.population)
-    bounds = prior_bounds(options)
-    columns = np.arange(len(found.best))
+    bounds, columns = prior_bounds(options), np.arange(len(found.best))
     low = _weights(likelihoods, np.array(bounds.least), given.phase)[found.best, columns]
     high = _weights(likelihoods, np.array(bounds.most), given.phase)
     high[found.best, columns] = 0

@@ -32,6 +32,8 @@ def call(observations: tuple[Observation, ...], options: CallOptions) -> Diploty
     rare = _rare(result, observations, data)
     weak = () if rare else _weak_sites(result, observations, data, options)
     findings = tuple(_findings(result, others, observations, data, options, rare=rare, weak=weak))
+    known = [item.is_heterozygous for item in observations if item.alleles is not None]
+    phase = PhaseState.UNPHASED if known and all(known) else PhaseState.NOT_NEEDED
     return DiplotypeCall(
         gene=gene(),
         diplotype=result.diplotype,
@@ -42,7 +44,7 @@ def call(observations: tuple[Observation, ...], options: CallOptions) -> Diploty
         e4_status=result.status,
         e4_copies=E4_COPIES.get(result.status),
         e4_copies_posterior={str(copies): p for copies, p in enumerate(result.copies)},
-        phase=_phase_state(observations, data),
+        phase=phase if data.phase is None else PhaseState.PHASED,
         assumed=any(item.basis is EvidenceKind.ASSUMED for item in observations),
         not_determined_because=_reasons(result, observations, findings),
         calculation=calculation(data, result, options),
@@ -50,21 +52,15 @@ def call(observations: tuple[Observation, ...], options: CallOptions) -> Diploty
     )
 
 
-def _phase_state(observations: tuple[Observation, ...], data: SiteData) -> PhaseState:
-    if data.phase is not None:
-        return PhaseState.PHASED
-    known = [item.is_heterozygous for item in observations if item.alleles is not None]
-    return PhaseState.UNPHASED if known and all(known) else PhaseState.NOT_NEEDED
-
-
 @functools.cache
 def _unphased_names(shown: tuple[str, ...]) -> tuple[str, ...]:
     """Return the diplotypes that show these letters, sorted at each site, whatever their phase."""
-    return tuple(
-        diplotype_name(pair)
-        for pair in diplotypes()
-        if tuple("".join(sorted(two)) for two in zip(*(one.letters for one in pair), strict=True)) == shown
-    )
+    found = []
+    for pair in diplotypes():
+        sites = zip(*(one.letters for one in pair), strict=True)
+        if tuple("".join(sorted(two)) for two in sites) == shown:
+            found.append(diplotype_name(pair))
+    return tuple(found)
 
 
 def _rare(result: Answer, observations: tuple[Observation, ...], data: SiteData) -> str | None:
@@ -97,20 +93,14 @@ def _findings(
     if result.best in pair and (data.phase is None or result.diplotype is None):
         chance = dict(zip(diplotype_names(), result.posterior, strict=True))
         other = next(name for name in pair if name != result.best)
-        probabilities = {
-            "best_probability": str(chance[result.best]),
-            "other_probability": str(chance[other]),
-        }
-        yield Finding(code="ambiguous-phase", values={"best": result.best, "other": other, **probabilities})
-    different = [
-        name
-        for name, other in others.items()
-        if (other.diplotype, other.e4_status) != (result.diplotype, result.status)
-        and name != options.population
-    ]
-    if different and options.population != FLAT:
-        values = {"population": options.population, "others": ", ".join(different)}
-        yield Finding(code="prior-dependent", values=values)
+        values = {"best": result.best, "other": other, "best_probability": str(chance[result.best])}
+        values["other_probability"] = str(chance[other])
+        yield Finding(code="ambiguous-phase", values=values)
+    same, asked = (result.diplotype, result.status), options.population
+    said = {name: (it.diplotype, it.e4_status) for name, it in others.items() if name != asked}
+    different = ", ".join(name for name, answer in said.items() if answer != same)
+    if different and asked != FLAT:
+        yield Finding(code="prior-dependent", values={"population": asked, "others": different})
     used = [item for item in observations if item.evidence is not None]
     if result.status is not E4Status.CARRIER:  # the allele of a half call supports no more than that
         used = [item for item in used if item.state is not SiteState.PARTIAL_CALL]
@@ -134,9 +124,8 @@ def _weak_sites(
         return ()
     used = [place for place, item in enumerate(data.evidence) if item is not None]
     best = diplotype_names().index(result.best)
-    sure = {
-        place: GenotypeEvidence(kind=EvidenceKind.ASSUMED, copies=copies_at(place)[best]) for place in used
-    }
+    copies = {place: copies_at(place)[best] for place in used}
+    sure = {i: GenotypeEvidence(kind=EvidenceKind.ASSUMED, copies=count) for i, count in copies.items()}
 
     def settles(*places: int) -> bool:
         evidence = tuple(sure[i] if i in places else item for i, item in enumerate(data.evidence))
@@ -156,9 +145,8 @@ def _reasons(
     """Return why something is not determined, the most telling first."""
     if not _is_open(result):
         return ()
-    mismatch = any(
-        item.code == "rsid-mismatch" and item.critical for seen in observations for item in seen.findings
-    )
+    notes = [item for seen in observations for item in seen.findings]
+    mismatch = any(item.code == "rsid-mismatch" and item.critical for item in notes)
     said = {finding.code for finding in findings}
     known = {
         Reason.COORDINATES: mismatch,

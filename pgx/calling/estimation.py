@@ -21,9 +21,6 @@ from pgx.reference import threshold
 
 Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
-_CONVERGED = 1e-10  # of a frequency
-_MOST_STEPS = 2000
-_TINY = 1e-300  # no class is impossible: a likelihood may have been rounded to zero
 
 
 class Estimate(Struct, frozen=True, kw_only=True):
@@ -39,47 +36,21 @@ class Estimate(Struct, frozen=True, kw_only=True):
 
 
 class _Prior(Struct, frozen=True):
-    """Common haplotypes share what the rare one leaves as in `centre`, with the weight of some haplotypes.
+    """Common haplotypes share what the rare one leaves as in `centre`, with the `weight` of some haplotypes.
 
-    The rare one has a prior by itself, worth as many haplotypes as its shipped figure rests on. `powers` are
-    those of the frequencies in the density, `rest` that of one less the frequency of the rare haplotype.
+    The rare one has a prior by itself, worth as many haplotypes as its shipped figure rests on.
     """
 
     centre: Floats
+    weight: float
     rare: int
     rare_weight: float
-    powers: Floats
-    rest: float
-
-    def added(self, counts: Floats) -> Floats:
-        """Return the frequencies that are most probable after these haplotypes were counted."""
-        found: Floats = counts + self.powers
-        share = found[self.rare] / (self.rare_weight + counts.sum())
-        found[self.rare] = 0
-        found *= (1 - share) / found.sum()
-        found[self.rare] = share
-        return found
-
-    def log(self, frequencies: Floats) -> float:
-        """Return the log density, up to a constant."""
-        return float(self.powers @ np.log(frequencies) + self.rest * np.log1p(-frequencies[self.rare]))
-
-    def slope(self, frequencies: Floats) -> tuple[Floats, Floats]:
-        """Return gradient and negative Hessian of the log density."""
-        gradient, curvature = self.powers / frequencies, np.diag(self.powers / frequencies**2)
-        gradient[self.rare] -= self.rest / (1 - frequencies[self.rare])
-        curvature[self.rare, self.rare] += self.rest / (1 - frequencies[self.rare]) ** 2
-        return gradient, curvature
 
 
 def _prior() -> _Prior:
     (rare,) = (place for place, item in enumerate(haplotypes()) if item.name in rare_haplotypes())
     centre = np.array(haplotype_frequencies(default_population()))
-    weight, rare_weight = threshold("estimate_prior_weight"), threshold("estimate_rare_weight")
-    powers = weight * centre / (1 - centre[rare])
-    powers[rare] = rare_weight * centre[rare]
-    rest = rare_weight - powers[rare] - weight
-    return _Prior(centre=centre, rare=rare, rare_weight=rare_weight, powers=powers, rest=rest)
+    return _Prior(centre, threshold("estimate_prior_weight"), rare, threshold("estimate_rare_weight"))
 
 
 @functools.cache
@@ -103,17 +74,12 @@ def estimate(likelihoods: Floats, people: Counts) -> Estimate:
     """
     prior = _prior()
     model = _Model(likelihoods, people.astype(np.float64), prior)
-    found, steps = prior.centre, 0
-    while steps < _MOST_STEPS:
-        steps += 1
-        before = found
+    found, before, steps = prior.centre, np.zeros_like(prior.centre), 0
+    while steps < 2000 and np.abs(found - before).max() >= 1e-10:  # of a frequency
+        steps, before = steps + 1, found
         found = model.climbed(model.expected(found))
-        if np.abs(found - before).max() < _CONVERGED:
-            break
-    variance = np.diag(model.covariance(found))
-    return Estimate(
-        frequencies=tuple(found.tolist()), worth=tuple((found * (1 - found) / variance).tolist()), steps=steps
-    )
+    worth = found * (1 - found) / np.diag(model.covariance(found))
+    return Estimate(frequencies=tuple(found.tolist()), worth=tuple(worth.tolist()), steps=steps)
 
 
 class _Model:
@@ -121,6 +87,10 @@ class _Model:
 
     def __init__(self, likelihoods: Floats, people: Floats, prior: _Prior) -> None:
         self._likelihoods, self._people, self._prior = likelihoods, people, prior
+        # the powers of the frequencies in the prior's density, and of one less that of the rare haplotype
+        self._powers = prior.weight * prior.centre / (1 - prior.centre[prior.rare])
+        self._powers[prior.rare] = prior.rare_weight * prior.centre[prior.rare]
+        self._rest = prior.rare_weight - self._powers[prior.rare] - prior.weight
         copies = _copies()
         # the second derivatives of the diplotypes' shares: 2 for both haplotypes of each
         self._bends = np.einsum("di,dj->dij", copies, copies)
@@ -128,16 +98,24 @@ class _Model:
         self._bends[copies.max(axis=1) == 1] *= 2 - 2 * np.eye(len(haplotypes()))
 
     def _chances(self, frequencies: Floats) -> Floats:
-        return np.maximum(self._likelihoods @ _diplotype_shares(frequencies), _TINY)
+        # No class is impossible: a likelihood may have been rounded to zero.
+        return np.maximum(self._likelihoods @ _diplotype_shares(frequencies), 1e-300)
 
     def expected(self, frequencies: Floats) -> Floats:
         """Return the frequencies after one step of expectation maximisation."""
         shares = _diplotype_shares(frequencies)
         weights = self._people / self._chances(frequencies)
-        return self._prior.added((shares * (weights @ self._likelihoods)) @ _copies())
+        counts = (shares * (weights @ self._likelihoods)) @ _copies()
+        found: Floats = counts + self._powers
+        share = found[self._prior.rare] / (self._prior.rare_weight + counts.sum())
+        found[self._prior.rare] = 0
+        found *= (1 - share) / found.sum()
+        found[self._prior.rare] = share
+        return found
 
     def _log(self, frequencies: Floats) -> float:
-        return float(self._people @ np.log(self._chances(frequencies))) + self._prior.log(frequencies)
+        prior = self._powers @ np.log(frequencies) + self._rest * np.log1p(-frequencies[self._prior.rare])
+        return float(self._people @ np.log(self._chances(frequencies))) + float(prior)
 
     def _slope(self, frequencies: Floats) -> tuple[Floats, Floats, Floats]:
         """Return gradient and negative Hessian along the directions that keep the sum, and these."""
@@ -145,7 +123,10 @@ class _Model:
         chances = self._chances(frequencies)
         weights = self._people / chances
         scores = (self._likelihoods @ first) / chances[:, None]
-        gradient, curvature = self._prior.slope(frequencies)
+        gradient, curvature = self._powers / frequencies, np.diag(self._powers / frequencies**2)
+        rare = self._prior.rare
+        gradient[rare] -= self._rest / (1 - frequencies[rare])
+        curvature[rare, rare] += self._rest / (1 - frequencies[rare]) ** 2
         gradient = gradient + self._people @ scores
         curvature = curvature + (scores * self._people[:, None]).T @ scores
         curvature -= np.einsum("d,dij->ij", weights @ self._likelihoods, self._bends)

@@ -15,8 +15,6 @@ Likelihood = tuple[float, float, float]
 UNINFORMATIVE: Likelihood = (1.0, 1.0, 1.0)
 _POSTERIORS = frozenset({EvidenceKind.GP, EvidenceKind.DS})
 _BY_GENOTYPE = _POSTERIORS | {EvidenceKind.PL, EvidenceKind.READS, EvidenceKind.GL, EvidenceKind.AD}
-_ENOUGH_READS = 500  # more make nothing surer that is compared here
-_NO_KNOWLEDGE = 2 / 3  # an error probability that leaves all three genotypes equal
 
 
 def genotype_likelihood(
@@ -40,9 +38,8 @@ def genotype_likelihood(
         shares = (0.0, 0.5, 1.0) if evidence.seen == letters()[1] else (1.0, 0.5, 0.0)
         return _scaled(*(share * (1 - error) + (1 - share) * error for share in shares))
     found = [_own(evidence, marginal, allele_error_rate, stray_share)]
-    found += [
-        _limit(limit, evidence.kind, stray_share) for limit in evidence.limits if limit.copies is not None
-    ]
+    limits = [limit for limit in evidence.limits if limit.copies is not None]
+    found += [_limit(limit, evidence.kind, stray_share) for limit in limits]
     return found[0] if len(found) == 1 else _scaled(*map(max, zip(*found, strict=True)))
 
 
@@ -52,13 +49,16 @@ def _own(evidence: GenotypeEvidence, marginal: Likelihood, error: float, share: 
         return _from_values(evidence, values, marginal, share)
     if copies is None:
         return UNINFORMATIVE
-    if kind is EvidenceKind.ASSUMED:
-        return _scaled(*(float(other == copies) for other in range(3)))
     if kind is EvidenceKind.GQ:
         return _from_quality(copies, values[0])
     if kind is EvidenceKind.DEPTH:
         return _from_number_of_reads(copies, values[0])
-    return _from_genotype(copies, error)
+    # Errors of single alleles are independent; what is assumed has none.
+    right, wrong = (1.0, 0.0) if kind is EvidenceKind.ASSUMED else (1 - error, error)
+    if copies == 1:
+        homozygous = 2 * right * wrong / (right**2 + wrong**2)
+        return _scaled(homozygous, 1.0, homozygous)
+    return _around(copies, right * wrong / right**2, wrong**2 / right**2)
 
 
 def _from_values(
@@ -80,7 +80,7 @@ def _limit(limit: GenotypeEvidence, kind: EvidenceKind, share: float | None) -> 
     if limit.kind is EvidenceKind.AD:
         return phred_likelihood(reads_phred(*values), share)
     if limit.kind is EvidenceKind.QUAL:
-        return _from_record_quality(copies, values[0], int(values[1]))
+        return _from_quality(copies, values[0], int(values[1]))
     if kind is EvidenceKind.GT:
         return _from_number_of_reads(copies, values[0])
     return _from_agreeing_reads(copies, values[0])
@@ -122,32 +122,19 @@ def imputed_probabilities(evidence: GenotypeEvidence) -> list[float]:
     return dosage_probabilities(values[0]) if evidence.kind is EvidenceKind.DS else values
 
 
-def _from_quality(copies: int, quality: float) -> Likelihood:
-    """Share out the error of GQ: a genotype two alleles away is as unlikely as two such errors."""
-    error = min(10 ** (-max(quality, 0.0) / 10), _NO_KNOWLEDGE)
+def _from_quality(copies: int, quality: float, none: int | None = None) -> Likelihood:
+    """Share out the error of GQ: a genotype two alleles away is as unlikely as two such errors.
+
+    Of QUAL of a called ALT, beside a heterozygote, all error is that of no ALT: of `none` copies.
+    """
+    error = min(10 ** (-max(quality, 0.0) / 10), 2 / 3)  # which leaves all three genotypes equal
     odds = error / (1 - error)
+    if copies == 1 and none is not None:
+        return _scaled(odds if none == 0 else 0.0, 1.0, odds if none == 2 else 0.0)
     if copies == 1:
         return _scaled(odds / 2, 1.0, odds / 2)
     one_away = (-1 + (1 + 4 * odds) ** 0.5) / 2
     return _around(copies, one_away, one_away**2)
-
-
-def _from_record_quality(copies: int, quality: float, none: int) -> Likelihood:
-    """Read QUAL of a called ALT like GQ; beside a heterozygote all its error is that of no ALT."""
-    if copies != 1:
-        return _from_quality(copies, quality)
-    error = min(10 ** (-quality / 10), _NO_KNOWLEDGE)
-    odds = error / (1 - error)
-    return _scaled(odds if none == 0 else 0.0, 1.0, odds if none == 2 else 0.0)
-
-
-def _from_genotype(copies: int, error: float) -> Likelihood:
-    """Return the likelihood with errors of single alleles, independent."""
-    right, wrong = 1 - error, error
-    if copies == 1:
-        homozygous = 2 * right * wrong / (right**2 + wrong**2)
-        return _scaled(homozygous, 1.0, homozygous)
-    return _around(copies, right * wrong / right**2, wrong**2 / right**2)
 
 
 def _from_agreeing_reads(copies: int, reads: float) -> Likelihood:
@@ -172,7 +159,7 @@ def _from_number_of_reads(copies: int, reads: float) -> Likelihood:
     heterozygote may rest on the fewest that make it the likelier.
     """
     error = threshold("base_error_rate")
-    count = min(int(reads), _ENOUGH_READS)
+    count = min(int(reads), 500)  # more make nothing surer that is compared here
     hidden = math.floor(count * math.log(2 * (1 - error)) / math.log((1 - error) / error))
     if copies == 1:
         other = range(hidden + 1, count - hidden)
@@ -188,11 +175,8 @@ def _from_number_of_reads(copies: int, reads: float) -> Likelihood:
 
 @functools.lru_cache(maxsize=64)
 def _ways(count: int) -> tuple[int, ...]:
-    """Return in how many ways 0, 1, ... of `count` reads can be chosen: each from the one before."""
-    ways = [1]
-    for chosen in range(1, count + 1):
-        ways.append(ways[-1] * (count - chosen + 1) // chosen)
-    return tuple(ways)
+    """Return in how many ways 0, 1, ... of `count` reads can be chosen."""
+    return tuple(math.comb(count, chosen) for chosen in range(count + 1))
 
 
 def _around(copies: int, one_away: float, two_away: float) -> Likelihood:

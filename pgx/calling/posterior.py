@@ -30,9 +30,6 @@ from pgx.genome import counted_haplotype, rare_haplotypes, rsids
 from pgx.observe import EvidenceKind, GenotypeEvidence, Observation, PhaseSource
 from pgx.reference import threshold
 
-#: A genotype alone, or with nothing but a number of reads.
-_WITHOUT_QUALITY = frozenset({EvidenceKind.GT, EvidenceKind.DEPTH})
-
 
 class PhaseEvidence(Struct, frozen=True, kw_only=True):
     """The diplotype that two phased heterozygous sites spell, and how likely the phase is wrong.
@@ -56,7 +53,7 @@ class SiteData(Struct, frozen=True, kw_only=True):
     joint: tuple[float, ...] | None = None
 
 
-class Answer(Struct, frozen=True, kw_only=True):
+class Answer(Struct, frozen=True):
     """What a posterior (of each diplotype, in order) determines, and with which probability.
 
     `copies` are the posterior probabilities of 0, 1 and 2 copies of e4.
@@ -78,12 +75,10 @@ def phase_evidence(observations: tuple[Observation, ...]) -> PhaseEvidence | Non
     if first.phase.phase_set != second.phase.phase_set:
         return None
     qualities = [phase.quality for phase in (first.phase, second.phase) if phase.quality is not None]
+    is_statistical = PhaseSource.STATISTICAL in {first.phase.source, second.phase.source}
+    error = threshold("switch_error_statistical" if is_statistical else "switch_error_read_backed")
     if qualities:
         error = 10 ** (-max(min(qualities), 0.0) / 10)
-    elif PhaseSource.STATISTICAL in {first.phase.source, second.phase.source}:
-        error = threshold("switch_error_statistical")
-    else:
-        error = threshold("switch_error_read_backed")
     spelled = sorted(zip(first.alleles or (), second.alleles or (), strict=True))
     pair = next(pair for pair in diplotypes() if sorted(one.letters for one in pair) == spelled)
     return PhaseEvidence(diplotype=diplotype_name(pair), error=min(error, 0.5), stated=bool(qualities))
@@ -103,12 +98,10 @@ _Factors = tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]
 
 
 def _factors(data: SiteData, population: str, options: CallOptions) -> _Factors:
-    first, second = (
-        genotype_likelihood(
-            evidence, genotype_prior(population, site), options.allele_error_rate, options.stray_share
-        )
-        for site, evidence in enumerate(data.evidence)
-    )
+    error, share = options.allele_error_rate, options.stray_share
+    priors = (genotype_prior(population, site) for site in range(2))
+    items = zip(data.evidence, priors, strict=True)
+    first, second = (genotype_likelihood(item, prior, error, share) for item, prior in items)
     firsts = tuple(first[copies] for copies in copies_at(0))
     seconds = tuple(second[copies] for copies in copies_at(1))
     if data.joint is not None:  # what the sites do not say one by one is the factor of both together
@@ -163,12 +156,9 @@ def answers(data: SiteData, options: CallOptions) -> tuple[Answer, dict[str, Pop
     factors = factors_under(options.population)
     asked = _answer(options.population, *factors, doubtful, options)
     others = {}
-    for population in populations():
-        name = population.name
-        other = _answer(name, *(factors_under(name) if has_prior else factors), doubtful, options)
-        others[name] = PopulationResult(
-            diplotype=other.diplotype, e4_status=other.status, diplotype_probability=other.probability
-        )
+    for name in (population.name for population in populations()):
+        found = _answer(name, *(factors_under(name) if has_prior else factors), doubtful, options)
+        others[name] = PopulationResult(found.diplotype, found.status, found.probability)
     return asked, others
 
 
@@ -204,9 +194,6 @@ class PriorBounds(Struct, frozen=True):
     odds: tuple[float, ...]
 
 
-_CLEARLY = 1e-6  # relative room that rounding cannot fill
-
-
 @functools.lru_cache(maxsize=256)
 def prior_bounds(options: CallOptions) -> PriorBounds:
     """Return what proves that an answer holds under the population of `options` and under all that ship."""
@@ -214,10 +201,11 @@ def prior_bounds(options: CallOptions) -> PriorBounds:
     priors = [diplotype_prior(name) for name in names]
     least, most = (tuple(map(extreme, *priors)) for extreme in (min, max))
     by_number = [max(found) for found in zip(*map(by_copies, priors), strict=True)]
-    bound = options.min_probability + _CLEARLY * (1 - options.min_probability)
-    factor = (1 + _CLEARLY) * threshold("min_bayes_factor")
+    room = 1e-6  # relative; rounding cannot fill it
+    bound = options.min_probability + room * (1 - options.min_probability)
+    factor = (1 + room) * threshold("min_bayes_factor")
     greatest = [max(prior, by_number[copies]) for prior, copies in zip(most, e4_copies(), strict=True)]
-    odds = (max(bound / (1 - bound), factor * one / max(1 - one, _CLEARLY)) for one in greatest)
+    odds = (max(bound / (1 - bound), factor * one / max(1 - one, room)) for one in greatest)
     return PriorBounds(least, most, tuple(odds))
 
 
@@ -244,32 +232,19 @@ def _answer(
         # The one allele of a half call may show a carrier, never a number of copies.
         exact = by_copies(_posterior(priors, bare))
     status = status_of(copies, exact, _prior_by_copies(population), options)
-    return Answer(
-        # Two haplotypes make a number of copies: what does not determine that does not determine them.
-        diplotype=best if determined and status in E4_COPIES else None,
-        best=best,
-        probability=probability,
-        status=status,
-        copies=copies,
-        posterior=posterior,
-    )
+    # Two haplotypes make a number of copies: what does not determine that does not determine them.
+    diplotype = best if determined and status in E4_COPIES else None
+    return Answer(diplotype, best, probability, status, copies, posterior)
 
 
 def calculation(data: SiteData, found: Answer, options: CallOptions) -> tuple[CalculationRow, ...]:
     """Return how the posterior of `found` came about, a row a diplotype."""
     priors = diplotype_prior(options.population)
     factors = _factors(data, options.population, options)
+    columns = zip(diplotype_names(), priors, *factors, found.posterior, strict=True)
     return tuple(
-        CalculationRow(
-            diplotype=name,
-            prior=prior,
-            likelihood=dict(zip(rsids(), likelihoods, strict=True)),
-            phase_factor=phase,
-            posterior=posterior,
-        )
-        for name, prior, *likelihoods, phase, posterior in zip(
-            diplotype_names(), priors, *factors, found.posterior, strict=True
-        )
+        CalculationRow(name, prior, dict(zip(rsids(), both, strict=True)), phase, chance)
+        for name, prior, *both, phase, chance in columns
     )
 
 
@@ -286,17 +261,15 @@ def doubtful_diplotypes(
     """
     unstated = any(item is not None and item.kind is EvidenceKind.GT for item in evidence)
     guessed = phase is not None and not phase.stated and has_rare(phase.diplotype)
-    bare = [
-        (place, item.copies)
+    bare = [  # a genotype alone, or with nothing but a number of reads
+        (copies_at(place), item.copies)
         for place, item in enumerate(evidence)
-        if item is not None and item.kind in _WITHOUT_QUALITY and item.copies is not None
+        if item is not None and item.kind in {EvidenceKind.GT, EvidenceKind.DEPTH} and item.copies is not None
     ]
     if not (guessed or unstated or bare):
         return (False,) * len(diplotype_names())
     return tuple(
-        guessed
-        or (unstated and has_rare(name))
-        or any(copies_at(place)[index] != copies for place, copies in bare)
+        guessed or (unstated and has_rare(name)) or any(own[index] != copies for own, copies in bare)
         for index, name in enumerate(diplotype_names())
     )
 
@@ -329,8 +302,7 @@ def is_determined(posterior: float, prior: float, options: CallOptions) -> bool:
     """Return whether an answer reaches the threshold, and the data rather than the prior brought it there."""
     if posterior < options.min_probability:
         return False
-    against = (1 - posterior) * prior
-    return posterior * (1 - prior) >= threshold("min_bayes_factor") * against
+    return posterior * (1 - prior) >= threshold("min_bayes_factor") * ((1 - posterior) * prior)
 
 
 def status_of(
