@@ -14,7 +14,6 @@ from pgx.evidence.load import EvidenceBase
 from pgx.evidence.schema import Claim, Document, Identity, SourceKind
 
 PRINTABLE = frozenset({Identity.VERIFIED, Identity.INFERRED})
-THROUGH_ARTICLE = "through-article"
 #: Where a reader finds a source, by the kind of its identifier.
 ADDRESSES = {
     "doi": "https://doi.org/{}",
@@ -47,15 +46,11 @@ class SourceCitation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 def cite(base: EvidenceBase, claim: Claim) -> tuple[SourceCitation, ...]:
     """Return the sources of a claim in its own order; those not seen share the `short` words of the first."""
-    documents = base.documents(claim)
-    unseen: dict[Identity, list[Document]] = {}
+    documents, cited = base.documents(claim), []
     for document in documents:
+        citation = _cite(base, claim, document)
         if document.identity not in PRINTABLE:
-            unseen.setdefault(document.identity, []).append(document)
-    cited = []
-    for document in documents:
-        citation, alike = _cite(base, claim, document), unseen.get(document.identity)
-        if alike is not None:
+            alike = [item for item in documents if item.identity is document.identity]
             markers = tuple(marker for item in alike for marker in _markers(claim, item))
             shared = _through_article(base, claim, document, markers) if document is alike[0] else ""
             citation = replace(citation, short=shared)
@@ -73,7 +68,7 @@ def _cite(base: EvidenceBase, claim: Claim, source: Document) -> SourceCitation:
         citation=line,
         doi=(source.doi or None) if printed else None,
         pmid=(source.pmid or None) if printed else None,
-        certainty_of_identity=source.identity.value if printed else THROUGH_ARTICLE,
+        certainty_of_identity=source.identity.value if printed else "through-article",
         seen=source.seen.value,
         short=_short(base, source) if printed else line,
         url=link(source) if printed else None,
@@ -102,10 +97,8 @@ def _short(base: EvidenceBase, source: Document) -> str:
 
 def _remarks(base: EvidenceBase, source: Document, inferred: str) -> list[str]:
     """Return what was seen of a source, and the words `inferred` where its identity is."""
-    remarks = [base.phrases.seen[source.seen]]
-    if source.identity is Identity.INFERRED:
-        remarks.append(base.phrases.citation[inferred])
-    return [remark for remark in remarks if remark]
+    how = base.phrases.citation[inferred] if source.identity is Identity.INFERRED else ""
+    return [remark for remark in (base.phrases.seen[source.seen], how) if remark]
 
 
 def _markers(claim: Claim, source: Document) -> tuple[int, ...]:

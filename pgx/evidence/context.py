@@ -17,9 +17,6 @@ from pgx.evidence.match import ConflictNote, stated
 from pgx.evidence.schema import Claim, ResultSeen, Species, Topic
 
 _WARNING_TOPICS = frozenset({Topic.SAFETY, Topic.CONTRAINDICATION, Topic.INTERACTION})
-_BY_USE_TOPICS = frozenset({Topic.EFFICACY, Topic.DOSING})
-_STUDIED = frozenset({Topic.SAFETY, Topic.EFFICACY})
-_APPENDED = frozenset({Topic.MECHANISM, Topic.COMPOSITION, Topic.BACKGROUND})
 ANIMALS = frozenset({Species.RAT, Species.MOUSE})
 ANY_USE = "any"
 
@@ -93,29 +90,20 @@ def context(base: EvidenceBase, patient: PatientContext, *, drug: str | None = N
         for group in base.names:
             if group.kind == "minor":
                 called |= dict.fromkeys(group.claims, reason)
-    called = {name: reason for name, reason in called.items() if base.claims[name].drug in drugs}
-    chosen = [
-        claim
-        for claim in base.claims.values()
-        if (claim.drug in drugs and _belongs(base, claim, code)) or claim.id in called
-    ]
-    ordered = sorted(chosen, key=lambda claim: _place(base, claim, called, code))
-    items = tuple(_item(base, claim, called, code) for claim in ordered)
+    of_drug = {claim.id: claim for claim in base.claims.values() if claim.drug in drugs}
+    called = {name: reason for name, reason in called.items() if name in of_drug}
+    chosen = [it for it in of_drug.values() if it.id in called or _belongs(base, it, code)]
+    chosen.sort(key=lambda claim: _place(base, claim, called, code))
+    items = tuple(_item(base, claim, called, code) for claim in chosen)
+    against = {name for name, claim in of_drug.items() if claim.topic is Topic.CONTRAINDICATION}
+    groups = (group for group in base.names if group.kind == "history")
     return ContextReport(
         items=items,
         warnings=tuple(_independent(item for item in items if item.highlighted)),
         unrecognised=unrecognised,
         notes=tuple(_notes(base, code, unrecognised, items, minor=minor)),
         minor=minor,
-        contraindications=tuple(
-            group.group
-            for group in base.names
-            if group.kind == "history"
-            and any(
-                claim.topic is Topic.CONTRAINDICATION and claim.drug in drugs
-                for claim in map(base.claims.__getitem__, group.claims)
-            )
-        ),
+        contraindications=tuple(group.group for group in groups if not against.isdisjoint(group.claims)),
     )
 
 
@@ -128,7 +116,8 @@ def appendix_kind(base: EvidenceBase, claim: Claim) -> str | None:
         return "comparison"
     if claim.species in ANIMALS:
         return "animal"
-    return claim.topic.value if claim.topic in _APPENDED else None
+    appended = {Topic.MECHANISM, Topic.COMPOSITION, Topic.BACKGROUND}
+    return claim.topic.value if claim.topic in appended else None
 
 
 def _independent(items: Iterable[ContextItem]) -> Iterator[ContextItem]:
@@ -136,7 +125,7 @@ def _independent(items: Iterable[ContextItem]) -> Iterator[ContextItem]:
     seen: set[tuple[str, str]] = set()
     for item in items:
         data = {(item.topic, name) for name in item.data_sets}
-        if item.topic not in _STUDIED or not (item.superseded_by or data <= seen):
+        if item.topic not in {Topic.SAFETY, Topic.EFFICACY} or not (item.superseded_by or data <= seen):
             seen |= data
             yield item
 
@@ -154,12 +143,8 @@ def _called_up(base: EvidenceBase, patient: PatientContext) -> tuple[dict[str, s
     unknown: list[str] = []
     for kind, given in (("taking", patient.taking), ("history", patient.history)):
         for name in (item.strip() for item in given):
-            wanted = normalise(name)
-            groups = [
-                group
-                for group in base.names
-                if group.kind == kind and wanted in {normalise(item) for item in group.names}
-            ]
+            groups = [group for group in base.names if group.kind == kind]
+            groups = [group for group in groups if normalise(name) in map(normalise, group.names)]
             if name and not groups:
                 unknown.append(name)
             for group in groups:
@@ -174,7 +159,7 @@ def _belongs(base: EvidenceBase, claim: Claim, code: str | None) -> bool:
         return False
     if code is None or claim.indication in {code, ANY_USE, *base.indications[code].within}:
         return True
-    return claim.topic not in _BY_USE_TOPICS
+    return claim.topic not in {Topic.EFFICACY, Topic.DOSING}
 
 
 def _highlighted(claim: Claim, called: Mapping[str, str], code: str | None) -> bool:
@@ -224,6 +209,5 @@ def _notes(
         yield words["unrecognised"].format(names=names)
     if code is not None and code != ANY_USE:
         found = any(item.topic == Topic.EFFICACY and item.indication == code for item in items)
-        yield words["other_uses" if found else "nothing_on_use"].format(
-            indication=base.indications[code].label
-        )
+        label = base.indications[code].label
+        yield words["other_uses" if found else "nothing_on_use"].format(indication=label)

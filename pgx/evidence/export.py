@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,6 +10,7 @@ from typing import Any
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from msgspec import Struct, to_builtins
+from msgspec.structs import astuple
 
 from pgx.evidence import schema
 from pgx.evidence.cite import cite
@@ -111,8 +113,8 @@ def as_text(base: EvidenceBase, claim: Claim) -> str:
         rows.append(("superseded", f"by {', '.join(claim.superseded_by)}"))
     for citation in cite(base, claim):
         rows += [("source", citation.citation), ("", base.sources[citation.key].how)]
-    rows.append(("reviewed", f"by {claim.reviewed.by} on {claim.reviewed.on.isoformat()}"))
-    rows.append(("file", base.origins[claim.id]))
+    reviewed = f"by {claim.reviewed.by} on {claim.reviewed.on.isoformat()}"
+    rows += [("reviewed", reviewed), ("file", base.origins[claim.id])]
     head = f"{claim.id}\n  {claim.statement}\n  {claim.technical}\n\n"
     return head + "".join(f"  {label:<12} {text}\n" for label, text in rows)
 
@@ -126,19 +128,16 @@ def conflict_graph(base: EvidenceBase, claims: Sequence[Claim]) -> dict[str, lis
     chosen = {claim.id for claim in claims}
     edges: dict[tuple[str, str], dict[str, Any]] = {}
     for claim in claims:
-        for item in claim.conflicts_with:
+        for item in (item for item in claim.conflicts_with if item.id in chosen):
             first, second = sorted((claim.id, item.id))
-            if item.id in chosen:
-                also = [kind.value for kind in item.also]
-                kinds = {"kind": item.kind.value, "also": also, "note": item.note}
-                edges[first, second] = {"source": first, "target": second, **kinds}
-    named = {name for pair in edges for name in pair}
+            kinds = {"kind": item.kind.value, "also": [kind.value for kind in item.also], "note": item.note}
+            edges[first, second] = {"source": first, "target": second, **kinds}
     shown = ("id", "statement", "drug", "topic", "indication", "direction")
     nodes = [
         {name: to_builtins(getattr(claim, name)) for name in shown}
         | {"certainty": claim.certainty.level.value, "data_sets": list(base.data_sets(claim))}
         for claim in claims
-        if claim.id in named
+        if claim.id in itertools.chain(*edges)
     ]
     return {"nodes": nodes, "edges": [edges[pair] for pair in sorted(edges)]}
 
@@ -168,10 +167,6 @@ _PROPOSITIONS = {
     "response-by-genotype": ("respond-less-than", "for-lower-response"),
     "risk-by-genotype": ("have-a-higher-risk-than", "for-higher-risk"),
 }
-_PROFILE = (
-    "Statements in the manner of GA4GH VA-Spec and SEPIO, as a profile of pgx's own; unofficial, not "
-    "validated against any release of those specifications."
-)
 
 
 def as_statements(base: EvidenceBase, claims: Sequence[Claim]) -> dict[str, Any]:
@@ -179,12 +174,13 @@ def as_statements(base: EvidenceBase, claims: Sequence[Claim]) -> dict[str, Any]
 
     A claim whose result was not seen, or that points to no side, is "neutral" and has no strength.
     """
-    chosen = [
-        claim
-        for claim in claims
-        if claim.topic in base.rules.genotype_topics and base.drugs[claim.drug].role == "subject"
-    ]
-    return {"profile": _PROFILE, "statements": [_statement(base, claim) for claim in chosen]}
+    profile = (
+        "Statements in the manner of GA4GH VA-Spec and SEPIO, as a profile of pgx's own; unofficial, not "
+        "validated against any release of those specifications."
+    )
+    chosen = [claim for claim in claims if claim.topic in base.rules.genotype_topics]
+    chosen = [claim for claim in chosen if base.drugs[claim.drug].role == "subject"]
+    return {"profile": profile, "statements": [_statement(base, claim) for claim in chosen]}
 
 
 def _statement(base: EvidenceBase, claim: Claim) -> dict[str, Any]:
@@ -192,10 +188,13 @@ def _statement(base: EvidenceBase, claim: Claim) -> dict[str, Any]:
     rule, level = base.rules.directions.get(claim.direction), claim.certainty.level
     carriers = claim.group is not Group.NON_CARRIER
     side = (rule.side if carriers else rule.mirror) if rule and points(base.rules, claim) else ""
-    direction = "supports" if side == supporting else "disputes"
-    if not side or level is Level.NOT_GRADABLE:
-        direction = "neutral"
+    is_neutral = not side or level is Level.NOT_GRADABLE
+    direction = "neutral" if is_neutral else "supports" if side == supporting else "disputes"
     compared = [item.value for item in claim.compared_with]
+    documents = [
+        {"type": "Document", "title": item.citation, "url": item.url, "seen": item.seen}
+        for item in cite(base, claim)
+    ]
     return {
         "id": f"pgx:{claim.id}",
         "type": "Statement",
@@ -209,18 +208,11 @@ def _statement(base: EvidenceBase, claim: Claim) -> dict[str, Any]:
             "conditionQualifier": {"name": base.indications[claim.indication].label},
         },
         "direction": direction,
-        "strength": level.value if direction != "neutral" and level is not Level.NOT_RATED else None,
+        "strength": None if is_neutral or level is Level.NOT_RATED else level.value,
         "indirect": is_indirect(base.rules, claim),
         "description": claim.statement,
         "hasEvidenceLines": [
-            {
-                "type": "EvidenceLine",
-                "dataSets": list(base.data_sets(claim)),
-                "hasEvidenceItems": [
-                    {"type": "Document", "title": item.citation, "url": item.url, "seen": item.seen}
-                    for item in cite(base, claim)
-                ],
-            }
+            {"type": "EvidenceLine", "dataSets": list(base.data_sets(claim)), "hasEvidenceItems": documents}
         ],
         "caveats": list(claim.caveats),
     }
@@ -250,7 +242,6 @@ def _e4_haplotype() -> dict[str, Any]:
 
 
 _TOPICS = (Topic.RESPONSE, Topic.RISK, Topic.EFFICACY, Topic.SAFETY)
-_NUMERIC = tuple("-0123456789")  # how an interval begins that is stated
 
 
 class Finding(Struct, frozen=True, kw_only=True):
@@ -297,16 +288,17 @@ def _finding(base: EvidenceBase, key: tuple[str, str, Topic], body: Sequence[Cla
     drug, use, topic = key
     words = base.phrases.summary
     searched = any(drug in rule.drugs for rule in base.rules.notes if rule.key == "guideline")
-    known = (
-        words["not_curated" if searched else "not_searched"] if topic in base.rules.genotype_topics else ""
-    )
+    curated = words["not_curated" if searched else "not_searched"]
+    known = curated if topic in base.rules.genotype_topics else ""
     level = body_certainty(body)
     kinds = {claim.id: {base.sources[source].kind for source in claim.sources} for claim in body}
     studies = [claim for claim in body if kinds[claim.id] != {schema.SourceKind.LABEL}]
-    exact = [claim for claim in body if any(item.interval.startswith(_NUMERIC) for item in claim.effects)]
+    numeric = tuple("-0123456789")  # how an interval begins that is stated
+    exact = [claim for claim in body if any(item.interval.startswith(numeric) for item in claim.effects)]
     indirect = sum(is_indirect(base.rules, claim) for claim in body)
     reasons = dict.fromkeys(base.rules.certainty[claim.certainty.rule].text for claim in body)
     lowered = Counter(reason for claim in body for reason in claim.certainty.lowered)
+    less = [words["lowered"].format(reason=item.value, count=count) for item, count in lowered.items()]
     return Finding(
         drug=drug,
         indication=base.indications[use].label,
@@ -324,9 +316,7 @@ def _finding(base: EvidenceBase, key: tuple[str, str, Topic], body: Sequence[Cla
         imprecision=words["precise"].format(count=len(exact), total=len(body)),
         funding="; ".join(dict.fromkeys(claim.funding for claim in body)),
         certainty=level.value if level else "",
-        reasons=" ".join(
-            [*reasons, *(words["lowered"].format(reason=item.value, count=n) for item, n in lowered.items())]
-        ),
+        reasons=" ".join([*reasons, *less]),
         clinpgx=known,
         cpic=known,
         claims=tuple(claim.id for claim in body),
@@ -335,12 +325,8 @@ def _finding(base: EvidenceBase, key: tuple[str, str, Topic], body: Sequence[Cla
 
 def _inconsistency(base: EvidenceBase, body: Sequence[Claim]) -> str:
     ids = {claim.id for claim in body}
-    pairs = {
-        (frozenset((claim.id, item.id)), item.kind)
-        for claim in body
-        for item in claim.conflicts_with
-        if item.id in ids
-    }
+    known = [(claim.id, item) for claim in body for item in claim.conflicts_with if item.id in ids]
+    pairs = {(frozenset((own, item.id)), item.kind) for own, item in known}
     kinds = Counter(kind for _, kind in pairs)
     found = [f"{base.phrases.conflicts[kind]}: {kinds[kind]}" for kind in schema.ConflictKind if kinds[kind]]
     return "; ".join(found) or base.phrases.summary["consistent"]
@@ -348,6 +334,6 @@ def _inconsistency(base: EvidenceBase, body: Sequence[Claim]) -> str:
 
 def as_rows(rows: Sequence[Finding]) -> list[list[str]]:
     """Return the summary as text, its heading first; lists are joined with `; `."""
-    cells = [[getattr(row, column) for column in FINDING_COLUMNS] for row in rows]
+    cells = map(astuple, rows)
     text = [["; ".join(cell) if isinstance(cell, tuple) else str(cell) for cell in row] for row in cells]
     return [list(FINDING_COLUMNS), *text]

@@ -29,7 +29,6 @@ _NUMBER = re.compile(r"(?<![\w.,\-])\d+(?:,\d{3})*(?:\.\d+)?")
 _UNIT_AHEAD = re.compile(r"\s?%|\s?[^\W\d_]|,\s\d")
 # What a reference line must not hold: a lost volume, a cut title.
 _MALFORMED = re.compile(r" :\d|(?<![\w)])\(\d+\):|\.\.\.$|\s{2,}")
-_IDENTIFIED = frozenset({SourceKind.STUDY, SourceKind.REVIEW, SourceKind.GUIDELINE})
 
 
 class Problem(Struct, frozen=True, kw_only=True):
@@ -81,7 +80,8 @@ def _reference(document: Document) -> Iterator[Finding]:
     for field in ("title", "journal", "authors"):
         if _MALFORMED.search(getattr(document, field)):
             yield field, f"is malformed: {getattr(document, field)!r}"
-    if document.kind in _IDENTIFIED and not (link(document) or document.no_identifier):
+    identified = {SourceKind.STUDY, SourceKind.REVIEW, SourceKind.GUIDELINE}
+    if document.kind in identified and not (link(document) or document.no_identifier):
         yield "doi", "has no DOI, PubMed or registry number; say why in no_identifier"
     if document.no_identifier and link(document):
         yield "no_identifier", "an identifier is there"
@@ -135,13 +135,9 @@ def _population(base: EvidenceBase, claim: Claim) -> Iterator[Finding]:
 
 def _ancestors(base: EvidenceBase, code: str) -> frozenset[str]:
     """Return a population with all wider ones."""
-    found: set[str] = set()
-    ahead = [code]
-    while ahead:
-        item = ahead.pop()
-        if item not in found:
-            found.add(item)
-            ahead.extend(base.populations[item].within)
+    found = [code]
+    for item in found:  # which grows
+        found += [wider for wider in base.populations[item].within if wider not in found]
     return frozenset(found)
 
 
@@ -163,12 +159,9 @@ def _superseded(base: EvidenceBase, claim: Claim) -> Iterator[Finding]:
     if claim.superseded_by:
         if successors.isdisjoint(key for item in claim.superseded_by for key in base.claims[item].sources):
             yield "superseded_by", "none of the claims named rests on a successor of the source"
-    elif any(
-        item.topic is claim.topic
-        and successors.intersection(item.sources)
-        and item.result_seen is ResultSeen.SOURCE
-        for item in base.claims.values()
-    ):
+        return
+    alike = [item for item in base.claims.values() if item.topic is claim.topic]
+    if any(successors & {*item.sources} and item.result_seen is ResultSeen.SOURCE for item in alike):
         yield "superseded_by", "its source has a successor; name the claim that rests on it"
 
 
@@ -194,13 +187,10 @@ def _genotype(base: EvidenceBase, claim: Claim) -> Iterator[Finding]:
         yield "compared_with", "a claim with a direction says which group it compares with"
     elif claim.comparison_group in {"none", "not-applicable"}:
         yield "comparison_group", f"{claim.comparison_group!r} does not go with compared_with"
-    compared = (claim.group, *claim.compared_with)
-    for group in compared:
-        if group not in claim.by_status:
-            yield "by_status", f"no sentence for {group.value}"
-    for group in claim.by_status:
-        if group not in compared:
-            yield "by_status", f"{group.value} is neither the group nor compared with it"
+    told, compared = claim.by_status, (claim.group, *claim.compared_with)
+    yield from (("by_status", f"no sentence for {it.value}") for it in compared if it not in told)
+    unknown = (group.value for group in told if group not in compared)
+    yield from (("by_status", f"{group} is neither the group nor compared with it") for group in unknown)
 
 
 def _consistent(base: EvidenceBase, claim: Claim) -> Iterator[Finding]:
@@ -211,8 +201,8 @@ def _consistent(base: EvidenceBase, claim: Claim) -> Iterator[Finding]:
     population = "animals" in _ancestors(base, claim.population_code)
     endpoint = claim.endpoint_kind is schema.EndpointKind.ANIMAL
     if len({claim.species in ANIMALS, endpoint, population}) > 1:
-        facts = "species, endpoint_kind and population_code"
-        yield "species", f"{facts} do not agree on whether this is about animals"
+        fault = "species, endpoint_kind and population_code do not agree on whether this is about animals"
+        yield "species", fault
 
 
 def _named(base: EvidenceBase, claim: Claim) -> Iterator[Finding]:
@@ -269,11 +259,9 @@ def read_release(path: Path) -> Items:
     return items
 
 
-def _tables(path: Path) -> Iterator[dict[str, Any]]:
+def _tables(path: Path) -> list[dict[str, Any]]:
     if path.is_dir():
-        for file in sorted(path.rglob("*.toml")):
-            yield reference.parse(file, reference.read_bytes(file))
-        return
+        return [reference.parse(file, reference.read_bytes(file)) for file in sorted(path.rglob("*.toml"))]
     cure = "Name a folder or an export in JSON"
     try:
         document = json.loads(reference.read_bytes(path))
@@ -281,19 +269,17 @@ def _tables(path: Path) -> Iterator[dict[str, Any]]:
         raise ReferenceDataError(f"is not JSON: {error}", where=str(path), cure=cure) from error
     if not isinstance(document, dict):
         raise ReferenceDataError("is no export", where=str(path), cure=cure)
-    yield document
+    return [document]
 
 
 def differences(old: Items, new: Items) -> Iterator[str]:
     """Yield one line for each claim or source that came or went, and one for each field that changed."""
     for kind in _KINDS:
-        before, after = old[kind], new[kind]
-        label = kind.removesuffix("s")
+        before, after, label = old[kind], new[kind], kind.removesuffix("s")
         yield from (f"- {label} {name}" for name in before if name not in after)
         yield from (f"+ {label} {name}" for name in after if name not in before)
-        for name in before:
-            if name in after:
-                yield from (f"~ {label} {name}: {line}" for line in _changes(before[name], after[name]))
+        for name in (name for name in before if name in after):
+            yield from (f"~ {label} {name}: {line}" for line in _changes(before[name], after[name]))
 
 
 def _changes(before: Mapping[str, Any], after: Mapping[str, Any], within: str = "") -> Iterator[str]:

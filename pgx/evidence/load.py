@@ -19,14 +19,9 @@ from pgx.evidence.schema import Claim, Document, Drug, EvidenceFile, Indication,
 from pgx.files import cleaned, read_limited
 from pgx.reference import limit
 
-EVIDENCE_DIR = "evidence"
-SOURCES_FILE = "sources.toml"
-#: Tables whose rows are validated one by one: their model, its key, and the attribute that says which file
-#: a row came from.
-_ROWS: dict[str, tuple[type[Any], str, str]] = {
-    "sources": (Document, "key", "source_origins"),
-    "claims": (Claim, "id", "origins"),
-}
+#: Tables whose rows are validated one by one: table, model, key, and the attribute that says which file a row
+#: came from.
+_ROWS = (("sources", Document, "key", "source_origins"), ("claims", Claim, "id", "origins"))
 
 
 class EvidenceBase(Struct, frozen=True, kw_only=True, eq=False):  # so it can be a key of a cache
@@ -143,11 +138,8 @@ class _Loader:
 
     def add_file(self, path: Path, name: str, *, own: bool = False) -> None:
         """Add the items of one TOML file; errors name `path`. The text of a user's `own` file is cleaned."""
-        if own:
-            with _readable(path, "Check the path, permissions and size"):
-                content = read_limited(path, int(limit("max_facts")))
-        else:
-            content = reference.read_bytes(path)
+        with _readable(path, "Check the path, permissions and size"):
+            content = read_limited(path, int(limit("max_facts"))) if own else reference.read_bytes(path)
         digest = reference.sha256(content)
         self.digests.append((name, digest))
         data = reference.parse(path, content, digest)
@@ -164,7 +156,7 @@ class _Loader:
                 self._put(kind, code, item, path)
         self.names.extend(header.names)
         self.retired.update(header.retired)
-        for kind, (model, key, origins) in _ROWS.items():
+        for kind, model, key, origins in _ROWS:
             for raw in tables[kind]:
                 named = raw.get(key) if isinstance(raw.get(key), str) else "without a name"
                 label = f"{kind.removesuffix('s')} {named}: "
@@ -175,8 +167,8 @@ class _Loader:
 
     def _put(self, kind: str, key: str, value: object, path: Path) -> None:
         if key in self.items[kind]:
-            cure = "Give each its own name; ids are never reused"
-            raise _fault(f"{kind}: {key!r} is defined twice", path, cure)
+            what, cure = f"{kind}: {key!r} is defined twice", "Give each its own name; ids are never reused"
+            raise _fault(what, path, cure)
         self.items[kind][key] = value
 
     def finish(self) -> EvidenceBase:
@@ -215,19 +207,17 @@ def load(extra: Sequence[Path] = ()) -> EvidenceBase:
     `ReferenceDataError` where a file cannot be read, does not fit the schema, or refers to something that no
     file defines.
     """
-    paths = tuple(item for path in extra for item in files_of(path))
-    return _load_once(tuple((path, _stamp(path)) for path in paths)) if paths else _load_shipped()
+    stamped = []
+    for file in (file for path in extra for file in files_of(path)):
+        with _readable(file):
+            status = file.stat()
+        stamped.append((file, status.st_mtime_ns, status.st_size))
+    return _load(tuple(stamped)) if stamped else _shipped()
 
 
 @functools.cache
-def _load_shipped() -> EvidenceBase:
+def _shipped() -> EvidenceBase:
     return _load(())
-
-
-@functools.lru_cache(maxsize=8)
-def _load_once(stamped: tuple[tuple[Path, tuple[int, int]], ...]) -> EvidenceBase:
-    """Load a set of files once for all inputs of a run; a file that has changed since is another set."""
-    return _load(tuple(path for path, _ in stamped))
 
 
 @contextlib.contextmanager
@@ -238,20 +228,16 @@ def _readable(path: Path, cure: str = "Check the path and its permissions") -> I
         raise _fault(f"cannot be read ({error.strerror})", path, cure) from error
 
 
-def _stamp(path: Path) -> tuple[int, int]:
-    with _readable(path):
-        status = path.stat()
-    return status.st_mtime_ns, status.st_size
-
-
-def _load(extra: tuple[Path, ...]) -> EvidenceBase:
+@functools.lru_cache(maxsize=8)
+def _load(stamped: tuple[tuple[Path, int, int], ...]) -> EvidenceBase:
+    """Load a set of files once for all inputs of a run; a file that has changed since is another set."""
     loader = _Loader()
     folder = reference.root()
     for name in (RULES_FILE, PHRASES_FILE):
         loader.digests.append((name, reference.sha256(reference.read_bytes(folder / name))))
-    for path in (folder / SOURCES_FILE, *sorted((folder / EVIDENCE_DIR).glob("*.toml"))):
+    for path in (folder / "sources.toml", *sorted((folder / "evidence").glob("*.toml"))):
         loader.add_file(path, path.relative_to(folder).as_posix())
-    for path in extra:
+    for path, *_ in stamped:
         loader.add_file(path, f"{path.parent.name}/{path.name}" if path.parent.name else path.name, own=True)
     loaded = loader.finish()
     _check_references(loaded)
@@ -292,7 +278,7 @@ def _check_references(base: EvidenceBase) -> None:
                 raise _fault(f"{name!r} is not defined", where, "Define it or correct the name")
     for drug in base.subjects():
         if drug.default_indication is None:
-            cure = "A subject needs its usual use"
-            raise _fault("default_indication is missing", f"drug {drug.name}", cure)
+            where, cure = f"drug {drug.name}", "A subject needs its usual use"
+            raise _fault("default_indication is missing", where, cure)
     for claim, problem in dangling(base):
         raise _fault(f"claim {claim.id}: {problem}", base.origins[claim.id], "Define it or correct the name")

@@ -30,7 +30,7 @@ class Subject(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     diplotype: str | None = None
 
 
-class ConflictNote(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ConflictNote(Struct, frozen=True, forbid_unknown_fields=True):
     """Another claim that does not fit this one: its id, the kind of conflict, and why, in words."""
 
     id: str
@@ -132,10 +132,10 @@ class Response(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     notes: tuple[str, ...]
 
 
-class _Match(Voice, frozen=True, kw_only=True):
-    contrast: bool
-    side: str
-    applicable: bool
+class _Match(Voice, frozen=True):
+    contrast: bool = False
+    side: str = NEUTRAL
+    applicable: bool = True
 
 
 def respond(
@@ -159,7 +159,10 @@ def _respond(base: EvidenceBase, subject: Subject, drug: Drug, code: str, *, ask
     if subject.status is E4Status.INDETERMINATE:
         verdict, matches = Verdict(conclusion=Conclusion.INDETERMINATE), []
     else:
-        matches = _matches(base, subject.status, claims, code)
+        matches = [it for claim in claims if (it := _match(base, subject.status, claim, code)) is not None]
+        lead = next((it.side for it in matches if it.claim.article and it.side != NEUTRAL), None)
+        # Those on this use come first, then those with the article's side.
+        matches.sort(key=lambda it: (not it.applicable, it.side == NEUTRAL, it.side != lead))
         verdict = conclude(base.rules, base.sources, [item for item in matches if item.applicable])
     sentences = [base.phrases.conclusions[item] for item in (verdict.conclusion, *verdict.also)]
     return Response(
@@ -181,13 +184,6 @@ def _respond(base: EvidenceBase, subject: Subject, drug: Drug, code: str, *, ask
     )
 
 
-def _matches(base: EvidenceBase, status: E4Status, claims: Sequence[Claim], code: str) -> list[_Match]:
-    """Return the claims that match: those on this use, then those with the article's side, first."""
-    found = [match for claim in claims if (match := _match(base, status, claim, code)) is not None]
-    lead = next((item.side for item in found if item.claim.article and item.side != NEUTRAL), None)
-    return sorted(found, key=lambda item: (not item.applicable, item.side == NEUTRAL, item.side != lead))
-
-
 def _match(base: EvidenceBase, status: E4Status, claim: Claim, code: str) -> _Match | None:
     groups = base.rules.status[status].groups
     contrast = claim.group not in groups
@@ -196,19 +192,10 @@ def _match(base: EvidenceBase, status: E4Status, claim: Claim, code: str) -> _Ma
     direction, side = _side(base, claim, contrast=contrast)
     others = (claim.group,) if contrast else claim.compared_with
     within = status is not E4Status.NON_CARRIER and bool(others) and _CARRIERS.issuperset(others)
-    if within:
-        side = NEUTRAL
-    applicable = claim.indication == code
+    side, applicable = NEUTRAL if within else side, claim.indication == code
     if not applicable and side == NEUTRAL:
         return None
-    return _Match(
-        claim=claim,
-        direction=direction,
-        within_carriers=within,
-        contrast=contrast,
-        side=side,
-        applicable=applicable,
-    )
+    return _Match(claim, direction, within, contrast, side, applicable)
 
 
 def _side(base: EvidenceBase, claim: Claim, *, contrast: bool) -> tuple[Direction, str]:
@@ -229,9 +216,7 @@ def stated(base: EvidenceBase, claim: Claim, kind: type[StructT], **more: object
         "effect": "; ".join(map(effect_text, claim.effects)),
         "indirect": is_indirect(base.rules, claim),
         "conflicts_with": tuple(item.id for item in claim.conflicts_with),
-        "conflict_notes": tuple(
-            ConflictNote(id=item.id, kind=item.kind.value, note=item.note) for item in claim.conflicts_with
-        ),
+        "conflict_notes": tuple(ConflictNote(it.id, it.kind.value, it.note) for it in claim.conflicts_with),
     }
     for name in Claim.__struct_fields__:
         value = getattr(claim, name)
@@ -268,9 +253,8 @@ def _reason(base: EvidenceBase, status: E4Status, match: _Match, asked_label: st
     if match.contrast:
         seen = base.rules.status[status].groups
         kind, other = "contrast", words.groups[next(item for item in claim.compared_with if item in seen)]
-    reason = words.reasons[kind].format(
-        group=words.groups[claim.group], other=other, status=words.statuses[status]
-    )
+    group, said = words.groups[claim.group], words.statuses[status]
+    reason = words.reasons[kind].format(group=group, other=other, status=said)
     if match.applicable:
         return reason
     population = base.populations[claim.population_code].label

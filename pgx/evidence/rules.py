@@ -141,7 +141,7 @@ class Conclusion(StrEnum):
     INDETERMINATE = "indeterminate-genotype"
 
 
-class Voice(Struct, frozen=True, kw_only=True):
+class Voice(Struct, frozen=True):
     """A claim that applies, with the direction that it has for this person's status.
 
     `within_carriers`: it compares people with one copy and with two, so it has no side for carriers as such.
@@ -166,9 +166,7 @@ _RISKS = frozenset({Conclusion.INCREASED_RISK, Conclusion.DECREASED_RISK})
 
 def lowered(level: Level, steps: int) -> Level:
     """Return a grade `steps` lower, at least very low; what is no grade stays as it is."""
-    if level not in _GRADES:
-        return level
-    return _GRADES[min(_GRADES.index(level) + steps, len(_GRADES) - 1)]
+    return _GRADES[min(_GRADES.index(level) + steps, len(_GRADES) - 1)] if level in _GRADES else level
 
 
 def body_certainty(claims: Sequence[Claim]) -> Level | None:
@@ -201,8 +199,7 @@ def conclude(rules: Rules, sources: Mapping[str, Document], voices: Sequence[Voi
         return Verdict(conclusion=Conclusion.NO_EVIDENCE)
     live = [voice for voice in voices if points(rules, voice.claim) and not voice.within_carriers]
     certainty = body_certainty([voice.claim for voice in (live or voices)])
-    direct: dict[Conclusion, list[Claim]] = {}
-    indirect: set[Conclusion] = set()
+    direct, indirect = dict[Conclusion, list[Claim]](), set[Conclusion]()
     for voice in live:
         outcome = Conclusion(rules.directions[voice.direction].conclusion)
         if is_indirect(rules, voice.claim):
@@ -231,9 +228,8 @@ def _enough(
         if len(_data_sets(rule, sources, claims, labels=True)) >= rule.min_labels_for_risk:
             return True
         wanted = rule.min_studies_for_risk
-    predictive = [
-        item for item in claims if item.predictive is schema.Predictive.PREDICTIVE and item.interaction
-    ]
+    kind = schema.Predictive.PREDICTIVE
+    predictive = [item for item in claims if item.predictive is kind and item.interaction]
     return len(countable_studies(rules, sources, predictive)) >= wanted
 
 

@@ -168,17 +168,8 @@ class Certainty(Facts, frozen=True, kw_only=True):
 class Interaction(Facts, frozen=True, kw_only=True):
     """What makes a claim predictive: treatment and control compared by genotype.
 
-    Attributes
-    ----------
-    test
-        "interaction": a test of treatment by genotype; "within-genotype": the drug against its control
-        within each genotype group.
-    result
-        What it showed, in words.
-    p
-        The P value as printed, or "unknown".
-    arms
-        The arms that were compared.
+    `test`: "interaction", of treatment by genotype, or "within-genotype": the drug against its control within
+    each genotype group. `result`: what it showed, in words. `p`: the P value as printed, or "unknown".
     """
 
     test: Literal["interaction", "within-genotype"]
@@ -291,16 +282,9 @@ class Document(Facts, frozen=True, kw_only=True):
 class Drug(Facts, frozen=True, kw_only=True):
     """A product. Only a `subject` gets a response by genotype; products are never pooled.
 
-    Attributes
-    ----------
-    names
-        Further names that `--drug` understands.
-    on_request
-        Only reported where it is asked for by name.
-    searched_on, next_review
-        When the literature was last searched for it, and when it is due again.
-    risk
-        What its claims on risk are about, for a sentence: "ARIA".
+    `names`: further ones that `--drug` understands. `on_request`: only reported where it is asked for by
+    name. `searched_on`, `next_review`: when the literature was last searched for it, and is due again.
+    `risk`: what its claims on risk are about, for a sentence: "ARIA".
     """
 
     name: Text
