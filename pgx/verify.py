@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import filecmp
+import functools
 import itertools
 import math
 import textwrap
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
 
 _LEAST = 1e-300
 _SURE = 10_000  # times: more is no better known than the model, and no percentage says more, either
-_MOST = 690.0  # of a logarithm that can be turned back
-_WIDTH = 80
 
 
 class Said(Struct, frozen=True, kw_only=True):
@@ -62,7 +61,7 @@ class Said(Struct, frozen=True, kw_only=True):
     same_as: int | None = None
 
 
-class Pair(Struct, frozen=True, kw_only=True):
+class Pair(Struct, frozen=True):
     """Two sources (their 0-based numbers).
 
     What both show is `same_ratio` times as likely of one person as of two people drawn from the population;
@@ -81,13 +80,8 @@ class Pair(Struct, frozen=True, kw_only=True):
         """Return whether the sources are of different people."""
         return self.same_probability < threshold("same_person_probability")
 
-    @property
-    def tells_nothing(self) -> bool:
-        """Return whether nothing was compared: one source at least is silent."""
-        return math.isclose(self.same_ratio, 1, rel_tol=1e-9)
 
-
-class Joint(Struct, frozen=True, kw_only=True):
+class Joint(Struct, frozen=True):
     """What all sources say together, if they are of one person."""
 
     diplotype: str | None
@@ -96,7 +90,7 @@ class Joint(Struct, frozen=True, kw_only=True):
     e4_status: str
 
 
-class Verified(Struct, frozen=True, kw_only=True):
+class Verified(Struct, frozen=True):
     """All of it; `joint` is None where two sources contradict each other."""
 
     schema_version: str
@@ -121,19 +115,10 @@ def verify(sources: Sequence[str], options: Options) -> Verified:
     said = tuple(map(_said, sources, read, around, again))
     counted = [number for number, earlier in enumerate(again) if earlier is None]
     prior = diplotype_prior(options.population)
-    pairs = tuple(
-        _pair(first, second, said, around, prior) for first, second in itertools.combinations(counted, 2)
-    )
-    sure = options.min_probability
+    pairs = tuple(_pair(*two, said, around, prior) for two in itertools.combinations(counted, 2))
     contradict = any(pair.is_apart for pair in pairs)
-    return Verified(
-        schema_version=SCHEMA_VERSION,
-        population=options.population,
-        min_probability=sure,
-        sources=said,
-        pairs=pairs,
-        joint=None if contradict else _joint([said[number] for number in counted], prior, read[0].rules),
-    )
+    joint = None if contradict else _joint([said[number] for number in counted], prior, read[0].rules)
+    return Verified(SCHEMA_VERSION, options.population, options.min_probability, said, pairs, joint)
 
 
 def _earlier(sources: Sequence[str], number: int) -> int | None:
@@ -163,10 +148,7 @@ def _said(source: str, ready: Prepared, around: _Around, same_as: int | None) ->
         sample=report.sample,
         kind=run.input.kind,
         assembly=run.input.assembly,
-        letters={
-            site.rsid: site.genotype if site.genotype and site.basis is not None else str(site.state)
-            for site in report.sites
-        },
+        letters={site.rsid: (site.basis and site.genotype) or str(site.state) for site in report.sites},
         diplotype=genotype.diplotype,
         diplotype_probability=genotype.diplotype_probability,
         e4_status=genotype.e4_status,
@@ -226,14 +208,9 @@ def _pair(
         return fit + math.log(max(sum(map(math.prod, shown)), _LEAST))
 
     ratio = log_chance(first, second) - log_chance(first) - log_chance(second)
-    ratio = math.exp(min(max(ratio, -_MOST), _MOST))
-    return Pair(
-        first=first,
-        second=second,
-        markers=_count(around[first], around[second]),
-        same_ratio=ratio,
-        same_probability=ratio / (1 + ratio),
-    )
+    ratio = math.exp(min(max(ratio, -690.0), 690.0))  # of a logarithm that can be turned back
+    markers = _count(around[first], around[second])
+    return Pair(first, second, markers, same_ratio=ratio, same_probability=ratio / (1 + ratio))
 
 
 def _before_sites(around: Sequence[_Around], prior: Sequence[float]) -> tuple[Sequence[float], float]:
@@ -256,13 +233,9 @@ def _joint(said: Sequence[Said], prior: Sequence[float], rules: CallOptions) -> 
     status = status_of(by_copies(posterior), by_copies(exact), by_copies(prior), rules)
     best = max(range(len(prior)), key=posterior.__getitem__)
     determined = is_determined(exact[best], prior[best], rules) and status in E4_COPIES
-    names = diplotype_names()
-    return Joint(
-        diplotype=names[best] if determined else None,
-        diplotype_probability=posterior[best],
-        diplotype_posterior=dict(zip(names, posterior, strict=True)),
-        e4_status=str(status),
-    )
+    chances = dict(zip(diplotype_names(), posterior, strict=True))
+    diplotype = diplotype_names()[best] if determined else None
+    return Joint(diplotype, posterior[best], chances, str(status))
 
 
 def _posterior(said: Sequence[Said], prior: Sequence[float]) -> tuple[float, ...]:
@@ -286,12 +259,11 @@ def as_text(found: Verified) -> str:
         lines.append(say("verify", "joint_assumed" if assumed else "joint", **told))
     limit = "limit_around" if any(each.markers for each in found.sources) else "limit"
     lines += ["", say("verify", limit, population=found.population)]
-    return "\n".join(_wrapped(line) for line in lines) + "\n"
-
-
-def _wrapped(line: str) -> str:
-    margin = "     " if line.startswith(" ") else ""
-    return textwrap.fill(line, _WIDTH, subsequent_indent=margin, break_on_hyphens=False)
+    wrapped = []
+    for line in lines:
+        margin = "     " if line.startswith(" ") else ""
+        wrapped.append(textwrap.fill(line, 80, subsequent_indent=margin, break_on_hyphens=False))
+    return "\n".join(wrapped) + "\n"
 
 
 def _told(diplotype: str | None, probability: float, status: str) -> dict[str, str]:
@@ -311,16 +283,12 @@ def _source_line(number: int, each: Said) -> str:
 
 
 def _pair_line(pair: Pair) -> str:
-    if pair.tells_nothing:
-        return wording().say("verify", "no_telling", first=pair.first + 1, second=pair.second + 1)
-    apart = pair.is_apart
+    say, apart = functools.partial(wording().say, "verify"), pair.is_apart
+    numbers = {"first": pair.first + 1, "second": pair.second + 1}
+    if math.isclose(pair.same_ratio, 1, rel_tol=1e-9):  # nothing was compared: one at least is silent
+        return say("no_telling", **numbers)
     ratio = 1 / pair.same_ratio if apart else pair.same_ratio
-    line = wording().say(
-        "verify",
-        "apart" if apart else "together",
-        first=pair.first + 1,
-        second=pair.second + 1,
-        ratio=f"{float(f'{ratio:.3g}'):,g}" if ratio < _SURE else f"more than {_SURE:,}",
-        probability=percent(1 - pair.same_probability if apart else pair.same_probability),
-    )
-    return f"{line} {wording().say('verify', 'around', count=pair.markers)}" if pair.markers else line
+    times = f"{float(f'{ratio:.3g}'):,g}" if ratio < _SURE else f"more than {_SURE:,}"
+    chance = percent(1 - pair.same_probability if apart else pair.same_probability)
+    line = say("apart" if apart else "together", **numbers, ratio=times, probability=chance)
+    return f"{line} {say('around', count=pair.markers)}" if pair.markers else line

@@ -24,10 +24,7 @@ from pgx.report import SCHEMA_VERSION, unique
 from pgx.vcf import Bounds, Neighbours, VcfContent, read_with_neighbours
 from pgx.wording import wording
 
-SHOWN_SAMPLES = 3
-SHOWN_NAMES = 5
-_SHOWN_RECORDS = 3
-_COLUMN = 28
+SHOWN_SAMPLES, SHOWN_NAMES, SHOWN_RECORDS = 3, 5, 3
 _COMPRESSIONS = {"OWN": "own", "NONE": "plain", "GZIP": "gzip", "BGZF": "bgzip"}
 
 
@@ -41,13 +38,9 @@ def inspect(
     """Look at the input `path` ("-" for standard input).
 
     `samples` are those whose sites to show, the first few of the file unless given; `assembly` is a name or
-    "auto"; `bounds` is what the input may take; `reference` is the FASTA of a CRAM.
-
-    Raises
-    ------
-    UsageError, InputError
-        `assembly` is no assembly, the input cannot be read, or has no such sample. An unknown or
-        contradicted assembly is no error here, but for aligned reads, which lie nowhere without one.
+    "auto"; `bounds` is what the input may take; `reference` is the FASTA of a CRAM. Raises `UsageError` or
+    `InputError` where `assembly` is no assembly, the input cannot be read, or has no such sample. An unknown
+    or contradicted assembly is no error here, but for aligned reads, which lie nowhere without one.
     """
     kind = kind_of(path)
     if kind == READS:
@@ -61,9 +54,9 @@ def inspect(
     decision = None
     try:
         decision = decide(assembly, header, records, where=content.facts.path)
-        named = told.InspectedAssembly(name=decision.assembly.name, problem=None, evidence=decision.evidence)
+        named = told.InspectedAssembly(decision.assembly.name, None, decision.evidence)
     except AssemblyError as error:
-        named = told.InspectedAssembly(name=None, problem=error.what, evidence=(*header, *records))
+        named = told.InspectedAssembly(None, error.what, (*header, *records))
     on = [decision.assembly] if decision else _candidates(content, (*header, *records))
     at_sites = [
         (place, [records_at(content.records, site, content.contigs) for site in sites_on(place)])
@@ -76,20 +69,13 @@ def inspect(
         absence_is_stated=header_says(content.header.history, "absence-stated"),
         is_lifted=header_says(content.header.history, "lifted"),
     )
-    seen = [
-        (name, [(place, observe(group, column, context)) for place, group in at_sites])
-        for column, name in columns
-    ]
     around = _neighbours(content, neighbours, decision.assembly, columns) if decision and neighbours else {}
-    decided = [(name, found[0][1]) for name, found in seen] if decision else []
-    shown = [
-        told.InspectedSample(
-            sample=name,
-            neighbours=around.get(name),
-            sites=tuple(_site(item, place) for place, group in found for item in group),
-        )
-        for name, found in seen
-    ]
+    shown, decided = [], []
+    for column, name in columns:
+        seen = [(place, observe(group, column, context)) for place, group in at_sites]
+        sites = tuple(_site(item, place) for place, group in seen for item in group)
+        shown.append(told.InspectedSample(sample=name, neighbours=around.get(name), sites=sites))
+        decided += [(name, seen[0][1])] if decision else []
     needs = (*told.file_needs(facts, on, decided=decision is not None), *told.sample_needs(facts, decided))
     return _inspection(content, facts, named, shown, needs)
 
@@ -101,15 +87,8 @@ def _inspection(
     samples: Sequence[told.InspectedSample],
     needs: tuple[told.Need, ...],
 ) -> told.Inspection:
-    return told.Inspection(
-        schema_version=SCHEMA_VERSION,
-        file=facts,
-        assembly=assembly,
-        sample_count=len(content.samples),
-        sample_names=content.samples[:SHOWN_NAMES],
-        samples=tuple(samples),
-        needs=needs,
-    )
+    count, names = len(content.samples), content.samples[:SHOWN_NAMES]
+    return told.Inspection(SCHEMA_VERSION, facts, assembly, count, names, tuple(samples), needs)
 
 
 def _of_reads(source: Input, wanted: Sequence[str]) -> told.Inspection:
@@ -124,7 +103,7 @@ def _of_reads(source: Input, wanted: Sequence[str]) -> told.Inspection:
         shown.append(told.InspectedSample(sample=name, sites=sites, reads=settled.reads))
         looked_at.append((name, settled.observations))
     needs = (*told.file_needs(facts, [place], decided=True), *told.sample_needs(facts, looked_at))
-    named = told.InspectedAssembly(name=place.name, problem=None, evidence=decision.evidence)
+    named = told.InspectedAssembly(place.name, None, decision.evidence)
     return _inspection(content, facts, named, shown, needs)
 
 
@@ -135,14 +114,13 @@ def _columns(content: VcfContent, wanted: Sequence[str]) -> list[tuple[int, str]
 
 def _candidates(content: VcfContent, clues: Sequence[AssemblyEvidence]) -> list[Assembly]:
     """Return the assemblies that something speaks for, or on which a record covers a site."""
-    named = {clue.assembly for clue in clues}
-    records = [record for record in content.records if record.contig in content.contigs]
-    return [
-        assembly
-        for assembly in assemblies()
-        if assembly.name in named
-        or any(item.position <= site.position <= item.end for item in records for site in sites_on(assembly))
-    ]
+    named, found = {clue.assembly for clue in clues}, []
+    spans = [(item.position, item.end) for item in content.records if item.contig in content.contigs]
+    for assembly in assemblies():
+        places = [site.position for site in sites_on(assembly)]
+        if assembly.name in named or any(low <= at <= high for low, high in spans for at in places):
+            found.append(assembly)
+    return found
 
 
 def _neighbours(
@@ -159,28 +137,23 @@ def _neighbours(
         genotypes = reader.genotypes(column)
         count = sum(one is not None for one in genotypes)
         value = worth(count)
-        r2, share = (value.r2_e4, value.determined) if value else (None, None)
-        found[name] = told.InspectedNeighbours(
-            known=count, positions=len(genotypes), r2_e4=r2, determined=share
-        )
+        measured = (value.r2_e4, value.determined) if value else (None, None)
+        found[name] = told.InspectedNeighbours(count, len(genotypes), *measured)
     return found
 
 
 def _facts(content: VcfContent, at_sites: Sequence[SiteRecords]) -> told.FileFacts:
-    facts = content.facts
+    facts, say = content.facts, wording().say
+    same = ("path", "size", "modified", "index", "access", "unsorted")
+    malformed = (say("flag", "malformed-field", field=field, place=at) for field, at in facts.read_as_text)
     return told.FileFacts(
-        **{
-            name: getattr(facts, name) for name in ("path", "size", "modified", "index", "access", "unsorted")
-        },
+        **{name: getattr(facts, name) for name in same},
         kind=input_kind(facts.kind, content.header.fields, at_sites),
         container=facts.kind,
         reference_blocks=any(records.blocks for records in at_sites),
         compression=_COMPRESSIONS.get(facts.compression, facts.compression.lower()),
         index_is_stale=facts.stale_index,
-        malformed_fields=tuple(
-            wording().say("flag", "malformed-field", field=field, place=place)
-            for field, place in facts.read_as_text
-        ),
+        malformed_fields=tuple(malformed),
     )
 
 
@@ -192,8 +165,7 @@ def _site(seen: Observation, assembly: Assembly) -> told.InspectedSite:
         assembly=assembly.name,
         contig=seen.contig or None,
         records=tuple(  # long columns are cut, and separated by a space
-            " ".join(printable(column, _COLUMN) for column in line.split("\t"))
-            for line in lines[:_SHOWN_RECORDS]
+            " ".join(printable(column, 28) for column in line.split("\t")) for line in lines[:SHOWN_RECORDS]
         ),
         notes=tuple(
             wording().say("flag", f"{note.code}-info" if note.critical is False else note.code, **note.values)

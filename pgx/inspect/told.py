@@ -21,7 +21,6 @@ from pgx.observe import DETERMINED_STATES, EvidenceKind, Observation, ReadSummar
 from pgx.reference import threshold
 from pgx.wording import wording
 
-_STREAM = "-"
 _READ_KINDS = frozenset({"bam", "cram"})
 _WIDTH = 80
 #: How the first line of a text is set in, and the others.
@@ -65,7 +64,7 @@ class Need(Struct, frozen=True, kw_only=True):
     samples: tuple[str, ...] = ()
 
 
-class InspectedAssembly(Struct, frozen=True, kw_only=True):
+class InspectedAssembly(Struct, frozen=True):
     """The assembly; `name` is None where it is unknown or contradicted, and `problem` then says why."""
 
     name: str | None
@@ -95,7 +94,7 @@ class InspectedSite(Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...]
 
 
-class InspectedNeighbours(Struct, frozen=True, kw_only=True):
+class InspectedNeighbours(Struct, frozen=True):
     """How many positions around the sites are known, of those of the panel, and what an estimate is worth.
 
     `r2_e4` is the squared correlation of the estimated copies of ε4 with the true ones, `determined` the
@@ -121,7 +120,7 @@ class InspectedSample(Struct, frozen=True, kw_only=True):
     reads: ReadSummary | None = None
 
 
-class Inspection(Struct, frozen=True, kw_only=True):
+class Inspection(Struct, frozen=True):
     """All of it. `sample_names` are the first few of `sample_count`; `samples` those that were looked at."""
 
     schema_version: str
@@ -135,25 +134,24 @@ class Inspection(Struct, frozen=True, kw_only=True):
 
 def file_needs(facts: FileFacts, candidates: Sequence[Assembly], *, decided: bool) -> Iterator[Need]:
     """Yield what the file as such lacks: the assembly (needed), an index or an order (faster with it)."""
-    file = "FILE" if facts.path == _STREAM else shlex.quote(facts.path)
+    file = "FILE" if facts.path == "-" else shlex.quote(facts.path)
     if not decided:
         names = [item.name for item in candidates or assemblies()]
         yield _need("assembly", file=file, first=names[0], names=", ".join(names))
-    if facts.path == _STREAM or facts.kind == CONSUMER:
+    if facts.path == "-" or facts.kind == CONSUMER:
         return
     index, force = "tabix -p vcf", "tabix -f -p vcf"
     if facts.container == "BCF":
         index, force = "bcftools index", "bcftools index -f"
+    code = None if facts.index else "index"
     if facts.kind in _READ_KINDS:
-        index, code = "samtools index", None if facts.index else "index"
+        index = "samtools index"
     elif facts.unsorted:
         code = "sorting"
     elif facts.compression in {"plain", "gzip"}:
         code = {"plain": "compression", "gzip": "plain-gzip"}[facts.compression]
     elif facts.index_is_stale:
         code = "stale-index"
-    else:
-        code = None if facts.index else "index"
     if code:
         stem = facts.path.removesuffix(".gz").removesuffix(".vcf")
         zipped, new = (shlex.quote(name) for name in (f"{facts.path}.gz", f"{stem}.bgzip.vcf.gz"))
@@ -174,7 +172,7 @@ def sample_needs(
 
 
 def _needs_of(facts: FileFacts, observations: tuple[Observation, ...]) -> Iterator[Need]:
-    file = "FILE" if facts.path == _STREAM else shlex.quote(facts.path)
+    file = "FILE" if facts.path == "-" else shlex.quote(facts.path)
     if facts.kind == "copy-number":
         yield _need("copy-number")
         return
@@ -188,26 +186,21 @@ def _needs_of(facts: FileFacts, observations: tuple[Observation, ...]) -> Iterat
             # an rsID may sit elsewhere than its site
             contig, position = (seen.record or f"chr19\t{seen.position}").split("\t")[:2]
             yield _need(code, file=file, region=shlex.quote(f"{contig}:{position}"), rsid=seen.rsid)
-    reasons, sites = _open_reasons(observations, facts.kind)
-    for reason in (Reason.PHASE, Reason.RARE_HAPLOTYPE, Reason.LOW_CERTAINTY):  # which no site state explains
-        if reason in reasons:
-            reads = reason is Reason.PHASE and facts.kind in _READ_KINDS
-            need = _need("phase-reads" if reads else reason.value, file=file, sites=sites)
-            yield replace(need, command=None) if facts.kind == CONSUMER else need
-
-
-def _open_reasons(observations: tuple[Observation, ...], kind: str) -> tuple[tuple[Reason, ...], str]:
-    """Return why a call with the usual options would leave something open, and the sites that are weak."""
     options = CallOptions(
         population=default_population(),
         min_probability=threshold("min_probability"),
-        allele_error_rate=error_rate_of(kind),
+        allele_error_rate=error_rate_of(facts.kind),
     )
     result = call(observations, options)
+    if result.diplotype is not None and result.e4_status is not E4Status.INDETERMINATE:
+        return
     weak = (note.values["sites"] for note in result.findings if note.code == "low-certainty")
     sites = next(weak, ", ".join(seen.rsid for seen in observations))
-    settled = result.diplotype is not None and result.e4_status is not E4Status.INDETERMINATE
-    return () if settled else result.not_determined_because, sites
+    for reason in (Reason.PHASE, Reason.RARE_HAPLOTYPE, Reason.LOW_CERTAINTY):  # which no site state explains
+        if reason in result.not_determined_because:
+            reads = reason is Reason.PHASE and facts.kind in _READ_KINDS
+            need = _need("phase-reads" if reads else reason.value, file=file, sites=sites)
+            yield replace(need, command=None) if facts.kind == CONSUMER else need
 
 
 def _need(code: str, *, optional: bool = False, **values: object) -> Need:
@@ -218,16 +211,10 @@ def _need(code: str, *, optional: bool = False, **values: object) -> Need:
 
 def as_text(found: Inspection) -> str:
     """Return the text, ending with a newline."""
-    parts = {
-        "file": _file_lines(found),
-        "assembly": _assembly_lines(found.assembly),
-        "samples": _sample_lines(found),
-        "needs": _need_lines(found),
-    }
-    told = []
-    for key, lines in parts.items():
+    told, parts = [], (_file_lines, _assembly_lines, _sample_lines, _need_lines)
+    for key, lines in zip(("file", "assembly", "samples", "needs"), parts, strict=True):
         title = _say(f"heading-{key}")
-        told.append("\n".join([title, "-" * len(title), *lines]))
+        told.append("\n".join([title, "-" * len(title), *lines(found)]))
     return "\n\n".join(told) + "\n"
 
 
@@ -236,14 +223,8 @@ def _say(key: str, **values: object) -> str:
 
 
 def _wrapped(text: str, first: str = "", rest: str = "  ") -> str:
-    return textwrap.fill(
-        text,
-        _WIDTH,
-        initial_indent=first,
-        subsequent_indent=rest,
-        break_on_hyphens=False,
-        break_long_words=False,
-    )
+    wrapper = textwrap.TextWrapper(_WIDTH, first, rest, break_on_hyphens=False, break_long_words=False)
+    return wrapper.fill(text)
 
 
 def _line(key: str, **values: object) -> str:
@@ -266,7 +247,8 @@ def _file_lines(found: Inspection) -> Iterator[str]:
     yield from (_wrapped(printable(line)) for line in file.malformed_fields)
 
 
-def _assembly_lines(assembly: InspectedAssembly) -> Iterator[str]:
+def _assembly_lines(found: Inspection) -> Iterator[str]:
+    assembly = found.assembly
     if assembly.name is not None:
         yield _line("assembly", assembly=assembly.name)
     else:
@@ -314,13 +296,10 @@ def _beside(sample: InspectedSample) -> Iterator[str]:
 def _site_line(site: InspectedSite, *, several: bool) -> str:
     place = f"{printable(site.contig, 40)}:{site.position}" if site.contig else str(site.position)
     where = _say("on-assembly", place=place, assembly=site.assembly) if several else place
-    state, letters = (
-        wording().say("state", site.state),
-        ("|" if site.phased else "/").join(site.alleles or ()),
-    )
-    return _say(
-        "site-letters" if letters else "site", rsid=site.rsid, place=where, state=state, letters=letters
-    )
+    state, letters = wording().say("state", site.state), site.alleles or ()
+    key = "site-letters" if letters else "site"
+    shown = ("|" if site.phased else "/").join(letters)
+    return _say(key, rsid=site.rsid, place=where, state=state, letters=shown)
 
 
 def _need_lines(found: Inspection) -> Iterator[str]:
@@ -335,8 +314,7 @@ def _need_lines(found: Inspection) -> Iterator[str]:
         for need in needs:
             names = ", ".join(printable(name, 60) for name in need.samples)
             is_of_all = not need.samples or need.samples == shown
-            yield _wrapped(
-                need.what if is_of_all else _say("for-samples", what=need.what, names=names), *_ITEM
-            )
+            what = need.what if is_of_all else _say("for-samples", what=need.what, names=names)
+            yield _wrapped(what, *_ITEM)
             if need.command is not None:
                 yield f"      {printable(need.command, 400)}"
