@@ -44,9 +44,6 @@ _WORDS: dict[type[msgspec.inspect.Type], str] = {
     msgspec.inspect.CustomType: "a path",  # as text or pathlib.Path
     msgspec.inspect.NoneType: "None",
 }
-
-
-#: A path as text or as an object.
 PathLike = str | os.PathLike[str]
 
 
@@ -100,8 +97,8 @@ class Report(Struct, frozen=True, kw_only=True):
         """
         kind = format_of_name(os.fspath(path))
         if kind is Format.VCF:
-            cure = "Use pgx annotate -o, or another ending"
             what = "a report does not hold the records of the input"
+            cure = "Use pgx annotate -o, or another ending"
             raise UsageError(what, where=os.fspath(path), cure=cure)
         write([self._made(kind)], Path(path))
 
@@ -184,22 +181,13 @@ def annotate(path: PathLike | None = None, **options: Unpack[Keywords]) -> Itera
 
 def _document() -> None:
     """Give `annotate` the signature and the documentation that the declarations of the options say."""
-    hints, items = get_type_hints(Keywords), declared(Options)
-    given = [
-        inspect.Parameter(
-            item.name,
-            inspect.Parameter.KEYWORD_ONLY,
-            default=None if item.is_factory else item.default,
-            annotation=hints[item.name],
-        )
-        for item in items
-    ]
-    path = inspect.Parameter(
-        "path", inspect.Parameter.POSITIONAL_OR_KEYWORD, default=None, annotation=PathLike | None
-    )
-    annotate.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-        [path, *given], return_annotation=Iterator[Report]
-    )
+    hints, items, make = get_type_hints(Keywords), declared(Options), inspect.Parameter
+    given = [make("path", make.POSITIONAL_OR_KEYWORD, default=None, annotation=PathLike | None)]
+    for item in items:
+        default, hint = None if item.is_factory else item.default, hints[item.name]
+        given.append(make(item.name, make.KEYWORD_ONLY, default=default, annotation=hint))
+    signature = inspect.Signature(given, return_annotation=Iterator[Report])
+    annotate.__signature__ = signature  # type: ignore[attr-defined]
     lines = [f"    {item.name}\n        {item.option.help}\n" for item in items]
     annotate.__doc__ = f"{annotate.__doc__}\n    Options\n    -------\n{''.join(lines)}    "
 
@@ -269,13 +257,11 @@ def to_frame(reports: Iterable[Report]) -> pd.DataFrame:
     """Return a table with a row a report: the columns of samples.tsv, with the types of `DTYPES`."""
     import pandas as pd  # noqa: PLC0415 - half a second that other functions need not pay
 
-    rows = [list(map(_as_printed, astuple(row_of(item.run, item.report)))) for item in reports]
+    def as_printed(cell: Cell) -> Cell:  # a number with the digits that samples.tsv has
+        return float(cell_text(cell)) if isinstance(cell, float) else cell
+
+    rows = [list(map(as_printed, astuple(row_of(item.run, item.report)))) for item in reports]
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype(DTYPES)
-
-
-def _as_printed(cell: Cell) -> Cell:
-    """Return a number with the digits that samples.tsv has."""
-    return float(cell_text(cell)) if isinstance(cell, float) else cell
 
 
 def read_cohort(folder: str | Path) -> pd.DataFrame:

@@ -16,12 +16,10 @@ def printable(text: str, limit: int = 200) -> str:
 
     Names come from files of strangers; an escape sequence in a sample name must not reach a terminal.
     """
-    hidden = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+    hidden, mark = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}, "\N{REPLACEMENT CHARACTER}"
     clean = text
     if not text.isprintable():  # told in C; it counts wide spaces, too
-        clean = "".join(
-            "\N{REPLACEMENT CHARACTER}" if unicodedata.category(char) in hidden else char for char in text
-        )
+        clean = "".join(mark if unicodedata.category(char) in hidden else char for char in text)
     return clean if len(clean) <= limit else clean[: limit - 1] + "…"
 
 
@@ -45,9 +43,7 @@ class PgxError(Exception):
 
     def __init__(self, what: str, *, where: str = "", cure: str = "") -> None:
         super().__init__(what, where, cure)
-        self.what = what
-        self.where = where
-        self.cure = cure
+        self.what, self.where, self.cure = what, where, cure
 
     def __str__(self) -> str:
         """Return the one line that the user sees."""
@@ -100,6 +96,5 @@ class ReferenceDataError(PgxError):
 def no_such_sample(name: str, known: Sequence[str], *, where: str, holder: str) -> SampleError:
     """Return the error of a sample that `holder` ("The file") does not have, with what it may have meant."""
     shown = ", ".join(known[:5]) + (" ..." if len(known) > 5 else "")
-    return SampleError(
-        f"no sample '{name}'", where=where, cure=did_you_mean(name, known) or f"{holder} has: {shown}"
-    )
+    cure = did_you_mean(name, known) or f"{holder} has: {shown}"
+    return SampleError(f"no sample '{name}'", where=where, cure=cure)

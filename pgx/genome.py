@@ -47,14 +47,9 @@ class _AssemblyFile(FactFile, frozen=True, kw_only=True):
 class AssemblyEvidenceKind(StrEnum):
     """What an assembly was recognised by, the most telling first."""
 
-    CONTIG_LENGTH = "contig-length"
-    CONTIG_DIGEST = "contig-digest"
-    CONTIG_NAME = "contig-name"
-    ASSEMBLY_TAG = "assembly-tag"
-    REFERENCE_LINE = "reference-line"
-    RECORDS = "records"
-    RECORD_LETTERS = "record-letters"
-    OPTION = "option"
+    CONTIG_LENGTH, CONTIG_DIGEST, CONTIG_NAME = "contig-length", "contig-digest", "contig-name"
+    ASSEMBLY_TAG, REFERENCE_LINE, RECORDS = "assembly-tag", "reference-line", "records"
+    RECORD_LETTERS, OPTION = "record-letters", "option"
 
 
 class AssemblyEvidence(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -125,7 +120,7 @@ def header_evidence(facts: HeaderFacts) -> tuple[AssemblyEvidence, ...]:
         place = CHROMOSOMES.index(chromosome)
         new = [known for known in assemblies() if known.chromosomes[place] == length]
         new = [known for known in new if known.name not in shown]
-        shown.update(known.name for known in new)
+        shown |= {known.name for known in new}
         found += _clues(kinds.CONTIG_LENGTH, new, f"contig {contig} has the length {length}")
     for value in facts.references:
         found += _named_in(value, kinds.REFERENCE_LINE, value)
@@ -171,8 +166,7 @@ def decide(
             raise AssemblyError(f"--assembly says {chosen.name}, {said}", where=where, cure=cure)
     spelled = [item for item in records if item.kind is AssemblyEvidenceKind.RECORD_LETTERS]
     if spelled and chosen.name not in _names(records):
-        first = evidence[0].detail
-        subject = first if requested != AUTO else f"the header ({first})"
+        subject = evidence[0].detail if requested != AUTO else f"the header ({evidence[0].detail})"
         what = f"{subject} says {chosen.name}, the records say {spelled[0].assembly} ({spelled[0].detail})"
         cure = "Correct the header or the option, or make the file again from its source"
         raise AssemblyError(what, where=where, cure=cure)
@@ -184,13 +178,13 @@ def _told(header: Sequence[AssemblyEvidence], records: Sequence[AssemblyEvidence
     names = _names(header or records)
     if len(names) == 1:
         return find_assembly(names[0])
-    what, cure = "the assembly cannot be told from the header or the records", "GRCh37 or --assembly GRCh38"
+    what = "the assembly cannot be told from the header or the records"
+    cure = "Name it with --assembly GRCh37 or --assembly GRCh38"
     if names:
         said = "; ".join(f"{item.assembly}: {item.detail}" for item in header or records)
         what = f"{'the header names' if header else 'the records name'} more than one assembly ({said})"
-        cure = " or --assembly ".join(names)
-    one = "Name the right one" if names else "Name it"
-    raise AssemblyError(what, where=where, cure=f"{one} with --assembly {cure}")
+        cure = f"Name the right one with --assembly {' or --assembly '.join(names)}"
+    raise AssemblyError(what, where=where, cure=cure)
 
 
 def _names(evidence: Iterable[AssemblyEvidence]) -> list[str]:
@@ -233,7 +227,7 @@ class _HaplotypeFile(FactFile, frozen=True, kw_only=True):
     haplotype: tuple[Haplotype, ...]
 
 
-class Site(Struct, frozen=True, kw_only=True):
+class Site(Struct, frozen=True):
     """A site placed on one assembly, at a 1-based position.
 
     `ref` and `alt` are on the plus strand, None where the base of the assembly is not known (T2T-CHM13).
@@ -273,26 +267,18 @@ def letters() -> tuple[str, str]:
 @functools.cache
 def sites_on(assembly: Assembly) -> tuple[Site, Site]:
     """Return both sites as they lie on `assembly`, in report order."""
-    known = assembly.reference_base_known
-    first, second = (
-        Site(
-            rsid=site.rsid,
-            position=site.positions[assembly.name],
-            ref=site.ref if known else None,
-            alt=site.alt if known else None,
-            letters=(site.ref, site.alt) if known else letters(),
-            counted=letters(),
-        )
-        for site in definitions()
-    )
-    return first, second
+    sites = []
+    for site in definitions():
+        ref, alt = (site.ref, site.alt) if assembly.reference_base_known else (None, None)
+        pair = (ref, alt) if ref and alt else letters()
+        sites.append(Site(site.rsid, site.positions[assembly.name], ref, alt, pair, letters()))
+    return sites[0], sites[1]
 
 
 @functools.cache
 def positions() -> tuple[int, ...]:
     """Return the 1-based positions of both sites on every assembly, ascending."""
-    places = (site.positions[assembly.name] for site in definitions() for assembly in assemblies())
-    return tuple(sorted(places))
+    return tuple(sorted(site.positions[each.name] for site in definitions() for each in assemblies()))
 
 
 def haplotypes() -> tuple[Haplotype, ...]:

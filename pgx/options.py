@@ -29,11 +29,8 @@ class Limits(Facts, frozen=True):
 
     def hold(self, value: float) -> bool:
         """Return whether `value` is within the limits."""
-        return (
-            (self.above is None or value > self.above)
-            and (self.least is None or value >= self.least)
-            and (self.below is None or value < self.below)
-        )
+        is_enough = (self.above is None or value > self.above) and (self.least is None or value >= self.least)
+        return is_enough and (self.below is None or value < self.below)
 
     def __str__(self) -> str:
         """Return them as words that follow "a number"."""
@@ -224,9 +221,8 @@ class Declared(Struct, frozen=True):
     def check(self, value: Any) -> None:
         """Raise a `UsageError` that names the option and its limits, if a number is beyond them."""
         if self.limits is not None and value is not None and not self.limits.hold(value):
-            raise UsageError(
-                "the value is out of range", where=self.flag, cure=f"Give a number {self.limits}"
-            )
+            cure = f"Give a number {self.limits}"
+            raise UsageError("the value is out of range", where=self.flag, cure=cure)
 
 
 @functools.cache
@@ -282,9 +278,9 @@ def stated(options: Options) -> Parameters:
     """Return the options as a result states them: every value settled, paths as text."""
     values: dict[str, Any] = {}
     for item in declared(Options):
-        if item.option.stated:
-            value = getattr(options, item.name)
-            if isinstance(value, tuple):
-                value = tuple(map(str, value))
+        value = getattr(options, item.name)
+        if item.option.stated and isinstance(value, tuple):
+            values[item.key] = tuple(map(str, value))
+        elif item.option.stated:
             values[item.key] = str(value) if isinstance(value, os.PathLike) else value
     return Parameters(**values)

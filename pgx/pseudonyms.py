@@ -22,8 +22,6 @@ from pgx.genome import AssemblyEvidence, AssemblyEvidenceKind
 from pgx.options import Parameters
 from pgx.report import Run, SampleReport
 
-_SHORTEST = 16  # bytes of a key
-_DIGITS = 20  # of a digest: 80 bits, so that among a million names no two are likely to meet
 _ENDING = re.compile(r"(\.[A-Za-z0-9]{1,5}){1,2}\Z")
 _TOKEN = re.compile(r"[^\s;,=:|/&]+")
 #: Numbers and rsIDs stay, whatever somebody called a sample.
@@ -44,7 +42,8 @@ class Pseudonyms:
 
     def _digest(self, kind: str, text: str) -> str:
         data = f"{kind}\0{text}".encode(errors="surrogateescape")
-        return hmac.new(self._key, data, hashlib.sha256).hexdigest()[:_DIGITS]
+        # 80 bits, so that among a million names no two are likely to meet
+        return hmac.new(self._key, data, hashlib.sha256).hexdigest()[:20]
 
     def name(self, sample: str) -> str:
         """Return the pseudonym of a sample."""
@@ -80,11 +79,10 @@ class Pseudonyms:
 
     def report(self, report: SampleReport, samples: Collection[str]) -> SampleReport:
         """Return a report under its pseudonym; `samples` are the names that its records may hold."""
-        sites, flags = list(report.sites), []
-        for place, site in enumerate(sites):
-            if site.record is not None:
-                lines = (self.record(line, samples) for line in site.record.split("\n"))
-                sites[place] = replace(site, record="\n".join(lines))
+        sites, flags = [], []
+        for site in report.sites:
+            lines = (self.record(line, samples) for line in (site.record or "").split("\n"))
+            sites.append(replace(site, record="\n".join(lines) or None))
         for flag in report.flags:
             values = {key: self.message(value) for key, value in flag.values.items()}
             flags.append(replace(flag, message=self.message(flag.message), values=values))
@@ -103,12 +101,11 @@ class Pseudonyms:
 
     def clues(self, evidence: tuple[AssemblyEvidence, ...]) -> tuple[AssemblyEvidence, ...]:
         """Return what an assembly was recognised by, without the folders of a reference."""
-        return tuple(
-            replace(clue, detail=re.split(r"[/\\\\]", clue.detail)[-1])
-            if clue.kind is AssemblyEvidenceKind.REFERENCE_LINE
-            else clue
-            for clue in evidence
-        )
+        lines, kept = AssemblyEvidenceKind.REFERENCE_LINE, []
+        for clue in evidence:
+            name = re.split(r"[/\\\\]", clue.detail)[-1]
+            kept.append(replace(clue, detail=name) if clue.kind is lines else clue)
+        return tuple(kept)
 
     def run(self, run: Run) -> Run:
         """Return what the samples of a stored result share, without the names of files."""
@@ -126,19 +123,14 @@ def pseudonyms(key_file: Path) -> Pseudonyms:
     try:
         return _made(key_file, key_file.stat().st_mtime_ns)
     except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or str(error)
-        raise InputError(
-            f"the key cannot be read ({why})", where=str(key_file), cure="Check --pseudonymise"
-        ) from error
+        what = f"the key cannot be read ({getattr(error, 'strerror', None) or error})"
+        raise InputError(what, where=str(key_file), cure="Check --pseudonymise") from error
 
 
 @functools.lru_cache(maxsize=8)
 def _made(key_file: Path, _modified: int) -> Pseudonyms:
     key = read_limited(key_file, 1).strip()
-    if len(key) < _SHORTEST:
-        raise UsageError(
-            f"the key has fewer than {_SHORTEST} bytes",
-            where=str(key_file),
-            cure=f"Make one: head -c 32 /dev/urandom > {key_file}",
-        )
+    if len(key) < 16:
+        cure = f"Make one: head -c 32 /dev/urandom > {key_file}"
+        raise UsageError("the key has fewer than 16 bytes", where=str(key_file), cure=cure)
     return Pseudonyms(key)

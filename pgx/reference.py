@@ -23,7 +23,6 @@ from pgx.errors import ReferenceDataError, UsageError
 COPY_FILE = "toml.cache"
 #: What the help says, and may be improved without a result that changes: no part of the digest.
 OPTIONS_FILE = "options.toml"
-_DIGESTED_SUFFIXES = frozenset({".toml", ".tsv", ".json"})
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -58,9 +57,8 @@ def root() -> Path:
     for candidate in (package / "_reference", package.parent / "reference"):
         if (candidate / "manifest.toml").is_file():
             return candidate
-    raise ReferenceDataError(
-        "the reference data of pgx is missing", where=str(package), cure="Install pgx again"
-    )
+    what, cure = "the reference data of pgx is missing", "Install pgx again"
+    raise ReferenceDataError(what, where=str(package), cure=cure)
 
 
 class _Copy(Facts, frozen=True, kw_only=True):
@@ -88,9 +86,8 @@ def read_bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise ReferenceDataError(
-            f"cannot be read ({error.strerror})", where=str(path), cure="Check the path and its permissions"
-        ) from error
+        what, cure = f"cannot be read ({error.strerror})", "Check the path and its permissions"
+        raise ReferenceDataError(what, where=str(path), cure=cure) from error
 
 
 def parse(path: Path, content: bytes, digest: str | None = None) -> dict[str, Any]:
@@ -110,9 +107,8 @@ def parse(path: Path, content: bytes, digest: str | None = None) -> dict[str, An
         return tomli.loads(content.decode())
     except (ValueError, RecursionError) as error:  # no TOML, no UTF-8, a number of thousands of digits
         why = "it is nested too deeply" if isinstance(error, RecursionError) else error
-        raise ReferenceDataError(
-            f"is not valid TOML: {why}", where=str(path), cure="Correct the file"
-        ) from error
+        what = f"is not valid TOML: {why}"
+        raise ReferenceDataError(what, where=str(path), cure="Correct the file") from error
 
 
 def read_model(path: Path, model: type[ModelT]) -> ModelT:
@@ -125,9 +121,8 @@ def convert(path: Path, plain: object, model: type[ModelT], *, label: str = "") 
     try:
         return msgspec.convert(plain, model)
     except msgspec.ValidationError as error:
-        raise ReferenceDataError(
-            f"{label}{describe(error)}", where=str(path), cure="Correct the file"
-        ) from error
+        what = f"{label}{describe(error)}"
+        raise ReferenceDataError(what, where=str(path), cure="Correct the file") from error
 
 
 def describe(error: msgspec.ValidationError) -> str:
@@ -163,10 +158,9 @@ def digest() -> str:
     total = hashlib.sha256()
     base = root()
     for path in sorted(base.rglob("*"), key=lambda item: item.relative_to(base).as_posix()):
-        if path.suffix in _DIGESTED_SUFFIXES and path.name != OPTIONS_FILE and path.is_file():
+        if path.suffix in {".toml", ".tsv", ".json"} and path.name != OPTIONS_FILE and path.is_file():
             content = path.read_bytes()
-            total.update(f"{path.relative_to(base).as_posix()}\0{len(content)}\0".encode())
-            total.update(content)
+            total.update(f"{path.relative_to(base).as_posix()}\0{len(content)}\0".encode() + content)
     return f"sha256:{total.hexdigest()}"
 
 
@@ -220,9 +214,8 @@ def now() -> str:
     try:
         return _moment_text(time.time() if epoch is None else int(epoch))
     except (ValueError, OverflowError, OSError) as error:
-        raise UsageError(
-            "is not a number of seconds since 1970", where="SOURCE_DATE_EPOCH", cure="Unset or correct it"
-        ) from error
+        what, cure = "is not a number of seconds since 1970", "Unset or correct it"
+        raise UsageError(what, where="SOURCE_DATE_EPOCH", cure=cure) from error
 
 
 def file_time(seconds: float) -> str | None:
@@ -234,5 +227,4 @@ def file_time(seconds: float) -> str | None:
 
 
 def _moment_text(seconds: float) -> str:
-    moment = datetime.datetime.fromtimestamp(int(seconds), datetime.UTC)
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{datetime.datetime.fromtimestamp(int(seconds), datetime.UTC):%Y-%m-%dT%H:%M:%SZ}"

@@ -158,8 +158,7 @@ class Document(Run, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 _APPENDIX_KINDS = ("mechanism", "composition", "background", "comparison", "animal", "related-product")
-_GENERAL_LIMITS = ("two_sites", "no_diagnosis", "identity", "transfusion")
-_WEIGHT = {"critical": 0, "warning": 1, "info": 2}
+_SEVERITIES = ("critical", "warning", "info")
 
 
 class _FlagFile(FactFile, frozen=True, kw_only=True):
@@ -212,11 +211,8 @@ def _neighbour_findings(
     found: NeighbourReport, observations: tuple[Observation, ...], call: DiplotypeCall
 ) -> list[Finding]:
     """Return what the neighbours give reason to tell; what they expect is in the values, for machines."""
-    values = {
-        "markers": str(found.markers_used),
-        "expected": found.diplotype or "",
-        "expected_probability": str(found.diplotype_probability or 0.0),
-    }
+    values = {"markers": str(found.markers_used), "expected": found.diplotype or ""}
+    values["expected_probability"] = str(found.diplotype_probability or 0.0)
     findings = []
     if found.diplotype is not None and is_needed(observations, call):
         findings.append(Finding(code="neighbours-estimate", values=values))
@@ -236,8 +232,7 @@ def unique(findings: Iterable[Finding]) -> list[Finding]:
     """Return findings without repeats, in their order."""
     kept: list[Finding] = []
     for finding in findings:
-        if finding not in kept:
-            kept.append(finding)
+        kept += [finding] if finding not in kept else []
     return kept
 
 
@@ -252,7 +247,7 @@ def _flags(findings: Iterable[Finding], words: Wording) -> tuple[Flag, ...]:
         )
         for finding in unique(findings)
     ]
-    return tuple(sorted(flags, key=lambda flag: _WEIGHT[flag.severity]))
+    return tuple(sorted(flags, key=lambda flag: _SEVERITIES.index(flag.severity)))
 
 
 def _message(finding: Finding, words: Wording) -> str:
@@ -269,21 +264,22 @@ def readable(name: str, value: str) -> str:
 
 def general_limits(words: Wording) -> tuple[str, ...]:
     """Return the limits that hold for every report and give nothing of a result away."""
-    return tuple(words.say("limits", key) for key in _GENERAL_LIMITS)
+    keys = ("two_sites", "no_diagnosis", "identity", "transfusion")
+    return tuple(words.say("limits", key) for key in keys)
 
 
 def _limitations(
     observations: tuple[Observation, ...], call: DiplotypeCall, parameters: Parameters, words: Wording
 ) -> tuple[str, ...]:
-    said = [*general_limits(words)]
-    if any(finding.code == "ambiguous-phase" for finding in call.findings):
-        said.append(words.say("limits", "phase_limit"))
-    if any(seen.evidence and seen.evidence.kind is EvidenceKind.GT for seen in observations):
-        said.append(words.say("limits", "error_rate", rate=f"{parameters.genotype_error_rate:g}"))
-    said.append(words.say("limits", "population", population=parameters.population))
-    if estimated(parameters.population) is not None:
-        said.append(words.say("limits", "estimated"))
-    return tuple(said)
+    say, population = functools.partial(words.say, "limits"), parameters.population
+    known = (
+        (any(note.code == "ambiguous-phase" for note in call.findings), "phase_limit"),
+        (any(seen.basis is EvidenceKind.GT for seen in observations), "error_rate"),
+        (True, "population"),
+        (estimated(population) is not None, "estimated"),
+    )
+    values = {"rate": f"{parameters.genotype_error_rate:g}", "population": population}
+    return (*general_limits(words), *(say(key, **values) for holds, key in known if holds))
 
 
 def relative_likelihoods(report: SampleReport) -> tuple[float, ...]:
@@ -323,11 +319,11 @@ def mark_minors(
     """
     for report in reports:
         born = birth_dates.get(report.sample)
-        if born is None or report.patient.minor or not is_minor(born, created=created):
+        if born is not None and not report.patient.minor and is_minor(born, created=created):
+            flags = (*_flags([Finding(code="minor")], wording()), *report.flags)
+            yield replace(report, flags=flags, patient=replace(report.patient, minor=True))
+        else:
             yield report
-            continue
-        flags = (*_flags([Finding(code="minor")], wording()), *report.flags)
-        yield replace(report, flags=flags, patient=replace(report.patient, minor=True))
 
 
 def is_minor(born: datetime.date, *, created: str) -> bool:
@@ -390,6 +386,6 @@ def _fault(report: SampleReport) -> str:
         (genotype.diplotype is None or genotype.diplotype in names, "genotype.diplotype"),
         (set(genotype.e4_copies_posterior) == {"0", "1", "2"}, "genotype.e4_copies_posterior"),
         (tuple(site.rsid for site in report.sites) == rsids(), "sites"),
-        (all(flag.severity in {"info", "warning", "critical"} for flag in report.flags), "flags.severity"),
+        (all(flag.severity in _SEVERITIES for flag in report.flags), "flags.severity"),
     )
     return next((f"{key} has a value that it cannot have" for holds, key in checks if not holds), "")

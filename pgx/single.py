@@ -48,7 +48,7 @@ class Annotation(Struct, frozen=True, kw_only=True):
     samples: Iterator[SampleReport]
 
 
-class Around(Struct, frozen=True, kw_only=True, dict=True):
+class Around(Struct, frozen=True, dict=True):
     """The neighbours of all samples of an input; they are read when the first sample needs them.
 
     `read` returns the records around the sites. `always`: not only where a site is missing, weak or assumed.
@@ -65,9 +65,8 @@ class Around(Struct, frozen=True, kw_only=True, dict=True):
         self, observations: tuple[Observation, ...], result: DiplotypeCall, column: int
     ) -> NeighbourReport | None:
         """Return what the neighbours say beside the call of one sample (its 0-based column)."""
-        if not (self.always or is_needed(observations, result)):
-            return None
-        if Reason.COORDINATES in result.not_determined_because or self.reader is None:
+        asked = self.always or is_needed(observations, result)
+        if not asked or Reason.COORDINATES in result.not_determined_because or self.reader is None:
             return None
         from pgx.neighbours.estimate import opinion  # noqa: PLC0415 - a well-called sample does without
 
@@ -84,14 +83,11 @@ class Around(Struct, frozen=True, kw_only=True, dict=True):
         """What reads the markers; None where the panel has no positions on the assembly, or without numpy."""
         from pgx.neighbours.estimate import MarkerReader, can_compute, has_positions  # noqa: PLC0415
 
-        if not has_positions(self.assembly):
+        if not has_positions(self.assembly) or not (self.always or can_compute()):
             return None
         if not can_compute():
-            if self.always:
-                what = "needs numpy, which cannot be imported"
-                cure = "Install it: python -m pip install numpy"
-                raise UsageError(what, where="--neighbours always", cure=cure)
-            return None
+            cure = "Install it: python -m pip install numpy"
+            raise UsageError("needs numpy, which cannot be imported", where="--neighbours always", cure=cure)
         try:
             records = self.read()
         except InputError:  # the sites have been read; what lies around them must not end the report
@@ -128,19 +124,18 @@ class Prepared(Struct, frozen=True, kw_only=True):
     def report(self, column: int, name: str) -> SampleReport:
         """Return the report of the sample in the 0-based `column`."""
         settled = self.source.settle(name, observe(self.records, column, self.context))
-        observations = settled.observations
-        result = call(observations, self.rules)
+        result = call(settled.observations, self.rules)
         if settled.source != result.source:
             result = replace(result, source=settled.source)
         report = assemble(
             name,
-            observations,
+            settled.observations,
             result,
             self.respond(result.e4_status, result.diplotype),
             self.surroundings,
             self.run.parameters,
             input_findings=(*settled.findings, *self.findings),
-            neighbours=self.around.say(observations, result, column) if self.around else None,
+            neighbours=self.around.say(settled.observations, result, column) if self.around else None,
         )
         return report if settled.reads is None else replace(report, reads=settled.reads)
 
@@ -165,15 +160,13 @@ def understood(path: str | None, options: Options) -> Prepared:
 
 def check_options(options: Options) -> None:
     """Refuse a value that cannot be, an unknown name, or invalid evidence, before anything is read."""
-    _parameters(options)
+    _parameters(options)  # which reads the key of --pseudonymise, too
     if estimated(options.population) is not None:
         cure = "Name one of pgx list populations"
         raise UsageError("is the name that pgx gives to an estimate", where="--population", cure=cure)
-    if options.pseudonymise is not None:
-        hiding(options)
-        if options.digest:
-            cure = "Leave it or --pseudonymise out"
-            raise UsageError("would tell which file it is", where="--digest", cure=cure)
+    if options.pseudonymise is not None and options.digest:
+        cure = "Leave it or --pseudonymise out"
+        raise UsageError("would tell which file it is", where="--digest", cure=cure)
     evidence.load(options.evidence).reported(options.drug)
 
 
@@ -188,27 +181,15 @@ def prepare(source: Input | VcfContent, options: Options, neighbours: Neighbours
     parameters = _parameters(options, content.facts.kind)
     base = evidence.load(options.evidence)
     columns = columns_of(content, options.samples)
-    patient = PatientContext(
-        taking=options.taking, history=options.history, age=options.age, indication=options.indication
-    )
+    patient = PatientContext(options.taking, options.history, options.age, options.indication)
     context = _read_context(content, decision, options)
-    rules = CallOptions(
-        population=parameters.population,
-        min_probability=parameters.min_probability,
-        allele_error_rate=parameters.genotype_error_rate,
-    )
+    error = parameters.genotype_error_rate
     records = _records(content, decision.assembly)
-    kind = input_kind(content.facts.kind, content.header.fields, records)
     around = None
     if neighbours is not None and options.neighbours != "off":
-        around = Around(
-            read=neighbours,
-            contigs=content.contigs,
-            assembly=decision.assembly.name,
-            context=context,
-            allele_error_rate=rules.allele_error_rate,
-            always=options.neighbours == "always",
-        )
+        always, assembly = options.neighbours == "always", decision.assembly.name
+        around = Around(neighbours, content.contigs, assembly, context, error, always)
+    kind = input_kind(content.facts.kind, content.header.fields, records)
     run = _run(content, decision, parameters, base, kind=kind, digest=options.digest)
     if options.pseudonymise is not None:
         clues = hiding(options).clues(decision.evidence)
@@ -220,7 +201,7 @@ def prepare(source: Input | VcfContent, options: Options, neighbours: Neighbours
         names=[content.samples[column] for column in columns] if options.samples else content.samples,
         records=records,
         context=context,
-        rules=rules,
+        rules=CallOptions(parameters.population, parameters.min_probability, error),
         respond=functools.partial(_respond, base, options.indication, options.drug),
         surroundings=_surroundings(base, patient, drug=options.drug),
         findings=_input_findings(content, options),
@@ -264,21 +245,18 @@ def _run(
     digest: bool,
 ) -> Run:
     facts = content.facts
+    same = ("path", "size", "modified", "header_digest", "access")
     return Run(
         schema_version=SCHEMA_VERSION,
         tool=Tool(name="pgx", version=reference.program_version()),
         reference=_reference(reference.release(), reference.digest(), base.digests),
         created=reference.now(),
         input=InputReport(
-            path=facts.path,
-            size=facts.size,
-            modified=facts.modified,
+            **{name: getattr(facts, name) for name in same},
             kind=kind,
-            header_digest=facts.header_digest,
             digest=_file_digest(facts.path) if digest else None,
             assembly=decision.assembly.name,
             assembly_evidence=decision.evidence,
-            access=facts.access,
         ),
         parameters=parameters,
         appendix=_appendix(base, parameters.drug),
@@ -339,8 +317,6 @@ def _input_findings(content: VcfContent, options: Options) -> tuple[Finding, ...
         (facts.stale_index, Finding(code="stale-index")),
         (facts.unsorted, Finding(code="unsorted")),
     )
+    found = [finding for holds, finding in known if holds]
     malformed = ({"field": field, "place": place} for field, place in facts.read_as_text)
-    return (
-        *(finding for holds, finding in known if holds),
-        *(Finding(code="malformed-field", values=values) for values in malformed),
-    )
+    return (*found, *(Finding(code="malformed-field", values=values) for values in malformed))

@@ -31,11 +31,9 @@ class Wording(Struct, frozen=True):
         try:
             return self.topics[topic][key].format(**values)
         except (KeyError, IndexError, ValueError) as error:
-            raise ReferenceDataError(
-                f"the sentence {topic}.{key} is missing or asks for an unknown value ({error})",
-                where=f"wording/{self.language}.toml",
-                cure="Correct the file",
-            ) from error
+            what = f"the sentence {topic}.{key} is missing or asks for an unknown value ({error})"
+            where = f"wording/{self.language}.toml"
+            raise ReferenceDataError(what, where=where, cure="Correct the file") from error
 
     def joined(self, items: Iterable[str]) -> str:
         """Return items as a list in a sentence."""

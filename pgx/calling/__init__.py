@@ -203,7 +203,7 @@ class Reason(StrEnum):
     RARE_HAPLOTYPE, LOW_CERTAINTY, COORDINATES = "rare-haplotype", "low-certainty", "coordinates"
 
 
-class CallOptions(Struct, frozen=True, kw_only=True):
+class CallOptions(Struct, frozen=True):
     """Options that change a call.
 
     `population` is a name of reference/frequencies.toml, or "flat"; an answer of at least `min_probability`

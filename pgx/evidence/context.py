@@ -21,7 +21,7 @@ ANIMALS = frozenset({Species.RAT, Species.MOUSE})
 ANY_USE = "any"
 
 
-class PatientContext(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class PatientContext(Struct, frozen=True, forbid_unknown_fields=True):
     """What the user states about the person: names as written, `age` in years, the use of the drug."""
 
     taking: tuple[str, ...] = ()

@@ -186,12 +186,8 @@ def _needs_of(facts: FileFacts, observations: tuple[Observation, ...]) -> Iterat
             # an rsID may sit elsewhere than its site
             contig, position = (seen.record or f"chr19\t{seen.position}").split("\t")[:2]
             yield _need(code, file=file, region=shlex.quote(f"{contig}:{position}"), rsid=seen.rsid)
-    options = CallOptions(
-        population=default_population(),
-        min_probability=threshold("min_probability"),
-        allele_error_rate=error_rate_of(facts.kind),
-    )
-    result = call(observations, options)
+    usual = CallOptions(default_population(), threshold("min_probability"), error_rate_of(facts.kind))
+    result = call(observations, usual)
     if result.diplotype is not None and result.e4_status is not E4Status.INDETERMINATE:
         return
     weak = (note.values["sites"] for note in result.findings if note.code == "low-certainty")
@@ -296,10 +292,9 @@ def _beside(sample: InspectedSample) -> Iterator[str]:
 def _site_line(site: InspectedSite, *, several: bool) -> str:
     place = f"{printable(site.contig, 40)}:{site.position}" if site.contig else str(site.position)
     where = _say("on-assembly", place=place, assembly=site.assembly) if several else place
-    state, letters = wording().say("state", site.state), site.alleles or ()
-    key = "site-letters" if letters else "site"
-    shown = ("|" if site.phased else "/").join(letters)
-    return _say(key, rsid=site.rsid, place=where, state=state, letters=shown)
+    letters = ("|" if site.phased else "/").join(site.alleles or ())
+    told = {"rsid": site.rsid, "place": where, "state": wording().say("state", site.state)}
+    return _say("site-letters", **told, letters=letters) if letters else _say("site", **told)
 
 
 def _need_lines(found: Inspection) -> Iterator[str]:
