@@ -72,7 +72,7 @@ class InputReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     access: str
 
 
-class Flag(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Flag(Struct, frozen=True, forbid_unknown_fields=True):
     """Something the reader must know: severity "info", "warning" or "critical"; `values` fill its words."""
 
     code: str
@@ -81,7 +81,7 @@ class Flag(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     values: dict[str, str] = {}
 
 
-class PatientReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class PatientReport(Struct, frozen=True, forbid_unknown_fields=True):
     """What the patient context (--taking, --history, --age) brought up.
 
     `warnings` are ids of the items of `context` that stand in front because of it; nothing was looked up for
@@ -118,7 +118,7 @@ class SampleReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         return any(flag.code == code for flag in self.flags)
 
 
-class AppendixItem(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class AppendixItem(Struct, frozen=True, forbid_unknown_fields=True):
     """A statement for the appendix; `kind` is one of `_APPENDIX_KINDS`."""
 
     id: str
@@ -188,6 +188,7 @@ def assemble(
         findings += _neighbour_findings(neighbours, observations, call)
     if context.minor:
         findings.append(Finding(code="minor"))
+    warned = tuple(item.id for item in context.warnings)
     return SampleReport(
         sample=sample,
         genotype=msgspec.convert(call, GenotypeReport, from_attributes=True),
@@ -196,11 +197,7 @@ def assemble(
         response=response,
         context=context.items,
         patient=PatientReport(
-            warnings=tuple(item.id for item in context.warnings),
-            unrecognised=context.unrecognised,
-            notes=context.notes,
-            minor=context.minor,
-            contraindications=context.contraindications,
+            warned, context.unrecognised, context.notes, context.minor, context.contraindications
         ),
         limitations=_limitations(observations, call, parameters, words),
         neighbours=neighbours,
@@ -238,15 +235,10 @@ def unique(findings: Iterable[Finding]) -> list[Finding]:
 
 def _flags(findings: Iterable[Finding], words: Wording) -> tuple[Flag, ...]:
     """Return the flags without repeats, the gravest first, else in the order in which they arose."""
-    flags = [
-        Flag(
-            code=finding.code,
-            severity="info" if finding.critical is False else severities()[finding.code],
-            message=_message(finding, words),
-            values=dict(finding.values),
-        )
-        for finding in unique(findings)
-    ]
+    flags = []
+    for finding in unique(findings):
+        severity = "info" if finding.critical is False else severities()[finding.code]
+        flags.append(Flag(finding.code, severity, _message(finding, words), dict(finding.values)))
     return tuple(sorted(flags, key=lambda flag: _SEVERITIES.index(flag.severity)))
 
 
@@ -295,18 +287,11 @@ def appendix(base: EvidenceBase, drug: str | None = None) -> tuple[AppendixItem,
     others = {item.name for item in base.subjects()} - {item.name for item in reported}
     if all(item.on_request for item in reported):  # products beside the usual drug are of no concern then
         others = set(base.drugs) - {item.name for item in reported}
-    found = [
-        AppendixItem(
-            id=claim.id,
-            kind=kind,
-            drug=claim.drug,
-            statement=claim.statement,
-            certainty=claim.certainty.level.value,
-            sources=cite(base, claim),
-        )
-        for claim in base.claims.values()
-        if claim.drug not in others and (kind := appendix_kind(base, claim))
-    ]
+    found = []
+    for claim in base.claims.values():
+        if claim.drug not in others and (kind := appendix_kind(base, claim)):
+            said = (claim.drug, claim.statement, claim.certainty.level.value, cite(base, claim))
+            found.append(AppendixItem(claim.id, kind, *said))
     return tuple(sorted(found, key=lambda item: _APPENDIX_KINDS.index(item.kind)))
 
 

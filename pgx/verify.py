@@ -203,7 +203,12 @@ def _pair(
 ) -> Pair:
     def log_chance(*numbers: int) -> float:
         """Return the logarithm of the probability of all that these show, if they are of one person."""
-        expected, fit = _before_sites([around[number] for number in numbers if around[number]], prior)
+        expected, fit = prior, 0.0  # by the neighbours: the diplotypes, and the logarithm of all these
+        if known := [around[number] for number in numbers if around[number]]:
+            from pgx.neighbours.estimate import neighbours_say  # noqa: PLC0415 - only with neighbours
+
+            saying = neighbours_say(*known)
+            expected, fit = saying.posterior, saying.fit
         shown = zip(expected, *(said[number].likelihood for number in numbers), strict=True)
         return fit + math.log(max(sum(map(math.prod, shown)), _LEAST))
 
@@ -211,16 +216,6 @@ def _pair(
     ratio = math.exp(min(max(ratio, -690.0), 690.0))  # of a logarithm that can be turned back
     markers = _count(around[first], around[second])
     return Pair(first, second, markers, same_ratio=ratio, same_probability=ratio / (1 + ratio))
-
-
-def _before_sites(around: Sequence[_Around], prior: Sequence[float]) -> tuple[Sequence[float], float]:
-    """Return the probability of each diplotype by the neighbours of one person, and that of these, as log."""
-    if not around:
-        return prior, 0.0
-    from pgx.neighbours.estimate import neighbours_say  # noqa: PLC0415 - only with neighbours
-
-    saying = neighbours_say(*around)
-    return saying.posterior, saying.fit
 
 
 def _joint(said: Sequence[Said], prior: Sequence[float], rules: CallOptions) -> Joint:

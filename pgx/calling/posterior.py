@@ -42,7 +42,7 @@ class PhaseEvidence(Struct, frozen=True, kw_only=True):
     stated: bool = True
 
 
-class SiteData(Struct, frozen=True, kw_only=True):
+class SiteData(Struct, frozen=True):
     """All of the observations that the posterior depends on; equal data give equal calls.
 
     `joint` is the likelihood of each diplotype from reads, which stands for the others where it is given.
@@ -86,11 +86,8 @@ def phase_evidence(observations: tuple[Observation, ...]) -> PhaseEvidence | Non
 
 def site_data(observations: tuple[Observation, ...]) -> SiteData:
     """Return what of the observations, in the order of the sites, the posterior depends on."""
-    return SiteData(
-        evidence=tuple(item.evidence for item in observations),
-        phase=phase_evidence(observations),
-        joint=observations[0].joint or observations[1].joint,
-    )
+    joint = observations[0].joint or observations[1].joint
+    return SiteData(tuple(item.evidence for item in observations), phase_evidence(observations), joint)
 
 
 #: The likelihood of the first and of the second site, and the factor of the phase, each by diplotype.

@@ -9,18 +9,6 @@ from pgx.evidence.match import ConflictNote, MatchedClaim, Response, StatusRow, 
 from pgx.evidence.rules import Conclusion
 
 __all__ = [
-    "Conclusion",
-    "ConflictNote",
-    "ContextItem",
-    "ContextReport",
-    "EvidenceBase",
-    "MatchedClaim",
-    "PatientContext",
-    "Response",
-    "SourceCitation",
-    "StatusRow",
-    "Subject",
-    "context",
-    "load",
-    "respond",
-]
+    "Conclusion", "ConflictNote", "ContextItem", "ContextReport", "EvidenceBase", "MatchedClaim",
+    "PatientContext", "Response", "SourceCitation", "StatusRow", "Subject", "context", "load", "respond",
+]  # fmt: skip

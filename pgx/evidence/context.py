@@ -83,7 +83,11 @@ def context(base: EvidenceBase, patient: PatientContext, *, drug: str | None = N
     """
     drugs = frozenset(item.name for item in base.reported(drug))
     code = base.indication(patient.indication) if patient.indication is not None else None
-    minor = _is_minor(base, patient.age, code)
+    age = patient.age
+    if age is not None and not (math.isfinite(age) and 0 <= age <= base.rules.oldest_age_years):
+        raise UsageError("the age cannot be one", where="--age", cure="Give the age in years")
+    minor = age is not None and age < base.rules.minor_age_years
+    minor = minor or (code is not None and base.indications[code].paediatric)
     called, unrecognised = _called_up(base, patient)
     if minor:
         reason = base.phrases.context["minor_age"].format(age=f"{base.rules.minor_age_years:g}")
@@ -128,13 +132,6 @@ def _independent(items: Iterable[ContextItem]) -> Iterator[ContextItem]:
         if item.topic not in {Topic.SAFETY, Topic.EFFICACY} or not (item.superseded_by or data <= seen):
             seen |= data
             yield item
-
-
-def _is_minor(base: EvidenceBase, age: float | None, code: str | None) -> bool:
-    if age is not None and not (math.isfinite(age) and 0 <= age <= base.rules.oldest_age_years):
-        raise UsageError("the age cannot be one", where="--age", cure="Give the age in years")
-    young = age is not None and age < base.rules.minor_age_years
-    return young or (code is not None and base.indications[code].paediatric)
 
 
 def _called_up(base: EvidenceBase, patient: PatientContext) -> tuple[dict[str, str], tuple[str, ...]]:

@@ -31,7 +31,7 @@ _UNIT_AHEAD = re.compile(r"\s?%|\s?[^\W\d_]|,\s\d")
 _MALFORMED = re.compile(r" :\d|(?<![\w)])\(\d+\):|\.\.\.$|\s{2,}")
 
 
-class Problem(Struct, frozen=True, kw_only=True):
+class Problem(Struct, frozen=True):
     """One fault: the file, the claim (or source), the key, and what is wrong; one line as text."""
 
     file: str
@@ -50,27 +50,19 @@ Check = Callable[[EvidenceBase, Claim], Iterator[Finding]]
 
 def lint(base: EvidenceBase) -> tuple[Problem, ...]:
     """Return all problems of a base."""
-    problems = [
-        Problem(file=base.origins[claim.id], claim=claim.id, key=key, message=message)
-        for claim in base.claims.values()
-        for check in CHECKS
-        for key, message in check(base, claim)
-    ]
-    problems += [
-        Problem(file=base.source_origins[key], claim=key, key=field, message=message, kind="source")
-        for key, document in base.sources.items()
-        for field, message in _reference(document)
-    ]
+    problems = []
+    for claim in base.claims.values():
+        found = (item for check in CHECKS for item in check(base, claim))
+        problems += [Problem(base.origins[claim.id], claim.id, *item) for item in found]
+    for key, document in base.sources.items():
+        problems += [Problem(base.source_origins[key], key, *it, "source") for it in _reference(document)]
     return tuple(dict.fromkeys(problems))
 
 
 def overdue(base: EvidenceBase, day: datetime.date) -> tuple[str, ...]:
     """Return a line for each drug whose evidence is due for another search on that day."""
-    return tuple(
-        f"{drug.name}: searched on {drug.searched_on}, due again on {drug.next_review}"
-        for drug in base.subjects()
-        if drug.next_review is not None and drug.next_review < day
-    )
+    late = [drug for drug in base.subjects() if drug.next_review is not None and drug.next_review < day]
+    return tuple(f"{it.name}: searched on {it.searched_on}, due again on {it.next_review}" for it in late)
 
 
 def _reference(document: Document) -> Iterator[Finding]:
@@ -221,17 +213,9 @@ def _named(base: EvidenceBase, claim: Claim) -> Iterator[Finding]:
 
 
 CHECKS: tuple[Check, ...] = (
-    _one_sided,
-    _numbers,
-    _hedge,
-    _population,
-    _certainty,
-    _superseded,
-    _genotype,
-    _consistent,
-    _named,
-    _printed,
-)
+    _one_sided, _numbers, _hedge, _population, _certainty,
+    _superseded, _genotype, _consistent, _named, _printed,
+)  # fmt: skip
 
 
 _KINDS = {"claims": "id", "sources": "key"}

@@ -238,13 +238,8 @@ def countable_studies(
 ) -> frozenset[str]:
     """Return the independent data sets behind those claims that are controlled, clinical and were seen."""
     rule = rules.conclusion
-    counted = [
-        claim
-        for claim in claims
-        if claim.control in rule.controls
-        and claim.endpoint_kind in rule.endpoints
-        and claim.result_seen is schema.ResultSeen.SOURCE
-    ]
+    seen = [claim for claim in claims if claim.result_seen is schema.ResultSeen.SOURCE]
+    counted = [it for it in seen if it.control in rule.controls and it.endpoint_kind in rule.endpoints]
     return _data_sets(rule, sources, counted, labels=False)
 
 

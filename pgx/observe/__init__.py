@@ -109,7 +109,7 @@ class PhaseSource(StrEnum):
     READ_BACKED, STATISTICAL = "read-backed", "statistical"
 
 
-class Phase(Struct, frozen=True, kw_only=True):
+class Phase(Struct, frozen=True):
     """The phase of one genotype.
 
     Sites with equal `phase_set` are phased with each other; "" where the file names none. `quality`:

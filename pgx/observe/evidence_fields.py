@@ -304,10 +304,7 @@ def _copies_by_genotype(letters: tuple[Letter, ...], counted: tuple[str, str]) -
 def copies_by_allele(letters: tuple[Letter, ...], counted: tuple[str, str]) -> tuple[int | None, ...]:
     """Return for each allele which of the two letters it shows (0 or 1), or None."""
     missing = [letter for letter in counted if letter not in letters]
-    stand_in = counted.index(missing[0]) if len(missing) == 1 else None
-    return tuple(
-        counted.index(letter)
-        if isinstance(letter, str) and letter in counted
-        else (stand_in if letter is Other.UNSEEN else None)
-        for letter in letters
-    )
+    known: dict[Letter, int] = {letter: place for place, letter in enumerate(counted)}
+    if len(missing) == 1:
+        known[Other.UNSEEN] = counted.index(missing[0])
+    return tuple(map(known.get, letters))

@@ -44,7 +44,7 @@ _SELDOM = _COUNTED - {"AD", "DPR"}
 Counts = tuple[tuple[float, ...], float]
 
 
-class Genotype(Struct, frozen=True, kw_only=True):
+class Genotype(Struct, frozen=True):
     """A genotype as the record writes it; `phase` is None when unphased.
 
     `indices`: of alleles (0 is REF) in the order of the text, None for "."; empty without a genotype.
@@ -66,12 +66,9 @@ def read_genotype(record: SiteRecord, fields: Fields) -> Genotype:
     # VCF 4.4 may name a set for each allele (PSL).
     keys = (key for key in ("PS", "PSL", "PID") if set(fields.get(key, MISSING)) - set(".,"))
     key = next(keys, None)
-    phase = Phase(
-        phase_set="" if key is None else f"{key} {fields[key]}",
-        source=PhaseSource.STATISTICAL if key is None else PhaseSource.READ_BACKED,
-        quality=number(fields.get("PQ")),
-    )
-    return Genotype(indices=indices, phase=phase)
+    source = PhaseSource.STATISTICAL if key is None else PhaseSource.READ_BACKED
+    name = "" if key is None else f"{key} {fields[key]}"
+    return Genotype(indices, Phase(name, source, number(fields.get("PQ"))))
 
 
 def _indices(record: SiteRecord, fields: Fields) -> tuple[tuple[int | None, ...], frozenset[str]]:
@@ -154,8 +151,7 @@ def _physical_order(indices: tuple[int | None, ...], fields: Fields) -> Genotype
         order, name = (indices if match[2] == "1" else indices[::-1]), f"HP {match[1]}"
     if not name:
         return None
-    phase = Phase(phase_set=name, source=PhaseSource.READ_BACKED, quality=number(fields.get("PQ")))
-    return Genotype(indices=order, phase=phase)
+    return Genotype(order, Phase(name, PhaseSource.READ_BACKED, number(fields.get("PQ"))))
 
 
 def depth(record: SiteRecord, fields: Fields, *, block: bool) -> int | None:

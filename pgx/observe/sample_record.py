@@ -79,7 +79,7 @@ def without_names(history: Iterable[str]) -> tuple[str, ...]:
     return tuple(kept)
 
 
-class Reading(Struct, frozen=True, kw_only=True):
+class Reading(Struct, frozen=True):
     """What one sample shows in one record.
 
     `spelled`: the letter of each allele of the record, REF first. `problem`: the state that forbids its use,
@@ -132,19 +132,8 @@ def read(record: SiteRecord, sample: int, site: Site, context: ReadContext, *, b
         score = evidence_fields.imputation_score(record)
         if score is not None and score < threshold("low_imputation_quality"):
             findings.append(site_finding("low-imputation-quality", site, score=f"{score:g}"))
-    return Reading(
-        record=record,
-        fields=fields,
-        spelled=spelled,
-        problem=problem,
-        shown=shown,
-        phase=genotype.phase,
-        evidence=evidence,
-        depth=reads,
-        quality=quality,
-        filter=filters,
-        findings=tuple(findings),
-    )
+    said = (problem, shown, genotype.phase, evidence, reads, quality, filters)
+    return Reading(record, fields, spelled, *said, tuple(findings))
 
 
 def _genotype(
