@@ -12,6 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pgx import evidence, reference
+from pgx import report as reports
 from pgx.calling import CallOptions, DiplotypeCall, E4Status, Reason, estimated, haplotype_frequencies
 from pgx.calling.call import call
 from pgx.calling.posterior import diplotype_likelihoods, site_data
@@ -24,17 +25,7 @@ from pgx.observe import Finding, Observation, ReadContext, SiteRecord, SiteRecor
 from pgx.observe.sample_record import header_says
 from pgx.observe.site import SMALL_VARIANTS, input_kind, observe, records_at
 from pgx.options import Options, Parameters, check_limits, stated
-from pgx.report import (
-    SCHEMA_VERSION,
-    InputReport,
-    LoadedFile,
-    ReferenceData,
-    Run,
-    SampleReport,
-    Tool,
-    appendix,
-    assemble,
-)
+from pgx.report import InputReport, LoadedFile, ReferenceData, Run, SampleReport
 from pgx.vcf import Neighbours, VcfContent
 
 if TYPE_CHECKING:
@@ -127,7 +118,7 @@ class Prepared(Struct, frozen=True, kw_only=True):
         result = call(settled.observations, self.rules)
         if settled.source != result.source:
             result = replace(result, source=settled.source)
-        report = assemble(
+        report = reports.assemble(
             name,
             settled.observations,
             result,
@@ -247,8 +238,8 @@ def _run(
     facts = content.facts
     same = ("path", "size", "modified", "header_digest", "access")
     return Run(
-        schema_version=SCHEMA_VERSION,
-        tool=Tool(name="pgx", version=reference.program_version()),
+        schema_version=reports.SCHEMA_VERSION,
+        tool=reports.Tool(name="pgx", version=reference.program_version()),
         reference=_reference(reference.release(), reference.digest(), base.digests),
         created=reference.now(),
         input=InputReport(
@@ -296,7 +287,7 @@ def _read_context(content: VcfContent, decision: AssemblyDecision, options: Opti
     )
 
 
-_appendix = functools.lru_cache(maxsize=16)(appendix)
+_appendix = functools.lru_cache(maxsize=16)(reports.appendix)
 _surroundings = functools.lru_cache(maxsize=256)(evidence.context)
 
 

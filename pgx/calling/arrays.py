@@ -13,17 +13,8 @@ import numpy.typing as npt
 from msgspec import Struct
 from msgspec.structs import astuple, replace
 
-from pgx.calling import (
-    E4_COPIES,
-    FLAT,
-    CallOptions,
-    E4Status,
-    copies_at,
-    diplotype_prior,
-    diplotypes,
-    genotype_prior,
-    populations,
-)
+from pgx import calling
+from pgx.calling import E4_COPIES, CallOptions, E4Status, copies_at, diplotype_prior, genotype_prior
 from pgx.calling.posterior import PhaseEvidence, e4_copies, phase_factors, prior_bounds
 from pgx.reference import threshold
 
@@ -131,7 +122,7 @@ def answers(given: Likelihoods, options: CallOptions) -> Answers:
 
 def diplotype_likelihoods(given: Likelihoods, population: str) -> Floats:
     """Return the likelihood of each diplotype, shape (10, n), as `posterior.diplotype_likelihoods` does."""
-    return _weights(given.under(population), np.ones(len(diplotypes())), given.phase)
+    return _weights(given.under(population), np.ones(len(calling.diplotypes())), given.phase)
 
 
 def _posterior(likelihoods: Sequence[Floats], prior: Floats, phase: PhaseEvidence | None) -> Floats:
@@ -184,9 +175,9 @@ def differs_elsewhere(given: Likelihoods, found: Answers, options: CallOptions) 
 
 
 def _others(options: CallOptions) -> list[str]:
-    if options.population == FLAT:
+    if options.population == calling.FLAT:
         return []
-    return [item.name for item in populations() if item.name != options.population]
+    return [item.name for item in calling.populations() if item.name != options.population]
 
 
 def same_everywhere(given: Likelihoods, found: Answers, options: CallOptions) -> Flags:

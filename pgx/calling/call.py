@@ -5,21 +5,8 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator, Mapping
 
-from pgx.calling import (
-    E4_COPIES,
-    FLAT,
-    CallOptions,
-    DiplotypeCall,
-    E4Status,
-    PhaseState,
-    PopulationResult,
-    Reason,
-    copies_at,
-    diplotype_name,
-    diplotype_names,
-    diplotypes,
-    double_heterozygotes,
-)
+from pgx import calling
+from pgx.calling import E4_COPIES, CallOptions, DiplotypeCall, E4Status, PhaseState, Reason, diplotype_names
 from pgx.calling.posterior import Answer, SiteData, answers, calculation, has_half_call, has_rare, site_data
 from pgx.genome import gene
 from pgx.observe import EvidenceKind, Finding, GenotypeEvidence, Observation, SiteState
@@ -56,10 +43,10 @@ def call(observations: tuple[Observation, ...], options: CallOptions) -> Diploty
 def _unphased_names(shown: tuple[str, ...]) -> tuple[str, ...]:
     """Return the diplotypes that show these letters, sorted at each site, whatever their phase."""
     found = []
-    for pair in diplotypes():
+    for pair in calling.diplotypes():
         sites = zip(*(one.letters for one in pair), strict=True)
         if tuple("".join(sorted(two)) for two in sites) == shown:
-            found.append(diplotype_name(pair))
+            found.append(calling.diplotype_name(pair))
     return tuple(found)
 
 
@@ -76,7 +63,7 @@ def _rare(result: Answer, observations: tuple[Observation, ...], data: SiteData)
 
 def _findings(
     result: Answer,
-    others: Mapping[str, PopulationResult],
+    others: Mapping[str, calling.PopulationResult],
     observations: tuple[Observation, ...],
     data: SiteData,
     options: CallOptions,
@@ -89,7 +76,7 @@ def _findings(
         yield Finding(code="low-certainty", values={"sites": ", ".join(weak)})
     if rare is not None:
         yield Finding(code="rare-haplotype", values={"diplotype": rare})
-    pair = double_heterozygotes()
+    pair = calling.double_heterozygotes()
     if result.best in pair and (data.phase is None or result.diplotype is None):
         chance = dict(zip(diplotype_names(), result.posterior, strict=True))
         other = next(name for name in pair if name != result.best)
@@ -99,7 +86,7 @@ def _findings(
     same, asked = (result.diplotype, result.status), options.population
     said = {name: (it.diplotype, it.e4_status) for name, it in others.items() if name != asked}
     different = ", ".join(name for name, answer in said.items() if answer != same)
-    if different and asked != FLAT:
+    if different and asked != calling.FLAT:
         yield Finding(code="prior-dependent", values={"population": asked, "others": different})
     used = [item for item in observations if item.evidence is not None]
     if result.status is not E4Status.CARRIER:  # the allele of a half call supports no more than that
@@ -124,7 +111,7 @@ def _weak_sites(
         return ()
     used = [place for place, item in enumerate(data.evidence) if item is not None]
     best = diplotype_names().index(result.best)
-    copies = {place: copies_at(place)[best] for place in used}
+    copies = {place: calling.copies_at(place)[best] for place in used}
     sure = {i: GenotypeEvidence(kind=EvidenceKind.ASSUMED, copies=count) for i, count in copies.items()}
 
     def settles(*places: int) -> bool:

@@ -10,21 +10,8 @@ from operator import mul, truediv
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pgx.calling import (
-    E4_COPIES,
-    CalculationRow,
-    CallOptions,
-    E4Status,
-    PopulationResult,
-    copies_at,
-    diplotype_name,
-    diplotype_names,
-    diplotype_prior,
-    diplotypes,
-    double_heterozygotes,
-    genotype_prior,
-    populations,
-)
+from pgx import calling
+from pgx.calling import E4_COPIES, CallOptions, E4Status, copies_at, diplotype_names, diplotype_prior
 from pgx.calling.likelihood import contains_prior, genotype_likelihood
 from pgx.genome import counted_haplotype, rare_haplotypes, rsids
 from pgx.observe import EvidenceKind, GenotypeEvidence, Observation, PhaseSource
@@ -80,8 +67,9 @@ def phase_evidence(observations: tuple[Observation, ...]) -> PhaseEvidence | Non
     if qualities:
         error = 10 ** (-max(min(qualities), 0.0) / 10)
     spelled = sorted(zip(first.alleles or (), second.alleles or (), strict=True))
-    pair = next(pair for pair in diplotypes() if sorted(one.letters for one in pair) == spelled)
-    return PhaseEvidence(diplotype=diplotype_name(pair), error=min(error, 0.5), stated=bool(qualities))
+    pair = next(pair for pair in calling.diplotypes() if sorted(one.letters for one in pair) == spelled)
+    name = calling.diplotype_name(pair)
+    return PhaseEvidence(diplotype=name, error=min(error, 0.5), stated=bool(qualities))
 
 
 def site_data(observations: tuple[Observation, ...]) -> SiteData:
@@ -96,7 +84,7 @@ _Factors = tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]
 
 def _factors(data: SiteData, population: str, options: CallOptions) -> _Factors:
     error, share = options.allele_error_rate, options.stray_share
-    priors = (genotype_prior(population, site) for site in range(2))
+    priors = (calling.genotype_prior(population, site) for site in range(2))
     items = zip(data.evidence, priors, strict=True)
     first, second = (genotype_likelihood(item, prior, error, share) for item, prior in items)
     firsts = tuple(first[copies] for copies in copies_at(0))
@@ -121,8 +109,8 @@ def diplotype_likelihoods(data: SiteData, options: CallOptions) -> tuple[float, 
 def phase_factors(phase: PhaseEvidence | None) -> tuple[float, ...]:
     """Return the probability of the stated order; one half where a diplotype has no order to state."""
     if phase is None:
-        return (0.5,) * len(diplotypes())
-    stated = dict.fromkeys(double_heterozygotes(), phase.error) | {phase.diplotype: 1 - phase.error}
+        return (0.5,) * len(calling.diplotypes())
+    stated = dict.fromkeys(calling.double_heterozygotes(), phase.error) | {phase.diplotype: 1 - phase.error}
     return tuple(stated.get(name, 0.5) for name in diplotype_names())
 
 
@@ -134,7 +122,7 @@ def _posterior(priors: tuple[float, ...], factors: _Factors) -> tuple[float, ...
 
 
 @functools.lru_cache(maxsize=8192)
-def answers(data: SiteData, options: CallOptions) -> tuple[Answer, dict[str, PopulationResult]]:
+def answers(data: SiteData, options: CallOptions) -> tuple[Answer, dict[str, calling.PopulationResult]]:
     """Return what `data` determines under the population of `options`, and under each that ships, by name.
 
     The second is the same object for all samples with these data: do not change it.
@@ -153,9 +141,9 @@ def answers(data: SiteData, options: CallOptions) -> tuple[Answer, dict[str, Pop
     factors = factors_under(options.population)
     asked = _answer(options.population, *factors, doubtful, options)
     others = {}
-    for name in (population.name for population in populations()):
+    for name in (population.name for population in calling.populations()):
         found = _answer(name, *(factors_under(name) if has_prior else factors), doubtful, options)
-        others[name] = PopulationResult(found.diplotype, found.status, found.probability)
+        others[name] = calling.PopulationResult(found.diplotype, found.status, found.probability)
     return asked, others
 
 
@@ -194,7 +182,7 @@ class PriorBounds(Struct, frozen=True):
 @functools.lru_cache(maxsize=256)
 def prior_bounds(options: CallOptions) -> PriorBounds:
     """Return what proves that an answer holds under the population of `options` and under all that ship."""
-    names = dict.fromkeys((options.population, *(item.name for item in populations())))
+    names = dict.fromkeys((options.population, *(item.name for item in calling.populations())))
     priors = [diplotype_prior(name) for name in names]
     least, most = (tuple(map(extreme, *priors)) for extreme in (min, max))
     by_number = [max(found) for found in zip(*map(by_copies, priors), strict=True)]
@@ -234,13 +222,13 @@ def _answer(
     return Answer(diplotype, best, probability, status, copies, posterior)
 
 
-def calculation(data: SiteData, found: Answer, options: CallOptions) -> tuple[CalculationRow, ...]:
+def calculation(data: SiteData, found: Answer, options: CallOptions) -> tuple[calling.CalculationRow, ...]:
     """Return how the posterior of `found` came about, a row a diplotype."""
     priors = diplotype_prior(options.population)
     factors = _factors(data, options.population, options)
     columns = zip(diplotype_names(), priors, *factors, found.posterior, strict=True)
     return tuple(
-        CalculationRow(name, prior, dict(zip(rsids(), both, strict=True)), phase, chance)
+        calling.CalculationRow(name, prior, dict(zip(rsids(), both, strict=True)), phase, chance)
         for name, prior, *both, phase, chance in columns
     )
 

@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from pgx import observe
 from pgx.genome import Site
@@ -143,10 +144,38 @@ def blank(
     )
 
 
-def state_findings(state: SiteState, site: Site) -> tuple[Finding, ...]:
+def _state_findings(state: SiteState, site: Site) -> tuple[Finding, ...]:
     """Return the flag that a state carries."""
     code = _STATE_FLAGS.get(state)
     return (site_finding(code, site),) if code else ()
+
+
+def without_record(
+    at: observe.SiteRecords, sample: int, context: observe.ReadContext, empty: Sequence[observe.SiteRecord]
+) -> Observation:
+    """Return what a site is of which no record says anything, with the records (`empty`) that seem to.
+
+    It is absent, or reference at the user's word. Where the base of the assembly is not known nobody can say
+    that it is there: the site stays absent.
+    """
+    site, reads = at.site, context.callable_sites.get(at.site.rsid)
+    is_callable = site.rsid in context.callable_sites and reads != 0
+    state, evidence, alleles, depth = SiteState.ABSENT, None, None, None
+    if site.ref is not None and (is_callable or context.assume_reference):
+        state = SiteState.CALLABLE_REGION if is_callable else SiteState.ASSUMED_REFERENCE
+        kind = EvidenceKind.GT if is_callable else EvidenceKind.ASSUMED
+        values: tuple[float, ...] = ()
+        if is_callable and reads is not None:
+            kind, values, depth = EvidenceKind.DEPTH, (reads,), int(reads)
+        copies = 2 * (site.ref == site.counted[1])
+        evidence = GenotypeEvidence(kind=kind, values=values, copies=copies)
+        alleles = (site.ref, site.ref)
+    findings = [*_state_findings(state, site)]
+    findings += [site_finding("stated-absence", site)] if empty else []
+    findings += [site_finding("copy-number-file", site)] if at.segments else []
+    base = blank(at, sample, context, state, findings, records=(*empty, *at.segments))
+    seen = alleles[:1] if alleles else ()
+    return replace(base, contig=context.contig, alleles=alleles, seen=seen, depth=depth, evidence=evidence)
 
 
 def observation(
@@ -167,7 +196,7 @@ def observation(
     if state is None:
         state, more = _judge(combined, site, called)
         findings = (*findings, *more)
-    findings = (*findings, *state_findings(state, site))
+    findings = (*findings, *_state_findings(state, site))
     alleles = _ordered(combined, site) if state is called else None
     seen: tuple[object, ...] = alleles or ()
     if state is SiteState.PARTIAL_CALL:

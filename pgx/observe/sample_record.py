@@ -9,22 +9,12 @@ from typing import Literal
 
 from msgspec import Struct
 
+from pgx import observe
 from pgx.genome import Site
-from pgx.observe import (
-    MISSING,
-    EvidenceKind,
-    Fields,
-    Finding,
-    GenotypeEvidence,
-    Phase,
-    ReadContext,
-    SiteRecord,
-    SiteState,
-    alleles,
-    evidence_fields,
-    site_finding,
-)
+from pgx.observe import Fields, Finding, GenotypeEvidence, ReadContext, SiteRecord, SiteState, site_finding
+from pgx.observe import alleles as spelling
 from pgx.observe.alleles import Letter, Other, Shown
+from pgx.observe.evidence_fields import FieldReader, imputation_score, phred_by_copies, stated_quality
 from pgx.observe.fields import Genotype, GenotypeTextError, depth, read_genotype
 from pgx.reference import FactFile, Facts, load, threshold
 
@@ -91,7 +81,7 @@ class Reading(Struct, frozen=True):
     spelled: tuple[Letter, ...]
     problem: SiteState | None
     shown: Shown
-    phase: Phase | None
+    phase: observe.Phase | None
     evidence: GenotypeEvidence | None
     depth: int | None
     quality: float | None
@@ -110,12 +100,12 @@ def read(record: SiteRecord, sample: int, site: Site, context: ReadContext, *, b
         shown = (spelled[0], spelled[0])
     is_ours = len(shown) == 2 and all(letter in site.counted for letter in shown)
     copies, gl_is_phred = shown.count(site.counted[1]) if is_ours else None, context.gl_is_phred
-    stated = evidence_fields.FieldReader(
+    stated = FieldReader(
         record, fields, spelled, site.counted, copies=copies, gl_is_phred=gl_is_phred, block=block
     )
     evidence = stated.evidence() if problem is None else None
     filters = _filters(record, fields, genotype)
-    quality, reads = evidence_fields.stated_quality(fields), depth(record, fields, block=block)
+    quality, reads = stated_quality(fields), depth(record, fields, block=block)
     if filters is not None and problem is None:
         findings.append(site_finding("filtered-site", site, filter=filters))
         problem = None if context.keep_filtered else SiteState.FILTERED
@@ -126,10 +116,10 @@ def read(record: SiteRecord, sample: int, site: Site, context: ReadContext, *, b
     if problem is None and evidence is not None and stated.contradicts(evidence):
         problem = SiteState.UNSUPPORTED
         findings.append(site_finding("contradicting-quality", site))
-    problem = problem or _low_quality(record, quality, reads, evidence, context)
-    if evidence is not None and evidence_fields.is_imputed(record):
+    problem = problem or _low_quality(quality, reads, evidence, context)
+    if evidence is not None and evidence.imputed:
         findings.append(site_finding("imputed", site))
-        score = evidence_fields.imputation_score(record)
+        score = imputation_score(record)
         if score is not None and score < threshold("low_imputation_quality"):
             findings.append(site_finding("low-imputation-quality", site, score=f"{score:g}"))
     said = (problem, shown, genotype.phase, evidence, reads, quality, filters)
@@ -154,12 +144,12 @@ def _genotype(
 
 def _spelled(record: SiteRecord, site: Site) -> tuple[Letter, ...]:
     """Return the letter of each allele, REF first; in a block beyond its first base the assembly's own."""
-    if alleles.covers_with_bases(record, site.position):
-        return alleles.letters_of(record, site.position)
+    if spelling.covers_with_bases(record, site.position):
+        return spelling.letters_of(record, site.position)
     spelled: list[Letter] = [site.ref or Other.UNKNOWN]
     for allele in record.alternates:
-        deleted = Other.DELETED if alleles.is_deleted(allele) else Other.STRUCTURAL
-        spelled.append(Other.UNSEEN if alleles.is_unseen(allele) else deleted)
+        deleted = Other.DELETED if spelling.is_deleted(allele) else Other.STRUCTURAL
+        spelled.append(Other.UNSEEN if spelling.is_unseen(allele) else deleted)
     return tuple(spelled)
 
 
@@ -170,7 +160,7 @@ def _is_stated_absence(
     if not context.absence_is_stated or evidence is None or set(genotype.indices) != {0}:
         return False
     said = {key for key, text in fields.items() if set(text) - set(".,")}
-    return evidence.kind is EvidenceKind.GT and not said & alleles.MEASURED_FIELDS
+    return evidence.kind is observe.EvidenceKind.GT and not said & spelling.MEASURED_FIELDS
 
 
 def _filters(record: SiteRecord, fields: Fields, genotype: Genotype) -> str | None:
@@ -180,8 +170,8 @@ def _filters(record: SiteRecord, fields: Fields, genotype: Genotype) -> str | No
     """
     passed = _reference_filters() if set(genotype.indices) <= {0, None} else frozenset()
     names = [name for name in record.filters if name.lower() not in passed]
-    of_sample = fields.get("FT", MISSING)
-    if of_sample not in {"", MISSING, "PASS"} and of_sample.lower() not in passed:
+    of_sample = fields.get("FT", observe.MISSING)
+    if of_sample not in {"", observe.MISSING, "PASS"} and of_sample.lower() not in passed:
         names.append(f"FT={of_sample}")
     return ";".join(names) or None
 
@@ -194,28 +184,24 @@ def _is_no_call(fields: Fields, shown: Shown, evidence: GenotypeEvidence | None,
     if all(letter is None for letter in shown):
         return evidence is None or not (evidence.imputed or "GT" not in fields)
     if evidence is None:  # a half call, or an allele that is none of ours
-        return Other.DELETED not in shown and (reads == 0 or evidence_fields.stated_quality(fields) == 0)
+        return Other.DELETED not in shown and (reads == 0 or stated_quality(fields) == 0)
     # A genotype rests on nothing without reads, or where its likelihoods are all the same.
-    if evidence.kind in {EvidenceKind.PL, EvidenceKind.GL}:
+    if evidence.kind in {observe.EvidenceKind.PL, observe.EvidenceKind.GL}:
         return len(set(evidence.values)) == 1 or (reads == 0 and len(set(shown)) == 1)
-    if evidence.kind in {EvidenceKind.GQ, EvidenceKind.DEPTH} and evidence.values[0] == 0:
+    if evidence.kind in {observe.EvidenceKind.GQ, observe.EvidenceKind.DEPTH} and evidence.values[0] == 0:
         return True
     return reads == 0 and not evidence.imputed
 
 
 def _low_quality(
-    record: SiteRecord,
-    quality: float | None,
-    reads: int | None,
-    evidence: GenotypeEvidence | None,
-    context: ReadContext,
+    quality: float | None, reads: int | None, evidence: GenotypeEvidence | None, context: ReadContext
 ) -> SiteState | None:
     """Return LOW_QUALITY below a limit of the user, or for an imputed genotype without probabilities."""
-    if evidence is not None and evidence.kind is EvidenceKind.GT and evidence_fields.is_imputed(record):
+    if evidence is not None and evidence.kind is observe.EvidenceKind.GT and evidence.imputed:
         return SiteState.LOW_QUALITY
     if quality is None and evidence is not None and evidence.kind in {"PL", "GL", "AD"}:
         # Where no genotype quality is stated, --min-gq goes by the distance of the two best.
-        quality = sorted(evidence_fields.phred_by_copies(evidence) or (0.0, 0.0))[1]
+        quality = sorted(phred_by_copies(evidence) or (0.0, 0.0))[1]
     too_doubtful = context.min_gq > 0 and (quality is None or quality < context.min_gq)
     too_few = context.min_dp > 0 and (reads is None or reads < context.min_dp)
     return SiteState.LOW_QUALITY if too_doubtful or too_few else None

@@ -9,20 +9,10 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from msgspec.structs import replace
 
 from pgx.genome import AssemblyEvidence, AssemblyEvidenceKind, Site, assemblies, sites_on
-from pgx.observe import (
-    EvidenceKind,
-    Finding,
-    GenotypeEvidence,
-    Observation,
-    ReadContext,
-    SiteRecord,
-    SiteRecords,
-    SiteState,
-    site_finding,
-)
+from pgx.observe import Finding, Observation, ReadContext, SiteRecord, SiteRecords, SiteState, site_finding
 from pgx.observe import alleles as spelling
 from pgx.observe.alleles import Other, covers_with_bases, letters_of
-from pgx.observe.combine import alone, blank, combine, conflicting, observation, shows_other, state_findings
+from pgx.observe.combine import alone, blank, combine, conflicting, observation, shows_other, without_record
 from pgx.observe.sample_record import Reading, read
 from pgx.reference import threshold
 
@@ -157,35 +147,7 @@ def _observe_site(at: SiteRecords, sample: int, context: ReadContext, doubted: S
         return blank(at, sample, context, SiteState.UNSUPPORTED, deleted, records=at.lengths)
     if blocks:
         return _from_blocks(at, sample, blocks, context)
-    return _without_record(at, sample, context, empty)
-
-
-def _without_record(
-    at: SiteRecords, sample: int, context: ReadContext, empty: Sequence[SiteRecord]
-) -> Observation:
-    """Return what a site is of which no record says anything, with the records (`empty`) that seem to.
-
-    It is absent, or reference at the user's word. Where the base of the assembly is not known nobody can say
-    that it is there: the site stays absent.
-    """
-    site, reads = at.site, context.callable_sites.get(at.site.rsid)
-    is_callable = site.rsid in context.callable_sites and reads != 0
-    state, evidence, alleles, depth = SiteState.ABSENT, None, None, None
-    if site.ref is not None and (is_callable or context.assume_reference):
-        state = SiteState.CALLABLE_REGION if is_callable else SiteState.ASSUMED_REFERENCE
-        kind = EvidenceKind.GT if is_callable else EvidenceKind.ASSUMED
-        values: tuple[float, ...] = ()
-        if is_callable and reads is not None:
-            kind, values, depth = EvidenceKind.DEPTH, (reads,), int(reads)
-        copies = 2 * (site.ref == site.counted[1])
-        evidence = GenotypeEvidence(kind=kind, values=values, copies=copies)
-        alleles = (site.ref, site.ref)
-    findings = [*state_findings(state, site)]
-    findings += [site_finding("stated-absence", site)] if empty else []
-    findings += [site_finding("copy-number-file", site)] if at.segments else []
-    base = blank(at, sample, context, state, findings, records=(*empty, *at.segments))
-    seen = alleles[:1] if alleles else ()
-    return replace(base, contig=context.contig, alleles=alleles, seen=seen, depth=depth, evidence=evidence)
+    return without_record(at, sample, context, empty)
 
 
 def _missing_copies(at: SiteRecords, sample: int, context: ReadContext) -> int:
