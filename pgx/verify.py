@@ -229,8 +229,7 @@ def _joint(said: Sequence[Said], prior: Sequence[float], rules: CallOptions) -> 
     best = max(range(len(prior)), key=posterior.__getitem__)
     determined = is_determined(exact[best], prior[best], rules) and status in E4_COPIES
     chances = dict(zip(diplotype_names(), posterior, strict=True))
-    diplotype = diplotype_names()[best] if determined else None
-    return Joint(diplotype, posterior[best], chances, str(status))
+    return Joint(diplotype_names()[best] if determined else None, posterior[best], chances, str(status))
 
 
 def _posterior(said: Sequence[Said], prior: Sequence[float]) -> tuple[float, ...]:

@@ -152,8 +152,7 @@ def diplotype_names() -> tuple[str, ...]:
 @functools.cache
 def copies_at(site: int) -> tuple[int, ...]:
     """Return, for each diplotype, the copies (0 to 2) of the counted letter at site 0 or 1."""
-    counted = letters()[1]
-    return tuple(sum(haplotype.letters[site] == counted for haplotype in pair) for pair in diplotypes())
+    return tuple(sum(haplotype.letters[site] == letters()[1] for haplotype in pair) for pair in diplotypes())
 
 
 @functools.cache

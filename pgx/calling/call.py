@@ -110,8 +110,7 @@ def _weak_sites(
     if not _is_open(result) or has_half_call(data):
         return ()
     used = [place for place, item in enumerate(data.evidence) if item is not None]
-    best = diplotype_names().index(result.best)
-    copies = {place: calling.copies_at(place)[best] for place in used}
+    copies = {place: calling.copies_at(place)[diplotype_names().index(result.best)] for place in used}
     sure = {i: GenotypeEvidence(kind=EvidenceKind.ASSUMED, copies=count) for i, count in copies.items()}
 
     def settles(*places: int) -> bool:
@@ -121,8 +120,7 @@ def _weak_sites(
 
     if len(used) < len(observations) and result.status in E4_COPIES:
         return ()
-    single = [place for place in used if settles(place)]
-    found = single or (used if settles(*used) else [])
+    found = [place for place in used if settles(place)] or (used if settles(*used) else [])
     return tuple(observations[place].rsid for place in found)
 
 

@@ -104,8 +104,7 @@ class _Model:
     def expected(self, frequencies: Floats) -> Floats:
         """Return the frequencies after one step of expectation maximisation."""
         shares = _diplotype_shares(frequencies)
-        weights = self._people / self._chances(frequencies)
-        counts = (shares * (weights @ self._likelihoods)) @ _copies()
+        counts = (shares * ((self._people / self._chances(frequencies)) @ self._likelihoods)) @ _copies()
         found: Floats = counts + self._powers
         share = found[self._prior.rare] / (self._prior.rare_weight + counts.sum())
         found[self._prior.rare] = 0

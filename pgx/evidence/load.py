@@ -171,24 +171,6 @@ class _Loader:
             raise _fault(what, path, cure)
         self.items[kind][key] = value
 
-    def finish(self) -> EvidenceBase:
-        """Return all that was added; a conflict has to be written once only, and the other claim gets it."""
-        claims: dict[str, Claim] = self.items["claims"]
-        for name in list(claims):
-            for conflict in claims[name].conflicts_with:
-                other = claims.get(conflict.id)
-                if other is not None and name not in {item.id for item in other.conflicts_with}:
-                    back = replace(conflict, id=name)
-                    claims[other.id] = replace(other, conflicts_with=(*other.conflicts_with, back))
-        return EvidenceBase(
-            **self.items,
-            names=tuple(self.names),
-            retired=frozenset(self.retired),
-            digests=tuple(self.digests),
-            rules=reference.load(RULES_FILE, Rules),
-            phrases=reference.load(PHRASES_FILE, Phrases),
-        )
-
 
 def _fault(what: str, path: Path | str, cure: str) -> ReferenceDataError:
     return ReferenceDataError(what, where=str(path), cure=cure)
@@ -239,7 +221,21 @@ def _load(stamped: tuple[tuple[Path, int, int], ...]) -> EvidenceBase:
         loader.add_file(path, path.relative_to(folder).as_posix())
     for path, *_ in stamped:
         loader.add_file(path, f"{path.parent.name}/{path.name}" if path.parent.name else path.name, own=True)
-    loaded = loader.finish()
+    claims: dict[str, Claim] = loader.items["claims"]
+    for name in list(claims):  # a conflict has to be written once only, and the other claim gets it
+        for conflict in claims[name].conflicts_with:
+            other = claims.get(conflict.id)
+            if other is not None and name not in {item.id for item in other.conflicts_with}:
+                back = replace(conflict, id=name)
+                claims[other.id] = replace(other, conflicts_with=(*other.conflicts_with, back))
+    loaded = EvidenceBase(
+        **loader.items,
+        names=tuple(loader.names),
+        retired=frozenset(loader.retired),
+        digests=tuple(loader.digests),
+        rules=reference.load(RULES_FILE, Rules),
+        phrases=reference.load(PHRASES_FILE, Phrases),
+    )
     _check_references(loaded)
     return loaded
 

@@ -303,8 +303,8 @@ def _notes(
             and (not rule.claims or not counted.isdisjoint(rule.claims))
             and not (rule.only_without_indication and asked)
         ):
-            note = base.phrases.notes[rule.key]
-            yield note.format(drug=drug.name, indication=base.indications[code].label)
+            values = {"drug": drug.name, "indication": base.indications[code].label}
+            yield base.phrases.notes[rule.key].format(**values)
     if drug.note:
         yield drug.note
 
@@ -318,5 +318,4 @@ def effect_text(effect: Effect) -> str:
     """Return `measure: value unit (interval)`, with `unknown` spelled out."""
     if effect.measure == effect.value == effect.interval:
         return effect.measure
-    value = f"{effect.value} {effect.unit}".strip()
-    return f"{effect.measure}: {value} (interval: {effect.interval})"
+    return f"{effect.measure}: {f'{effect.value} {effect.unit}'.strip()} (interval: {effect.interval})"

@@ -130,8 +130,7 @@ def _neighbours(
     if not has_positions(assembly.name):
         return {}
     context = ReadContext(contig="", gl_is_phred=content.gl_is_phred)
-    error = threshold("allele_error_rate")
-    reader = MarkerReader(read(), content.contigs, assembly.name, context, error)
+    reader = MarkerReader(read(), content.contigs, assembly.name, context, threshold("allele_error_rate"))
     found = {}
     for column, name in columns:
         genotypes = reader.genotypes(column)

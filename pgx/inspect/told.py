@@ -265,7 +265,12 @@ def _sample_lines(found: Inspection) -> Iterator[str]:
         yield printable(sample.sample, _WIDTH)
         yield from (_wrapped(line, *_BESIDE) for line in _beside(sample))
         for site in sample.sites:
-            yield _wrapped(_site_line(site, several=found.assembly.name is None), *_BESIDE)
+            place = f"{printable(site.contig, 40)}:{site.position}" if site.contig else str(site.position)
+            if found.assembly.name is None:
+                place = _say("on-assembly", place=place, assembly=site.assembly)
+            letters = ("|" if site.phased else "/").join(site.alleles or ())
+            values = {"rsid": site.rsid, "place": place, "state": wording().say("state", site.state)}
+            yield _wrapped(_say("site-letters" if letters else "site", **values, letters=letters), *_BESIDE)
             yield from (_wrapped(_say("record", record=record), *_BELOW) for record in site.records)
             yield from (_wrapped(printable(note, 400), *_BELOW) for note in site.notes)
 
@@ -287,14 +292,6 @@ def _beside(sample: InspectedSample) -> Iterator[str]:
             share = f"{100 * around.determined:.0f}"
             worth = _say("neighbours-worth", r2=f"{around.r2_e4:.2f}", determined=share)
         yield f"{counted} {worth}"
-
-
-def _site_line(site: InspectedSite, *, several: bool) -> str:
-    place = f"{printable(site.contig, 40)}:{site.position}" if site.contig else str(site.position)
-    where = _say("on-assembly", place=place, assembly=site.assembly) if several else place
-    letters = ("|" if site.phased else "/").join(site.alleles or ())
-    told = {"rsid": site.rsid, "place": where, "state": wording().say("state", site.state)}
-    return _say("site-letters", **told, letters=letters) if letters else _say("site", **told)
 
 
 def _need_lines(found: Inspection) -> Iterator[str]:

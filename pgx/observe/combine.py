@@ -63,8 +63,7 @@ def combine(readings: Sequence[Reading], site: Site) -> Combined:
             distinct.append(reading)
         elif not _agree(twin, reading):
             return conflicting(readings[0])
-    repeated = len(distinct) < len(readings)
-    findings = (site_finding("duplicate-records", site),) if repeated else ()
+    findings = (site_finding("duplicate-records", site),) if len(distinct) < len(readings) else ()
     if len(distinct) > 1:
         return _merge_split(distinct, site, findings)
     # Of repeated records that agree, the more doubtful one counts.
@@ -167,8 +166,7 @@ def without_record(
         values: tuple[float, ...] = ()
         if is_callable and reads is not None:
             kind, values, depth = EvidenceKind.DEPTH, (reads,), int(reads)
-        copies = 2 * (site.ref == site.counted[1])
-        evidence = GenotypeEvidence(kind=kind, values=values, copies=copies)
+        evidence = GenotypeEvidence(kind=kind, values=values, copies=2 * (site.ref == site.counted[1]))
         alleles = (site.ref, site.ref)
     findings = [*_state_findings(state, site)]
     findings += [site_finding("stated-absence", site)] if empty else []

@@ -64,8 +64,7 @@ def read_genotype(record: SiteRecord, fields: Fields) -> Genotype:
     if len(indices) != 2 or separators != {"|"}:
         return _physical_order(indices, fields) or Genotype(indices=indices, phase=None)
     # VCF 4.4 may name a set for each allele (PSL).
-    keys = (key for key in ("PS", "PSL", "PID") if set(fields.get(key, MISSING)) - set(".,"))
-    key = next(keys, None)
+    key = next((key for key in ("PS", "PSL", "PID") if set(fields.get(key, MISSING)) - set(".,")), None)
     source = PhaseSource.STATISTICAL if key is None else PhaseSource.READ_BACKED
     name = "" if key is None else f"{key} {fields[key]}"
     return Genotype(indices, Phase(name, source, number(fields.get("PQ"))))
