@@ -16,9 +16,7 @@ def call(observations: tuple[Observation, ...], options: CallOptions) -> Diploty
     """Call the diplotype and e4 status of one sample from its observations, in the order of the sites."""
     data = site_data(observations)
     result, others = answers(data, options)
-    rare = _rare(result, observations, data)
-    weak = () if rare else _weak_sites(result, observations, data, options)
-    findings = tuple(_findings(result, others, observations, data, options, rare=rare, weak=weak))
+    findings = tuple(_findings(result, others, observations, data, options))
     known = [item.is_heterozygous for item in observations if item.alleles is not None]
     phase = PhaseState.UNPHASED if known and all(known) else PhaseState.NOT_NEEDED
     return DiplotypeCall(
@@ -67,12 +65,10 @@ def _findings(
     observations: tuple[Observation, ...],
     data: SiteData,
     options: CallOptions,
-    *,
-    rare: str | None,
-    weak: tuple[str, ...],
 ) -> Iterator[Finding]:
     """Yield what must be said of an answer."""
-    if weak:
+    rare = _rare(result, observations, data)
+    if weak := () if rare else _weak_sites(result, observations, data, options):
         yield Finding(code="low-certainty", values={"sites": ", ".join(weak)})
     if rare is not None:
         yield Finding(code="rare-haplotype", values={"diplotype": rare})

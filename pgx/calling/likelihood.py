@@ -18,28 +18,25 @@ _BY_GENOTYPE = _POSTERIORS | {EvidenceKind.PL, EvidenceKind.READS, EvidenceKind.
 
 
 def genotype_likelihood(
-    evidence: GenotypeEvidence | None,
-    marginal: Likelihood,
-    allele_error_rate: float,
-    stray_share: float | None = None,
+    evidence: GenotypeEvidence | None, marginal: Likelihood, error_rate: float, share: float | None = None
 ) -> Likelihood:
     """Return the likelihood of 0, 1, 2 copies of the counted letter, scaled to a maximum of 1; flat for None.
 
     Of several statements the weakest counts: a genotype is as likely as any of them leaves it. `marginal` are
     the genotype frequencies of the population at the site: GP and DS are posteriors of an imputation already,
-    and dividing by them takes the site's own prior out. `allele_error_rate` is of a genotype without quality;
-    `stray_share` that of `phred_likelihood`.
+    and dividing by them takes the site's own prior out. `error_rate` is of an allele of a genotype without
+    quality; `share` is the `stray_share` of `phred_likelihood`.
     """
     if evidence is None:
         return UNINFORMATIVE
     if evidence.kind is EvidenceKind.PARTIAL:  # one allele, drawn from two, was read
         stated = [10 ** (-_known(value) / 10) for value in evidence.values]
-        error = min(max(allele_error_rate, *stated, 0.0), 0.5)
+        error = min(max(error_rate, *stated, 0.0), 0.5)
         shares = (0.0, 0.5, 1.0) if evidence.seen == letters()[1] else (1.0, 0.5, 0.0)
-        return _scaled(*(share * (1 - error) + (1 - share) * error for share in shares))
-    found = [_own(evidence, marginal, allele_error_rate, stray_share)]
+        return _scaled(*(part * (1 - error) + (1 - part) * error for part in shares))
+    found = [_own(evidence, marginal, error_rate, share)]
     limits = [limit for limit in evidence.limits if limit.copies is not None]
-    found += [_limit(limit, evidence.kind, stray_share) for limit in limits]
+    found += [_limit(limit, evidence.kind, share) for limit in limits]
     return found[0] if len(found) == 1 else _scaled(*map(max, zip(*found, strict=True)))
 
 

@@ -17,6 +17,9 @@ from pgx.genome import counted_haplotype, rare_haplotypes, rsids
 from pgx.observe import EvidenceKind, GenotypeEvidence, Observation, PhaseSource
 from pgx.reference import threshold
 
+#: By 0, 1 and 2 copies of e4.
+Copies = tuple[float, float, float]
+
 
 class PhaseEvidence(Struct, frozen=True, kw_only=True):
     """The diplotype that two phased heterozygous sites spell, and how likely the phase is wrong.
@@ -50,7 +53,7 @@ class Answer(Struct, frozen=True):
     best: str
     probability: float
     status: E4Status
-    copies: tuple[float, float, float]
+    copies: Copies
     posterior: tuple[float, ...]
 
 
@@ -270,7 +273,7 @@ def e4_copies() -> tuple[int, ...]:
     return tuple(name.split("/").count(counted_haplotype()) for name in diplotype_names())
 
 
-def by_copies(weights: Sequence[float]) -> tuple[float, float, float]:
+def by_copies(weights: Sequence[float]) -> Copies:
     """Return the sums of weights of the ten diplotypes by copies of e4."""
     totals = [0.0, 0.0, 0.0]
     for place, copies in enumerate(e4_copies()):
@@ -279,7 +282,7 @@ def by_copies(weights: Sequence[float]) -> tuple[float, float, float]:
 
 
 @functools.cache
-def _prior_by_copies(population: str) -> tuple[float, float, float]:
+def _prior_by_copies(population: str) -> Copies:
     return by_copies(diplotype_prior(population))
 
 
@@ -290,12 +293,7 @@ def is_determined(posterior: float, prior: float, options: CallOptions) -> bool:
     return posterior * (1 - prior) >= threshold("min_bayes_factor") * ((1 - posterior) * prior)
 
 
-def status_of(
-    posterior: tuple[float, float, float],
-    exact: tuple[float, float, float],
-    prior: tuple[float, float, float],
-    options: CallOptions,
-) -> E4Status:
+def status_of(posterior: Copies, exact: Copies, prior: Copies, options: CallOptions) -> E4Status:
     """Return the status by the probabilities of 0, 1 and 2 copies; `exact` are those without half calls."""
     for status, copies in E4_COPIES.items():
         if is_determined(exact[copies], prior[copies], options):

@@ -61,7 +61,15 @@ def cite(base: EvidenceBase, claim: Claim) -> tuple[SourceCitation, ...]:
 def _cite(base: EvidenceBase, claim: Claim, source: Document) -> SourceCitation:
     markers = _markers(claim, source)
     printed = source.identity in PRINTABLE
-    line = _reference_line(base, source) if printed else _through_article(base, claim, source, markers)
+    line = "" if printed else _through_article(base, claim, source, markers)
+    if printed:  # authors, year, title, journal, identifiers, what was seen, how sure
+        authors = source.authors or base.phrases.citation["no_authors"]
+        parts = [f"{authors} ({source.year})" if source.year else authors, source.title, source.journal]
+        parts += [f"doi:{source.doi}"] if source.doi else []
+        parts += [f"PMID {source.pmid}"] if source.pmid else []
+        line = ". ".join(part.rstrip(".") for part in (*parts, *source.registry) if part)
+        remarks = "; ".join(_remarks(base, source, "inferred"))
+        line = f"{line} ({remarks})" if remarks else line
     return SourceCitation(
         key=source.key,
         marker=", ".join(map(str, markers)) or None,
@@ -119,14 +127,3 @@ def _through_article(base: EvidenceBase, claim: Claim, source: Document, markers
     *first, last = map(str, markers)
     listed = words["and"].format(first=", ".join(first), last=last) if first else last
     return words["markers" if first else "marker"].format(markers=listed, found=words[found])
-
-
-def _reference_line(base: EvidenceBase, source: Document) -> str:
-    """Return a reference on one line: authors, year, title, journal, identifiers, what was seen, how sure."""
-    authors = source.authors or base.phrases.citation["no_authors"]
-    parts = [f"{authors} ({source.year})" if source.year else authors, source.title, source.journal]
-    parts += [f"doi:{source.doi}"] if source.doi else []
-    parts += [f"PMID {source.pmid}"] if source.pmid else []
-    line = ". ".join(part.rstrip(".") for part in (*parts, *source.registry) if part)
-    remarks = "; ".join(_remarks(base, source, "inferred"))
-    return f"{line} ({remarks})" if remarks else line

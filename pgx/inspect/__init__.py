@@ -77,18 +77,8 @@ def inspect(
         shown.append(told.InspectedSample(sample=name, neighbours=around.get(name), sites=sites))
         decided += [(name, seen[0][1])] if decision else []
     needs = (*told.file_needs(facts, on, decided=decision is not None), *told.sample_needs(facts, decided))
-    return _inspection(content, facts, named, shown, needs)
-
-
-def _inspection(
-    content: VcfContent,
-    facts: told.FileFacts,
-    assembly: told.InspectedAssembly,
-    samples: Sequence[told.InspectedSample],
-    needs: tuple[told.Need, ...],
-) -> told.Inspection:
     count, names = len(content.samples), content.samples[:SHOWN_NAMES]
-    return told.Inspection(SCHEMA_VERSION, facts, assembly, count, names, tuple(samples), needs)
+    return told.Inspection(SCHEMA_VERSION, facts, named, count, names, tuple(shown), needs)
 
 
 def _of_reads(source: Input, wanted: Sequence[str]) -> told.Inspection:
@@ -104,7 +94,8 @@ def _of_reads(source: Input, wanted: Sequence[str]) -> told.Inspection:
         looked_at.append((name, settled.observations))
     needs = (*told.file_needs(facts, [place], decided=True), *told.sample_needs(facts, looked_at))
     named = told.InspectedAssembly(place.name, None, decision.evidence)
-    return _inspection(content, facts, named, shown, needs)
+    count, names = len(content.samples), content.samples[:SHOWN_NAMES]
+    return told.Inspection(SCHEMA_VERSION, facts, named, count, names, tuple(shown), needs)
 
 
 def _columns(content: VcfContent, wanted: Sequence[str]) -> list[tuple[int, str]]:
