@@ -235,7 +235,7 @@ class Block(Struct, frozen=True):
         return f"{self.note}: {self.text}" if self.kind is Kind.FACT else self.text
 
 
-class Section(Struct, frozen=True, kw_only=True):
+class Section(Struct, frozen=True):
     """A headed part of the report; `key` is stable and language-free."""
 
     key: str
@@ -245,7 +245,7 @@ class Section(Struct, frozen=True, kw_only=True):
     summary: bool = False  # it belongs to the page that every readable format opens with
 
 
-class Narrative(Struct, frozen=True, kw_only=True):
+class Narrative(Struct, frozen=True):
     """A whole report in words: title, the lines above the first heading, then the sections."""
 
     title: str

@@ -6,23 +6,20 @@ Which statements on the drug are shown is decided by reference/report.toml.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from msgspec import Struct
-from msgspec.structs import replace
 
-from pgx.evidence import ContextItem, MatchedClaim, Response, SourceCitation
+from pgx.evidence import ContextItem, MatchedClaim, Response
 from pgx.evidence.match import StatusRow
 from pgx.render.form import Block, Citations, Kind, bullet, caption, paragraph, settings, subheading, table
-from pgx.report import Run, SampleReport
+from pgx.report import AppendixItem, Run, SampleReport
 from pgx.wording import Wording, capitalised
 
-_BY_USE = "efficacy"
 _NO_ADVICE = {"conflicting", "insufficient", "no-evidence", "no-difference", "indeterminate-genotype"}
-_GLOSSARY = ("apoe", "haplotype", "diplotype", "carrier", "phase", "posterior", "vcf", "certainty")
 _SIDES = {"for-lower-response": -1, "for-higher-response": 1, "for-no-difference": 0}
-_COUNT = re.compile(r"\d[\d,]*")
+_Row = TypeVar("_Row", MatchedClaim, StatusRow)
 
 
 def drugs(report: SampleReport) -> str:
@@ -51,48 +48,31 @@ def undirected(report: SampleReport, *, withheld: bool = False) -> str:
     return ", ".join(drug for drug in known if drug not in advised)
 
 
-def _shown_context(report: SampleReport) -> tuple[list[ContextItem], int]:
-    """Return the statements of the appendix (warnings stand in front), and how many are not shown."""
-    uses = {response.indication for response in report.response}
-    asked = {item.id for response in report.response for item in label_advice(report, response)}
-    rest = [item for item in report.context if item.id not in {*report.patient.warnings, *asked}]
-    shown = [
-        item
-        for topic in settings().context_topics
-        for item in rest
-        if item.topic == topic and (topic != _BY_USE or item.indication in uses)
-    ]
-    return shown, len(rest) - len(shown)
-
-
 class Mark(Struct, frozen=True, kw_only=True):
     """One set of data on the map, seen from ε4 carriers."""
 
     letter: str
     claims: tuple[str, ...]  # the ids of the findings that rest on it
     side: int  # -1 less, 0 none, 1 more
-    people: int | None  # None where unknown
+    people: int | None
     indirect: bool
     counted: bool
 
 
-def cited(
-    statement: str,
-    sources: Sequence[SourceCitation],
-    certainty: str | None,
+def _cited(
+    item: ContextItem | MatchedClaim | AppendixItem,
     words: Wording,
     cite: Citations,
-    *,
     note: str = "",
+    letter: str = "",
 ) -> Block:
     """Return a statement of the evidence as a list item, with its certainty and what its sources are."""
-    named = "; ".join(dict.fromkeys(source.short for source in sources if source.short))
-    sure = words.say("certainty", certainty) if certainty and words.has("certainty", certainty) else ""
+    named = "; ".join(dict.fromkeys(source.short for source in item.sources if source.short))
+    sure = words.say("certainty", item.certainty) if words.has("certainty", item.certainty) else ""
     if named:
-        key = "judged" if sure else "source"
-        sure = words.say("evidence", key, certainty=sure, sources=named)
-    text = f"{statement} ({sure})" if sure else statement
-    return bullet(text, cite.marks(sources), note)
+        sure = words.say("evidence", "judged" if sure else "source", certainty=sure, sources=named)
+    text = f"{letter}{item.statement}"
+    return bullet(f"{text} ({sure})" if sure else text, cite.marks(item.sources), note)
 
 
 def _remarks(item: ContextItem | MatchedClaim, words: Wording) -> Iterator[str]:
@@ -124,8 +104,7 @@ def medicine_blocks(report: SampleReport, words: Wording, *, withheld: bool) -> 
 
 def item_block(item: ContextItem, words: Wording, cite: Citations) -> Block:
     """Return a statement on the drug that is not about the genotype."""
-    note = " ".join(_remarks(item, words))
-    return cited(item.statement, item.sources, item.certainty, words, cite, note=note)
+    return _cited(item, words, cite, " ".join(_remarks(item, words)))
 
 
 def conclusion_words(response: Response, words: Wording) -> str:
@@ -146,7 +125,9 @@ def concluded(response: Response, words: Wording) -> str:
     return words.say("heading", "conclusion_sure", conclusion=conclusion, certainty=level)
 
 
-def claim_block(claim: MatchedClaim, words: Wording, cite: Citations, *, details: bool = False) -> Block:
+def claim_block(
+    claim: MatchedClaim, words: Wording, cite: Citations, letter: str = "", *, details: bool = False
+) -> Block:
     """Return a claim as a list item; with `details`, how the study was made stands below it."""
     said = [claim.explanation] if claim.explanation else []
     if details:
@@ -157,7 +138,7 @@ def claim_block(claim: MatchedClaim, words: Wording, cite: Citations, *, details
         if claim.indirect:
             said.append(words.say("evidence", "indirect"))
         said += _remarks(claim, words)
-    return cited(claim.statement, claim.sources, claim.certainty, words, cite, note=" ".join(said))
+    return _cited(claim, words, cite, " ".join(said), letter)
 
 
 def grouped(response: Response) -> tuple[list[MatchedClaim], ...]:
@@ -173,18 +154,12 @@ def grouped(response: Response) -> tuple[list[MatchedClaim], ...]:
     )
 
 
-_Row = TypeVar("_Row", MatchedClaim, StatusRow)
-
-
 def _independent(rows: Iterable[_Row]) -> list[_Row]:
     """Keep the first of the rows that rest on one set of data; those that do not say count on their own."""
-    kept: list[_Row] = []
-    seen: set[tuple[str, ...]] = set()
-    for row in rows:
-        if not row.data_sets or row.data_sets not in seen:
-            kept.append(row)
-        seen.add(row.data_sets)
-    return kept
+    kept: dict[object, _Row] = {}
+    for number, row in enumerate(rows):
+        kept.setdefault(row.data_sets or number, row)
+    return list(kept.values())
 
 
 def evidence_blocks(
@@ -197,10 +172,10 @@ def evidence_blocks(
         if not response.by_status:
             yield paragraph(words.say("evidence", "none"))
             continue
-        if evidence_marks(response):
+        if marks := evidence_marks(response):
             yield Block(Kind.PICTURE, words.say("picture", "map"), name=f"map-{number}")
             yield caption(words.say("picture", "map_text"))
-            yield _map_table(response, words, cite)
+            yield _map_table(marks, response, words, cite)
         is_general = withheld or not response.claims
         yield from _common_table(response, words) if is_general else _matched(response, words, cite)
         yield paragraph(words.say("evidence", "certainty_note"))
@@ -216,11 +191,11 @@ def overdue(run: Run, response: Response, words: Wording) -> str:
     return words.say("evidence", "overdue", searched_on=searched, next_review=review)
 
 
-def _map_table(response: Response, words: Wording, cite: Citations) -> Block:
+def _map_table(marks: Iterable[Mark], response: Response, words: Wording, cite: Citations) -> Block:
     rows = {row.claim_id: row for row in response.by_status if row.group == "carrier"}
     heads = ("letter", "direction", "population", "endpoint", "size", "effect", "certainty")
     found: list[Iterable[str]] = [[words.say("table", head) for head in heads]]
-    for mark in evidence_marks(response):
+    for mark in marks:
         for claim in mark.claims if mark.counted else mark.claims[:1]:  # of other people one row is enough
             row = rows[claim]
             numbers = "".join(f"[{number}]" for number in cite.marks(row.citations))
@@ -243,22 +218,18 @@ def _matched(response: Response, words: Wording, cite: Citations) -> Iterator[Bl
     lead, against, also, others = grouped(response)
     letters = _letters(response)
 
-    def lettered(claim: MatchedClaim) -> Block:
-        block = claim_block(claim, words, cite, details=True)
-        return replace(block, text=letters.get(claim.id, "") + block.text)
-
     def column(key: str, claims: Sequence[MatchedClaim]) -> tuple[Block, ...]:
         heading = subheading(words.say("heading", key, indication=response.indication_label))
-        return (heading, *map(lettered, claims))
+        return heading, *(claim_block(c, words, cite, letters.get(c.id, ""), details=True) for c in claims)
 
     if lead and against:
         yield Block(Kind.SIDES, sides=(column("said", lead), column("against", against)))
     elif lead:
         yield from column("said", lead)
-    beside = "also_risk" if response.risk else "also"
-    for key, claims in ((beside, also), ("other_indications", others)):
-        if claims:
-            yield from column(key, claims)
+    if also:
+        yield from column("also_risk" if response.risk else "also", also)
+    if others:
+        yield from column("other_indications", others)
 
 
 def _letters(response: Response) -> dict[str, str]:
@@ -275,8 +246,7 @@ def _common_table(response: Response, words: Wording) -> Iterator[Block]:
         rows = [row for row in response.by_status if row.label == label]
         counted = [row for row in rows if row.applicable]
         shown = counted + _independent(row for row in rows if not row.applicable)
-        said = (letters.get(row.claim_id, "") + _told(row, words) for row in shown)
-        columns[label] = list(dict.fromkeys(said))
+        columns[label] = list(dict.fromkeys(_told(row, letters, words) for row in shown))
     first = next(iter(columns.values()), [])
     shared = [text for text in first if all(text in said for said in columns.values())]
     if shared:
@@ -290,9 +260,9 @@ def _common_table(response: Response, words: Wording) -> Iterator[Block]:
         yield Block(Kind.SIDES, sides=sides)
 
 
-def _told(row: StatusRow, words: Wording) -> str:
+def _told(row: StatusRow, letters: Mapping[str, str], words: Wording) -> str:
     """Return what a finding says of a group, with what has to be read beside it."""
-    said = " ".join(filter(None, (row.statement, row.explanation)))
+    said = letters.get(row.claim_id, "") + " ".join(filter(None, (row.statement, row.explanation)))
     of_others = "" if row.applicable else f"{words.say('evidence', 'other_people')}; "
     return f"{said} ({of_others}{words.say('certainty', row.certainty)})"
 
@@ -318,23 +288,29 @@ def evidence_marks(response: Response) -> tuple[Mark, ...]:
 
 
 def _people(text: str) -> int | None:
-    found = _COUNT.search(text)
+    found = re.search(r"\d[\d,]*", text)
     return int(found.group().replace(",", "")) if found else None
 
 
 def appendix_blocks(run: Run, report: SampleReport, words: Wording, cite: Citations) -> Iterator[Block]:
     """Yield the appendix: the drug by topic, mechanism, products, glossary. No genotype matters."""
-    items, hidden = _shown_context(report)
-    for topic in dict.fromkeys(item.topic for item in items):
-        yield subheading(words.say("topic", topic))
-        yield from (item_block(item, words, cite) for item in items if item.topic == topic)
+    uses = {response.indication for response in report.response}
+    told = {item.id for response in report.response for item in label_advice(report, response)}
+    told.update(report.patient.warnings)  # which stand in front
+    rest = [item for item in report.context if item.id not in told]
+    hidden = len(rest)
+    for topic in settings().context_topics:
+        items = [item for item in rest if item.topic == topic]
+        items = [item for item in items if topic != "efficacy" or item.indication in uses]
+        if items:
+            yield subheading(words.say("topic", topic))
+            yield from (item_block(item, words, cite) for item in items)
+        hidden -= len(items)
     if hidden:
         yield paragraph(words.say("appendix", "more", count=hidden))
-    yield from map(paragraph, report.patient.notes if items else ())
+    yield from map(paragraph, report.patient.notes if hidden < len(rest) else ())
     for kind in dict.fromkeys(item.kind for item in run.appendix):
         yield subheading(words.say("appendix", kind, drug=drugs(report)))
-        for item in run.appendix:
-            if item.kind == kind:
-                yield cited(item.statement, item.sources, item.certainty, words, cite)
+        yield from (_cited(item, words, cite) for item in run.appendix if item.kind == kind)
     yield subheading(words.say("appendix", "glossary"))
-    yield from (bullet(words.say("glossary", key)) for key in _GLOSSARY)
+    yield from map(bullet, words.topics["glossary"].values())

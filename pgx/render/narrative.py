@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec import structs
 
-from pgx.calling import PopulationResult, double_heterozygotes
+from pgx.calling import double_heterozygotes
 from pgx.errors import printable
 from pgx.neighbours import NeighbourReport
 from pgx.observe import SiteReport
@@ -38,7 +38,6 @@ from pgx.render.summary import Summary, is_estimate, is_withheld, name_from, sai
 from pgx.report import Run, SampleReport, general_limits
 from pgx.wording import Wording, greek, percent
 
-_FOLDED = frozenset({"appendix", "technical"})
 #: Sections that come before the seal; everything behind it may give the status away.
 OPEN_SECTIONS = frozenset({"sharing"})
 
@@ -55,19 +54,17 @@ def narrate(
     if full:
         parts |= _behind(run, report, words, cite, withheld=summary.withheld)
     sections = []
-    for place, (key, blocks) in enumerate(parts.items()):
-        title = words.say("section", key, drug=drugs(report))
-        section = Section(
-            key=key, title=title, blocks=tuple(blocks), folded=key in _FOLDED, summary=place < opening
-        )
-        sections += [section] if section.blocks else []
+    for place, (key, found) in enumerate(parts.items()):
+        if blocks := tuple(found):
+            title, folded = words.say("section", key, drug=drugs(report)), key in {"appendix", "technical"}
+            sections.append(Section(key, title, blocks, folded=folded, summary=place < opening))
     title = words.say("heading", "title", drug=drugs(report), sample=printable(report.sample))
-    return Narrative(title=title, head=tuple(summary.head()), sections=tuple(sections))
+    return Narrative(title, tuple(summary.head()), tuple(sections))
 
 
 def one_line(run: Run, report: SampleReport, form: Form) -> str:
     """Return the result of one sample as one line."""
-    return Summary(run, report, form, Citations()).line()
+    return Summary(run, report, form, Citations(), alone=True, signed=False).line()
 
 
 def _behind(
@@ -75,14 +72,11 @@ def _behind(
 ) -> dict[str, Iterable[Block]]:
     """Return the sections behind the summary, in their order."""
     found = None if withheld else report.neighbours
-    evidence = itertools.chain(
-        medicine_blocks(report, words, withheld=withheld),
-        evidence_blocks(report, words, cite, withheld=withheld),
-    )
+    meaning = medicine_blocks(report, words, withheld=withheld)
     return {
         "neighbours": _neighbours(run, report, found, words) if found else (),
         "sure": () if withheld else sureness.sure_blocks(run, report, words),
-        "evidence": evidence,
+        "evidence": itertools.chain(meaning, evidence_blocks(report, words, cite, withheld=withheld)),
         "around": _basis(found, words) if found else (),
         "family": _family(report, words, withheld=withheld),
         "talk": _talk(report, words, cite, withheld=withheld),
@@ -93,22 +87,21 @@ def _behind(
     }
 
 
-#: The phase of a double heterozygote hangs on a haplotype that the panel hardly knows: nothing above is said.
-_SUREST_PHASE = 0.999
-
-
 def _neighbours(run: Run, report: SampleReport, found: NeighbourReport, words: Wording) -> Iterator[Block]:
     """Yield what the variants around the sites suggest, and what it must not be taken for."""
-    say = functools.partial(words.say, "neighbours")
+    say, sites = functools.partial(words.say, "neighbours"), sites_read(report, words)
     if found.agrees is False:
-        yield alert(_disagreement(report, found, words))
+        told = say("disagrees", sites=sites, probability=percent(found.read_probability or 0.0))
+        best, sure = _most_probable(found.neighbours_alone or found.diplotype_posterior)
+        named = say("expects", diplotype=greek(best), probability=percent(sure))
+        yield alert(f"{told} {say('expects_open') if sure < name_from() else named}")
     if found.diplotype is None or found.diplotype_probability is None:
         yield paragraph(say("unlike", used=found.markers_used))
     elif is_estimate(report):
         yield paragraph(" ".join(_estimate(run, found, found.diplotype, found.diplotype_probability, words)))
         yield paragraph(say("lead"))
     if found.agrees:
-        yield paragraph(say("agrees", sites=sites_read(report, words)))
+        yield paragraph(say("agrees", sites=sites))
 
 
 def _estimate(
@@ -132,23 +125,13 @@ def _estimate(
         yield say("copies", copies=copies, probability=percent(sure_of))
 
 
-def _disagreement(report: SampleReport, found: NeighbourReport, words: Wording) -> str:
-    say = functools.partial(words.say, "neighbours")
-    chance = percent(found.read_probability or 0.0)
-    told = say("disagrees", sites=sites_read(report, words), probability=chance)
-    best, sure = _most_probable(found.neighbours_alone or found.diplotype_posterior)
-    if sure < name_from():
-        return f"{told} {say('expects_open')}"
-    return f"{told} {say('expects', diplotype=greek(best), probability=percent(sure))}"
-
-
 def _basis(found: NeighbourReport, words: Wording) -> Iterator[Block]:
     """Yield what the estimate rests on: phase, panel, fit, and its limits."""
     say = functools.partial(words.say, "neighbours")
     if found.phase_posterior is not None:
         best, sure = _most_probable(found.phase_posterior)
         other = next(name for name in double_heterozygotes() if name != best)
-        chance = percent(min(sure, _SUREST_PHASE))
+        chance = percent(min(sure, 0.999))  # it hangs on a haplotype that the panel hardly knows
         yield bullet(say("phase", best=greek(best), other=greek(other), probability=chance))
     yield bullet(say("basis", panel=found.panel, fit=f"{found.fit:.1f}", bar=f"{found.lowest_fit:.1f}"))
     yield bullet(say("limits"))
@@ -156,10 +139,6 @@ def _basis(found: NeighbourReport, words: Wording) -> Iterator[Block]:
 
 def _most_probable(posterior: Mapping[str, float] | None) -> tuple[str, float]:
     return max((posterior or {"": 0.0}).items(), key=lambda item: item[1])
-
-
-_BEFORE_AND_AFTER = ("postpone", "support", "insurance", "minors")
-_RELATIVES = ("parent", "sibling", "child")
 
 
 def _talk(report: SampleReport, words: Wording, cite: Citations, *, withheld: bool) -> Iterator[Block]:
@@ -172,7 +151,7 @@ def _talk(report: SampleReport, words: Wording, cite: Citations, *, withheld: bo
     yield bullet(say("counsel", "medicine_risk" if risks else "medicine", drug=drugs(report), risk=risks))
     yield bullet(say("counsel", "no_hurry"))
     yield subheading(say("counsel", "around"))
-    yield from (said_with_source(key, words, cite) for key in _BEFORE_AND_AFTER)
+    yield from (said_with_source(key, words, cite) for key in ("postpone", "support", "insurance", "minors"))
 
 
 def _family(report: SampleReport, words: Wording, *, withheld: bool) -> Iterator[Block]:
@@ -181,7 +160,9 @@ def _family(report: SampleReport, words: Wording, *, withheld: bool) -> Iterator
     yield bullet(say("family", "general"))
     if not withheld and words.has("family", f"{status}_child"):
         rows = [(say("family", "relative"), say("family", "may_carry"))]
-        rows += [(say("family", kin), say("family", f"{status}_{kin}")) for kin in _RELATIVES]
+        rows += [
+            (say("family", kin), say("family", f"{status}_{kin}")) for kin in ("parent", "sibling", "child")
+        ]
         yield table(say("family", "table"), rows, name="family")
     elif not withheld:
         yield bullet(say("family", status))
@@ -190,14 +171,6 @@ def _family(report: SampleReport, words: Wording, *, withheld: bool) -> Iterator
     yield bullet(say("family", "no_duty"))
     if drug := undirected(report, withheld=withheld):
         yield bullet(say("family", "no_test", drug=drug))
-
-
-_RECORD_LIMIT = 300
-_DIGEST_DIGITS = 12
-#: Options that state the genotype itself.
-_TELLING = frozenset({"genotype"})
-#: Evidence on the assembly that comes from records of the two sites, and so from the genotype.
-_FROM_RECORDS = frozenset({"records", "record-letters"})
 
 
 def _technical(run: Run, report: SampleReport, words: Wording, *, withheld: bool) -> Iterator[str]:
@@ -228,7 +201,7 @@ def _site_lines(site: SiteReport, words: Wording) -> Iterator[str]:
             phase_set=printable(site.phase_set) if site.phase_set else unknown,
         )
         for line in site.record.split("\n"):
-            yield say("record", record=printable(line.replace("\t", " "), _RECORD_LIMIT))
+            yield say("record", record=printable(line.replace("\t", " "), 300))
 
 
 def _calculation_lines(report: SampleReport, words: Wording) -> Iterator[str]:
@@ -243,57 +216,40 @@ def _calculation_lines(report: SampleReport, words: Wording) -> Iterator[str]:
     if unlikely := [greek(row.diplotype) for row in rows if row.phase_factor <= sureness.EXCLUDING]:
         yield words.say("technical", "excluded_by_phase", list=", ".join(unlikely))
     if report.has_flag("prior-dependent"):
-        answer = (genotype.diplotype, genotype.e4_status)
-        others = [
-            f"{name}: {_answer(other, report, words)}"
-            for name, other in genotype.by_population.items()
-            if (other.diplotype, other.e4_status) != answer
-        ]
+        others = []
+        for name, other in genotype.by_population.items():
+            if (other.diplotype, other.e4_status) != (genotype.diplotype, genotype.e4_status):
+                key = "population" if other.diplotype else "population_open"
+                chance = sureness.told_chance(words, other.diplotype_probability, report)
+                status = words.say("status", other.e4_status).partition(" (")[0]
+                known = {"diplotype": greek(other.diplotype or ""), "probability": chance, "status": status}
+                others.append(f"{name}: {words.say('technical', key, **known)}")
         yield words.say("technical", "populations", list="; ".join(others))
 
 
-def _answer(result: PopulationResult, report: SampleReport, words: Wording) -> str:
-    return words.say(
-        "technical",
-        "population" if result.diplotype else "population_open",
-        diplotype=greek(result.diplotype or ""),
-        probability=sureness.told_chance(words, result.diplotype_probability, report),
-        status=words.say("status", result.e4_status).partition(" (")[0],
-    )
+#: What tells of the genotype: the option that states it, and evidence on the assembly from records of a site.
+_TELLING = frozenset({"genotype", "records", "record-letters"})
 
 
 def _run_lines(run: Run, words: Wording, *, withheld: bool) -> Iterator[str]:
     say, given, used = functools.partial(words.say, "technical"), run.input, run.reference
     size = say("stream") if given.size is None else say("bytes", count=given.size)
-    path = printable(given.path)
-    yield say("input", path=path, size=size, access=given.access, header=given.header_digest)
-    clues = "; ".join(
-        f"{clue.kind}: {printable(clue.detail)}"
-        for clue in given.assembly_evidence
-        if not (withheld and clue.kind in _FROM_RECORDS)
-    )
+    read = {"access": given.access, "header": given.header_digest}
+    yield say("input", path=printable(given.path), size=size, **read)
+    told = [clue for clue in given.assembly_evidence if not (withheld and clue.kind in _TELLING)]
+    clues = "; ".join(f"{clue.kind}: {printable(clue.detail)}" for clue in told)
     yield say("assembly", assembly=given.assembly, evidence=clues)
-    options = [
-        f"{name.replace('_', '-')} {printable(_option_text(value))}"
-        for name, value in structs.asdict(run.parameters).items()
-        if value not in (None, (), False) and not (withheld and name in _TELLING)
-    ]
+    options = []
+    for name, value in structs.asdict(run.parameters).items():
+        if value not in (None, (), False) and not (withheld and name in _TELLING):
+            joined = ",".join(value) if isinstance(value, tuple) else value
+            text = f"{joined:g}" if isinstance(joined, float) else str(joined)
+            options.append(f"{name.replace('_', '-')} {printable(text)}")
     yield say("options", options=", ".join(options))
     yield say("program", version=run.tool.version, release=used.release, digest=used.digest)
-    files = [
-        f"{printable(file.name)} {file.digest.partition(':')[2][:_DIGEST_DIGITS]}" for file in used.evidence
-    ]
+    files = [f"{printable(file.name)} {file.digest.partition(':')[2][:12]}" for file in used.evidence]
     yield say("evidence_files", list=", ".join(files))
     yield say("created", created=run.created)
-
-
-def _option_text(value: object) -> str:
-    if isinstance(value, tuple):
-        return ",".join(value)
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-_SAID_OF = frozenset({"conflicting", "insufficient", "no-evidence", "indeterminate-genotype"})
 
 
 def handout(run: Run, report: SampleReport, form: Form) -> Narrative:
@@ -313,18 +269,15 @@ def handout(run: Run, report: SampleReport, form: Form) -> Narrative:
         "family": map(say, (f"family_{status}", "family_2")),
         "next": map(say, ("next_1", *check, "next_3")),
     }
-    sections = [
-        Section(key=key, title=say(key, drug=drugs(report)), blocks=(paragraph(" ".join(told)),))
-        for key, told in parts.items()
-    ]
-    sections.append(Section(key="notes", title=say("notes"), blocks=(Block(Kind.ROOM),)))
+    named = drugs(report)
+    sections = [Section(k, say(k, drug=named), (paragraph(" ".join(told)),)) for k, told in parts.items()]
+    sections.append(Section("notes", say("notes"), (Block(Kind.ROOM),)))
     meta = form.meta.get(report.sample) or PatientMeta()
     head = [fact(say("for"), printable(meta.name or report.sample)), fact(say("date"), run.created[:10])]
     for key in ("laboratory", "contact"):
         stated = getattr(meta, key) or form.words.say("meta", "blank")
         head.append(fact(form.words.say("meta", key), printable(stated)))
-    title = say("title_withheld" if withheld else "title")
-    return Narrative(title=title, head=tuple(head), sections=tuple(sections))
+    return Narrative(say("title_withheld" if withheld else "title"), tuple(head), tuple(sections))
 
 
 def _found(report: SampleReport, words: Wording) -> Iterator[str]:
@@ -346,9 +299,8 @@ def _found(report: SampleReport, words: Wording) -> Iterator[str]:
 def _on_medicine(report: SampleReport, words: Wording, *, withheld: bool) -> Iterator[str]:
     say = functools.partial(words.say, "handout")
     for response in report.response:
-        key = response.conclusion if response.conclusion in _SAID_OF else "other"
-        # a conclusion depends on the result
-        yield say("indeterminate-genotype" if withheld else key, drug=response.drug)
+        key = "indeterminate-genotype" if withheld else response.conclusion  # which depends on the result
+        yield say(key if words.has("handout", key) else "other", drug=response.drug)
     named = {item.drug for item in report.context if item.topic == "contraindication" and item.highlighted}
     yield from (say("contraindicated", drug=drug) for drug in sorted(named))
     if drug := undirected(report, withheld=withheld):

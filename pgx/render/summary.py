@@ -20,11 +20,9 @@ from pgx.render.form import Block, Citations, Form, PatientMeta, alert, bullet, 
 from pgx.report import Run, SampleReport
 from pgx.wording import Wording, capitalised, greek, percent, rounded_percent
 
-_CONTRAINDICATION = "contraindication"
 _WEAK = frozenset({"conflicting", "insufficient"})
 #: Stated facts that tell who this is and when, above the result; the others stand below the summary.
 _WHO = ("name", "birth_date", "specimen", "specimen_date", "laboratory")
-_TO_FILL_IN = ("reviewed_by", "signature")
 
 
 def is_withheld(run: Run, report: SampleReport) -> bool:
@@ -51,30 +49,21 @@ def name_from() -> float:
 
 
 class Summary:
-    """Chooses the sentences of the summary for one sample.
+    """Chooses the sentences of the summary for one sample; there are places to sign where it is `signed`.
 
     With `alone` no evidence stands behind it, so what was said of each side is told here.
     """
 
     def __init__(
-        self,
-        run: Run,
-        report: SampleReport,
-        form: Form,
-        cite: Citations,
-        *,
-        alone: bool = False,
-        signed: bool = False,
+        self, run: Run, report: SampleReport, form: Form, cite: Citations, *, alone: bool, signed: bool
     ) -> None:
-        self.run, self.report, self.form, self.cite = run, report, form, cite
-        self.alone, self.signed, self.withheld = alone, signed, is_withheld(run, report)
-        self.words: Wording = form.words
-        self.say = form.words.say
-        self.genotype = report.genotype
+        self.run, self.report, self.cite, self.alone, self.signed = run, report, cite, alone, signed
+        self.withheld, self.meta = is_withheld(run, report), form.meta.get(report.sample) or PatientMeta()
+        self.words, self.say, self.genotype = form.words, form.words.say, report.genotype
         self.status = E4Status(report.genotype.e4_status)
         self.undetermined = self.status is E4Status.INDETERMINATE
         self.blind = all(site.basis is None for site in report.sites)
-        self.meta = form.meta.get(report.sample) or PatientMeta()
+        self.mark = sureness.assumed_mark(self.genotype.assumed, self.words)
 
     def head(self) -> Iterator[Block]:
         """Yield who and when."""
@@ -140,23 +129,24 @@ class Summary:
 
     def _contraindicated(self) -> Iterator[Block]:
         """Yield what speaks against the drug because of something that was named, one alert a reason."""
-        by_reason: dict[str, list[ContextItem]] = {}
-        for item in self._named(contra=True):
-            by_reason.setdefault(item.reason, []).append(item)
-        for reason, items in by_reason.items():
+        against = self._named(contra=True)
+        for reason in dict.fromkeys(item.reason for item in against):
+            items = [item for item in against if item.reason == reason]
             statements = " ".join(item.statement for item in items)
-            named = {"reason": capitalised(reason), "statements": statements}
             marks = self.cite.marks(source for item in items for source in item.sources)
-            yield alert(self.say("glance", "contraindicated", **named), marks)
+            told = self.say("glance", "contraindicated", reason=capitalised(reason), statements=statements)
+            yield alert(told, marks)
 
     def _answer(self) -> str:
         status = self.say("status", self.status)
-        mark = sureness.assumed_mark(self.genotype.assumed, self.words)
         if self.genotype.diplotype is not None:
-            key = "diplotype_only" if self.undetermined else "determined"
-            return self.say("result", key, diplotype=greek(self.genotype.diplotype) + mark, status=status)
+            named, key = (
+                greek(self.genotype.diplotype),
+                "diplotype_only" if self.undetermined else "determined",
+            )
+            return self.say("result", key, diplotype=named + self.mark, status=status)
         if not self.undetermined:
-            return self.say("result", "status_only", status=status + mark)
+            return self.say("result", "status_only", status=status + self.mark)
         return self.say("result", "no_information" if self.blind else "undetermined")
 
     def line(self) -> str:
@@ -164,10 +154,9 @@ class Summary:
         name = printable(self.report.sample)
         if self.withheld:
             return f"{name}: {self.say('result', 'withheld_short')}"
-        mark = sureness.assumed_mark(self.genotype.assumed, self.words)
         told = [self.say("result", "undetermined_short")]
         if self.genotype.diplotype is not None:
-            told = [f"{self.genotype.gene} {greek(self.genotype.diplotype)}{mark}"]
+            told = [f"{self.genotype.gene} {greek(self.genotype.diplotype)}{self.mark}"]
         if self.undetermined:
             told += [self.say("cohort_reason", reason) for reason in self.genotype.not_determined_because]
         else:
@@ -197,28 +186,25 @@ class Summary:
         if self.withheld:
             yield paragraph(self.say("medicine", "withheld"))
         else:
-            yield paragraph(" ".join(self._meaning()))
-            if self.alone:
-                yield from map(paragraph, self._said())
+            told = [self._use(response) for response in self.report.response]
+            if any(response.conclusion in _WEAK for response in self.report.response):
+                told.append(self.say("glance", "no_guide"))
+            if drug := medicine.undirected(self.report):
+                told.append(self.say("glance", "no_need", drug=drug))
+            yield paragraph(" ".join(told))
+            yield from map(paragraph, self._said() if self.alone else ())
         for response in self.report.response:
             if line := medicine.overdue(self.run, response, self.words):
                 yield alert(line)
             # a drug whose label uses the number of copies: its figures, and what the label asks for
             asked = medicine.label_advice(self.report, response)
-            if asked and not self.withheld:
-                yield from (
-                    medicine.claim_block(claim, self.words, self.cite)
-                    for claim in medicine.grouped(response)[0][:1]
-                )
+            for claim in medicine.grouped(response)[0][:1] if asked and not self.withheld else ():
+                yield medicine.claim_block(claim, self.words, self.cite)
             yield from (medicine.item_block(item, self.words, self.cite) for item in asked)
-        named = " ".join(item.reason for item in self._named(contra=True))
-        groups = "; ".join(
-            group for group in self.report.patient.contraindications if f"({group})" not in named
-        )
-        if groups:
-            yield paragraph(
-                self.say("medicine", "not_given", drug=medicine.drugs(self.report), groups=groups)
-            )
+        named, known = " ".join(item.reason for item in self._named(contra=True)), self.report.patient
+        if groups := [group for group in known.contraindications if f"({group})" not in named]:
+            drug = medicine.drugs(self.report)
+            yield paragraph(self.say("medicine", "not_given", drug=drug, groups="; ".join(groups)))
 
     def _said(self) -> Iterator[str]:
         """Yield what is said for this status, and right after it what points the other way."""
@@ -226,20 +212,11 @@ class Summary:
         for response in self.report.response:
             lead, against, *_ = medicine.grouped(response)
             said = {row.claim_id: row.statement for row in response.by_status if row.group == group}
-            told = [
-                said[claim.id] + (f" {self.say('glance', 'no_figure')}" if claim.explanation else "")
-                for claim in (*lead, *against)
-                if claim.id in said
-            ]
+            bare = f" {self.say('glance', 'no_figure')}"
+            known = [claim for claim in (*lead, *against) if claim.id in said]
+            told = dict.fromkeys(said[claim.id] + (bare if claim.explanation else "") for claim in known)
             if lead and against:
-                yield self.say("glance", "said", statements=" ".join(dict.fromkeys(told)))
-
-    def _meaning(self) -> Iterator[str]:
-        yield from (self._use(response) for response in self.report.response)
-        if any(response.conclusion in _WEAK for response in self.report.response):
-            yield self.say("glance", "no_guide")
-        if drug := medicine.undirected(self.report):
-            yield self.say("glance", "no_need", drug=drug)
+                yield self.say("glance", "said", statements=" ".join(told))
 
     def _use(self, response: Response) -> str:
         known = {"drug": response.drug, "indication": response.indication_label}
@@ -253,7 +230,7 @@ class Summary:
     def _named(self, *, contra: bool) -> list[ContextItem]:
         """Return what this person's history and medicines bring up: contraindications, or all else."""
         items = [item for item in self.report.context if item.id in self.report.patient.warnings]
-        return [item for item in items if (item.topic == _CONTRAINDICATION) is contra]
+        return [item for item in items if (item.topic == "contraindication") is contra]
 
     def _first(self) -> Iterator[Block]:
         given, patient = self.run.parameters, self.report.patient
@@ -287,8 +264,7 @@ class Summary:
 
     def _causes(self) -> Iterator[str]:
         """Yield what a next step can mend: reasons, and flags that call for one even beside an answer."""
-        flags = {"ambiguous-phase": "phase", "rare-haplotype": "rare-haplotype"}
-        flagged = (cause for flag, cause in flags.items() if self.report.has_flag(flag))
+        flagged = (cause for flag, cause in sureness.REASON_OF.items() if self.report.has_flag(flag))
         for cause in dict.fromkeys((*self.genotype.not_determined_because, *flagged)):
             distrusted = cause == "phase" and sureness.distrusted_phase(self.report) is not None
             yield "phase_distrusted" if distrusted else cause
@@ -300,12 +276,12 @@ class Summary:
         if not self.withheld:
             yield fact(self.say("meta", "read"), self._letters())
             yield from self._frequency()
-        yield from self._stated(key for key in PatientMeta.__struct_fields__ if key not in _WHO + _TO_FILL_IN)
+        above = {*_WHO, "reviewed_by"}
+        yield from self._stated(key for key in PatientMeta.__struct_fields__ if key not in above)
         if self.meta.reviewed_by or self.signed:  # nobody signs in a terminal
-            yield fact(
-                self.say("meta", "reviewed_by"), printable(self.meta.reviewed_by or self.say("meta", "blank"))
-            )
-            yield fact(self.say("meta", "signature"), self.say("meta", "blank"))
+            blank = self.say("meta", "blank")
+            yield fact(self.say("meta", "reviewed_by"), printable(self.meta.reviewed_by or blank))
+            yield fact(self.say("meta", "signature"), blank)
         made = {"version": self.run.tool.version, "release": self.run.reference.release}
         yield paragraph(self.say("issue", "method", **made))
 
@@ -324,11 +300,9 @@ class Summary:
         population = self.run.parameters.population
         for row in self.genotype.calculation:
             if row.diplotype == self.genotype.diplotype and population != "flat":
-                share = rounded_percent(row.prior)
-                yield fact(
-                    self.say("meta", "frequency", diplotype=greek(row.diplotype)),
-                    self.say("issue", "frequency", share=share, population=population),
-                )
+                told = {"share": rounded_percent(row.prior), "population": population}
+                label = self.say("meta", "frequency", diplotype=greek(row.diplotype))
+                yield fact(label, self.say("issue", "frequency", **told))
 
 
 class _CounselFile(FactFile, frozen=True, kw_only=True):

@@ -23,15 +23,13 @@ _MOST_BARS = 4
 #: A likelihood, relative to the best, from which on down a diplotype counts as unlikely.
 EXCLUDING = 0.01
 #: Flags that say the same as a reason why something is not determined.
-_REASON_OF = {"rare-haplotype": "rare-haplotype", "ambiguous-phase": "phase"}
-
-_Pair = tuple[str | None, str | None]
+REASON_OF = {"ambiguous-phase": "phase", "rare-haplotype": "rare-haplotype"}
 
 
 class Chromosome(Struct, frozen=True, kw_only=True):
     """One chromosome: for each site a letter or None, and whether it was assumed."""
 
-    letters: _Pair
+    letters: tuple[str | None, str | None]
     assumed: tuple[bool, bool]
     names: tuple[str, ...]  # the haplotypes it can be (ASCII); none where it can be all
 
@@ -41,18 +39,10 @@ class Chromosome(Struct, frozen=True, kw_only=True):
             yield letter + assumed_mark(assumed, words) if letter else words.say("picture", "unknown")
 
 
-class Bar(Struct, frozen=True, kw_only=True):
-    """One answer as it is told, and its probability: a number of copies of ε4, or a diplotype."""
-
-    name: str
-    probability: float
-    is_diplotype: bool
-
-
-class ReadRow(Struct, frozen=True, kw_only=True):
+class ReadRow(Struct, frozen=True):
     """Templates that show the same: a letter a site or None; `name` where both make a haplotype."""
 
-    letters: _Pair
+    letters: tuple[str | None, str | None]
     name: str | None
     count: int
 
@@ -74,15 +64,17 @@ def chromosomes(report: SampleReport) -> tuple[Chromosome, Chromosome]:
     first, second = (site.state == SiteState.ASSUMED_REFERENCE for site in report.sites)
 
     def side(number: int) -> Chromosome:
-        pair = read[0][number], read[1][number]
-        fitting = (item.name for item in haplotypes() if _fits(pair, item.letters))
+        pair = one, other = read[0][number], read[1][number]
+        fitting = (
+            h.name for h in haplotypes() if one in {None, h.letters[0]} and other in {None, h.letters[1]}
+        )
         names = (diplotype.split("/")[number],) if diplotype else tuple(fitting) if any(pair) else ()
         return Chromosome(letters=pair, assumed=(first, second), names=names)
 
     return side(0), side(1)
 
 
-def _letters(site: SiteReport) -> _Pair:
+def _letters(site: SiteReport) -> tuple[str | None, str | None]:
     if site.alleles is not None:
         return site.alleles
     return (site.seen[0], None) if len(site.seen) == 1 else (None, None)
@@ -94,17 +86,12 @@ def _is_unarranged(report: SampleReport) -> bool:
     return report.genotype.diplotype is None and all(mixed)
 
 
-def _fits(known: _Pair, letters: tuple[str, str]) -> bool:
-    return all(one is None or one == letter for one, letter in zip(known, letters, strict=True))
-
-
-def bars(report: SampleReport, words: Wording) -> list[Bar]:
-    """Return the answers to draw: the copies of ε4, then the diplotypes that are not negligible."""
+def bars(report: SampleReport, words: Wording) -> list[tuple[str, float]]:
+    """Return the answers to draw and their probabilities: three of copies of ε4, then likely diplotypes."""
     copies = report.genotype.e4_copies_posterior.items()
-    drawn = [(words.say("picture", f"copies_{count}"), p, False) for count, p in copies]
+    drawn = [(words.say("picture", f"copies_{count}"), chance) for count, chance in copies]
     kept = [item for item in _ranked(report) if item[1] >= _NEGLIGIBLE][:_MOST_BARS]
-    drawn += [(greek(name), p, True) for name, p in kept]
-    return [Bar(name=name, probability=p, is_diplotype=whole) for name, p, whole in drawn]
+    return drawn + [(greek(name), chance) for name, chance in kept]
 
 
 def _ranked(report: SampleReport) -> list[tuple[str, float]]:
@@ -125,21 +112,19 @@ def caveats(report: SampleReport, words: Wording) -> list[str]:
     flags = settings().flags
     known = {*flags.caveats, *flags.told_elsewhere, *flags.told_by_state}
     codes = dict.fromkeys(flag.code for flag in report.flags if flag.severity != "info")
-    names = [
-        words.say("flag_name", code) for code in codes if code not in known and words.has("flag_name", code)
-    ]
-    if names and has_answer(report):
-        told.append(words.say("caveat", "also", names="; ".join(names)))
+    names = words.topics["flag_name"]
+    also = [names[code] for code in codes if code not in known and code in names]
+    if also and has_answer(report):
+        told.append(words.say("caveat", "also", names="; ".join(also)))
     return told
 
 
 def caveat_codes(report: SampleReport) -> Iterator[str]:
     """Yield the flags that take from the weight of an answer; none where there is no answer."""
+    filters = {site.filter for site in report.sites if site.basis is not None}
     for code in settings().flags.caveats if has_answer(report) else ():
-        used = code != "filtered-site" or any(
-            site.basis is not None and site.filter not in {None, ".", "PASS"} for site in report.sites
-        )
-        told = _REASON_OF.get(code) in report.genotype.not_determined_because
+        used = code != "filtered-site" or filters - {None, ".", "PASS"}
+        told = REASON_OF.get(code) in report.genotype.not_determined_because
         if used and not told and report.has_flag(code):
             yield code
 
@@ -167,19 +152,21 @@ def status_probability(report: SampleReport) -> float:
 def sure_blocks(run: Run, report: SampleReport, words: Wording) -> Iterator[Block]:
     """Yield both chromosomes, what each site says, and the probabilities."""
     say, is_open = words.say, report.genotype.diplotype is None
-    yield Block(Kind.PICTURE, say("picture", "chromosomes"), name="chromosomes")
-    yield from _chromosome_lines(report, words)
+    yield from _chromosome_blocks(report, words)
     yield from (bullet(_site_sentence(site, words)) for site in report.sites)
     if report.reads is not None:
         yield from _read_blocks(report, report.reads, words)
     if not is_open:
         yield Block(Kind.PICTURE, say("picture", "posterior"), name="posterior")
         rows = [(say("picture", "answer"), say("picture", "probability"))]
-        rows += [(bar.name, told_chance(words, bar.probability, report)) for bar in bars(report, words)]
-        threshold = percent(run.parameters.min_probability)
-        told = say("picture", "threshold_text", threshold=threshold)
+        rows += [(name, told_chance(words, chance, report)) for name, chance in bars(report, words)]
+        told = say("picture", "threshold_text", threshold=percent(run.parameters.min_probability))
         yield table(told, rows, name="posterior")
-        yield from _second_best(report, words)
+        second, chance = _ranked(report)[1]
+        if chance >= _NEGLIGIBLE:
+            copies = second.split("/").count(counted_haplotype())
+            status = say("status", next(key for key, count in E4_COPIES.items() if count == copies))
+            yield paragraph(say("sure", "second", diplotype=greek(second), status=status))
     elif fitting := _fitting(report):
         yield paragraph(say("sure", "open", list=", ".join(map(greek, fitting))))
     if rests_on_assumption(report):
@@ -193,15 +180,12 @@ def read_rows(report: SampleReport) -> list[ReadRow]:
     """Return the templates by what they show: those with both sites, then those with one."""
     if (reads := report.reads) is None:
         return []
-    rows = [
-        ReadRow(letters=item.letters, name=item.name, count=reads.haplotypes.get("".join(item.letters), 0))
-        for item in haplotypes()
-    ]
+    known = reads.haplotypes
+    rows = [ReadRow(h.letters, h.name, known.get("".join(h.letters), 0)) for h in haplotypes()]
     for site, rsid in enumerate(site.rsid for site in report.sites):
         for letter, count in reads.letters[rsid].items():
             both = sum(row.count for row in rows if row.name and row.letters[site] == letter)
-            letters = (letter, None) if site == 0 else (None, letter)
-            rows.append(ReadRow(letters=letters, name=None, count=count - both))
+            rows.append(ReadRow((None, letter) if site else (letter, None), None, count - both))
     return [row for row in rows if row.count or row.name]
 
 
@@ -225,16 +209,16 @@ def _read_blocks(report: SampleReport, reads: ReadSummary, words: Wording) -> It
         yield Block(Kind.PICTURE, title, name="reads")
         rsids = (site.rsid for site in report.sites)
         rows = [(*rsids, say("picture", "reads_haplotype"), say("picture", "reads_count"))]
-        rows += [
-            (*(letter or unknown for letter in row.letters), row.told(words), str(row.count))
-            for row in read_rows(report)
-        ]
+        for row in read_rows(report):
+            first, second = (letter or unknown for letter in row.letters)
+            rows.append((first, second, row.told(words), str(row.count)))
         yield table(title, rows, name="reads")
 
 
-def _chromosome_lines(report: SampleReport, words: Wording) -> Iterator[Block]:
-    """Yield the picture as a table, and what it cannot show."""
+def _chromosome_blocks(report: SampleReport, words: Wording) -> Iterator[Block]:
+    """Yield the picture, the same as a table, and what it cannot show."""
     drawn, say = chromosomes(report), words.say
+    yield Block(Kind.PICTURE, say("picture", "chromosomes"), name="chromosomes")
     rsids = (site.rsid for site in report.sites)
     rows = [(say("picture", "chromosome"), *rsids, say("picture", "haplotype"))]
     for number, one in enumerate(drawn, start=1):
@@ -304,15 +288,6 @@ def _site_sentence(site: SiteReport, words: Wording) -> str:
     assumed = assumed_mark(site.state == SiteState.ASSUMED_REFERENCE, words)
     alleles = site.genotype or say("technical", "unknown")
     return say("sure", "site_called", rsid=site.rsid, alleles=alleles, basis=told, assumed=assumed)
-
-
-def _second_best(report: SampleReport, words: Wording) -> Iterator[Block]:
-    """Yield what the second most probable diplotype would mean, where it is worth a word."""
-    name, probability = _ranked(report)[1]
-    if probability >= _NEGLIGIBLE:
-        copies = name.split("/").count(counted_haplotype())
-        status = words.say("status", next(key for key, count in E4_COPIES.items() if count == copies))
-        yield paragraph(words.say("sure", "second", diplotype=greek(name), status=status))
 
 
 def _fitting(report: SampleReport) -> list[str]:

@@ -127,17 +127,16 @@ def _reads(report: SampleReport, words: Wording) -> tuple[str, str]:
 def _posterior(run: Run, report: SampleReport, words: Wording) -> tuple[str, str]:
     canvas = _Canvas("posterior", words.say("picture", "posterior"))
     needed = run.parameters.min_probability
-    said, y, after_copies = [], 28.0, False
-    for bar in bars(report, words):
-        if bar.is_diplotype and after_copies:
+    said, y = [], 28.0
+    for number, (name, chance) in enumerate(bars(report, words)):
+        if number == len(report.genotype.e4_copies_posterior):  # diplotypes stand apart
             y += 10
-        after_copies = not bar.is_diplotype
-        canvas.text(_BAR_X - 6, y + 12, bar.name, "", "end")
-        canvas.bar((_BAR_X, y, _BAR_WIDTH, 16), bar.probability)
-        short = told_chance(words, bar.probability, report, short=True)
+        canvas.text(_BAR_X - 6, y + 12, name, "", "end")
+        canvas.bar((_BAR_X, y, _BAR_WIDTH, 16), chance)
+        short = told_chance(words, chance, report, short=True)
         canvas.text(_BAR_X + _BAR_WIDTH + 8, y + 12, short)
-        told = told_chance(words, bar.probability, report)
-        said.append(words.say("picture", "posterior_text", name=bar.name, probability=told))
+        told = told_chance(words, chance, report)
+        said.append(words.say("picture", "posterior_text", name=name, probability=told))
         y += 22
     x = _BAR_X + _BAR_WIDTH * needed
     canvas.line((x, 18), (x, y), "threshold")
