@@ -118,8 +118,8 @@ def handout(run: Run, report: SampleReport, form: Form, ending: str) -> bytes:
     if ending == ".txt":
         return text.layout(told).encode()
     if ending == ".pdf":
-        return pages.sheet(told, run, report, form)
-    return pages.leaf(told, run, report, form).encode()
+        return pages.as_pdf(run, report, form, told)
+    return pages.as_html(run, report, form, told).encode()
 
 
 def format_of_name(name: str) -> Format:

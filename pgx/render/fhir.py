@@ -14,7 +14,7 @@ import re
 import uuid
 from collections.abc import Iterator
 from html import escape
-from typing import Any
+from typing import Any, cast
 
 from pgx.errors import printable
 from pgx.evidence import Response, SourceCitation
@@ -22,7 +22,7 @@ from pgx.genome import SiteDefinition, definitions
 from pgx.observe import SiteReport, SiteState
 from pgx.reference import FactFile, load
 from pgx.render import pages
-from pgx.render.form import LONG, Citations, Form, Narrative, PatientMeta
+from pgx.render.form import LONG, Citations, Form, PatientMeta
 from pgx.render.medicine import claim_block, concluded, grouped, side_words
 from pgx.render.narrative import narrate
 from pgx.render.sureness import assumed_mark, flag_message, read_sentence, told_chance
@@ -30,12 +30,9 @@ from pgx.report import Run, SampleReport
 from pgx.wording import greek
 
 Json = dict[str, Any]
-_Values = dict[str, str | Json | None]
 
-_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "urn:pgx:fhir")
 #: What FHIR takes as a date or a moment: a year, a month, a day, or a time with its zone.
 _DATE = re.compile(r"\d{4}(-\d\d(-\d\d(T\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d))?)?)?")
-_NO_CALL = frozenset({SiteState.ABSENT, SiteState.NO_CALL, SiteState.PARTIAL_CALL})
 #: Components whose value is neither a text nor a concept.
 _VALUES = {"place": "valueRange", "allele-reads": "valueQuantity"}
 
@@ -64,17 +61,15 @@ def bundle(run: Run, report: SampleReport, form: Form | None = None) -> Json:
     maker = _Maker(run, report, form or Form())
     results = list(maker.observations())
     entries = [maker.diagnostic_report(results), *maker.stated.values(), *results]
-    whole: Json = _filled(
-        {
-            "resourceType": "Bundle",
-            "id": maker.id_of("bundle"),
-            "meta": {"security": maker.security},
-            "type": "collection",
-            "timestamp": run.created,
-            "entry": [{"fullUrl": f"urn:uuid:{item['id']}", "resource": item} for item in entries],
-        }
-    )
-    return whole
+    whole = {
+        "resourceType": "Bundle",
+        "id": maker.id_of("bundle"),
+        "meta": {"security": maker.security},
+        "type": "collection",
+        "timestamp": run.created,
+        "entry": [{"fullUrl": f"urn:uuid:{item['id']}", "resource": item} for item in entries],
+    }
+    return cast("Json", _filled(whole))
 
 
 def _filled(value: Any) -> Any:
@@ -104,16 +99,13 @@ def _codes(*codes: str) -> Json:
     return {"coding": [_coding(code) for code in codes]}
 
 
-def _components(values: _Values) -> list[Json]:
+def _components(**values: str | Json | None) -> list[Json]:
     """Return one component a value, under the code of its key; none where there is no value."""
-    return [
-        {
-            "code": _concept(key),
-            _VALUES.get(key, "valueString" if isinstance(value, str) else "valueCodeableConcept"): value,
-        }
-        for key, value in values.items()
-        if value
-    ]
+    found = []
+    for key, value in ((name.replace("_", "-"), value) for name, value in values.items() if value):
+        kind = "valueString" if isinstance(value, str) else "valueCodeableConcept"
+        found.append({"code": _concept(key), _VALUES.get(key, kind): value})
+    return found
 
 
 class _Maker:
@@ -121,8 +113,7 @@ class _Maker:
 
     def __init__(self, run: Run, report: SampleReport, form: Form) -> None:
         self.run, self.report, self.form, self.words = run, report, form, form.words
-        self.meta = form.meta.get(report.sample) or PatientMeta()
-        self.genotype = report.genotype
+        self.meta, self.genotype = form.meta.get(report.sample) or PatientMeta(), report.genotype
         name = printable(report.sample)
         self.identifier = {"system": _facts().systems["sample"], "value": name}
         self.subject: Json = {"identifier": self.identifier, "display": name}
@@ -135,7 +126,8 @@ class _Maker:
 
     def id_of(self, role: str) -> str:
         """Return the identifier of a resource by its role."""
-        return str(uuid.uuid5(_NAMESPACE, f"{self.run.input.header_digest}\0{self.report.sample}\0{role}"))
+        space = uuid.uuid5(uuid.NAMESPACE_URL, "urn:pgx:fhir")
+        return str(uuid.uuid5(space, f"{self.run.input.header_digest}\0{self.report.sample}\0{role}"))
 
     def _resource(self, kind: str, role: str, profile: str = "", **content: Any) -> Json:
         profiles = _facts().profiles
@@ -192,15 +184,9 @@ class _Maker:
         method = f"pgx {self.run.tool.version}, reference data {self.run.reference.release}"
         if self.meta.platform:
             method = f"{printable(self.meta.platform)}; {method}"
-        made = self._resource(
-            "Observation",
-            role,
-            profile,
-            **self._result(profile, "laboratory", "genetics"),
-            **content,
-            method={"text": method},
-        )
+        content = {**self._result(profile, "laboratory", "genetics"), **content, "method": {"text": method}}
         specimen = next(iter(self._named("specimen")), None)
+        made = self._resource("Observation", role, profile, **content)
         return made | {"specimen": specimen, "performer": self._named("laboratory")}
 
     def _named(self, role: str) -> list[Json]:
@@ -208,28 +194,18 @@ class _Maker:
 
     def observations(self) -> Iterator[Json]:
         """Yield variants, phase, haplotypes, genotype and implications, in this order."""
-        variants = [
-            self._variant(site, facts) for site, facts in zip(self.report.sites, definitions(), strict=True)
-        ]
+        variants = list(map(self._variant, self.report.sites, definitions()))
         yield from variants
+        rests = _references(*variants)
         if key := self._phase():
-            yield self._observation(
-                "sequence-phase-relationship",
-                "phase",
-                valueCodeableConcept=_concept(key),
-                derivedFrom=_references(*variants),
-            )
+            known = {"valueCodeableConcept": _concept(key), "derivedFrom": rests}
+            yield self._observation("sequence-phase-relationship", "phase", **known)
+        haplotypes = []
         names = self.genotype.diplotype.split("/") if self.genotype.diplotype else []
-        haplotypes = [
-            self._observation(
-                "haplotype",
-                f"haplotype-{number}",
-                valueCodeableConcept={"text": self._called(name)},
-                derivedFrom=_references(*variants),
-                component=_components({"gene": self.gene}),
-            )
-            for number, name in enumerate(names, start=1)
-        ]
+        for number, name in enumerate(names, start=1):
+            known = {"valueCodeableConcept": {"text": self._called(name)}, "derivedFrom": rests}
+            known["component"] = _components(gene=self.gene)
+            haplotypes.append(self._observation("haplotype", f"haplotype-{number}", **known))
         genotype = self._genotype(haplotypes or variants)
         yield from (*haplotypes, genotype, *self._implications(genotype))
 
@@ -237,25 +213,21 @@ class _Maker:
         mark = assumed_mark(site.state == SiteState.ASSUMED_REFERENCE, self.words)
         assembly = self.run.input.assembly
         place, spelled = {"value": site.position}, site.ref and site.alt
-        components = {
-            "gene": self.gene,
-            "assembly": _concept(assembly) if assembly in _facts().codes else {"text": assembly},
-            "variation": _codes(f"clinvar|{facts.clinvar}", f"dbsnp|{facts.rsid}"),
-            "coding-hgvs": _codes(f"hgvs|{_facts().transcript}:{facts.hgvs_c}"),
-            "genomic-hgvs": _codes(f"hgvs|{facts.hgvs_g}") if assembly == _facts().hgvs_assembly else None,
-            "ref": site.ref if spelled else None,
-            "alt": site.alt if spelled else None,
-            "place": {"low": place, "high": place},
-            "coordinates": _concept("one-based"),
+        components = _components(
+            gene=self.gene,
+            assembly=_concept(assembly) if assembly in _facts().codes else {"text": assembly},
+            variation=_codes(f"clinvar|{facts.clinvar}", f"dbsnp|{facts.rsid}"),
+            coding_hgvs=_codes(f"hgvs|{_facts().transcript}:{facts.hgvs_c}"),
+            genomic_hgvs=_codes(f"hgvs|{facts.hgvs_g}") if assembly == _facts().hgvs_assembly else None,
+            ref=site.ref if spelled else None,
+            alt=site.alt if spelled else None,
+            place={"low": place, "high": place},
+            coordinates=_concept("one-based"),
             **_copies(site, facts),
-            "conclusion": f"{site.rsid}: {self.words.say('state', site.state)}{mark}",
-        }
-        return self._observation(
-            "variant",
-            site.rsid,
-            valueCodeableConcept=_concept(_assessment(site, facts), mark.strip() or None),
-            component=_components(components),
+            conclusion=f"{site.rsid}: {self.words.say('state', site.state)}{mark}",
         )
+        assessed = _concept(_assessment(site, facts), mark.strip() or None)
+        return self._observation("variant", site.rsid, valueCodeableConcept=assessed, component=components)
 
     def _phase(self) -> str | None:
         """Return how the two variants lie to each other, where both are heterozygous."""
@@ -274,16 +246,15 @@ class _Maker:
     def _genotype(self, sources: list[Json]) -> Json:
         value: Json = {"text": self._called(self.genotype.diplotype or "")}
         if self.genotype.diplotype is None:
-            undetermined = self.words.say("result", "undetermined_short") + self.mark
-            value = _concept("indeterminate", undetermined)
+            value = _concept("indeterminate", self.words.say("result", "undetermined_short") + self.mark)
         reads = self.report.reads
         return self._observation(
             "genotype",
             "genotype",
             valueCodeableConcept=value,
             derivedFrom=_references(*sources),
-            component=_components({"gene": self.gene, "conclusion": self._status()}),
-            note=[{"text": read_sentence(self.report, reads, self.words) if reads is not None else None}],
+            component=_components(gene=self.gene, conclusion=self._status()),
+            note=[{"text": reads and read_sentence(self.report, reads, self.words)}],
         )
 
     def _status(self) -> str:
@@ -299,44 +270,51 @@ class _Maker:
         implied = functools.partial(self._observation, "therapeutic-implication")
         for number, response in enumerate(self.report.response):
             role = f"response-{number}"
-            values: _Values = {
+            components = _components(
                 **_treatment(response),
-                "significance": _concept("unknown-significance"),
-                "evidence-level": _judged("evidence-level", response.conclusion, concluded(response, words)),
-                "conclusion": response.conclusion_text,
-            }
+                significance=_concept("unknown-significance"),
+                evidence_level=_judged("evidence-level", response.conclusion, concluded(response, words)),
+                conclusion=response.conclusion_text,
+            )
             notes = [{"text": text} for text in response.notes]
-            yield implied(role, derivedFrom=about, note=notes, component=_components(values))
+            yield implied(role, derivedFrom=about, note=notes, component=components)
             for claim in itertools.chain(*grouped(response)):
                 level = words.say("level", claim.certainty)
-                values = {
+                components = _components(
                     **_treatment(response),
-                    "implication": _judged("direction", claim.side, side_words(claim, words)),
-                    "evidence-level": _judged("certainty", claim.certainty, level),
-                    "conclusion": claim.statement,
-                }
-                remark = claim_block(claim, words, Citations(), details=True).note or claim.reason
-                yield implied(
-                    f"{role}-{claim.id}",
-                    extension=[_artifact(source) for source in claim.sources],
-                    derivedFrom=about,
-                    note=[{"text": remark}],
-                    component=_components(values),
+                    implication=_judged("direction", claim.side, side_words(claim, words)),
+                    evidence_level=_judged("certainty", claim.certainty, level),
+                    conclusion=claim.statement,
                 )
+                remark = claim_block(claim, words, Citations(), details=True).note or claim.reason
+                known = {"extension": list(map(_artifact, claim.sources)), "derivedFrom": about}
+                known |= {"note": [{"text": remark}], "component": components}
+                yield implied(f"{role}-{claim.id}", **known)
 
     def diagnostic_report(self, results: list[Json]) -> Json:
         """Return the report that holds the observations together; its status is preliminary."""
-        is_open, flags = self.genotype.diplotype is None, self.report.flags
-        told = [flag_message(flag, self.words, is_open=is_open) for flag in flags if flag.severity != "info"]
+        conclusion, diplotype, say = [self._status()], self.genotype.diplotype, self.words.say
+        if diplotype is not None:
+            chance = told_chance(self.words, self.genotype.diplotype_probability, self.report)
+            known = {"name": self._called(diplotype), "probability": chance}
+            conclusion.append(say("picture", "posterior_text", **known))
+        conclusion.append(say("limits", "no_diagnosis"))
+        flags = (flag for flag in self.report.flags if flag.severity != "info")
+        conclusion += [flag_message(flag, self.words, is_open=diplotype is None) for flag in flags]
         summary = narrate(self.run, self.report, self.form, full=False)
         page = base64.b64encode(pages.as_html(self.run, self.report, self.form).encode()).decode()
+        parts = [f"<h1>{escape(summary.title)}</h1>"]
+        for section in summary.sections:
+            parts.append(f"<h2>{escape(section.title)}</h2>")
+            parts += [f"<p>{escape(block.labelled)}</p>" for block in section.blocks]
+        body = f'<div xmlns="http://www.w3.org/1999/xhtml">{"".join(parts)}</div>'
         made = self._resource(
             "DiagnosticReport",
             "genomic-report",
-            text=_narrative(summary),
+            text={"status": "generated", "div": body},
             **self._result("genomic-report", "genetics"),
             result=_references(*results),
-            conclusion=" ".join(dict.fromkeys([*self._conclusion(), *told])),
+            conclusion=" ".join(dict.fromkeys(conclusion)),
             presentedForm=[{"contentType": "text/html", "data": page, "title": summary.title}],
         )
         return made | {
@@ -346,24 +324,6 @@ class _Maker:
             "resultsInterpreter": [{"display": _stated(self.meta.reviewed_by)}],
         }
 
-    def _conclusion(self) -> Iterator[str]:
-        yield self._status()
-        if self.genotype.diplotype is not None:
-            chance = told_chance(self.words, self.genotype.diplotype_probability, self.report)
-            name = self._called(self.genotype.diplotype)
-            yield self.words.say("picture", "posterior_text", name=name, probability=chance)
-        yield self.words.say("limits", "no_diagnosis")
-
-
-def _narrative(summary: Narrative) -> Json:
-    """Return the summary as XHTML; it withholds what the readable formats withhold."""
-    parts = [f"<h1>{escape(summary.title)}</h1>"]
-    for section in summary.sections:
-        parts.append(f"<h2>{escape(section.title)}</h2>")
-        parts += [f"<p>{escape(block.labelled)}</p>" for block in section.blocks]
-    body = f'<div xmlns="http://www.w3.org/1999/xhtml">{"".join(parts)}</div>'
-    return {"status": "generated", "div": body}
-
 
 def _assessment(site: SiteReport, facts: SiteDefinition) -> str:
     letters = site.alleles or (site.seen if site.state == SiteState.PARTIAL_CALL else ())
@@ -371,7 +331,8 @@ def _assessment(site: SiteReport, facts: SiteDefinition) -> str:
         return "present"
     if site.alleles is not None and site.basis is not None:
         return "absent"
-    return "no-call" if site.state in _NO_CALL else "indeterminate"
+    no_call = site.state in {SiteState.ABSENT, SiteState.NO_CALL, SiteState.PARTIAL_CALL}
+    return "no-call" if no_call else "indeterminate"
 
 
 def _copies(site: SiteReport, facts: SiteDefinition) -> dict[str, Json | None]:
@@ -383,7 +344,7 @@ def _copies(site: SiteReport, facts: SiteDefinition) -> dict[str, Json | None]:
     if columns[3:5] == [facts.ref, facts.alt] and depths is not None and len(depths) == 2:
         reads = {"value": depths[1], "unit": "reads", "system": _facts().systems["ucum"], "code": "1"}
     state = "homozygous" if site.alleles[0] == site.alleles[1] else "heterozygous"
-    return {"allelic-state": _concept(state), "allele-reads": reads}
+    return {"allelic_state": _concept(state), "allele_reads": reads}
 
 
 def _artifact(source: SourceCitation) -> Json:
@@ -395,7 +356,7 @@ def _judged(system: str, code: str, text: str) -> Json:
     return {"coding": [{"system": _facts().systems[system], "code": code}], "text": text}
 
 
-def _treatment(response: Response) -> _Values:
+def _treatment(response: Response) -> dict[str, Json]:
     known = _facts().substances.get(response.drug)
     medicine = {"text": response.drug, "coding": [_coding(known)] if known else []}
     return {"medication": medicine, "condition": {"text": response.indication_label}}

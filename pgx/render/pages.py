@@ -17,7 +17,7 @@ from html import escape
 from itertools import groupby
 from typing import Any
 
-from msgspec import Struct, structs
+from msgspec import structs
 
 from pgx.errors import UsageError, printable
 from pgx.render.form import TEMPLATES, Block, Form, Kind, Narrative, Section, asset, csp_hash
@@ -27,42 +27,32 @@ from pgx.render.svg import draw
 from pgx.report import Run, SampleReport
 from pgx.wording import Wording
 
+Json = dict[str, Any]
 #: Tables whose caption stands above them already.
 _CAPTION_IS_SHOWN_ALREADY = frozenset({"map", "chromosomes"})
-_NARROW = 4  # columns
 
 
-def runs(blocks: Iterable[Block]) -> Iterator[tuple[str, list[Block]]]:
-    """Yield blocks of one kind that follow each other, so that list items become one list."""
-    for kind, group in groupby(blocks, key=lambda block: block.kind):
-        yield kind.value, list(group)
+def _runs(blocks: Iterable[Block]) -> Iterator[tuple[Kind, Iterator[Block]]]:
+    """Return blocks of one kind that follow each other, so that list items become one list."""
+    return groupby(blocks, key=lambda block: block.kind)
 
 
-def _parted(told: Narrative) -> dict[str, list[Section]]:
-    """Return the sections before the seal, those of the summary behind it, and all others."""
+def _opened(
+    run: Run, report: SampleReport, form: Form, handout: Narrative | None
+) -> tuple[Narrative, dict[str, list[Section]], bool, str]:
+    """Return what is told, its sections by place, whether they are sealed, and the foot of the page.
+
+    The places are before the seal, the summary behind it, and all others; a hand-out is its own summary.
+    """
     found: dict[str, list[Section]] = {"before": [], "summary": [], "behind": []}
+    if handout is not None:
+        return handout, found | {"summary": list(handout.sections)}, False, ""
+    told = narrate(run, report, form)
     for part in told.sections:
         place = "before" if part.key in OPEN_SECTIONS else "summary" if part.summary else "behind"
         found[place].append(part)
-    return found
-
-
-def as_html(run: Run, report: SampleReport, form: Form | None = None) -> str:
-    """Return the report of one sample as an HTML page."""
-    form = form or Form()
-    words = form.words
-    told, shown = narrate(run, report, form), not is_withheld(run, report)
-    parted = _parted(told)
-    parts = Parts(
-        before=parted["before"],
-        summary=parted["summary"],
-        behind=parted["behind"],
-        sealed=form.sealed and shown,
-        skip=shown,
-        picture=lambda name: draw(name, run, report, words)[0],
-        footer=words.say("form", "made", version=run.tool.version),
-    )
-    return page(told, run, report, form, parts)
+    footer = form.words.say("form", "made", version=run.tool.version)
+    return told, found, form.sealed and not is_withheld(run, report), footer
 
 
 def fragment(run: Run, report: SampleReport) -> str:
@@ -71,14 +61,14 @@ def fragment(run: Run, report: SampleReport) -> str:
     parts = [f"<h3>{escape(told.title)}</h3>"]
     for title, blocks in (("", told.head), *((part.title, part.blocks) for part in told.sections)):
         parts += [f"<h4>{escape(title)}</h4>"] if title else []
-        for kind, group in runs(blocks):
-            if kind == "fact":
+        for kind, group in _runs(blocks):
+            if kind is Kind.FACT:
                 parts.append(f"<p>{' · '.join(escape(block.labelled) for block in group)}</p>")
-            elif kind == "bullet":
+            elif kind is Kind.BULLET:
                 items = "".join(f"<li>{escape(block.full_text)}</li>" for block in group)
                 parts.append(f"<ul>{items}</ul>")
             else:
-                mark = "strong" if kind == "alert" else "span"
+                mark = "strong" if kind is Kind.ALERT else "span"
                 parts += [f"<p><{mark}>{escape(block.full_text)}</{mark}></p>" for block in group]
     return "\n".join(parts)
 
@@ -107,49 +97,40 @@ _PAGE = """<!DOCTYPE html>
 <footer>{footer}</footer>
 </body>
 </html>"""
-Picture = Callable[[str], str]
 
 
-class Parts(Struct, frozen=True, kw_only=True):
-    """What stands where on a page: sections `before` the seal, in the `summary` and `behind` it.
+def as_html(
+    run: Run, report: SampleReport, form: Form | None = None, handout: Narrative | None = None
+) -> str:
+    """Return the report of one sample, or its hand-out, as an HTML page.
 
-    `picture` returns the SVG of a name; `skip` is a link to the result.
+    In the margin of a printed page every character that could mean something to CSS is escaped.
     """
-
-    before: Sequence[Section] = ()
-    summary: Sequence[Section]
-    behind: Sequence[Section] = ()
-    picture: Picture = escape
-    footer: str = ""
-    kind: str = ""
-    sealed: bool = False
-    skip: bool = False
-
-
-def leaf(told: Narrative, run: Run, report: SampleReport, form: Form) -> str:
-    """Return a hand-out, a short text without pictures, as an HTML page."""
-    return page(told, run, report, form, Parts(summary=told.sections, kind="handout"))
-
-
-def page(told: Narrative, run: Run, report: SampleReport, form: Form, parts: Parts) -> str:
-    """Return a page of a narrative."""
+    form = form or Form()
     say = form.words.say
+    told, parts, sealed, footer = _opened(run, report, form, handout)
+
+    def picture(name: str) -> str:
+        return draw(name, run, report, form.words)[0]
+
     sheet, digest = asset("report.css")
-    ours = _page_style(printed_on_every_page(run, report, form))
-    rest = _sections(parts.summary, parts.picture) + "\n"
-    if parts.behind:
-        links = "".join(f'<li><a href="#{part.key}">{escape(part.title)}</a></li>' for part in parts.behind)
+    margin = _on_every_page(run, report, form)
+    spelled = "".join(c if c.isalnum() and c.isascii() else f"\\{ord(c):x} " for c in margin)
+    box, number = "font:8pt system-ui,sans-serif", 'content:counter(page) " / " counter(pages)'
+    ours = f'@page{{@bottom-left{{content:"{spelled}";{box}}}@bottom-right{{{number};{box}}}}}'
+    rest = _sections(parts["summary"], picture) + "\n"
+    if behind := parts["behind"]:
+        links = "".join(f'<li><a href="#{part.key}">{escape(part.title)}</a></li>' for part in behind)
         contents = escape(say("form", "contents"))
         rest += f'<nav class="behind" aria-labelledby="h-nav"><h2 id="h-nav">{contents}</h2><ul>{links}</ul>'
-        rest += "</nav>\n"
-        rest += _sections(parts.behind, parts.picture)
-    if parts.sealed:
+        rest += "</nav>\n" + _sections(behind, picture)
+    if sealed:
         title, why, opens = (escape(say("form", key)) for key in ("sealed_title", "sealed", "sealed_open"))
         rest = (
             f'<h2>{title}</h2><p>{why}</p>\n<details class="seal"><summary>{opens}</summary>'
             f'<div class="sealed">{rest}</div></details>\n'
         )
-    to_result = f'<a class="skip" href="#result">{escape(say("form", "skip"))}</a>\n'
+    skips = handout is None and not sealed and not is_withheld(run, report)
     return _PAGE.format(
         language=form.language,
         document_title=escape(f"{told.title}, {run.created[:10]}"),
@@ -158,73 +139,67 @@ def page(told: Narrative, run: Run, report: SampleReport, form: Form, parts: Par
         style_hash=digest,
         page_style=ours,
         page_style_hash=csp_hash(ours),
-        kind=f' class="{parts.kind}"' if parts.kind else "",
-        skip=to_result if parts.skip and not parts.sealed else "",
+        kind=' class="handout"' if handout is not None else "",
+        skip=f'<a class="skip" href="#result">{escape(say("form", "skip"))}</a>\n' if skips else "",
         head=_facts(told.head),
-        before=_sections(parts.before, parts.picture),
+        before=_sections(parts["before"], picture),
         rest=rest,
-        footer=escape(parts.footer),
+        footer=escape(footer),
     )
 
 
-def _sections(sections: Iterable[Section], picture: Picture) -> str:
-    return "".join(
-        f'<details class="part" id="{part.key}"><summary><h2>{escape(part.title)}</h2></summary>\n'
-        f"{_blocks(part.blocks, picture)}</details>\n"
-        if part.folded
-        else f'<section id="{part.key}" aria-labelledby="h-{part.key}"><h2 id="h-{part.key}">'
-        f"{escape(part.title)}</h2>\n{_blocks(part.blocks, picture)}</section>\n"
-        for part in sections
-    )
-
-
-def _blocks(blocks: Iterable[Block], picture: Picture) -> str:
+def _sections(sections: Iterable[Section], picture: Callable[[str], str]) -> str:
     parts = []
-    for kind, group in runs(blocks):
-        if kind == Kind.BULLET.value:
-            parts.append(f"<ul>{''.join(map(_bullet, group))}</ul>\n")
-        elif kind == Kind.DETAIL.value:
-            parts.append(f'<ul class="detail">{"".join(map(_detail, group))}</ul>\n')
-        elif kind == Kind.FACT.value:
-            parts.append(f"{_facts(group)}\n")
+    for part in sections:
+        key, title, told = part.key, escape(part.title), _blocks(part.blocks, picture)
+        if part.folded:
+            head = f'<details class="part" id="{key}"><summary><h2>{title}</h2></summary>\n'
+            parts.append(f"{head}{told}</details>\n")
         else:
-            parts += [_block(kind, block, picture) for block in group]
+            head = f'<section id="{key}" aria-labelledby="h-{key}"><h2 id="h-{key}">{title}</h2>\n'
+            parts.append(f"{head}{told}</section>\n")
     return "".join(parts)
 
 
-def _block(kind: str, block: Block, picture: Picture) -> str:
-    if kind == Kind.SIDES.value:
+def _blocks(blocks: Iterable[Block], picture: Callable[[str], str]) -> str:
+    parts = []
+    for kind, group in _runs(blocks):
+        if kind in {Kind.BULLET, Kind.DETAIL}:
+            detail = ' class="detail"' if kind is Kind.DETAIL else ""
+            parts.append(f"<ul{detail}>{''.join(map(_item, group))}</ul>\n")
+        elif kind is Kind.FACT:
+            parts.append(f"{_facts(group)}\n")
+        else:
+            parts += [_block(block, picture) for block in group]
+    return "".join(parts)
+
+
+def _block(block: Block, picture: Callable[[str], str]) -> str:
+    if block.kind is Kind.SIDES:
         sides = "".join(f"<div>{_blocks(side, picture)}</div>" for side in block.sides)
         return f'<div class="sides">{sides}</div>\n'
-    if kind == Kind.PICTURE.value:
-        caption = f"<figcaption>{escape(block.text)}</figcaption>"
-        return f"<figure>{caption}{picture(block.name)}</figure>\n"
-    if kind == Kind.TABLE.value:
+    if block.kind is Kind.PICTURE:
+        return f"<figure><figcaption>{escape(block.text)}</figcaption>{picture(block.name)}</figure>\n"
+    if block.kind is Kind.TABLE:
         return _table(block)
-    if kind == Kind.SUBHEADING.value:
+    if block.kind is Kind.SUBHEADING:
         return f"<h3>{escape(block.text)}</h3>\n"
-    if kind == Kind.ROOM.value:
+    if block.kind is Kind.ROOM:
         return '<div class="room"></div>\n'
-    loud = ' class="alert"' if kind == Kind.ALERT.value else ""
+    loud = ' class="alert"' if block.kind is Kind.ALERT else ""
     return f"<p{loud}>{_marked(block)}</p>\n"
 
 
 def _facts(blocks: Iterable[Block]) -> str:
-    found = (
-        f"<div><dt>{escape(block.note)}</dt><dd><bdi>{escape(block.text)}</bdi></dd></div>\n"
-        for block in blocks
-    )
+    pairs = ((escape(block.note), escape(block.text)) for block in blocks)
+    found = (f"<div><dt>{label}</dt><dd><bdi>{text}</bdi></dd></div>\n" for label, text in pairs)
     return f'<dl class="facts">{"".join(found)}</dl>'
 
 
-def _bullet(block: Block) -> str:
-    note = f'<span class="note">{escape(block.note)}</span>' if block.note else ""
-    return f"<li>{_marked(block)}{note}</li>\n"
-
-
-def _detail(block: Block) -> str:
+def _item(block: Block) -> str:
     number = f' id="ref-{block.number}"' if block.number else ""
-    return f"<li{number}>{_marked(block)}</li>\n"
+    note = f'<span class="note">{escape(block.note)}</span>' if block.note else ""
+    return f"<li{number}>{_marked(block)}{note}</li>\n"
 
 
 def _marked(block: Block) -> str:
@@ -240,7 +215,7 @@ def _marked(block: Block) -> str:
 def _table(block: Block) -> str:
     """Return a table; a wide one says its roles, since its cells are blocks on a narrow screen."""
     heads = [escape(cell) for cell in block.rows[0]]
-    wide = len(heads) > _NARROW
+    wide = len(heads) > 4
     role = ' role="{}"'.format if wide else "".format
     rows = []
     for row in block.rows[1:]:
@@ -258,18 +233,9 @@ def _table(block: Block) -> str:
     )
 
 
-def printed_on_every_page(run: Run, report: SampleReport, form: Form) -> str:
+def _on_every_page(run: Run, report: SampleReport, form: Form) -> str:
     """Return what every printed page bears beside its number: the sample and the date of issue."""
-    said = {"sample": printable(report.sample), "date": run.created[:10]}
-    return form.words.say("form", "every_page", **said)
-
-
-def _page_style(words: str) -> str:
-    """Return the margin of a printed page; every character that could mean something to CSS is escaped."""
-    spelled = "".join(c if c.isalnum() and c.isascii() else f"\\{ord(c):x} " for c in words)
-    box = "font:8pt system-ui,sans-serif"
-    number = 'content:counter(page) " / " counter(pages)'
-    return f'@page{{@bottom-left{{content:"{spelled}";{box}}}@bottom-right{{{number};{box}}}}}'
+    return form.words.say("form", "every_page", sample=printable(report.sample), date=run.created[:10])
 
 
 def table_page(table: Sequence[Sequence[str]], words: Mapping[str, str], *, footer: str) -> str:
@@ -285,10 +251,6 @@ def table_page(table: Sequence[Sequence[str]], words: Mapping[str, str], *, foot
     )
 
 
-#: Sizes of the letters, in points; what a patient reads is larger.
-_SIZE, _SIZE_OF_A_HAND_OUT = 10, 12
-
-
 def check_typst() -> None:
     """Check that typst is there; UsageError where it is not."""
     if importlib.util.find_spec("typst") is None:
@@ -296,54 +258,24 @@ def check_typst() -> None:
         raise UsageError(what, where="-f pdf", cure=cure)
 
 
-#: What typst says of letters that no font has; the next letters it says of when these are gone.
-_LACKING = re.compile(r'the text `"(.+?)"` could not be displayed')
-_ESCAPED = re.compile(r"\\u\{([0-9a-f]+)\}")
-_TRIES = 8
-_LATIN = 0x24F  # the last of the Latin letters that typst's own fonts surely have
-
-
 @functools.cache
 def _compiler(*, own: bool) -> Any:
     """Return a compiler that keeps its fonts between reports: typst's own, or those of the system, too."""
     import typst  # noqa: PLC0415 - the extra
 
-    layout = TEMPLATES / "report.typ"
-    return typst.Compiler(str(layout), root=str(TEMPLATES), ignore_system_fonts=own)
+    return typst.Compiler(str(TEMPLATES / "report.typ"), root=str(TEMPLATES), ignore_system_fonts=own)
 
 
-def as_pdf(run: Run, report: SampleReport, form: Form | None = None) -> bytes:
-    """Return the report of one sample as PDF/UA-1."""
-    form = form or Form()
-    told, say = narrate(run, report, form), form.words.say
-    seal = {"title": say("form", "sealed_title"), "text": say("form", "sealed")}
-    layout = {
-        "sealed": seal if form.sealed and not is_withheld(run, report) else None,
-        "size": _SIZE,
-        "footer": say("form", "made", version=run.tool.version),
-    }
-    return _compiled(told, _parted(told), layout, run, report, form)
-
-
-def sheet(told: Narrative, run: Run, report: SampleReport, form: Form) -> bytes:
-    """Return a hand-out, a short text without pictures, as PDF/UA-1."""
-    check_typst()
-    parts = {"before": [], "summary": list(told.sections), "behind": []}
-    layout = {"sealed": None, "size": _SIZE_OF_A_HAND_OUT, "footer": ""}
-    return _compiled(told, parts, layout, run, report, form)
-
-
-def _compiled(
-    told: Narrative,
-    parts: Mapping[str, list[Section]],
-    layout: Mapping[str, Any],
-    run: Run,
-    report: SampleReport,
-    form: Form,
+def as_pdf(
+    run: Run, report: SampleReport, form: Form | None = None, handout: Narrative | None = None
 ) -> bytes:
-    """Return a document, with what every page has."""
+    """Return the report of one sample, or its hand-out, as PDF/UA-1; UsageError without typst."""
+    check_typst()
+    form = form or Form()
+    say = form.words.say
+    told, parts, sealed, footer = _opened(run, report, form, handout)
 
-    def plain(block: Block) -> dict[str, Any]:
+    def plain(block: Block) -> Json:
         known = structs.asdict(block) | {"kind": block.kind.value}
         known["sides"] = [[plain(item) for item in side] for side in block.sides]
         known["shown"] = block.name not in _CAPTION_IS_SHOWN_ALREADY
@@ -353,25 +285,27 @@ def _compiled(
             known["svg"] = svg.replace("<title", style + "<title", 1)
         return known
 
-    def laid(part: Section) -> dict[str, Any]:
+    def laid(part: Section) -> Json:
         return {"key": part.key, "title": part.title, "blocks": list(map(plain, part.blocks))}
 
     moment = datetime.fromisoformat(run.created)
     whole = {
-        **layout,
+        "sealed": {"title": say("form", "sealed_title"), "text": say("form", "sealed")} if sealed else None,
+        "size": 10 if handout is None else 12,  # of letters, in points; what a patient reads is larger
+        "footer": footer,
         **{place: list(map(laid, found)) for place, found in parts.items()},
         "title": told.title,
         "head": list(map(plain, told.head)),
         "date": moment.timetuple()[:6],
         "language": form.language,
         "document_title": f"{told.title}, {run.created[:10]}",
-        "page": form.words.say("form", "page", page="{page}", pages="{pages}"),
-        "every_page": printed_on_every_page(run, report, form),
+        "page": say("form", "page", page="{page}", pages="{pages}"),
+        "every_page": _on_every_page(run, report, form),
     }
     return _set(whole, int(moment.timestamp()), form.words)
 
 
-def _set(whole: dict[str, Any], moment: int, words: Wording) -> bytes:
+def _set(whole: Json, moment: int, words: Wording) -> bytes:
     """Return the document, whatever letters a name has.
 
     With typst's own fonts the same data give the same bytes. A letter that these lack is set in a font of the
@@ -391,20 +325,20 @@ def _set(whole: dict[str, Any], moment: int, words: Wording) -> bytes:
                 format="pdf", sys_inputs={"data": json.dumps(data)}, timestamp=moment, pdf_standards="ua-1"
             )
         except typst.TypstError as error:
-            text = "".join(_LACKING.findall(str(error)))
-            found = set(_ESCAPED.sub(lambda match: chr(int(match[1], 16)), text)) - lacking
+            text = "".join(re.findall(r'the text `"(.+?)"` could not be displayed', str(error)))
+            found = set(re.sub(r"\\u\{([0-9a-f]+)\}", lambda hit: chr(int(hit[1], 16)), text)) - lacking
             if not found:
                 raise
             if own:
                 own = False
                 continue
             tries += 1
-            lacking |= found if tries < _TRIES else _beyond_latin(whole, words)
+            if tries == 8:  # the next letters are told only when these are gone: all that may lack one
+                ours = {
+                    letter for topic in words.topics.values() for said in topic.values() for letter in said
+                }
+                letters = set(json.dumps(whole, ensure_ascii=False)) - ours
+                found = {letter for letter in letters if ord(letter) > 0x24F}  # the last Latin one
+            lacking |= found
         else:
             return made
-
-
-def _beyond_latin(whole: dict[str, Any], words: Wording) -> set[str]:
-    """Return the letters of a document that are neither Latin nor in any sentence of pgx."""
-    ours = {letter for topic in words.topics.values() for text in topic.values() for letter in text}
-    return {letter for letter in json.dumps(whole, ensure_ascii=False) if ord(letter) > _LATIN} - ours

@@ -11,12 +11,9 @@ from pgx.render.narrative import OPEN_SECTIONS, narrate, one_line
 from pgx.report import Run, SampleReport
 
 WIDTH = 80
-_BETWEEN_SAMPLES = "\n" + "=" * WIDTH + "\n\n"
-_LINES_FOR_NOTES = 4
 #: A summary that is longer than this loses the empty lines between its parts, and the line below its title.
 _SHORT = 40
-_BETWEEN_FACTS = " · "
-_INDENTS = {Kind.BULLET: ("  - ", "    "), Kind.DETAIL: ("", "  "), Kind.TABLE: ("  ", "    ")}
+_INDENTS = {Kind.BULLET: ("  - ", "    "), Kind.DETAIL: ("", "  ")}
 
 
 def stream(run: Run, samples: Iterable[SampleReport], form: Form | None = None) -> Iterator[str]:
@@ -25,7 +22,7 @@ def stream(run: Run, samples: Iterable[SampleReport], form: Form | None = None) 
     rest = iter(samples)
     if form.full:
         for number, report in enumerate(rest):
-            yield (_BETWEEN_SAMPLES if number else "") + render(run, report, form)
+            yield ("\n" + "=" * WIDTH + "\n\n" if number else "") + render(run, report, form)
         return
     first = list(itertools.islice(rest, 2))
     if len(first) == 1:
@@ -50,8 +47,8 @@ def render(run: Run, report: SampleReport, form: Form | None = None) -> str:
 
 def _short(narrative: Narrative, last: str) -> str:
     """Lay out a summary in few lines: headings stand out by what is set in below them."""
-    head = _joined(narrative.head, marks=False)
-    parts = [f"{narrative.title}\n{'=' * min(len(narrative.title), WIDTH)}\n{head}"]
+    title, head = narrative.title, _joined(narrative.head, marks=False)
+    parts = []
     for section in narrative.sections:
         if section.key in OPEN_SECTIONS:
             told = " ".join(block.text for block in section.blocks)
@@ -59,10 +56,8 @@ def _short(narrative: Narrative, last: str) -> str:
         else:
             told = _joined(section.blocks, marks=False, dense=True, margin="  ")
             parts.append(f"{section.title}\n{told}")
-    told = "\n\n".join([*parts, last])
-    if told.count("\n") < _SHORT:
-        return f"{told}\n"
-    return "\n".join([narrative.title, head, *parts[1:], last]) + "\n"
+    told = "\n\n".join([f"{title}\n{'=' * min(len(title), WIDTH)}\n{head}", *parts, last])
+    return f"{told}\n" if told.count("\n") < _SHORT else "\n".join([title, head, *parts, last]) + "\n"
 
 
 def layout(narrative: Narrative) -> str:
@@ -84,23 +79,19 @@ def _joined(blocks: Iterable[Block], *, marks: bool = True, dense: bool = False,
             continue
         if previous is not None and not dense and previous is not Kind.SUBHEADING:
             lines.append("")
+        first, rest = _INDENTS.get(kind, (margin, margin))
         if kind is Kind.FACT:
-            facts = _BETWEEN_FACTS.join(f"{block.note}: {block.text}" for block in group)
-            lines.append(_filled(facts, margin, margin))
+            lines.append(_filled(" · ".join(block.labelled for block in group), margin, margin))
         elif kind is Kind.ROOM:
-            lines += ["_" * WIDTH] * _LINES_FOR_NOTES
+            lines += ["_" * WIDTH] * 4
         elif kind is Kind.TABLE:
-            lines.append("\n\n".join(_table(block) for block in group))
+            lines.append("\n\n".join(map(_table, group)))
         else:
-            lines += [_wrapped(block, margin, marks=marks) for block in group]
+            for block in group:
+                lines.append(_filled(block.full_text if marks else block.text, first, rest))
+                lines += [_filled(block.note, rest, rest)] if block.note else []
         previous = kind
     return "\n".join(lines)
-
-
-def _wrapped(block: Block, margin: str, *, marks: bool) -> str:
-    first, rest = _INDENTS.get(block.kind, (margin, margin))
-    text = _filled(block.full_text if marks else block.text, first, rest)
-    return f"{text}\n{_filled(block.note, rest, rest)}" if block.note else text
 
 
 def _filled(text: str, first: str, rest: str) -> str:
@@ -113,9 +104,7 @@ def _table(block: Block) -> str:
     widths = [max(len(row[column]) for row in block.rows) for column in range(len(heads))]
     lines = [_filled(f"{block.text}:", "", "")]
     if sum(widths) + 2 * len(widths) <= WIDTH:
-        for row in block.rows:
-            cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
-            lines.append(("  " + "  ".join(cells)).rstrip())
+        lines += [("  " + "  ".join(map(str.ljust, row, widths))).rstrip() for row in block.rows]
         return "\n".join(lines)
     for row in rows:
         first, *others = zip(heads, row, strict=True)

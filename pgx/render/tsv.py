@@ -17,9 +17,6 @@ from pgx.observe import SiteReport, SiteState
 from pgx.report import Run, SampleReport
 
 Cell = str | int | float | None
-#: A spreadsheet runs a cell that starts with one of these.
-_FORMULA_STARTS = ("=", "+", "-", "@")
-_LONGEST = 1000
 
 
 class Row(Struct, frozen=True, kw_only=True):
@@ -79,8 +76,8 @@ def cells_of(run: Run, report: SampleReport) -> dict[str, Any]:
         "e4_copies": genotype.e4_copies,
         "e4_carrier_probability": copies["1"] + copies["2"],
         "phase": genotype.phase,
-        "conclusion": _listed(response.conclusion for response in report.response),
-        "flags": _listed(flag.code for flag in report.flags),
+        "conclusion": ";".join(dict.fromkeys(response.conclusion for response in report.response)),
+        "flags": ";".join(dict.fromkeys(flag.code for flag in report.flags)),
         "population": population_name(run.parameters.population),
         "source": genotype.source,
         "neighbours_diplotype": found.diplotype if found else None,
@@ -93,9 +90,7 @@ def cells_of(run: Run, report: SampleReport) -> dict[str, Any]:
 
 def cell_text(cell: Cell) -> str:
     """Return a cell as text: empty for None, numbers with ten digits: the order of a sum never shows."""
-    if cell is None:
-        return ""
-    return f"{cell:.10g}" if isinstance(cell, float) else str(cell)
+    return "" if cell is None else f"{cell:.10g}" if isinstance(cell, float) else str(cell)
 
 
 def site_cell(site: SiteReport) -> str:
@@ -107,12 +102,8 @@ def site_cell(site: SiteReport) -> str:
 
 def safe_cell(text: str) -> str:
     """Return a name from a file as a cell that no spreadsheet runs: printable, formulas quoted."""
-    clean = printable(text, limit=_LONGEST)
-    return f"'{clean}" if len(clean) > 1 and clean.startswith(_FORMULA_STARTS) else clean
-
-
-def _listed(codes: Iterable[str]) -> str:
-    return ";".join(dict.fromkeys(codes))
+    clean = printable(text, limit=1000)
+    return f"'{clean}" if len(clean) > 1 and clean.startswith(("=", "+", "-", "@")) else clean
 
 
 def stream(run: Run, samples: Iterable[SampleReport], _form: object = None) -> Iterator[str]:
