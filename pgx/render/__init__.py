@@ -16,11 +16,7 @@ if TYPE_CHECKING:
     from pgx.report import Document, Run, SampleReport
 
 
-_INDENT = 2
-_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 _DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|$)", re.IGNORECASE)
-_LONGEST = 40
-_DIGITS = 10
 
 
 def _late(module: str, name: str) -> Callable[..., Any]:
@@ -38,18 +34,17 @@ def json_document(run: Run, samples: Iterable[SampleReport], form: Form | None =
 
     head, _, tail = _indented(Document.of(run, ())).rpartition("[]")
     yield head + "["
-    margin = "\n" + " " * _INDENT * 2  # no text of JSON holds a line end as it is
     separator = ""
     for report in samples:
-        yield separator + margin + _indented(report).replace("\n", margin)
+        yield f"{separator}\n{_indented(report)}".replace("\n", "\n    ")  # no text of JSON holds a line end
         separator = ","
-    yield ("" if not separator else "\n" + " " * _INDENT) + "]" + tail + "\n"
+    yield ("\n  ]" if separator else "]") + tail + "\n"
 
 
 def _indented(value: Document | SampleReport) -> str:
     import msgspec
 
-    return msgspec.json.format(msgspec.json.encode(value), indent=_INDENT).decode()
+    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
 
 
 def json_lines(run: Run, samples: Iterable[SampleReport], form: Form | None = None) -> Iterator[str]:
@@ -80,8 +75,13 @@ class Format(StrEnum):
     ) -> Format:
         """Make a row."""
         row = str.__new__(cls, name)
-        row._value_ = name
-        row.endings, row.is_readable, row.stream, row.page = endings, is_readable, stream, page
+        row._value_, row.endings, row.is_readable, row.stream, row.page = (
+            name,
+            endings,
+            is_readable,
+            stream,
+            page,
+        )
         return row
 
     TEXT = "text", (".txt",), True, _late("text", "stream")
@@ -95,11 +95,10 @@ class Format(StrEnum):
 
     def one(self, run: Run, report: SampleReport, form: Form | None = None) -> bytes:
         """Return the file of one sample, in any format but vcf."""
-        if self.page is not None:
-            made = self.page(run, report, form)
-        else:
-            assert self.stream is not None  # noqa: S101 - only vcf has neither
-            made = "".join(self.stream(run, [report], form))
+        if self.stream is not None:
+            return "".join(self.stream(run, [report], form)).encode()
+        assert self.page is not None  # noqa: S101 - only vcf has neither
+        made = self.page(run, report, form)
         return made if isinstance(made, bytes) else made.encode()
 
     def check_installed(self) -> None:
@@ -115,11 +114,9 @@ def handout(run: Run, report: SampleReport, form: Form, ending: str) -> bytes:
     from pgx.render import narrative, pages, text
 
     told = narrative.handout(run, report, form)
-    if ending == ".txt":
-        return text.layout(told).encode()
     if ending == ".pdf":
         return pages.as_pdf(run, report, form, told)
-    return pages.as_html(run, report, form, told).encode()
+    return (text.layout(told) if ending == ".txt" else pages.as_html(run, report, form, told)).encode()
 
 
 def format_of_name(name: str) -> Format:
@@ -137,7 +134,7 @@ def plain_stem(sample: str) -> str:
 
     What Windows takes for a device, whatever follows its first dot, is given another beginning.
     """
-    stem = _UNSAFE.sub("_", sample)[:_LONGEST].strip("._-")
+    stem = re.sub(r"[^A-Za-z0-9._-]+", "_", sample)[:40].strip("._-")
     return f"sample_{stem}" if _DEVICE.match(stem) else stem
 
 
@@ -146,6 +143,5 @@ def file_stem(sample: str) -> str:
 
     A digest of the whole name follows, so that names that look alike, or differ in case only, share no file.
     """
-    digest = hashlib.sha256(sample.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGITS]
-    kept = plain_stem(sample)
-    return f"{kept}.{digest}" if kept else f"sample.{digest}"
+    digest = hashlib.sha256(sample.encode("utf-8", "surrogatepass")).hexdigest()[:10]
+    return f"{plain_stem(sample) or 'sample'}.{digest}"

@@ -7,9 +7,10 @@ first rows can be read without it. Pictures are drawn in the rows of the tables 
 from __future__ import annotations
 
 import functools
+import operator
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from itertools import groupby
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby, zip_longest
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -26,14 +27,9 @@ if TYPE_CHECKING:
 
 Object = Mapping[str, Any]
 _SITE_REASONS = (Reason.SITE_UNUSED.value, Reason.HALF_CALL.value)
-_USED = frozenset({"called", "reference-block", "callable-region"})
-_VERDICTS = ("agrees", "differs", "open", "not-understood")
 _BAR = 160  # pixels that 100 % take
 _DOTS = 84
-_PLOTTED = ("e2", "e3", "e4")
-_LEAST_SEEN = 0.004  # of a stacked bar: so wide is what is there at all
 _COLORS = ("#c3d4e3", "#5b93c0", "#123a5e", "#8a6d9e", "#d08a5c")  # of MultiQC, in the order of the statuses
-_HIDDEN = "#dddddd"
 
 
 class Made(Struct, frozen=True, kw_only=True):
@@ -63,6 +59,9 @@ def page(summary: Object, made: Made, table: SampleTable | None = None) -> str:
     script, script_hash = asset("cohort.js")
     words = wording()
     columns = [] if table is None else table_columns(words, table)
+    agreement: dict[tuple[str, str], Counter[str]] = {}  # people by verdict, for each method and result
+    for row in summary.get("known", {}).get("table", ()):
+        agreement.setdefault((row["method"], row["known"]), Counter())[row["verdict"]] += row["count"]
     return template().render(
         lang=words.language,
         s=summary,
@@ -78,8 +77,8 @@ def page(summary: Object, made: Made, table: SampleTable | None = None) -> str:
         script=Markup(script) if table else "",  # noqa: S704 - our own file
         style_hash=style_hash,
         script_hash=script_hash if table else "",
-        agreement=_agreement(summary),
-        verdicts=_VERDICTS,
+        agreement=list(agreement.items()),
+        verdicts=("agrees", "differs", "open", "not-understood"),
         number=_number,
         least=_sum_text,
         percent=_percent,
@@ -88,7 +87,7 @@ def page(summary: Object, made: Made, table: SampleTable | None = None) -> str:
         headline=_headline(summary),
         carriers=_carriers,
         why=functools.partial(_why, words),
-        settles=functools.partial(_settles, words),
+        settles=lambda reasons: "; ".join(dict.fromkeys(words.say("cohort", f"cure_{r}") for r in reasons)),
         groups=_by_reasons,
         of_sites=lambda reasons: bool(set(reasons).intersection(_SITE_REASONS)),
         bars=_bars,
@@ -100,14 +99,6 @@ def page(summary: Object, made: Made, table: SampleTable | None = None) -> str:
         bar_width=_BAR,
         dots_width=_DOTS,
     )
-
-
-def _agreement(summary: Object) -> list[tuple[tuple[str, str], Counter[str]]]:
-    """Return people by verdict, for each method and known result."""
-    found: dict[tuple[str, str], Counter[str]] = {}
-    for row in summary.get("known", {}).get("table", ()):
-        found.setdefault((row["method"], row["known"]), Counter())[row["verdict"]] += row["count"]
-    return list(found.items())
 
 
 def _number(count: int | None) -> str:
@@ -160,62 +151,49 @@ def _headline(summary: Object) -> Object:
 
 def _why(words: Wording, sample: Object) -> str:
     """Return why a sample is not determined: which site could not be read, or what else is the matter."""
-    found = []
+    states, used = (
+        zip(rsids(), sample["states"], strict=True),
+        {"called", "reference-block", "callable-region"},
+    )
+    unread = [f"{rsid}: {word(words, 'state', state)}" for rsid, state in states if state not in used]
+    found: list[str] = []
     for reason in sample["reasons"]:
-        if reason in _SITE_REASONS:
-            unread = [
-                f"{rsid}: {word(words, 'state', state)}"
-                for rsid, state in zip(rsids(), sample["states"], strict=True)
-                if state not in _USED
-            ]
-            found += unread or [words.say("cohort_reason", reason)]
-        else:
-            found.append(words.say("cohort_reason", reason))
+        at_sites = unread if reason in _SITE_REASONS else []
+        found += at_sites or [words.say("cohort_reason", reason)]
     return "; ".join(dict.fromkeys(found))
-
-
-def _settles(words: Wording, reasons: Sequence[str]) -> str:
-    """Return what would settle a sample."""
-    return "; ".join(dict.fromkeys(words.say("cohort", f"cure_{reason}") for reason in reasons))
 
 
 def _by_reasons(samples: Sequence[Object]) -> list[tuple[list[str], list[Object]]]:
     """Return samples by why they are not determined, the largest group first: one advice is for all of it."""
-    ordered = sorted(samples, key=lambda sample: sample["reasons"])
-    found = [
-        (reasons, list(some)) for reasons, some in groupby(ordered, key=lambda sample: sample["reasons"])
-    ]
+    reasons = operator.itemgetter("reasons")
+    found = [(why, list(some)) for why, some in groupby(sorted(samples, key=reasons), key=reasons)]
     return sorted(found, key=lambda group: -len(group[1]))
 
 
 def _bars(rows: Sequence[Object], *, expected: bool = False) -> list[Object]:
     """Return rows with the lengths of their bars, whiskers and marks in pixels; the track is 100 %."""
-    return [
-        dict(row)
-        | {
-            "bar": None if row["share"] is None else round(_BAR * row["share"], 1),
-            "reach": [round(_BAR * row[key], 1) for key in ("low", "high")]
-            if expected and row["share"] is not None
-            else None,
-            "mark": round(_BAR * row["expected"], 1) if expected else None,
-        }
-        for row in rows
-    ]
+    found: list[Object] = []
+    for row in rows:
+        seen = row["share"] is not None
+        reach = [round(_BAR * row[key], 1) for key in ("low", "high")] if expected and seen else None
+        mark = round(_BAR * row["expected"], 1) if expected else None
+        found.append(
+            {**row, "bar": round(_BAR * row["share"], 1) if seen else None, "reach": reach, "mark": mark}
+        )
+    return found
 
 
-def _stack(statuses: Sequence[Object]) -> list[Object]:
+def _stack(statuses: Sequence[Object]) -> Iterator[Object]:
     """Return the parts of a bar of 100 %: status, where it begins and how wide it is, and its share.
 
     What is there at all is wide enough to be seen. Hidden counts leave a gap.
     """
-    parts = [(row["name"], row["share"]) for row in statuses if row["share"]]
-    wide = [max(_LEAST_SEEN, share) for _, share in parts]
+    parts = [row for row in statuses if row["share"]]
+    wide = [max(0.004, row["share"]) for row in parts]
     scale = 1 / max(1.0, sum(wide))
-    begins = [scale * sum(wide[:place]) for place in range(len(wide))]
-    return [
-        {"name": name, "x": round(1000 * x, 1), "width": round(1000 * scale * width, 1), "share": share}
-        for (name, share), x, width in zip(parts, begins, wide, strict=True)
-    ]
+    for place, (row, width) in enumerate(zip(parts, wide, strict=True)):
+        x = round(1000 * (scale * sum(wide[:place])), 1)
+        yield {**row, "x": x, "width": round(1000 * scale * width, 1)}
 
 
 def _dots(summary: Object) -> Object:
@@ -224,7 +202,7 @@ def _dots(summary: Object) -> Object:
     everybody = {"column": None, "value": None, "haplotypes": summary["haplotypes"]}
     rows = [everybody, *({**v, "column": s["column"]} for s in summary["strata"] for v in s["values"])]
     axes = {}
-    for name in _PLOTTED:
+    for name in ("e2", "e3", "e4"):
         shares = [row["share"] or 0.0 for group in rows for row in group["haplotypes"] if row["name"] == name]
         axes[name] = min(1.0, max(1, -(-1.2 * max(*shares, reach[name]["high"]) // 0.1)) * 0.1)
     return {"axes": axes, "groups": [_dot_row(group, axes, reach) for group in rows]}
@@ -238,73 +216,52 @@ def _dot_row(group: Object, axes: Mapping[str, float], reach: Mapping[str, Objec
         def place(share: float, top: float = axes[name]) -> float:
             return round(_DOTS * min(1.0, share / top), 1)
 
-        seen = row["share"] is not None
-        cells.append(
-            {
-                **row,
-                "band": [place(reach[name][key]) for key in ("low", "high")],
-                "mark": place(row["expected"]),
-                "dot": place(row["share"]) if seen else None,
-                "whisker": [place(row[key]) for key in ("low", "high")] if seen else None,
-            }
-        )
+        band = [place(reach[name][key]) for key in ("low", "high")]
+        cell = {**row, "band": band, "mark": place(row["expected"]), "dot": None, "whisker": None}
+        if row["share"] is not None:
+            cell |= {"dot": place(row["share"]), "whisker": [place(row[key]) for key in ("low", "high")]}
+        cells.append(cell)
     total = _sum([row["count"] for row in group["haplotypes"]])
     return {"column": group["column"], "value": group["value"], "total": total, "cells": cells}
 
 
 def _tests_text(words: Wording, summary: Object) -> str:
     """Return how many tests were made, and which hold after correction for their number."""
-    tests = summary["tests"]
+    tests, say = summary["tests"], functools.partial(words.say, "cohort")
     if not tests["made"]:
-        return words.say("cohort", "tests_none")
-    everybody = words.say("cohort", "everybody")
-    names = [
-        words.say(
-            "cohort",
-            "everybody_at",
-            rsid=row["rsid"],
-            who=f"{row['column']} = {row['value'] or '-'}" if row["column"] else everybody,
-        )
-        for row in tests["hold"]
-    ]
+        return say("tests_none")
+    names = []
+    for row in tests["hold"]:
+        who = f"{row['column']} = {row['value'] or '-'}" if row["column"] else say("everybody")
+        names.append(say("everybody_at", rsid=row["rsid"], who=who))
     rate = f"{100 * tests['false_discovery_rate']:g} %"
-    told = words.say("cohort", "tests_made", made=tests["made"], rate=rate)
-    key = "tests_hold" if names else "tests_hold_none"
-    return f"{told} {words.say('cohort', key, count=len(names), names=', '.join(names))}"
+    held = say("tests_hold" if names else "tests_hold_none", count=len(names), names=", ".join(names))
+    return f"{say('tests_made', made=tests['made'], rate=rate)} {held}"
 
 
 def _told(summary: Object, kind: str) -> list[Object]:
     """Return the distributions that are "shown", stated "nowhere", or "hidden" altogether."""
-
-    def kind_of(distribution: Object) -> str:
-        counts = [item["count"] for item in distribution["bins"]]
-        if any(counts):
-            return "shown"
-        return "hidden" if None in counts else "nowhere"
-
-    return [item for item in summary["distributions"] if kind_of(item) == kind]
+    found: dict[str, list[Object]] = {"shown": [], "nowhere": [], "hidden": []}
+    for item in summary["distributions"]:
+        counts = [part["count"] for part in item["bins"]]
+        found["shown" if any(counts) else "hidden" if None in counts else "nowhere"].append(item)
+    return found[kind]
 
 
 def _bins(distribution: Object) -> list[Object]:
-    """Return the bins of a distribution as rows: label, count, share."""
-    bins = distribution["bins"]
+    """Return the bins of a distribution as rows: label, count, share; the last of whole numbers is named."""
+    bins, whole = distribution["bins"], distribution["name"].startswith("depth")
     total = sum(item["count"] or 0 for item in bins)
     rows = []
-    for index, item in enumerate(bins):
-        high = bins[index + 1]["from"] if index + 1 < len(bins) else None
-        label = _bin_label(item["from"], high, whole=distribution["name"].startswith("depth"))
+    for item, following in zip_longest(bins, bins[1:]):
+        low, label = item["from"], f"≥ {item['from']:g}"
+        if following and not whole:
+            label = f"{low:g} – < {following['from']:g}"
+        elif following:
+            label = f"{low:g}" if following["from"] == low + 1 else f"{low:g} – {following['from'] - 1:g}"
         share = item["count"] / total if item["count"] is not None and total else None
         rows.append({"name": label, "count": item["count"], "share": share})
     return _bars(rows)
-
-
-def _bin_label(low: float, high: float | None, *, whole: bool) -> str:
-    """Return what a bin holds, from `low` to below `high`; of whole numbers the last one is named."""
-    if high is None:
-        return f"≥ {low:g}"
-    if not whole:
-        return f"{low:g} – < {high:g}"
-    return f"{low:g}" if high == low + 1 else f"{low:g} – {high - 1:g}"
 
 
 def multiqc(summary: Object) -> dict[str, Any]:
@@ -314,33 +271,27 @@ def multiqc(summary: Object) -> dict[str, Any]:
     for stratum in summary["strata"]:
         for value in stratum["values"]:
             groups[_inert(f"{stratum['column']} = {value['value'] or '-'}")] = _bar_parts(value)
-    failed = summary["inputs"]["failed"]
-    hidden = any("hidden" in parts for parts in groups.values())
+    failed, say = summary["inputs"]["failed"], functools.partial(words.say, "cohort")
+    unread = [f"{site['rsid']} {_number(site['missing']['count'])}" for site in summary["sites"]]
+    told = {"samples": _number(summary["samples"]), "unread": "; ".join(unread)}
+    colors = {name: (f"short_{name}", color) for name, color in zip(STATUSES, _COLORS, strict=True)}
+    if any("hidden" in parts for parts in groups.values()):
+        colors["hidden"] = ("hidden", "#dddddd")
     return {
         "id": "pgx_apoe",
         "section_name": "APOE (pgx)",
-        "description": words.say(
-            "cohort",
-            "multiqc",
-            samples=_number(summary["samples"]),
-            failed="" if failed is None else words.say("cohort", "multiqc_failed", count=failed),
-            unread="; ".join(
-                f"{site['rsid']} {_number(site['missing']['count'])}" for site in summary["sites"]
-            ),
+        "description": say(
+            "multiqc", failed="" if failed is None else say("multiqc_failed", count=failed), **told
         ),
         "plot_type": "bargraph",
         "pconfig": {
             "id": "pgx_apoe_status",
             "title": "pgx: APOE ε4 status",
-            "ylab": words.say("cohort", "count"),
-            "cpswitch_counts_label": words.say("cohort", "count"),
+            "ylab": say("count"),
+            "cpswitch_counts_label": say("count"),
             "cpswitch_c_active": False,
         },
-        "categories": {
-            name: {"name": words.say("cohort", f"short_{name}"), "color": color}
-            for name, color in zip(STATUSES, _COLORS, strict=True)
-        }
-        | ({"hidden": {"name": words.say("cohort", "hidden"), "color": _HIDDEN}} if hidden else {}),
+        "categories": {name: {"name": say(key), "color": color} for name, (key, color) in colors.items()},
         "data": groups,
     }
 
@@ -364,20 +315,18 @@ def _inert(name: str) -> str:
 def multiqc_samples(cells: Mapping[str, Sequence[Any]], *, results: bool) -> dict[str, Any]:
     """Return rows of samples for the general statistics of MultiQC: quality, and results if asked for."""
     words = wording()
-    first, second = rsids()
-    heads = {
-        "probability": {"title": "APOE P", "max": 1, "min": 0, "format": "{:,.4f}", "scale": "RdYlGn"},
-        "depth_1": {"title": f"{first} reads", "min": 0, "format": "{:,.0f}", "scale": "Blues"},
-        "depth_2": {"title": f"{second} reads", "min": 0, "format": "{:,.0f}", "scale": "Blues"},
-        "quality_1": {"title": f"{first} GQ", "min": 0, "format": "{:,.0f}", "scale": "Greens"},
-        "quality_2": {"title": f"{second} GQ", "min": 0, "format": "{:,.0f}", "scale": "Greens"},
-        "diplotype": {"title": "APOE", "scale": False},
-        "status": {"title": "APOE ε4", "scale": False},
+    heads: dict[str, dict[str, object]] = {
+        "probability": {"title": "APOE P", "max": 1, "min": 0, "format": "{:,.4f}", "scale": "RdYlGn"}
     }
-    described = {"probability": "diplotype_probability", "diplotype": "diplotype", "status": "status"}
+    for key, unit, scale in (("depth", "reads", "Blues"), ("quality", "GQ", "Greens")):
+        for number, rsid in enumerate(rsids(), start=1):
+            named = {"title": f"{rsid} {unit}", "min": 0, "format": "{:,.0f}", "scale": scale}
+            heads[f"{key}_{number}"] = named
+    measured = list(heads)[1:]
+    heads |= {"diplotype": {"title": "APOE", "scale": False}, "status": {"title": "APOE ε4", "scale": False}}
     data: dict[str, dict[str, object]] = {}
     for place, name in enumerate(cells["sample"]):
-        row = {key: cells[key][place] for key in ("depth_1", "depth_2", "quality_1", "quality_2")}
+        row = {key: cells[key][place] for key in measured}
         if cells["best"][place] is not None:  # else it is that of a population
             row["probability"] = cells["diplotype_probability"][place]
         status, diplotype = cells["e4_status"][place], cells["diplotype"][place]
@@ -386,13 +335,9 @@ def multiqc_samples(cells: Mapping[str, Sequence[Any]], *, results: bool) -> dic
             row["diplotype"] = greek(diplotype) if diplotype else words.say("cohort", "short_indeterminate")
         data.setdefault(_inert(name), {key: cell for key, cell in row.items() if cell is not None})
     used = {key for row in data.values() for key in row}
-    return {
-        "id": "pgx_apoe_samples",
-        "plot_type": "generalstats",
-        "headers": {
-            key: {"namespace": "pgx", "description": words.say("cohort", described.get(key, key)), **head}
-            for key, head in heads.items()
-            if key in used
-        },
-        "data": data,
-    }
+    headers = {}
+    for key, head in heads.items():
+        if key in used:
+            told = words.say("cohort", "diplotype_probability" if key == "probability" else key)
+            headers[key] = {"namespace": "pgx", "description": told, **head}
+    return {"id": "pgx_apoe_samples", "plot_type": "generalstats", "headers": headers, "data": data}

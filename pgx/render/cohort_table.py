@@ -19,7 +19,6 @@ from pgx.genome import rsids
 from pgx.wording import Wording, greek, percent
 
 STATUSES = tuple(status.value for status in E4Status)
-_DIGITS = re.compile(r"\d+")
 _WITHHELD = "\0"  # the result of a minor
 
 
@@ -59,39 +58,24 @@ def _column(
     """Return a column; cells that are shown alike have one code, and codes are in the order of the cells."""
     distinct = sorted(set(cells), key=order or (lambda cell: _natural(str(cell or ""))))
     codes = {cell: place for place, cell in enumerate(distinct)}
+    found = ([label(cell), *(keys(cell) if keys else ())] for cell in distinct)
     return Column(
         name=name,
-        labels=[label(cell) for cell in distinct],
+        labels=list(map(label, distinct)),
         codes=[codes[cell] for cell in cells],
-        keys=[
-            sorted({_plain(key) for key in (label(cell), *(keys(cell) if keys else ())) if key})
-            for cell in distinct
-        ],
+        keys=[sorted({_plain(key) for key in some if key}) for some in found],
         loose=loose,
     )
 
 
 def _natural(text: str) -> str:
     """Return what sorts names as people do: P2 before P10."""
-    return _DIGITS.sub(lambda found: found.group().zfill(12), text.lower())
+    return re.sub(r"\d+", lambda found: found.group().zfill(12), text.lower())
 
 
 def _plain(text: str) -> str:
     """Return a text as it is searched in: small letters, e4 for ε4, / for |."""
     return text.lower().replace("ε", "e").replace("|", "/")
-
-
-def _diplotype_keys(none: str, cell: str | None) -> list[str]:
-    """Return what a diplotype is found under: e3/e4, e4/e3, 3/4, 4/3; `none` are the words for none."""
-    if cell in {None, _WITHHELD}:
-        return [] if cell else none.split(";")
-    one, other = str(cell).split("/")
-    both = f"{one}/{other}", f"{other}/{one}"
-    return [*both, *(text.replace("e", "") for text in both)]
-
-
-def _codes(flags: str | None) -> list[str]:
-    return [code for code in (flags or "").split(";") if code]
 
 
 def _chances(name: str, diplotypes: Sequence[str | None], chances: Sequence[float | None]) -> Column:
@@ -118,38 +102,40 @@ def table_columns(words: Wording, table: SampleTable) -> list[Column]:
     def status(cell: str) -> str:
         return say("withheld") if cell == _WITHHELD else say(f"short_{cell}")
 
+    def status_keys(cell: str) -> list[str]:
+        return [] if cell == _WITHHELD else [cell, *say(f"find_{cell}").split(";")]
+
+    def status_order(cell: str) -> int:
+        return -1 if cell == _WITHHELD else STATUSES.index(cell)
+
     def diplotype(cell: str | None) -> str:
         nothing = say("withheld" if cell else "short_indeterminate")
         return nothing if cell in {None, _WITHHELD} else greek(str(cell))
 
+    def diplotype_keys(cell: str | None) -> list[str]:
+        """Return what it is found under: e3/e4, e4/e3, 3/4, 4/3, or the words for none."""
+        if cell in {None, _WITHHELD}:
+            return [] if cell else say("find_indeterminate").split(";")
+        one, other = str(cell).split("/")
+        both = f"{one}/{other}", f"{other}/{one}"
+        return [*both, *(text.replace("e", "") for text in both)]
+
+    def flags(cell: str | None) -> dict[str, str]:
+        return {code: word(words, "flag_name", code) for code in (cell or "").split(";") if code}
+
+    def state(cell: str | None) -> str:
+        return word(words, "state", cell or "")
+
     return [
-        _column(
-            say("diplotype"),
-            shown("diplotype"),
-            diplotype,
-            functools.partial(_diplotype_keys, say("find_indeterminate")),
-            loose=False,
-        ),
+        _column(say("diplotype"), shown("diplotype"), diplotype, diplotype_keys, loose=False),
         _chances(say("probability"), cells["diplotype"], cells["diplotype_probability"]),
-        _column(
-            say("status"),
-            shown("e4_status"),
-            status,
-            lambda cell: [] if cell == _WITHHELD else [cell, *say(f"find_{cell}").split(";")],
-            lambda cell: -1 if cell == _WITHHELD else STATUSES.index(cell),
-            loose=False,
-        ),
-        *(
-            _column(
-                rsid, cells[rsid], lambda cell: word(words, "state", cell or ""), lambda cell: [cell or ""]
-            )
-            for rsid in rsids()
-        ),
+        _column(say("status"), shown("e4_status"), status, status_keys, status_order, loose=False),
+        *(_column(rsid, cells[rsid], state, lambda cell: [cell or ""]) for rsid in rsids()),
         _column(
             say("flags"),
             cells["flags"],
-            lambda cell: "; ".join(word(words, "flag_name", code) for code in _codes(cell)),
-            lambda cell: [key for code in _codes(cell) for key in (code, word(words, "flag_name", code))],
+            lambda cell: "; ".join(flags(cell).values()),
+            lambda cell: [key for pair in flags(cell).items() for key in pair],
         ),
         _column(say("population"), cells["population"], keys=lambda cell: [labels.get(cell, "")]),
         *(_column(name, cells[column]) for column, name in table.more.items()),

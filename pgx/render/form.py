@@ -116,30 +116,29 @@ def read_meta(path: Path) -> dict[str, PatientMeta]:
     """
     import tomli  # noqa: PLC0415 - few reports have stated facts
 
-    cure = "Check --report-meta"
+    cure, where = "Check --report-meta", str(path)
     try:
         text = read_limited(path, int(limit("max_facts"))).decode()
         plain = json.loads(text) if path.suffix.lower() == ".json" else tomli.loads(text)
         stated = msgspec.convert(_dates_as_text(cleaned(plain)), _MetaFile).sample
     except FileNotFoundError as error:
-        raise NotFoundError("no such file", where=str(path), cure=cure) from error
+        raise NotFoundError("no such file", where=where, cure=cure) from error
     except (OSError, UnicodeDecodeError) as error:
         why = f" ({error.strerror})" if isinstance(error, OSError) else ""
-        raise InputError(f"cannot be read as text{why}", where=str(path), cure=cure) from error
+        raise InputError(f"cannot be read as text{why}", where=where, cure=cure) from error
     except RecursionError as error:
-        raise InputError("is nested too deeply", where=str(path), cure=cure) from error
+        raise InputError("is nested too deeply", where=where, cure=cure) from error
     except msgspec.ValidationError as error:
-        known = ", ".join(PatientMeta.__struct_fields__)
-        cure = f"The fields of a sample are {known}"
-        raise InputError(describe(error), where=str(path), cure=cure) from error
+        cure = f"The fields of a sample are {', '.join(PatientMeta.__struct_fields__)}"
+        raise InputError(describe(error), where=where, cure=cure) from error
     except ValueError as error:
-        raise InputError(f"is not valid: {error}", where=str(path), cure="Give TOML or JSON") from error
+        raise InputError(f"is not valid: {error}", where=where, cure="Give TOML or JSON") from error
     for name, meta in stated.items():
         try:
             _ = meta.born
         except ValueError as error:
             what = f"sample {printable(name)}: birth_date is no date"
-            raise InputError(what, where=str(path), cure="Write it as 1950-01-31") from error
+            raise InputError(what, where=where, cure="Write it as 1950-01-31") from error
     return stated
 
 
@@ -177,8 +176,7 @@ def environment() -> Environment:
 @functools.cache
 def asset(name: str) -> tuple[str, str]:
     """Return a style sheet or script of templates/, and its hash for the content security policy."""
-    text = (TEMPLATES / name).read_text(encoding="utf-8")
-    return text, csp_hash(text)
+    return (text := (TEMPLATES / name).read_text(encoding="utf-8")), csp_hash(text)
 
 
 def csp_hash(text: str) -> str:
@@ -190,8 +188,6 @@ def csp_hash(text: str) -> str:
 
 #: The longest text from a file that a report prints.
 LONG = 1000
-#: The name of a paragraph that belongs to a picture.
-CAPTION = "caption"
 
 
 class Kind(Enum):
@@ -255,7 +251,7 @@ class Narrative(Struct, frozen=True):
 
 paragraph = functools.partial(Block, Kind.PARAGRAPH)
 #: A paragraph that explains a picture and says nothing without it.
-caption = functools.partial(Block, Kind.PARAGRAPH, name=CAPTION)
+caption = functools.partial(Block, Kind.PARAGRAPH, name="caption")
 bullet = functools.partial(Block, Kind.BULLET)
 subheading = functools.partial(Block, Kind.SUBHEADING)
 alert = functools.partial(Block, Kind.ALERT)
@@ -280,12 +276,12 @@ def flattened(blocks: Iterable[Block]) -> Iterator[Block]:
             yield block
 
 
-#: Identifiers as a reference prints them.
+#: Identifiers as a reference prints them, under what names its address.
 _IDENTIFIERS = {
-    "doi": re.compile(r"doi:(10\.[^\s()]+[^\s().])"),
-    "PMID": re.compile(r"PMID (\d+)"),
-    "NCT": re.compile(r"(NCT\d{8})"),
-    "ISRCTN": re.compile(r"(ISRCTN\d{8})"),
+    "doi": r"doi:(10\.[^\s()]+[^\s().])",
+    "PMID": r"PMID (\d+)",
+    "NCT": r"(NCT\d{8})",
+    "ISRCTN": r"(ISRCTN\d{8})",
 }
 
 
@@ -303,14 +299,15 @@ class Citations:
     def lines(self) -> Iterator[Block]:
         """Yield one line a source, in the order of their numbers, its first identifier linked."""
         for citation, number in self._numbers.items():
-            line = f"[{number}] {_clean(citation)}"
-            hits = ((kind, pattern.search(line)) for kind, pattern in _IDENTIFIERS.items())
-            kind, found = next(((kind, hit) for kind, hit in hits if hit), ("", None))
-            link = ADDRESSES[kind].format(found[1]) if found else ""
-            yield Block(Kind.DETAIL, line, number=number, link=link, linked=found[0] if found else "")
+            clean, link, linked = _linked(citation)
+            yield Block(Kind.DETAIL, f"[{number}] {clean}", number=number, link=link, linked=linked)
 
 
 @functools.lru_cache(maxsize=1024)
-def _clean(citation: str) -> str:
-    """Return a reference fit for a page; the same ones come again in every report."""
-    return printable(citation, LONG)
+def _linked(citation: str) -> tuple[str, str, str]:
+    """Return a reference fit for a page, an address, and the part that leads there; many come again."""
+    clean = printable(citation, LONG)
+    for kind, pattern in _IDENTIFIERS.items():
+        if found := re.search(pattern, clean):
+            return clean, ADDRESSES[kind].format(found[1]), found[0]
+    return clean, "", ""
