@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from pgx.report import Document, Run, SampleReport
 
 FoundT = TypeVar("FoundT")
-_INDETERMINATE_UNDER_STRICT = 6
-_VCF_KINDS = frozenset({"vcf", "gvcf", "bcf", "copy-number"})
-_STANDARD_INPUT = "-"
 
 
 def annotate(source: str | None = None, *, options: Options, form: FormOptions, strict: bool = False) -> None:
@@ -50,16 +47,21 @@ def annotate(source: str | None = None, *, options: Options, form: FormOptions, 
     result = run(source, options)
     if options.taking or options.history:
         say_unknown(options)
-    undetermined: list[str] = []
-    samples = mark_minors(result.samples, layout.birth_dates, created=result.run.created)
-    reports = output.with_handout(result.run, _watched(samples, undetermined), form, layout)
+    statuses: set[str] = set()
+
+    def watched() -> Iterator[SampleReport]:
+        for report in mark_minors(result.samples, layout.birth_dates, created=result.run.created):
+            statuses.add(report.genotype.e4_status)
+            yield report
+
+    reports = output.with_handout(result.run, watched(), form, layout)
     if name is Format.VCF:
         _write_vcf(source or "", result.run, reports, options, form)
     else:
         output.write_reports(name, result.run, reports, form.output, layout)
     output.say_written(form.output, form.handout)
-    if strict and undetermined:
-        raise typer.Exit(_INDETERMINATE_UNDER_STRICT)
+    if strict and "indeterminate" in statuses:
+        raise typer.Exit(6)
 
 
 def _not_a_vcf() -> UsageError:
@@ -74,19 +76,11 @@ def _write_vcf(
     from pgx.vcf import Bounds
     from pgx.vcf.write import write_vcf
 
-    if run.input.kind not in _VCF_KINDS:
+    if run.input.kind not in {"vcf", "gvcf", "bcf", "copy-number"}:
         raise _not_a_vcf()
     hide = pseudonyms(options.pseudonymise) if options.pseudonymise else None
     bounds, all_records = Bounds.of(options), form.all_records
     write_vcf(source, run, tuple(reports), form.output, all_records=all_records, bounds=bounds, hide=hide)
-
-
-def _watched(reports: Iterable[SampleReport], undetermined: list[str]) -> Iterator[SampleReport]:
-    """Pass reports on and note the samples whose status is indeterminate."""
-    for report in reports:
-        if report.genotype.e4_status == "indeterminate":
-            undetermined.append(report.sample)
-        yield report
 
 
 class ShownOptions(Struct, frozen=True, kw_only=True):
@@ -124,12 +118,12 @@ def inspect(
     _show(found, as_text, (source,), form)
 
 
-_OF_CALLS = ("samples", "assembly", "population", "min_probability", "genotype_error_rate")
+_OF_CALLS = ("samples", "assembly", "population", "min_probability", "genotype_error_rate", "reads")
 
 
 def verify(
     sources: list[str],
-    options: Annotated[Options, Only((*_OF_CALLS, "reads", "reference", "access", *BOUND_NAMES))],
+    options: Annotated[Options, Only((*_OF_CALLS, "reference", "access", *BOUND_NAMES))],
     form: ShownOptions,
 ) -> None:
     """Compare several sources of one person: VCF, reads, consumer text, a laboratory's letter."""
@@ -151,9 +145,8 @@ def report(
 
     name = output.format_for(form)
     if name is Format.VCF:
-        raise UsageError(
-            "a stored result does not hold the records of the input", where="-f vcf", cure="Use pgx annotate"
-        )
+        what = "a stored result does not hold the records of the input"
+        raise UsageError(what, where="-f vcf", cure="Use pgx annotate")
     taken, is_folder = [source, form.report_meta], Path(source).is_dir()
     if is_folder:
         from pgx.cohort import OUTPUTS, STATE
@@ -168,8 +161,11 @@ def report(
         raise UsageError("is for a cohort folder", where="--input", cure="Leave it out")
     else:
         stored = _read_result(source, max_result or int(limit("max_table")))
-    chosen = _choose(stored, options.samples, where=source)
-    chosen = tuple(mark_minors(chosen, layout.birth_dates, created=stored.created))
+    by_name = {item.sample: item for item in stored.samples}
+    for missing in (sample for sample in options.samples if sample not in by_name):
+        raise no_such_sample(missing, list(by_name), where=source, holder="The result")
+    wanted = [by_name[sample] for sample in dict.fromkeys(options.samples)] or stored.samples
+    chosen = tuple(mark_minors(wanted, layout.birth_dates, created=stored.created))
     if options.pseudonymise is not None:
         from pgx.pseudonyms import pseudonyms
 
@@ -191,12 +187,11 @@ def _of_cohort(folder: str, options: Options, input_: str | None, layout: Form) 
     from pgx.cohort import one_report
     from pgx.report import Document
 
-    samples = options.samples
-    if len(samples) != 1:
+    if len(options.samples) != 1:
         raise UsageError("is a folder", where=folder, cure="Name one sample of the cohort with --sample")
-    found = one_report(Path(folder), samples[0], input_)
+    found = one_report(Path(folder), options.samples[0], input_)
     if found.meta is not None and options.pseudonymise is None:
-        layout = replace(layout, meta={samples[0]: found.meta, **layout.meta})
+        layout = replace(layout, meta={options.samples[0]: found.meta, **layout.meta})
     return Document.of(found.run, (found.report,)), layout
 
 
@@ -218,7 +213,7 @@ def _read_result(source: str, largest: int) -> Document:
 def _bytes(source: str, largest: int) -> bytes:
     """Return the content of a file or of standard input, if it has no more than `largest` MB."""
     try:
-        if source != _STANDARD_INPUT:
+        if source != "-":
             return read_limited(Path(source), largest)
         if sys.stdin.isatty():
             raise UsageError("is a terminal", where="standard input", cure="Give a file, or pipe a result in")
@@ -230,15 +225,6 @@ def _bytes(source: str, largest: int) -> bytes:
     except OSError as error:
         cure = "Give --max-result" if error.errno == errno.EFBIG else "Check the path and its permissions"
         raise InputError(f"cannot be read ({error.strerror})", where=source, cure=cure) from error
-
-
-def _choose(stored: Document, wanted: tuple[str, ...], *, where: str) -> tuple[SampleReport, ...]:
-    """Return the samples that are wanted, in that order; all if none is named."""
-    by_name = {item.sample: item for item in stored.samples}
-    for name in wanted:
-        if name not in by_name:
-            raise no_such_sample(name, list(by_name), where=where, holder="The result")
-    return tuple(by_name[name] for name in dict.fromkeys(wanted)) if wanted else stored.samples
 
 
 def serve(port: int = 0, no_browser: bool = False) -> None:

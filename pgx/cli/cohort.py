@@ -25,10 +25,7 @@ if TYPE_CHECKING:
     from pgx.cohort.results import Asked
     from pgx.render.tsv import Cell
 
-_SOME_FAILED = 5
 _LISTED = 10
-_LONGEST = 4000  # letters of a command that a page shows
-_REASONS = 3  # that are told where nothing could be read
 
 
 class ReportsOptions(Struct, frozen=True, kw_only=True):
@@ -69,9 +66,8 @@ def cohort(
     output = output or Path()
     asked = _asked(context, page, single, options.pseudonymise)
     if not dry_run:
-        refuse_overwriting(
-            (manifest, ped, single.reports_for), [output / name for name in (*OUTPUTS, *OF_PEOPLE)]
-        )
+        written = [output / name for name in (*OUTPUTS, *OF_PEOPLE)]
+        refuse_overwriting((manifest, ped, single.reports_for), written)
     pedigree: tuple[tuple[str, str, str, str], ...] = ()
     if ped is not None:
         from pgx.cohort.pedigree import read_ped
@@ -104,11 +100,7 @@ def _list(plan: Plan) -> None:
 
 
 def merge(
-    context: typer.Context,
-    output: Path,
-    folders: list[Path],
-    page: PageOptions,
-    single: ReportsOptions,
+    context: typer.Context, output: Path, folders: list[Path], page: PageOptions, single: ReportsOptions
 ) -> None:
     """Join the slices of a cohort (pgx cohort --shard) into one folder."""
     from pgx.cohort.run import merge as merge_folders
@@ -149,8 +141,7 @@ def recheck(
     else:
         typer.echo(_in_words(found, write=write), err=form == "tsv")
     if found.outcome is not None:
-        renewed = found.outcome.reports
-        also = f", {renewed} reports" if renewed else ""
+        also = f", {found.outcome.reports} reports" if found.outcome.reports else ""
         _say(f"{folder}: tables and page{also} are renewed; changed.tsv lists who changed")
 
 
@@ -163,11 +154,9 @@ def _print_cells(cells: Sequence[Cell]) -> None:
 def _in_words(found: Rechecking, *, write: bool) -> str:
     """Return what was found in one line."""
     why = ", ".join(f"{count} {name}" for name, count in found.why.items())
-    return (
-        f"{found.changed} of {found.results} results {'changed' if write else 'would change'}"
-        + (f" ({why})" if why else "")
-        + (f"; of {len(found.unread)} inputs it cannot be said" if found.unread else "")
-    )
+    told = f"{found.changed} of {found.results} results {'changed' if write else 'would change'}"
+    told += f" ({why})" if why else ""
+    return told + (f"; of {len(found.unread)} inputs it cannot be said" if found.unread else "")
 
 
 def _asked(
@@ -187,9 +176,8 @@ def _asked(
 
             wanted = replace(wanted, names=frozenset(map(pseudonyms(key).name, wanted.names)))
     elif single.reports_for is not None:
-        raise UsageError(
-            "needs a format", where="--reports-for", cure="Add --reports html, pdf, json or fhir"
-        )
+        cure = "Add --reports html, pdf, json or fhir"
+        raise UsageError("needs a format", where="--reports-for", cure=cure)
     return Asked(command=_command(context), reports=wanted)
 
 
@@ -197,7 +185,7 @@ def _command(context: typer.Context) -> str:
     """Return the command as it was given."""
     from pgx.cli.main import GIVEN
 
-    return printable(shlex.join(["pgx", *context.meta.get(GIVEN, ())]), _LONGEST)
+    return printable(shlex.join(["pgx", *context.meta.get(GIVEN, ())]), 4000)
 
 
 def _check(page: PageOptions) -> None:
@@ -206,20 +194,17 @@ def _check(page: PageOptions) -> None:
         return
     from pgx.cohort.manifest import COMPARED
 
-    shared = f"--min-cell {page.min_cell}"
-    told = sorted(COMPARED.intersection(page.by))
+    shared, either = f"--min-cell {page.min_cell}", "Leave it or --min-cell out"
     if page.sample_table:
-        what, where, cure = "lists no samples", "--sample-table", "Leave it or --min-cell out"
-    elif page.min_cell == 1:
+        raise UsageError("a page for sharing lists no samples", where="--sample-table", cure=either)
+    if page.min_cell == 1:
         raise UsageError("hides nothing", where=shared, cure="Give 2 or more")
-    elif {"input", "folder"} & set(page.by):
-        what, where, cure = "names no files", shared, "Leave --by input and --by folder out"
-    elif told:
-        what, where = "shows neither known results nor kin", f"--by {told[0]}"
-        cure = "Leave it or --min-cell out"
-    else:
-        return
-    raise UsageError(f"a page for sharing {what}", where=where, cure=cure)
+    if {"input", "folder"} & set(page.by):
+        cure = "Leave --by input and --by folder out"
+        raise UsageError("a page for sharing names no files", where=shared, cure=cure)
+    for told in sorted(COMPARED.intersection(page.by)):
+        what = "a page for sharing shows neither known results nor kin"
+        raise UsageError(what, where=f"--by {told}", cure=either)
 
 
 def _finish(outcome: Outcome, folder: Path, page: PageOptions, single: ReportsOptions) -> None:
@@ -230,15 +215,14 @@ def _finish(outcome: Outcome, folder: Path, page: PageOptions, single: ReportsOp
         f" ({outcome.kept} were done before, {outcome.failed} failures)"
     )
     if outcome.failed and not outcome.samples:
-        rows = (folder / "failures.tsv").read_text(encoding="utf-8").splitlines()[1 : 1 + _REASONS]
+        rows = (folder / "failures.tsv").read_text(encoding="utf-8").splitlines()[1:4]
         for name, error, cure in (row.split("\t") for row in rows):
             _say(f"failed: {printable(name, 1000)}: {error}. {cure}")
     if outcome.failed:
         _say(f"What failed, and what to do: {folder / 'failures.tsv'}")
     if single.reports is not None:
         _say(f"{outcome.reports} reports in {folder / 'reports'}")
-        missing = outcome.without_report
-        if missing:
+        if missing := outcome.without_report:
             more = f" and {len(missing) - _LISTED} others" if len(missing) > _LISTED else ""
             names = ", ".join(f"'{printable(name)}'" for name in missing[:_LISTED])
             where = str(single.reports_for)
@@ -246,7 +230,7 @@ def _finish(outcome: Outcome, folder: Path, page: PageOptions, single: ReportsOp
     elif (folder / "reports").is_dir():
         _say(f"warning: {folder / 'reports'} is from an earlier run; --reports makes it again")
     if outcome.failed:
-        raise typer.Exit(_SOME_FAILED)
+        raise typer.Exit(5)
 
 
 def _warn(outcome: Outcome, page: PageOptions) -> None:

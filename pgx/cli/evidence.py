@@ -18,14 +18,8 @@ if TYPE_CHECKING:
     from pgx.evidence import EvidenceBase
     from pgx.evidence.schema import Claim
 
-app = typer.Typer(
-    name="evidence",
-    help="Browse, check and export the evidence that reports draw on.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
-
-
+_HELP = "Browse, check and export the evidence that reports draw on."
+app = typer.Typer(name="evidence", help=_HELP, no_args_is_help=True, rich_markup_mode=None)
 #: The formats of what `export` exports.
 _FORMATS = {
     "claims": ("tsv", "json"),
@@ -64,9 +58,8 @@ def show(claim_id: str, which: Annotated[Selection, Only(("evidence",))]) -> Non
     if claim_id not in base.claims:
         near = difflib.get_close_matches(claim_id, base.claims, n=3)
         cure = f"Did you mean {', '.join(near)}?" if near else "See pgx evidence list"
-        raise UsageError(
-            f"there is no claim {printable(claim_id, 80)!r}", where="pgx evidence show", cure=cure
-        )
+        what = f"there is no claim {printable(claim_id, 80)!r}"
+        raise UsageError(what, where="pgx evidence show", cure=cure)
     typer.echo(as_text(base, base.claims[claim_id]), nl=False)
 
 
@@ -77,12 +70,10 @@ def check(path: list[Path] | None = None, as_of: str | None = None, strict: bool
     try:
         day = datetime.date.fromisoformat(reference.now()[:10] if as_of is None else as_of)
     except ValueError as error:
-        raise UsageError(
-            f"{printable(as_of or '', 40)!r} is no date", where="--as-of", cure="Write it as 2027-12-01"
-        ) from error
+        what = f"{printable(as_of or '', 40)!r} is no date"
+        raise UsageError(what, where="--as-of", cure="Write it as 2027-12-01") from error
     base = _load(tuple(path or ()))
-    problems = [str(problem) for problem in lint(base)]
-    late = overdue(base, day)
+    problems, late = list(map(str, lint(base))), overdue(base, day)
     for problem in problems:
         typer.echo(problem)
     for line in late:
@@ -135,12 +126,12 @@ def _exported(base: EvidenceBase, claims: list[Claim], what: str, form: str) -> 
     if what == "conflicts":
         graph = made.conflict_graph(base, claims)
         return made.as_graphml(graph) if form == "graphml" else made.as_document(graph)
-    from pgx.render.pages import table_page
-
     rows = made.findings(base, claims)
     if form == "json":
         return made.as_document({"findings": to_builtins(rows)})
     if form == "html":
+        from pgx.render.pages import table_page
+
         footer = f"pgx {reference.program_version()}, reference data {reference.release()}"
         return table_page(made.as_rows(rows), base.phrases.summary, footer=footer)
     return made.as_table(made.as_rows(rows))
@@ -153,16 +144,13 @@ def _select(base: EvidenceBase, which: Selection) -> list[Claim]:
     drug = _known("--drug", which.drug, list(base.drugs))
     gene = _known("--gene", which.gene, sorted({claim.gene for claim in base.claims.values()}))
     code = base.indication(which.indication) if which.indication is not None else None
-    marker = which.marker
-    return [
-        claim
-        for claim in base.claims.values()
-        if topic in {None, claim.topic.value}
-        and drug in {None, claim.drug}
-        and gene in {None, claim.gene}
-        and code in {None, claim.indication}
-        and (marker is None or (claim.article is not None and marker in claim.article.markers))
-    ]
+    wanted, found = (topic, drug, gene, code), []
+    for claim in base.claims.values():
+        stated = (claim.topic.value, claim.drug, claim.gene, claim.indication)
+        markers = claim.article.markers if claim.article is not None else ()
+        if all(one in {None, other} for one, other in zip(wanted, stated, strict=True)):
+            found += [claim] if which.marker is None or which.marker in markers else []
+    return found
 
 
 def _known(option: str, value: str | None, names: list[str]) -> str | None:
@@ -172,16 +160,10 @@ def _known(option: str, value: str | None, names: list[str]) -> str | None:
     for name in names:
         if name.casefold() == value.casefold():
             return name
-    raise UsageError(
-        f"{printable(value, 60)!r} is not known", where=option, cure=f"Use one of: {', '.join(names)}"
-    )
+    cure = f"Use one of: {', '.join(names)}"
+    raise UsageError(f"{printable(value, 60)!r} is not known", where=option, cure=cure)
 
 
-for _name, _function in (
-    ("list", list_),
-    ("show", show),
-    ("check", check),
-    ("diff", diff),
-    ("export", export),
-):
+for _function in (list_, show, check, diff, export):
+    _name = _function.__name__.rstrip("_")
     app.command(_name)(command(f"evidence {_name}", _function))

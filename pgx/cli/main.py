@@ -40,11 +40,8 @@ _COMMANDS = {
     "list": "pgx.cli.options",
     "serve": "pgx.cli.annotate",
 }
-#: New objects after which a command looks for garbage: more than one sample makes.
-_GARBAGE_THRESHOLD = 50_000
 #: Under this name a context holds the arguments as they were given.
 GIVEN = "pgx.given"
-_SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
 #: Faults of a stream; an `OSError` without a file name and with another number is a bug.
 _OF_A_STREAM = frozenset({errno.ENOSPC, errno.EBADF, errno.EIO, errno.EFBIG, errno.EDQUOT})
 #: Seconds in which the main thread must notice a signal, and end, before the process ends without it.
@@ -125,11 +122,10 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-def _options(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
-    ] = False,
-) -> None:
+_VERSION = typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+
+
+def _options(version: Annotated[bool, _VERSION] = False) -> None:
     pass
 
 
@@ -147,9 +143,8 @@ def build(commands: Iterable[str] = _COMMANDS) -> typer.Typer:
     line.callback()(_options)
     for name in commands:
         module = importlib.import_module(_COMMANDS[name])
-        group = getattr(module, "app", None)
-        if isinstance(group, typer.Typer):
-            line.add_typer(group, name=name)
+        if name == "evidence":
+            line.add_typer(module.app, name=name)
         else:
             function = getattr(module, f"{name}_", None) or getattr(module, name)
             line.command(name, cls=Command)(command(name, function))
@@ -171,7 +166,7 @@ def main() -> None:
         _end_on_signals()
         line = build(wanted if set(wanted) & set(_COMMANDS) else _COMMANDS)
         gc.freeze()  # what was imported is no garbage; from here on it is looked for, seldom
-        gc.set_threshold(_GARBAGE_THRESHOLD)
+        gc.set_threshold(50_000)  # new objects: more than one sample makes
         gc.enable()
         if wanted == ["cohort"]:
             from pgx.executors import keep_freed_memory
@@ -235,7 +230,8 @@ def _end_on_signals() -> None:
             raise KeyboardInterrupt
         raise EndedError(number)
 
-    heard = [number for number in (*_SIGNALS, signal.SIGINT) if signal.getsignal(number) != signal.SIG_IGN]
+    known = (getattr(signal, name, None) for name in ("SIGTERM", "SIGHUP", "SIGINT"))
+    heard = [number for number in known if number and signal.getsignal(number) != signal.SIG_IGN]
     for number in heard:  # what nohup or a shell in the background has had ignored stays ignored
         signal.signal(number, handle)
     receiving, sending = os.pipe()

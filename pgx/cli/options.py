@@ -47,8 +47,7 @@ class Command(TyperCommand):
         for parameter in self.get_params(ctx):
             if callable(parameter.default):
                 parameter.default = parameter.default()
-            record = parameter.get_help_record(ctx)
-            if record is not None:
+            if (record := parameter.get_help_record(ctx)) is not None:
                 argument = parameter.param_type_name == "argument"
                 title = "Arguments" if argument else getattr(parameter, "rich_help_panel", None) or "Options"
                 panels.setdefault(title, []).append(record)
@@ -108,23 +107,18 @@ def _parameter(item: Declared, command_name: str) -> inspect.Parameter:
         words = f"{words.rstrip('. ')}; may be repeated."
         kind, default = list[get_args(item.type)[0]] | None, None  # type: ignore[misc]
     known: dict[str, Any] = {"help": words, "metavar": option.metavar or None}
-    info = (
-        typer.Argument(**known, show_default=False)
-        if option.argument
-        else typer.Option(
-            *item.flags,
-            **known,
-            rich_help_panel=option.panel or None,
-            default_factory=default if item.is_factory else None,
-            autocompletion=(lambda incomplete: going_on(option.names, incomplete)) if option.names else None,
-        )
-    )
-    return inspect.Parameter(
-        item.name,
-        inspect.Parameter.KEYWORD_ONLY,
-        default=inspect.Parameter.empty if item.is_factory else default,
-        annotation=Annotated[kind, info],
-    )
+    if option.argument:
+        info = typer.Argument(**known, show_default=False)
+    else:
+        known |= {
+            "rich_help_panel": option.panel or None,
+            "default_factory": default if item.is_factory else None,
+        }
+        names = (lambda incomplete: going_on(option.names, incomplete)) if option.names else None
+        info = typer.Option(*item.flags, **known, autocompletion=names)
+    default = inspect.Parameter.empty if item.is_factory else default
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    return inspect.Parameter(item.name, keyword, default=default, annotation=Annotated[kind, info])
 
 
 def _shard(text: str) -> tuple[int, int]:
@@ -142,8 +136,7 @@ def _options(kind: type[Struct], items: list[Declared], values: Mapping[str, Any
     """Return the options of a class from what the command line gave."""
     given = {}
     for item in items:
-        value = values[item.name]
-        if value is None:
+        if (value := values[item.name]) is None:
             continue
         if item.option.comma:
             value = [part.strip() for part in value.split(",") if part.strip()]

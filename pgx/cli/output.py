@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Iterable
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,9 +38,8 @@ def format_for(form: FormOptions) -> Format:
     kind = form.format or (Format.TEXT if form.output == STANDARD_OUTPUT else format_of_name(form.output))
     is_binary = kind is Format.PDF or (kind is Format.VCF and form.output.lower().endswith((".gz", ".bcf")))
     if is_binary and _is_terminal(form.output):
-        raise UsageError(
-            f"{kind} is binary, and would garble the terminal", where="-o", cure="Give a file: -o FILE"
-        )
+        what = f"{kind} is binary, and would garble the terminal"
+        raise UsageError(what, where="-o", cure="Give a file: -o FILE")
     return kind
 
 
@@ -63,19 +62,18 @@ def _is_terminal(output: str) -> bool:
 def refuse_names(options: Options, meta: Path | None) -> None:
     """Refuse stated facts beside pseudonyms: they say who somebody is, and are kept by the name."""
     if meta is not None and options.pseudonymise is not None:
-        raise UsageError(
+        what, cure = (
             "states who somebody is, beside --pseudonymise",
-            where="--report-meta",
-            cure="Leave one out; --age says who is a minor",
+            "Leave one out; --age says who is a minor",
         )
+        raise UsageError(what, where="--report-meta", cure=cure)
 
 
 def say_written(*outputs: str | Path | None) -> None:
     """Name on a terminal what was written; a log needs no such lines."""
-    if sys.stderr.isatty():
-        for output in outputs:
-            if output is not None and str(output) != STANDARD_OUTPUT:
-                typer.echo(f"written: {printable(str(output), 1000)}", err=True)
+    for output in outputs if sys.stderr.isatty() else ():
+        if output is not None and str(output) != STANDARD_OUTPUT:
+            typer.echo(f"written: {printable(str(output), 1000)}", err=True)
 
 
 def refuse_overwriting(inputs: Iterable[str | Path | None], outputs: Iterable[str | Path | None]) -> None:
@@ -85,9 +83,8 @@ def refuse_overwriting(inputs: Iterable[str | Path | None], outputs: Iterable[st
     written = [Path(name) for name in outputs if name is not None and str(name) != STANDARD_OUTPUT]
     for number, path in enumerate(written):
         if any(path.exists() and path.samefile(other) for other in taken if not other.is_dir()):
-            raise UsageError(
-                "is an input, and would be lost", where=str(path), cure="Give another name after -o"
-            )
+            what, cure = "is an input, and would be lost", "Give another name after -o"
+            raise UsageError(what, where=str(path), cure=cure)
         if any(path.resolve() == other.resolve() for other in written[:number]):
             raise UsageError("is named for two outputs", where=str(path), cure="Give each its own name")
 
@@ -102,20 +99,15 @@ def write_reports(name: Format, run: Run, samples: Iterable[SampleReport], outpu
         return
     name.check_installed()
     path = Path(output)
-    if output != STANDARD_OUTPUT and (
-        output.endswith("/") or path.is_dir() or not (path.suffix or path.exists())
-    ):
+    is_folder = output.endswith("/") or path.is_dir() or not (path.suffix or path.exists())
+    if is_folder and output != STANDARD_OUTPUT:
         _write_folder(name, run, samples, path, form)
         return
-    rest = iter(samples)
-    first = list(islice(rest, 2))
-    if len(first) > 1:
-        raise UsageError(
-            "this format holds one sample, and the input has several",
-            where=output,
-            cure="Name one with -s, or give a folder: -o FOLDER/",
-        )
-    write((name.one(run, report, form) for report in chain(first, rest)), output)
+    reports = list(islice(samples, 2))
+    if len(reports) > 1:
+        what = "this format holds one sample, and the input has several"
+        raise UsageError(what, where=output, cure="Name one with -s, or give a folder: -o FOLDER/")
+    write((name.one(run, report, form) for report in reports), output)
 
 
 def _write_folder(kind: Format, run: Run, samples: Iterable[SampleReport], folder: Path, form: Form) -> None:
@@ -144,23 +136,17 @@ def layout_for(name: Format, form: FormOptions) -> Form:
         raise UsageError(f"{name} is always full", where="--full", cure="Leave it out, or choose -f text")
     plain = form.lang == "en" and (form.report_meta is None or name is Format.FHIR)
     if not name.is_readable and form.handout is None and not plain:
-        raise UsageError(
+        what, cure = (
             f"{name} has neither a language nor a header",
-            where="--lang, --report-meta",
-            cure="Leave them out, or choose text, html, pdf or fhir",
+            "Leave them out, or choose text, html, pdf or fhir",
         )
+        raise UsageError(what, where="--lang, --report-meta", cure=cure)
     if form.handout is not None and form.handout.suffix.lower() not in _HANDOUT_ENDINGS:
-        raise UsageError(
-            "the ending names no format",
-            where=f"--handout {form.handout}",
-            cure=f"Use one of {', '.join(_HANDOUT_ENDINGS)}",
-        )
-    return Form(
-        language=check_language(form.lang),
-        sealed=form.sealed,
-        full=form.full,
-        meta=read_meta(form.report_meta) if form.report_meta else {},
-    )
+        cure = f"Use one of {', '.join(_HANDOUT_ENDINGS)}"
+        raise UsageError("the ending names no format", where=f"--handout {form.handout}", cure=cure)
+    language = check_language(form.lang)
+    meta = read_meta(form.report_meta) if form.report_meta else {}
+    return Form(language=language, sealed=form.sealed, full=form.full, meta=meta)
 
 
 def with_handout(
@@ -212,10 +198,8 @@ class Shown:
         elif now - self._last > _LOG_EVERY:
             self._last = now
             left = (progress.total - done) / rate if rate else 0
-            typer.echo(
-                f"{done} of {progress.total} inputs, {_note(progress, rate)}, about {left:.0f} s left",
-                err=True,
-            )
+            told = f"{done} of {progress.total} inputs, {_note(progress, rate)}, about {left:.0f} s left"
+            typer.echo(told, err=True)
 
 
 class _Terminal:
@@ -244,7 +228,5 @@ class _Terminal:
 
 
 def _note(progress: Progress, rate: float) -> str:
-    return (
-        f"{rate:.0f} inputs/s, {progress.samples} samples,"
-        f" {progress.kept} done before, {progress.failed} failed"
-    )
+    done = f"{rate:.0f} inputs/s, {progress.samples} samples"
+    return f"{done}, {progress.kept} done before, {progress.failed} failed"
