@@ -28,13 +28,13 @@ import msgspec
 
 from pgx.errors import InputError, PgxError, UsageError, printable
 from pgx.reference import limit
+from pgx.render import Format
 from pgx.render.form import asset, environment
-from pgx.serve.session import PATIENCE, Asked, Session, can_make_pdf
+from pgx.serve.session import PATIENCE, Asked, Session
 
 ADDRESS = "127.0.0.1"
 STATIC = Path(__file__).with_name("static")
 _PREFIX = "pgx-serve-"
-_LARGEST_FORM = 100_000  # bytes
 _SECURITY = {
     "Cache-Control": "no-store",
     "Referrer-Policy": "no-referrer",
@@ -44,8 +44,7 @@ _SECURITY = {
 }
 _PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; frame-src 'self'; "
-    "img-src data:; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 #: A report is a page of its own, which reaches neither the server nor the page around it. The one script is
 #: that of a cohort's table; each page names the hashes of its own styles.
@@ -141,15 +140,13 @@ class _Handler(BaseHTTPRequestHandler):
         Another host is a name that somebody has made to point here; another origin is a page of theirs.
         """
         token, slash, rest = self.path.partition("?")[0].removeprefix("/").partition("/")
-        own = [f"http://{self.server.host}"]
-        origins = self.headers.get_all("Origin", [])
-        sites = set(self.headers.get_all("Sec-Fetch-Site", []))
+        origins, stated = self.headers.get_all("Origin", []), self.headers.get_all
         fits = (
             hmac.compare_digest(token.encode(), self.server.token.encode())
             and bool(slash)
-            and self.headers.get_all("Host") == [self.server.host]
-            and (origins == own or (not changes and not origins))
-            and sites <= {"none", "same-origin"}
+            and stated("Host") == [self.server.host]
+            and (origins == [f"http://{self.server.host}"] or (not changes and not origins))
+            and {"none", "same-origin"}.issuperset(stated("Sec-Fetch-Site", []))
         )
         if fits and (not changes or rest in {"file", "make"}):
             return rest
@@ -173,19 +170,21 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(msgspec.json.encode({"file": number}), ".json")
 
     def _make(self) -> None:
-        body = self.rfile.read(self._size(_LARGEST_FORM))
+        body = self.rfile.read(self._size(100_000))
         try:
             asked = msgspec.json.decode(body, type=Asked)
         except msgspec.DecodeError as error:
             raise UsageError("the form cannot be read", cure="Load the page again") from error
         number, made = self.server.session.make(asked)
-        told = {"samples": made.lines(), "files": sorted(made.files), "pdf": can_make_pdf()}
-        self._send(msgspec.json.encode({"result": number, **told}), ".json")
+        told = {"result": number, "samples": made.lines(), "files": sorted(made.files), "pdf": False}
+        with contextlib.suppress(UsageError):
+            Format.PDF.check_installed()
+            told["pdf"] = True
+        self._send(msgspec.json.encode(told), ".json")
 
     def _result(self, number: str, name: str) -> None:
         made = self.server.session.made(number)
-        content = made.file(name) if made is not None else None
-        if content is None:
+        if made is None or (content := made.file(name)) is None:
             self._refuse(404, "this result is no longer held: make it again")
         else:
             saved_as = name if "save" in self._query() else None
@@ -273,20 +272,15 @@ def _runs(process: int) -> bool:
     except ProcessLookupError:
         return False
     except PermissionError:
-        return True
+        pass
     return True
 
 
 def serve(port: int, *, browser: bool, tell: Callable[[str], None], warn: Callable[[str], None]) -> None:
     """Serve until a signal ends the process.
 
-    `port` is 0 for any that is free; `browser` opens the page in the browser of this user; `tell` and `warn`
-    take the address of the page, and what went wrong with the browser.
-
-    Raises
-    ------
-    InputError
-        The port is taken.
+    `port`: 0 for any that is free; InputError where it is taken. `browser`: whether one opens the page.
+    `tell` and `warn` take the address of the page, and what went wrong with the browser.
     """
     with private_folder() as folder, contextlib.closing(Session(folder)) as session:
         try:

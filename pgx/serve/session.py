@@ -41,12 +41,7 @@ COHORT_FILES = (
 )  # fmt: skip
 HANDOUT = "handout"
 _INDEX_ENDINGS = (".tbi", ".csi", ".bai", ".crai", ".fai", ".gzi")
-_READ_ENDINGS = (".bam", ".cram")
 _REFERENCE_ENDINGS = (".fa", ".fasta", ".fa.gz", ".fasta.gz", ".fna", ".fna.gz")
-_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
-_PIECE = 1 << 20
-_DEEPEST = 5  # folders of a name that are kept
-_LONGEST = 200  # characters of each that are kept, from its end
 
 
 class Asked(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -88,10 +83,8 @@ class Made(Struct, frozen=True, kw_only=True):
 
         if (run := self.document) is None:
             return []
-        return [
-            {"stem": file_stem(report.sample), "text": one_line(run, report, Form())}
-            for report in run.samples
-        ]
+        told = ((file_stem(report.sample), one_line(run, report, Form())) for report in run.samples)
+        return [{"stem": stem, "text": line} for stem, line in told]
 
     def file(self, name: str) -> bytes | None:
         """Return a file of a cohort, or a sample's: STEM.html .pdf .json .txt .handout.html .handout.pdf."""
@@ -105,21 +98,11 @@ class Made(Struct, frozen=True, kw_only=True):
                 return handout(self.document, report, Form(), ending.removeprefix(f".{HANDOUT}"))
             for kind in (Format.HTML, Format.PDF, Format.JSON, Format.TEXT):
                 if kind.endings[0] == ending:
-                    kind.check_installed()
                     return kind.one(self.document, report, Form())
         return None
 
 
-def can_make_pdf() -> bool:
-    """Return whether what a PDF needs is installed."""
-    try:
-        Format.PDF.check_installed()
-    except UsageError:
-        return False
-    return True
-
-
-class Work(Struct, frozen=True, kw_only=True):
+class Work(Struct, frozen=True):
     """What a process is to do: relative names of files in `folder`, and the name that the input came with."""
 
     folder: str
@@ -157,20 +140,16 @@ class Session:
     """All that a server holds, below one private folder."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._lock = threading.Lock()
-        self._working = threading.Lock()
-        self._uploads: dict[str, Upload] = {}
-        self._taken = 0
-        self._coming = 0
+        self._folder, self._worker = folder, Processes(1)
+        self._lock, self._working = threading.Lock(), threading.Lock()
+        self._taken = self._coming = 0
         self._last_came = time.monotonic()
+        self._uploads: dict[str, Upload] = {}
         self._made: dict[str, Made] = {}
-        self._worker = Processes(1)
 
     def take(self, name: str, size: int, body: BinaryIO) -> str:
         """Store `size` bytes as a file called `name`, or raise InputError; return the number it goes by."""
-        shown = _base(name)
-        largest = int(limit("max_upload") * 10**6)
+        shown, largest = _base(name), int(limit("max_upload") * 10**6)
         with self._lock:
             if self._taken + size > largest:
                 what = f"is too large: all files together may have {largest // 10**6:,} MB"
@@ -182,20 +161,21 @@ class Session:
         try:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(descriptor, "wb") as file:
-                while left and (piece := body.read(min(left, _PIECE))):
+                while left and (piece := body.read(min(left, 1 << 20))):
                     file.write(piece)
                     left -= len(piece)
             is_whole = not left
         except OSError as error:
             raise cannot_write(Path(shown), error) from error
         finally:
+            upload = Upload(name=name, path=path, size=size)
             with self._lock:
                 self._coming -= 1
                 self._last_came = time.monotonic()
                 if is_whole:
-                    self._uploads[number] = Upload(name=name, path=path, size=size)
+                    self._uploads[number] = upload
             if not is_whole:
-                self._remove(Upload(name=name, path=path, size=size))
+                self._remove(upload)
         if not is_whole:
             raise InputError("came in part only", where=shown, cure="Choose it again")
         return number
@@ -279,8 +259,9 @@ def _names_of(files: list[Upload]) -> dict[str, str]:
     names: dict[str, str] = {}
     folders: set[str] = set()
     for file in files:
-        parts = [part for part in file.name.split("/") if part][-_DEEPEST:]
-        name = "/".join(_UNSAFE.sub("_", part)[-_LONGEST:].lstrip(".-") or "_" for part in parts) or "_"
+        parts = [part for part in file.name.split("/") if part][-5:]  # the innermost folders
+        clean = (re.sub(r"[^A-Za-z0-9._-]+", "_", part)[-200:].lstrip(".-") or "_" for part in parts)
+        name = "/".join(clean) or "_"
         while name in names:
             name = f"{len(names)}.{name.replace('/', '.')}"
         names[name] = _base(file.name)
@@ -305,10 +286,8 @@ def _laid_out(files: list[Upload], place: Path, options: Options) -> Work:
     inputs = [name for name in inputs if name != reference]
     if not inputs:
         raise UsageError("no input was given", cure="Choose a VCF, BAM, CRAM or the file of a consumer test")
-    reads = [name for name in inputs if name.lower().endswith(_READ_ENDINGS)]
+    reads = [name for name in inputs if name.lower().endswith((".bam", ".cram"))]
     beside = reads[0] if len(inputs) == 2 and len(reads) == 1 else None
     inputs = [name for name in inputs if name != beside]
     paths = {"reads": beside and Path(beside), "reference": reference and Path(reference)}
-    return Work(
-        folder=str(place), inputs=tuple(inputs), options=replace(options, **paths), name=names[inputs[0]]
-    )
+    return Work(str(place), tuple(inputs), replace(options, **paths), names[inputs[0]])

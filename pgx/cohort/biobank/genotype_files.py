@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import io
+import itertools
 import operator
 import re
 import warnings
@@ -40,27 +41,24 @@ from pgx.genome import HeaderFacts, contig_names, rsids
 from pgx.observe import SiteRecord
 from pgx.vcf import InputFacts, VcfContent
 
-_PIECE = 1 << 24
 _MISSING = -9
+_TOGETHER = "Keep the files of one data set together under one name"
 
 
 def read_genotype_file(path: str, kind: str) -> VcfContent:
     """Read both sites of all samples.
 
-    Raises
-    ------
-    InputError
-        A file beside it is missing, damaged, or does not fit; the library that reads it is not installed.
+    InputError: a file beside it is missing, damaged, or does not fit. UsageError: no library reads it.
     """
     file = Path(path)
     samples, records = _read_bgen(file) if kind == "bgen" else _read_plink(file, kind)
     names = "\n".join(samples).encode(errors="surrogateescape")
+    contigs = dict.fromkeys(record.contig for record in records if record.contig in contig_names())
     return VcfContent(
         facts=InputFacts.of_file(path, kind, names, compression="OWN", access="index"),
         header=HeaderFacts(contigs=(), references=()),
         samples=tuple(samples),
-        contigs=tuple({record.contig: 0 for record in records if record.contig in contig_names()})
-        or (contig_names()[0],),
+        contigs=tuple(contigs) or (contig_names()[0],),
         records=tuple(records),
     )
 
@@ -71,14 +69,9 @@ def _library(name: str, path: Path, newest: str) -> Any:
         library = importlib.import_module(name)
         operator.attrgetter(newest)(library)
     except (ImportError, AttributeError) as error:
-        cure = f"Install it: pip install --upgrade {name}"
-        raise UsageError(
-            f"needs {name}, which is not installed or too old", where=str(path), cure=cure
-        ) from error
+        what, cure = f"needs {name}, which is not installed or too old", f"pip install --upgrade {name}"
+        raise UsageError(what, where=str(path), cure=f"Install it: {cure}") from error
     return library
-
-
-# PLINK
 
 
 def _read_plink(path: Path, kind: str) -> tuple[list[str], list[SiteRecord]]:
@@ -96,11 +89,8 @@ def _read_plink(path: Path, kind: str) -> tuple[list[str], list[SiteRecord]]:
             str(path).encode(), raw_sample_ct=len(samples), variant_ct=count, allele_idx_offsets=offsets
         )
     except (RuntimeError, OSError, ValueError) as error:
-        raise FormatError(
-            f"does not fit the {len(samples):,} samples and {count:,} variants of the files beside it",
-            where=str(path),
-            cure="Keep the files of one data set together under one name",
-        ) from error
+        what = f"does not fit the {len(samples):,} samples and {count:,} variants of the files beside it"
+        raise FormatError(what, where=str(path), cure=_TOGETHER) from error
     with contextlib.closing(reader):
         return samples, [_plink_record(reader, variant, len(samples), kind, path) for variant in variants]
 
@@ -109,11 +99,7 @@ def _beside(path: Path, endings: Sequence[str]) -> Path:
     for ending in endings:
         if (found := path.with_suffix(ending)).is_file():
             return found
-    raise NotFoundError(
-        f"has no {' or '.join(endings)} beside it",
-        where=str(path),
-        cure="Keep the files of one data set together under one name",
-    )
+    raise NotFoundError(f"has no {' or '.join(endings)} beside it", where=str(path), cure=_TOGETHER)
 
 
 def _names(table: Path) -> list[str]:
@@ -139,11 +125,9 @@ def _names(table: Path) -> list[str]:
 def _unique(people: list[tuple[str, str]], table: Path) -> list[str]:
     counts = Counter(name for _, name in people)
     names = [name if counts[name] == 1 else f"{family}_{name}" for family, name in people]
-    twice = next((name for name, count in Counter(names).items() if count > 1), None)
-    if twice is not None:
-        raise FormatError(
-            f"names the person '{printable(twice)}' twice", where=str(table), cure="Give each one a name"
-        )
+    for twice in (name for name, count in Counter(names).items() if count > 1):
+        what = f"names the person '{printable(twice)}' twice"
+        raise FormatError(what, where=str(table), cure="Give each one a name")
     return names
 
 
@@ -154,26 +138,19 @@ def _opened(table: Path) -> Iterator[IO[bytes]]:
         with io.BufferedReader(pa.input_stream(str(table))) as handle:
             yield handle
     except OSError as error:
-        raise InputError(
-            f"cannot be read ({error.strerror or 'damaged'})", where=str(table), cure="Copy it again"
-        ) from error
+        what = f"cannot be read ({error.strerror or 'damaged'})"
+        raise InputError(what, where=str(table), cure="Copy it again") from error
 
 
 def _variants(table: Path) -> tuple[list[Variant], npt.NDArray[np.intp]]:
     """Return the variants at or named as a site, and the number of ALT alleles of each one of the table."""
-    wanted = re.compile(
-        rb"^[^\n]*(?:\b(?:%s)\b)[^\n]*$"
-        % b"|".join(
-            [*(str(place).encode() for place in sites_by_position()), *(name.encode() for name in rsids())]
-        ),
-        re.MULTILINE,
-    )
-    is_bim = table.suffix == ".bim"
-    columns = [b"CHROM", b"ID", b"CM", b"POS", b"ALT", b"REF"] if is_bim else []
+    words = "|".join(map(str, (*sites_by_position(), *rsids()))).encode()
+    wanted = re.compile(rb"^[^\n]*(?:\b(?:%s)\b)[^\n]*$" % words, re.MULTILINE)
+    columns = [b"CHROM", b"ID", b"CM", b"POS", b"ALT", b"REF"] if table.suffix == ".bim" else []
     found: list[Variant] = []
     counts: list[npt.NDArray[np.intp]] = []
     with _opened(table) as handle:
-        while pieces := handle.readlines(_PIECE):
+        while pieces := handle.readlines(1 << 24):
             lines = b"".join(pieces)
             while lines.startswith(b"#"):
                 line, _, lines = lines.partition(b"\n")
@@ -197,15 +174,15 @@ def _alternates(lines: bytes, columns: Sequence[bytes]) -> npt.NDArray[np.intp]:
 
 
 def _matching(
-    lines: bytes, wanted: re.Pattern[bytes], columns: list[bytes], before: int
+    lines: bytes, wanted: re.Pattern[bytes], columns: list[bytes], number: int
 ) -> Iterator[Variant]:
-    counted, number = 0, before
+    """Yield the variants at or named as a site; the first line has this number."""
+    counted = 0
     for match in wanted.finditer(lines):
         number += lines.count(b"\n", counted, match.start())
         counted = match.start()
         cells = dict(zip(columns, match[0].decode(errors="replace").split(), strict=False))
-        variant = _variant(cells, number)
-        if variant is not None:
+        if (variant := _variant(cells, number)) is not None:
             yield variant
 
 
@@ -267,9 +244,6 @@ def _dosages(calls: npt.NDArray[np.int32], copies: Floats) -> Floats | None:
     return dosages if np.any(differ | (np.isnan(hard) & ~np.isnan(dosages))) else None
 
 
-# BGEN
-
-
 def _read_bgen(path: Path) -> tuple[list[str], list[SiteRecord]]:
     library = _library("bgen", path, "BgenVar.n_samples")
     has_index = Path(f"{path}.bgi").is_file()
@@ -282,11 +256,9 @@ def _read_bgen(path: Path) -> tuple[list[str], list[SiteRecord]]:
                 found = list(_bgen_variants(reader, has_index=has_index))
                 records = [_bgen_record(item, _bgen_step(item, path)) for item in found]
     except (ValueError, OSError, RuntimeError, IndexError, OverflowError, MemoryError) as error:
-        raise FormatError(
-            "is damaged, or does not fit its .bgi or .sample", where=str(path), cure="Copy them again"
-        ) from error
-    samples = _names_of_bgen(path, inside)
-    return _unique([("", name) for name in samples], path), records
+        what = "is damaged, or does not fit its .bgi or .sample"
+        raise FormatError(what, where=str(path), cure="Copy them again") from error
+    return _unique([("", name) for name in _names_of_bgen(path, inside)], path), records
 
 
 def _names_of_bgen(path: Path, inside: list[str]) -> list[str]:
@@ -308,11 +280,8 @@ def _names_of_bgen(path: Path, inside: list[str]) -> list[str]:
     pairs = [(row[0], row[1] if len(row) > 1 else row[0]) for row in rows if row]
     known = ([one for one, _ in pairs], [two for _, two in pairs], [f"{one}_{two}" for one, two in pairs])
     if len(pairs) != len(inside) or (has_names and inside not in known):
-        raise FormatError(
-            "names other people than the .bgen beside it",
-            where=str(beside),
-            cure="Keep the files of one data set",
-        )
+        what, cure = "names other people than the .bgen beside it", "Keep the files of one data set"
+        raise FormatError(what, where=str(beside), cure=cure)
     return inside if has_names else known[1]
 
 
@@ -323,12 +292,9 @@ def _bgen_variants(reader: Any, *, has_index: bool) -> Iterator[Any]:
             if (item.chrom in contig_names() and item.pos in sites_by_position()) or item.rsid in rsids():
                 yield item
         return
-    found = [
-        item
-        for contig in contig_names()
-        for place in sites_by_position()
-        for item in reader.fetch(contig, place, place)
-    ]
+    found = []
+    for contig, place in itertools.product(contig_names(), sites_by_position()):
+        found += reader.fetch(contig, place, place)
     for rsid in rsids():
         with contextlib.suppress(ValueError, KeyError):
             found += reader.with_rsid(rsid)
