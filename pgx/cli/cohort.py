@@ -21,7 +21,6 @@ from pgx.options import CohortOptions, Options, PageOptions, Rechecked
 if TYPE_CHECKING:
     from pgx.cohort import Outcome
     from pgx.cohort.jobs import Plan
-    from pgx.cohort.recheck import Rechecking
     from pgx.cohort.results import Asked
     from pgx.render.tsv import Cell
 
@@ -139,7 +138,11 @@ def recheck(
         counts = {name: getattr(found, name) for name in ("results", "changed", "why", "unread")}
         typer.echo(json.format(json.encode({**counts, "written": write, "changes": named}), indent=1))
     else:
-        typer.echo(_in_words(found, write=write), err=form == "tsv")
+        why = ", ".join(f"{count} {name}" for name, count in found.why.items())
+        told = f"{found.changed} of {found.results} results {'changed' if write else 'would change'}"
+        told += f" ({why})" if why else ""
+        told += f"; of {len(found.unread)} inputs it cannot be said" if found.unread else ""
+        typer.echo(told, err=form == "tsv")
     if found.outcome is not None:
         also = f", {found.outcome.reports} reports" if found.outcome.reports else ""
         _say(f"{folder}: tables and page{also} are renewed; changed.tsv lists who changed")
@@ -149,14 +152,6 @@ def _print_cells(cells: Sequence[Cell]) -> None:
     from pgx.render.tsv import cell_text
 
     sys.stdout.write("\t".join(map(cell_text, cells)) + "\n")
-
-
-def _in_words(found: Rechecking, *, write: bool) -> str:
-    """Return what was found in one line."""
-    why = ", ".join(f"{count} {name}" for name, count in found.why.items())
-    told = f"{found.changed} of {found.results} results {'changed' if write else 'would change'}"
-    told += f" ({why})" if why else ""
-    return told + (f"; of {len(found.unread)} inputs it cannot be said" if found.unread else "")
 
 
 def _asked(
@@ -208,8 +203,22 @@ def _check(page: PageOptions) -> None:
 
 
 def _finish(outcome: Outcome, folder: Path, page: PageOptions, single: ReportsOptions) -> None:
-    """Report what became of the run, and end with the exit code."""
-    _warn(outcome, page)
+    """Report what became of the run and what is odd in it, and end with the exit code."""
+    from pgx.wording import wording
+
+    no_record = "has no record near the sites, and another input of the same samples has"
+    passed_over = [(path, no_record) for path in outcome.passed_over]
+    passed_over += [(path, "holds copy numbers or ploidy, no genotypes") for path in outcome.copy_number]
+    for path, why in passed_over:
+        _say(f"passed over: {printable(path, limit=1000)} {why}")
+    if outcome.duplicated and page.min_cell:
+        _say("warning: some samples came more than once. See samples.tsv")
+    elif outcome.duplicated:
+        names = ", ".join(map(printable, outcome.duplicates[:_LISTED]))
+        more = " ..." if len(outcome.duplicates) > _LISTED else ""
+        _say(f"warning: {outcome.duplicated} samples came more than once: {names}{more}")
+    for code in outcome.alarms:  # without the numbers of the page: a log is kept
+        _say(f"warning: {wording().say('cohort', f'shared_{code}')} See index.html")
     _say(
         f"{outcome.samples} samples from {outcome.inputs} inputs in {folder}"
         f" ({outcome.kept} were done before, {outcome.failed} failures)"
@@ -231,22 +240,3 @@ def _finish(outcome: Outcome, folder: Path, page: PageOptions, single: ReportsOp
         _say(f"warning: {folder / 'reports'} is from an earlier run; --reports makes it again")
     if outcome.failed:
         raise typer.Exit(5)
-
-
-def _warn(outcome: Outcome, page: PageOptions) -> None:
-    """Name the inputs that were passed over, and what is odd."""
-    from pgx.wording import wording
-
-    no_record = "has no record near the sites, and another input of the same samples has"
-    passed_over = [(path, no_record) for path in outcome.passed_over]
-    passed_over += [(path, "holds copy numbers or ploidy, no genotypes") for path in outcome.copy_number]
-    for path, why in passed_over:
-        _say(f"passed over: {printable(path, limit=1000)} {why}")
-    if outcome.duplicated and page.min_cell:
-        _say("warning: some samples came more than once. See samples.tsv")
-    elif outcome.duplicated:
-        names = ", ".join(map(printable, outcome.duplicates[:_LISTED]))
-        more = " ..." if len(outcome.duplicates) > _LISTED else ""
-        _say(f"warning: {outcome.duplicated} samples came more than once: {names}{more}")
-    for code in outcome.alarms:  # without the numbers of the page: a log is kept
-        _say(f"warning: {wording().say('cohort', f'shared_{code}')} See index.html")

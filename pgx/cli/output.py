@@ -17,8 +17,7 @@ from pgx.files import STANDARD_OUTPUT, cannot_write, write
 from pgx.render import Format, file_stem, format_of_name
 
 if TYPE_CHECKING:
-    from rich.progress import Progress as Bar
-    from rich.progress import TaskID
+    from rich.live import Live
 
     from pgx.cli.options import FormOptions
     from pgx.cohort import Progress
@@ -100,30 +99,25 @@ def write_reports(name: Format, run: Run, samples: Iterable[SampleReport], outpu
     name.check_installed()
     path = Path(output)
     is_folder = output.endswith("/") or path.is_dir() or not (path.suffix or path.exists())
-    if is_folder and output != STANDARD_OUTPUT:
-        _write_folder(name, run, samples, path, form)
+    if is_folder and output != STANDARD_OUTPUT:  # a file a sample, and an index that says which is whose
+        from pgx.render.tsv import safe_cell
+
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise cannot_write(path, error) from error
+        rows = ["file\tsample\n"]
+        for report in samples:
+            file = file_stem(report.sample) + name.endings[0]
+            write([name.one(run, report, form)], path / file)
+            rows.append(f"{file}\t{safe_cell(report.sample)}\n")
+        write(rows, path / INDEX)
         return
     reports = list(islice(samples, 2))
     if len(reports) > 1:
         what = "this format holds one sample, and the input has several"
         raise UsageError(what, where=output, cure="Name one with -s, or give a folder: -o FOLDER/")
     write((name.one(run, report, form) for report in reports), output)
-
-
-def _write_folder(kind: Format, run: Run, samples: Iterable[SampleReport], folder: Path, form: Form) -> None:
-    """Write one file a sample, and an index that says which is whose."""
-    from pgx.render.tsv import safe_cell
-
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise cannot_write(folder, error) from error
-    rows = ["file\tsample\n"]
-    for report in samples:
-        name = file_stem(report.sample) + kind.endings[0]
-        write([kind.one(run, report, form)], folder / name)
-        rows.append(f"{name}\t{safe_cell(report.sample)}\n")
-    write(rows, folder / INDEX)
 
 
 def layout_for(name: Format, form: FormOptions) -> Form:
@@ -170,63 +164,51 @@ _LOG_EVERY = 10.0  # seconds
 class Shown:
     """What is shown while a cohort runs; a context, so that the terminal is left as it was.
 
-    Statuses are counted on a terminal only: a log is kept, and the counts of a small cohort tell of people.
+    On a terminal it is a bar with the time that is left, what was done, and the statuses so far; a log has
+    no statuses, since it is kept, and the counts of a small cohort tell of people.
     """
 
     def __init__(self) -> None:
         self._start = self._last = time.monotonic()
-        self._terminal: _Terminal | None = None
+        self._live: Live | None = None
 
     def __enter__(self) -> Shown:
         if sys.stderr.isatty():
-            self._terminal = _Terminal()
+            from rich.console import Console
+            from rich.live import Live
+            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+            from rich.progress import Progress as Bar
+
+            done, left = TextColumn("inputs,"), TextColumn("left")
+            self._bar = Bar(BarColumn(), MofNCompleteColumn(), done, TimeRemainingColumn(), left)
+            self._task = self._bar.add_task("", total=None)
+            self._live = Live(self._bar, console=Console(stderr=True), transient=False)
+            self._live.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._terminal is not None:
-            self._terminal.live.stop()
+        if self._live is not None:
+            self._live.stop()
 
     def tell(self, progress: Progress) -> None:
         """Show how far the run is."""
         now = time.monotonic()
         done = progress.kept + progress.done
         rate = progress.done / max(now - self._start, 1e-9)
-        if self._terminal is not None:
-            self._terminal.show(progress, rate)
+        note = (
+            f"{rate:.0f} inputs/s, {progress.samples} samples,"
+            f" {progress.kept} done before, {progress.failed} failed"
+        )
+        if self._live is not None:
+            from rich.console import Group
+            from rich.text import Text
+
+            self._bar.update(self._task, total=progress.total, completed=done)
+            counts = ", ".join(f"{status} {number}" for status, number in sorted(progress.statuses.items()))
+            self._live.update(Group(self._bar, Text(progress.waiting or note), Text(counts)))
         elif progress.waiting:
             typer.echo(progress.waiting, err=True)
         elif now - self._last > _LOG_EVERY:
             self._last = now
             left = (progress.total - done) / rate if rate else 0
-            told = f"{done} of {progress.total} inputs, {_note(progress, rate)}, about {left:.0f} s left"
-            typer.echo(told, err=True)
-
-
-class _Terminal:
-    """Three lines: a bar with the time that is left, what was done, and the statuses so far."""
-
-    def __init__(self) -> None:
-        from rich.console import Console
-        from rich.live import Live
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        done, left = TextColumn("inputs,"), TextColumn("left")
-        self._bar: Bar = Progress(BarColumn(), MofNCompleteColumn(), done, TimeRemainingColumn(), left)
-        self._task: TaskID = self._bar.add_task("", total=None)
-        self.live = Live(self._bar, console=Console(stderr=True), transient=False)
-        self.live.start()
-
-    def show(self, progress: Progress, rate: float) -> None:
-        """Show how far the run is; `rate` in inputs a second."""
-        from rich.console import Group
-        from rich.text import Text
-
-        self._bar.update(self._task, total=progress.total, completed=progress.kept + progress.done)
-        counts = ", ".join(f"{status} {number}" for status, number in sorted(progress.statuses.items()))
-        lines = [Text(progress.waiting or _note(progress, rate)), Text(counts)]
-        self.live.update(Group(self._bar, *lines))
-
-
-def _note(progress: Progress, rate: float) -> str:
-    done = f"{rate:.0f} inputs/s, {progress.samples} samples"
-    return f"{done}, {progress.kept} done before, {progress.failed} failed"
+            typer.echo(f"{done} of {progress.total} inputs, {note}, about {left:.0f} s left", err=True)

@@ -138,33 +138,33 @@ class _Maker:
 
     def _stated(self) -> dict[str, Json]:
         """Return what the sender states of the person, the sample, the order and the laboratory, by role."""
-        meta, found = self.meta, {}
-
-        def add(role: str, kind: str, *needed: str | None, **content: Any) -> None:
-            if any(needed):
-                found[role] = self._resource(kind, role, **content)
-
-        name = [{"text": _stated(meta.name)}]
-        about = {"identifier": [self.identifier], "name": name, "birthDate": meta.birth_date}
-        add("patient", "Patient", meta.name, meta.birth_date, **about)
-        if "patient" in found:
+        meta, found = self.meta, dict[str, Json]()
+        about: Json
+        if meta.name or meta.birth_date:
+            about = {"name": [{"text": _stated(meta.name)}], "birthDate": meta.birth_date}
+            found["patient"] = self._resource("Patient", "patient", identifier=[self.identifier], **about)
             self.subject = {**_references(found["patient"])[0], **self.subject}
-        kind, taken = {"text": _stated(meta.specimen)}, {"collectedDateTime": self.taken}
-        about = {"subject": self.subject, "type": kind, "collection": taken}
-        add("specimen", "Specimen", meta.specimen, meta.specimen_date, **about)
-        about = {
-            "subject": self.subject,
-            "status": "unknown",
-            "intent": "order",
-            "code": {"text": self.genotype.gene},
-            "identifier": [{"value": _stated(meta.order_id)}],
-            "requester": {"display": _stated(meta.requester)},
-            "reasonCode": [{"text": _stated(meta.reason)}],
-        }
-        add("order", "ServiceRequest", meta.order_id, meta.requester, meta.reason, **about)
-        contact = [{"system": "other", "value": printable(meta.contact)}] if meta.contact else []
-        about = {"name": _stated(meta.laboratory), "telecom": contact}
-        add("laboratory", "Organization", meta.laboratory, **about)
+        subject: Json = {"subject": self.subject}
+        if meta.specimen or meta.specimen_date:
+            about = {
+                "type": {"text": _stated(meta.specimen)},
+                "collection": {"collectedDateTime": self.taken},
+            }
+            found["specimen"] = self._resource("Specimen", "specimen", **subject, **about)
+        if meta.order_id or meta.requester or meta.reason:
+            about = {
+                "status": "unknown",
+                "intent": "order",
+                "code": {"text": self.genotype.gene},
+                "identifier": [{"value": _stated(meta.order_id)}],
+                "requester": {"display": _stated(meta.requester)},
+                "reasonCode": [{"text": _stated(meta.reason)}],
+            }
+            found["order"] = self._resource("ServiceRequest", "order", **subject, **about)
+        if meta.laboratory:
+            contact = [{"system": "other", "value": printable(meta.contact)}] if meta.contact else []
+            about = {"name": _stated(meta.laboratory), "telecom": contact}
+            found["laboratory"] = self._resource("Organization", "laboratory", **about)
         return found
 
     def _result(self, profile: str, *categories: str) -> Json:

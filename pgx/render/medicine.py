@@ -175,7 +175,7 @@ def evidence_blocks(
         if marks := evidence_marks(response):
             yield Block(Kind.PICTURE, words.say("picture", "map"), name=f"map-{number}")
             yield caption(words.say("picture", "map_text"))
-            yield _map_table(marks, response, words, cite)
+            yield table(words.say("picture", "map"), _map_rows(marks, response, words, cite), name="map")
         is_general = withheld or not response.claims
         yield from _common_table(response, words) if is_general else _matched(response, words, cite)
         yield paragraph(words.say("evidence", "certainty_note"))
@@ -191,10 +191,12 @@ def overdue(run: Run, response: Response, words: Wording) -> str:
     return words.say("evidence", "overdue", searched_on=searched, next_review=review)
 
 
-def _map_table(marks: Iterable[Mark], response: Response, words: Wording, cite: Citations) -> Block:
+def _map_rows(
+    marks: Iterable[Mark], response: Response, words: Wording, cite: Citations
+) -> Iterator[Iterable[str]]:
     rows = {row.claim_id: row for row in response.by_status if row.group == "carrier"}
     heads = ("letter", "direction", "population", "endpoint", "size", "effect", "certainty")
-    found: list[Iterable[str]] = [[words.say("table", head) for head in heads]]
+    yield [words.say("table", head) for head in heads]
     for mark in marks:
         for claim in mark.claims if mark.counted else mark.claims[:1]:  # of other people one row is enough
             row = rows[claim]
@@ -203,8 +205,7 @@ def _map_table(marks: Iterable[Mark], response: Response, words: Wording, cite: 
             if not row.applicable:
                 side = words.say("table", "not_counted", side=side)
             told = (row.population, row.endpoint, row.sample_size, row.effect)
-            found.append((f"{mark.letter} {numbers}", side, *told, sure))
-    return table(words.say("picture", "map"), found, name="map")
+            yield f"{mark.letter} {numbers}", side, *told, sure
 
 
 def side_words(row: StatusRow | MatchedClaim, words: Wording) -> str:

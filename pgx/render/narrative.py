@@ -40,6 +40,8 @@ from pgx.wording import Wording, greek, percent
 
 #: Sections that come before the seal; everything behind it may give the status away.
 OPEN_SECTIONS = frozenset({"sharing"})
+#: What tells of the genotype: the option that states it, and evidence on the assembly from records of a site.
+_TELLING = frozenset({"genotype", "records", "record-letters"})
 
 
 def narrate(
@@ -183,7 +185,24 @@ def _technical(run: Run, report: SampleReport, words: Wording, *, withheld: bool
             told = sureness.flag_message(flag, words, is_open=report.genotype.diplotype is None)
             severity = words.say("severity", flag.severity)
             yield words.say("technical", "flag", severity=severity, message=told, code=flag.code)
-    yield from _run_lines(run, words, withheld=withheld)
+    say, given, used = functools.partial(words.say, "technical"), run.input, run.reference
+    size = say("stream") if given.size is None else say("bytes", count=given.size)
+    read = {"access": given.access, "header": given.header_digest}
+    yield say("input", path=printable(given.path), size=size, **read)
+    clues = [clue for clue in given.assembly_evidence if not (withheld and clue.kind in _TELLING)]
+    evidence = "; ".join(f"{clue.kind}: {printable(clue.detail)}" for clue in clues)
+    yield say("assembly", assembly=given.assembly, evidence=evidence)
+    options = []
+    for name, value in structs.asdict(run.parameters).items():
+        if value not in (None, (), False) and not (withheld and name in _TELLING):
+            joined = ",".join(value) if isinstance(value, tuple) else value
+            text = f"{joined:g}" if isinstance(joined, float) else str(joined)
+            options.append(f"{name.replace('_', '-')} {printable(text)}")
+    yield say("options", options=", ".join(options))
+    yield say("program", version=run.tool.version, release=used.release, digest=used.digest)
+    files = [f"{printable(file.name)} {file.digest.partition(':')[2][:12]}" for file in used.evidence]
+    yield say("evidence_files", list=", ".join(files))
+    yield say("created", created=run.created)
 
 
 def _site_lines(site: SiteReport, words: Wording) -> Iterator[str]:
@@ -225,31 +244,6 @@ def _calculation_lines(report: SampleReport, words: Wording) -> Iterator[str]:
                 known = {"diplotype": greek(other.diplotype or ""), "probability": chance, "status": status}
                 others.append(f"{name}: {words.say('technical', key, **known)}")
         yield words.say("technical", "populations", list="; ".join(others))
-
-
-#: What tells of the genotype: the option that states it, and evidence on the assembly from records of a site.
-_TELLING = frozenset({"genotype", "records", "record-letters"})
-
-
-def _run_lines(run: Run, words: Wording, *, withheld: bool) -> Iterator[str]:
-    say, given, used = functools.partial(words.say, "technical"), run.input, run.reference
-    size = say("stream") if given.size is None else say("bytes", count=given.size)
-    read = {"access": given.access, "header": given.header_digest}
-    yield say("input", path=printable(given.path), size=size, **read)
-    told = [clue for clue in given.assembly_evidence if not (withheld and clue.kind in _TELLING)]
-    clues = "; ".join(f"{clue.kind}: {printable(clue.detail)}" for clue in told)
-    yield say("assembly", assembly=given.assembly, evidence=clues)
-    options = []
-    for name, value in structs.asdict(run.parameters).items():
-        if value not in (None, (), False) and not (withheld and name in _TELLING):
-            joined = ",".join(value) if isinstance(value, tuple) else value
-            text = f"{joined:g}" if isinstance(joined, float) else str(joined)
-            options.append(f"{name.replace('_', '-')} {printable(text)}")
-    yield say("options", options=", ".join(options))
-    yield say("program", version=run.tool.version, release=used.release, digest=used.digest)
-    files = [f"{printable(file.name)} {file.digest.partition(':')[2][:12]}" for file in used.evidence]
-    yield say("evidence_files", list=", ".join(files))
-    yield say("created", created=run.created)
 
 
 def handout(run: Run, report: SampleReport, form: Form) -> Narrative:

@@ -151,8 +151,16 @@ def status_probability(report: SampleReport) -> float:
 
 def sure_blocks(run: Run, report: SampleReport, words: Wording) -> Iterator[Block]:
     """Yield both chromosomes, what each site says, and the probabilities."""
-    say, is_open = words.say, report.genotype.diplotype is None
-    yield from _chromosome_blocks(report, words)
+    say, is_open, drawn = words.say, report.genotype.diplotype is None, chromosomes(report)
+    yield Block(Kind.PICTURE, say("picture", "chromosomes"), name="chromosomes")
+    rsids = (site.rsid for site in report.sites)
+    lines = [(say("picture", "chromosome"), *rsids, say("picture", "haplotype"))]
+    for number, one in enumerate(drawn, start=1):
+        lines.append((str(number), *one.cells(words), names_text(one.names, report, words)))
+    yield table(say("picture", "chromosomes"), lines, name="chromosomes")
+    if not is_open or _is_unarranged(report) or any(one.names for one in drawn):
+        key = "both_ways" if _is_unarranged(report) else "as_read" if is_open else "arranged"
+        yield caption(say("picture", key))
     yield from (bullet(_site_sentence(site, words)) for site in report.sites)
     if report.reads is not None:
         yield from _read_blocks(report, report.reads, words)
@@ -213,23 +221,6 @@ def _read_blocks(report: SampleReport, reads: ReadSummary, words: Wording) -> It
             first, second = (letter or unknown for letter in row.letters)
             rows.append((first, second, row.told(words), str(row.count)))
         yield table(title, rows, name="reads")
-
-
-def _chromosome_blocks(report: SampleReport, words: Wording) -> Iterator[Block]:
-    """Yield the picture, the same as a table, and what it cannot show."""
-    drawn, say = chromosomes(report), words.say
-    yield Block(Kind.PICTURE, say("picture", "chromosomes"), name="chromosomes")
-    rsids = (site.rsid for site in report.sites)
-    rows = [(say("picture", "chromosome"), *rsids, say("picture", "haplotype"))]
-    for number, one in enumerate(drawn, start=1):
-        rows.append((str(number), *one.cells(words), names_text(one.names, report, words)))
-    yield table(say("picture", "chromosomes"), rows, name="chromosomes")
-    if _is_unarranged(report):
-        yield caption(say("picture", "both_ways"))
-    elif report.genotype.diplotype is not None:
-        yield caption(say("picture", "arranged"))
-    elif any(one.names for one in drawn):
-        yield caption(say("picture", "as_read"))
 
 
 def assumed_mark(assumed: bool, words: Wording) -> str:

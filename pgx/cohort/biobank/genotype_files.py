@@ -176,25 +176,19 @@ def _alternates(lines: bytes, columns: Sequence[bytes]) -> npt.NDArray[np.intp]:
 def _matching(
     lines: bytes, wanted: re.Pattern[bytes], columns: list[bytes], number: int
 ) -> Iterator[Variant]:
-    """Yield the variants at or named as a site; the first line has this number."""
+    """Yield the rows at a site on chromosome 19 or named as one; `number` is that of the first line."""
     counted = 0
     for match in wanted.finditer(lines):
         number += lines.count(b"\n", counted, match.start())
         counted = match.start()
         cells = dict(zip(columns, match[0].decode(errors="replace").split(), strict=False))
-        if (variant := _variant(cells, number)) is not None:
-            yield variant
-
-
-def _variant(cells: dict[bytes, str], number: int) -> Variant | None:
-    """Return a row if it lies on chromosome 19 at a site, or bears the name of one."""
-    chromosome, position, name = cells.get(b"CHROM", ""), cells.get(b"POS", ""), cells.get(b"ID", "")
-    if not position.isdecimal() or not (b"REF" in cells and b"ALT" in cells):
-        return None
-    on_site = chromosome in contig_names() and int(position) in sites_by_position()
-    if not on_site and not any(re.search(rf"\b{rsid}\b", name) for rsid in rsids()):
-        return None
-    return Variant(number, chromosome, int(position), name, (cells[b"REF"], *cells[b"ALT"].split(",")))
+        contig, position, name = cells.get(b"CHROM", ""), cells.get(b"POS", ""), cells.get(b"ID", "")
+        if not position.isdecimal() or not (b"REF" in cells and b"ALT" in cells):
+            continue
+        place, alleles = int(position), (cells[b"REF"], *cells[b"ALT"].split(","))
+        on_site = contig in contig_names() and place in sites_by_position()
+        if on_site or any(re.search(rf"\b{rsid}\b", name) for rsid in rsids()):
+            yield Variant(number, contig, place, name, alleles)
 
 
 def _plink_record(reader: Any, variant: Variant, count: int, kind: str, path: Path) -> SiteRecord:
