@@ -38,7 +38,7 @@ def test_fields_are_what_a_regular_expression_finds(piece):
     found = [(place, match) for place, text in enumerate(texts[piece.start : piece.stop])
              if (match := USUAL.fullmatch(text))]  # fmt: skip
     assert fields.rows.tolist() == [place for place, _ in found]
-    numbers = [fields.numbers("DP")[0], *fields.numbers("PL")]
+    numbers = [fields.numbers["DP"][0], *fields.numbers["PL"]]
     assert [values.tolist() for values in numbers] == [
         [int(match[group]) for _, match in found] for group in range(1, 5)
     ]

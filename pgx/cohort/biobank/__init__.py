@@ -9,6 +9,8 @@ side by side.
 
 from __future__ import annotations
 
+import itertools
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -20,26 +22,11 @@ import pyarrow as pa
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pgx.calling import CallOptions, diplotypes
-from pgx.calling.arrays import (
-    STATUSES,
-    Likelihoods,
-    SiteLikelihoods,
-    answers,
-    differs_elsewhere,
-    diplotype_likelihoods,
-    same_everywhere,
-)
-from pgx.calling.posterior import PhaseEvidence, doubtful_diplotypes, phase_evidence
+from pgx.calling import arrays, diplotypes
+from pgx.calling.arrays import STATUSES
+from pgx.calling.posterior import doubtful_diplotypes, phase_evidence
 from pgx.cohort.biobank.format_parser import between
-from pgx.cohort.biobank.sample_classes import (
-    Floats,
-    SiteArrays,
-    columns_of,
-    neighbour_codes,
-    read_site,
-    text_codes,
-)
+from pgx.cohort.biobank.sample_classes import SiteArrays, columns_of, neighbour_codes, read_site, text_codes
 from pgx.cohort.jobs import Result, StoredBlock, StoredInput, without_shared
 from pgx.cohort.tables import arrow
 from pgx.cohort.tables.arrow import Codes, compact, first_of, joined_codes
@@ -54,10 +41,10 @@ from pgx.vcf import VcfContent
 
 #: Samples whose posteriors are computed at a time: the arrays stay in the cache of the processor.
 _PIECE = 1 << 14
-_LONGEST_NAME = 1000
 _THREADS = 2
-_FORMULA_STARTS = tuple("=+-@")
-#: How many answers a class may have: the numbers that `_Posteriors` gives them are below it.
+#: Names, each with its line break, that are cells of the table as they are.
+_USUAL_NAMES = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9_.-]{0,900}\n)+")
+#: How many answers a class may have: the numbers that `_answered` gives them are below it.
 _ANSWERS = len(diplotypes()) * len(STATUSES) * 2 * 2
 Rows = npt.NDArray[np.intp]
 
@@ -65,17 +52,9 @@ Rows = npt.NDArray[np.intp]
 class _Found(Struct):
     """What becomes of all samples: a class each, and numbers."""
 
-    classes: npt.NDArray[np.int64]
-    probability: Floats
-    carrier: Floats
-
-
-class _Kind(Struct, frozen=True):
-    """What the posterior of a class depends on beside likelihoods; `half`: for each site, see posterior."""
-
-    half: tuple[bool, ...]
-    doubtful: tuple[bool, ...]
-    phase: PhaseEvidence | None
+    classes: Codes
+    probability: arrays.Floats
+    carrier: arrays.Floats
 
 
 def observe_arrays(result: Result, ready: Prepared) -> Result:
@@ -85,9 +64,9 @@ def observe_arrays(result: Result, ready: Prepared) -> Result:
     rows = np.empty((len(ready.columns), len(diplotypes())))
     with ThreadPoolExecutor(max_workers=_THREADS) as pool:
         sites = _read_sites(pool, ready)
-        for kind, group in _by_kind(joined_codes([site.codes for site in sites]), ready):
-            for piece in _pieces(group):
-                rows[piece] = diplotype_likelihoods(_given(sites, kind, piece), ready.rules.population).T
+    for given, group in _by_kind(joined_codes([site.codes for site in sites]), sites, ready):
+        for piece in _pieces(group):
+            rows[piece] = arrays.diplotype_likelihoods(given.part(piece), ready.rules.population).T
     return replace(result, run=classes_of(rows).packed())
 
 
@@ -99,17 +78,15 @@ def annotate_arrays(result: Result, ready: Prepared) -> Result:
     """Return `result` with the facts and columns of all samples."""
     content = ready.source.content
     reader = ready.around.reader if ready.around else None
-    around = reader.records if reader else ()
+    records = (*content.records, *(reader.records if reader else ()))
     with ThreadPoolExecutor(max_workers=_THREADS) as pool:
         sites = _read_sites(pool, ready)
         found = _answered(pool, sites, ready)
-        texts = _packed_texts(pool, (*content.records, *around), ready)
+        texts = _packed_texts(pool, records, ready)
         if reader is not None:
             # by what they show, and by the texts at the sites beside them
-            parts = [found.classes, neighbour_codes(reader, ready)]
-            if content.records:
-                parts.append(text_codes(content.records, ready))
-            found.classes = joined_codes(parts)
+            beside = [text_codes(content.records, ready)] if content.records else []
+            found.classes = joined_codes([found.classes, neighbour_codes(reader, ready), *beside])
         firsts = first_of(found.classes).tolist()
         reports = (ready.report(ready.columns[row], ready.names[row]) for row in firsts)
         classes = fact_table([facts_of(ready.run, report) for report in reports])
@@ -118,114 +95,79 @@ def annotate_arrays(result: Result, ready: Prepared) -> Result:
             StoredBlock(facts=one.result(), texts=other.result())
             for one, other in zip(facts, texts, strict=True)
         )
+    statuses: Counter[str] = Counter()
+    people = np.bincount(found.classes).tolist()
+    for status, count in zip(classes["e4_status"].to_pylist(), people, strict=True):
+        statuses[status] += count
     run, (digest, part) = without_shared(ready.run)
+    bare, own = tuple(replace(record, samples=()) for record in records), len(content.records)
     stored = StoredInput(
         run=run,
         shared=(digest,),
-        content=replace(content, samples=(), records=_without_columns(content.records)),
-        around=_without_columns(around) if reader else None,
+        content=replace(content, samples=(), records=bare[:own]),
+        around=bare[own:] if reader else None,
     )
-    return replace(
-        result,
-        run=msgspec.json.encode(stored),
-        statuses=_statuses(found, classes),
-        blocks=blocks,
-        parts={digest: part},
-    )
-
-
-def _without_columns(records: Sequence[SiteRecord]) -> tuple[SiteRecord, ...]:
-    return tuple(replace(record, samples=()) for record in records)
+    whole = msgspec.json.encode(stored)
+    return replace(result, run=whole, statuses=statuses, blocks=blocks, parts={digest: part})
 
 
 def _answered(pool: ThreadPoolExecutor, sites: Sequence[SiteArrays], ready: Prepared) -> _Found:
     """Compute what all samples are: populations are compared only where bounds do not settle that."""
-    pairs = joined_codes([site.codes for site in sites])
+    pairs, rules = joined_codes([site.codes for site in sites]), ready.rules
     found = _Found(pairs * _ANSWERS, np.empty(len(pairs)), np.empty(len(pairs)))
-    for kind, group in _by_kind(pairs, ready):
-        work = _Posteriors(sites, kind, ready.rules, found)
-        unsettled = np.concatenate(list(pool.map(work.answer, _pieces(group))))
-        for _ in pool.map(work.compare, _pieces(unsettled)):
-            pass
+
+    def settle(every: arrays.Likelihoods, rows: Rows) -> Rows:
+        """Record what these samples are; return those of them that another population might change."""
+        given = every.part(rows)
+        answer = arrays.answers(given, rules)
+        found.probability[rows], found.carrier[rows] = answer.probability, answer.carrier_probability
+        which = (answer.best * len(STATUSES) + answer.status) * 2 + answer.determined
+        found.classes[rows] += which * 2
+        return rows[~arrays.same_everywhere(given, answer, rules)]
+
+    def compare(every: arrays.Likelihoods, rows: Rows) -> None:
+        """Record which of these samples another population does change."""
+        given = every.part(rows)
+        found.classes[rows] += arrays.differs_elsewhere(given, arrays.answers(given, rules), rules)
+
+    for every, group in _by_kind(pairs, sites, ready):
+        unsettled = np.concatenate(list(pool.map(settle, itertools.repeat(every), _pieces(group))))
+        list(pool.map(compare, itertools.repeat(every), _pieces(unsettled)))
     found.classes = compact(found.classes)
     return found
 
 
-def _by_kind(pairs: Codes, ready: Prepared) -> Iterator[tuple[_Kind, Rows]]:
-    """Yield each kind with its samples; `pairs` are their classes at both sites."""
-    kinds = [_kind(ready.columns[row], ready) for row in first_of(pairs).tolist()]
+def _by_kind(
+    pairs: Codes, sites: Sequence[SiteArrays], ready: Prepared
+) -> Iterator[tuple[arrays.Likelihoods, Rows]]:
+    """Yield samples that are alike in what a posterior depends on beside likelihoods, and those of everybody.
+
+    `pairs` are the classes of the samples at both sites.
+    """
+    kinds = []
+    for row in first_of(pairs).tolist():
+        observations = observe(ready.records, ready.columns[row], ready.context)
+        evidence = [seen.evidence for seen in observations]
+        phase = phase_evidence(observations)
+        half = tuple(item is not None and item.seen is not None for item in evidence)
+        kinds.append((half, doubtful_diplotypes(evidence, phase), phase))
     different = list(dict.fromkeys(kinds))
     by_class = np.array([different.index(kind) for kind in kinds])[pairs]
-    for number, kind in enumerate(different):
-        yield kind, np.flatnonzero(by_class == number)
-
-
-def _given(sites: Sequence[SiteArrays], kind: _Kind, rows: Rows) -> Likelihoods:
-    """Return the likelihoods of some samples of one kind."""
-    return Likelihoods(
-        sites=tuple(
-            SiteLikelihoods(values=site.likelihoods, chances=site.chances, half=half).part(rows)
-            for site, half in zip(sites, kind.half, strict=True)
-        ),
-        doubtful=kind.doubtful,
-        phase=kind.phase,
-    )
+    for number, (half, doubtful, phase) in enumerate(different):
+        given = tuple(
+            arrays.SiteLikelihoods(values=site.likelihoods, chances=site.chances, half=is_half)
+            for site, is_half in zip(sites, half, strict=True)
+        )
+        every = arrays.Likelihoods(sites=given, doubtful=doubtful, phase=phase)
+        yield every, np.flatnonzero(by_class == number)
 
 
 def _pieces(rows: Rows) -> list[Rows]:
     return [rows[start : start + _PIECE] for start in range(0, len(rows), _PIECE)]
 
 
-def _kind(column: int, ready: Prepared) -> _Kind:
-    observations = observe(ready.records, column, ready.context)
-    evidence = [seen.evidence for seen in observations]
-    phase = phase_evidence(observations)
-    return _Kind(
-        half=tuple(item is not None and item.seen is not None for item in evidence),
-        doubtful=doubtful_diplotypes(evidence, phase),
-        phase=phase,
-    )
-
-
-class _Posteriors(Struct, frozen=True):
-    """The posteriors of the samples of one kind; pieces of them may be computed side by side."""
-
-    sites: Sequence[SiteArrays]
-    kind: _Kind
-    rules: CallOptions
-    found: _Found
-
-    def answer(self, rows: Rows) -> Rows:
-        """Record what these samples are; return those of them that another population might change."""
-        given = _given(self.sites, self.kind, rows)
-        answer = answers(given, self.rules)
-        self.found.probability[rows] = answer.probability
-        self.found.carrier[rows] = answer.carrier_probability
-        which = (answer.best * len(STATUSES) + answer.status) * 2 + answer.determined
-        self.found.classes[rows] += which * 2
-        return rows[~same_everywhere(given, answer, self.rules)]
-
-    def compare(self, rows: Rows) -> None:
-        """Record which of these samples another population does change."""
-        given = _given(self.sites, self.kind, rows)
-        self.found.classes[rows] += differs_elsewhere(given, answers(given, self.rules), self.rules)
-
-
-def _statuses(found: _Found, classes: pa.Table) -> Counter[str]:
-    """Return samples by e4 status."""
-    counts: Counter[str] = Counter()
-    sizes = np.bincount(found.classes, minlength=classes.num_rows).tolist()
-    for status, size in zip(classes.column("e4_status").to_pylist(), sizes, strict=True):
-        counts[status] += size
-    return counts
-
-
 def _packed_facts(
-    pool: ThreadPoolExecutor,
-    found: _Found,
-    sites: Sequence[SiteArrays],
-    ready: Prepared,
-    classes: pa.Table,
+    pool: ThreadPoolExecutor, found: _Found, sites: Sequence[SiteArrays], ready: Prepared, classes: pa.Table
 ) -> list[Future[bytes]]:
     """Begin to pack the facts of each block: the cells of a class from one report, numbers from arrays."""
     numbers = {
@@ -241,24 +183,14 @@ def _packed_facts(
         """Return the facts of the samples from `start` to before `stop`."""
         table = classes.take(arrow.numbers(found.classes[start:stop], pa.int64()))
         own = {name: arrow.numbers(all_[start:stop], fact_type(name)) for name, all_ in numbers.items()}
-        own["sample"] = _cells(ready.names[start:stop]).cast(pa.string())
+        names = ready.names[start:stop]
+        usual = _USUAL_NAMES.fullmatch("\n".join((*names, "")))
+        own["sample"] = arrow.texts(names if usual else [safe_cell(name) for name in names]).cast(pa.string())
         for name, column in own.items():
             table = table.set_column(FACTS.index(name), name, column)
         return to_bytes(table)
 
     return _by_block(pool, packed, len(ready.names))
-
-
-def _cells(names: Sequence[str]) -> pa.Array:
-    """Return sample names as cells of the table; most are cells as they are."""
-    letters = "".join(names)
-    usual = (
-        letters.isascii()
-        and letters.isprintable()
-        and max(map(len, names), default=0) <= _LONGEST_NAME
-        and not any(name.startswith(_FORMULA_STARTS) for name in names)
-    )
-    return arrow.texts(names if usual else [safe_cell(name) for name in names])
 
 
 def _packed_texts(

@@ -31,13 +31,8 @@ _ZEROS = np.uint64(0x3030303030303030)
 #: Added to a byte it sets the highest bit, unless the byte is at most 9.
 _ABOVE_NINE, _HIGHEST = np.uint64(0x7676767676767676), np.uint64(0x8080808080808080)
 #: Neighbours are joined in three steps: pairs of digits, fours, eight (factor, bits between, what is kept).
-_STEPS = tuple(
-    (np.uint64(factor), np.uint64(bits), np.uint64(kept))
-    for factor, bits, kept in (
-        (10, 8, 0x00FF00FF00FF00FF),
-        (100, 16, 0x0000FFFF0000FFFF),
-        (10_000, 32, 0x00000000FFFFFFFF),
-    )
+_STEPS = np.array(
+    [[10, 8, 0x00FF00FF00FF00FF], [100, 16, 0x0000FFFF0000FFFF], [10_000, 32, 0x00000000FFFFFFFF]], np.uint64
 )
 
 
@@ -59,12 +54,8 @@ def between(columns: Columns, start: int, stop: int) -> bytes:
 class Fields:
     """The fields of those columns of a piece that have all fields of the record, and numbers in some.
 
-    Attributes
-    ----------
-    form
-        The names of the fields.
-    rows
-        These columns, counted from the first of the piece, shape (n,).
+    `form` are their names, and `rows` these columns, counted from the first of the piece, shape (n,).
+    `numbers` has the numbers of a field, one array of shape (n,) for each.
     """
 
     def __init__(self, columns: Columns, form: Sequence[str], piece: range, sizes: dict[str, int]) -> None:
@@ -82,32 +73,23 @@ class Fields:
         kinds = near[marks]
         kinds[-1] = _TAB
         self._marks = marks + (first - 1)
-        self.rows, self._borders = self._shape(kinds, len(piece))
-        self._keep(self._fitting(sizes))
-        self._numbers: dict[str, list[Whole]] = {}
-        valid = np.ones(len(self.rows), dtype=bool)
-        for key, size in sizes.items():
-            self._numbers[key] = [self._number(key, place, valid) for place in range(size)]
-        if not valid.all():
-            self._keep(valid)
-            self._numbers = {key: [v[valid] for v in values] for key, values in self._numbers.items()}
-
-    def _shape(self, kinds: npt.NDArray[np.uint8], count: int) -> tuple[Places, list[Places]]:
-        """Return which columns have all fields, and which marks stand before, between and behind these."""
+        # The marks before, between and behind the fields of each column that has all.
         outer = np.flatnonzero(kinds != _COMMA)
         tabs = np.flatnonzero(kinds[outer] == _TAB)
-        wanted = len(self.form)
-        rows = np.flatnonzero(tabs[1:] - tabs[:-1] == wanted)
-        before = tabs[:-1] if len(rows) == count else tabs[rows]
-        return rows, [outer[before + place] for place in range(wanted + 1)]
-
-    def _fitting(self, sizes: dict[str, int]) -> Flags:
-        """Return which columns have as many numbers in each field as they should."""
+        self.rows = np.flatnonzero(tabs[1:] - tabs[:-1] == len(form))
+        self._borders = [outer[tabs[self.rows] + place] for place in range(len(form) + 1)]
         fits = np.ones(len(self.rows), dtype=bool)
         for key, size in sizes.items():
             before, behind = self._around(key)
             fits &= behind - before == size
-        return fits
+        self._keep(fits)
+        self.numbers: dict[str, list[Whole]] = {}
+        valid = np.ones(len(self.rows), dtype=bool)
+        for key, size in sizes.items():
+            self.numbers[key] = [self._number(key, place, valid) for place in range(size)]
+        if not valid.all():
+            self._keep(valid)
+            self.numbers = {key: [v[valid] for v in values] for key, values in self.numbers.items()}
 
     def _keep(self, wanted: Flags) -> None:
         if not wanted.all():
@@ -132,24 +114,20 @@ class Fields:
         numbers: Whole = words.view(np.int64)
         return numbers
 
-    def numbers(self, key: str) -> list[Whole]:
-        """Return the numbers of a field, one array of shape (n,) for each."""
-        return self._numbers[key]
-
     def words(self, key: str) -> list[Words]:
-        """Return the text of a field as words: equal texts have equal words, different texts do not."""
+        """Return the text of a field as words: equal texts have equal words, different texts do not.
+
+        A word has zeros behind what it holds of the field: eight bytes, or what is left, or nothing.
+        """
         before, behind = self._around(key)
         end = self._marks[behind]
         length = end - self._marks[before] - 1
-        return [
-            self._word(end - part, length - part) for part in range(0, int(length.max(initial=0)), _WIDTH)
-        ]
-
-    def _word(self, end: Places, length: Places) -> Words:
-        """Return the last `length` of the eight bytes before `end`, with zeros behind; none if negative."""
-        # Half and half: a shift by all 64 bits is undefined.
-        half = (4 * (_WIDTH - np.clip(length, 0, _WIDTH))).view(np.uint64)
-        return (self._words[np.maximum(end - _WIDTH, 0)] >> half) >> half
+        words = []
+        for part in range(0, int(length.max(initial=0)), _WIDTH):
+            # Half and half: a shift by all 64 bits is undefined.
+            half = (4 * (_WIDTH - np.clip(length - part, 0, _WIDTH))).view(np.uint64)
+            words.append((self._words[np.maximum(end - part - _WIDTH, 0)] >> half) >> half)
+        return words
 
     def text(self, key: str, place: int) -> bytes:
         """Return a field of the column `rows[place]`."""
@@ -179,10 +157,9 @@ def decimals(values: npt.NDArray[np.floating], places: int) -> Bytes:
 
 def joined_fields(fields: Sequence[Bytes]) -> bytes:
     """Return the columns of n samples in one line, from fields as ASCII, (n, width); blanks are left out."""
-    parts = []
-    for field in fields:
-        parts += [field, np.full((len(field), 1), ord(":"), np.uint8)]
-    parts[-1][:] = ord("\t")
+    colons = np.full((len(fields[0]), 1), ord(":"), np.uint8)
+    parts = [part for field in fields for part in (field, colons)]
+    parts[-1] = np.full_like(colons, ord("\t"))
     parts[-1][-1:] = ord("\n")
     return np.hstack(parts).tobytes().replace(b" ", b"")
 
@@ -233,9 +210,8 @@ def record_of(
 ) -> SiteRecord:
     """Return a record with the fields `form` of n samples; probabilities and dosages are of an imputation."""
     imputed = "IMP" if len(form) > 1 else "."
-    place = (variant.contig, str(variant.position), variant.name or ".")
-    alleles = (reference, ",".join(alternates) or ".")
-    line = "\t".join([*place, *alleles, ".", ".", imputed, ":".join(form)])
+    place = [variant.contig, str(variant.position), variant.name or "."]
+    line = "\t".join([*place, reference, ",".join(alternates) or ".", ".", ".", imputed, ":".join(form)])
     head = line.encode(errors="surrogateescape") + b"\t"
     return SiteRecord(
         contig=variant.contig,
@@ -268,12 +244,8 @@ def widened(chances: Floats, step: float, *, phased: bool) -> Floats:
     the letter of a haplotype is, the other may have had 1/2: it counts as 1/4 at least, which is the mean,
     for not all four haplotypes of a person lost the most that is possible.
 
-    Parameters
-    ----------
-    chances
-        As stored: of three genotypes, (n, 3), or, if `phased`, of both letters on each haplotype, (n, 4).
-    step
-        What one unit is worth, 1/255 for 8 bits.
+    `chances` are as stored: of three genotypes, (n, 3), or, if `phased`, of both letters on each haplotype,
+    (n, 4). `step` is what one unit is worth, 1/255 for 8 bits.
     """
     if phased:
         return of_haplotypes(np.clip(chances[:, [1, 3]], step / 4, 1 - step / 4))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Hashable, Iterable, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -47,35 +47,21 @@ _OVERRULING = frozenset({"GQX", "LGT", "LPL", "LAA", "LA", "LAD", "LEN"})
 
 
 class SiteArrays(Struct, frozen=True):
-    """A site of all samples.
+    """A site of all samples."""
 
-    Attributes
-    ----------
-    codes
-        The class of each sample.
-    numeric
-        Whether PL and what depends on it were read as numbers, shape (n,).
-    likelihoods
-        Shape (3, n), scaled to a maximum of 1; 1 where not numeric.
-    depth, quality
-        As stated; NaN where not numeric or not stated.
-    chances
-        Probabilities that contain a prior, see `posterior.SiteLikelihoods`.
-    """
-
-    codes: Codes
-    numeric: npt.NDArray[np.bool_]
-    likelihoods: Floats
-    depth: Floats
+    codes: Codes  # the class of each sample
+    numeric: npt.NDArray[np.bool_]  # whether PL and what depends on it were read as numbers, shape (n,)
+    likelihoods: Floats  # shape (3, n), scaled to a maximum of 1; 1 where not numeric
+    depth: Floats  # as stated, like `quality`; NaN where not numeric or not stated
     quality: Floats
-    chances: Floats | None = None
+    chances: Floats | None = None  # probabilities that contain a prior, see `arrays.SiteLikelihoods`
 
 
 def _read_arrays(place: int, ready: Prepared) -> SiteArrays:
     """Read the site at `place` so far as that goes without the scalar code: classes and numbers."""
     pile, count = ready.records[place], len(ready.columns)
     records = (*pile.bases, *pile.blocks, *pile.lengths)
-    if _is_doubted(ready) or pile.faults or not records:
+    if pile.faults or not records or any(other.misplaced for other in ready.records):
         return _empty(count)
     if len(records) == 1 and pile.bases and _is_plain(records[0]):
         copies = _copies(letters_of(records[0], pile.site.position))
@@ -83,11 +69,6 @@ def _read_arrays(place: int, ready: Prepared) -> SiteArrays:
         if places is not None:
             return _plain(records[0], places, copies, ready)
     return replace(_empty(count), codes=text_codes(records, ready))
-
-
-def _is_doubted(ready: Prepared) -> bool:
-    """Return whether no coordinate of the input can be trusted."""
-    return any(pile.misplaced for pile in ready.records)
 
 
 def columns_of(record: SiteRecord, ready: Prepared) -> Columns:
@@ -101,7 +82,7 @@ def columns_of(record: SiteRecord, ready: Prepared) -> Columns:
 def _empty(count: int) -> SiteArrays:
     unknown = np.full(count, np.nan)
     codes, numeric = np.zeros(count, dtype=np.int64), np.zeros(count, dtype=bool)
-    return SiteArrays(codes, numeric, np.ones((3, count)), depth=unknown, quality=unknown.copy())
+    return SiteArrays(codes, numeric, np.ones((3, count)), unknown, unknown.copy())
 
 
 def _is_plain(record: SiteRecord) -> bool:
@@ -155,7 +136,8 @@ def _plain(
     for start in range(0, len(columns), _PIECE):
         piece = range(start, min(start + _PIECE, len(columns)))
         fields = Fields(columns, record.format, piece, sizes)
-        phred = _by_copies(fields.numbers("PL"), places)
+        numbers = fields.numbers
+        phred = _above_least([np.minimum.reduce([numbers["PL"][one] for one in group]) for group in places])
         rows = fields.rows + start
         result.numeric[rows] = True
         for number in range(3):
@@ -163,8 +145,11 @@ def _plain(
             result.likelihoods[number][rows] = np.where(phred[1] == 0, mixed[away], plain[away])
         for key, values in zip(_NUMBERS, (result.depth, result.quality), strict=True):
             if key in sizes:
-                values[rows] = fields.numbers(key)[0]
-        reads = _by_letter(fields.numbers("AD"), copies) if "AD" in sizes else None
+                values[rows] = numbers[key][0]
+        reads = []  # by letter
+        if "AD" in sizes:
+            shown = list(zip(numbers["AD"], copies, strict=True))
+            reads = [np.add.reduce([of for of, copy in shown if copy == letter]) for letter in range(2)]
         codes, keys = _usual_classes(fields, phred, reads, ready.context)
         result.codes[rows] = _numbered(keys, known)[codes]
         odd = np.flatnonzero(~result.numeric[piece.start : piece.stop]) + start
@@ -180,26 +165,13 @@ def _from_phred(stray_share: float | None) -> tuple[Floats, Floats]:
     return plain, np.array([phred_likelihood((value, 0, value), stray_share)[2] for value in away])
 
 
-def _by_letter(values: Sequence[Codes], copies: Sequence[int | None]) -> list[Codes]:
-    """Return the reads with each of the two letters."""
-    nothing = np.zeros_like(values[0])
-    shown = list(zip(values, copies, strict=True))
-    return [sum((value for value, copy in shown if copy == letter), start=nothing) for letter in range(2)]
-
-
 #: What tells a class from others: the text of a column, or the texts of some fields and answers.
 _Key = bytes | tuple[int | bytes, ...]
-_T = TypeVar("_T", bound=Hashable)
 
 
-def _numbered(keys: Iterable[_T], known: dict[_T, int]) -> Codes:
+def _numbered(keys: Iterable[Hashable], known: dict[Any, int]) -> Codes:
     """Return the number of each key; a new one gets the next."""
     return np.array([known.setdefault(key, len(known)) for key in keys], dtype=np.int64)
-
-
-def _by_copies(values: Sequence[Codes], places: Sequence[Sequence[int]]) -> list[Codes]:
-    """Return PL by copies of the counted letter, the least of the three being 0."""
-    return _above_least([np.minimum.reduce([values[place] for place in group]) for group in places])
 
 
 def _above_least(phred: Sequence[npt.NDArray[Any]]) -> list[npt.NDArray[Any]]:
@@ -208,7 +180,7 @@ def _above_least(phred: Sequence[npt.NDArray[Any]]) -> list[npt.NDArray[Any]]:
 
 
 def _usual_classes(
-    fields: Fields, phred: Sequence[Codes], reads: Sequence[Codes] | None, context: ReadContext
+    fields: Fields, phred: Sequence[Codes], reads: Sequence[Codes], context: ReadContext
 ) -> tuple[Codes, list[_Key]]:
     """Return the class of each sample of a piece, and what tells these classes from others."""
     codes = answers = _answers(fields, phred, reads, context)
@@ -224,23 +196,21 @@ def _usual_classes(
     return codes, keys
 
 
-def _answers(
-    fields: Fields, phred: Sequence[Codes], reads: Sequence[Codes] | None, context: ReadContext
-) -> Codes:
+def _answers(fields: Fields, phred: Sequence[Codes], reads: Sequence[Codes], context: ReadContext) -> Codes:
     """Return all answers that the scalar code depends on, a bit each."""
     limit = threshold("contradiction_phred")
     questions = [sum(phred) == 0]
     distances = [phred]
-    if reads is not None:  # as `observe.evidence_fields.reads_phred`, in the same order of operations
+    if reads:  # as `observe.evidence_fields.reads_phred`, in the same order of operations
         weighed = [reads[0] * one + reads[1] * other for one, other in read_weights()]
         distances.append(_above_least(weighed))
     for away in distances:
         questions += [one >= limit for one in away] + [one == 0 for one in away]
-    if reads is not None:
+    if reads:
         questions.append(reads[0] + reads[1] == 0)
     for key, least in zip(_NUMBERS, (context.min_dp, context.min_gq), strict=True):
         if key in fields.form:
-            values = fields.numbers(key)[0]
+            values = fields.numbers[key][0]
             questions += [values == 0, values < least]
     if context.min_gq > 0 and "GQ" not in fields.form:
         questions.append(np.sort(np.stack(phred), axis=0)[1] < context.min_gq)
@@ -250,23 +220,19 @@ def _answers(
     return joined
 
 
-_CONTAINS_PRIOR = frozenset({EvidenceKind.GP, EvidenceKind.DS})
-
-
 def read_site(place: int, ready: Prepared) -> SiteArrays:
     """Read the site at `place`, and let the scalar code observe one sample of each class of it.
 
-    Returns
-    -------
-    SiteArrays
-        With codes of what was observed, and with all that is known of likelihoods, depth and quality.
+    What is returned has codes of what was observed, and all that is known of likelihoods, depth and quality.
     """
     site = _read_arrays(place, ready)
     rules, firsts = ready.rules, first_of(site.codes).tolist()
     classes, chances = _empty(len(firsts)), np.full((3, len(firsts)), np.nan)
     known: dict[bytes, int] = {}
+    doubted = any(pile.misplaced for pile in ready.records)  # then no site can be seen without the others
+    piles = ready.records if doubted else ready.records[place : place + 1]
     for number, row in enumerate(firsts):
-        seen = _observed(ready.columns[row], place, ready)
+        seen = observe(piles, ready.columns[row], ready.context)[place if doubted else 0]
         evidence = seen.evidence
         classes.codes[number] = known.setdefault(without_numbers(seen), len(known))
         classes.depth[number] = np.nan if seen.depth is None else seen.depth
@@ -274,7 +240,7 @@ def read_site(place: int, ready: Prepared) -> SiteArrays:
         if evidence is None:
             continue
         classes.numeric[number] = site.numeric[row] and evidence.kind is EvidenceKind.PL
-        if evidence.kind in _CONTAINS_PRIOR:
+        if evidence.kind in {EvidenceKind.GP, EvidenceKind.DS}:  # they contain a prior
             chances[:, number] = imputed_probabilities(evidence)
         else:
             classes.likelihoods[:, number] = genotype_likelihood(
@@ -292,22 +258,11 @@ def read_site(place: int, ready: Prepared) -> SiteArrays:
     )
 
 
-def _observed(column: int, place: int, ready: Prepared) -> Observation:
-    if _is_doubted(ready):  # then no site can be seen without the others
-        return observe(ready.records, column, ready.context)[place]
-    return observe((ready.records[place],), column, ready.context)[0]
-
-
 def without_numbers(seen: Observation) -> bytes:
     """Return what tells an observation from others, but for likelihoods, depth and quality."""
-    evidence = seen.evidence
+    evidence = None if seen.evidence is None else replace(seen.evidence, values=(), limits=())
     bare = replace(
-        seen,
-        evidence=None if evidence is None else replace(evidence, values=(), limits=()),
-        depth=None,
-        allele_depths=None,
-        genotype_quality=None,
-        record=None,
+        seen, evidence=evidence, depth=None, allele_depths=None, genotype_quality=None, record=None
     )
     return msgspec.msgpack.encode(bare)
 
