@@ -81,11 +81,6 @@ class EvidenceBase(Struct, frozen=True, kw_only=True, eq=False):  # so it can be
         """Return the independent data sets that a claim rests on."""
         return tuple(dict.fromkeys(item.data_set or item.key for item in self.documents(claim)))
 
-    def genotype_claims(self, drug: str) -> tuple[Claim, ...]:
-        """Return the claims on response or risk by genotype for one drug, never those on another product."""
-        topics = self.rules.genotype_topics
-        return tuple(claim for claim in self.claims.values() if claim.drug == drug and claim.topic in topics)
-
     def indication(self, name: str) -> str:
         """Return the code of an indication from its code or one of its names, in any case of letters.
 

@@ -154,8 +154,8 @@ def respond(
 
 
 def _respond(base: EvidenceBase, subject: Subject, drug: Drug, code: str, *, asked: bool) -> Response:
-    claims = base.genotype_claims(drug.name)
-    label = base.indications[code].label
+    topics, label = base.rules.genotype_topics, base.indications[code].label
+    claims = [it for it in base.claims.values() if it.drug == drug.name and it.topic in topics]
     if subject.status is E4Status.INDETERMINATE:
         verdict, matches = Verdict(conclusion=Conclusion.INDETERMINATE), []
     else:
