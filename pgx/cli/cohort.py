@@ -219,10 +219,8 @@ def _finish(outcome: Outcome, folder: Path, page: PageOptions, single: ReportsOp
         _say(f"warning: {outcome.duplicated} samples came more than once: {names}{more}")
     for code in outcome.alarms:  # without the numbers of the page: a log is kept
         _say(f"warning: {wording().say('cohort', f'shared_{code}')} See index.html")
-    _say(
-        f"{outcome.samples} samples from {outcome.inputs} inputs in {folder}"
-        f" ({outcome.kept} were done before, {outcome.failed} failures)"
-    )
+    counted = f"({outcome.kept} were done before, {outcome.failed} failures)"
+    _say(f"{outcome.samples} samples from {outcome.inputs} inputs in {folder} {counted}")
     if outcome.failed and not outcome.samples:
         rows = (folder / "failures.tsv").read_text(encoding="utf-8").splitlines()[1:4]
         for name, error, cure in (row.split("\t") for row in rows):

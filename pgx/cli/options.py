@@ -110,12 +110,10 @@ def _parameter(item: Declared, command_name: str) -> inspect.Parameter:
     if option.argument:
         info = typer.Argument(**known, show_default=False)
     else:
-        known |= {
-            "rich_help_panel": option.panel or None,
-            "default_factory": default if item.is_factory else None,
-        }
+        known |= {"rich_help_panel": option.panel or None}
         names = (lambda incomplete: going_on(option.names, incomplete)) if option.names else None
-        info = typer.Option(*item.flags, **known, autocompletion=names)
+        made = default if item.is_factory else None
+        info = typer.Option(*item.flags, **known, default_factory=made, autocompletion=names)
     default = inspect.Parameter.empty if item.is_factory else default
     keyword = inspect.Parameter.KEYWORD_ONLY
     return inspect.Parameter(item.name, keyword, default=default, annotation=Annotated[kind, info])

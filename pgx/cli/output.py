@@ -61,11 +61,8 @@ def _is_terminal(output: str) -> bool:
 def refuse_names(options: Options, meta: Path | None) -> None:
     """Refuse stated facts beside pseudonyms: they say who somebody is, and are kept by the name."""
     if meta is not None and options.pseudonymise is not None:
-        what, cure = (
-            "states who somebody is, beside --pseudonymise",
-            "Leave one out; --age says who is a minor",
-        )
-        raise UsageError(what, where="--report-meta", cure=cure)
+        cure = "Leave one out; --age says who is a minor"
+        raise UsageError("states who somebody is, beside --pseudonymise", where="--report-meta", cure=cure)
 
 
 def say_written(*outputs: str | Path | None) -> None:
@@ -130,10 +127,8 @@ def layout_for(name: Format, form: FormOptions) -> Form:
         raise UsageError(f"{name} is always full", where="--full", cure="Leave it out, or choose -f text")
     plain = form.lang == "en" and (form.report_meta is None or name is Format.FHIR)
     if not name.is_readable and form.handout is None and not plain:
-        what, cure = (
-            f"{name} has neither a language nor a header",
-            "Leave them out, or choose text, html, pdf or fhir",
-        )
+        cure = "Leave them out, or choose text, html, pdf or fhir"
+        what = f"{name} has neither a language nor a header"
         raise UsageError(what, where="--lang, --report-meta", cure=cure)
     if form.handout is not None and form.handout.suffix.lower() not in _HANDOUT_ENDINGS:
         cure = f"Use one of {', '.join(_HANDOUT_ENDINGS)}"
@@ -195,10 +190,8 @@ class Shown:
         now = time.monotonic()
         done = progress.kept + progress.done
         rate = progress.done / max(now - self._start, 1e-9)
-        note = (
-            f"{rate:.0f} inputs/s, {progress.samples} samples,"
-            f" {progress.kept} done before, {progress.failed} failed"
-        )
+        note = f"{rate:.0f} inputs/s, {progress.samples} samples, {progress.kept} done before"
+        note += f", {progress.failed} failed"
         if self._live is not None:
             from rich.console import Group
             from rich.text import Text

@@ -130,18 +130,12 @@ def format_of_name(name: str) -> Format:
 
 
 def plain_stem(sample: str) -> str:
-    """Return what a file name keeps of the name of a sample: letters, digits, `.`, `_` and `-`.
-
-    What Windows takes for a device, whatever follows its first dot, is given another beginning.
-    """
+    """Return what a file name keeps of a sample's: letters, digits and ._-, and nothing that is a device."""
     stem = re.sub(r"[^A-Za-z0-9._-]+", "_", sample)[:40].strip("._-")
     return f"sample_{stem}" if _DEVICE.match(stem) else stem
 
 
 def file_stem(sample: str) -> str:
-    """Return a harmless file name for a sample, without an ending.
-
-    A digest of the whole name follows, so that names that look alike, or differ in case only, share no file.
-    """
+    """Return a harmless file name, without ending; by its digest names that differ in case share no file."""
     digest = hashlib.sha256(sample.encode("utf-8", "surrogatepass")).hexdigest()[:10]
     return f"{plain_stem(sample) or 'sample'}.{digest}"

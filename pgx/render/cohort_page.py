@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 Object = Mapping[str, Any]
 _SITE_REASONS = (Reason.SITE_UNUSED.value, Reason.HALF_CALL.value)
+_USED = frozenset({"called", "reference-block", "callable-region"})
 _BAR = 160  # pixels that 100 % take
 _DOTS = 84
 _COLORS = ("#c3d4e3", "#5b93c0", "#123a5e", "#8a6d9e", "#d08a5c")  # of MultiQC, in the order of the statuses
@@ -151,11 +152,8 @@ def _headline(summary: Object) -> Object:
 
 def _why(words: Wording, sample: Object) -> str:
     """Return why a sample is not determined: which site could not be read, or what else is the matter."""
-    states, used = (
-        zip(rsids(), sample["states"], strict=True),
-        {"called", "reference-block", "callable-region"},
-    )
-    unread = [f"{rsid}: {word(words, 'state', state)}" for rsid, state in states if state not in used]
+    states = zip(rsids(), sample["states"], strict=True)
+    unread = [f"{rsid}: {word(words, 'state', state)}" for rsid, state in states if state not in _USED]
     found: list[str] = []
     for reason in sample["reasons"]:
         at_sites = unread if reason in _SITE_REASONS else []
@@ -177,17 +175,13 @@ def _bars(rows: Sequence[Object], *, expected: bool = False) -> list[Object]:
         seen = row["share"] is not None
         reach = [round(_BAR * row[key], 1) for key in ("low", "high")] if expected and seen else None
         mark = round(_BAR * row["expected"], 1) if expected else None
-        found.append(
-            {**row, "bar": round(_BAR * row["share"], 1) if seen else None, "reach": reach, "mark": mark}
-        )
+        bar = round(_BAR * row["share"], 1) if seen else None
+        found.append({**row, "bar": bar, "reach": reach, "mark": mark})
     return found
 
 
 def _stack(statuses: Sequence[Object]) -> Iterator[Object]:
-    """Return the parts of a bar of 100 %: status, where it begins and how wide it is, and its share.
-
-    What is there at all is wide enough to be seen. Hidden counts leave a gap.
-    """
+    """Yield the parts of a bar of 100 %, all wide enough to be seen; hidden counts leave a gap."""
     parts = [row for row in statuses if row["share"]]
     wide = [max(0.004, row["share"]) for row in parts]
     scale = 1 / max(1.0, sum(wide))
@@ -297,10 +291,7 @@ def multiqc(summary: Object) -> dict[str, Any]:
 
 
 def _bar_parts(group: Object) -> dict[str, int]:
-    """Return the parts of the bar of a group for MultiQC, which draws shares of their sum.
-
-    What is left of the samples for hidden counts is a part, too: else all would seem to be of the others.
-    """
+    """Return the parts of a bar for MultiQC, which draws shares of their sum: what is hidden is one, too."""
     parts = {row["name"]: row["count"] for row in group["statuses"]}
     shown = {name: count for name, count in parts.items() if count is not None}
     left = (group["samples"] or 0) - sum(shown.values())

@@ -254,10 +254,9 @@ def _common_table(response: Response, words: Wording) -> Iterator[Block]:
         yield subheading(words.say("heading", "said"))
         yield from map(bullet, shared)
     own = {label: [text for text in said if text not in shared] for label, said in columns.items()}
-    sides = tuple(
-        (subheading(f"{capitalised(label)}:"), *map(bullet, said)) for label, said in own.items() if said
-    )
-    if sides:
+    heads = {label: subheading(f"{capitalised(label)}:") for label, said in own.items() if said}
+    if heads:
+        sides = tuple((head, *map(bullet, own[label])) for label, head in heads.items())
         yield Block(Kind.SIDES, sides=sides)
 
 

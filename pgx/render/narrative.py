@@ -162,9 +162,8 @@ def _family(report: SampleReport, words: Wording, *, withheld: bool) -> Iterator
     yield bullet(say("family", "general"))
     if not withheld and words.has("family", f"{status}_child"):
         rows = [(say("family", "relative"), say("family", "may_carry"))]
-        rows += [
-            (say("family", kin), say("family", f"{status}_{kin}")) for kin in ("parent", "sibling", "child")
-        ]
+        kin = ("parent", "sibling", "child")
+        rows += [(say("family", one), say("family", f"{status}_{one}")) for one in kin]
         yield table(say("family", "table"), rows, name="family")
     elif not withheld:
         yield bullet(say("family", status))
@@ -247,10 +246,7 @@ def _calculation_lines(report: SampleReport, words: Wording) -> Iterator[str]:
 
 
 def handout(run: Run, report: SampleReport, form: Form) -> Narrative:
-    """Return one page for the patient in plain words: at most 300, in short sentences.
-
-    It is an output of its own, and never says more than the report can.
-    """
+    """Return one page for the patient, at most 300 plain words, which never says more than the report can."""
     say = functools.partial(form.words.say, "handout")
     withheld = is_withheld(run, report)
     status = "withheld" if withheld else report.genotype.e4_status

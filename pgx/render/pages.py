@@ -102,10 +102,7 @@ _PAGE = """<!DOCTYPE html>
 def as_html(
     run: Run, report: SampleReport, form: Form | None = None, handout: Narrative | None = None
 ) -> str:
-    """Return the report of one sample, or its hand-out, as an HTML page.
-
-    In the margin of a printed page every character that could mean something to CSS is escaped.
-    """
+    """Return the report of one sample, or its hand-out, as an HTML page."""
     form = form or Form()
     say = form.words.say
     told, parts, sealed, footer = _opened(run, report, form, handout)
@@ -114,7 +111,7 @@ def as_html(
         return draw(name, run, report, form.words)[0]
 
     sheet, digest = asset("report.css")
-    margin = _on_every_page(run, report, form)
+    margin = _on_every_page(run, report, form)  # escaped: any character could mean something to CSS
     spelled = "".join(c if c.isalnum() and c.isascii() else f"\\{ord(c):x} " for c in margin)
     box, number = "font:8pt system-ui,sans-serif", 'content:counter(page) " / " counter(pages)'
     ours = f'@page{{@bottom-left{{content:"{spelled}";{box}}}@bottom-right{{{number};{box}}}}}'
@@ -126,10 +123,8 @@ def as_html(
         rest += "</nav>\n" + _sections(behind, picture)
     if sealed:
         title, why, opens = (escape(say("form", key)) for key in ("sealed_title", "sealed", "sealed_open"))
-        rest = (
-            f'<h2>{title}</h2><p>{why}</p>\n<details class="seal"><summary>{opens}</summary>'
-            f'<div class="sealed">{rest}</div></details>\n'
-        )
+        cover = f'<h2>{title}</h2><p>{why}</p>\n<details class="seal"><summary>{opens}</summary>'
+        rest = f'{cover}<div class="sealed">{rest}</div></details>\n'
     skips = handout is None and not sealed and not is_withheld(run, report)
     return _PAGE.format(
         language=form.language,
@@ -334,10 +329,8 @@ def _set(whole: Json, moment: int, words: Wording) -> bytes:
                 continue
             tries += 1
             if tries == 8:  # the next letters are told only when these are gone: all that may lack one
-                ours = {
-                    letter for topic in words.topics.values() for said in topic.values() for letter in said
-                }
-                letters = set(json.dumps(whole, ensure_ascii=False)) - ours
+                ours = "".join(said for topic in words.topics.values() for said in topic.values())
+                letters = set(json.dumps(whole, ensure_ascii=False)).difference(ours)
                 found = {letter for letter in letters if ord(letter) > 0x24F}  # the last Latin one
             lacking |= found
         else:

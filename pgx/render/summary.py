@@ -140,11 +140,9 @@ class Summary:
     def _answer(self) -> str:
         status = self.say("status", self.status)
         if self.genotype.diplotype is not None:
-            named, key = (
-                greek(self.genotype.diplotype),
-                "diplotype_only" if self.undetermined else "determined",
-            )
-            return self.say("result", key, diplotype=named + self.mark, status=status)
+            named = greek(self.genotype.diplotype) + self.mark
+            key = "diplotype_only" if self.undetermined else "determined"
+            return self.say("result", key, diplotype=named, status=status)
         if not self.undetermined:
             return self.say("result", "status_only", status=status + self.mark)
         return self.say("result", "no_information" if self.blind else "undetermined")

@@ -65,10 +65,8 @@ def chromosomes(report: SampleReport) -> tuple[Chromosome, Chromosome]:
 
     def side(number: int) -> Chromosome:
         pair = one, other = read[0][number], read[1][number]
-        fitting = (
-            h.name for h in haplotypes() if one in {None, h.letters[0]} and other in {None, h.letters[1]}
-        )
-        names = (diplotype.split("/")[number],) if diplotype else tuple(fitting) if any(pair) else ()
+        fit = (h.name for h in haplotypes() if one in {None, h.letters[0]} and other in {None, h.letters[1]})
+        names = (diplotype.split("/")[number],) if diplotype else tuple(fit) if any(pair) else ()
         return Chromosome(letters=pair, assumed=(first, second), names=names)
 
     return side(0), side(1)

@@ -29,21 +29,17 @@ class _Canvas:
         self.shapes: list[str] = []
 
     def text(self, x: float, y: float, words: str, kind: str = "", anchor: str = "start") -> None:
-        self.shapes.append(
-            f'<text x="{x:g}" y="{y:g}" class="t {kind}" text-anchor="{anchor}">{escape(words)}</text>'
-        )
+        place = f'x="{x:g}" y="{y:g}" class="t {kind}" text-anchor="{anchor}"'
+        self.shapes.append(f"<text {place}>{escape(words)}</text>")
 
     def rect(self, box: tuple[float, float, float, float], kind: str, radius: float = 0) -> None:
         x, y, width, height = box
-        self.shapes.append(
-            f'<rect x="{x:g}" y="{y:g}" width="{width:g}" height="{height:g}" rx="{radius:g}" '
-            f'class="{kind}"/>'
-        )
+        size = f'width="{width:g}" height="{height:g}" rx="{radius:g}"'
+        self.shapes.append(f'<rect x="{x:g}" y="{y:g}" {size} class="{kind}"/>')
 
     def line(self, start: tuple[float, float], end: tuple[float, float], kind: str) -> None:
-        self.shapes.append(
-            f'<line x1="{start[0]:g}" y1="{start[1]:g}" x2="{end[0]:g}" y2="{end[1]:g}" class="{kind}"/>'
-        )
+        (x, y), (x2, y2) = start, end
+        self.shapes.append(f'<line x1="{x:g}" y1="{y:g}" x2="{x2:g}" y2="{y2:g}" class="{kind}"/>')
 
     def circle(self, x: float, y: float, radius: float, kind: str) -> None:
         self.shapes.append(f'<circle cx="{x:g}" cy="{y:g}" r="{radius:.4g}" class="{kind}"/>')

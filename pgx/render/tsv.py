@@ -20,10 +20,7 @@ Cell = str | int | float | None
 
 
 class Row(Struct, frozen=True, kw_only=True):
-    """What a table says of a sample, column by column; None is an empty cell.
-
-    A new column comes last: programs may count on the places of the others.
-    """
+    """What a table says of a sample, by column; a new one comes last: programs count on places of others."""
 
     sample: str
     input: str

@@ -181,10 +181,7 @@ class Session:
         return number
 
     def forget_unused(self, after: float = PATIENCE) -> None:
-        """Remove what was uploaded where nothing has come for `after` seconds: its page was left.
-
-        A page asks for its report as soon as the last of its files has come in.
-        """
+        """Remove what was uploaded where nothing has come for `after` seconds: its page was left."""
         with self._lock:
             if self._coming or time.monotonic() - self._last_came < after:
                 return

@@ -46,10 +46,7 @@ _TOGETHER = "Keep the files of one data set together under one name"
 
 
 def read_genotype_file(path: str, kind: str) -> VcfContent:
-    """Read both sites of all samples.
-
-    InputError: a file beside it is missing, damaged, or does not fit. UsageError: no library reads it.
-    """
+    """Read both sites of all samples; InputError for a file beside it that is missing or does not fit."""
     file = Path(path)
     samples, records = _read_bgen(file) if kind == "bgen" else _read_plink(file, kind)
     names = "\n".join(samples).encode(errors="surrogateescape")
@@ -85,9 +82,8 @@ def _read_plink(path: Path, kind: str) -> tuple[list[str], list[SiteRecord]]:
     if others.max(initial=1) > 1:  # of the first allele of each variant, and one behind the last
         offsets = np.concatenate([[0], np.cumsum(others + 1)]).astype(np.uintp)
     try:
-        reader = library.PgenReader(
-            str(path).encode(), raw_sample_ct=len(samples), variant_ct=count, allele_idx_offsets=offsets
-        )
+        known = {"variant_ct": count, "allele_idx_offsets": offsets}
+        reader = library.PgenReader(str(path).encode(), raw_sample_ct=len(samples), **known)
     except (RuntimeError, OSError, ValueError) as error:
         what = f"does not fit the {len(samples):,} samples and {count:,} variants of the files beside it"
         raise FormatError(what, where=str(path), cure=_TOGETHER) from error
@@ -256,10 +252,7 @@ def _read_bgen(path: Path) -> tuple[list[str], list[SiteRecord]]:
 
 
 def _names_of_bgen(path: Path, inside: list[str]) -> list[str]:
-    """Return the names of the samples: those of the file, or of the .sample beside it, which must agree.
-
-    Without names the library counts the samples in `inside`.
-    """
+    """Return the names of the samples: `inside`, mere numbers without names, or of the .sample beside it."""
     with path.open("rb") as handle:
         length = int.from_bytes(handle.read(8)[4:], "little")
         handle.seek(length)  # of the header, whose last four bytes are its flags
