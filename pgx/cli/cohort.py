@@ -160,7 +160,8 @@ def _asked(
     """Return what is asked for; refuse a page and reports that cannot be written, before hours are spent."""
     from pgx.cohort.results import Asked
 
-    _check(page)
+    if page.min_cell:
+        _check_shared(page)
     wanted = None
     if single.reports is not None:
         from pgx.cohort.tables.reports import wanted_reports
@@ -183,10 +184,8 @@ def _command(context: typer.Context) -> str:
     return printable(shlex.join(["pgx", *context.meta.get(GIVEN, ())]), 4000)
 
 
-def _check(page: PageOptions) -> None:
-    """Refuse a page that cannot be made."""
-    if not page.min_cell:
-        return
+def _check_shared(page: PageOptions) -> None:
+    """Refuse a page for sharing that cannot be made."""
     from pgx.cohort.manifest import COMPARED
 
     shared, either = f"--min-cell {page.min_cell}", "Leave it or --min-cell out"

@@ -217,9 +217,8 @@ def _hold_streams() -> None:
 def _end_on_signals() -> None:
     """Let SIGTERM and SIGHUP end the process as Ctrl-C does: what is half written is removed.
 
-    A handler of Python waits while a library reads from what gives nothing, and what it raises may leave a
-    lock that another thread waits for. So a thread hears the signals, too, and ends the process where the
-    main thread does not.
+    A handler of Python waits while a library reads from what gives nothing, and may leave a lock that another
+    thread waits for. So a thread hears the signals, too, and ends the process where the main one does not.
     """
     noticed = threading.Event()
 

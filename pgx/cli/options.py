@@ -60,8 +60,7 @@ class Command(TyperCommand):
 def command(name: str, function: Callable[..., None]) -> Callable[..., None]:
     """Return `function` as the command `name`, its parameters as reference/options.toml describes them.
 
-    A parameter that is a class of options becomes its options, and the function gets an instance of it;
-    options that another command alone has keep their defaults.
+    Of a class of options it gets an instance; those that another command alone has keep their defaults.
     """
     signature = inspect.signature(function, eval_str=True)
     own = descriptions(name)

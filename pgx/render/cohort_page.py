@@ -199,24 +199,20 @@ def _dots(summary: Object) -> Object:
     for name in ("e2", "e3", "e4"):
         shares = [row["share"] or 0.0 for group in rows for row in group["haplotypes"] if row["name"] == name]
         axes[name] = min(1.0, max(1, -(-1.2 * max(*shares, reach[name]["high"]) // 0.1)) * 0.1)
-    return {"axes": axes, "groups": [_dot_row(group, axes, reach) for group in rows]}
 
+    def cell(row: Object) -> Object:
+        places = [row["expected"], *(reach[row["name"]][key] for key in ("low", "high"))]
+        places += [row[key] for key in ("share", "low", "high")] if row["share"] is not None else []
+        mark, low, high, *seen = (round(_DOTS * min(1.0, share / axes[row["name"]]), 1) for share in places)
+        dot = seen[0] if seen else None
+        return {**row, "mark": mark, "band": [low, high], "dot": dot, "whisker": seen[1:]}
 
-def _dot_row(group: Object, axes: Mapping[str, float], reach: Mapping[str, Object]) -> Object:
-    cells = []
-    for row in (item for item in group["haplotypes"] if item["name"] in axes):
-        name = row["name"]
-
-        def place(share: float, top: float = axes[name]) -> float:
-            return round(_DOTS * min(1.0, share / top), 1)
-
-        band = [place(reach[name][key]) for key in ("low", "high")]
-        cell = {**row, "band": band, "mark": place(row["expected"]), "dot": None, "whisker": None}
-        if row["share"] is not None:
-            cell |= {"dot": place(row["share"]), "whisker": [place(row[key]) for key in ("low", "high")]}
-        cells.append(cell)
-    total = _sum([row["count"] for row in group["haplotypes"]])
-    return {"column": group["column"], "value": group["value"], "total": total, "cells": cells}
+    groups = []
+    for group in rows:
+        total = _sum([row["count"] for row in group["haplotypes"]])
+        cells = [cell(row) for row in group["haplotypes"] if row["name"] in axes]
+        groups.append({"column": group["column"], "value": group["value"], "total": total, "cells": cells})
+    return {"axes": axes, "groups": groups}
 
 
 def _tests_text(words: Wording, summary: Object) -> str:

@@ -61,11 +61,10 @@ class _Canvas:
 
 def draw(name: str, run: Run, report: SampleReport, words: Wording) -> tuple[str, str]:
     """Return the picture called `name` as SVG, and its description in words."""
-    if name == "chromosomes":
-        return _chromosomes(report, words)
-    if name == "reads":
-        return _reads(report, words)
-    return _posterior(run, report, words) if name == "posterior" else _map(name, report, words)
+    if name == "posterior":
+        return _posterior(run, report, words)
+    drawn = {"chromosomes": _chromosomes, "reads": _reads}.get(name)
+    return drawn(report, words) if drawn else _map(name, report, words)
 
 
 def _chromosomes(report: SampleReport, words: Wording) -> tuple[str, str]:
@@ -93,10 +92,9 @@ def _chromosomes(report: SampleReport, words: Wording) -> tuple[str, str]:
 
 def _reads(report: SampleReport, words: Wording) -> tuple[str, str]:
     """Draw the templates over the two sites, a row for those that show the same."""
-    shown = read_rows(report)
+    shown, places = read_rows(report), (36, 104)
     first_site, second_site = (site.rsid for site in report.sites)
     canvas = _Canvas("reads", words.say("picture", "reads"))
-    places = (36, 104)
     for x, rsid in zip(places, (first_site, second_site), strict=True):
         canvas.text(x, 13, rsid, "small", "middle")
     most = max(row.count for row in shown)
@@ -104,8 +102,7 @@ def _reads(report: SampleReport, words: Wording) -> tuple[str, str]:
     for row in shown:
         first, second = (letter or words.say("picture", "not_covered") for letter in row.letters)
         facts = {"first_site": first_site, "first": first, "second_site": second_site, "second": second}
-        told = words.say("picture", "reads_text", name=row.told(words), count=row.count, **facts)
-        said.append(told)
+        said.append(words.say("picture", "reads_text", name=row.told(words), count=row.count, **facts))
         there = [(x, letter) for x, letter in zip(places, row.letters, strict=True) if letter is not None]
         begin, end = there[0][0], there[-1][0]
         canvas.rect((begin - 20, y - 4, end - begin + 40, 8), "strand", 4)
