@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -25,60 +25,60 @@ from pgx.render.tsv import Cell, safe_cell
 from pgx.single import Prepared, is_copy_number, prepare
 from pgx.vcf import Columns, VcfContent
 
-if TYPE_CHECKING:
-    from pgx.reads.open import ReadsContent
-
-_Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
+_Around = tuple[SiteRecord, ...] | None  # records around the sites, where they were read
 
 
-class Kept(Struct, frozen=True, kw_only=True):
-    """What is kept of an input, and the job and key under which it is to be annotated.
-
-    Attributes
-    ----------
-    recipe
-        Of the job.
-    facts
-        Of each sample of a small input, of each block of a large one.
-    texts
-        Of the blocks.
-    names
-        Of the samples of a small input, or of each block; only where somebody's birth date is stated.
-    is_silent
-        Whether nobody is counted in it.
-    place
-        Where the state is.
-    """
+class Kept(Struct, frozen=True):
+    """What is kept of an input, and the job and key under which it is to be annotated."""
 
     job: Job
     key: str
     known: Known
-    recipe: str
+    recipe: str  # of the job
     run: bytes = b""
-    facts: tuple[bytes, ...] = ()
-    texts: tuple[bytes, ...] = ()
-    names: tuple[list[str], ...] = ()
-    is_silent: bool = False
-    place: str = ""
+    facts: tuple[bytes, ...] = ()  # of each sample of a small input, of each block of a large one
+    texts: tuple[bytes, ...] = ()  # of the blocks
+    names: tuple[list[str], ...] = ()  # of the samples, or of each block; only where a birth date is stated
+    is_silent: bool = False  # whether nobody is counted in it
+    place: str = ""  # where the state is
 
 
-def _source_of(kept: Kept, stored: StoredInput) -> tuple[Input, Options, tuple[SiteRecord, ...] | None]:
-    """Return an input as it was read, the options under which it is annotated, and the records around."""
-    content, around = (
-        _whole_content(stored, kept.texts) if kept.texts else (content_of(stored), stored.around)
-    )
+def _source_of(kept: Kept, stored: StoredInput) -> tuple[Input, Options, _Around]:
+    """Return an input as it was read, the options under which it is annotated, and the records around.
+
+    Letters of its aligned reads are weighed anew, not what was made of them.
+    """
+    content, around = content_of(stored), stored.around
+    if kept.texts:
+        content, around = _whole_content(stored, kept.texts)
+    reads = None
+    if bytes(stored.reads) != b"null":
+        from pgx.reads.open import ReadsContent  # noqa: PLC0415 - few inputs are such
+
+        reads = msgspec.json.decode(stored.reads, type=ReadsContent)
     read = stored.run.input
     decision = AssemblyDecision(assembly=find_assembly(read.assembly), evidence=read.assembly_evidence)
     # Of one sample of several a second was kept that has no name, see `worker`.
     named = tuple(name for name in content.samples if name)
     options = kept.job.options
     options = options if len(named) == len(content.samples) else replace(options, samples=named)
-    return (
-        Input(content=content, decision=decision, reads=_reads_of(stored), beside=stored.beside),
-        options,
-        around,
-    )
+    return Input(content=content, decision=decision, reads=reads, beside=stored.beside), options, around
+
+
+def _whole_content(stored: StoredInput, blocks: Sequence[bytes]) -> tuple[VcfContent, _Around]:
+    """Return the content of a large input, and the records around the sites, with all columns."""
+    names, *columns = (b"\n".join(parts) for parts in zip(*map(unpack_lines, blocks), strict=True))
+    samples = tuple(names.decode(errors="surrogateescape").split("\n"))
+    records = []
+    for record, texts in zip(stored_records(stored), columns, strict=True):
+        fixed = record.fixed.encode(errors="surrogateescape") + b"\t"
+        line = fixed + texts.replace(b"\n", b"\t") + b"\n"
+        records.append(replace(record, samples=Columns(line, len(fixed), len(samples))))
+    content = content_of(stored)
+    count = len(content.records)
+    around = None if stored.around is None else tuple(records[count:])
+    return replace(content, samples=samples, records=tuple(records[:count])), around
 
 
 def remade(kept: Kept) -> Result | Failure:
@@ -119,20 +119,11 @@ _KINDS = ("bases", "blocks", "lengths", "segments", "misplaced")  # of records a
 
 
 class _Shape(Struct, frozen=True, kw_only=True):
-    """What inputs share whose records stand at the same places and are laid out in the same way.
+    """What inputs share whose records stand at the same places and are laid out in the same way."""
 
-    Attributes
-    ----------
-    ready
-        One of these inputs.
-    places
-        Of its records at each site, by `_KINDS`.
-    about
-        What a row of facts depends on beside observations and answer: options, release, kind, findings.
-    """
-
-    ready: Prepared
-    places: tuple[tuple[tuple[int, ...], ...], ...]
+    ready: Prepared  # one of these inputs
+    places: tuple[tuple[tuple[int, ...], ...], ...]  # of its records at each site, by `_KINDS`
+    #: What a row of facts depends on beside observations and answer: options, release, kind, findings.
     about: tuple[str | bytes, ...]
 
 
@@ -189,15 +180,8 @@ class _Again:
             {key: value for key, value in record.info.items() if key not in UNREAD_INFO}
             for record in content.records
         ]
-        self._key = self._shape_key()
-        self._shape = _shapes.get(self._key) or _keep(_shapes, self._key, self._new_shape())
-
-    def _shape_key(self) -> bytes:
-        """Return all that tells into which kinds records are sorted, and how they are to be read.
-
-        Of INFO the names suffice for that: whether it has END, fields of segments or of an imputation.
-        """
-        content, facts = self._content, self._content.facts
+        # All that tells into which kinds records are sorted, and how they are to be read. Of INFO the names
+        # suffice for that: whether it has END, fields of segments or of an imputation.
         records = [
             (
                 *(record.contig, record.position, record.end, record.identifiers),
@@ -205,10 +189,11 @@ class _Again:
             )
             for record, info in zip(content.records, self._info, strict=True)
         ]
+        facts, samples = content.facts, len(content.samples)
         about = (facts.kind, facts.stale_index, facts.unsorted, facts.read_as_text)
-        assembly, samples = self._stored.run.input.assembly, len(content.samples)
         said = (content.header, content.contigs, content.gl_is_phred)
-        return _digest(self._kept.recipe, assembly, samples, records, about, said)
+        self._key = _digest(kept.recipe, stored.run.input.assembly, samples, records, about, said)
+        self._shape = _shapes.get(self._key) or _keep(_shapes, self._key, self._new_shape())
 
     def _new_shape(self) -> _Shape:
         source, options, _ = _source_of(self._kept, self._stored)
@@ -306,7 +291,7 @@ def _digest(*values: object) -> bytes:
     return hashlib.blake2b(msgspec.msgpack.encode(values), digest_size=16).digest()
 
 
-def _keep(found: dict[_Key, _Value], key: _Key, value: _Value) -> _Value:
+def _keep(found: dict[Any, _Value], key: object, value: _Value) -> _Value:
     if len(found) >= _MOST:
         found.clear()
     found[key] = value
@@ -316,29 +301,3 @@ def _keep(found: dict[_Key, _Value], key: _Key, value: _Value) -> _Value:
 def unread(job: Job, why: str) -> Failure:
     """Return what is said of an input that must be read again."""
     return Failure(input=job.path, error=why, cure="Read it again")
-
-
-def _reads_of(stored: StoredInput) -> ReadsContent | None:
-    """Return the aligned reads of an input; their letters are weighed anew, not what was made of them."""
-    if bytes(stored.reads) == b"null":
-        return None
-    from pgx.reads.open import ReadsContent  # noqa: PLC0415 - few inputs are such
-
-    return msgspec.json.decode(stored.reads, type=ReadsContent)
-
-
-def _whole_content(
-    stored: StoredInput, blocks: Sequence[bytes]
-) -> tuple[VcfContent, tuple[SiteRecord, ...] | None]:
-    """Return the content of a large input, and the records around the sites, with all columns."""
-    names, *columns = (b"\n".join(parts) for parts in zip(*map(unpack_lines, blocks), strict=True))
-    samples = tuple(names.decode(errors="surrogateescape").split("\n"))
-    records = []
-    for record, texts in zip(stored_records(stored), columns, strict=True):
-        fixed = record.fixed.encode(errors="surrogateescape") + b"\t"
-        line = fixed + texts.replace(b"\n", b"\t") + b"\n"
-        records.append(replace(record, samples=Columns(line, len(fixed), len(samples))))
-    content = content_of(stored)
-    count = len(content.records)
-    around = None if stored.around is None else tuple(records[count:])
-    return replace(content, samples=samples, records=tuple(records[:count])), around

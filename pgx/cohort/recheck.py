@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -24,10 +24,10 @@ from msgspec.structs import replace
 from pgx import reference
 from pgx.cohort.again import Kept, facts_again, remade, unread
 from pgx.cohort.estimate import Group
-from pgx.cohort.jobs import Failure, Known, Plan, Result, Slice, group_of, text_digest
+from pgx.cohort.jobs import Failure, Plan, Result, Slice, group_of, text_digest
 from pgx.cohort.manifest import has_birth_dates
 from pgx.cohort.results import Asked, Outcome, Wanted, names_of, passed_over
-from pgx.cohort.store import ANEW, PlannedRow, State
+from pgx.cohort.store import ANEW, PlannedRow, State, planned_row
 from pgx.cohort.tables.finalise import born_minors, finish, with_minor, with_minors
 from pgx.cohort.tables.reports import COMPARED_CELLS, REPORTS_INDEX
 from pgx.cohort.tables.table import FACTS, any_differs, from_bytes
@@ -61,25 +61,13 @@ Tell = Callable[[Sequence[Cell]], object]
 
 
 class Rechecking(Struct, frozen=True, kw_only=True):
-    """What became of the stored results.
+    """What became of the stored results."""
 
-    Attributes
-    ----------
-    results, changed
-        People; of these, whose result would change (or has been renewed).
-    why
-        Of the latter, by the keys of `WHY`; a person counts in each that holds.
-    unread
-        Inputs of which what is stored does not suffice, and why.
-    outcome
-        What was written; None where nothing was to be.
-    """
-
-    results: int
-    changed: int
-    why: Mapping[str, int]
-    unread: tuple[Failure, ...]
-    outcome: Outcome | None = None
+    results: int  # people
+    changed: int  # of these, whose result would change, or has been renewed
+    why: Mapping[str, int]  # of the latter, by the keys of `WHY`; a person counts in each that holds
+    unread: tuple[Failure, ...]  # inputs of which what is stored does not suffice, and why
+    outcome: Outcome | None = None  # what was written; None where nothing was to be
 
 
 def recheck(
@@ -117,30 +105,20 @@ def recheck(
             return work.summary()
         part = state.meta("slice", Slice)
         if part is not None and part.of > 1:
-            raise UsageError(
-                "is a slice of a cohort",
-                where=str(folder),
-                cure="Join the slices with pgx merge, and recheck that",
-            )
-        work.writes, rows = True, work.rows()
+            cure = "Join the slices with pgx merge, and recheck that"
+            raise UsageError("is a slice of a cohort", where=str(folder), cure=cure)
+        work.writes, rows = True, [work.under(row) for row in state.plan()]
         page = state.meta("page", PageOptions)
         if page is None:  # it may have been one for sharing
             raise state.lacks_rows("meta")
         state.renew(rows, work.results(), functools.partial(work.close, folder, rows))
         last_reports = state.meta("reports", Wanted) if (folder / REPORTS_INDEX).is_file() else None
         asked = Asked(command=command, reports=last_reports)
-        outcome = finish(state, folder, page, asked)
-        return work.summary(outcome)
+        return work.summary(finish(state, folder, page, asked))
 
 
 def _check_folder(folder: Path) -> None:
-    """Tell whoever gives a report, or a folder of reports, what to do; what else is none, `State` says.
-
-    Raises
-    ------
-    FormatError
-        It is no folder of a cohort.
-    """
+    """Tell who gives a report, or a folder of reports, what to do; what else is none, `State` says."""
     if State.is_in(folder):
         return
     refused = functools.partial(FormatError, where=str(folder))
@@ -151,19 +129,6 @@ def _check_folder(folder: Path) -> None:
             "is no folder of a cohort, and reports alone do not hold what was read",
             cure="Annotate the input again, or give the inputs to pgx cohort: its folder can be rechecked",
         )
-
-
-def _whole(state: State, rows: Sequence[PlannedRow]) -> Slice:
-    """Return what the folder holds now: all inputs, under the options of `rows`."""
-    plan = Plan(
-        jobs=tuple(row.job for row in rows),
-        carried=state.meta("carried", tuple[str, ...]) or (),
-        pedigree=state.meta("pedigree", tuple[tuple[str, str, str, str], ...]) or (),
-    )
-    made_with = sorted({recipe(job.options) for job in plan.jobs})
-    return Slice(
-        number=1, of=1, plan_digest=plan.digest, plan_size=len(rows), conditions=text_digest(*made_with)
-    )
 
 
 def _stated(options: Rechecked) -> dict[str, Any]:
@@ -193,27 +158,17 @@ class _Work:
         self.count = Counter[str]()
         self.unread: list[Failure] = []
 
-    def rows(self) -> list[PlannedRow]:
-        """Return the plan under the options that are given."""
-        return [self._under(row) for row in self._state.plan()]
-
-    def _under(self, row: PlannedRow) -> PlannedRow:
+    def under(self, row: PlannedRow) -> PlannedRow:
         """Return a row under the options that are given, but for those that the manifest states."""
         job = replace(row.job, options=self._options(row.job.options, row.job.chosen))
-        return PlannedRow(position=row.position, key=job.key, job=job)
+        return planned_row(row.position, job)
 
     def _options_now(self, options: Options, chosen: tuple[str, ...]) -> Options:
         own = {name: value for name, value in self._given.items() if name not in chosen}
         return replace(options, **own)
 
     def close(self, folder: Path, rows: Sequence[PlannedRow]) -> None:
-        """Note what the folder holds now, before anything of it holds.
-
-        Raises
-        ------
-        FormatError
-            An input must be read again.
-        """
+        """Note what the folder holds now, before anything of it holds; FormatError where one must be read."""
         if self.unread:
             more = f" and {len(self.unread) - 1} other inputs" if len(self.unread) > 1 else ""
             raise FormatError(
@@ -221,15 +176,22 @@ class _Work:
                 where=str(folder),
                 cure="Run pgx cohort again, with the options and the release that are wanted",
             )
-        estimates = self._state.meta("estimates", list[Group]) or []
+        meta = self._state.meta
+        plan = Plan(
+            jobs=tuple(row.job for row in rows),
+            carried=meta("carried", tuple[str, ...]) or (),
+            pedigree=meta("pedigree", tuple[tuple[str, str, str, str], ...]) or (),
+        )
         own = {row.job.options for row in rows}
         named, tried = {one.population for one in own}, {group_of(one) for one in own}  # of too few people
         kept = [
             item
-            for item in estimates
+            for item in meta("estimates", list[Group]) or []
             if (item.population in named if item.frequencies else item.group in tried)
         ]
-        self._state.set_meta(slice=_whole(self._state, rows), estimates=kept)
+        made_with = text_digest(*sorted({recipe(one) for one in own}))
+        whole = Slice(number=1, of=1, plan_digest=plan.digest, plan_size=len(rows), conditions=made_with)
+        self._state.set_meta(slice=whole, estimates=kept)
 
     def summary(self, outcome: Outcome | None = None) -> Rechecking:
         """Return the counts."""
@@ -262,10 +224,11 @@ class _Work:
 
     def _batches(self, asked: _Asked) -> Iterator[tuple[int, _Asked, list[Kept]]]:
         """Yield what must be computed anew, numbered, some inputs at a time, and count all that there are."""
-        due: list[_Due] = []
+        due: list[tuple[str | None, Kept]] = []  # by the key of what is stored, None: there are no rows
+        place = str(self._state.path)
         number = size = 0
         for row, known in self._state.planned_results():
-            new = self._under(row)
+            new = self.under(row)
             made_with = recipe(new.job.options)
             has_rows = known.failure is None and known.samples > 0
             silent = row.key in self._silent
@@ -273,7 +236,8 @@ class _Work:
             if row.key == new.key and known.recipe == made_with:
                 continue
             if has_rows or asked.writes:
-                due.append(_Due(new, row.key, known, made_with, has_rows, silent))
+                kept = Kept(new.job, new.key, known, made_with, is_silent=silent, place=place)
+                due.append((row.key if has_rows else None, kept))
             size += known.samples
             if size >= _BATCH:
                 yield number, asked, self._kept(due)
@@ -299,42 +263,24 @@ class _Work:
                     yield done.pop(place)
                     place += 1
 
-    def _kept(self, due: Sequence[_Due]) -> list[Kept]:
+    def _kept(self, due: Sequence[tuple[str | None, Kept]]) -> list[Kept]:
         """Return what is kept of some inputs; of those without rows nothing is needed."""
         state = self._state
-        keys = [item.key for item in due if item.has_rows]
+        keys = [key for key, _ in due if key is not None]
         runs, small = state.runs(keys), state.samples_of(keys)
         found = []
-        for item in due:
-            job, key = item.new.job, item.key
-            born, rows = item.has_rows and has_birth_dates(job), small.get(key, [])
-            is_large = item.has_rows and not rows
-            found.append(
-                Kept(
-                    job=job if born else replace(job, carried={}, meta={}, lines={}),
-                    key=item.new.key,
-                    known=item.known,
-                    recipe=item.recipe,
-                    run=runs.get(key, b""),
-                    facts=tuple(state.blocks(key, "facts")) if is_large else tuple(data for _, data in rows),
-                    texts=tuple(state.blocks(key, "texts")) if is_large else (),
-                    names=tuple(names_of(state, key)) if born else (),
-                    is_silent=item.is_silent,
-                    place=str(state.path),
-                )
-            )
+        for key, item in due:
+            born = key is not None and has_birth_dates(item.job)
+            job = item.job if born else replace(item.job, carried={}, meta={}, lines={})
+            if key is None:
+                found.append(replace(item, job=job))
+                continue
+            run, rows = runs.get(key, b""), small.get(key, [])
+            facts = tuple(data for _, data in rows) or tuple(state.blocks(key, "facts"))
+            texts = () if rows else tuple(state.blocks(key, "texts"))
+            names = tuple(names_of(state, key)) if born else ()
+            found.append(replace(item, job=job, run=run, facts=facts, texts=texts, names=names))
         return found
-
-
-class _Due(NamedTuple):
-    """An input that must be computed anew; `key` is that of what is stored, `recipe` of what is wanted."""
-
-    new: PlannedRow
-    key: str
-    known: Known
-    recipe: str
-    has_rows: bool
-    is_silent: bool
 
 
 class _Asked(Struct, frozen=True, kw_only=True):

@@ -24,7 +24,7 @@ import sqlite3
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -39,15 +39,10 @@ _SCHEMA = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE plan (position INTEGER PRIMARY KEY, key TEXT NOT NULL, options TEXT NOT NULL, job BLOB NOT NULL);
 CREATE TABLE result (key TEXT PRIMARY KEY, known BLOB NOT NULL, run BLOB NOT NULL);
-CREATE TABLE sample (
-    key TEXT NOT NULL, ordinal INTEGER NOT NULL, name TEXT NOT NULL,
-    facts BLOB NOT NULL, report BLOB NOT NULL,
-    PRIMARY KEY (key, ordinal)
-);
-CREATE TABLE block (
-    key TEXT NOT NULL, ordinal INTEGER NOT NULL, facts BLOB NOT NULL, texts BLOB NOT NULL,
-    PRIMARY KEY (key, ordinal)
-);
+CREATE TABLE sample (key TEXT NOT NULL, ordinal INTEGER NOT NULL, name TEXT NOT NULL,
+    facts BLOB NOT NULL, report BLOB NOT NULL, PRIMARY KEY (key, ordinal));
+CREATE TABLE block (key TEXT NOT NULL, ordinal INTEGER NOT NULL,
+    facts BLOB NOT NULL, texts BLOB NOT NULL, PRIMARY KEY (key, ordinal));
 CREATE TABLE part (digest TEXT PRIMARY KEY, json BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE change (path TEXT NOT NULL, sample TEXT NOT NULL, cells BLOB NOT NULL);
 """
@@ -65,7 +60,7 @@ class PlannedRow(Struct, frozen=True, kw_only=True):
     job: Job
 
 
-class State:
+class State(contextlib.AbstractContextManager["State"]):
     """The open state of a cohort folder: one run holds it at a time; several may read one that is at rest.
 
     `create` False: only to read what is there.
@@ -133,9 +128,8 @@ class State:
     def _check_version(self) -> None:
         row = self._base.execute("SELECT value FROM meta WHERE name = 'version'").fetchone()
         if row != (_VERSION,):
-            raise FormatError(
-                "was written by another version of pgx", where=str(self.path), cure="Give another folder"
-            )
+            what = "was written by another version of pgx"
+            raise FormatError(what, where=str(self.path), cure="Give another folder")
 
     def _run(self, statement: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
         try:
@@ -166,9 +160,6 @@ class State:
         """Let go of the folder."""
         self._base.close()
 
-    def __enter__(self) -> State:
-        return self
-
     def __exit__(self, *_: object) -> None:
         self.close()
 
@@ -176,18 +167,14 @@ class State:
         """Return a value that `summed` stored for `whose`; another, or of another, is damage."""
         data = value if isinstance(value, bytes) else b""
         if summed(data[:-_SUM], *whose) != data:
-            raise FormatError(
-                f"is damaged: a value of its table {whose[0]} has another checksum",
-                where=str(self.path),
-                cure=ANEW,
-            )
+            what = f"is damaged: a value of its table {whose[0]} has another checksum"
+            raise FormatError(what, where=str(self.path), cure=ANEW)
         return data[:-_SUM]
 
     def lacks_rows(self, table: str) -> FormatError:
         """Return the error that says so: a row that is gone has no checksum that could tell."""
-        return FormatError(
-            f"is damaged: rows of its table {table} are missing", where=str(self.path), cure=ANEW
-        )
+        what = f"is damaged: rows of its table {table} are missing"
+        return FormatError(what, where=str(self.path), cure=ANEW)
 
     def meta(self, name: str, kind: type[_T]) -> _T | None:
         """Return the value called `name`; None where there is none."""
@@ -201,19 +188,10 @@ class State:
             self._run("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, data))
 
     def check_finished(self) -> None:
-        """Refuse a folder whose tables are older than what is stored, or whose run was broken off.
-
-        Raises
-        ------
-        FormatError
-            Its run is not finished.
-        """
+        """Refuse (FormatError) a folder whose tables are out of date, or whose run was broken off."""
         if not self.meta("finished", bool):
-            raise FormatError(
-                "its run is not finished",
-                where=str(self.path.parent),
-                cure="Give the command of the run again",
-            )
+            cure = "Give the command of the run again"
+            raise FormatError("its run is not finished", where=str(self.path.parent), cure=cure)
 
     def set_plan(self, rows: Iterable[PlannedRow], **meta: object) -> None:
         """Replace the plan, and note values by name, in one transaction. The tables are then out of date."""
@@ -223,8 +201,7 @@ class State:
 
     def _replace_plan(self, rows: Iterable[PlannedRow]) -> None:
         self._base.execute("DELETE FROM plan")
-        values = (_stored(row) for row in rows)
-        self._base.executemany("INSERT INTO plan VALUES (?, ?, ?, ?)", values)
+        self._base.executemany("INSERT INTO plan VALUES (?, ?, ?, ?)", map(_stored, rows))
 
     def plan(self) -> Iterator[PlannedRow]:
         """Yield the plan in order."""
@@ -233,12 +210,11 @@ class State:
 
     def plan_size(self) -> int:
         """Return how many inputs the plan has."""
-        (count,) = self._run("SELECT count(*) FROM plan").fetchone()
-        return int(count)
+        return int(self._run("SELECT count(*) FROM plan").fetchone()[0])
 
     def _planned(self, position: int, key: str, options: str, job: bytes) -> PlannedRow:
         item = _ITEM.decode(self._opened(job, "plan", position, key, options))
-        stated = {name: getattr(item, name) for name in Named.__struct_fields__}
+        stated = msgspec.structs.asdict(item)
         stated |= {name: NOTHING for name in ("carried", "meta", "lines") if not stated[name]}
         return PlannedRow(position=position, key=key, job=Job(options=_options(options), **stated))
 
@@ -268,13 +244,7 @@ class State:
             yield None if data is None else self._known(key, data)
 
     def planned_results(self) -> Iterator[tuple[PlannedRow, Known]]:
-        """Yield the plan in order with what is known of each input; of one that is named twice once.
-
-        Raises
-        ------
-        FormatError
-            Of one nothing is known.
-        """
+        """Yield the plan in order with what is known of each input, else FormatError; none of them twice."""
         seen = set()
         for planned, known in self.plan_with_results():
             if known is None:
@@ -304,9 +274,7 @@ class State:
 
     def add_changes(self, rows: Iterable[tuple[str, str, str]]) -> None:
         """Note input and sample, as tables have them, and cells (JSON) of each change, within `renew`."""
-        values = (
-            (path, sample, summed(cells.encode(), "change", path, sample)) for path, sample, cells in rows
-        )
+        values = ((*whose, summed(cells.encode(), "change", *whose)) for *whose, cells in rows)
         self._base.executemany("INSERT INTO change VALUES (?, ?, ?)", values)
 
     def changes(self) -> list[tuple[str, str, str]]:
@@ -323,14 +291,11 @@ class State:
             self.add_changes(rows)
 
     def _put(self, result: Result) -> None:
-        base = self._base
+        base, key = self._base, result.key
         for table in _OF_RESULTS:
-            base.execute(f"DELETE FROM {table} WHERE key = ?", (result.key,))  # noqa: S608 - three fixed names
-        key = result.key
-        known = msgspec.json.encode(
-            Known(**{name: getattr(result, name) for name in Known.__struct_fields__})
-        )
-        whole = _row("result", key, known=known, run=result.run)
+            base.execute(f"DELETE FROM {table} WHERE key = ?", (key,))  # noqa: S608 - three fixed names
+        stated = {name: getattr(result, name) for name in Known.__struct_fields__}
+        whole = _row("result", key, known=msgspec.json.encode(Known(**stated)), run=result.run)
         base.execute("INSERT INTO result VALUES (?, ?, ?)", whole)
         samples = (
             _row("sample", key, number, item.name, facts=item.facts, report=item.report)
@@ -364,15 +329,13 @@ class State:
         with self._transaction() as base:
             for table in _OF_RESULTS:
                 base.executemany(f"DELETE FROM {table} WHERE key = ?", gone)  # noqa: S608 - as above
-            used = {part for shares in self._all_that_share() for part in parts_of(shares)}
+            used: set[str] = set()
+            for key, data in self._run("SELECT key, run FROM result"):
+                used.update(parts_of(self._opened(data, "result", key, "run")))
+            for *row, data in self._run("SELECT key, ordinal, name, report FROM sample"):
+                used.update(parts_of(self._opened(data, "sample", *row, "report")))
             parts = [(digest,) for (digest,) in self._run("SELECT digest FROM part") if digest not in used]
             base.executemany("DELETE FROM part WHERE digest = ?", parts)
-
-    def _all_that_share(self) -> Iterator[bytes]:
-        for key, data in self._run("SELECT key, run FROM result"):
-            yield self._opened(data, "result", key, "run")
-        for key, number, name, data in self._run("SELECT key, ordinal, name, report FROM sample"):
-            yield self._opened(data, "sample", key, number, name, "report")
 
     def take_over(self, other: State, keys: Iterable[str]) -> None:
         """Take these results over from another state; what was here under these keys is replaced."""
@@ -403,12 +366,10 @@ class State:
 
     def samples_of(self, keys: Sequence[str]) -> dict[str, list[tuple[str, bytes]]]:
         """Return name and facts of all samples of some inputs (hundreds at most), in order; of small ones."""
-        where = f"WHERE {_among(keys)} ORDER BY key, ordinal"
         found: dict[str, list[tuple[str, bytes]]] = {}
-        for key, number, name, data in self._run(
-            f"SELECT key, ordinal, name, facts FROM sample {where}",  # noqa: S608 - as above
-            keys,
-        ):
+        where = f"{_among(keys)} ORDER BY key, ordinal"
+        query = f"SELECT key, ordinal, name, facts FROM sample WHERE {where}"  # noqa: S608 - as above
+        for key, number, name, data in self._run(query, keys):
             facts = self._opened(data, "sample", key, number, name, "facts")
             found.setdefault(key, []).append((name, facts))
         return found
@@ -417,9 +378,8 @@ class State:
         """Return whether an input is stored as blocks."""
         return self._run("SELECT 1 FROM block WHERE key = ?", (key,)).fetchone() is not None
 
-    def blocks(self, key: str, what: str) -> Iterator[bytes]:
+    def blocks(self, key: str, column: Literal["facts", "texts"]) -> Iterator[bytes]:
         """Yield the `facts` or the `texts` (sample columns) of a large input, block by block."""
-        column = {"facts": "facts", "texts": "texts"}[what]
         query = f"SELECT ordinal, {column} FROM block WHERE key = ? ORDER BY ordinal"  # noqa: S608 - two names
         for number, data in self._run(query, (key,)):
             yield self._opened(data, "block", key, number, column)
