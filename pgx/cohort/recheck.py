@@ -16,7 +16,6 @@ from typing import Any
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 from msgspec import Struct
 from msgspec.structs import replace
@@ -56,7 +55,6 @@ WHY = {
 }
 _BATCH = 500  # samples
 _ALONE = 4  # batches from which on it is worth to start processes
-Flags = npt.NDArray[np.bool_]
 Tell = Callable[[Sequence[Cell]], object]
 
 
@@ -168,14 +166,12 @@ class _Work:
         return replace(options, **own)
 
     def close(self, folder: Path, rows: Sequence[PlannedRow]) -> None:
-        """Note what the folder holds now, before anything of it holds; FormatError where one must be read."""
+        """Note what the folder will hold, before any of it holds; refuse if an input must be read again."""
         if self.unread:
             more = f" and {len(self.unread) - 1} other inputs" if len(self.unread) > 1 else ""
-            raise FormatError(
-                f"cannot be renewed: {self.unread[0].input}{more} must be read again",
-                where=str(folder),
-                cure="Run pgx cohort again, with the options and the release that are wanted",
-            )
+            what = f"cannot be renewed: {self.unread[0].input}{more} must be read again"
+            cure = "Run pgx cohort again, with the options and the release that are wanted"
+            raise FormatError(what, where=str(folder), cure=cure)
         meta = self._state.meta
         plan = Plan(
             jobs=tuple(row.job for row in rows),

@@ -76,15 +76,20 @@ class State(contextlib.AbstractContextManager["State"]):
     def __init__(self, folder: Path, *, create: bool = True) -> None:
         self.path = folder / FILE_NAME
         if not create and not State.is_in(folder):
-            raise FormatError(
-                "is no folder of a cohort", where=str(folder), cure="Give the folder that pgx cohort wrote"
-            )
+            cure = "Give the folder that pgx cohort wrote"
+            raise FormatError("is no folder of a cohort", where=str(folder), cure=cure)
         try:
-            self._base = self._connected(create=create)
+            if create:
+                folder.mkdir(parents=True, exist_ok=True)
+                self._base = sqlite3.connect(self.path, timeout=0.5, isolation_level=None)
+            else:
+                # "rw" undoes what a killed run left half done; where nothing can be written there is nothing
+                mode = "rw" if os.access(folder, os.W_OK) else "ro"
+                address = f"{self.path.resolve().as_uri()}?mode={mode}"
+                self._base = sqlite3.connect(address, timeout=5, isolation_level=None, uri=True)
         except OSError as error:
-            raise OutputError(
-                f"cannot be written ({error.strerror})", where=str(folder), cure="Check its permissions"
-            ) from error
+            what = f"cannot be written ({error.strerror})"
+            raise OutputError(what, where=str(folder), cure="Check its permissions") from error
         except sqlite3.Error as error:
             raise _named(error, self.path) from error
         try:
@@ -96,16 +101,6 @@ class State(contextlib.AbstractContextManager["State"]):
             if isinstance(error, sqlite3.Error):
                 raise _named(error, self.path) from error
             raise
-
-    def _connected(self, *, create: bool) -> sqlite3.Connection:
-        folder = self.path.parent
-        if create:
-            folder.mkdir(parents=True, exist_ok=True)
-            return sqlite3.connect(self.path, timeout=0.5, isolation_level=None)
-        # "rw" undoes what a killed run left half done; where nothing can be written there is nothing
-        mode = "rw" if os.access(folder, os.W_OK) else "ro"
-        address = f"{self.path.resolve().as_uri()}?mode={mode}"
-        return sqlite3.connect(address, timeout=5, isolation_level=None, uri=True)
 
     def _take(self) -> None:
         base = self._base

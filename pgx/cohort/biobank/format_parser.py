@@ -77,7 +77,8 @@ class Fields:
         outer = np.flatnonzero(kinds != _COMMA)
         tabs = np.flatnonzero(kinds[outer] == _TAB)
         self.rows = np.flatnonzero(tabs[1:] - tabs[:-1] == len(form))
-        self._borders = [outer[tabs[self.rows] + place] for place in range(len(form) + 1)]
+        before = tabs[self.rows]
+        self._borders = [outer[before + place] for place in range(len(form) + 1)]
         fits = np.ones(len(self.rows), dtype=bool)
         for key, size in sizes.items():
             before, behind = self._around(key)
