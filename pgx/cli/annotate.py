@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import errno
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from msgspec import Struct
 
 from pgx.cli import output
-from pgx.cli.options import FormOptions, Only, say_unknown
+from pgx.cli.options import FormOptions, Only, refuse, say_unknown
 from pgx.errors import FormatError, InputError, NotFoundError, UsageError, no_such_sample
 from pgx.files import STANDARD_OUTPUT, limited, read_limited, write
 from pgx.options import BOUND_NAMES, Options
@@ -20,10 +20,7 @@ from pgx.reference import limit
 from pgx.render import Format
 
 if TYPE_CHECKING:
-    from pgx.render.form import Form
-    from pgx.report import Document, Run, SampleReport
-
-FoundT = TypeVar("FoundT")
+    from pgx.report import Document, SampleReport
 
 
 def annotate(source: str | None = None, *, options: Options, form: FormOptions, strict: bool = False) -> None:
@@ -32,14 +29,15 @@ def annotate(source: str | None = None, *, options: Options, form: FormOptions, 
     from pgx.single import annotate as run
 
     name = output.format_for(form)
-    if form.all_records and name is not Format.VCF:
-        raise UsageError("only vcf has records", where="--all-records", cure="Add -f vcf, or leave it out")
+    lost = form.all_records and name is not Format.VCF
+    refuse(lost, "only vcf has records", "--all-records", "Add -f vcf, or leave it out")
     output.refuse_names(options, form.report_meta)
+    not_a_vcf = UsageError("only a VCF is written as VCF", where="-f vcf", cure="Give another format")
     if name is Format.VCF:
         from pgx.vcf.write import check_readable_twice
 
         if source is None or options.genotype is not None:
-            raise _not_a_vcf()
+            raise not_a_vcf
         check_readable_twice(source)
     given = (source, options.callable_bed, options.reads, options.reference, form.report_meta)
     output.refuse_overwriting(given, (form.output, form.handout))
@@ -56,31 +54,20 @@ def annotate(source: str | None = None, *, options: Options, form: FormOptions, 
 
     reports = output.with_handout(result.run, watched(), form, layout)
     if name is Format.VCF:
-        _write_vcf(source or "", result.run, reports, options, form)
+        from pgx.pseudonyms import pseudonyms
+        from pgx.vcf import Bounds
+        from pgx.vcf.write import write_vcf
+
+        if result.run.input.kind not in {"vcf", "gvcf", "bcf", "copy-number"}:
+            raise not_a_vcf
+        hide = pseudonyms(options.pseudonymise) if options.pseudonymise else None
+        told, every, bounds = tuple(reports), form.all_records, Bounds.of(options)
+        write_vcf(source or "", result.run, told, form.output, all_records=every, bounds=bounds, hide=hide)
     else:
         output.write_reports(name, result.run, reports, form.output, layout)
     output.say_written(form.output, form.handout)
     if strict and "indeterminate" in statuses:
         raise typer.Exit(6)
-
-
-def _not_a_vcf() -> UsageError:
-    return UsageError("only a VCF is written as VCF", where="-f vcf", cure="Give another format")
-
-
-def _write_vcf(
-    source: str, run: Run, reports: Iterable[SampleReport], options: Options, form: FormOptions
-) -> None:
-    """Write the records of the input with what was called of its samples."""
-    from pgx.pseudonyms import pseudonyms
-    from pgx.vcf import Bounds
-    from pgx.vcf.write import write_vcf
-
-    if run.input.kind not in {"vcf", "gvcf", "bcf", "copy-number"}:
-        raise _not_a_vcf()
-    hide = pseudonyms(options.pseudonymise) if options.pseudonymise else None
-    bounds, all_records = Bounds.of(options), form.all_records
-    write_vcf(source, run, tuple(reports), form.output, all_records=all_records, bounds=bounds, hide=hide)
 
 
 class ShownOptions(Struct, frozen=True, kw_only=True):
@@ -90,13 +77,10 @@ class ShownOptions(Struct, frozen=True, kw_only=True):
     output: str = STANDARD_OUTPUT
 
 
-def _show(
-    found: FoundT, as_text: Callable[[FoundT], str], sources: Sequence[str], form: ShownOptions
-) -> None:
+def _show(found: Struct, text: str, sources: Sequence[str], form: ShownOptions) -> None:
     """Write what was found as text or JSON, over none of its sources."""
     import msgspec
 
-    text = as_text(found)
     if form.format == "json":
         text = msgspec.json.format(msgspec.json.encode(found), indent=2).decode() + "\n"
     output.refuse_overwriting(sources, (form.output,))
@@ -115,7 +99,7 @@ def inspect(
     from pgx.vcf import Bounds
 
     found = look(source, options.samples, options.assembly, Bounds.of(options), options.reference)
-    _show(found, as_text, (source,), form)
+    _show(found, as_text(found), (source,), form)
 
 
 _OF_CALLS = ("samples", "assembly", "population", "min_probability", "genotype_error_rate", "reads")
@@ -130,7 +114,8 @@ def verify(
     from pgx.verify import as_text
     from pgx.verify import verify as compare
 
-    _show(compare(sources, options), as_text, sources, form)
+    found = compare(sources, options)
+    _show(found, as_text(found), sources, form)
 
 
 def report(
@@ -141,12 +126,13 @@ def report(
     max_result: int | None = None,
 ) -> None:
     """Report again from a stored result."""
+    from msgspec.structs import replace
+
     from pgx.report import Document, mark_minors
 
     name = output.format_for(form)
-    if name is Format.VCF:
-        what = "a stored result does not hold the records of the input"
-        raise UsageError(what, where="-f vcf", cure="Use pgx annotate")
+    what = "a stored result does not hold the records of the input"
+    refuse(name is Format.VCF, what, "-f vcf", "Use pgx annotate")
     taken, is_folder = [source, form.report_meta], Path(source).is_dir()
     if is_folder:
         from pgx.cohort import OUTPUTS, STATE
@@ -156,10 +142,16 @@ def report(
     output.refuse_names(options, form.report_meta)
     layout = output.layout_for(name, form)
     if is_folder:
-        stored, layout = _of_cohort(source, options, input_, layout)
-    elif input_ is not None:
-        raise UsageError("is for a cohort folder", where="--input", cure="Leave it out")
+        from pgx.cohort import one_report
+
+        cure = "Name one sample of the cohort with --sample"
+        refuse(len(options.samples) != 1, "is a folder", source, cure)
+        found = one_report(Path(source), options.samples[0], input_)
+        stored = Document.of(found.run, (found.report,))
+        if found.meta is not None and options.pseudonymise is None:  # --report-meta goes before the manifest
+            layout = replace(layout, meta={options.samples[0]: found.meta, **layout.meta})
     else:
+        refuse(input_ is not None, "is for a cohort folder", "--input", "Leave it out")
         stored = _read_result(source, max_result or int(limit("max_table")))
     by_name = {item.sample: item for item in stored.samples}
     for missing in (sample for sample in options.samples if sample not in by_name):
@@ -169,7 +161,7 @@ def report(
     if options.pseudonymise is not None:
         from pgx.pseudonyms import pseudonyms
 
-        hide, names = pseudonyms(options.pseudonymise), frozenset(item.sample for item in stored.samples)
+        hide, names = pseudonyms(options.pseudonymise), frozenset(by_name)
         chosen = tuple(hide.report(item, names) for item in chosen)
         stored = Document.of(hide.run(stored), chosen)
     reports = output.with_handout(stored, chosen, form, layout)
@@ -177,29 +169,21 @@ def report(
     output.say_written(form.output, form.handout)
 
 
-def _of_cohort(folder: str, options: Options, input_: str | None, layout: Form) -> tuple[Document, Form]:
-    """Return the report of one sample of a folder that `pgx cohort` wrote, and the layout with its header.
-
-    What --report-meta says of the sample goes before what the manifest of the cohort said.
-    """
-    from msgspec.structs import replace
-
-    from pgx.cohort import one_report
-    from pgx.report import Document
-
-    if len(options.samples) != 1:
-        raise UsageError("is a folder", where=folder, cure="Name one sample of the cohort with --sample")
-    found = one_report(Path(folder), options.samples[0], input_)
-    if found.meta is not None and options.pseudonymise is None:
-        layout = replace(layout, meta={options.samples[0]: found.meta, **layout.meta})
-    return Document.of(found.run, (found.report,)), layout
-
-
 def _read_result(source: str, largest: int) -> Document:
-    """Read a stored result: one document, or one a line if all are of the same run."""
+    """Read a stored result of up to `largest` MB: one document, or one a line if all are of the same run."""
     from pgx.report import Document, from_json
 
-    data = _bytes(source, largest)
+    try:
+        if source == "-":
+            refuse(sys.stdin.isatty(), "is a terminal", "standard input", "Give a file, or pipe a result in")
+        data = limited(sys.stdin.buffer, largest) if source == "-" else read_limited(Path(source), largest)
+    except (FileNotFoundError, ValueError) as error:
+        raise NotFoundError("no such file", where=source, cure="Check the path") from error
+    except IsADirectoryError as error:
+        raise UsageError("is a folder", where=source, cure="Give a .json or .jsonl file") from error
+    except OSError as error:
+        cure = "Give --max-result" if error.errno == errno.EFBIG else "Check the path and its permissions"
+        raise InputError(f"cannot be read ({error.strerror})", where=source, cure=cure) from error
     lines = [line for line in data.splitlines() if line.strip()]
     if len(lines) < 2 or not lines[0].rstrip().endswith(b"}"):
         return from_json(data, where=source)
@@ -210,23 +194,6 @@ def _read_result(source: str, largest: int) -> Document:
     return Document.of(run, tuple(item for document in documents for item in document.samples))
 
 
-def _bytes(source: str, largest: int) -> bytes:
-    """Return the content of a file or of standard input, if it has no more than `largest` MB."""
-    try:
-        if source != "-":
-            return read_limited(Path(source), largest)
-        if sys.stdin.isatty():
-            raise UsageError("is a terminal", where="standard input", cure="Give a file, or pipe a result in")
-        return limited(sys.stdin.buffer, largest)
-    except (FileNotFoundError, ValueError) as error:
-        raise NotFoundError("no such file", where=source, cure="Check the path") from error
-    except IsADirectoryError as error:
-        raise UsageError("is a folder", where=source, cure="Give a .json or .jsonl file") from error
-    except OSError as error:
-        cure = "Give --max-result" if error.errno == errno.EFBIG else "Check the path and its permissions"
-        raise InputError(f"cannot be read ({error.strerror})", where=source, cure=cure) from error
-
-
 def serve(port: int = 0, no_browser: bool = False) -> None:
     """Make reports on a page in the browser, without a terminal.
 
@@ -235,8 +202,4 @@ def serve(port: int = 0, no_browser: bool = False) -> None:
     """
     from pgx.serve import serve as run
 
-    def tell(url: str) -> None:
-        typer.echo(url)
-        sys.stdout.flush()
-
-    run(port, browser=not no_browser, tell=tell, warn=lambda line: typer.echo(line, err=True))
+    run(port, browser=not no_browser, tell=typer.echo, warn=lambda line: typer.echo(line, err=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shlex
 import sys
@@ -13,9 +14,9 @@ import typer
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pgx.cli.options import Only
-from pgx.cli.output import Shown, refuse_overwriting
-from pgx.errors import SampleError, UsageError, printable
+from pgx.cli.options import GIVEN, Only, refuse
+from pgx.cli.output import refuse_overwriting, shown
+from pgx.errors import SampleError, printable
 from pgx.options import CohortOptions, Options, PageOptions, Rechecked
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from pgx.render.tsv import Cell
 
 _LISTED = 10
+_say = functools.partial(typer.echo, err=True)
 
 
 class ReportsOptions(Struct, frozen=True, kw_only=True):
@@ -54,37 +56,29 @@ def cohort(
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # else it starts threads that nothing here uses
     from pgx.cohort import OF_PEOPLE, OUTPUTS, plan_inputs, run_cohort
+    from pgx.cohort.pedigree import read_ped
 
     if template:
         from pgx.cohort.manifest import template as sheet
 
         typer.echo(sheet(), nl=False)
         return
-    if output is None and not dry_run:
-        raise UsageError("no folder to write was given", where="-o", cure="Give one: -o DIR")
+    refuse(output is None and not dry_run, "no folder to write was given", "-o", "Give one: -o DIR")
     output = output or Path()
     asked = _asked(context, page, single, options.pseudonymise)
     if not dry_run:
         written = [output / name for name in (*OUTPUTS, *OF_PEOPLE)]
         refuse_overwriting((manifest, ped, single.reports_for), written)
-    pedigree: tuple[tuple[str, str, str, str], ...] = ()
-    if ped is not None:
-        from pgx.cohort.pedigree import read_ped
-
-        pedigree = read_ped(ped)
+    pedigree = () if ped is None else read_ped(ped)
     plan = plan_inputs(inputs or [], manifest, options, with_reads=how.with_reads, pedigree=pedigree)
     for note in plan.notes:
         _say(note)
     if dry_run:
         _list(plan)
         return
-    with Shown() as shown:
-        outcome = run_cohort(plan, output, replace(how, page=page), asked=asked, tell=shown.tell)
+    with shown() as tell:
+        outcome = run_cohort(plan, output, replace(how, page=page), asked=asked, tell=tell)
     _finish(outcome, output, page, single)
-
-
-def _say(line: str) -> None:
-    typer.echo(line, err=True)
 
 
 def _list(plan: Plan) -> None:
@@ -161,7 +155,15 @@ def _asked(
     from pgx.cohort.results import Asked
 
     if page.min_cell:
-        _check_shared(page)
+        from pgx.cohort.manifest import COMPARED
+
+        shared, either = f"--min-cell {page.min_cell}", "Leave it or --min-cell out"
+        refuse(page.sample_table, "a page for sharing lists no samples", "--sample-table", either)
+        refuse(page.min_cell == 1, "hides nothing", shared, "Give 2 or more")
+        files, cure = {"input", "folder"} & set(page.by), "Leave --by input and --by folder out"
+        refuse(files, "a page for sharing names no files", shared, cure)
+        told = min(COMPARED.intersection(page.by), default="")
+        refuse(told, "a page for sharing shows neither known results nor kin", f"--by {told}", either)
     wanted = None
     if single.reports is not None:
         from pgx.cohort.tables.reports import wanted_reports
@@ -171,45 +173,24 @@ def _asked(
             from pgx.pseudonyms import pseudonyms
 
             wanted = replace(wanted, names=frozenset(map(pseudonyms(key).name, wanted.names)))
-    elif single.reports_for is not None:
-        cure = "Add --reports html, pdf, json or fhir"
-        raise UsageError("needs a format", where="--reports-for", cure=cure)
+    else:
+        refuse(single.reports_for, "needs a format", "--reports-for", "Add --reports html, pdf, json or fhir")
     return Asked(command=_command(context), reports=wanted)
 
 
 def _command(context: typer.Context) -> str:
-    """Return the command as it was given."""
-    from pgx.cli.main import GIVEN
-
     return printable(shlex.join(["pgx", *context.meta.get(GIVEN, ())]), 4000)
-
-
-def _check_shared(page: PageOptions) -> None:
-    """Refuse a page for sharing that cannot be made."""
-    from pgx.cohort.manifest import COMPARED
-
-    shared, either = f"--min-cell {page.min_cell}", "Leave it or --min-cell out"
-    if page.sample_table:
-        raise UsageError("a page for sharing lists no samples", where="--sample-table", cure=either)
-    if page.min_cell == 1:
-        raise UsageError("hides nothing", where=shared, cure="Give 2 or more")
-    if {"input", "folder"} & set(page.by):
-        cure = "Leave --by input and --by folder out"
-        raise UsageError("a page for sharing names no files", where=shared, cure=cure)
-    for told in sorted(COMPARED.intersection(page.by)):
-        what = "a page for sharing shows neither known results nor kin"
-        raise UsageError(what, where=f"--by {told}", cure=either)
 
 
 def _finish(outcome: Outcome, folder: Path, page: PageOptions, single: ReportsOptions) -> None:
     """Report what became of the run and what is odd in it, and end with the exit code."""
     from pgx.wording import wording
 
-    no_record = "has no record near the sites, and another input of the same samples has"
-    passed_over = [(path, no_record) for path in outcome.passed_over]
-    passed_over += [(path, "holds copy numbers or ploidy, no genotypes") for path in outcome.copy_number]
-    for path, why in passed_over:
-        _say(f"passed over: {printable(path, limit=1000)} {why}")
+    why = "has no record near the sites, and another input of the same samples has"
+    for path in outcome.passed_over:
+        _say(f"passed over: {printable(path, 1000)} {why}")
+    for path in outcome.copy_number:
+        _say(f"passed over: {printable(path, 1000)} holds copy numbers or ploidy, no genotypes")
     if outcome.duplicated and page.min_cell:
         _say("warning: some samples came more than once. See samples.tsv")
     elif outcome.duplicated:

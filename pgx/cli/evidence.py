@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from msgspec import Struct
+from msgspec import Struct, to_builtins
 
 from pgx import files, reference
-from pgx.cli.options import Only, command
+from pgx.cli.options import Only, command, refuse
 from pgx.errors import ReferenceDataError, UsageError, printable
 
 if TYPE_CHECKING:
@@ -55,11 +55,9 @@ def show(claim_id: str, which: Annotated[Selection, Only(("evidence",))]) -> Non
     from pgx.evidence.export import as_text
 
     base = _load(which.evidence)
-    if claim_id not in base.claims:
-        near = difflib.get_close_matches(claim_id, base.claims, n=3)
-        cure = f"Did you mean {', '.join(near)}?" if near else "See pgx evidence list"
-        what = f"there is no claim {printable(claim_id, 80)!r}"
-        raise UsageError(what, where="pgx evidence show", cure=cure)
+    near = ", ".join(difflib.get_close_matches(claim_id, base.claims, n=3))
+    what, cure = f"there is no claim {printable(claim_id, 80)!r}", f"Did you mean {near}?"
+    refuse(claim_id not in base.claims, what, "pgx evidence show", cure if near else "See pgx evidence list")
     typer.echo(as_text(base, base.claims[claim_id]), nl=False)
 
 
@@ -100,41 +98,34 @@ def export(
     which: Selection,
 ) -> None:
     """Export claims with their sources, the summary of findings, the conflict graph, or statements."""
-    form = output_format or _FORMATS[what][0]
-    if form not in _FORMATS[what]:
-        known = ", ".join(_FORMATS[what])
-        raise UsageError(f"{what} has no format {form}", where="-f", cure=f"Use one of: {known}")
+    from pgx.evidence import export as made
+
+    form, known = output_format or _FORMATS[what][0], ", ".join(_FORMATS[what])
+    refuse(form not in _FORMATS[what], f"{what} has no format {form}", "-f", f"Use one of: {known}")
     base = _load(which.evidence)
-    files.write((_exported(base, _select(base, which), what, form),), output or files.STANDARD_OUTPUT)
+    claims = _select(base, which)
+    if what == "claims":
+        text = (made.as_json if form == "json" else made.as_tsv)(base, claims)
+    elif what == "statements":
+        text = made.as_document(made.as_statements(base, claims))
+    elif what == "conflicts":
+        text = (made.as_graphml if form == "graphml" else made.as_document)(made.conflict_graph(base, claims))
+    elif form == "json":
+        text = made.as_document({"findings": to_builtins(made.findings(base, claims))})
+    elif form == "html":
+        from pgx.render.pages import table_page
+
+        footer = f"pgx {reference.program_version()}, reference data {reference.release()}"
+        text = table_page(made.as_rows(made.findings(base, claims)), base.phrases.summary, footer=footer)
+    else:
+        text = made.as_table(made.as_rows(made.findings(base, claims)))
+    files.write((text,), output or files.STANDARD_OUTPUT)
 
 
 def _load(further: tuple[Path, ...]) -> EvidenceBase:
     from pgx.evidence import load  # `pgx --help` does without
 
     return load(further)
-
-
-def _exported(base: EvidenceBase, claims: list[Claim], what: str, form: str) -> str:
-    from msgspec import to_builtins
-
-    from pgx.evidence import export as made
-
-    if what == "claims":
-        return (made.as_json if form == "json" else made.as_tsv)(base, claims)
-    if what == "statements":
-        return made.as_document(made.as_statements(base, claims))
-    if what == "conflicts":
-        graph = made.conflict_graph(base, claims)
-        return made.as_graphml(graph) if form == "graphml" else made.as_document(graph)
-    rows = made.findings(base, claims)
-    if form == "json":
-        return made.as_document({"findings": to_builtins(rows)})
-    if form == "html":
-        from pgx.render.pages import table_page
-
-        footer = f"pgx {reference.program_version()}, reference data {reference.release()}"
-        return table_page(made.as_rows(rows), base.phrases.summary, footer=footer)
-    return made.as_table(made.as_rows(rows))
 
 
 def _select(base: EvidenceBase, which: Selection) -> list[Claim]:
@@ -157,11 +148,10 @@ def _known(option: str, value: str | None, names: list[str]) -> str | None:
     """Return the name as the base spells it, or raise with the names there are."""
     if value is None:
         return None
-    for name in names:
-        if name.casefold() == value.casefold():
-            return name
-    cure = f"Use one of: {', '.join(names)}"
-    raise UsageError(f"{printable(value, 60)!r} is not known", where=option, cure=cure)
+    known = {name.casefold(): name for name in reversed(names)}
+    what, cure = f"{printable(value, 60)!r} is not known", f"Use one of: {', '.join(names)}"
+    refuse(value.casefold() not in known, what, option, cure)
+    return known[value.casefold()]
 
 
 for _function in (list_, show, check, diff, export):

@@ -22,26 +22,18 @@ import typer
 from typer.core import TyperGroup
 
 from pgx import __version__
-from pgx.cli.options import Command, command
+from pgx.cli.options import GIVEN, Command, command
 from pgx.errors import InputError, OutputError, PgxError, UsageError, did_you_mean
 from pgx.files import discard, forget_standard_output
 
 #: The commands in the order of the help, and the module of each: building one takes time, so that only the
 #: one that is asked for is built.
 _COMMANDS = {
-    "annotate": "pgx.cli.annotate",
-    "cohort": "pgx.cli.cohort",
-    "merge": "pgx.cli.cohort",
-    "recheck": "pgx.cli.cohort",
-    "report": "pgx.cli.annotate",
-    "inspect": "pgx.cli.annotate",
-    "verify": "pgx.cli.annotate",
-    "evidence": "pgx.cli.evidence",
-    "list": "pgx.cli.options",
+    "annotate": "pgx.cli.annotate", "cohort": "pgx.cli.cohort", "merge": "pgx.cli.cohort",
+    "recheck": "pgx.cli.cohort", "report": "pgx.cli.annotate", "inspect": "pgx.cli.annotate",
+    "verify": "pgx.cli.annotate", "evidence": "pgx.cli.evidence", "list": "pgx.cli.options",
     "serve": "pgx.cli.annotate",
-}
-#: Under this name a context holds the arguments as they were given.
-GIVEN = "pgx.given"
+}  # fmt: skip
 #: Faults of a stream; an `OSError` without a file name and with another number is a bug.
 _OF_A_STREAM = frozenset({errno.ENOSPC, errno.EBADF, errno.EIO, errno.EFBIG, errno.EDQUOT})
 #: Seconds in which the main thread must notice a signal, and end, before the process ends without it.
@@ -162,7 +154,13 @@ def main() -> None:
     """Run the command line as a process."""
     wanted = sys.argv[1:2]
     try:
-        _hold_streams()
+        for number in range(3):  # a standard stream that is closed keeps its number, which no file gets
+            try:
+                os.fstat(number)
+            except OSError:
+                os.open(os.devnull, os.O_RDONLY if number < 2 else os.O_WRONLY)
+        sys.stdout = sys.stdout or open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - for the process
+        sys.stderr = sys.stderr or open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
         _end_on_signals()
         line = build(wanted if set(wanted) & set(_COMMANDS) else _COMMANDS)
         gc.freeze()  # what was imported is no garbage; from here on it is looked for, seldom
@@ -201,19 +199,6 @@ def _leave(code: int) -> NoReturn:
     os._exit(code)
 
 
-def _hold_streams() -> None:
-    """Take the places of standard streams that are closed, so that no file gets their numbers."""
-    for number in range(3):
-        try:
-            os.fstat(number)
-        except OSError:
-            os.open(os.devnull, os.O_RDONLY if number < 2 else os.O_WRONLY)
-    if sys.stdout is None:
-        sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - for the process
-    if sys.stderr is None:
-        sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
-
-
 def _end_on_signals() -> None:
     """Let SIGTERM and SIGHUP end the process as Ctrl-C does: what is half written is removed.
 
@@ -223,7 +208,6 @@ def _end_on_signals() -> None:
     noticed = threading.Event()
 
     def handle(number: int, _: object) -> None:
-        """Raise what ends the process, in the main thread."""
         noticed.set()
         if number == signal.SIGINT:
             raise KeyboardInterrupt
@@ -238,7 +222,6 @@ def _end_on_signals() -> None:
     signal.set_wakeup_fd(sending, warn_on_full_buffer=False)
 
     def watch() -> None:
-        """End the process where nobody has handled a signal in time."""
         number = -1
         while number not in heard:
             (number,) = os.read(receiving, 1)

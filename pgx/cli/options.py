@@ -19,6 +19,16 @@ from pgx.options import Declared, Options, declared, descriptions, meanings
 from pgx.render import Format
 
 
+def refuse(wrong: object, what: str, where: str, cure: str) -> None:
+    """Raise a `UsageError` where something is wrong."""
+    if wrong:
+        raise UsageError(what, where=where, cure=cure)
+
+
+#: Under this name a context holds the arguments as they were given.
+GIVEN = "pgx.given"
+
+
 class Only(NamedTuple):
     """Annotates a class of options of which a command takes these alone."""
 
@@ -100,7 +110,7 @@ def _parameter(item: Declared, command_name: str) -> inspect.Parameter:
     option = item.option
     kind, words = item.type, option.help
     default = option.elsewhere.get(command_name, item.default)
-    if option.comma or item.type in _PARSED:
+    if option.comma or item.type == tuple[int, int]:
         kind, default = str | None, None
     elif item.many:
         words = f"{words.rstrip('. ')}; may be repeated."
@@ -120,13 +130,9 @@ def _parameter(item: Declared, command_name: str) -> inspect.Parameter:
 
 def _shard(text: str) -> tuple[int, int]:
     number, _, of = text.partition("/")
-    if not (number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of)):
-        raise UsageError("is not I/N with 1 <= I <= N", where=f"--shard {text}", cure="E.g. --shard 2/8")
+    right = number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of)
+    refuse(not right, "is not I/N with 1 <= I <= N", f"--shard {text}", "E.g. --shard 2/8")
     return int(number), int(of)
-
-
-#: What makes a value of the text of the command line, by a type that does not say how.
-_PARSED: dict[Any, Callable[[str], Any]] = {tuple[int, int]: _shard}
 
 
 def _options(kind: type[Struct], items: list[Declared], values: Mapping[str, Any]) -> Struct:
@@ -137,8 +143,8 @@ def _options(kind: type[Struct], items: list[Declared], values: Mapping[str, Any
             continue
         if item.option.comma:
             value = [part.strip() for part in value.split(",") if part.strip()]
-        elif item.type in _PARSED:
-            value = _PARSED[item.type](value)
+        elif item.type == tuple[int, int]:
+            value = _shard(value)
         item.check(value)
         given[item.name] = tuple(value) if item.many else value
     made = kind(**given)

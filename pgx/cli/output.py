@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
-from pgx.errors import UsageError, printable
+from pgx.cli.options import FormOptions, refuse
+from pgx.errors import printable
 from pgx.files import STANDARD_OUTPUT, cannot_write, write
 from pgx.render import Format, file_stem, format_of_name
 
 if TYPE_CHECKING:
-    from rich.live import Live
-
-    from pgx.cli.options import FormOptions
     from pgx.cohort import Progress
     from pgx.options import Options
     from pgx.render.form import Form
     from pgx.report import Run, SampleReport
+
+    Samples = Iterable[SampleReport]
 
 INDEX = "index.tsv"
 _HANDOUT_ENDINGS = (".html", ".pdf", ".txt")
@@ -36,33 +37,26 @@ def format_for(form: FormOptions) -> Format:
     """
     kind = form.format or (Format.TEXT if form.output == STANDARD_OUTPUT else format_of_name(form.output))
     is_binary = kind is Format.PDF or (kind is Format.VCF and form.output.lower().endswith((".gz", ".bcf")))
-    if is_binary and _is_terminal(form.output):
-        what = f"{kind} is binary, and would garble the terminal"
-        raise UsageError(what, where="-o", cure="Give a file: -o FILE")
+    what = f"{kind} is binary, and would garble the terminal"
+    refuse(is_binary and _is_terminal(form.output), what, "-o", "Give a file: -o FILE")
     return kind
 
 
 def _is_terminal(output: str) -> bool:
     """Return whether an output is a terminal, by whatever name."""
-    try:
-        if output == STANDARD_OUTPUT:
-            return sys.stdout.isatty()
-        if not Path(output).is_char_device():
-            return False
-        descriptor = os.open(output, os.O_WRONLY | os.O_NOCTTY)
-    except OSError:
-        return False
-    try:
-        return os.isatty(descriptor)
-    finally:
-        os.close(descriptor)
+    if output == STANDARD_OUTPUT:
+        return sys.stdout.isatty()
+    with contextlib.suppress(OSError):
+        if Path(output).is_char_device():
+            with os.fdopen(os.open(output, os.O_WRONLY | os.O_NOCTTY), "wb", buffering=0) as device:
+                return device.isatty()
+    return False
 
 
 def refuse_names(options: Options, meta: Path | None) -> None:
     """Refuse stated facts beside pseudonyms: they say who somebody is, and are kept by the name."""
-    if meta is not None and options.pseudonymise is not None:
-        cure = "Leave one out; --age says who is a minor"
-        raise UsageError("states who somebody is, beside --pseudonymise", where="--report-meta", cure=cure)
+    what, cure = "states who somebody is, beside --pseudonymise", "Leave one out; --age says who is a minor"
+    refuse(meta is not None and options.pseudonymise is not None, what, "--report-meta", cure)
 
 
 def say_written(*outputs: str | Path | None) -> None:
@@ -78,14 +72,13 @@ def refuse_overwriting(inputs: Iterable[str | Path | None], outputs: Iterable[st
     taken = [path for name in read if (path := Path(name)).exists()]
     written = [Path(name) for name in outputs if name is not None and str(name) != STANDARD_OUTPUT]
     for number, path in enumerate(written):
-        if any(path.exists() and path.samefile(other) for other in taken if not other.is_dir()):
-            what, cure = "is an input, and would be lost", "Give another name after -o"
-            raise UsageError(what, where=str(path), cure=cure)
-        if any(path.resolve() == other.resolve() for other in written[:number]):
-            raise UsageError("is named for two outputs", where=str(path), cure="Give each its own name")
+        lost = any(path.exists() and path.samefile(other) for other in taken if not other.is_dir())
+        refuse(lost, "is an input, and would be lost", str(path), "Give another name after -o")
+        twice = any(path.resolve() == other.resolve() for other in written[:number])
+        refuse(twice, "is named for two outputs", str(path), "Give each its own name")
 
 
-def write_reports(name: Format, run: Run, samples: Iterable[SampleReport], output: str, form: Form) -> None:
+def write_reports(name: Format, run: Run, samples: Samples, output: str, form: Form) -> None:
     """Write samples in a format (any but vcf) to `output`: a file, "-", or a folder.
 
     Several samples in a format that holds one are a `UsageError`, if `output` is no folder.
@@ -111,9 +104,8 @@ def write_reports(name: Format, run: Run, samples: Iterable[SampleReport], outpu
         write(rows, path / INDEX)
         return
     reports = list(islice(samples, 2))
-    if len(reports) > 1:
-        what = "this format holds one sample, and the input has several"
-        raise UsageError(what, where=output, cure="Name one with -s, or give a folder: -o FOLDER/")
+    what = "this format holds one sample, and the input has several"
+    refuse(len(reports) > 1, what, output, "Name one with -s, or give a folder: -o FOLDER/")
     write((name.one(run, report, form) for report in reports), output)
 
 
@@ -121,34 +113,30 @@ def layout_for(name: Format, form: FormOptions) -> Form:
     """Return the layout of a report; an option that the format cannot honour is a `UsageError`."""
     from pgx.render.form import Form, check_language, read_meta
 
-    if form.sealed and name not in {Format.HTML, Format.PDF}:
-        raise UsageError("only html and pdf can be sealed", where="--sealed", cure="Add -f html or -f pdf")
-    if form.full and name is not Format.TEXT:
-        raise UsageError(f"{name} is always full", where="--full", cure="Leave it out, or choose -f text")
+    unsealed = form.sealed and name not in {Format.HTML, Format.PDF}
+    refuse(unsealed, "only html and pdf can be sealed", "--sealed", "Add -f html or -f pdf")
+    always = form.full and name is not Format.TEXT
+    refuse(always, f"{name} is always full", "--full", "Leave it out, or choose -f text")
     plain = form.lang == "en" and (form.report_meta is None or name is Format.FHIR)
-    if not name.is_readable and form.handout is None and not plain:
-        cure = "Leave them out, or choose text, html, pdf or fhir"
-        what = f"{name} has neither a language nor a header"
-        raise UsageError(what, where="--lang, --report-meta", cure=cure)
-    if form.handout is not None and form.handout.suffix.lower() not in _HANDOUT_ENDINGS:
-        cure = f"Use one of {', '.join(_HANDOUT_ENDINGS)}"
-        raise UsageError("the ending names no format", where=f"--handout {form.handout}", cure=cure)
+    what = f"{name} has neither a language nor a header"
+    cure = "Leave them out, or choose text, html, pdf or fhir"
+    refuse(not (name.is_readable or form.handout or plain), what, "--lang, --report-meta", cure)
+    if form.handout is not None:
+        unknown, cure = form.handout.suffix.lower() not in _HANDOUT_ENDINGS, ", ".join(_HANDOUT_ENDINGS)
+        refuse(unknown, "the ending names no format", f"--handout {form.handout}", f"Use one of {cure}")
     language = check_language(form.lang)
     meta = read_meta(form.report_meta) if form.report_meta else {}
     return Form(language=language, sealed=form.sealed, full=form.full, meta=meta)
 
 
-def with_handout(
-    run: Run, samples: Iterable[SampleReport], form: FormOptions, layout: Form
-) -> Iterable[SampleReport]:
+def with_handout(run: Run, samples: Samples, form: FormOptions, layout: Form) -> Samples:
     """Write the hand-out of the one sample where it is asked for, and pass the samples on."""
     if form.handout is None:
         return samples
     from pgx.render import handout
 
     reports = list(samples)
-    if len(reports) != 1:
-        raise UsageError("a hand-out is for one person", where="--handout", cure="Name one sample with -s")
+    refuse(len(reports) != 1, "a hand-out is for one person", "--handout", "Name one sample with -s")
     write([handout(run, reports[0], layout, form.handout.suffix.lower())], form.handout)
     return reports
 
@@ -156,52 +144,45 @@ def with_handout(
 _LOG_EVERY = 10.0  # seconds
 
 
-class Shown:
-    """What is shown while a cohort runs; a context, so that the terminal is left as it was.
+@contextlib.contextmanager
+def shown() -> Iterator[Callable[[Progress], None]]:
+    """Show how far a cohort is; a context, so that the terminal is left as it was.
 
     On a terminal it is a bar with the time that is left, what was done, and the statuses so far; a log has
     no statuses, since it is kept, and the counts of a small cohort tell of people.
     """
+    start = last = time.monotonic()
+    bar = live = None
+    if sys.stderr.isatty():
+        from rich import progress as bars
+        from rich.console import Console, Group
+        from rich.live import Live
+        from rich.text import Text
 
-    def __init__(self) -> None:
-        self._start = self._last = time.monotonic()
-        self._live: Live | None = None
+        words = bars.TextColumn("inputs,"), bars.TimeRemainingColumn(), bars.TextColumn("left")
+        bar = bars.Progress(bars.BarColumn(), bars.MofNCompleteColumn(), *words)
+        bar.add_task("", total=None)
+        live = Live(bar, console=Console(stderr=True), transient=False)
+        live.start()
 
-    def __enter__(self) -> Shown:
-        if sys.stderr.isatty():
-            from rich.console import Console
-            from rich.live import Live
-            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-            from rich.progress import Progress as Bar
-
-            done, left = TextColumn("inputs,"), TextColumn("left")
-            self._bar = Bar(BarColumn(), MofNCompleteColumn(), done, TimeRemainingColumn(), left)
-            self._task = self._bar.add_task("", total=None)
-            self._live = Live(self._bar, console=Console(stderr=True), transient=False)
-            self._live.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._live is not None:
-            self._live.stop()
-
-    def tell(self, progress: Progress) -> None:
-        """Show how far the run is."""
-        now = time.monotonic()
-        done = progress.kept + progress.done
-        rate = progress.done / max(now - self._start, 1e-9)
+    def tell(progress: Progress) -> None:
+        nonlocal last
+        now, done = time.monotonic(), progress.kept + progress.done
+        rate = progress.done / max(now - start, 1e-9)
         note = f"{rate:.0f} inputs/s, {progress.samples} samples, {progress.kept} done before"
         note += f", {progress.failed} failed"
-        if self._live is not None:
-            from rich.console import Group
-            from rich.text import Text
-
-            self._bar.update(self._task, total=progress.total, completed=done)
+        if live is not None and bar is not None:
+            bar.update(bar.task_ids[0], total=progress.total, completed=done)
             counts = ", ".join(f"{status} {number}" for status, number in sorted(progress.statuses.items()))
-            self._live.update(Group(self._bar, Text(progress.waiting or note), Text(counts)))
+            live.update(Group(bar, Text(progress.waiting or note), Text(counts)))
         elif progress.waiting:
             typer.echo(progress.waiting, err=True)
-        elif now - self._last > _LOG_EVERY:
-            self._last = now
-            left = (progress.total - done) / rate if rate else 0
+        elif now - last > _LOG_EVERY:
+            last, left = now, (progress.total - done) / rate if rate else 0
             typer.echo(f"{done} of {progress.total} inputs, {note}, about {left:.0f} s left", err=True)
+
+    try:
+        yield tell
+    finally:
+        if live is not None:
+            live.stop()

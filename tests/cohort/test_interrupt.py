@@ -91,8 +91,8 @@ def test_a_log_counts_no_statuses(many, tmp_path, capsys, monkeypatch):
     from pgx.cohort import Progress
 
     monkeypatch.setattr(progress, "_LOG_EVERY", 0.0)
-    with progress.Shown() as shown:
-        shown.tell(Progress(total=9, kept=1, done=2, failed=1, samples=5, statuses={"homozygous": 5}))
+    with progress.shown() as tell:
+        tell(Progress(total=9, kept=1, done=2, failed=1, samples=5, statuses={"homozygous": 5}))
     line = capsys.readouterr().err
     assert line.startswith("3 of 9 inputs, ")
     assert "5 samples, 1 done before, 1 failed, about" in line
