@@ -1,10 +1,8 @@
 """An input with very many samples: all of them at once, as arrays.
 
-Samples are put into classes, site by site (`sample_classes`); the posterior is computed for all
-(`calling.arrays`); samples of one class with one answer have the same cells, so the scalar code writes
-those once, for one sample of them. A full report is made on demand, by the scalar code, from the sample's
-columns as they stand in the file. Arrow and numpy let go of Python's lock, so that pieces are worked on
-side by side.
+Samples are put into classes, site by site (`sample_classes`), and the posterior is computed for all. Those of
+one class with one answer have the same cells, which the scalar code writes once; it makes a full report on
+demand. Arrow and numpy let go of Python's lock, so that pieces are worked on side by side.
 """
 
 from __future__ import annotations
@@ -12,14 +10,13 @@ from __future__ import annotations
 import itertools
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from msgspec import Struct
 from msgspec.structs import replace
 
 from pgx.calling import arrays, diplotypes
@@ -49,29 +46,17 @@ _ANSWERS = len(diplotypes()) * len(STATUSES) * 2 * 2
 Rows = npt.NDArray[np.intp]
 
 
-class _Found(Struct):
-    """What becomes of all samples: a class each, and numbers."""
-
-    classes: Codes
-    probability: arrays.Floats
-    carrier: arrays.Floats
-
-
 def observe_arrays(result: Result, ready: Prepared) -> Result:
     """Return `result` with the likelihoods of all samples, as classes, and nothing else."""
     from pgx.cohort.estimate import classes_of  # noqa: PLC0415 - few runs need it
 
     rows = np.empty((len(ready.columns), len(diplotypes())))
     with ThreadPoolExecutor(max_workers=_THREADS) as pool:
-        sites = _read_sites(pool, ready)
+        sites = list(pool.map(read_site, range(len(ready.records)), itertools.repeat(ready)))
     for given, group in _by_kind(joined_codes([site.codes for site in sites]), sites, ready):
         for piece in _pieces(group):
             rows[piece] = arrays.diplotype_likelihoods(given.part(piece), ready.rules.population).T
     return replace(result, run=classes_of(rows).packed())
-
-
-def _read_sites(pool: ThreadPoolExecutor, ready: Prepared) -> list[SiteArrays]:
-    return list(pool.map(lambda place: read_site(place, ready), range(len(ready.records))))
 
 
 def annotate_arrays(result: Result, ready: Prepared) -> Result:
@@ -80,61 +65,59 @@ def annotate_arrays(result: Result, ready: Prepared) -> Result:
     reader = ready.around.reader if ready.around else None
     records = (*content.records, *(reader.records if reader else ()))
     with ThreadPoolExecutor(max_workers=_THREADS) as pool:
-        sites = _read_sites(pool, ready)
-        found = _answered(pool, sites, ready)
+        sites = list(pool.map(read_site, range(len(ready.records)), itertools.repeat(ready)))
+        people, *chances = _answered(pool, sites, ready)
         texts = _packed_texts(pool, records, ready)
         if reader is not None:
             # by what they show, and by the texts at the sites beside them
             beside = [text_codes(content.records, ready)] if content.records else []
-            found.classes = joined_codes([found.classes, neighbour_codes(reader, ready), *beside])
-        firsts = first_of(found.classes).tolist()
+            people = joined_codes([people, neighbour_codes(reader, ready), *beside])
+        firsts = first_of(people).tolist()
         reports = (ready.report(ready.columns[row], ready.names[row]) for row in firsts)
         classes = fact_table([facts_of(ready.run, report) for report in reports])
-        facts = _packed_facts(pool, found, sites, ready, classes)
-        blocks = tuple(
-            StoredBlock(facts=one.result(), texts=other.result())
-            for one, other in zip(facts, texts, strict=True)
-        )
+        numbers = dict(zip(("diplotype_probability", "e4_carrier_probability"), chances, strict=True))
+        numbers |= {f"depth_{place}": site.depth for place, site in enumerate(sites, 1)}
+        numbers |= {f"quality_{place}": site.quality for place, site in enumerate(sites, 1)}
+        pairs = zip(_packed_facts(pool, people, numbers, ready, classes), texts, strict=True)
+        blocks = tuple(StoredBlock(facts=one.result(), texts=other.result()) for one, other in pairs)
     statuses: Counter[str] = Counter()
-    people = np.bincount(found.classes).tolist()
-    for status, count in zip(classes["e4_status"].to_pylist(), people, strict=True):
+    for status, count in zip(classes["e4_status"].to_pylist(), np.bincount(people).tolist(), strict=True):
         statuses[status] += count
     run, (digest, part) = without_shared(ready.run)
     bare, own = tuple(replace(record, samples=()) for record in records), len(content.records)
-    stored = StoredInput(
-        run=run,
-        shared=(digest,),
-        content=replace(content, samples=(), records=bare[:own]),
-        around=bare[own:] if reader else None,
-    )
-    whole = msgspec.json.encode(stored)
+    kept, around = replace(content, samples=(), records=bare[:own]), bare[own:] if reader else None
+    whole = msgspec.json.encode(StoredInput(run=run, shared=(digest,), content=kept, around=around))
     return replace(result, run=whole, statuses=statuses, blocks=blocks, parts={digest: part})
 
 
-def _answered(pool: ThreadPoolExecutor, sites: Sequence[SiteArrays], ready: Prepared) -> _Found:
-    """Compute what all samples are: populations are compared only where bounds do not settle that."""
+def _answered(
+    pool: ThreadPoolExecutor, sites: Sequence[SiteArrays], ready: Prepared
+) -> tuple[Codes, arrays.Floats, arrays.Floats]:
+    """Return the classes of all samples, the probabilities of their diplotypes, and those of a carrier.
+
+    Populations are compared only where bounds do not settle that.
+    """
     pairs, rules = joined_codes([site.codes for site in sites]), ready.rules
-    found = _Found(pairs * _ANSWERS, np.empty(len(pairs)), np.empty(len(pairs)))
+    classes, probability, carrier = pairs * _ANSWERS, np.empty(len(pairs)), np.empty(len(pairs))
 
     def settle(every: arrays.Likelihoods, rows: Rows) -> Rows:
         """Record what these samples are; return those of them that another population might change."""
         given = every.part(rows)
         answer = arrays.answers(given, rules)
-        found.probability[rows], found.carrier[rows] = answer.probability, answer.carrier_probability
+        probability[rows], carrier[rows] = answer.probability, answer.carrier_probability
         which = (answer.best * len(STATUSES) + answer.status) * 2 + answer.determined
-        found.classes[rows] += which * 2
+        classes[rows] += which * 2
         return rows[~arrays.same_everywhere(given, answer, rules)]
 
     def compare(every: arrays.Likelihoods, rows: Rows) -> None:
         """Record which of these samples another population does change."""
         given = every.part(rows)
-        found.classes[rows] += arrays.differs_elsewhere(given, arrays.answers(given, rules), rules)
+        classes[rows] += arrays.differs_elsewhere(given, arrays.answers(given, rules), rules)
 
     for every, group in _by_kind(pairs, sites, ready):
         unsettled = np.concatenate(list(pool.map(settle, itertools.repeat(every), _pieces(group))))
         list(pool.map(compare, itertools.repeat(every), _pieces(unsettled)))
-    found.classes = compact(found.classes)
-    return found
+    return compact(classes), probability, carrier
 
 
 def _by_kind(
@@ -154,11 +137,11 @@ def _by_kind(
     different = list(dict.fromkeys(kinds))
     by_class = np.array([different.index(kind) for kind in kinds])[pairs]
     for number, (half, doubtful, phase) in enumerate(different):
-        given = tuple(
+        given = (
             arrays.SiteLikelihoods(values=site.likelihoods, chances=site.chances, half=is_half)
             for site, is_half in zip(sites, half, strict=True)
         )
-        every = arrays.Likelihoods(sites=given, doubtful=doubtful, phase=phase)
+        every = arrays.Likelihoods(sites=tuple(given), doubtful=doubtful, phase=phase)
         yield every, np.flatnonzero(by_class == number)
 
 
@@ -167,21 +150,16 @@ def _pieces(rows: Rows) -> list[Rows]:
 
 
 def _packed_facts(
-    pool: ThreadPoolExecutor, found: _Found, sites: Sequence[SiteArrays], ready: Prepared, classes: pa.Table
+    pool: ThreadPoolExecutor,
+    people: Codes,
+    numbers: Mapping[str, arrays.Floats],
+    ready: Prepared,
+    classes: pa.Table,
 ) -> list[Future[bytes]]:
     """Begin to pack the facts of each block: the cells of a class from one report, numbers from arrays."""
-    numbers = {
-        "diplotype_probability": found.probability,
-        "e4_carrier_probability": found.carrier,
-        "depth_1": sites[0].depth,
-        "depth_2": sites[1].depth,
-        "quality_1": sites[0].quality,
-        "quality_2": sites[1].quality,
-    }
 
     def packed(start: int, stop: int) -> bytes:
-        """Return the facts of the samples from `start` to before `stop`."""
-        table = classes.take(arrow.numbers(found.classes[start:stop], pa.int64()))
+        table = classes.take(arrow.numbers(people[start:stop], pa.int64()))
         own = {name: arrow.numbers(all_[start:stop], fact_type(name)) for name, all_ in numbers.items()}
         names = ready.names[start:stop]
         usual = _USUAL_NAMES.fullmatch("\n".join((*names, "")))
@@ -204,8 +182,7 @@ def _packed_texts(
         texts = ["\n".join(names[start:stop]).encode(errors="surrogateescape")]
         texts += [between(line, start, stop).replace(b"\t", b"\n") for line in lines]
         data = b"\0".join(texts)
-        packed: bytes = pa.compress(data, codec="zstd", asbytes=True)
-        return len(data).to_bytes(8, "little") + packed
+        return len(data).to_bytes(8, "little") + bytes(pa.compress(data, codec="zstd", asbytes=True))
 
     return _by_block(pool, joined, len(names))
 
@@ -222,8 +199,7 @@ def unpack_texts(data: bytes) -> list[list[str]]:
 def unpack_lines(data: bytes) -> list[bytes]:
     """Return the names of a block's samples and, record by record, their columns, each a line."""
     size = int.from_bytes(data[:8], "little")
-    text: bytes = pa.decompress(data[8:], decompressed_size=size, codec="zstd", asbytes=True)
-    return text.split(b"\0")
+    return bytes(pa.decompress(data[8:], decompressed_size=size, codec="zstd", asbytes=True)).split(b"\0")
 
 
 def content_of(stored: StoredInput) -> VcfContent:
@@ -245,12 +221,9 @@ def report_of(
     It is that of the run only where all that the run was made with is the same (`work.recipe`).
     """
     # Twice: what a record says of all its samples together must not be taken for this one's.
-    every = tuple(
-        replace(record, samples=(text, text))
-        for record, text in zip(stored_records(stored), texts, strict=True)
-    )
-    kept = content_of(stored)
-    count = len(kept.records)
+    pairs = zip(stored_records(stored), texts, strict=True)
+    every = tuple(replace(record, samples=(text, text)) for record, text in pairs)
+    kept, count = content_of(stored), len(content_of(stored).records)
     content = replace(kept, samples=(name, ""), records=every[:count])
     ready = prepare(content, replace(options, samples=(), digest=False), lambda: every[count:])
     return stored.run, ready.report(0, name)

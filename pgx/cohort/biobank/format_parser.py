@@ -16,8 +16,8 @@ from msgspec import Struct
 from pgx.genome import Site, assemblies, sites_on
 from pgx.observe import SiteRecord
 from pgx.vcf import Columns
+from pgx.vcf.records import site_record
 
-Words = npt.NDArray[np.uint64]
 Whole = npt.NDArray[np.int64]
 Places = npt.NDArray[np.intp]
 Flags = npt.NDArray[np.bool_]
@@ -60,8 +60,7 @@ class Fields:
 
     def __init__(self, columns: Columns, form: Sequence[str], piece: range, sizes: dict[str, int]) -> None:
         """`sizes`: how many numbers of one to eight digits stand in each field that is read as numbers."""
-        edges = edges_of(columns)
-        first, last = edges[piece.start], edges[piece.stop]
+        first, last = edges_of(columns)[[piece.start, piece.stop]]
         self.form = tuple(form)
         self._line = columns.line
         letters = np.frombuffer(self._line, dtype=np.uint8)
@@ -84,10 +83,8 @@ class Fields:
             before, behind = self._around(key)
             fits &= behind - before == size
         self._keep(fits)
-        self.numbers: dict[str, list[Whole]] = {}
         valid = np.ones(len(self.rows), dtype=bool)
-        for key, size in sizes.items():
-            self.numbers[key] = [self._number(key, place, valid) for place in range(size)]
+        self.numbers = {key: [self._number(key, at, valid) for at in range(n)] for key, n in sizes.items()}
         if not valid.all():
             self._keep(valid)
             self.numbers = {key: [v[valid] for v in values] for key, values in self.numbers.items()}
@@ -115,7 +112,7 @@ class Fields:
         numbers: Whole = words.view(np.int64)
         return numbers
 
-    def words(self, key: str) -> list[Words]:
+    def words(self, key: str) -> list[npt.NDArray[np.uint64]]:
         """Return the text of a field as words: equal texts have equal words, different texts do not.
 
         A word has zeros behind what it holds of the field: eight bytes, or what is left, or nothing.
@@ -156,15 +153,6 @@ def decimals(values: npt.NDArray[np.floating], places: int) -> Bytes:
     return text.reshape(len(values), -1)[:, :-1]
 
 
-def joined_fields(fields: Sequence[Bytes]) -> bytes:
-    """Return the columns of n samples in one line, from fields as ASCII, (n, width); blanks are left out."""
-    colons = np.full((len(fields[0]), 1), ord(":"), np.uint8)
-    parts = [part for field in fields for part in (field, colons)]
-    parts[-1] = np.full_like(colons, ord("\t"))
-    parts[-1][-1:] = ord("\n")
-    return np.hstack(parts).tobytes().replace(b" ", b"")
-
-
 @functools.cache
 def sites_by_position() -> dict[int, list[Site]]:
     """Return the sites by position on any assembly."""
@@ -203,31 +191,23 @@ def oriented(variant: Variant, *, has_calls: bool = True) -> tuple[str, tuple[st
 
 
 def record_of(
-    variant: Variant,
-    reference: str,
-    alternates: tuple[str, ...],
-    form: Sequence[str],
-    fields: Sequence[Bytes],
+    variant: Variant, reference: str, alternates: Sequence[str], form: Sequence[str], fields: Sequence[Bytes]
 ) -> SiteRecord:
-    """Return a record with the fields `form` of n samples; probabilities and dosages are of an imputation."""
-    imputed = "IMP" if len(form) > 1 else "."
-    place = [variant.contig, str(variant.position), variant.name or "."]
-    line = "\t".join([*place, reference, ",".join(alternates) or ".", ".", ".", imputed, ":".join(form)])
-    head = line.encode(errors="surrogateescape") + b"\t"
-    return SiteRecord(
-        contig=variant.contig,
-        position=variant.position,
-        end=variant.position + len(reference) - 1,
-        identifiers=tuple(name for name in variant.name.split(";") if name not in {"", "."}),
-        reference=reference,
-        alternates=alternates,
-        quality=None,
-        filters=(),
-        info={} if imputed == "." else {imputed: ""},
-        format=tuple(form),
-        samples=Columns(head + joined_fields(fields), len(head), len(fields[0])),
-        fixed=line,
-    )
+    """Return a record with the fields `form` of n samples; probabilities and dosages are of an imputation.
+
+    `fields` are ASCII, (n, width); blanks are left out.
+    """
+    names = ";".join(name for name in variant.name.split(";") if name not in {"", "."}) or "."
+    place = [variant.contig, str(variant.position), names]
+    fixed = [*place, reference, ",".join(alternates) or ".", ".", ".", "IMP" if len(form) > 1 else "."]
+    fixed.append(":".join(form))
+    head = "\t".join(fixed).encode(errors="surrogateescape") + b"\t"
+    colons = np.full((len(fields[0]), 1), ord(":"), np.uint8)
+    parts = [part for field in fields for part in (field, colons)]
+    parts[-1] = np.full_like(colons, ord("\t"))
+    parts[-1][-1:] = ord("\n")
+    columns = Columns(head + np.hstack(parts).tobytes().replace(b" ", b""), len(head), len(fields[0]))
+    return site_record(fixed, columns, variant.position, variant.position)
 
 
 def of_haplotypes(copies: Floats) -> Floats:
@@ -240,13 +220,11 @@ def of_haplotypes(copies: Floats) -> Floats:
 def widened(chances: Floats, step: float, *, phased: bool) -> Floats:
     """Return the probabilities of 0, 1 and 2 copies, shape (n, 3), that are no surer than they are stored.
 
-    The rule of BGEN rounds down, and gives the units that lack to the largest remainders. Where a genotype is
-    stored as certain the other two may have had 2/3 of a step together, so each counts as 1/3 at least. Where
-    the letter of a haplotype is, the other may have had 1/2: it counts as 1/4 at least, which is the mean,
-    for not all four haplotypes of a person lost the most that is possible.
-
     `chances` are as stored: of three genotypes, (n, 3), or, if `phased`, of both letters on each haplotype,
-    (n, 4). `step` is what one unit is worth, 1/255 for 8 bits.
+    (n, 4). `step` is what one unit is worth, 1/255 for 8 bits. The rule of BGEN rounds down, and gives the
+    units that lack to the largest remainders. Where a genotype is stored as certain the other two may have
+    had 2/3 of a step together, so each counts as 1/3 at least. Where the letter of a haplotype is, the other
+    may have had 1/2: it counts as 1/4 at least, the mean, as not all four haplotypes lost the most possible.
     """
     if phased:
         return of_haplotypes(np.clip(chances[:, [1, 3]], step / 4, 1 - step / 4))

@@ -24,17 +24,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pgx.cohort.biobank.format_parser import (
-    Floats,
-    Variant,
-    decimals,
-    genotypes,
-    of_haplotypes,
-    oriented,
-    record_of,
-    sites_by_position,
-    widened,
-)
+from pgx.cohort.biobank import format_parser as layout
+from pgx.cohort.biobank.format_parser import Floats, Variant, genotypes, sites_by_position
 from pgx.cohort.jobs import GENOTYPE_FILES
 from pgx.errors import FormatError, InputError, NotFoundError, UsageError, printable
 from pgx.genome import HeaderFacts, contig_names, rsids
@@ -73,9 +64,9 @@ def _library(name: str, path: Path, newest: str) -> Any:
 
 def _read_plink(path: Path, kind: str) -> tuple[list[str], list[SiteRecord]]:
     endings = GENOTYPE_FILES[path.suffix.lower()][1]
-    samples = _names(_beside(path, [ending for ending in endings if ending in {".psam", ".fam"}]))
-    table = _beside(path, [ending for ending in endings if ending not in {".psam", ".fam"}])
-    variants, others = _variants(table)
+    people = {".psam", ".fam"}
+    samples = _names(_beside(path, [ending for ending in endings if ending in people]))
+    variants, others = _variants(_beside(path, [ending for ending in endings if ending not in people]))
     count = len(others)
     library = _library("pgenlib", path, "PgenReader.read_phased_dosages")
     offsets = None
@@ -154,29 +145,18 @@ def _variants(table: Path) -> tuple[list[Variant], npt.NDArray[np.intp]]:
                     columns = line.lstrip(b"#").split()
             lines += b"" if lines.endswith(b"\n") or not lines else b"\n"
             found += _matching(lines, wanted, columns, sum(map(len, counts)))
-            counts.append(_alternates(lines, columns))
+            counts.append(np.ones(lines.count(b"\n"), np.intp))
+            place = columns.index(b"ALT") if b"ALT" in columns else -1
+            for number, line in enumerate(lines.splitlines()) if place >= 0 and b"," in lines else ():
+                if b"," in line:
+                    cells = line.split(None, place + 1)
+                    counts[-1][number] += cells[place].count(b",") if len(cells) > place else 0
     return found, np.concatenate(counts) if counts else np.zeros(0, np.intp)
 
 
-def _alternates(lines: bytes, columns: Sequence[bytes]) -> npt.NDArray[np.intp]:
-    """Return the number of ALT alleles of each line."""
-    found = np.ones(lines.count(b"\n"), np.intp)
-    place = columns.index(b"ALT") if b"ALT" in columns else -1
-    for number, line in enumerate(lines.splitlines()) if place >= 0 and b"," in lines else ():
-        if b"," in line:
-            cells = line.split(None, place + 1)
-            found[number] += cells[place].count(b",") if len(cells) > place else 0
-    return found
-
-
-def _matching(
-    lines: bytes, wanted: re.Pattern[bytes], columns: list[bytes], number: int
-) -> Iterator[Variant]:
-    """Yield the rows at a site on chromosome 19 or named as one; `number` is that of the first line."""
-    counted = 0
+def _matching(lines: bytes, wanted: re.Pattern[bytes], columns: list[bytes], first: int) -> Iterator[Variant]:
+    """Yield the rows at a site on chromosome 19 or named as one; `first` is the number of the first line."""
     for match in wanted.finditer(lines):
-        number += lines.count(b"\n", counted, match.start())
-        counted = match.start()
         cells = dict(zip(columns, match[0].decode(errors="replace").split(), strict=False))
         contig, position, name = cells.get(b"CHROM", ""), cells.get(b"POS", ""), cells.get(b"ID", "")
         if not position.isdecimal() or not (b"REF" in cells and b"ALT" in cells):
@@ -184,7 +164,7 @@ def _matching(
         place, alleles = int(position), (cells[b"REF"], *cells[b"ALT"].split(","))
         on_site = contig in contig_names() and place in sites_by_position()
         if on_site or any(re.search(rf"\b{rsid}\b", name) for rsid in rsids()):
-            yield Variant(number, contig, place, name, alleles)
+            yield Variant(first + lines.count(b"\n", 0, match.start()), contig, place, name, alleles)
 
 
 def _plink_record(reader: Any, variant: Variant, count: int, kind: str, path: Path) -> SiteRecord:
@@ -204,15 +184,20 @@ def _plink_record(reader: Any, variant: Variant, count: int, kind: str, path: Pa
     calls[np.any(calls < 0, axis=1)] = _MISSING
     phased &= calls[:, 0] != calls[:, 1]  # two equal alleles are all said to be phased
     copies[copies == _MISSING] = np.nan
-    reference, alternates, turned = oriented(variant, has_calls=bool(np.any(calls >= 0)))
+    reference, alternates, turned = layout.oriented(variant, has_calls=bool(np.any(calls >= 0)))
     form, columns = ["GT"], []
     if _is_phased_dosage(copies, phased):
-        form, columns = ["GT", "GP"], [decimals(of_haplotypes(1 - copies if turned else copies), 4)]
-    elif (stated := _dosages(calls, copies)) is not None:
-        form, columns = ["GT", "DS"], [decimals((2 - stated if turned else stated)[:, None], 3)]
+        chances = layout.of_haplotypes(1 - copies if turned else copies)
+        form, columns = ["GT", "GP"], [layout.decimals(chances, 4)]
+    else:
+        dosages = copies.sum(axis=1)
+        hard = np.where(calls[:, 0] < 0, np.nan, (calls > 0).sum(axis=1))
+        differ = np.abs(dosages - hard) > 1e-6  # not where either is missing
+        if np.any(differ | (np.isnan(hard) & ~np.isnan(dosages))):
+            form, columns = ["GT", "DS"], [layout.decimals((2 - dosages if turned else dosages)[:, None], 3)]
     if turned:
         calls = np.where(calls < 0, calls, 1 - calls)
-    return record_of(variant, reference, alternates, form, [genotypes(calls, phased), *columns])
+    return layout.record_of(variant, reference, alternates, form, [genotypes(calls, phased), *columns])
 
 
 def _is_phased_dosage(copies: Floats, phased: npt.NDArray[np.bool_]) -> bool:
@@ -226,14 +211,6 @@ def _is_phased_dosage(copies: Floats, phased: npt.NDArray[np.bool_]) -> bool:
     return bool(np.any((low < high) & ~shared_out))
 
 
-def _dosages(calls: npt.NDArray[np.int32], copies: Floats) -> Floats | None:
-    """Return the dosages of a variant, shape (n,), or None where all of them are only the hard calls."""
-    dosages: Floats = copies.sum(axis=1)
-    hard = np.where(calls[:, 0] < 0, np.nan, (calls > 0).sum(axis=1))
-    differ = np.abs(dosages - hard) > 1e-6  # not where either is missing
-    return dosages if np.any(differ | (np.isnan(hard) & ~np.isnan(dosages))) else None
-
-
 def _read_bgen(path: Path) -> tuple[list[str], list[SiteRecord]]:
     library = _library("bgen", path, "BgenVar.n_samples")
     has_index = Path(f"{path}.bgi").is_file()
@@ -243,7 +220,7 @@ def _read_bgen(path: Path) -> tuple[list[str], list[SiteRecord]]:
             reader = library.BgenReader(str(path), delay_parsing=has_index)
             with contextlib.closing(reader):
                 inside = [str(name) for name in reader.samples]
-                found = list(_bgen_variants(reader, has_index=has_index))
+                found = _bgen_variants(reader, has_index=has_index)
                 records = [_bgen_record(item, _bgen_step(item, path)) for item in found]
     except (ValueError, OSError, RuntimeError, IndexError, OverflowError, MemoryError) as error:
         what = "is damaged, or does not fit its .bgi or .sample"
@@ -272,20 +249,16 @@ def _names_of_bgen(path: Path, inside: list[str]) -> list[str]:
     return inside if has_names else known[1]
 
 
-def _bgen_variants(reader: Any, *, has_index: bool) -> Iterator[Any]:
-    """Yield the variants at or named as a site; without an index all are passed over."""
+def _bgen_variants(reader: Any, *, has_index: bool) -> list[Any]:
+    """Return the variants at or named as a site; without an index all are passed over."""
+    contigs, places, names = contig_names(), sites_by_position(), rsids()
     if not has_index:
-        for item in reader:
-            if (item.chrom in contig_names() and item.pos in sites_by_position()) or item.rsid in rsids():
-                yield item
-        return
-    found = []
-    for contig, place in itertools.product(contig_names(), sites_by_position()):
-        found += reader.fetch(contig, place, place)
-    for rsid in rsids():
+        return [one for one in reader if (one.chrom in contigs and one.pos in places) or one.rsid in names]
+    found = [item for key in itertools.product(contigs, places) for item in reader.fetch(*key, key[1])]
+    for rsid in names:
         with contextlib.suppress(ValueError, KeyError):
             found += reader.with_rsid(rsid)
-    yield from {item.fileoffset: item for item in found}.values()
+    return list({item.fileoffset: item for item in found}.values())
 
 
 def _bgen_step(item: Any, path: Path) -> float:
@@ -315,21 +288,21 @@ def _bgen_step(item: Any, path: Path) -> float:
 def _bgen_record(item: Any, step: float) -> SiteRecord:
     contig = item.chrom.lstrip("0") or item.chrom
     variant = Variant(0, contig, int(item.pos), item.rsid or item.varid, tuple(item.alleles))
-    reference, alternates, turned = oriented(variant)
+    reference, alternates, turned = layout.oriented(variant)
     chances = np.asarray(item.probabilities, np.float64)
     if len(variant.alleles) != 2:
         nobody = np.full((len(chances), 2), _MISSING, np.int32)
-        return record_of(variant, reference, alternates, ["GT"], [genotypes(nobody, nobody[:, 0] > 0)])
+        return layout.record_of(variant, reference, alternates, ["GT"], [genotypes(nobody, nobody[:, 0] > 0)])
     phased = bool(item.is_phased)
     if phased:  # of each haplotype; the genotype is their product, and GT has the order
         pairs = chances[:, [1, 3]] > 0.5
     else:
         best = np.nan_to_num(chances).argmax(axis=1)
         pairs = np.stack([best == 2, best >= 1], axis=1)
-    chances = widened(chances, step, phased=phased)
+    chances = layout.widened(chances, step, phased=phased)
     if turned:
         chances, pairs = chances[:, ::-1], ~pairs[:, :: 1 if phased else -1]
     unknown = np.isnan(chances).any(axis=1, keepdims=True)
     calls = np.where(unknown, _MISSING, pairs).astype(np.int32)
-    fields = [genotypes(calls, np.full(len(calls), phased)), decimals(chances, 4)]
-    return record_of(variant, reference, alternates, ["GT", "GP"], fields)
+    fields = [genotypes(calls, np.full(len(calls), phased)), layout.decimals(chances, 4)]
+    return layout.record_of(variant, reference, alternates, ["GT", "GP"], fields)

@@ -1,9 +1,8 @@
 """One site of an input with many samples: classes of samples that the scalar code treats alike, and arrays.
 
-The scalar code looks at some fields of a sample column only through questions with few answers (is the
-depth zero, is the quality below the limit, is the genotype far from the most likely one). Samples with equal
-answers and equal other fields are one class: the scalar code reads one of them. What it uses as numbers (PL,
-DP, GQ) becomes arrays. A column that is unusual in any way is its own class, text by text.
+The scalar code looks at some fields of a sample column only through questions with few answers (is the depth
+zero). Samples with equal answers and equal other fields are one class: the scalar code reads one of them.
+What it uses as numbers (PL, DP, GQ) becomes arrays. A column that is unusual in any way is its own class.
 """
 
 from __future__ import annotations
@@ -65,8 +64,12 @@ def _read_arrays(place: int, ready: Prepared) -> SiteArrays:
         return _empty(count)
     if len(records) == 1 and pile.bases and _is_plain(records[0]):
         copies = _copies(letters_of(records[0], pile.site.position))
-        places = _classes(copies)
-        if places is not None:
+        places: list[list[int]] = [[], [], []]  # in PL, that show 0, 1 and 2 copies
+        for high, high_copies in enumerate(copies):
+            for low, low_copies in enumerate(copies[: high + 1]):
+                if high_copies is not None and low_copies is not None:
+                    places[high_copies + low_copies].append(high * (high + 1) // 2 + low)
+        if all(places):
             return _plain(records[0], places, copies, ready)
     return replace(_empty(count), codes=text_codes(records, ready))
 
@@ -88,50 +91,29 @@ def _empty(count: int) -> SiteArrays:
 def _is_plain(record: SiteRecord) -> bool:
     """Return whether genotypes come with PL and what else is stated is not more telling."""
     keys = set(record.format)
-    return (
-        "GT" in keys
-        and "PL" in keys
-        and not keys & (_OVERRULING | READ_FIELDS)
-        and not ("AD" in keys and "DP" not in keys)
-        and not is_from_imputation(record)
-        and len(keys) == len(record.format)
-    )
+    if not {"GT", "PL"} <= keys or keys & (_OVERRULING | READ_FIELDS) or ("AD" in keys and "DP" not in keys):
+        return False
+    return len(keys) == len(record.format) and not is_from_imputation(record)
 
 
 def _copies(spelled: Sequence[Letter]) -> list[int | None]:
     """Return for each allele which of the two letters it shows (see `evidence_fields`), or None."""
-    counted = letters()
-    missing = [letter for letter in counted if letter not in spelled]
-    stand_in = counted.index(missing[0]) if len(missing) == 1 else None
-    return [
-        counted.index(letter)
-        if isinstance(letter, str) and letter in counted
-        else (stand_in if letter is Other.UNSEEN else None)
-        for letter in spelled
-    ]
-
-
-def _classes(copies: Sequence[int | None]) -> list[list[int]] | None:
-    """Return the places in PL that show 0, 1 and 2 copies; None unless all three have one."""
-    places: list[list[int]] = [[], [], []]
-    for high, high_copies in enumerate(copies):
-        for low, low_copies in enumerate(copies[: high + 1]):
-            if high_copies is not None and low_copies is not None:
-                places[high_copies + low_copies].append(high * (high + 1) // 2 + low)
-    return places if all(places) else None
+    numbers: dict[Letter, int] = {letter: number for number, letter in enumerate(letters())}
+    missing = [number for letter, number in numbers.items() if letter not in spelled]
+    if len(missing) == 1:
+        numbers[Other.UNSEEN] = missing[0]
+    return [numbers.get(letter) for letter in spelled]
 
 
 def _plain(
     record: SiteRecord, places: Sequence[Sequence[int]], copies: Sequence[int | None], ready: Prepared
 ) -> SiteArrays:
-    """Read the only record of a site piece by piece; `places`: see `_classes`, `copies`: see `_copies`."""
+    """Read the only record of a site piece by piece; `places` in PL show 0, 1 and 2 of `_copies`."""
     columns = columns_of(record, ready)
     result = _empty(len(columns))
-    sizes = {key: 1 for key in _NUMBERS if key in record.format}
-    sizes["PL"] = len(copies) * (len(copies) + 1) // 2
-    if "AD" in record.format:
-        sizes["AD"] = len(copies)
-    known: dict[_Key, int] = {}
+    every = {"DP": 1, "GQ": 1, "PL": len(copies) * (len(copies) + 1) // 2, "AD": len(copies)}
+    sizes = {key: size for key, size in every.items() if key in record.format}
+    known: dict[bytes | tuple[int | bytes, ...], int] = {}
     plain, mixed = _from_phred(ready.rules.stray_share)
     for start in range(0, len(columns), _PIECE):
         piece = range(start, min(start + _PIECE, len(columns)))
@@ -165,10 +147,6 @@ def _from_phred(stray_share: float | None) -> tuple[Floats, Floats]:
     return plain, np.array([phred_likelihood((value, 0, value), stray_share)[2] for value in away])
 
 
-#: What tells a class from others: the text of a column, or the texts of some fields and answers.
-_Key = bytes | tuple[int | bytes, ...]
-
-
 def _numbered(keys: Iterable[Hashable], known: dict[Any, int]) -> Codes:
     """Return the number of each key; a new one gets the next."""
     return np.array([known.setdefault(key, len(known)) for key in keys], dtype=np.int64)
@@ -181,7 +159,7 @@ def _above_least(phred: Sequence[npt.NDArray[Any]]) -> list[npt.NDArray[Any]]:
 
 def _usual_classes(
     fields: Fields, phred: Sequence[Codes], reads: Sequence[Codes], context: ReadContext
-) -> tuple[Codes, list[_Key]]:
+) -> tuple[Codes, list[tuple[int | bytes, ...]]]:
     """Return the class of each sample of a piece, and what tells these classes from others."""
     codes = answers = _answers(fields, phred, reads, context)
     texts = [key for key in fields.form if key not in _NO_TEXT]
@@ -190,10 +168,8 @@ def _usual_classes(
             found = arrow.codes(words)
             codes = arrow.codes(codes * (int(found.max(initial=0)) + 1) + found)
     codes = compact(codes)
-    keys: list[_Key] = [
-        (int(answers[row]), *(fields.text(key, row) for key in texts)) for row in first_of(codes).tolist()
-    ]
-    return codes, keys
+    rows = first_of(codes).tolist()
+    return codes, [(int(answers[row]), *(fields.text(key, row) for key in texts)) for row in rows]
 
 
 def _answers(fields: Fields, phred: Sequence[Codes], reads: Sequence[Codes], context: ReadContext) -> Codes:
@@ -202,12 +178,10 @@ def _answers(fields: Fields, phred: Sequence[Codes], reads: Sequence[Codes], con
     questions = [sum(phred) == 0]
     distances = [phred]
     if reads:  # as `observe.evidence_fields.reads_phred`, in the same order of operations
-        weighed = [reads[0] * one + reads[1] * other for one, other in read_weights()]
-        distances.append(_above_least(weighed))
+        distances.append(_above_least([reads[0] * one + reads[1] * other for one, other in read_weights()]))
+        questions.append(reads[0] + reads[1] == 0)
     for away in distances:
         questions += [one >= limit for one in away] + [one == 0 for one in away]
-    if reads:
-        questions.append(reads[0] + reads[1] == 0)
     for key, least in zip(_NUMBERS, (context.min_dp, context.min_gq), strict=True):
         if key in fields.form:
             values = fields.numbers[key][0]
@@ -223,7 +197,7 @@ def _answers(fields: Fields, phred: Sequence[Codes], reads: Sequence[Codes], con
 def read_site(place: int, ready: Prepared) -> SiteArrays:
     """Read the site at `place`, and let the scalar code observe one sample of each class of it.
 
-    What is returned has codes of what was observed, and all that is known of likelihoods, depth and quality.
+    Its codes are of what was observed; it has all that is known of likelihoods, depth and quality.
     """
     site = _read_arrays(place, ready)
     rules, firsts = ready.rules, first_of(site.codes).tolist()
@@ -243,28 +217,22 @@ def read_site(place: int, ready: Prepared) -> SiteArrays:
         if evidence.kind in {EvidenceKind.GP, EvidenceKind.DS}:  # they contain a prior
             chances[:, number] = imputed_probabilities(evidence)
         else:
-            classes.likelihoods[:, number] = genotype_likelihood(
-                evidence, genotype_prior(rules.population, place), rules.allele_error_rate, rules.stray_share
-            )
+            given = genotype_prior(rules.population, place), rules.allele_error_rate, rules.stray_share
+            classes.likelihoods[:, number] = genotype_likelihood(evidence, *given)
     rows = np.flatnonzero(~classes.numeric[site.codes])
     site.likelihoods[:, rows] = classes.likelihoods[:, site.codes[rows]]
     for values, own in ((site.depth, classes.depth), (site.quality, classes.quality)):
         rows = np.flatnonzero(np.isnan(values))  # not read from the columns as numbers
         values[rows] = own[site.codes[rows]]
-    return replace(
-        site,
-        codes=compact(classes.codes[site.codes]),
-        chances=None if np.isnan(chances).all() else chances[:, site.codes],
-    )
+    known_chances = None if np.isnan(chances).all() else chances[:, site.codes]
+    return replace(site, codes=compact(classes.codes[site.codes]), chances=known_chances)
 
 
 def without_numbers(seen: Observation) -> bytes:
     """Return what tells an observation from others, but for likelihoods, depth and quality."""
     evidence = None if seen.evidence is None else replace(seen.evidence, values=(), limits=())
-    bare = replace(
-        seen, evidence=evidence, depth=None, allele_depths=None, genotype_quality=None, record=None
-    )
-    return msgspec.msgpack.encode(bare)
+    bare = dict.fromkeys(("depth", "allele_depths", "genotype_quality", "record"))
+    return msgspec.msgpack.encode(replace(seen, evidence=evidence, **bare))
 
 
 def text_codes(records: Iterable[SiteRecord], ready: Prepared) -> Codes:
