@@ -50,8 +50,17 @@ def _source_of(kept: Kept, stored: StoredInput) -> tuple[Input, Options, _Around
     Letters of its aligned reads are weighed anew, not what was made of them.
     """
     content, around = content_of(stored), stored.around
-    if kept.texts:
-        content, around = _whole_content(stored, kept.texts)
+    if kept.texts:  # of a large input: with all columns
+        names, *columns = (b"\n".join(parts) for parts in zip(*map(unpack_lines, kept.texts), strict=True))
+        samples = tuple(names.decode(errors="surrogateescape").split("\n"))
+        records = []
+        for record, texts in zip(stored_records(stored), columns, strict=True):
+            fixed = record.fixed.encode(errors="surrogateescape") + b"\t"
+            line = fixed + texts.replace(b"\n", b"\t") + b"\n"
+            records.append(replace(record, samples=Columns(line, len(fixed), len(samples))))
+        count = len(content.records)
+        around = None if around is None else tuple(records[count:])
+        content = replace(content, samples=samples, records=tuple(records[:count]))
     reads = None
     if bytes(stored.reads) != b"null":
         from pgx.reads.open import ReadsContent  # noqa: PLC0415 - few inputs are such
@@ -64,21 +73,6 @@ def _source_of(kept: Kept, stored: StoredInput) -> tuple[Input, Options, _Around
     options = kept.job.options
     options = options if len(named) == len(content.samples) else replace(options, samples=named)
     return Input(content=content, decision=decision, reads=reads, beside=stored.beside), options, around
-
-
-def _whole_content(stored: StoredInput, blocks: Sequence[bytes]) -> tuple[VcfContent, _Around]:
-    """Return the content of a large input, and the records around the sites, with all columns."""
-    names, *columns = (b"\n".join(parts) for parts in zip(*map(unpack_lines, blocks), strict=True))
-    samples = tuple(names.decode(errors="surrogateescape").split("\n"))
-    records = []
-    for record, texts in zip(stored_records(stored), columns, strict=True):
-        fixed = record.fixed.encode(errors="surrogateescape") + b"\t"
-        line = fixed + texts.replace(b"\n", b"\t") + b"\n"
-        records.append(replace(record, samples=Columns(line, len(fixed), len(samples))))
-    content = content_of(stored)
-    count = len(content.records)
-    around = None if stored.around is None else tuple(records[count:])
-    return replace(content, samples=samples, records=tuple(records[:count])), around
 
 
 def remade(kept: Kept) -> Result | Failure:
@@ -146,14 +140,12 @@ def facts_again(kept: Kept) -> list[bytes] | None:
     """Return the facts of each sample of a small input as `remade` has them, without the reports.
 
     Three things are done once for all inputs that are alike in what they depend on: the records are sorted by
-    site (`_shape`), a site is observed (`_observed`), and a row of facts is made of a report (`_facts`).
-
+    site (`_Shape`), a site is observed (`_Seen`), and a row of facts is made of a report (`_Again._facts`).
     None where there is more to it: then they must be taken from the reports.
     """
     if kept.texts or kept.job.options.neighbours != "off":
         return None
-    stored = decode_input(kept.run)
-    content = stored.content
+    content = (stored := decode_input(kept.run)).content
     if content is None or stored.beside or bytes(stored.reads) != b"null":
         return None
     columns = [column for column, name in enumerate(content.samples) if name]
@@ -175,45 +167,42 @@ class _Again:
     """A small input whose samples are observed again."""
 
     def __init__(self, kept: Kept, stored: StoredInput, content: VcfContent) -> None:
-        self._kept, self._stored, self._content = kept, stored, content
-        self._info = [
-            {key: value for key, value in record.info.items() if key not in UNREAD_INFO}
-            for record in content.records
-        ]
+        self._content = content
+        infos = (record.info.items() for record in content.records)
+        self._info = [{key: value for key, value in info if key not in UNREAD_INFO} for info in infos]
         # All that tells into which kinds records are sorted, and how they are to be read. Of INFO the names
         # suffice for that: whether it has END, fields of segments or of an imputation.
         records = [
             (
-                *(record.contig, record.position, record.end, record.identifiers),
-                *(record.reference, record.alternates, record.format, len(record.samples), list(info)),
+                *(one.contig, one.position, one.end, one.identifiers, one.reference, one.alternates),
+                *(one.format, len(one.samples), list(info)),
             )
-            for record, info in zip(content.records, self._info, strict=True)
+            for one, info in zip(content.records, self._info, strict=True)
         ]
         facts, samples = content.facts, len(content.samples)
         about = (facts.kind, facts.stale_index, facts.unsorted, facts.read_as_text)
         said = (content.header, content.contigs, content.gl_is_phred)
         self._key = _digest(kept.recipe, stored.run.input.assembly, samples, records, about, said)
-        self._shape = _shapes.get(self._key) or _keep(_shapes, self._key, self._new_shape())
-
-    def _new_shape(self) -> _Shape:
-        source, options, _ = _source_of(self._kept, self._stored)
-        if is_copy_number(source.content):
-            raise ValueError("nobody is counted in it")
-        ready = prepare(source, options)
-        place_of = {id(record): place for place, record in enumerate(self._content.records)}
-        places = tuple(
-            tuple(tuple(place_of[id(record)] for record in getattr(at, kind)) for kind in _KINDS)
-            for at in ready.records
-        )
-        read = ready.run.input
-        about = (self._kept.recipe, read.kind, read.assembly, msgspec.msgpack.encode(ready.findings))
-        return _Shape(ready=ready, places=places, about=about)
+        if (shape := _shapes.get(self._key)) is None:
+            source, options, _ = _source_of(kept, stored)
+            if is_copy_number(source.content):
+                raise ValueError("nobody is counted in it")
+            ready = prepare(source, options)
+            place_of = {id(record): place for place, record in enumerate(content.records)}
+            places = tuple(
+                tuple(tuple(place_of[id(record)] for record in getattr(at, kind)) for kind in _KINDS)
+                for at in ready.records
+            )
+            read, findings = ready.run.input, msgspec.msgpack.encode(ready.findings)
+            alike = (kept.recipe, read.kind, read.assembly, findings)
+            shape = _keep(_shapes, self._key, _Shape(ready=ready, places=places, about=alike))
+        self._shape = shape
 
     def _records(self, site: int) -> SiteRecords:
         """Return the records of this input at a site, sorted as the shape has them."""
         records, at = self._content.records, self._shape.ready.records[site]
-        own = (tuple(records[place] for place in some) for some in self._shape.places[site])
-        return replace(at, **dict(zip(_KINDS, own, strict=True)))
+        own = zip(_KINDS, self._shape.places[site], strict=True)
+        return replace(at, **{kind: tuple(records[place] for place in some) for kind, some in own})
 
     def facts(self, column: int) -> Row:
         """Return the facts of the sample in the 0-based `column`; name and path may be those of another."""
@@ -228,15 +217,13 @@ class _Again:
 
         It depends on nothing else but the shape: also whether an rsID is misplaced is of the shape. QUAL is
         left out where the only record of a site has PL in FORMAT: likelihoods count before all else, and QUAL
-        is asked for only where none can be used (`FieldReader.evidence`). Whether PL can be used is a matter
-        of its text, which is in the key. So what is seen is kept only where it is PL that counts: whoever has
-        the same key has the same PL, and nobody asked for the QUAL of either.
+        is asked for only where none can be used (`FieldReader.evidence`), which the text of PL tells. So what
+        is seen is kept only where it is PL that counts: nobody with this key asked for the QUAL.
         """
         places = [place for some in self._shape.places[site] for place in some]
         leaves_out = len(places) == 1 and "PL" in self._content.records[places[0]].format
         key = _digest(self._key, site, [self._said(place, column, leaves_out) for place in places])
-        found = _by_records.get(key)
-        if found is not None:
+        if (found := _by_records.get(key)) is not None:
             return found
         ready = self._shape.ready
         every = [*ready.records]
@@ -251,22 +238,18 @@ class _Again:
 
     def _said(self, place: int, column: int, leaves_out_quality: bool) -> tuple[object, ...]:
         """Return all that a record says of a sample, beside its shape."""
-        record = self._content.records[place]
-        quality = None if leaves_out_quality else record.quality
-        text = record.samples[column] if record.samples else ""
-        passed = record.fixed.split("\t", 7)[6:7]
-        return (text, quality, record.filters, passed, list(self._info[place].values()))
+        record, info = self._content.records[place], list(self._info[place].values())
+        quality, passed = None if leaves_out_quality else record.quality, record.fixed.split("\t", 7)[6:7]
+        return (record.samples[column] if record.samples else "", quality, record.filters, passed, info)
 
     def _facts(self, column: int, seen: Sequence[_Seen]) -> Row:
         """Return the facts of a sample of whom this is seen.
 
-        Where the answer is sure, people of one class have the same row but for names and numbers, as in a
-        large input, and the report is made for one of them. Of observations a row has what `without_numbers`
-        leaves, and depth and quality; of the call it has the two probabilities, and what follows from the
-        class: a sure answer (`sure_answer`) is determined, so it is the best diplotype with its number of
-        copies; it is the same under every population, so that no flag tells of another; and flags on what is
-        open, weak or undetermined are not raised. All else that a call tells rests on letters, phase and kind
-        of evidence, which are no numbers.
+        Where the answer is sure, people of one class have the same row but for names and numbers, and the
+        report is made for one of them. Of observations a row has what `without_numbers` leaves, and depth and
+        quality; of the call it has the two probabilities, and what follows from the class: a sure answer
+        (`sure_answer`) is determined, the same under every population, and raises no flag on what is open or
+        weak. All else that a call tells rests on letters, phase and kind of evidence, which are no numbers.
         """
         observations = tuple(one.observation for one in seen)
         sure = sure_answer(site_data(observations), self._shape.ready.rules)

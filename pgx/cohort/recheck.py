@@ -39,23 +39,16 @@ from pgx.single import check_options
 
 #: Why a result would change, in the order of its weight, and the columns that tell it.
 WHY = {
-    "genotype": (
-        "rs429358",
-        "rs7412",
-        "diplotype",
-        "e4_status",
-        "e4_copies",
-        "phase",
-        "neighbours_diplotype",
-    ),
+    "genotype": ("rs429358", "rs7412", "diplotype", "e4_status", "e4_copies", "phase",
+                 "neighbours_diplotype"),
     "probability": ("diplotype_probability", "e4_carrier_probability", "neighbours_probability"),
     "flag": ("flags",),
     "evidence": ("conclusion", "said"),
     "wording": ("worded", "state_1", "state_2", "depth_1", "depth_2", "quality_1", "quality_2", "reasons"),
-}
+}  # fmt: skip
 _BATCH = 500  # samples
 _ALONE = 4  # batches from which on it is worth to start processes
-Tell = Callable[[Sequence[Cell]], object]
+Tell = Callable[[Sequence[Cell]], object] | None
 
 
 class Rechecking(Struct, frozen=True, kw_only=True):
@@ -69,13 +62,7 @@ class Rechecking(Struct, frozen=True, kw_only=True):
 
 
 def recheck(
-    folder: Path,
-    options: Rechecked,
-    *,
-    write: bool,
-    tell: Tell | None,
-    command: str = "",
-    jobs: int | None = None,
+    folder: Path, options: Rechecked, *, write: bool, tell: Tell, command: str = "", jobs: int | None = None
 ) -> Rechecking:
     """Recheck the results of a cohort folder; `tell` takes the cells of each change, see `CHANGED`.
 
@@ -119,14 +106,13 @@ def _check_folder(folder: Path) -> None:
     """Tell who gives a report, or a folder of reports, what to do; what else is none, `State` says."""
     if State.is_in(folder):
         return
-    refused = functools.partial(FormatError, where=str(folder))
     if State.is_in(folder.parent):
-        raise refused("is part of the folder of a cohort", cure=f"Give that folder: {folder.parent}")
+        what, cure = "is part of the folder of a cohort", f"Give that folder: {folder.parent}"
+        raise FormatError(what, where=str(folder), cure=cure)
     if folder.is_file() or next(folder.glob("*.json"), None):
-        raise refused(
-            "is no folder of a cohort, and reports alone do not hold what was read",
-            cure="Annotate the input again, or give the inputs to pgx cohort: its folder can be rechecked",
-        )
+        what = "is no folder of a cohort, and reports alone do not hold what was read"
+        cure = "Annotate the input again, or give the inputs to pgx cohort: its folder can be rechecked"
+        raise FormatError(what, where=str(folder), cure=cure)
 
 
 def _stated(options: Rechecked) -> dict[str, Any]:
@@ -143,7 +129,7 @@ def _stated(options: Rechecked) -> dict[str, Any]:
 class _Work:
     """Goes through the inputs of a folder in order."""
 
-    def __init__(self, state: State, given: Mapping[str, Any], tell: Tell | None, jobs: int | None) -> None:
+    def __init__(self, state: State, given: Mapping[str, Any], tell: Tell, jobs: int | None) -> None:
         self._state, self._given, self._tell, self._jobs = state, given, tell, jobs
         part = state.meta("slice", Slice)
         if part is None or state.plan_size() != len(range(part.number - 1, part.plan_size, part.of)):
@@ -173,31 +159,22 @@ class _Work:
             cure = "Run pgx cohort again, with the options and the release that are wanted"
             raise FormatError(what, where=str(folder), cure=cure)
         meta = self._state.meta
-        plan = Plan(
-            jobs=tuple(row.job for row in rows),
-            carried=meta("carried", tuple[str, ...]) or (),
-            pedigree=meta("pedigree", tuple[tuple[str, str, str, str], ...]) or (),
-        )
+        carried = meta("carried", tuple[str, ...]) or ()
+        pedigree = meta("pedigree", tuple[tuple[str, str, str, str], ...]) or ()
+        plan = Plan(jobs=tuple(row.job for row in rows), carried=carried, pedigree=pedigree)
         own = {row.job.options for row in rows}
         named, tried = {one.population for one in own}, {group_of(one) for one in own}  # of too few people
-        kept = [
-            item
-            for item in meta("estimates", list[Group]) or []
-            if (item.population in named if item.frequencies else item.group in tried)
-        ]
+        known = meta("estimates", list[Group]) or []
+        kept = [one for one in known if (one.population in named if one.frequencies else one.group in tried)]
         made_with = text_digest(*sorted({recipe(one) for one in own}))
         whole = Slice(number=1, of=1, plan_digest=plan.digest, plan_size=len(rows), conditions=made_with)
         self._state.set_meta(slice=whole, estimates=kept)
 
     def summary(self, outcome: Outcome | None = None) -> Rechecking:
         """Return the counts."""
-        return Rechecking(
-            results=self.count["results"],
-            changed=self.count["changed"],
-            why={name: self.count[name] for name in WHY if self.count[name]},
-            unread=tuple(self.unread),
-            outcome=outcome,
-        )
+        people = {"results": self.count["results"], "changed": self.count["changed"]}
+        why = {name: self.count[name] for name in WHY if self.count[name]}
+        return Rechecking(**people, why=why, unread=tuple(self.unread), outcome=outcome)
 
     def results(self) -> Iterator[Result]:
         """Tell what changes, and yield what is to be stored, if that is asked for."""
@@ -213,9 +190,8 @@ class _Work:
                 for cells in changed:
                     self._tell(cells)
             if self.writes:
-                self._state.add_changes(
-                    (str(cells[2]), str(cells[1]), msgspec.json.encode(cells).decode()) for cells in changed
-                )
+                noted = ((str(one[2]), str(one[1]), msgspec.json.encode(one).decode()) for one in changed)
+                self._state.add_changes(noted)
             yield from outcome.results
 
     def _batches(self, asked: _Asked) -> Iterator[tuple[int, _Asked, list[Kept]]]:
@@ -267,15 +243,14 @@ class _Work:
         found = []
         for key, item in due:
             born = key is not None and has_birth_dates(item.job)
-            job = item.job if born else replace(item.job, carried={}, meta={}, lines={})
-            if key is None:
-                found.append(replace(item, job=job))
-                continue
-            run, rows = runs.get(key, b""), small.get(key, [])
-            facts = tuple(data for _, data in rows) or tuple(state.blocks(key, "facts"))
-            texts = () if rows else tuple(state.blocks(key, "texts"))
-            names = tuple(names_of(state, key)) if born else ()
-            found.append(replace(item, job=job, run=run, facts=facts, texts=texts, names=names))
+            kept = item if born else replace(item, job=replace(item.job, carried={}, meta={}, lines={}))
+            if key is not None:
+                rows = small.get(key, [])
+                facts = tuple(data for _, data in rows) or tuple(state.blocks(key, "facts"))
+                texts = () if rows else tuple(state.blocks(key, "texts"))
+                names = tuple(names_of(state, key)) if born else ()
+                kept = replace(kept, run=runs.get(key, b""), facts=facts, texts=texts, names=names)
+            found.append(kept)
         return found
 
 
@@ -342,10 +317,8 @@ def _cells(facts: bytes, *, minor: bool) -> dict[str, Cell]:
 
 def _note_person(old: Mapping[str, Cell], new: Mapping[str, Cell], found: _Found, asked: _Asked) -> None:
     """Count what differs of a person, and keep the cells if they are to be told: `_note` of a single row."""
-    differing = {
-        name for name in FACTS if old[name] != new[name] and not _printed_alike(old[name], new[name])
-    }
-    why = [name for name, columns in WHY.items() if not differing.isdisjoint(columns)]
+    unlike = {name for name in FACTS if old[name] != new[name] and not _printed_alike(old[name], new[name])}
+    why = [name for name, columns in WHY.items() if not unlike.isdisjoint(columns)]
     why = [name for name in why if name != "wording"] or why
     if not why:
         return
@@ -369,10 +342,8 @@ def _note(old: pa.Table, new: pa.Table, found: _Found, asked: _Asked) -> None:
     found.count.update({name: int(flags.sum()) for name, flags in why.items()})
     if not len(places) or not asked.tells:
         return
-    reasons = [
-        ",".join(itertools.compress(WHY, flags))
-        for flags in zip(*(why[name][places].tolist() for name in WHY), strict=True)
-    ]
+    each = zip(*(why[name][places].tolist() for name in WHY), strict=True)
+    reasons = [",".join(itertools.compress(WHY, flags)) for flags in each]
     old, new = old.take(places), new.take(places)
     shown = [table.column(name).to_pylist() for name in COMPARED_CELLS for table in (old, new)]
     who = [old.column(name).to_pylist() for name in ("sample", "input")]

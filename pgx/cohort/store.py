@@ -9,10 +9,8 @@
     change  whose result `pgx recheck --write` changed: rows of changed.tsv
 
 Every value has a checksum of itself and of what it belongs to, and is believed only with that: SQLite finds a
-page that is no page, not a bit that fell over in a genotype.
-
-A report or run is kept without the pieces that it shares with others (the statements of the evidence). What a
-run no longer names is taken out and overwritten at its end.
+page that is no page, not a bit that fell over in a genotype. A report or run is kept without the pieces that
+it shares with others. What a run no longer names is taken out and overwritten at its end.
 """
 
 from __future__ import annotations
@@ -190,13 +188,10 @@ class State(contextlib.AbstractContextManager["State"]):
 
     def set_plan(self, rows: Iterable[PlannedRow], **meta: object) -> None:
         """Replace the plan, and note values by name, in one transaction. The tables are then out of date."""
-        with self._transaction():
-            self._replace_plan(rows)
+        with self._transaction() as base:
+            base.execute("DELETE FROM plan")
+            base.executemany("INSERT INTO plan VALUES (?, ?, ?, ?)", map(_stored, rows))
             self.set_meta(**meta, finished=False, renewed=False)
-
-    def _replace_plan(self, rows: Iterable[PlannedRow]) -> None:
-        self._base.execute("DELETE FROM plan")
-        self._base.executemany("INSERT INTO plan VALUES (?, ?, ?, ?)", map(_stored, rows))
 
     def plan(self) -> Iterator[PlannedRow]:
         """Yield the plan in order."""
@@ -260,10 +255,11 @@ class State(contextlib.AbstractContextManager["State"]):
         `results` may read what is stored of an input until its new result is taken. `last` is done before
         anything of this holds: where it fails, all stays as it was.
         """
-        with self._transaction():
+        with self._transaction() as base:
             for result in results:
                 self._put(result)
-            self._replace_plan(rows)
+            base.execute("DELETE FROM plan")
+            base.executemany("INSERT INTO plan VALUES (?, ?, ?, ?)", map(_stored, rows))
             self.set_meta(renewed=True, finished=False)
             last()
 
@@ -292,16 +288,12 @@ class State(contextlib.AbstractContextManager["State"]):
         stated = {name: getattr(result, name) for name in Known.__struct_fields__}
         whole = _row("result", key, known=msgspec.json.encode(Known(**stated)), run=result.run)
         base.execute("INSERT INTO result VALUES (?, ?, ?)", whole)
-        samples = (
-            _row("sample", key, number, item.name, facts=item.facts, report=item.report)
-            for number, item in enumerate(result.rows)
-        )
-        base.executemany("INSERT INTO sample VALUES (?, ?, ?, ?, ?)", samples)
-        blocks = (
-            _row("block", key, number, facts=item.facts, texts=item.texts)
-            for number, item in enumerate(result.blocks)
-        )
-        base.executemany("INSERT INTO block VALUES (?, ?, ?, ?)", blocks)
+        for number, item in enumerate(result.rows):
+            row = _row("sample", key, number, item.name, facts=item.facts, report=item.report)
+            base.execute("INSERT INTO sample VALUES (?, ?, ?, ?, ?)", row)
+        for number, block in enumerate(result.blocks):
+            row = _row("block", key, number, facts=block.facts, texts=block.texts)
+            base.execute("INSERT INTO block VALUES (?, ?, ?, ?)", row)
         new = result.parts.keys() - self._shared
         parts = [(digest, summed(result.parts[digest], "part", digest)) for digest in new]
         base.executemany("INSERT OR IGNORE INTO part VALUES (?, ?)", parts)
@@ -335,10 +327,10 @@ class State(contextlib.AbstractContextManager["State"]):
     def take_over(self, other: State, keys: Iterable[str]) -> None:
         """Take these results over from another state; what was here under these keys is replaced."""
         self._run("ATTACH DATABASE ? AS other", (str(other.path),))
+        chosen = "WHERE key IN (SELECT key FROM wanted)"
         with self._transaction() as base:
             base.execute("CREATE TEMP TABLE wanted (key TEXT PRIMARY KEY)")
             base.executemany("INSERT INTO wanted VALUES (?)", [(key,) for key in keys])
-            chosen = "WHERE key IN (SELECT key FROM wanted)"
             for table in _OF_RESULTS:
                 base.execute(f"DELETE FROM main.{table} {chosen}")  # noqa: S608 - as above
                 base.execute(f"INSERT INTO main.{table} SELECT * FROM other.{table} {chosen}")  # noqa: S608
@@ -352,7 +344,7 @@ class State(contextlib.AbstractContextManager["State"]):
 
     def runs(self, keys: Sequence[str]) -> dict[str, bytes]:
         """Return what the samples of some inputs (hundreds at most) share, by key."""
-        query = f"SELECT key, run FROM result WHERE {_among(keys)}"  # noqa: S608 - question marks
+        query = f"SELECT key, run FROM result WHERE key IN ({','.join('?' * len(keys))})"  # noqa: S608
         return {key: self._opened(data, "result", key, "run") for key, data in self._run(query, keys)}
 
     def samples(self, key: str) -> list[tuple[str, bytes]]:
@@ -362,8 +354,8 @@ class State(contextlib.AbstractContextManager["State"]):
     def samples_of(self, keys: Sequence[str]) -> dict[str, list[tuple[str, bytes]]]:
         """Return name and facts of all samples of some inputs (hundreds at most), in order; of small ones."""
         found: dict[str, list[tuple[str, bytes]]] = {}
-        where = f"{_among(keys)} ORDER BY key, ordinal"
-        query = f"SELECT key, ordinal, name, facts FROM sample WHERE {where}"  # noqa: S608 - as above
+        where = f"key IN ({','.join('?' * len(keys))}) ORDER BY key, ordinal"
+        query = f"SELECT key, ordinal, name, facts FROM sample WHERE {where}"  # noqa: S608 - question marks
         for key, number, name, data in self._run(query, keys):
             facts = self._opened(data, "sample", key, number, name, "facts")
             found.setdefault(key, []).append((name, facts))
@@ -387,20 +379,15 @@ class State(contextlib.AbstractContextManager["State"]):
 
     def part(self, digest: str) -> bytes:
         """Return a shared part."""
-        row = self._run("SELECT json FROM part WHERE digest = ?", (digest,)).fetchone()
-        if row is None:
-            raise self.lacks_rows("part")
-        return self._opened(row[0], "part", digest)
+        if row := self._run("SELECT json FROM part WHERE digest = ?", (digest,)).fetchone():
+            return self._opened(row[0], "part", digest)
+        raise self.lacks_rows("part")
 
 
 def summed(data: bytes, *whose: object) -> bytes:
     """Return a value as it is stored for `whose`: the table first, and what tells its row from others."""
     start = zlib.crc32(msgspec.json.encode(whose))
     return data + zlib.crc32(data, start).to_bytes(_SUM, "big")
-
-
-def _among(keys: Sequence[str]) -> str:
-    return f"key IN ({','.join('?' * len(keys))})"
 
 
 def _row(table: str, *whose: object, **values: bytes) -> tuple[object, ...]:
