@@ -26,7 +26,6 @@ from pgx.single import Prepared, is_copy_number, prepare
 from pgx.vcf import Columns, VcfContent
 
 _Value = TypeVar("_Value")
-_Around = tuple[SiteRecord, ...] | None  # records around the sites, where they were read
 
 
 class Kept(Struct, frozen=True):
@@ -44,7 +43,7 @@ class Kept(Struct, frozen=True):
     place: str = ""  # where the state is
 
 
-def _source_of(kept: Kept, stored: StoredInput) -> tuple[Input, Options, _Around]:
+def _source_of(kept: Kept, stored: StoredInput) -> tuple[Input, Options, tuple[SiteRecord, ...] | None]:
     """Return an input as it was read, the options under which it is annotated, and the records around.
 
     Letters of its aligned reads are weighed anew, not what was made of them.

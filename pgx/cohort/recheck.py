@@ -48,6 +48,7 @@ WHY = {
 }  # fmt: skip
 _BATCH = 500  # samples
 _ALONE = 4  # batches from which on it is worth to start processes
+_Batch = tuple[int, bool, bool, list[Kept]]  # number, whether results and cells are wanted, inputs
 Tell = Callable[[Sequence[Cell]], object] | None
 
 
@@ -194,10 +195,10 @@ class _Work:
                 self._state.add_changes(noted)
             yield from outcome.results
 
-    def _batches(self, asked: _Asked) -> Iterator[tuple[int, _Asked, list[Kept]]]:
+    def _batches(self) -> Iterator[_Batch]:
         """Yield what must be computed anew, numbered, some inputs at a time, and count all that there are."""
         due: list[tuple[str | None, Kept]] = []  # by the key of what is stored, None: there are no rows
-        place = str(self._state.path)
+        place, tells = str(self._state.path), self.writes or self._tell is not None
         number = size = 0
         for row, known in self._state.planned_results():
             new = self.under(row)
@@ -207,30 +208,30 @@ class _Work:
             self.count["results"] += known.samples if has_rows and not silent else 0
             if row.key == new.key and known.recipe == made_with:
                 continue
-            if has_rows or asked.writes:
+            if has_rows or self.writes:
                 kept = Kept(new.job, new.key, known, made_with, is_silent=silent, place=place)
                 due.append((row.key if has_rows else None, kept))
             size += known.samples
             if size >= _BATCH:
-                yield number, asked, self._kept(due)
+                yield number, self.writes, tells, self._kept(due)
                 due, number, size = [], number + 1, 0
         if due:
-            yield number, asked, self._kept(due)
+            yield number, self.writes, tells, self._kept(due)
 
     def _remade(self) -> Iterator[tuple[list[Kept], _Found | Exception]]:
         """Yield inputs, some at a time and in order, and what becomes of them; many are done side by side."""
-        batches = self._batches(_Asked(writes=self.writes, tells=self.writes or self._tell is not None))
+        batches = self._batches()
         first = list(itertools.islice(batches, _ALONE))
         width = self._jobs or cpus()
         if len(first) < _ALONE or width == 1:
             for batch in itertools.chain(first, batches):
-                yield batch[2], _recheck_batch(batch)
+                yield batch[3], _recheck_batch(batch)
             return
         done: dict[int, tuple[list[Kept], _Found | Exception]] = {}
         place = 0
         with closing(Processes(width, fork=True)) as engine:
             for batch, outcome in run_all(engine, _recheck_batch, itertools.chain(first, batches)):
-                done[batch[0]] = batch[2], outcome
+                done[batch[0]] = batch[3], outcome
                 while place in done:
                     yield done.pop(place)
                     place += 1
@@ -254,44 +255,38 @@ class _Work:
         return found
 
 
-class _Asked(Struct, frozen=True, kw_only=True):
-    """Whether whole results are wanted, and whether the cells of each change are."""
-
-    writes: bool
-    tells: bool
-
-
 class _Found(Struct, kw_only=True):
     """What became of some inputs; `changed` has the cells of each change but for the day."""
 
+    tells: bool  # whether these cells are wanted
     results: list[Result] = []
     unread: list[Failure] = []
     count: Counter[str] = msgspec.field(default_factory=Counter)
     changed: list[tuple[Cell, ...]] = []
 
 
-def _recheck_batch(batch: tuple[int, _Asked, Sequence[Kept]]) -> _Found:
+def _recheck_batch(batch: _Batch) -> _Found:
     """Annotate inputs from what is kept of them, and say what differs."""
-    _, asked, inputs = batch
-    found = _Found()
+    _, writes, tells, inputs = batch
+    found = _Found(tells=tells)
     for kept in inputs:
         if not kept.run:
             same = msgspec.structs.asdict(kept.known) | {"key": kept.key, "recipe": kept.recipe}
             found.results.append(Result(**same))
             continue
-        now = (None if asked.writes else facts_again(kept)) or remade(kept)
+        now = (None if writes else facts_again(kept)) or remade(kept)
         if isinstance(now, Failure):
             found.unread.append(now)
             continue
         if isinstance(now, Result):
-            found.results += [now] if asked.writes else []
+            found.results += [now] if writes else []
             now = [row.facts for row in now.rows or now.blocks]
         if not kept.is_silent:
-            _compare(kept, now, found, asked)
+            _compare(kept, now, found)
     return found
 
 
-def _compare(kept: Kept, now: Sequence[bytes], found: _Found, asked: _Asked) -> None:
+def _compare(kept: Kept, now: Sequence[bytes], found: _Found) -> None:
     if len(now) != len(kept.facts):
         raise FormatError("is damaged: rows of its table sample are missing", where=kept.place, cure=ANEW)
     days = (decode_input(kept.run).run.created, reference.now()) if kept.names else ()
@@ -301,12 +296,12 @@ def _compare(kept: Kept, now: Sequence[bytes], found: _Found, asked: _Asked) -> 
             tables = [from_bytes(data) for data in pair]
             if minors:
                 tables = [*map(with_minors, tables, minors[place])]
-            _note(tables[0], tables[1], found, asked)
+            _note(tables[0], tables[1], found)
         return
     by_sample = zip(*minors[0], strict=True) if minors else itertools.repeat((False, False))
     for before, after, (was, is_now) in zip(kept.facts, now, by_sample, strict=False):
         if before != after or was != is_now:
-            _note_person(_cells(before, minor=was), _cells(after, minor=is_now), found, asked)
+            _note_person(_cells(before, minor=was), _cells(after, minor=is_now), found)
 
 
 def _cells(facts: bytes, *, minor: bool) -> dict[str, Cell]:
@@ -315,7 +310,7 @@ def _cells(facts: bytes, *, minor: bool) -> dict[str, Cell]:
     return cells | {"flags": with_minor(cells["flags"])} if minor else cells
 
 
-def _note_person(old: Mapping[str, Cell], new: Mapping[str, Cell], found: _Found, asked: _Asked) -> None:
+def _note_person(old: Mapping[str, Cell], new: Mapping[str, Cell], found: _Found) -> None:
     """Count what differs of a person, and keep the cells if they are to be told: `_note` of a single row."""
     unlike = {name for name in FACTS if old[name] != new[name] and not _printed_alike(old[name], new[name])}
     why = [name for name, columns in WHY.items() if not unlike.isdisjoint(columns)]
@@ -323,7 +318,7 @@ def _note_person(old: Mapping[str, Cell], new: Mapping[str, Cell], found: _Found
     if not why:
         return
     found.count.update(["changed", *why])
-    if asked.tells:
+    if found.tells:
         shown = (cells[name] for name in COMPARED_CELLS for cells in (old, new))
         found.changed.append((old["sample"], old["input"], ",".join(why), *shown))
 
@@ -333,14 +328,14 @@ def _printed_alike(one: Cell, other: Cell) -> bool:
     return isinstance(one, float) and isinstance(other, float) and cell_text(one) == cell_text(other)
 
 
-def _note(old: pa.Table, new: pa.Table, found: _Found, asked: _Asked) -> None:
+def _note(old: pa.Table, new: pa.Table, found: _Found) -> None:
     """Count the rows of two tables that differ, and keep their cells if they are to be told."""
     why = {name: any_differs(old, new, columns) for name, columns in WHY.items()}
     why["wording"] &= ~np.logical_or.reduce([why[name] for name in WHY if name != "wording"])
     places = np.flatnonzero(np.logical_or.reduce(list(why.values())))
     found.count["changed"] += len(places)
     found.count.update({name: int(flags.sum()) for name, flags in why.items()})
-    if not len(places) or not asked.tells:
+    if not len(places) or not found.tells:
         return
     each = zip(*(why[name][places].tolist() for name in WHY), strict=True)
     reasons = [",".join(itertools.compress(WHY, flags)) for flags in each]

@@ -270,10 +270,8 @@ class State(contextlib.AbstractContextManager["State"]):
 
     def changes(self) -> list[tuple[str, str, str]]:
         """Return what `add_changes` noted, in its order."""
-        return [
-            (path, sample, self._opened(cells, "change", path, sample).decode())
-            for path, sample, cells in self._run("SELECT * FROM change ORDER BY rowid")
-        ]
+        rows = self._run("SELECT * FROM change ORDER BY rowid")
+        return [(one, two, self._opened(cells, "change", one, two).decode()) for one, two, cells in rows]
 
     def set_changes(self, rows: Iterable[tuple[str, str, str]]) -> None:
         """Replace what `add_changes` noted."""

@@ -41,14 +41,10 @@ def read_genotype_file(path: str, kind: str) -> VcfContent:
     file = Path(path)
     samples, records = _read_bgen(file) if kind == "bgen" else _read_plink(file, kind)
     names = "\n".join(samples).encode(errors="surrogateescape")
-    contigs = dict.fromkeys(record.contig for record in records if record.contig in contig_names())
-    return VcfContent(
-        facts=InputFacts.of_file(path, kind, names, compression="OWN", access="index"),
-        header=HeaderFacts(contigs=(), references=()),
-        samples=tuple(samples),
-        contigs=tuple(contigs) or (contig_names()[0],),
-        records=tuple(records),
-    )
+    facts = InputFacts.of_file(path, kind, names, compression="OWN", access="index")
+    header, known = HeaderFacts(contigs=(), references=()), contig_names()
+    own = tuple(dict.fromkeys(record.contig for record in records if record.contig in known)) or known[:1]
+    return VcfContent(facts=facts, header=header, samples=tuple(samples), contigs=own, records=tuple(records))
 
 
 def _library(name: str, path: Path, newest: str) -> Any:
