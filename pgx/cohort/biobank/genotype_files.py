@@ -25,7 +25,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pgx.cohort.biobank import format_parser as layout
-from pgx.cohort.biobank.format_parser import Floats, Variant, genotypes, sites_by_position
+from pgx.cohort.biobank.format_parser import Variant, genotypes, sites_by_position
 from pgx.cohort.jobs import GENOTYPE_FILES
 from pgx.errors import FormatError, InputError, NotFoundError, UsageError, printable
 from pgx.genome import HeaderFacts, contig_names, rsids
@@ -182,7 +182,10 @@ def _plink_record(reader: Any, variant: Variant, count: int, kind: str, path: Pa
     copies[copies == _MISSING] = np.nan
     reference, alternates, turned = layout.oriented(variant, has_calls=bool(np.any(calls >= 0)))
     form, columns = ["GT"], []
-    if _is_phased_dosage(copies, phased):
+    # The library shares out the dosages that were not stored by haplotype: evenly, or, for a heterozygote of
+    # known phase, so that one haplotype has none or all. Those that differ in any other way were stored.
+    low, high = copies.min(axis=1), copies.max(axis=1)
+    if np.any((low < high) & ~(phased & ((low == 0) | (high == 1)))):
         chances = layout.of_haplotypes(1 - copies if turned else copies)
         form, columns = ["GT", "GP"], [layout.decimals(chances, 4)]
     else:
@@ -194,17 +197,6 @@ def _plink_record(reader: Any, variant: Variant, count: int, kind: str, path: Pa
     if turned:
         calls = np.where(calls < 0, calls, 1 - calls)
     return layout.record_of(variant, reference, alternates, form, [genotypes(calls, phased), *columns])
-
-
-def _is_phased_dosage(copies: Floats, phased: npt.NDArray[np.bool_]) -> bool:
-    """Return whether the dosages of a variant, shape (n, 2), were stored by haplotype.
-
-    The library shares out those that were not: evenly, or, for a heterozygote of known phase, so that one
-    haplotype has none or all. Haplotypes that differ in any other way were stored.
-    """
-    low, high = copies.min(axis=1), copies.max(axis=1)
-    shared_out = phased & ((low == 0) | (high == 1))
-    return bool(np.any((low < high) & ~shared_out))
 
 
 def _read_bgen(path: Path) -> tuple[list[str], list[SiteRecord]]:
