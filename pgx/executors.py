@@ -1,7 +1,6 @@
-"""Where work is done: in processes of this host, or on a Dask cluster.
+"""Where work is done: in processes of this host, or on a Dask cluster. Knows nothing of genetics.
 
-One `submit()` for all of them. Knows nothing of genetics. A function and its argument must be picklable
-and found by import.
+A function and its argument must be picklable and found by import.
 """
 
 from __future__ import annotations
@@ -31,8 +30,6 @@ ATTEMPTS = 3
 _ATTEND_EVERY = 1.0  # seconds
 #: What ends a process beside Ctrl-C.
 _ENDING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
-#: Of glibc: when memory is trimmed, what goes past the heap, and how many heaps there are.
-_MALLOC_OPTIONS = {-1: (1 << 31) - 1, -3: 1 << 25, -8: 1}
 
 
 class WorkerDiedError(Exception):
@@ -56,10 +53,7 @@ class Engine(Protocol):
     def attend(self) -> str:
         """Look after the workers; return a line on what is awaited, or "". Called about every second.
 
-        Raises
-        ------
-        PgxError
-            No worker is left, and none will come.
+        `PgxError` where no worker is left, and none will come.
         """
 
     def renew(self) -> None:
@@ -101,7 +95,8 @@ def run_all(
             meanwhile()
             meanwhile = None
         done, _ = wait(running, timeout=_ATTEND_EVERY, return_when=FIRST_COMPLETED)
-        _attend(engine, tell)
+        if line := engine.attend():
+            tell(line)
         broken = False
         for future in done:
             argument = running.pop(future)
@@ -132,7 +127,8 @@ def run_alone(
     for _ in range(ATTEMPTS):
         future = engine.submit(function, argument)
         while not wait([future], timeout=_ATTEND_EVERY).done:
-            _attend(engine, tell)
+            if line := engine.attend():
+                tell(line)
         outcome = _outcome(future)
         if not isinstance(outcome, BrokenProcessPool):
             return outcome
@@ -149,12 +145,6 @@ def _outcome(future: Future[ResultT]) -> ResultT | Exception:
     return error if isinstance(error, Exception) else WorkerDiedError(str(error))
 
 
-def _attend(engine: Engine, tell: Callable[[str], None]) -> None:
-    line = engine.attend()
-    if line:
-        tell(line)
-
-
 def keep_freed_memory() -> None:
     """Let glibc keep what is freed for what comes next, for good: work on large arrays frees much, and often.
 
@@ -163,7 +153,8 @@ def keep_freed_memory() -> None:
     """
     with contextlib.suppress(AttributeError, OSError, TypeError):  # another C library
         allocator = ctypes.CDLL(None)
-        for option, value in _MALLOC_OPTIONS.items():
+        # when memory is trimmed, what goes past the heap, and how many heaps there are
+        for option, value in {-1: (1 << 31) - 1, -3: 1 << 25, -8: 1}.items():
             allocator.mallopt(option, value)
 
 
@@ -212,22 +203,19 @@ class Processes:
 def _begin() -> None:
     """Begin a process of a pool: Ctrl-C is for the main process, which hears it and stops the others.
 
-    It ends when that one does, by whatever signal: where that one is killed nobody tells a worker of a pool,
-    which would wait for its next piece for ever.
+    It ends when that one does, also where that one is killed: it would wait for its next piece for ever.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for number in _ENDING:  # of a fork: those of the main process
         signal.signal(number, signal.SIG_DFL)
     signal.set_wakeup_fd(-1)  # of a fork: it would tell the main process of what this one is sent
-    parent = parent_process()
-    if parent is None:  # not started by multiprocessing
-        return
+    if (parent := parent_process()) is not None:  # started by multiprocessing
 
-    def end_with_parent() -> None:
-        parent.join()
-        os._exit(1)  # at once, in the middle of a piece: nobody will take the result
+        def end_with_parent() -> None:
+            parent.join()
+            os._exit(1)  # at once, in the middle of a piece: nobody will take the result
 
-    threading.Thread(target=end_with_parent, name="end-with-parent", daemon=True).start()
+        threading.Thread(target=end_with_parent, name="end-with-parent", daemon=True).start()
 
 
 @contextlib.contextmanager
@@ -264,12 +252,8 @@ def cpus() -> int:
         return os.cpu_count() or 1
 
 
-_INSTALL = "Install it beside pgx: pip install dask distributed"
-#: Errors alone are no news: each comes back as the outcome of a piece of work.
-_SILENT = 50
 #: A worker that died is started again; where that takes longer than this, Dask would give it up for good.
 _KEEP_WORKERS = {"distributed.deploy.lost-worker-timeout": "1000 days"}
-_CLOSE_WITHIN = 30.0  # seconds
 _FIRST_NOTICE, _LAST_NOTICE = 5.0, 600.0  # seconds between notices that no worker is there
 
 
@@ -293,7 +277,8 @@ class Dask:
             from dask import config  # noqa: PLC0415
             from distributed import Client, LocalCluster  # noqa: PLC0415
         except ImportError as error:
-            raise UsageError("Dask is not installed", where="--engine dask", cure=_INSTALL) from error
+            cure = "Install it beside pgx: pip install dask distributed"
+            raise UsageError("Dask is not installed", where="--engine dask", cure=cure) from error
         self._cluster: Any = None
         self._client: Any = None
         self._settings = contextlib.ExitStack()
@@ -305,7 +290,7 @@ class Dask:
                         n_workers=jobs or cpus(),
                         threads_per_worker=1,
                         dashboard_address="127.0.0.1:0",  # with None it would want port 8787, page or not
-                        silence_logs=_SILENT,
+                        silence_logs=50,  # each error comes back as the outcome of a piece of work
                         scheduler_kwargs={"dashboard": False, "allowed_failures": ATTEMPTS - 1},
                     )
             except KeyboardInterrupt:
@@ -433,5 +418,5 @@ class Dask:
         for one in (self._client, self._cluster):
             if one is not None:
                 with contextlib.suppress(OSError, TimeoutError):
-                    one.close(timeout=_CLOSE_WITHIN)
+                    one.close(timeout=30.0)
         self._settings.close()

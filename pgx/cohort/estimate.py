@@ -76,18 +76,14 @@ def _all_joined(parts: Iterable[bytes]) -> Classes:
 
 
 class Group(Struct, frozen=True, kw_only=True):
-    """A group of the manifest, "" for people without one, and what was estimated of it.
+    """A group of the manifest, and what was estimated of it."""
 
-    `people` are the samples whose data say something, `read` those of whom both sites were. The rest is as in
-    `pgx.calling.estimation.Estimate`; empty where there are too few people.
-    """
-
-    group: str
+    group: str  # "" for people without one
     samples: int
-    people: int
-    read: int
-    frequencies: tuple[float, ...] = ()
-    worth: tuple[float, ...] = ()
+    people: int  # samples whose data say something
+    read: int  # samples of whom both sites were read
+    frequencies: tuple[float, ...] = ()  # as in `pgx.calling.estimation.Estimate`; empty for too few people
+    worth: tuple[float, ...] = ()  # as these
 
     @property
     def population(self) -> str:
@@ -95,31 +91,25 @@ class Group(Struct, frozen=True, kw_only=True):
         return Estimated(people=self.people, group=self.group, frequencies=self.frequencies).name
 
 
-def _estimated(group: str, found: Classes) -> Group:
-    rows = found.likelihoods.astype(np.float64)
-    said = np.ptp(rows, axis=1) > 0
-    everybody, speaking, read = found.people, found.people[said], found.people[read_at_both(rows)]
-    samples, people, both = (int(some.sum()) for some in (everybody, speaking, read))
-    counts = Group(group=group, samples=samples, people=people, read=both)
-    if counts.read < threshold("estimate_min_people"):
-        return counts
-    result = estimate(rows[said], found.people[said])
-    return replace(counts, frequencies=result.frequencies, worth=result.worth)
-
-
 def estimate_groups(state: State, jobs: Sequence[Job], known: Mapping[str, Known]) -> list[Group]:
     """Return the groups of these inputs, whose likelihoods are stored, and the frequencies of each.
 
-    Raises
-    ------
-    UsageError
-        Everybody's frequencies are to be estimated, and no group has enough people.
+    `UsageError` where everybody's frequencies are to be estimated, and no group has enough people.
     """
     groups = []
-    for name in sorted({group for job in jobs if (group := group_of(job.options)) is not None}):
+    for name in sorted({own for job in jobs if (own := group_of(job.options)) is not None}):
         keys = dict.fromkeys(job.key for job in jobs if group_of(job.options) == name)
         stored = (state.run_of(key) for key in keys if key in known and known[key].samples)
-        groups.append(_estimated(name, _all_joined(stored)))
+        found = _all_joined(stored)
+        rows = found.likelihoods.astype(np.float64)
+        said = np.ptp(rows, axis=1) > 0
+        some = (found.people, found.people[said], found.people[read_at_both(rows)])
+        samples, people, read = (int(each.sum()) for each in some)
+        group = Group(group=name, samples=samples, people=people, read=read)
+        if read >= threshold("estimate_min_people"):
+            result = estimate(rows[said], found.people[said])
+            group = replace(group, frequencies=result.frequencies, worth=result.worth)
+        groups.append(group)
     everybody = all(group_of(job.options) is not None for job in jobs if job.failure is None)
     if everybody and any(item.samples for item in groups) and not any(item.frequencies for item in groups):
         most = max(groups, key=lambda item: item.read)
@@ -149,12 +139,11 @@ def settled(job: Job, known: Known | None, groups: Mapping[str, Group]) -> Job:
 def first_reading(jobs: Iterable[Job], groups: Sequence[Group]) -> set[str]:
     """Return the keys under which the first reading of these jobs, which are `settled`, is stored."""
     names = {item.population: item.group for item in groups if item.frequencies}
-    found = set()
-    for job in jobs:
-        group = names.get(job.options.population, group_of(job.options))
-        if group is not None:
-            found.add(replace(job, options=estimating(job.options, group), failure=None).key)
-    return found
+    return {
+        replace(job, options=estimating(job.options, group), failure=None).key
+        for job in jobs
+        if (group := names.get(job.options.population, group_of(job.options))) is not None
+    }
 
 
 def nearest(frequencies: Sequence[float]) -> tuple[str, float]:
@@ -179,8 +168,5 @@ def is_implausible(row: Mapping[str, Any]) -> bool:
 
     It is by more than the margin, with the whole interval of its estimate; of a hidden one nothing is said.
     """
-    if not row["share"]:  # hidden
-        return False
-    low, high = row["shipped"]
-    margin = alarm_limits().estimate_margin
-    return bool(row["low"] > high + margin or row["high"] < low - margin)
+    (low, high), margin = row["shipped"], alarm_limits().estimate_margin
+    return bool(row["share"] and (row["low"] > high + margin or row["high"] < low - margin))

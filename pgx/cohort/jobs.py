@@ -26,7 +26,6 @@ GENOTYPE_FILES = {
     ".pgen": ("pgen", (".pvar", ".pvar.zst", ".bim", ".psam", ".fam")),
     ".bgen": ("bgen", (".sample",)),
 }
-_NO_REFERENCE = ReferenceData(release="", digest="", evidence=())
 _MAGIC = {"plink": (0, b"\x6c\x1b\x01"), "pgen": (0, b"\x6c\x1b"), "bgen": (16, b"bgen")}
 
 #: What a manifest says of most inputs; one object for all of them, which nobody changes.
@@ -96,15 +95,12 @@ class Job(Named, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Plan(Struct, frozen=True, kw_only=True):
-    """All inputs in order, the names of the carried columns, and a line for each file passed over.
-
-    `pedigree` has family, person, father and mother of --ped.
-    """
+    """All inputs in order, and what goes with them."""
 
     jobs: tuple[Job, ...]
-    carried: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-    pedigree: tuple[tuple[str, str, str, str], ...] = ()
+    carried: tuple[str, ...] = ()  # names of columns
+    notes: tuple[str, ...] = ()  # a line for each file passed over
+    pedigree: tuple[tuple[str, str, str, str], ...] = ()  # family, person, father and mother of --ped
 
     @property
     def digest(self) -> str:
@@ -153,23 +149,18 @@ class Known(Struct, frozen=True, kw_only=True):
 
 
 class Result(Known, frozen=True, kw_only=True):
-    """What became of one input, and what is kept of it: `run` is the JSON of `StoredInput`.
+    """What became of one input, and what is kept of it."""
 
-    Samples are `rows` of a small input, and `blocks` of thousands of a large one. `parts` are what many
-    reports share, by digest.
-    """
-
-    run: bytes = b""
-    rows: tuple[StoredSample, ...] = ()
-    blocks: tuple[StoredBlock, ...] = ()
-    parts: Mapping[str, bytes] = msgspec.field(default_factory=dict)
+    run: bytes = b""  # the JSON of `StoredInput`
+    rows: tuple[StoredSample, ...] = ()  # of a small input
+    blocks: tuple[StoredBlock, ...] = ()  # of thousands of samples each, of a large one
+    parts: Mapping[str, bytes] = msgspec.field(default_factory=dict)  # what many reports share, by digest
 
 
 class StoredInput(Struct, frozen=True, kw_only=True):
-    """What is kept of an input that was read: its results can be made again without it.
+    """What is kept of an input that was read, so that its results can be made again without it.
 
-    Records are of the samples that were done only; of a large input without sample columns, which are in its
-    blocks.
+    Records are of the samples that were done only; those of a large input have their samples in its blocks.
     """
 
     run: Run  # without its reference data and appendix; `with_shared` makes it whole
@@ -181,16 +172,13 @@ class StoredInput(Struct, frozen=True, kw_only=True):
 
 
 class Slice(Struct, frozen=True, kw_only=True):
-    """Which part of which plan a folder holds: slice `number` of `of`, 1-based.
-
-    `conditions` is a digest of all that results of the whole plan depend on but the inputs.
-    """
+    """Which part of which plan a folder holds: slice `number` of `of`, 1-based."""
 
     number: int
     of: int
     plan_digest: str
     plan_size: int
-    conditions: str
+    conditions: str  # digest of all that results of the whole plan depend on but the inputs
 
 
 def estimating(options: Options, group: str = "") -> Options:
@@ -250,7 +238,8 @@ def _shared_part(*values: _Same) -> tuple[str, bytes]:
 
 def without_shared(run: Run) -> tuple[Run, tuple[str, bytes]]:
     """Return a run as `StoredInput` has it, and what it shares as `shared_part` has it."""
-    return replace(run, reference=_NO_REFERENCE, appendix=()), shared_part(run.reference, run.appendix)
+    nothing = ReferenceData(release="", digest="", evidence=())
+    return replace(run, reference=nothing, appendix=()), shared_part(run.reference, run.appendix)
 
 
 def with_shared(run: Run, part: bytes) -> Run:
@@ -303,16 +292,14 @@ class Page(Facts, frozen=True, kw_only=True):
     probability_bins: tuple[float, ...]
 
 
-class SamePeople(Facts, frozen=True, kw_only=True):
-    """When inputs that list the same samples are of the same people."""
-
+class _SamePeople(Facts, frozen=True, kw_only=True):
     min_samples: int
 
 
 class _CohortFile(FactFile, frozen=True, kw_only=True):
     alarms: Alarms
     page: Page
-    same_people: SamePeople
+    same_people: _SamePeople
 
 
 def alarm_limits() -> Alarms:

@@ -32,14 +32,11 @@ def _odds(probability: float, never: float = 1e-300) -> float:
 
 
 class Person(Struct, frozen=True, kw_only=True):
-    """One sample of the cohort with what the manifest states of it.
-
-    Probabilities are of the ten diplotypes, in the order of `diplotype_names`.
-    """
+    """One sample of the cohort; probabilities are of the ten diplotypes, in order of `diplotype_names`."""
 
     sample: str
     input: str
-    cells: Mapping[str, str]
+    cells: Mapping[str, str]  # what the manifest states
     diplotype: str | None
     e4_status: str
     population: str
@@ -70,15 +67,12 @@ class Person(Struct, frozen=True, kw_only=True):
 
 
 class Compared(Struct, frozen=True, kw_only=True):
-    """A person with a known result, and the places of the diplotypes that it allows; None if not understood.
+    """A person with a known result."""
 
-    The verdict rests `by` "sites", or "neighbours" where these leave it open; `person` is as these have it.
-    """
-
-    person: Person
-    meant: frozenset[int] | None
+    person: Person  # as "sites" or "neighbours" have it, see `by`
+    meant: frozenset[int] | None  # places of the diplotypes that it allows; None if not understood
     verdict: str
-    by: str
+    by: str  # what the verdict rests on: "sites", or "neighbours" where these leave it open
 
 
 def meant_by(text: str) -> frozenset[int] | None:

@@ -13,7 +13,7 @@ import itertools
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import msgspec
 from msgspec import Struct
@@ -54,7 +54,6 @@ REPORT_COLUMNS = PatientMeta.__struct_fields__
 PERSONAL_COLUMNS = frozenset(REPORT_COLUMNS) - {"specimen", "platform", "laboratory"}
 STANDARD_INPUT = "-"
 _NOTHING = {"", "-", ".", "?", "-9", "na", "n/a", "#n/a", "nan", "none", "null", "missing", "unknown"}
-_NOBODY = "0"  # as pedigrees write it
 _TABLE = "Write a table (tabs or commas) whose first line names its columns, `path` among them"
 _CORRECT = "Correct the manifest"
 _NO_FAMILY = "names a person as their own parent, or one person as both parents, so its family is left out"
@@ -68,12 +67,8 @@ def jobs_of(manifest: Path, options: Options) -> tuple[list[Job], tuple[str, ...
     """Return the inputs of a manifest in order, the names of the columns that are carried through, and notes.
 
     Rows of one input with the same options make one job. A note is of parents that cannot be: who they are
-    changes no result, so that the row belongs to no family, and keeps its own.
-
-    Raises
-    ------
-    UsageError, InputError
-        The table as a whole cannot be read.
+    changes no result, so that the row belongs to no family, and keeps its own. `PgxError` is raised
+    where the table as a whole cannot be read.
     """
     (_, columns), *rows = _read(manifest)
     if "path" not in columns:
@@ -110,7 +105,6 @@ def jobs_of(manifest: Path, options: Options) -> tuple[list[Job], tuple[str, ...
 
 
 def _check_new(lines: dict[tuple[str, str], int], place: str, sample: str, number: int) -> None:
-    """Refuse a sample, or all of an input, that an earlier row has."""
     if (before := lines.setdefault((place, sample), number)) != number:
         what = f"sample '{sample}' of this input" if sample else "this input"
         raise _RowError(f"line {before} has {what} already")
@@ -150,12 +144,12 @@ class _Growing(Struct):
     lines: dict[str, int] = {}
 
     def add(
-        self, number: int, row: Mapping[str, str], carried: tuple[str, ...], stated: PatientMeta | None
+        self, number: int, row: Mapping[str, str], own: tuple[str, ...], stated: PatientMeta | None
     ) -> None:
-        """Take in a row: `carried` names the columns that go with its sample, `stated` is the patient."""
+        """Take in a row: `own` are the columns that go with its sample, `stated` is the patient."""
         name = row.get("sample", "")
         self.lines[name] = number
-        self.carried[name] = dict(zip(carried_names(carried), map(row.__getitem__, carried), strict=True))
+        self.carried[name] = dict(zip(carried_names(own), map(row.__getitem__, own), strict=True))
         self.chosen |= {item.name: None for item in _ROW_OPTIONS if row.get(item.name)}
         if stated is not None:
             self.meta[name] = stated
@@ -171,10 +165,9 @@ def _read(path: Path) -> list[tuple[int, list[str]]]:
     try:
         text = read_limited(path, int(limit("max_table"))).decode("utf-8-sig")
         head = text.lstrip().partition("\n")[0]
-        if "," in head and "\t" not in head:  # as spreadsheets save it
-            reader = csv.reader(io.StringIO(text, newline=""))
-        else:
-            reader = csv.reader(io.StringIO(text, newline=""), delimiter="\t", quoting=csv.QUOTE_NONE)
+        is_csv = "," in head and "\t" not in head  # as spreadsheets save it
+        tabs: dict[str, Any] = {} if is_csv else {"delimiter": "\t", "quoting": csv.QUOTE_NONE}
+        reader = csv.reader(io.StringIO(text, newline=""), **tabs)
         lines = [(reader.line_num, [_unquoted(cell.strip()) for cell in row]) for row in reader]
     except OSError as error:
         what = f"cannot be read ({error.strerror})"
@@ -230,7 +223,6 @@ def place_of(path: str) -> str:
 
 
 def _own_options(row: Mapping[str, str], more: list[str], options: Options) -> Options:
-    """Return the options of a row, checked."""
     if more:
         raise _RowError("has more cells than there are columns")
     if not row["path"]:
@@ -258,7 +250,7 @@ def says_nothing(cell: str) -> bool:
 
 def parent_in(cell: str) -> str:
     """Return the name of a parent, "" for nobody."""
-    return "" if says_nothing(cell) or cell.strip() == _NOBODY else cell.strip()
+    return "" if says_nothing(cell) or cell.strip() == "0" else cell.strip()  # 0 as pedigrees write it
 
 
 def are_parents(sample: str, father: str, mother: str) -> bool:
@@ -268,7 +260,6 @@ def are_parents(sample: str, father: str, mother: str) -> bool:
 
 
 def _value(item: Declared, cell: str) -> object:
-    """Return the value of an option from its cell, which is not empty."""
     if item.many:
         return tuple(part.strip() for part in cell.split(",") if part.strip())
     kind = next((part for part in get_args(item.type) if part is not type(None)), item.type)
@@ -297,7 +288,6 @@ def check(options: Options) -> None:
 
 
 def _stated(row: Mapping[str, str]) -> PatientMeta | None:
-    """Return what a row states for the head of a report; None for nothing."""
     fields = {name: row[name] for name in REPORT_COLUMNS if row.get(name)}
     if not fields:
         return None
@@ -309,10 +299,8 @@ def _stated(row: Mapping[str, str]) -> PatientMeta | None:
     return stated
 
 
-#: Stands for every sample of an input in what a manifest says.
-EVERYBODY = ""
-#: The flag of a minor.
-MINOR = "minor"
+EVERYBODY = ""  #: Stands for every sample of an input in what a manifest says.
+MINOR = "minor"  #: The flag of a minor.
 
 
 def is_flagged_minor(flags: str | None) -> bool:
@@ -338,10 +326,8 @@ def has_birth_dates(job: Job) -> bool:
 
 def unclear_person(job: Job, samples: int) -> Failure | None:
     """Refuse a row that states facts of one person for an input that holds several."""
-    stated = job.meta.get(EVERYBODY)
-    if stated is None or samples < 2:
-        return None
-    fields = sorted(name for name in PERSONAL_COLUMNS if getattr(stated, name) is not None)
+    stated = job.meta.get(EVERYBODY) if samples > 1 else None
+    fields = sorted(name for name in PERSONAL_COLUMNS if getattr(stated, name, None) is not None)
     if not fields:
         return None
     what = f"holds {samples} samples, and its row in the manifest has a {fields[0]} without a sample"

@@ -61,13 +61,7 @@ class Member(Struct, frozen=True, kw_only=True):
 
 
 def read_ped(path: Path) -> tuple[Child, ...]:
-    """Return the lines of a PED file that name a parent.
-
-    Raises
-    ------
-    NotFoundError, UsageError
-        It cannot be read, a line has too few columns, names a person again, or parents that cannot be.
-    """
+    """Return the lines of a PED file that name a parent. Raises `NotFoundError` and `UsageError`."""
     try:
         text = read_limited(path, int(limit("max_table"))).decode("utf-8-sig")
     except OSError as error:
@@ -80,16 +74,18 @@ def read_ped(path: Path) -> tuple[Child, ...]:
         cells = line.split("\t") if "\t" in line else line.split()
         if not line.strip() or line.startswith("#"):
             continue
+        kin = ["" if cell.strip() == "0" else cell.strip() for cell in cells[:2]]
+        kin += map(parent_in, cells[2:4])
+        wrong = ""
         if len(cells) < 4:
-            raise UsageError(f"line {number} has {len(cells)} columns", where=str(path), cure=_PED)
-        family, sample = ("" if cell.strip() == "0" else cell.strip() for cell in cells[:2])
-        father, mother = map(parent_in, cells[2:4])
-        if sample in found:
-            raise UsageError(f"line {number} names a person again", where=str(path), cure=_PED)
-        if not are_parents(sample, father, mother):
-            what = f"line {number} names a person as their own parent, or one person as both parents"
-            raise UsageError(what, where=str(path), cure=_PED)
-        found[sample] = Child(family=family, sample=sample, father=father, mother=mother)
+            wrong = f"has {len(cells)} columns"
+        elif kin[1] in found:
+            wrong = "names a person again"
+        elif not are_parents(*kin[1:]):
+            wrong = "names a person as their own parent, or one person as both parents"
+        if wrong:
+            raise UsageError(f"line {number} {wrong}", where=str(path), cure=_PED)
+        found[kin[1]] = Child(*kin)
     return tuple(child for child in found.values() if child.father or child.mother)
 
 
@@ -138,29 +134,24 @@ def _family(
         yield replace(found, father=first, mother=second, explanation=whose)
 
 
-def _possible(people: Sequence[Person | None], of: Callable[[Person], npt.ArrayLike]) -> float:
-    """Return the probability that father, mother and child keep Mendel's rules, if they are independent.
-
-    A parent who is absent is chosen as fits best: any haplotype may be theirs.
-    """
-    absent = tuple(axis for axis, person in enumerate(people) if person is None)
-    left = (_transmitted() > 0).any(axis=absent).astype(np.float64)
-    for person in people:
-        if person is not None:
-            left = np.array(of(person)) @ left.reshape(len(diplotypes()), -1)
-    return float(np.ravel(left)[0])
-
-
 def _verdict(father: Person | None, mother: Person | None, child: Person) -> str:
     """Return whether a child is consistent: a contradiction holds without any prior, too."""
     parents = [parent for parent in (father, mother) if parent is not None]
     if not parents or child.is_silent or all(parent.is_silent for parent in parents):
         return "open"
-    ways = (
+    ways: tuple[Callable[[Person], npt.ArrayLike], ...] = (
         lambda person: person.posterior,
         lambda person: np.array(person.likelihood) / (sum(person.likelihood) or 1.0),
     )
-    likely = max(_possible((father, mother, child), way) for way in ways)
+    trio = (father, mother, child)
+    # a parent who is absent is chosen as fits best: any haplotype may be theirs
+    absent = tuple(axis for axis, person in enumerate(trio) if person is None)
+    likely = 0.0
+    for way in ways:  # the probability that these keep Mendel's rules, if they are independent
+        left = (_transmitted() > 0).any(axis=absent).astype(np.float64)
+        for person in (*parents, child):
+            left = np.array(way(person)) @ left.reshape(len(diplotypes()), -1)
+        likely = max(likely, float(np.ravel(left)[0]))
     return "contradiction" if likely <= 1 - child.min_probability else "consistent"
 
 

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from pgx.calling import ESTIMATE, population_name
 from pgx.cohort.jobs import NOTHING, Failure, Job, Plan, estimating, genotype_file_kind
-from pgx.cohort.manifest import STANDARD_INPUT, check, exists, jobs_of, place_of
+from pgx.cohort.manifest import KINSHIP, STANDARD_INPUT, check, exists, jobs_of, place_of
 from pgx.errors import NotFoundError, UsageError, printable
 from pgx.options import Options
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 ENDINGS = (".vcf", ".vcf.gz", ".vcf.bgz", ".gvcf", ".gvcf.gz", ".bcf")
 READ_ENDINGS = (".bam", ".cram")
-_NAMES = ("family", "father", "mother")  # columns of a manifest that name people
 _CHECK = "Check the path; files end in .vcf, .vcf.gz or .bcf"
 
 
@@ -42,10 +41,7 @@ def plan_inputs(
     An input that is named twice counts once. Of one that the manifest has too, the rows count: they speak for
     the samples that they name, also where they cannot be used, or for all.
 
-    Raises
-    ------
-    UsageError, InputError, ReferenceDataError
-        Nothing was given, an option cannot be, or the manifest cannot be read.
+    Raises `PgxError` where nothing was given, an option cannot be, or the manifest cannot be read.
     """
     if not inputs and manifest is None:
         raise UsageError("no input was given", cure="Give files or folders, or --manifest")
@@ -97,7 +93,7 @@ def _hidden(job: Job, hide: Pseudonyms) -> Job:
         without=tuple(map(hide.name, job.without)),
         carried={
             name and hide.name(name): {
-                column: hide.name(cell) if cell and (cell == name or column in _NAMES) else cell
+                column: hide.name(cell) if cell and (cell == name or column in KINSHIP) else cell
                 for column, cell in row.items()
             }
             for name, row in job.carried.items()
@@ -114,8 +110,7 @@ def _reads_beside_a_vcf(found: Iterable[str | Failure], named: Iterable[str]) ->
     given = {place_of(path) for path in named}
     for path in found:
         if isinstance(path, str) and "://" not in path:
-            place = Path(path)
-            by_stem[str(place.parent), place.name.split(".")[0]].append(path)
+            by_stem[str(Path(path).parent), Path(path).name.split(".")[0]].append(path)
     return {
         path
         for group in by_stem.values()
@@ -146,7 +141,6 @@ def _apart(named: Iterable[Job], rows: Sequence[Job]) -> Iterator[Job]:
 
 
 def _spread(inputs: Iterable[str]) -> Iterator[str | Failure]:
-    """Yield the files behind each input; what stands for none is a failure of its own."""
     for text in inputs:
         if "://" in text or exists(text, file=True):
             yield _storable(text)
@@ -163,7 +157,6 @@ def _spread(inputs: Iterable[str]) -> Iterator[str | Failure]:
 
 
 def _storable(path: str) -> str | Failure:
-    """Return a path, or a failure where tables in UTF-8 cannot hold its name."""
     try:
         path.encode("utf-8")
     except UnicodeEncodeError:

@@ -18,15 +18,12 @@ from pgx.errors import FormatError, SampleError, printable
 from pgx.render.form import PatientMeta
 from pgx.report import Run, SampleReport, mark_minors
 
-_LISTED = 5
 _ALIKE = 1 << 12  # different columns of a large input of which the report is kept while others are made
 PAGE = "index.html"
 #: What is written into the folder, beside the state and reports/.
 OUTPUTS = ("samples.tsv", "samples.parquet", "failures.tsv", "summary.json", "pgx_mqc.json", PAGE)
 KNOWN_FILE, SWAPS_FILE, FAMILIES_FILE = "known.tsv", "swaps.tsv", "families.tsv"
-#: A row a sample for MultiQC.
-MULTIQC_SAMPLES = "pgx_samples_mqc.json"
-CHANGED_FILE = "changed.tsv"
+MULTIQC_SAMPLES, CHANGED_FILE = "pgx_samples_mqc.json", "changed.tsv"
 #: Beside them where the manifest has what they need, or results were renewed; they name people, and are
 #: never shared.
 OF_PEOPLE = (KNOWN_FILE, SWAPS_FILE, FAMILIES_FILE, MULTIQC_SAMPLES, CHANGED_FILE)
@@ -50,56 +47,38 @@ NOTHING_ASKED = Asked()
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
-    """What a run left.
-
-    Attributes
-    ----------
-    kept, failed
-        Pieces of work whose stored result still held; rows of failures.tsv.
-    passed_over
-        Inputs without any record near the sites, of people whom another input has with records.
-    copy_number
-        Inputs that hold copy numbers or ploidy; they are among those passed over in summary.json.
-    duplicates
-        Names of samples that came more than once, the first of them.
-    without_report
-        Samples of the list of reports that the cohort does not have.
-    """
+    """What a run left."""
 
     inputs: int
-    kept: int
-    failed: int
+    kept: int  # pieces of work whose stored result still held
+    failed: int  # rows of failures.tsv
     samples: int
-    passed_over: tuple[str, ...]
-    copy_number: tuple[str, ...]
+    passed_over: tuple[
+        str, ...
+    ]  # without any record near the sites, of people whom another input has with some
+    copy_number: tuple[str, ...]  # of copy numbers or ploidy; summary.json has them among those passed over
     duplicated: int
-    duplicates: tuple[str, ...]
+    duplicates: tuple[str, ...]  # names of samples that came more than once, the first of them
     alarms: tuple[str, ...]
     reports: int = 0
-    without_report: tuple[str, ...] = ()
+    without_report: tuple[str, ...] = ()  # samples of the list of reports that the cohort does not have
 
 
 class Source(Struct, frozen=True):
-    """An input that has results: their key and recipe, its path as samples.tsv has it, how many samples.
-
-    `created` is when they were made, as `Run.created`; "" where no birth date makes it matter.
-    """
+    """An input that has results."""
 
     key: str
-    path: str
+    path: str  # as samples.tsv has it
     job: Job
     recipe: str
-    created: str
+    created: str  # when they were made, as `Run.created`; "" where no birth date makes it matter
     samples: int
 
 
 class StoredSampleReport(Struct, frozen=True, kw_only=True):
-    """A report with what it shares with its input, and what the manifest states for its head.
+    """A report with what it shares with its input, and what the manifest states for its head."""
 
-    `key` is that of its `Source`.
-    """
-
-    key: str
+    key: str  # of its `Source`
     run: Run
     report: SampleReport
     meta: PatientMeta | None
@@ -217,10 +196,8 @@ def one_report(folder: Path, sample: str, source_path: str | None = None) -> Sto
 
     Raises
     ------
-    SampleError
-        There is no such sample, or more than one input has it.
-    FormatError
-        It is no folder of a cohort, or its run is not finished.
+    SampleError, FormatError
+        There is no such sample, or more than one input has it; the folder holds no finished run.
     """
     wanted = printable(sample)
     is_text = sample.encode(errors="ignore").decode() == sample  # else it is the name of no stored sample
@@ -232,7 +209,7 @@ def one_report(folder: Path, sample: str, source_path: str | None = None) -> Sto
         raise SampleError(f"no sample '{wanted}'{origin}", where=str(folder), cure="See samples.tsv")
     if len(found) > 1:
         paths = list(dict.fromkeys(item.run.input.path for item in found))
-        what = f"the sample '{wanted}' comes {len(found)} times ({', '.join(paths[:_LISTED])})"
+        what = f"the sample '{wanted}' comes {len(found)} times ({', '.join(paths[:5])})"
         cure = "Its input was run with several options: annotate it with pgx annotate"
         raise SampleError(what, where=str(folder), cure="Name its input with --input" if paths[1:] else cure)
     return found[0]

@@ -1,7 +1,4 @@
-"""Run a cohort: what is missing is annotated, what is there is kept, and the tables are made at the end.
-
-Slices that were done apart are joined here, too.
-"""
+"""Run a cohort: annotate what is missing, keep what is there, join slices, and make the tables at the end."""
 
 from __future__ import annotations
 
@@ -9,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 
 import msgspec
@@ -42,12 +39,9 @@ def run_cohort(
 
     Raises
     ------
-    UsageError
-        Options that cannot be, before anything is written.
-    OutputError
-        The folder cannot be written, or another run works in it. What was done stays stored.
-    InputError
-        With `fail_fast`: the first input that fails.
+    UsageError, OutputError, InputError
+        Options that cannot be, before anything is written; the folder cannot be written, or another run works
+        in it (what was done stays stored); with `fail_fast`, the first input that fails.
     """
     _check(plan, options)
     _refuse_foreign(folder)
@@ -78,7 +72,6 @@ def run_cohort(
 
 
 def _check(plan: Plan, options: CohortOptions) -> None:
-    """Refuse what cannot work before anything is written."""
     number, of = options.shard
     if not 1 <= number <= of:
         raise UsageError("no such slice", where=f"--shard {number}/{of}", cure="Give 1/N to N/N")
@@ -130,15 +123,8 @@ def _check_same_shard(state: State, plan: Plan, number: int, of: int) -> None:
         raise UsageError(what, where=str(state.path.parent), cure=cure)
 
 
-def _engine(options: CohortOptions, inputs: int) -> Engine:
-    if options.engine == "dask" or options.scheduler:
-        return Dask(jobs=options.jobs, scheduler=options.scheduler)
-    return Processes(min(options.jobs or cpus(), inputs), fork=True)
-
-
 Tell = Callable[[str], None]
-_BATCH_MAX = 200
-_BATCHES_PER_WORKER = 8
+_BATCH_MAX, _BATCHES_PER_WORKER = 200, 8
 _COMMIT_EVERY = 2.0  # seconds
 _BIG_FILE = 4 << 20  # bytes: such a file is a batch of its own
 
@@ -152,14 +138,8 @@ def annotate_missing(
 ) -> int:
     """Annotate and store all inputs that have no stored result that holds, and return how many had one.
 
-    `jobs` are those of the plan in order, or the first of them.
-
-    Raises
-    ------
-    InputError
-        With `fail_fast`: the first input that fails.
-    PgxError
-        The engine cannot go on. What was done is stored.
+    `jobs` are those of the plan in order, or the first of them. What was done stays stored where the engine
+    cannot go on (`PgxError`), or where with `fail_fast` an input fails (`InputError`).
     """
     current = _current(jobs, state, verify=options.verify)
     missing = [job for place, job in enumerate(jobs) if place not in current]
@@ -179,40 +159,34 @@ def annotate_missing(
     def wait(line: str) -> None:
         tell(replace(progress, waiting=line))
 
-    own = closing(_engine(options, len(missing))) if engine is None else nullcontext(engine)
-    with own as at_work, _storing(state) as store:
-        for results in _results(at_work, missing, options, wait):
-            store(results)
-            progress = progress.after(results)
-            tell(progress)
-            if options.fail_fast:
-                _stop_at_failure(results)
+    if engine is not None:
+        own: AbstractContextManager[Engine] = nullcontext(engine)
+    elif options.engine == "dask" or options.scheduler:
+        own = closing(Dask(jobs=options.jobs, scheduler=options.scheduler))
+    else:
+        own = closing(Processes(min(options.jobs or cpus(), len(missing)), fork=True))
+    pending: list[Result] = []
+    last = time.monotonic()
+    with own as at_work:
+        try:
+            for results in _results(at_work, missing, options, wait):
+                pending += results
+                if time.monotonic() - last > _COMMIT_EVERY:
+                    state.store(pending)
+                    pending.clear()
+                    last = time.monotonic()
+                progress = progress.after(results)
+                tell(progress)
+                if options.fail_fast:
+                    _stop_at_failure(results)
+        finally:  # whatever ends the run
+            state.store(pending)
     return len(current)
 
 
 def _stop_at_failure(results: Iterable[Known]) -> None:
     for bad in (failure for result in results for failure in result.failures):
         raise InputError(bad.error, where=bad.input, cure=bad.cure)
-
-
-@contextmanager
-def _storing(state: State) -> Iterator[Callable[[Sequence[Result]], None]]:
-    """Give what takes results in; they are stored every few seconds, and whatever ends the run."""
-    pending: list[Result] = []
-    last = time.monotonic()
-
-    def store(results: Sequence[Result]) -> None:
-        nonlocal last
-        pending.extend(results)
-        if time.monotonic() - last > _COMMIT_EVERY:
-            state.store(pending)
-            pending.clear()
-            last = time.monotonic()
-
-    try:
-        yield store
-    finally:
-        state.store(pending)
 
 
 def _current(jobs: Sequence[Job], state: State, *, verify: bool) -> set[int]:
@@ -264,8 +238,6 @@ def _singly(engine: Engine, batch: Batch, error: Exception, tell: Tell) -> list[
 
 
 def _batches(jobs: Sequence[Job], engine: Engine, options: CohortOptions) -> Iterator[Batch]:
-    """Cut the inputs into batches: few enough to cost little, many enough to keep every worker busy."""
-
     def batch(*some: Job) -> Batch:
         # what only goes with an input (columns of the manifest) need not travel
         bare = tuple(replace(job, carried={}, meta={}, lines={}) for job in some)
@@ -298,10 +270,7 @@ def _size(path: str) -> int:
 
 
 class Progress(Struct, frozen=True, kw_only=True):
-    """How far a run is: samples so far, and inputs in all, done before, done now, and of the latter failed.
-
-    `waiting` is a line on what is awaited while no worker is there, else "".
-    """
+    """How far a run is: samples so far, inputs in all, done before, done now, and of the latter failed."""
 
     total: int
     kept: int
@@ -309,10 +278,10 @@ class Progress(Struct, frozen=True, kw_only=True):
     failed: int = 0
     samples: int = 0
     statuses: Mapping[str, int] = msgspec.field(default_factory=dict)
-    waiting: str = ""
+    waiting: str = ""  # a line on what is awaited while no worker is there
 
     def with_samples(self, results: Iterable[Known]) -> Progress:
-        """Return this with the samples of further results."""
+        """Return this with further samples."""
         samples, statuses = self.samples, Counter(self.statuses)
         for result in results:
             samples += result.samples
@@ -333,11 +302,9 @@ def merge(folders: Sequence[Path], output: Path, page: PageOptions, asked: Asked
 
     Raises
     ------
-    UsageError
+    UsageError, OutputError
         The folders are not slices of the same inputs under the same conditions, one is missing or not done,
-        two hold the same, or a column cannot divide the cohort.
-    OutputError
-        `output` cannot be written.
+        two hold the same, or a column cannot divide the cohort; `output` cannot be written.
     """
     rows: dict[int, PlannedRow] = {}
     slices: list[Slice] = []
@@ -349,8 +316,8 @@ def merge(folders: Sequence[Path], output: Path, page: PageOptions, asked: Asked
         with State(folder, create=False) as state:
             found = state.meta("slice", Slice)
             if found is None or not state.meta("finished", bool):
-                cure = "Give the command of this slice again"
-                raise UsageError("is not done yet", where=str(folder), cure=cure)
+                again = "Give the command of this slice again"
+                raise UsageError("is not done yet", where=str(folder), cure=again)
             slices.append(found)
             carried = state.meta("carried", tuple[str, ...]) or ()
             pedigree = state.meta("pedigree", tuple[tuple[str, str, str, str], ...]) or ()

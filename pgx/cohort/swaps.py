@@ -8,13 +8,12 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
-from msgspec.structs import asdict, astuple
+from msgspec.structs import asdict
 
 from pgx.calling import diplotype_names, diplotypes
 from pgx.cohort.jobs import alarm_limits, page_limits
@@ -24,10 +23,9 @@ from pgx.cohort.results import Source, names_of
 from pgx.cohort.store import State
 from pgx.genome import rsids
 from pgx.neighbours.estimate import shows
-from pgx.render.tsv import safe_cell, write_rows
+from pgx.render.tsv import safe_cell
 
-#: What a statement is held against, beside `KNOWN_RESULT`.
-NEIGHBOURS = "neighbours"
+NEIGHBOURS = "neighbours"  #: What a statement is held against, beside `KNOWN_RESULT`.
 #: What `stated_by_neighbours` needs of the tables.
 OPINION = (
     "sample", "input", *rsids(), "diplotype",
@@ -36,7 +34,6 @@ OPINION = (
 _RARE = "rotated"  # a kind of which there are many, and that hardly happens
 Numbers = npt.NDArray[np.intp]
 Flags = npt.NDArray[np.bool_]
-_Two = tuple[str, str]  # the second may be ""
 
 
 class Exchange(Struct, frozen=True, kw_only=True):
@@ -72,14 +69,11 @@ def stated_results(compared: Sequence[Compared]) -> Stated:
     verdicts = np.array([[person.speaks(meant) for meant in meanings] for person in persons])
     verdicts = verdicts.reshape(len(persons), len(meanings))
     columns = dict.fromkeys(name for person in persons for name in person.cells)
+    others = [name for name in columns if name not in {KNOWN_RESULT, KNOWN_METHOD}]
     return Stated(
         by=KNOWN_RESULT,
         names=[person.sample for person in persons],
-        columns={
-            name: [person.cells.get(name, "") for person in persons]
-            for name in columns
-            if name not in {KNOWN_RESULT, KNOWN_METHOD}
-        },
+        columns={name: [person.cells.get(name, "") for person in persons] for name in others},
         own=np.array([-1 if item.meant is None else meanings.index(item.meant) for item in compared]),
         agrees=verdicts == "agrees",
         differs=verdicts == "differs",
@@ -107,12 +101,10 @@ def whole_plates(state: State, shown: Iterable[Source], compared: Sequence[Compa
         if pair[1] and pair[0] not in COMPARED and sizes[pair] <= alarm_limits().swap_plate_wells
     }
     known = {(item.person.input, item.person.sample) for item in compared}
-    named = frozenset(
-        whose[1] for whose, own in cells.items() if whose not in known and not wanted.isdisjoint(own)
-    )
+    beside = (whose for whose, own in cells.items() if whose not in known and not wanted.isdisjoint(own))
     others = (
         Compared(person=person, meant=None, verdict="open", by="sites")
-        for person in people(state, shown, (), named)
+        for person in people(state, shown, (), frozenset(name for _, name in beside))
         if (person.input, person.sample) not in known
     )
     order = {whose: place for place, whose in enumerate(cells)}
@@ -123,8 +115,8 @@ def whole_plates(state: State, shown: Iterable[Source], compared: Sequence[Compa
 def stated_by_neighbours(rows: Mapping[str, Sequence[Any]], least: float) -> Stated:
     """Return the letters at the sites as statements, and as data what the variants around these say.
 
-    `rows` are columns of the tables: `OPINION`, and those of the manifest. `least` is the probability from
-    which neighbours are sure.
+    `rows` are columns of the tables: `OPINION`, and those of the manifest. Neighbours are sure from the
+    probability `least` on.
     """
     answers, called = rows["neighbours_agree"], rows["diplotype"]
     # of who is not called the estimate may rest on the sites themselves
@@ -166,20 +158,16 @@ def explained(
     if any(item.verdict == "differs" for item in compared or ()):
         found += exchanges(stated_results(whole_plates(state, shown, compared or ())))
     if around:
+        order: dict[tuple[str, str], int] = {}  # of the manifest; whom it does not name comes last
+        for source in shown:
+            for name in source.job.carried:
+                order.setdefault((safe_cell(source.path), safe_cell(name)), len(order))
+        keys = [order.get(pair, len(order)) for pair in zip(around["input"], around["sample"], strict=True)]
+        places = sorted(range(len(keys)), key=keys.__getitem__)
+        rows = {name: [cells[place] for place in places] for name, cells in around.items()}
         least = max(source.job.options.min_probability for source in shown)
-        found += exchanges(stated_by_neighbours(_in_order_of_manifest(around, shown), least))
+        found += exchanges(stated_by_neighbours(rows, least))
     return found if around or compared is not None else None
-
-
-def _in_order_of_manifest(rows: Mapping[str, Sequence[Any]], shown: Iterable[Source]) -> dict[str, list[Any]]:
-    """Return the same rows as the manifest has them; whom it does not name comes last."""
-    order: dict[tuple[str, str], int] = {}
-    for source in shown:
-        for name in source.job.carried:
-            order.setdefault((safe_cell(source.path), safe_cell(name)), len(order))
-    keys = [order.get(pair, len(order)) for pair in zip(rows["input"], rows["sample"], strict=True)]
-    places = sorted(range(len(keys)), key=keys.__getitem__)
-    return {name: [cells[place] for place in places] for name, cells in rows.items()}
 
 
 def exchanges(stated: Stated) -> list[Exchange]:
@@ -211,11 +199,11 @@ def _pairs(stated: Stated, differing: Numbers) -> Iterator[Exchange]:
         Exchange(
             by=stated.by,
             kind="pair",
-            first=names[one],
-            second=names[other],
             people=2,
             before=2,
             after=0,
+            first=names[one],
+            second=names[other],
             chance=float(chances[one] * chances[other]),
             alternatives=int(max(times[one], times[other])),
         )
@@ -230,13 +218,9 @@ def _groups(
     """Yield exchanges of the groups (plates, batches) of one column, and the people of each."""
     limit = alarm_limits()
     sizes = Counter(values[stated.own >= 0].tolist())
-    wanted = [
-        value
-        for value, count in Counter(values[differing].tolist()).items()
-        if value
-        and sizes[value] >= limit.swap_min_people
-        and count >= limit.neighbours_plate_share * sizes[value]
-    ]
+    differ = Counter(values[differing].tolist())
+    large = [value for value in differ if value and sizes[value] >= limit.swap_min_people]
+    wanted = [value for value in large if differ[value] >= limit.neighbours_plate_share * sizes[value]]
     if len(wanted) > page_limits().max_strata:  # so many plates did not change places two by two
         return
     tried = [*_arrangements({value: np.flatnonzero(values == value) for value in wanted})]
@@ -256,7 +240,7 @@ def _groups(
             yield own, listed
 
 
-def _arrangements(plates: Mapping[str, Numbers]) -> Iterator[tuple[str, _Two, Numbers, Numbers]]:
+def _arrangements(plates: Mapping[str, Numbers]) -> Iterator[tuple[str, tuple[str, str], Numbers, Numbers]]:
     """Yield mistakes that happen: kind, one group or two, their people as listed, and as moved."""
     for name, own in plates.items():
         yield "reversed", (name, ""), own, own[::-1]
@@ -270,33 +254,22 @@ def _arrangements(plates: Mapping[str, Numbers]) -> Iterator[tuple[str, _Two, Nu
             yield "exchanged", (one, other), np.concatenate([first, second]), np.concatenate([second, first])
 
 
-def known_counts(compared: Sequence[Compared], swaps: Sequence[Exchange]) -> dict[str, object]:
-    """Return what summary.json says of known results; nothing where there are none."""
-    if not compared:
-        return {}
-    verdicts = Counter(item.verdict for item in compared)
-    return {
-        "known": {
+def counts_of(compared: Sequence[Compared], swaps: Sequence[Exchange]) -> dict[str, object]:
+    """Return what summary.json says of known results and exchanges (the first of them), if there are any."""
+    found: dict[str, object] = {}
+    if compared:
+        verdicts = Counter(item.verdict for item in compared)
+        found["known"] = {
             "compared": len(compared) - verdicts["not-understood"],
             **{verdict.replace("-", "_"): verdicts[verdict] for verdict in VERDICTS},
             "exchanges": sum(item.by == KNOWN_RESULT for item in swaps),
             "exposed": exposed_share(compared[0].person.population),
             "table": agreement(compared),
         }
-    }
-
-
-def exchange_counts(swaps: Sequence[Exchange]) -> dict[str, object]:
-    """Return what summary.json says of exchanges: the first of them, and how many neighbours point to."""
-    return {
-        "neighbour_exchanges": sum(item.by == NEIGHBOURS for item in swaps),
-        "exchanges": [
+    if swaps:
+        found["neighbour_exchanges"] = sum(item.by == NEIGHBOURS for item in swaps)
+        found["exchanges"] = [
             asdict(item) | {"first": safe_cell(item.first), "second": safe_cell(item.second)}
             for item in swaps[: page_limits().max_listed]
-        ],
-    }
-
-
-def write_exchanges(found: Iterable[Exchange], path: Path) -> None:
-    """Write swaps.tsv: a row an exchange that would explain who differs."""
-    write_rows(path, Exchange.__struct_fields__, map(astuple, found))
+        ]
+    return found

@@ -41,15 +41,12 @@ _INDEXES = (".csi", ".tbi", ".bai", ".crai", ".bgi")
 
 
 class Batch(Struct, frozen=True, kw_only=True):
-    """Inputs that one worker reads one after the other; `verify` also notes the digest of each file.
-
-    `stall` is the time without a new byte of an input after which its worker ends, in seconds.
-    """
+    """Inputs that one worker reads one after the other."""
 
     jobs: tuple[Job, ...]
-    verify: bool = False
+    verify: bool = False  # note the digest of each file, too
     arrays_from: int = ARRAYS_FROM
-    stall: float = 0
+    stall: float = 0  # seconds without a new byte of an input after which its worker ends; 0 for never
 
 
 class StoredReport(Struct, frozen=True, kw_only=True):
@@ -61,23 +58,20 @@ class StoredReport(Struct, frozen=True, kw_only=True):
 
 def work(batch: Batch) -> list[Result]:
     """Annotate the inputs of a batch; whatever goes wrong with one is its result."""
+
+    def import_arrays() -> None:
+        with contextlib.suppress(ImportError):  # it is raised again where they are needed
+            importlib.import_module("pgx.cohort.tables.table")
+
     if "pyarrow" not in sys.modules:  # while the first is read
-        threading.Thread(target=_import_arrays, daemon=True).start()
+        threading.Thread(target=import_arrays, daemon=True).start()
     with _ends_when_it_stalls(batch.stall):
         return [_result_of(job, batch) for job in batch.jobs]
 
 
-def _import_arrays() -> None:
-    with contextlib.suppress(ImportError):  # it is raised again where they are needed
-        importlib.import_module("pgx.cohort.tables.table")
-
-
 @contextlib.contextmanager
 def _ends_when_it_stalls(seconds: float) -> Iterator[None]:
-    """End this process where no byte of an input comes for so long; 0 for never.
-
-    The clock is one of faulthandler: it runs on where a library of C never returns.
-    """
+    # the clock is one of faulthandler: it runs on where a library of C never returns
     if not seconds:
         yield
         return
@@ -185,30 +179,26 @@ def failure_by(job: Job, error: Exception) -> Failure:
 
 
 def result_of_content(
-    job: Job,
-    source: Input | VcfContent,
-    neighbours: Neighbours | None = None,
-    *,
-    arrays_from: int = ARRAYS_FROM,
+    job: Job, source: Input | VcfContent, around: Neighbours | None = None, *, arrays_from: int = ARRAYS_FROM
 ) -> Result:
-    """Annotate the samples of an input that was read; many of them as arrays.
-
-    Raises
-    ------
-    PgxError
-        The input cannot be understood, or has none of the samples that are asked for.
-    """
+    """Annotate the samples of an input that was read; many of them as arrays. Raises `PgxError`."""
     if isinstance(source, VcfContent):
         source = Input(content=source)
     content = source.content
     names = hashlib.sha256("\n".join(content.samples).encode(errors="surrogateescape")).hexdigest()
+    there, cure = set(content.samples) if job.options.samples else (), "See the header of the file"
+    problems = tuple(  # samples that were asked for and are not there; they cost the others nothing
+        Failure(input=job.path, error=f"no sample '{printable(name)}'", cure=cure, sample=name)
+        for name in job.options.samples
+        if name not in there
+    )
     result = Result(
         key=job.key,
         path=job.path,
         recipe=recipe(job.options),
         fingerprint="",  # the caller's, from before it was read
         name_digest=names,
-        problems=_missing(job, content),
+        problems=problems,
         has_records=bool(content.records) or source.reads is not None,
         is_copy_number=is_copy_number(content),
     )
@@ -217,7 +207,7 @@ def result_of_content(
         return result
     only_likelihoods = jobs.group_of(job.options) is not None
     options = replace(jobs.provisional(job.options), samples=chosen)
-    ready = prepare(source, options, None if only_likelihoods else neighbours)
+    ready = prepare(source, options, None if only_likelihoods else around)
     if only_likelihoods:
         ready = replace(ready, rules=replace(ready.rules, stray_share=1.0))
     result = replace(result, samples=len(ready.columns), assembly=ready.run.input.assembly)
@@ -226,7 +216,14 @@ def result_of_content(
         from pgx.cohort.biobank import annotate_arrays, observe_arrays  # noqa: PLC0415 - small inputs need none
 
         return observe_arrays(result, ready) if only_likelihoods else annotate_arrays(result, ready)
-    return _with_likelihoods(result, ready) if only_likelihoods else _with_reports(result, ready)
+    if not only_likelihoods:
+        return _with_reports(result, ready)
+    import numpy as np  # noqa: PLC0415 - few runs need it here
+
+    from pgx.cohort.estimate import classes_of  # noqa: PLC0415
+
+    rows = [ready.likelihoods(column, name) for column, name in zip(ready.columns, ready.names, strict=True)]
+    return replace(result, run=classes_of(np.array(rows).reshape(-1, 10)).packed())
 
 
 def _chosen(job: Job, content: VcfContent) -> tuple[str, ...] | None:
@@ -238,28 +235,7 @@ def _chosen(job: Job, content: VcfContent) -> tuple[str, ...] | None:
     return (tuple(name for name in content.samples if name not in others) or None) if others else ()
 
 
-def _missing(job: Job, content: VcfContent) -> tuple[Failure, ...]:
-    """Name samples that were asked for and are not there; they cost the others nothing."""
-    there = set(content.samples) if job.options.samples else ()
-    cure = "See the header of the file"
-    return tuple(
-        Failure(input=job.path, error=f"no sample '{printable(name)}'", cure=cure, sample=name)
-        for name in job.options.samples
-        if name not in there
-    )
-
-
-def _with_likelihoods(result: Result, ready: Prepared) -> Result:
-    import numpy as np  # noqa: PLC0415 - few runs need it here
-
-    from pgx.cohort.estimate import classes_of  # noqa: PLC0415
-
-    rows = [ready.likelihoods(column, name) for column, name in zip(ready.columns, ready.names, strict=True)]
-    return replace(result, run=classes_of(np.array(rows).reshape(-1, 10)).packed())
-
-
 def _with_reports(result: Result, ready: Prepared) -> Result:
-    """Return `result` with the reports of all samples, and what they can be made from."""
     from pgx.cohort.tables.table import facts_of  # noqa: PLC0415
 
     parts: dict[str, bytes] = {}

@@ -1,7 +1,4 @@
-"""What the cohort looks like: the JSON object of summary.json, from counts. Its page shows nothing else.
-
-No clock: a run that was resumed or done in slices gives the same bytes as one without a break.
-"""
+"""The JSON object of summary.json, from counts, without any clock: a resumed run gives the same bytes."""
 
 from __future__ import annotations
 
@@ -26,8 +23,6 @@ from pgx.observe import DETERMINED_STATES, SiteState
 SCHEMA_VERSION = "1.0"
 _STATES = dict(zip(rsids(), ("state_1", "state_2"), strict=True))
 _LONGEST = 1000
-_READ = DETERMINED_STATES - {SiteState.ASSUMED_REFERENCE}
-_OBSERVED = frozenset({SiteState.CALLED, SiteState.REFERENCE_BLOCK})
 _AGREE = "neighbours_agree"
 _STATUSES = [status.value for status in calling.E4Status]
 
@@ -68,7 +63,6 @@ def summarise(tally: Tally, overview: Overview, *, least: int = 0) -> Object:
 
 
 def _counts(tally: Tally, overview: Overview, cells: Cells) -> Object:
-    """Return all that is made of counts."""
     expected = _expected(flat(tally.count(POPULATION)), cells)
     sites = [
         {"rsid": rsid, "states": cells.rows(flat(tally.count(states)))}
@@ -108,7 +102,6 @@ def _counts(tally: Tally, overview: Overview, cells: Cells) -> Object:
 
 
 def _singles(tally: Tally, overview: Overview) -> Object:
-    """Return all that names single samples and files."""
     limit = page_limits().max_listed
     return {
         "undetermined": to_builtins(tally.open),
@@ -160,19 +153,14 @@ def _kept(tally: Tally) -> tuple[list[Dividing], list[Object]]:
     kept: list[Dividing] = []
     repeated: list[Object] = []
     for item in tally.dividing:
-        names_files = item.column in OF_FILES and not item.asked
-        same = next((other for other in kept if names_files and _are_alike(tally, item, other)), None)
-        if same is None:
-            kept.append(item)
+        for other in kept if item.column in OF_FILES and not item.asked else ():
+            pairs = tally.count(item.column, other.column)
+            if len(pairs) == len({first for first, _ in pairs}) == len({second for _, second in pairs}):
+                repeated.append({"column": item.name, "repeats": other.name})
+                break
         else:
-            repeated.append({"column": item.name, "repeats": same.name})
+            kept.append(item)
     return kept, repeated
-
-
-def _are_alike(tally: Tally, one: Dividing, other: Dividing) -> bool:
-    """Return whether two columns put the same samples together."""
-    pairs = tally.count(one.column, other.column)
-    return len(pairs) == len({first for first, _ in pairs}) == len({second for _, second in pairs})
 
 
 def _tests(sites: Sequence[Object], strata: Sequence[Object]) -> Object:
@@ -224,10 +212,7 @@ def _shown_shares(shares: Sequence[float], people: int, cells: Cells) -> list[fl
 
 
 def _estimates(groups: Sequence[Group], cells: Cells) -> list[Object]:
-    """Return estimated haplotype frequencies by group, beside those that ship.
-
-    The interval is that of Wilson for as many haplotypes as the estimate is worth.
-    """
+    """Return estimated haplotype frequencies by group, beside those that ship."""
     if cells.least:
         shown = _shown_groups({item.group: item.people for item in groups}, cells)
         groups = [item for item in groups if item.group in shown and item.frequencies]
@@ -235,6 +220,7 @@ def _estimates(groups: Sequence[Group], cells: Cells) -> list[Object]:
 
 
 def _estimate(group: Group, cells: Cells) -> Object:
+    """Return those of a group; the interval is of Wilson for as many haplotypes as the estimate is worth."""
     shares = _shown_shares(group.frequencies, group.people, cells)
     rows = []
     for item, share, worth, shipped in zip(haplotypes(), shares, group.worth, shipped_ranges(), strict=False):
@@ -247,9 +233,7 @@ def _estimate(group: Group, cells: Cells) -> Object:
     name, distance = nearest(shares) if shares else (None, None)
     return {
         "group": printable(group.group, _LONGEST),
-        "samples": cells.count(group.samples),
-        "people": cells.count(group.people),
-        "read": cells.count(group.read),
+        **{name: cells.count(getattr(group, name)) for name in ("samples", "people", "read")},
         "haplotypes": rows,
         "nearest": {"name": name, "distance": None if distance is None else rounded(distance)},
     }
@@ -269,10 +253,11 @@ def _genotypes(counts: Mapping[tuple[str, ...], int], cells: Cells) -> Object:
     low, high = letters()
     observed = [0, 0, 0]
     for (cell, state), number in counts.items():
-        if state in _OBSERVED:
+        if state in {SiteState.CALLED, SiteState.REFERENCE_BLOCK}:
             observed[cell.replace("|", "/").split("/").count(high)] += number
     total = sum(counts.values())
-    read = sum(number for (_, state), number in counts.items() if state in _READ)
+    is_read = DETERMINED_STATES - {SiteState.ASSUMED_REFERENCE}
+    read = sum(number for (_, state), number in counts.items() if state in is_read)
     names = (f"{low}/{low}", f"{low}/{high}", f"{high}/{high}")
     copies, whole = list(zip(observed, (0, 1, 2), strict=True)), [(number, 2) for number in observed]
     return {

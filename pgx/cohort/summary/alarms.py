@@ -78,22 +78,18 @@ def _who(stratum: Object, value: Object) -> str:
     return f"{stratum['column']} = {value['value'] or '-'}"
 
 
-def _determined(summary: Object) -> int:
-    return sum(row["count"] for row in summary["diplotypes"])
-
-
 def _all_the_same(summary: Object) -> Iterator[_Alarm]:
-    total = _determined(summary)
+    total = sum(row["count"] for row in summary["diplotypes"])
     commonest = max(summary["diplotypes"], key=lambda row: row["count"])
     if total >= alarm_limits().min_samples and commonest["count"] == total:
         yield _say("all_the_same", count=total, diplotype=greek(commonest["name"]))
 
 
 def _frequency(summary: Object) -> Iterator[_Alarm]:
-    row = _counted(summary)
     if summary["estimates"]:  # what is expected comes from these people: only who is determined can differ
         return
-    if _is_far(row["count"], _determined(summary), row["expected"]):
+    row, people = _counted(summary), sum(row["count"] for row in summary["diplotypes"])
+    if _is_far(row["count"], people, row["expected"]):
         shares = {"observed": rounded_percent(row["share"]), "expected": rounded_percent(row["expected"])}
         yield _say("frequency", **shares, population=summary["population"]["label"])
 
@@ -190,7 +186,6 @@ def _uncertain_heterozygotes(summary: Object) -> Iterator[_Alarm]:
 
 
 def _imputed_open(summary: Object) -> Iterator[_Alarm]:
-    """Say why many people with imputed genotypes have no answer, and how many."""
     counts = {row["name"]: row["count"] for row in summary["flags"]}
     imputed, left_open = counts.get("imputed", 0), counts.get("low-certainty", 0)
     share = alarm_limits().imputed_open_share
@@ -201,8 +196,7 @@ def _imputed_open(summary: Object) -> Iterator[_Alarm]:
 
 def _batches(summary: Object) -> Iterator[_Alarm]:
     limits = alarm_limits()
-    groups = [(stratum["column"], value) for stratum in summary["strata"] for value in stratum["values"]]
-    for column, value in groups:
+    for column, value in ((item["column"], value) for item in summary["strata"] for value in item["values"]):
         for site, everywhere in zip(value["sites"], summary["sites"], strict=True):
             missing, total = site["missing"]["count"], site["samples"]
             rest = everywhere["samples"] - total

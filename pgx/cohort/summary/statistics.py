@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -49,10 +50,10 @@ def hardy_weinberg(first: int, het: int, second: int) -> float:
 
 
 def benjamini_hochberg(found: Sequence[float]) -> list[float]:
-    """Return P values corrected for their number, in the same order (Benjamini and Hochberg 1995).
+    """Return P values corrected for their number, in the same order.
 
-    Those of at most q hold, where a share q of what holds may be false
-    (doi 10.1111/j.2517-6161.1995.tb02031.x).
+    Of those of at most q, a share q may be false (Benjamini and Hochberg 1995,
+    doi 10.1111/j.2517-6161.1995.tb02031.x).
     """
     order = np.argsort(found)[::-1]
     ranks = np.arange(len(found), 0, -1)
@@ -90,11 +91,8 @@ def population_label(name: str) -> str:
     return found.short_name if found else name
 
 
-def _mean(rows: Sequence[Sequence[float]], weights: Sequence[float]) -> list[float]:
-    return [
-        sum(weight * share for weight, share in zip(weights, shares, strict=True))
-        for shares in zip(*rows, strict=True)
-    ]
+def _mean(rows: Iterable[Sequence[float]], weights: Sequence[float]) -> list[float]:
+    return [sum(map(operator.mul, weights, shares)) for shares in zip(*rows, strict=True)]
 
 
 Object = dict[str, Any]
@@ -106,13 +104,10 @@ def rounded(value: float) -> float:
 
 
 class Cells(Struct, frozen=True):
-    """How counts are shown: those below `least` (0 for none) are hidden.
+    """How counts are shown."""
 
-    `nothing` hides all of them: the group is too small for any to be shown.
-    """
-
-    least: int = 0
-    nothing: bool = False
+    least: int = 0  # those below are hidden; 0 for none
+    nothing: bool = False  # all are: the group is too small for any to be shown
 
     def of(self, samples: int) -> Cells:
         """Return how counts of a group of so many samples are shown."""
@@ -139,10 +134,7 @@ class Cells(Struct, frozen=True):
     def rows(
         self, counts: Mapping[str, int], order: Sequence[str] = (), total: int | None = None
     ) -> list[Object]:
-        """Return rows in the order that is given, else the most frequent first and no hidden one.
-
-        `total` is the sum of the counts unless it is given.
-        """
+        """Return rows in the order that is given, else the most frequent first and no hidden one."""
         whole = sum(counts.values()) if total is None else total
         shown = {name: self.count(number) for name, number in counts.items()}
         names = order or sorted(counts, key=lambda name: (-(shown[name] or 0), name))

@@ -17,32 +17,22 @@ from pgx.cohort.jobs import Job, alarm_limits, page_limits
 from pgx.cohort.manifest import CARRIED_OPTIONS, OF_A_PERSON, option_cell
 from pgx.errors import UsageError
 
-POPULATION = "population"
-ASSEMBLY = "assembly"
-INPUT = "input"
-FOLDER_COLUMN = "plan:folder"
-_INDICATION = "plan:indication"
+POPULATION, ASSEMBLY, INPUT = "population", "assembly", "input"
+_INDICATION, FOLDER_COLUMN = "plan:indication", "plan:folder"
 #: What divides a cohort without a manifest, by the name that --by takes.
 _OWN = {
-    "population": POPULATION,
-    "assembly": ASSEMBLY,
-    "indication": _INDICATION,
-    "folder": FOLDER_COLUMN,
-    "input": INPUT,
+    item.removeprefix("plan:"): item for item in (POPULATION, ASSEMBLY, _INDICATION, FOLDER_COLUMN, INPUT)
 }
 #: Names of files and folders stay out of a page that is shared.
 OF_FILES = frozenset({FOLDER_COLUMN, INPUT})
 
 
 class Dividing(Struct, frozen=True, kw_only=True):
-    """A column that divides the cohort: its name on the page, and its column in the table of facts.
+    """A column that divides the cohort."""
 
-    One that was not `asked` for is left out where it repeats another.
-    """
-
-    name: str
-    column: str
-    asked: bool = False
+    name: str  # on the page
+    column: str  # in the table of facts
+    asked: bool = False  # one that was not is left out where it repeats another
 
 
 def column_of(name: str) -> str:
@@ -94,17 +84,15 @@ def choose(
     A column in which every sample has a value of its own divides nothing, and names people.
     """
     if by:
-        chosen = dict.fromkeys(by)
         columns = _OWN | {name: column_of(name) for name in carried}
-        return tuple(Dividing(name=name, column=columns[name], asked=True) for name in chosen)
+        return tuple(Dividing(name=name, column=columns[name], asked=True) for name in dict.fromkeys(by))
     jobs = [job for job, _, _ in inputs]
     samples = sum(count for _, count, _ in inputs)
     named = [name for name in carried if name not in OF_A_PERSON]
     values = {column_of(name): _carried_values(jobs, name) for name in named}
     values |= _own_values(jobs) | {ASSEMBLY: {assembly for _, _, assembly in inputs if assembly}}
-    names = {column_of(name): name for name in named} | {
-        column: name for name, column in _OWN.items() if name not in carried
-    }
+    names = {column_of(name): name for name in named}
+    names |= {column: name for name, column in _OWN.items() if name not in carried}
     least = {INPUT: alarm_limits().batch_min_samples}  # files of one sample are no batches
     return tuple(
         Dividing(name=name, column=column)

@@ -26,30 +26,24 @@ PROFILE = (
     POPULATION, "neighbours_agree",
 )  # fmt: skip
 #: Columns of the page's sample table, before those that divide the cohort; of a minor only `_OF_MINORS`.
-SHOWN = (
-    "sample", "diplotype", "diplotype_probability", "e4_status", *rsids(), "flags", POPULATION
-)  # fmt: skip
+SHOWN = ("sample", "diplotype", "diplotype_probability", "e4_status", *rsids(), "flags", POPULATION)
 #: Numbers of quality that MultiQC gets a row a sample of.
 QUALITY = ("best", "diplotype_probability", "depth_1", "depth_2", "quality_1", "quality_2")
 _OF_MINORS = frozenset({"sample", "input", "report"})
 _OPEN = (
     "sample", "input", "best", "diplotype_probability", "e4_status", "reasons", "state_1", "state_2", "report"
 )  # fmt: skip
-_AMBIGUOUS = "ambiguous-phase"
 NUMBERS = ("depth_1", "depth_2", "quality_1", "quality_2", "diplotype_probability")
 _KINDS: dict[pa.DataType, type[np.generic]] = {pa.float64(): np.float64, pa.int32(): np.int32}
 
 
 class Open(Struct, frozen=True, kw_only=True):
-    """A sample whose diplotype or status is not determined, or could be read in another way.
-
-    The `best` diplotype and its probability are None where no site could be used: only a prior would speak.
-    """
+    """A sample whose diplotype or status is not determined, or could be read in another way."""
 
     sample: str
     input: str
-    best: str | None
-    diplotype_probability: float | None
+    best: str | None  # None where no site could be used: only a prior would speak
+    diplotype_probability: float | None  # of the best
     e4_status: str
     reasons: tuple[str, ...]
     states: tuple[str, str]
@@ -88,7 +82,7 @@ class Tally:
         for name in NUMBERS:
             self._bin(name, table)
         reasons = _having(table, "reasons", bool)
-        flagged = _having(table, "flags", lambda text: _AMBIGUOUS in text.split(";"))
+        flagged = _having(table, "flags", lambda text: "ambiguous-phase" in text.split(";"))
         self._note(self.open, table, reasons)
         self._note(self.ambiguous, table, flagged & ~reasons)
         if (wanted := self._wanted_rows - sum(part.num_rows for part in self._first)) > 0:

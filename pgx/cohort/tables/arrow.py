@@ -10,8 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 Codes = npt.NDArray[np.int64]
-#: Numbers without gaps are looked for before there are more.
-_MANY_CODES = 1 << 16
+_MANY_CODES = 1 << 16  # numbers without gaps are looked for before there are more
 _NUMBERS = {pa.float64(): np.float64, pa.int64(): np.int64, pa.int32(): np.int32, pa.int8(): np.int8}
 
 
@@ -32,15 +31,10 @@ def _buffer(values: npt.NDArray[np.generic]) -> pa.Buffer:
 def texts(values: Sequence[str]) -> pa.Array:
     """Return texts as an array (large_string: offsets of 64 bits)."""
     joined = "".join(values)
-    if joined.isascii():
-        data = joined.encode("ascii")
-        lengths = np.fromiter(map(len, values), dtype=np.int64, count=len(values))
-    else:
-        pieces = [value.encode("utf-8", errors="replace") for value in values]
-        data = b"".join(pieces)
-        lengths = np.fromiter(map(len, pieces), dtype=np.int64, count=len(values))
+    data = joined.encode("utf-8", errors="replace")
+    pieces = values if joined.isascii() else [value.encode("utf-8", errors="replace") for value in values]
     offsets = np.zeros(len(values) + 1, dtype=np.int64)
-    np.cumsum(lengths, out=offsets[1:])
+    np.cumsum(np.fromiter(map(len, pieces), dtype=np.int64, count=len(values)), out=offsets[1:])
     return pa.Array.from_buffers(pa.large_string(), len(values), [None, _buffer(offsets), pa.py_buffer(data)])
 
 
@@ -84,15 +78,15 @@ def _indices(array: pa.Array) -> npt.NDArray[np.int64]:
 
 
 def values(array: pa.Array, kind: type[np.generic]) -> npt.NDArray[np.generic]:
-    """Return the values of an array of numbers or booleans; nulls are whatever lies there.
-
-    (`to_numpy` would import pandas.)
-    """
-    buffer = array.buffers()[1]
+    """Return the values of an array of numbers or booleans, without pandas; nulls are whatever lies there."""
     if pa.types.is_boolean(array.type):
-        bits = np.unpackbits(np.frombuffer(buffer, dtype=np.uint8), bitorder="little")
-        return bits[array.offset : array.offset + len(array)].astype(bool)
-    return np.frombuffer(buffer, dtype=kind)[array.offset : array.offset + len(array)]
+        return _bits(array, 1)
+    return np.frombuffer(array.buffers()[1], dtype=kind)[array.offset : array.offset + len(array)]
+
+
+def _bits(array: pa.Array, buffer: int) -> npt.NDArray[np.bool_]:
+    bits = np.unpackbits(np.frombuffer(array.buffers()[buffer], dtype=np.uint8), bitorder="little")
+    return bits[array.offset : array.offset + len(array)].astype(bool)
 
 
 def single(column: pa.ChunkedArray) -> pa.Array:
@@ -112,10 +106,7 @@ def cells(column: pa.ChunkedArray) -> list[Any]:
 
 def valid(array: pa.Array) -> npt.NDArray[np.bool_]:
     """Return where an array is not null."""
-    if not array.null_count:
-        return np.ones(len(array), dtype=bool)
-    bits = np.unpackbits(np.frombuffer(array.buffers()[0], dtype=np.uint8), bitorder="little")
-    return bits[array.offset : array.offset + len(array)].astype(bool)
+    return _bits(array, 0) if array.null_count else np.ones(len(array), dtype=bool)
 
 
 def has_one_value(array: pa.DictionaryArray) -> bool:

@@ -12,26 +12,26 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 from msgspec import Struct
-from msgspec.structs import replace
+from msgspec.structs import astuple, replace
 
-from pgx.cohort import manifest, results
+from pgx.cohort import manifest, pedigree, results, swaps
 from pgx.cohort.estimate import Group, first_reading
 from pgx.cohort.jobs import Failure, Job, Slice
 from pgx.cohort.known import Compared, compare, people, write_known
-from pgx.cohort.pedigree import Child, Member, counts_of, families, write_families
+from pgx.cohort.pedigree import Child, Member, families, write_families
 from pgx.cohort.results import Asked, Outcome, Source
 from pgx.cohort.store import State
 from pgx.cohort.summary import Overview, strata, summarise
 from pgx.cohort.summary.strata import Dividing
 from pgx.cohort.summary.tally import Tally
-from pgx.cohort.swaps import OPINION, Exchange, exchange_counts, explained, known_counts, write_exchanges
+from pgx.cohort.swaps import OPINION, Exchange, explained
 from pgx.cohort.tables import arrow, reports
 from pgx.cohort.tables.reports import Files
 from pgx.cohort.tables.table import TableWriter, chunked, fact_table, from_bytes, write_failures
 from pgx.cohort.worker import shared_parts
 from pgx.files import Staged
 from pgx.options import Options, PageOptions
-from pgx.render.tsv import Cell, safe_cell
+from pgx.render.tsv import Cell, safe_cell, write_rows
 from pgx.report import is_minor
 from pgx.wording import wording
 
@@ -40,10 +40,7 @@ _NOT_DONE = Failure(input="", error="was not annotated yet", cure="Give the same
 
 
 def finish(state: State, folder: Path, page: PageOptions, asked: Asked, *, kept: int = 0) -> Outcome:
-    """Write the reports that are asked for, and then all tables and the page, from what is stored.
-
-    That stays where a file cannot be written (`OutputError`).
-    """
+    """Write the reports that are asked for, and then all tables and the page, from what is stored."""
     carried = state.meta("carried", tuple[str, ...]) or ()
     found = _results(state, carried, page)
     shown, failures = found.shown, found.failures
@@ -58,9 +55,9 @@ def finish(state: State, folder: Path, page: PageOptions, asked: Asked, *, kept:
     with Staged(folder, exclusive=True) as staged:
         tables = _tables(state, shown, carried, tally.dividing, files)
         around = _write_tables(staged, tables, carried, tally)
-        swaps = explained(state, shown, compared, around)
+        exchanges = explained(state, shown, compared, around)
         write_failures(staged.path("failures.tsv"), failures)
-        of_people, people_counts = _write_people(staged, compared, swaps, members, len(children))
+        of_people, people_counts = _write_people(staged, compared, exchanges, members, len(children))
         part = state.meta("slice", Slice)
         overview = Overview(
             people=people_counts,
@@ -73,7 +70,7 @@ def finish(state: State, folder: Path, page: PageOptions, asked: Asked, *, kept:
         if tally.samples and not page.min_cell:
             of_people.append(results.MULTIQC_SAMPLES)
         if changes:
-            reports.write_changes(changes, staged.path(results.CHANGED_FILE), reports.by_sample(shown, files))
+            reports.write_changes(changes, staged.path(results.CHANGED_FILE), shown, files)
             of_people.append(results.CHANGED_FILE)
         summary = summarise(tally, overview, least=page.min_cell)
         reports.write_json(staged, "summary.json", summary)
@@ -156,6 +153,7 @@ def _results(state: State, carried: Sequence[str], page: PageOptions) -> _Result
     left_out = results.passed_over(state.plan_with_results()) if may_be_silent else {}
     # a page for sharing names no files and nobody's kin
     hidden = {*strata.OF_FILES, *map(strata.column_of, manifest.COMPARED)} if page.min_cell else set()
+    chosen = strata.choose(planned, carried, page.by)
     return _Results(
         inputs=len(places),
         first_paths=tuple(paths),
@@ -164,16 +162,14 @@ def _results(state: State, carried: Sequence[str], page: PageOptions) -> _Result
         failures=failures,
         passed_over=tuple(left_out.values()),
         copy_number=tuple(copy_number.values()),
-        dividing=tuple(
-            item for item in strata.choose(planned, carried, page.by) if item.column not in hidden
-        ),
+        dividing=tuple(item for item in chosen if item.column not in hidden),
     )
 
 
 def _write_people(
     staged: Staged,
     known: Sequence[Compared] | None,
-    swaps: Sequence[Exchange] | None,
+    exchanges: Sequence[Exchange] | None,
     members: Sequence[Member],
     children: int,
 ) -> tuple[list[str], dict[str, object]]:
@@ -181,20 +177,17 @@ def _write_people(
 
     Return the files, and what summary.json says of them.
     """
-    written = []
-    counts = known_counts(known or (), swaps or ()) | (exchange_counts(swaps) if swaps else {})
+    counts = swaps.counts_of(known or (), exchanges or ())
     if known is not None:
         write_known(known, staged.path(results.KNOWN_FILE))
-        written.append(results.KNOWN_FILE)
-    if swaps is not None:
-        write_exchanges(swaps, staged.path(results.SWAPS_FILE))
-        written.append(results.SWAPS_FILE)
+    if exchanges is not None:
+        write_rows(staged.path(results.SWAPS_FILE), Exchange.__struct_fields__, map(astuple, exchanges))
     if members:
         write_families(members, staged.path(results.FAMILIES_FILE), wording().say("cohort", "not_consistent"))
-        written.append(results.FAMILIES_FILE)
     if children:
-        counts["families"] = counts_of(members, children)
-    return written, counts
+        counts["families"] = pedigree.counts_of(members, children)
+    there = (known is not None, exchanges is not None, bool(members))
+    return [*itertools.compress(results.OF_PEOPLE, there)], counts
 
 
 def _children(state: State, shown: Iterable[Source], carried: Sequence[str]) -> list[Child]:
@@ -266,10 +259,10 @@ def _tables_of_blocks(state: State, source: Source, cells: PlanCells) -> Iterato
 
 
 class Part(Struct, frozen=True, kw_only=True):
-    """Rows of a table that come from one input; `names` are those of the file, or empty if not needed."""
+    """Rows of a table that come from one input."""
 
     source: Source
-    names: Sequence[str]
+    names: Sequence[str]  # those of the file, or empty if not needed
     count: int
 
 
@@ -334,8 +327,6 @@ def with_minors(table: pa.Table, minors: Sequence[bool]) -> pa.Table:
     """Return a table of facts with the flag of a minor in these rows, as samples.tsv has it."""
     if not any(minors):
         return table
-    flags = [
-        with_minor(own) if minor else own or ""
-        for own, minor in zip(table.column("flags").to_pylist(), minors, strict=True)
-    ]
+    each = zip(table.column("flags").to_pylist(), minors, strict=True)
+    flags = [with_minor(own) if minor else own or "" for own, minor in each]
     return table.set_column(table.schema.get_field_index("flags"), "flags", arrow.coded(flags))

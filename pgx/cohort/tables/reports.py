@@ -26,11 +26,8 @@ from pgx.render.cohort_table import SampleTable
 from pgx.render.form import Form
 from pgx.render.tsv import cell_text, safe_cell, write_rows
 
-FOLDER = "reports"
-INDEX = "index.tsv"
+FOLDER, INDEX = "reports", "index.tsv"
 REPORTS_INDEX = f"{FOLDER}/{INDEX}"
-#: What may be linked on a page for sharing.
-_SHAREABLE = ("summary.json", "pgx_mqc.json")
 #: What changed.tsv shows of a result as it was and as it is.
 COMPARED_CELLS = ("diplotype", "e4_status", "diplotype_probability", "conclusion", "flags")
 #: Its columns, but for `report`.
@@ -38,18 +35,14 @@ CHANGED = (
     "checked", "sample", "input", "why",
     *(f"{name}_{when}" for name in COMPARED_CELLS for when in ("was", "is")),
 )  # fmt: skip
-#: Inputs that a page names.
-NAMED_INPUTS = 5
-_NAMED_VALUES = 5
+NAMED_INPUTS = _NAMED_VALUES = 5  # of inputs and of values of an option, on a page
 _SECRET = re.compile(r"(?<=://)[^/@\s]*@|(?<=\?)\S+")  # of a URL
 _OTHER_FORMAT = "Try another format: pgx report DIR --sample NAME -f html"
-_DIGITS = 8
 _ENDINGS = tuple(ending for form in Format for ending in form.endings)
 #: A name that an index may hold: whatever else stands there is not ours to remove.
 _OURS = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 
-#: The files of the reports of each sample of an input, by the key of the input and the name of the sample;
-#: an input may hold a name twice.
+#: Files of reports by the key of the input and the name of the sample; an input may hold a name twice.
 Files = dict[tuple[str, str], deque[str]]
 
 
@@ -80,12 +73,13 @@ def write_page(
         write_json(staged, MULTIQC_SAMPLES, cohort_page.multiqc_samples(rows, results=page.sample_table))
     # without what a URL keeps secret
     inputs = () if page.min_cell else tuple(printable(_SECRET.sub("…", path), 1000) for path in paths)
+    linked = ("summary.json", "pgx_mqc.json") if page.min_cell else files
     made = cohort_page.Made(
         when=reference.now(),
         command="" if _is_hidden(options, page) else _SECRET.sub("…", asked.command),
         options=_options(options, page),
         inputs=inputs,
-        files=[name for name in (_SHAREABLE if page.min_cell else files) if name != PAGE],
+        files=[name for name in linked if name != PAGE],
     )
     table = None
     if page.sample_table and tally.samples and not page.min_cell:
@@ -170,11 +164,12 @@ def write_reports(
     foreign = {path.name.casefold() for path in target.iterdir()} - {name.casefold() for name in before}
     ending = Format(wanted.form).endings[0]
     files = _file_names(state, shown, wanted, ending, foreign)
-    rows: dict[str, str] = {}
     paths = {source.key: source.path for source in shown}
-    for (key, sample), names in files.items():
-        cells = f"{safe_cell(sample)}\t{safe_cell(paths[key])}\n"
-        rows |= {name: f"{name}\t{cells}" for name in names}
+    rows = {
+        name: f"{name}\t{safe_cell(sample)}\t{safe_cell(paths[key])}\n"
+        for (key, sample), names in files.items()
+        for name in names
+    }
     left = [f"{name}\t\t\n" for name in sorted(before - rows.keys())]
     _write_index(target, [*rows.values(), *left])
     waiting = {whose: deque(names) for whose, names in files.items()}
@@ -204,7 +199,6 @@ def _write_index(target: Path, rows: Sequence[str]) -> None:
 
 
 def _before(target: Path) -> set[str]:
-    """Return the reports of an earlier run, by its index."""
     try:
         lines = (target / INDEX).read_text(encoding="utf-8").splitlines()[1:]
     except (OSError, UnicodeDecodeError):
@@ -226,7 +220,7 @@ def _file_names(
         for sample in itertools.chain.from_iterable(names_of(state, source.key)):
             if wanted.names is not None and sample not in wanted.names:
                 continue
-            kept = stem = f"{plain_stem(sample) or 'sample'}.{text_digest(sample, source.path)[:_DIGITS]}"
+            kept = stem = f"{plain_stem(sample) or 'sample'}.{text_digest(sample, source.path)[:8]}"
             number = 1
             while f"{stem}{ending}".casefold() in taken:  # an input under several options, or a name twice
                 number += 1
@@ -239,10 +233,10 @@ def _file_names(
 def changes_of(state: State) -> list[tuple[str, str, str]]:
     """Return who changed, but for those who are no longer part of the cohort; these are forgotten."""
     noted = state.changes()
-    jobs: dict[str, list[tuple[frozenset[str], frozenset[str]]]] = {}
+    jobs: defaultdict[str, list[list[frozenset[str]]]] = defaultdict(list)
     for row in state.plan() if noted else ():
-        named = (frozenset(map(safe_cell, names)) for names in (row.job.options.samples, row.job.without))
-        jobs.setdefault(safe_cell(row.job.path), []).append((next(named), next(named)))
+        named = [frozenset(map(safe_cell, names)) for names in (row.job.options.samples, row.job.without)]
+        jobs[safe_cell(row.job.path)].append(named)
     kept = [
         (path, who, cells)
         for path, who, cells in noted
@@ -253,18 +247,14 @@ def changes_of(state: State) -> list[tuple[str, str, str]]:
     return kept
 
 
-def by_sample(shown: Iterable[Source], files: Files) -> dict[tuple[str, str], str]:
-    """Return the first report of each sample, below the folder, by sample and input as tables have them."""
+def write_changes(
+    changes: Iterable[tuple[str, str, str]], path: Path, shown: Iterable[Source], files: Files
+) -> None:
+    """Write changed.tsv; the last column is the first report of the person, if there is one."""
     paths = {source.key: source.path for source in shown}
-    return {
+    reports_of = {  # by sample and input as tables have them
         (safe_cell(sample), safe_cell(paths[key])): f"{FOLDER}/{names[0]}"
         for (key, sample), names in files.items()
     }
-
-
-def write_changes(
-    changes: Iterable[tuple[str, str, str]], path: Path, files: Mapping[tuple[str, str], str]
-) -> None:
-    """Write changed.tsv; the last column is the report of the person, below the folder, if there is one."""
-    rows = ((*msgspec.json.decode(cells), files.get((who, source), "")) for source, who, cells in changes)
+    rows = ((*msgspec.json.decode(cells), reports_of.get((who, at), "")) for at, who, cells in changes)
     write_rows(path, (*CHANGED, "report"), rows)

@@ -28,7 +28,7 @@ from pgx.cohort.tables import arrow
 from pgx.observe import EvidenceKind, SiteState
 from pgx.reference import load, threshold
 from pgx.render.tsv import COLUMNS, Cell, Row, cell_text, cells_of, kinds, safe_cell
-from pgx.report import Flag, PatientReport, Run, SampleReport, severities
+from pgx.report import PatientReport, Run, SampleReport, severities
 from pgx.wording import percent, rounded_percent, wording
 
 
@@ -74,9 +74,8 @@ def facts_of(run: Run, report: SampleReport) -> tuple[Cell, ...]:
     """Return the facts of one sample, in the order of `FACTS`."""
     first, second = report.sites
     genotype = report.genotype
-    cells = cells_of(run, report)
     facts = Facts(
-        **cells,
+        **cells_of(run, report),
         state_1=first.state,
         state_2=second.state,
         depth_1=first.depth,
@@ -99,7 +98,7 @@ def _said(response: str, context: str, patient: PatientReport) -> str:
 #: Flags whose words name what the prior decides: other populations, sites, probabilities.
 _OF_THE_PRIOR = frozenset({"prior-dependent", "low-certainty", "ambiguous-phase"})
 _read_of_site = operator.attrgetter(
-    "contig", "position", "ref", "alt", "alleles", "phased", "seen", "filter", "phase_set"
+    *("contig", "position", "ref", "alt", "alleles", "phased", "seen", "filter", "phase_set")
 )
 _read_of_reads = operator.attrgetter("depth", "letters", "templates_both", "haplotypes", "decided")
 _read_of_neighbours = operator.attrgetter(
@@ -116,12 +115,14 @@ def _told(run: Run, report: SampleReport) -> str:
     person decide are left out: of the probabilities these are in facts; of flags of the prior it is what they
     rest on that is taken. Left out are also records, and which diplotypes they exclude.
     """
-    genotype, flags, rules = report.genotype, report.flags, run.parameters
+    genotype, rules = report.genotype, run.parameters
     codes = codes_of(report)
     depends = not _OF_THE_PRIOR.isdisjoint(codes)
+    others = [flag for flag in report.flags if flag.code not in _OF_THE_PRIOR]
+    words = [{k: v for k, v in flag.values.items() if not k.endswith("probability")} for flag in others]
     values = (
         [*map(_read_of_site, report.sites)],
-        [(flag.code, flag.severity, _values(flag)) for flag in flags if flag.code not in _OF_THE_PRIOR],
+        [(flag.code, flag.severity, own) for flag, own in zip(others, words, strict=True)],
         (report.limitations, genotype.assumed, genotype.source),
         report.neighbours and _rounded(_read_of_neighbours(report.neighbours)),
         report.reads and _read_of_reads(report.reads),
@@ -142,11 +143,6 @@ def codes_of(report: SampleReport) -> tuple[str, ...]:
         codes += (site.state, site.basis or "")
     around = (_NEIGHBOURS,) if report.neighbours else ()
     return (*codes, *genotype.not_determined_because, genotype.e4_status, *around)
-
-
-def _values(flag: Flag) -> dict[str, str]:
-    """Return what fills the words of a flag, but for probabilities."""
-    return {name: value for name, value in flag.values.items() if not name.endswith("probability")}
 
 
 def _rounded(value: object) -> object:
@@ -241,12 +237,10 @@ def _array(values: Sequence[object], kind: pa.DataType) -> pa.Array:
 
 def to_bytes(table: pa.Table) -> bytes:
     """Return a table as an Arrow stream, packed."""
-    sink = pa.BufferOutputStream()
-    options = pa.ipc.IpcWriteOptions(compression="lz4")
+    sink, options = pa.BufferOutputStream(), pa.ipc.IpcWriteOptions(compression="lz4")
     with pa.ipc.new_stream(sink, table.schema, options=options) as writer:
         writer.write_table(table)
-    data: bytes = sink.getvalue().to_pybytes()
-    return data
+    return bytes(sink.getvalue())
 
 
 def from_bytes(data: bytes) -> pa.Table:
@@ -353,10 +347,8 @@ def _lines(columns: Iterable[pa.Array]) -> memoryview:
 
 def write_failures(path: Path, failures: Iterable[Failure]) -> None:
     """Write failures.tsv: input, error, cure."""
-    with path.open("w", encoding="utf-8", newline="") as handle:
-        handle.write("input\terror\tcure\n")
-        for item in failures:
-            handle.write("\t".join(safe_cell(cell) for cell in (item.input, item.error, item.cure)) + "\n")
+    lines = ("\t".join(map(safe_cell, (item.input, item.error, item.cure))) + "\n" for item in failures)
+    path.write_bytes("".join(["input\terror\tcure\n", *lines]).encode())
 
 
 def any_differs(old: pa.Table, new: pa.Table, names: Iterable[str]) -> npt.NDArray[np.bool_]:
