@@ -275,10 +275,11 @@ class Dask:
     def __init__(self, *, jobs: int | None = None, scheduler: str | None = None) -> None:
         try:
             from dask import config  # noqa: PLC0415
-            from distributed import Client, LocalCluster  # noqa: PLC0415
+            from distributed import Client, KilledWorker, LocalCluster  # noqa: PLC0415
         except ImportError as error:
             cure = "Install it beside pgx: pip install dask distributed"
             raise UsageError("Dask is not installed", where="--engine dask", cure=cure) from error
+        self._killed = KilledWorker
         self._cluster: Any = None
         self._client: Any = None
         self._settings = contextlib.ExitStack()
@@ -341,15 +342,13 @@ class Dask:
     def _send_if_proven(
         self, probe: Any, function: Callable[[Any], ResultT], argument: Any, future: Future[ResultT]
     ) -> None:
-        from distributed import KilledWorker  # noqa: PLC0415
-
         try:
             self._proven.add(self._result_of(probe))
         except ImportError as error:
             what = f"a worker cannot run this program: {error}"
             cure = "Install the same version of pgx for the Python of the workers"
             future.set_exception(InputError(what, where=self._where, cure=cure))
-        except KilledWorker as error:
+        except self._killed as error:
             future.set_exception(WorkerDiedError(str(error)))
         except BaseException as error:  # noqa: BLE001 - a future that never ends would be worse
             future.set_exception(self._lost(error))
@@ -366,11 +365,9 @@ class Dask:
             remote.add_done_callback(lambda done: self._hand_over(done, future))
 
     def _hand_over(self, remote: Any, future: Future[ResultT]) -> None:
-        from distributed import KilledWorker  # noqa: PLC0415
-
         try:
             future.set_result(self._result_of(remote))
-        except KilledWorker as error:
+        except self._killed as error:
             future.set_exception(WorkerDiedError(str(error)))
         except BaseException as error:  # noqa: BLE001 - as above
             future.set_exception(self._lost(error) if remote.cancelled() else error)
@@ -403,9 +400,7 @@ class Dask:
             return ""
         self._pause = min(2 * self._pause, _LAST_NOTICE)
         self._next_notice = now + self._pause
-        if self._threads():
-            return ""
-        return f"{self._where}: there is no worker; the work waits for one"
+        return "" if self._threads() else f"{self._where}: there is no worker; the work waits for one"
 
     def renew(self) -> None:
         """Do nothing: the cluster replaces its own workers."""

@@ -77,15 +77,12 @@ class Compared(Struct, frozen=True, kw_only=True):
 
 def meant_by(text: str) -> frozenset[int] | None:
     """Return the places of the diplotypes that a result allows: "e3/e4", "34", or 0, 1, 2 copies of e4."""
-    plain = text.strip().lower().replace("\u03b5", "e")
-    names = diplotype_names()
+    plain, names = text.strip().lower().replace("\u03b5", "e"), diplotype_names()
     if plain in {"0", "1", "2"}:
         copies = [name.split("/").count(counted_haplotype()) for name in names]
         return frozenset(place for place, number in enumerate(copies) if number == int(plain))
     found = _PAIR.fullmatch(plain)
-    if found is None:
-        return None
-    return frozenset({names.index("/".join(f"e{number}" for number in sorted(found.groups())))})
+    return found and frozenset({names.index("/".join(f"e{number}" for number in sorted(found.groups())))})
 
 
 def exposed_share(population: str) -> float:
@@ -163,8 +160,7 @@ def write_known(compared: Iterable[Compared], path: Path) -> None:
     for item in compared:
         person, cells = item.person, item.person.cells
         highest = max(person.posterior)
-        best = names[person.posterior.index(highest)]
-        called = (person.diplotype, person.e4_status, item.verdict, best)
+        called = (person.diplotype, person.e4_status, item.verdict, names[person.posterior.index(highest)])
         stated = (person.sample, person.input, cells.get(KNOWN_RESULT), cells.get(KNOWN_METHOD))
         known = None if item.meant is None else person.probability(item.meant)
         rows.append((*stated, *called, highest, known, item.by))

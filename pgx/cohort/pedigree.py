@@ -129,9 +129,18 @@ def _family(
             role = "father" if person is father else "mother"
             yield Member(family=family, role=role, person=person, joint=own)
     for child, own, verdict in zip(children, joint[2:], verdicts, strict=True):
-        whose = _explained(father, mother, child, verdicts) if verdict == "contradiction" else ()
+        blamed: list[str] = []  # whose sample alone would explain a contradiction, the likeliest only
+        if verdict == "contradiction":
+            pairs = ((father, mother), (mother, father))
+            fits = (one for one, other in pairs if other is None or _verdict(None, other, child) != verdict)
+            parents = [parent.sample for parent in fits if parent is not None]
+            # a child that alone of several contradicts is likelier than a parent whom the others fit
+            if len(verdicts) > 1:
+                blamed = [child.sample] if verdicts.count(verdict) == 1 or not parents else parents
+            else:
+                blamed = [child.sample, *parents]
         found = Member(family=family, role="child", person=child, verdict=verdict, joint=own)
-        yield replace(found, father=first, mother=second, explanation=whose)
+        yield replace(found, father=first, mother=second, explanation=tuple(blamed))
 
 
 def _verdict(father: Person | None, mother: Person | None, child: Person) -> str:
@@ -153,22 +162,6 @@ def _verdict(father: Person | None, mother: Person | None, child: Person) -> str
             left = np.array(way(person)) @ left.reshape(len(diplotypes()), -1)
         likely = max(likely, float(np.ravel(left)[0]))
     return "contradiction" if likely <= 1 - child.min_probability else "consistent"
-
-
-def _explained(
-    father: Person | None, mother: Person | None, child: Person, verdicts: Sequence[str]
-) -> tuple[str, ...]:
-    """Return whose sample alone would explain a contradiction, the likeliest only.
-
-    A child that alone of several contradicts is likelier than a parent whom the others fit.
-    """
-    if len(verdicts) > 1 and verdicts.count("contradiction") == 1:
-        return (child.sample,)
-    found = [child.sample]
-    for own, other in ((father, mother), (mother, father)):
-        if own is not None and (other is None or _verdict(None, other, child) != "contradiction"):
-            found.append(own.sample)
-    return tuple(found[1:] if len(verdicts) > 1 and len(found) > 1 else found)
 
 
 def _joint(

@@ -48,13 +48,12 @@ def run_cohort(
     number, of = options.shard
     with State(folder) as state:
         _check_same_shard(state, plan, number, of)
-        size = len(plan.jobs)
-        positions = range(number - 1, size, of)
+        size, positions = len(plan.jobs), range(number - 1, len(plan.jobs), of)
         conditions = text_digest(*sorted({recipe(job.options) for job in plan.jobs}))
         own = Slice(number=number, of=of, plan_digest=plan.digest, plan_size=size, conditions=conditions)
         also = {"slice": own, "carried": plan.carried, "pedigree": plan.pedigree, "estimates": []}
-        state.set_plan((planned_row(place, plan.jobs[place]) for place in positions), **also)
         jobs = [plan.jobs[place] for place in positions]
+        state.set_plan(map(planned_row, positions, jobs), **also)
         if any(group_of(job.options) is not None for job in jobs):
             from pgx.cohort.estimate import estimate_groups, settled  # noqa: PLC0415 - few runs estimate
 
@@ -63,8 +62,7 @@ def run_cohort(
             groups = estimate_groups(state, jobs, known)
             named = {item.group: item for item in groups}
             jobs = [settled(job, known.get(job.key), named) for job in jobs]
-            rows = (planned_row(place, job) for place, job in zip(positions, jobs, strict=True))
-            state.set_plan(rows, **also | {"estimates": groups})
+            state.set_plan(map(planned_row, positions, jobs), **also | {"estimates": groups})
         kept = annotate_missing(state, jobs, options, tell, engine)
         from pgx.cohort.tables.finalise import finish  # noqa: PLC0415 - see `_import_tables`
 
@@ -105,19 +103,15 @@ def _refuse_foreign(folder: Path) -> None:
         str(folder).encode()
     except UnicodeEncodeError as error:
         raise UsageError("is not UTF-8", where=printable(str(folder)), cure="Give another folder") from error
-    if State.is_in(folder):
-        return
     found = [name for name in (*OUTPUTS, *OF_PEOPLE, "reports") if (folder / name).exists()]
-    if found:
+    if found and not State.is_in(folder):
         what = f"holds what is not of a cohort and would be lost ({found[0]})"
         raise UsageError(what, where=str(folder), cure="Give another folder")
 
 
 def _check_same_shard(state: State, plan: Plan, number: int, of: int) -> None:
-    before = state.meta("slice", Slice)
-    if before is None or before.plan_digest != plan.digest or of == 1:
-        return
-    if (before.number, before.of) != (number, of):
+    before = state.meta("slice", Slice) if of > 1 else None
+    if before and before.plan_digest == plan.digest and (before.number, before.of) != (number, of):
         what = f"the folder holds slice {before.number}/{before.of} of these inputs"
         cure = "Give each slice a folder of its own, and join them with pgx merge"
         raise UsageError(what, where=str(state.path.parent), cure=cure)
@@ -145,11 +139,9 @@ def annotate_missing(
     missing = [job for place, job in enumerate(jobs) if place not in current]
 
     def held() -> Iterator[Known]:
-        for place, known in enumerate(state.known_of_plan()):
-            if known is not None and place in current:
-                yield known
+        return (known for place, known in enumerate(state.known_of_plan()) if known and place in current)
 
-    progress = Progress(total=len(jobs), kept=len(current)).with_samples(held())
+    progress = Progress(total=len(jobs), kept=len(current)).after(held(), now=False)
     tell(progress)
     if options.fail_fast:
         _stop_at_failure(held())
@@ -280,18 +272,15 @@ class Progress(Struct, frozen=True, kw_only=True):
     statuses: Mapping[str, int] = msgspec.field(default_factory=dict)
     waiting: str = ""  # a line on what is awaited while no worker is there
 
-    def with_samples(self, results: Iterable[Known]) -> Progress:
-        """Return this with further samples."""
-        samples, statuses = self.samples, Counter(self.statuses)
+    def after(self, results: Iterable[Known], *, now: bool = True) -> Progress:
+        """Return how far the run is when these results have come, or were there before."""
+        samples, statuses, done, bad = self.samples, Counter(self.statuses), self.done, self.failed
         for result in results:
             samples += result.samples
             statuses.update(result.statuses)
-        return replace(self, samples=samples, statuses=dict(statuses))
-
-    def after(self, results: Sequence[Known]) -> Progress:
-        """Return how far the run is when these results have come."""
-        bad = sum(bool(result.failures) for result in results)
-        return replace(self.with_samples(results), done=self.done + len(results), failed=self.failed + bad)
+            done += now
+            bad += now and bool(result.failures)
+        return replace(self, samples=samples, statuses=dict(statuses), done=done, failed=bad)
 
 
 _SAME = "Give slices of one command line, made with the same files of options, evidence and version"

@@ -45,7 +45,21 @@ def summarise(tally: Tally, overview: Overview, *, least: int = 0) -> Object:
     is left.
     """
     if least < 2:
-        whole = _counts(tally, overview, Cells()) | _singles(tally, overview) | overview.people
+        most = page_limits().max_listed
+        failures = [
+            {name: printable(text, _LONGEST) for name, text in to_builtins(item).items()}
+            for item in overview.failures[:most]
+        ]
+        singles: Object = {
+            "undetermined": to_builtins(tally.open),
+            "ambiguous": to_builtins(tally.ambiguous),
+            "duplicates": {"count": tally.duplicated, "listed": to_builtins(tally.duplicates)},
+            "failures": failures,
+            "joined": [],  # of version 1.0
+            "passed_over": [printable(path, _LONGEST) for path in overview.passed_over[:most]],
+            "certainty": [_certainty(tally, rsid) for rsid in rsids()],
+        }
+        whole = _counts(tally, overview, Cells()) | singles | overview.people
         return whole | {"min_cell": 0, "min_group": page_limits().min_group, "alarms": alarms.alarms(whole)}
     cells = Cells(least).of(tally.samples)
     shown = _counts(tally, overview, cells)
@@ -69,6 +83,8 @@ def _counts(tally: Tally, overview: Overview, cells: Cells) -> Object:
         | _genotypes(tally.count(rsid, states), cells)
         for rsid, states in _STATES.items()
     ]
+    names, counted = calling.diplotype_names(), flat(tally.count("diplotype"))
+    del counted[""]  # not determined
     kept, repeated = _kept(tally)
     strata = [found for item in kept if (found := _strata(tally, item, cells))]
     return {
@@ -81,8 +97,11 @@ def _counts(tally: Tally, overview: Overview, cells: Cells) -> Object:
         "inputs": {"total": cells.count(overview.inputs), "failed": len(overview.failures), "joined": 0},
         "samples": cells.count(tally.samples),
         "statuses": cells.rows(flat(tally.count("e4_status")), _STATUSES),
-        "diplotypes": _diplotypes(tally, expected, cells),
-        "haplotypes": _haplotypes(flat(tally.count("diplotype")), expected, cells),
+        "diplotypes": [
+            row | {"expected": rounded(share)}
+            for row, share in zip(cells.rows(counted, names), expected.diplotypes, strict=True)
+        ],
+        "haplotypes": _haplotypes(counted, expected, cells),
         "estimates": _estimates(overview.estimates, cells),
         "expected_range": [
             {"name": item.name, "low": rounded(low), "high": rounded(high)}
@@ -101,22 +120,6 @@ def _counts(tally: Tally, overview: Overview, cells: Cells) -> Object:
     }
 
 
-def _singles(tally: Tally, overview: Overview) -> Object:
-    limit = page_limits().max_listed
-    return {
-        "undetermined": to_builtins(tally.open),
-        "ambiguous": to_builtins(tally.ambiguous),
-        "duplicates": {"count": tally.duplicated, "listed": to_builtins(tally.duplicates)},
-        "failures": [
-            {name: printable(text, _LONGEST) for name, text in to_builtins(item).items()}
-            for item in overview.failures[:limit]
-        ],
-        "joined": [],  # of version 1.0
-        "passed_over": [printable(path, _LONGEST) for path in overview.passed_over[:limit]],
-        "certainty": [_certainty(tally, rsid) for rsid in rsids()],
-    }
-
-
 def _certainty(tally: Tally, rsid: str) -> Object:
     """Return who is open for want of certainty and who is determined, and the heterozygotes of both."""
     found = dict.fromkeys(("open", "open_heterozygous", "determined", "determined_heterozygous"), 0)
@@ -131,20 +134,19 @@ def _certainty(tally: Tally, rsid: str) -> Object:
     return {"rsid": rsid, **found}
 
 
-def _diplotypes(tally: Tally, expected: Expected, cells: Cells) -> list[Object]:
-    """Return the determined diplotypes as shares of all determined, beside what is expected."""
-    counts = flat(tally.count("diplotype"))
-    del counts[""]
-    rows = cells.rows(counts, calling.diplotype_names())
-    return [row | {"expected": rounded(e)} for row, e in zip(rows, expected.diplotypes, strict=True)]
-
-
 def _expected(populations: Mapping[str, int], cells: Cells) -> Expected:
     """Return what is expected of samples of these populations, so far as their numbers are shown."""
     shown: Counter[str] = Counter()
     for name, number in populations.items():
-        own = cells if calling.estimated(name) is None else cells.of(number)  # its name is that of a group
-        shown[_shown_population(name, cells)] += own.count(number) or 0
+        found, own, known_as = calling.estimated(name), cells, name
+        if found is not None:  # its name is that of a group, and of frequencies as their counts are shown
+            own = cells.of(number)
+            if cells.least:
+                shares = _shown_shares(found.frequencies, found.people, cells)
+                shares = shares or list(calling.haplotype_frequencies(calling.default_population()))
+                people = cells.count(found.people) or 0
+                known_as = replace(found, people=people, frequencies=tuple(shares)).name
+        shown[known_as] += own.count(number) or 0
     return statistics.expected_of({name: number for name, number in shown.items() if number})
 
 
@@ -190,16 +192,6 @@ def _haplotypes(counts: Mapping[str, int], expected: Expected, cells: Cells) -> 
         | {"expected": rounded(share)}
         for item, share in zip(haplotypes(), expected.haplotypes, strict=True)
     ]
-
-
-def _shown_population(name: str, cells: Cells) -> str:
-    """Return the name of a population; of an estimated one as its counts are shown."""
-    found = calling.estimated(name)
-    if found is None or not cells.least:
-        return name
-    shown = _shown_shares(found.frequencies, found.people, cells)
-    known = tuple(shown or calling.haplotype_frequencies(calling.default_population()))
-    return replace(found, people=cells.count(found.people) or 0, frequencies=known).name
 
 
 def _shown_shares(shares: Sequence[float], people: int, cells: Cells) -> list[float]:

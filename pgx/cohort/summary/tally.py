@@ -80,7 +80,15 @@ class Tally:
         self.samples += table.num_rows
         self._profile(table)
         for name in NUMBERS:
-            self._bin(name, table)
+            edges, column = bin_edges(name), arrow.single(table.column(name))
+            valid = arrow.valid(column)
+            if name == "diplotype_probability":  # without a site in use it is a prior, which tells of nobody
+                valid &= _having(table, "best", bool)
+            known = arrow.values(column, _KINDS[column.type])[valid]
+            self.unstated[name] += table.num_rows - len(known)
+            places = np.searchsorted(np.array(edges), known, side="right") - 1
+            counted = np.bincount(np.maximum(places, 0), minlength=len(edges))
+            self.bins[name] = self.bins.get(name, np.zeros(len(edges), dtype=np.int64)) + counted
         reasons = _having(table, "reasons", bool)
         flagged = _having(table, "flags", lambda text: "ambiguous-phase" in text.split(";"))
         self._note(self.open, table, reasons)
@@ -101,18 +109,6 @@ class Tally:
         joined = compact(joined)
         for row, count in zip(first_of(joined).tolist(), np.bincount(joined).tolist(), strict=True):
             self.profiles[tuple(column[row].as_py() or "" for column in columns)] += count
-
-    def _bin(self, name: str, table: pa.Table) -> None:
-        edges = bin_edges(name)
-        column = arrow.single(table.column(name))
-        valid = arrow.valid(column)
-        if name == "diplotype_probability":  # without a site in use it is a prior, which tells of nobody
-            valid &= _having(table, "best", bool)
-        known = arrow.values(column, _KINDS[column.type])[valid]
-        self.unstated[name] += table.num_rows - len(known)
-        places = np.searchsorted(np.array(edges), known, side="right") - 1
-        counted = np.bincount(np.maximum(places, 0), minlength=len(edges))
-        self.bins[name] = self.bins.get(name, np.zeros(len(edges), dtype=np.int64)) + counted
 
     def _note(self, found: list[Open], table: pa.Table, rows: npt.NDArray[np.bool_]) -> None:
         """Record samples by name up to the limit; nothing of a minor."""

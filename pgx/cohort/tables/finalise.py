@@ -16,7 +16,7 @@ from msgspec.structs import astuple, replace
 
 from pgx.cohort import manifest, pedigree, results, swaps
 from pgx.cohort.estimate import Group, first_reading
-from pgx.cohort.jobs import Failure, Job, Slice
+from pgx.cohort.jobs import Failure, Job, Slice, page_limits
 from pgx.cohort.known import Compared, compare, people, write_known
 from pgx.cohort.pedigree import Child, Member, families, write_families
 from pgx.cohort.results import Asked, Outcome, Source
@@ -43,9 +43,8 @@ def finish(state: State, folder: Path, page: PageOptions, asked: Asked, *, kept:
     """Write the reports that are asked for, and then all tables and the page, from what is stored."""
     carried = state.meta("carried", tuple[str, ...]) or ()
     found = _results(state, carried, page)
-    shown, failures = found.shown, found.failures
+    shown, failures, tally = found.shown, found.failures, found.tally
     files = _reports(state, found, folder, asked)
-    tally = Tally(found.dividing, inputs=found.inputs, rows=reports.listed_rows(page))
     are_known = manifest.KNOWN_RESULT in carried
     compared = compare(people(state, shown, [manifest.KNOWN_RESULT])) if are_known else None
     changes = reports.changes_of(state)
@@ -123,7 +122,7 @@ class _Results(Struct, frozen=True, kw_only=True):
     failures: list[Failure]
     passed_over: tuple[str, ...]
     copy_number: tuple[str, ...]
-    dividing: tuple[Dividing, ...]
+    tally: Tally
 
 
 def _results(state: State, carried: Sequence[str], page: PageOptions) -> _Results:
@@ -153,7 +152,8 @@ def _results(state: State, carried: Sequence[str], page: PageOptions) -> _Result
     left_out = results.passed_over(state.plan_with_results()) if may_be_silent else {}
     # a page for sharing names no files and nobody's kin
     hidden = {*strata.OF_FILES, *map(strata.column_of, manifest.COMPARED)} if page.min_cell else set()
-    chosen = strata.choose(planned, carried, page.by)
+    dividing = [item for item in strata.choose(planned, carried, page.by) if item.column not in hidden]
+    listed = page_limits().max_table if page.sample_table else page_limits().multiqc_samples
     return _Results(
         inputs=len(places),
         first_paths=tuple(paths),
@@ -162,7 +162,7 @@ def _results(state: State, carried: Sequence[str], page: PageOptions) -> _Result
         failures=failures,
         passed_over=tuple(left_out.values()),
         copy_number=tuple(copy_number.values()),
-        dividing=tuple(item for item in chosen if item.column not in hidden),
+        tally=Tally(dividing, inputs=len(places), rows=0 if page.min_cell else listed),
     )
 
 
@@ -241,21 +241,17 @@ def _tables(
         if rows and (len(rows) >= _ROWS or not small):
             yield cells.added_to(fact_table(rows), parts)
             rows, parts = [], []
-        if not small:
-            yield from _tables_of_blocks(state, source, cells)
+        if small:
+            continue
+        left, carry = source.samples, any(source.job.carried.values()) or source.job.meta
+        by_block = results.names_of(state, source.key) if cells.files or carry else itertools.repeat([])
+        for data, names in zip(state.blocks(source.key, "facts"), by_block, strict=False):
+            table = from_bytes(data)
+            left -= table.num_rows
+            yield cells.added_to(table, [Part(source=source, names=names, count=table.num_rows)])
+        if left:
+            raise state.lacks_rows("block, or sample,")
     yield cells.added_to(fact_table(rows), parts)
-
-
-def _tables_of_blocks(state: State, source: Source, cells: PlanCells) -> Iterator[pa.Table]:
-    job, left = source.job, source.samples
-    by_name = cells.files or any(job.carried.values()) or job.meta
-    names: Iterator[list[str]] = results.names_of(state, source.key) if by_name else itertools.repeat([])
-    for data, own in zip(state.blocks(source.key, "facts"), names, strict=False):
-        table = from_bytes(data)
-        left -= table.num_rows
-        yield cells.added_to(table, [Part(source=source, names=own, count=table.num_rows)])
-    if left:
-        raise state.lacks_rows("block, or sample,")
 
 
 class Part(Struct, frozen=True, kw_only=True):

@@ -46,13 +46,6 @@ _OURS = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 Files = dict[tuple[str, str], deque[str]]
 
 
-def listed_rows(page: PageOptions) -> int:
-    """Return of how many samples a row is kept for the page or for MultiQC."""
-    if page.min_cell:
-        return 0
-    return page_limits().max_table if page.sample_table else page_limits().multiqc_samples
-
-
 def write_page(
     staged: Staged,
     summary: Mapping[str, Any],

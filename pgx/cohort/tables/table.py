@@ -10,7 +10,7 @@ import operator
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import cast
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -219,20 +219,19 @@ def _codes() -> frozenset[str]:
     return frozenset({*severities(), *SiteState, *Reason, *EvidenceKind} - {MINOR})
 
 
-def fact_table(rows: Sequence[Sequence[object]]) -> pa.Table:
+def fact_table(rows: Sequence[Sequence[Any]]) -> pa.Table:
     """Return fact rows as a table of `FACT_SCHEMA`."""
     columns = list(zip(*rows, strict=True)) or [()] * len(FACTS)
-    arrays = [_array(column, field.type) for field, column in zip(FACT_SCHEMA, columns, strict=True)]
+    arrays = []
+    for values, kind in zip(columns, FACT_SCHEMA.types, strict=True):
+        if pa.types.is_dictionary(kind):
+            arrays.append(arrow.coded(values))
+        elif pa.types.is_string(kind):
+            arrays.append(arrow.texts(values).cast(pa.string()))
+        else:
+            known = [np.nan if value is None else value for value in values]
+            arrays.append(arrow.numbers(np.array(known, dtype=np.float64), kind))
     return pa.table(arrays, schema=FACT_SCHEMA)
-
-
-def _array(values: Sequence[object], kind: pa.DataType) -> pa.Array:
-    if pa.types.is_dictionary(kind):
-        return arrow.coded(cast("Sequence[str | None]", values))
-    if pa.types.is_string(kind):
-        return arrow.texts(cast("Sequence[str]", values)).cast(pa.string())
-    known = [np.nan if v is None else v for v in cast("Sequence[float | None]", values)]
-    return arrow.numbers(np.array(known, dtype=np.float64), kind)
 
 
 def to_bytes(table: pa.Table) -> bytes:
