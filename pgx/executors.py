@@ -51,10 +51,7 @@ class Engine(Protocol):
         """
 
     def attend(self) -> str:
-        """Look after the workers; return a line on what is awaited, or "". Called about every second.
-
-        `PgxError` where no worker is left, and none will come.
-        """
+        """Look after the workers, about every second; return what is awaited; `PgxError` if none is left."""
 
     def renew(self) -> None:
         """Replace what has died, so that work can be submitted again."""
@@ -77,11 +74,7 @@ def run_all(
     may hold several pieces, and one of them killed it: they are done again one at a time, nothing beside
     them, and the one over which workers still die comes back with `WorkerDiedError`. `tell` gets a line now
     and then while workers are awaited. `meanwhile` is done once, while the first pieces are under way.
-
-    Raises
-    ------
-    PgxError
-        The engine cannot go on.
+    `PgxError` is raised where the engine cannot go on.
     """
     waiting = iter(arguments)
     running: dict[Future[ResultT], ArgumentT] = {}
@@ -146,10 +139,9 @@ def _outcome(future: Future[ResultT]) -> ResultT | Exception:
 
 
 def keep_freed_memory() -> None:
-    """Let glibc keep what is freed for what comes next, for good: work on large arrays frees much, and often.
+    """Let glibc keep what is freed for what comes next, for good: by default each new page costs a fault.
 
-    By default it gives each large piece back to the system, and each page of the next one costs a fault. Only
-    for a process that does nothing else: in a notebook the memory would stay taken.
+    Only for a process that does nothing else: in a notebook the memory would stay taken.
     """
     with contextlib.suppress(AttributeError, OSError, TypeError):  # another C library
         allocator = ctypes.CDLL(None)
@@ -201,10 +193,8 @@ class Processes:
 
 
 def _begin() -> None:
-    """Begin a process of a pool: Ctrl-C is for the main process, which hears it and stops the others.
-
-    It ends when that one does, also where that one is killed: it would wait for its next piece for ever.
-    """
+    """Begin a process of a pool: Ctrl-C is for the main process, which hears it and stops the others."""
+    # It ends when that one does, also where that one is killed: it would wait for its next piece for ever.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for number in _ENDING:  # of a fork: those of the main process
         signal.signal(number, signal.SIG_DFL)
@@ -373,10 +363,8 @@ class Dask:
             future.set_exception(self._lost(error) if remote.cancelled() else error)
 
     def _result_of(self, remote: Any) -> Any:
-        """Return the result of a piece, unless nobody wants it any more.
-
-        It lies on a worker. Where that is gone for good, Dask would wait for it, and Python for this thread.
-        """
+        """Return the result of a piece, unless nobody wants it any more."""
+        # it lies on a worker: where that is gone for good, Dask would wait for it, and Python for this thread
         patience = 2.0
         while not self._closing:
             try:

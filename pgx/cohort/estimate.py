@@ -92,10 +92,7 @@ class Group(Struct, frozen=True, kw_only=True):
 
 
 def estimate_groups(state: State, jobs: Sequence[Job], known: Mapping[str, Known]) -> list[Group]:
-    """Return the groups of these inputs, whose likelihoods are stored, and the frequencies of each.
-
-    `UsageError` where everybody's frequencies are to be estimated, and no group has enough people.
-    """
+    """Return the groups and their frequencies; `UsageError` if everybody wants some and no group is large."""
     groups = []
     for name in sorted({own for job in jobs if (own := group_of(job.options)) is not None}):
         keys = dict.fromkeys(job.key for job in jobs if group_of(job.options) == name)
@@ -148,13 +145,10 @@ def first_reading(jobs: Iterable[Job], groups: Sequence[Group]) -> set[str]:
 
 def nearest(frequencies: Sequence[float]) -> tuple[str, float]:
     """Return the population that ships with the nearest frequencies, and half the sum of the differences."""
-
-    def distance(name: str) -> float:
-        own = haplotype_frequencies(name)
-        return sum(abs(a - b) for a, b in zip(frequencies, own, strict=True)) / 2
-
-    name = min((item.name for item in populations()), key=distance)
-    return name, distance(name)
+    shipped = {item.name: haplotype_frequencies(item.name) for item in populations()}
+    pairs = {name: zip(frequencies, own, strict=True) for name, own in shipped.items()}
+    far = ((name, sum(abs(one - other) for one, other in both) / 2) for name, both in pairs.items())
+    return min(far, key=lambda item: item[1])
 
 
 def shipped_ranges(level: str | None = None) -> list[tuple[float, float]]:
@@ -164,9 +158,6 @@ def shipped_ranges(level: str | None = None) -> list[tuple[float, float]]:
 
 
 def is_implausible(row: Mapping[str, Any]) -> bool:
-    """Return whether a haplotype is rarer or more frequent than in every population that ships.
-
-    It is by more than the margin, with the whole interval of its estimate; of a hidden one nothing is said.
-    """
+    """Return whether the whole interval of a haplotype is beyond all populations that ship, and a margin."""
     (low, high), margin = row["shipped"], alarm_limits().estimate_margin
     return bool(row["share"] and (row["low"] > high + margin or row["high"] < low - margin))

@@ -158,14 +158,12 @@ class Result(Known, frozen=True, kw_only=True):
 
 
 class StoredInput(Struct, frozen=True, kw_only=True):
-    """What is kept of an input that was read, so that its results can be made again without it.
-
-    Records are of the samples that were done only; those of a large input have their samples in its blocks.
-    """
+    """What is kept of an input that was read, so that its results can be made again without it."""
 
     run: Run  # without its reference data and appendix; `with_shared` makes it whole
     shared: tuple[str, ...]  # digest of these, a part of the state: the runs of many inputs share them
-    content: VcfContent | None  # None where it cannot be kept
+    # of the samples that were done; those of a large input are in its blocks; None where it cannot be kept
+    content: VcfContent | None
     around: tuple[SiteRecord, ...] | None = None  # records around the sites; None where they were not read
     reads: msgspec.Raw = msgspec.Raw(b"null")  # those of `pgx.inputs.Input`
     beside: bool = False  # as there

@@ -93,10 +93,7 @@ def exposed_share(population: str) -> float:
 def people(
     state: State, shown: Iterable[Source], columns: Sequence[str], named: frozenset[str] = frozenset()
 ) -> Iterator[Person]:
-    """Yield who is `named`, and of whom the manifest fills one of `columns`; nobody else is read.
-
-    They come in the order of inputs, then in that of the manifest.
-    """
+    """Yield who is `named` or has a cell in `columns`, in order of inputs, then in that of the manifest."""
     for source in shown:
         carried = source.job.carried
         stated = {name for name, cells in carried.items() if any(map(cells.get, columns))} | named

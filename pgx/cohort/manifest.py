@@ -112,11 +112,10 @@ def _check_new(lines: dict[tuple[str, str], int], place: str, sample: str, numbe
 
 def _check_names(names: list[str], carried: set[str], manifest: Path) -> None:
     """Refuse two columns of one name, in the manifest or in the tables, and options of the whole run."""
-    for name in names:
-        if name in _RUN_OPTIONS:
-            what = f"has the column '{name}', which is an option of the whole run"
-            cure = f"Give {_RUN_OPTIONS[name]} on the command line, or call the column something else"
-            raise UsageError(what, where=str(manifest), cure=cure)
+    for name in filter(_RUN_OPTIONS.get, names):
+        what = f"has the column '{name}', which is an option of the whole run"
+        cure = f"Give {_RUN_OPTIONS[name]} on the command line, or call the column something else"
+        raise UsageError(what, where=str(manifest), cure=cure)
     for name in names:  # those of the manifest, and those of the tables: a carried one is in both
         if names.count(name) > (2 if name in carried and name not in COLUMNS else 1):
             raise UsageError(f"names the column '{name}' twice", where=str(manifest), cure=_TABLE)
@@ -143,16 +142,14 @@ class _Growing(Struct):
     chosen: dict[str, None] = {}
     lines: dict[str, int] = {}
 
-    def add(
-        self, number: int, row: Mapping[str, str], own: tuple[str, ...], stated: PatientMeta | None
-    ) -> None:
-        """Take in a row: `own` are the columns that go with its sample, `stated` is the patient."""
+    def add(self, number: int, row: dict[str, str], own: tuple[str, ...], meta: PatientMeta | None) -> None:
+        """Take in a row: `own` are the columns that go with its sample, `meta` is the patient."""
         name = row.get("sample", "")
         self.lines[name] = number
         self.carried[name] = dict(zip(carried_names(own), map(row.__getitem__, own), strict=True))
         self.chosen |= {item.name: None for item in _ROW_OPTIONS if row.get(item.name)}
-        if stated is not None:
-            self.meta[name] = stated
+        if meta is not None:
+            self.meta[name] = meta
 
     def job(self) -> Job:
         """Return the job; of a row without a sample all samples of the input."""
@@ -315,8 +312,7 @@ def meta_of(job: Job, sample: str) -> PatientMeta | None:
 
 def born_of(job: Job, sample: str) -> datetime.date | None:
     """Return the birth date that the manifest states of a sample."""
-    meta = meta_of(job, sample)
-    return None if meta is None else meta.born
+    return None if (meta := meta_of(job, sample)) is None else meta.born
 
 
 def has_birth_dates(job: Job) -> bool:

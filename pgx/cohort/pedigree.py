@@ -27,6 +27,7 @@ from pgx.reference import limit
 from pgx.render.tsv import write_rows
 
 Floats = npt.NDArray[np.float64]
+Parents = tuple[Person | None, Person | None]  # father and mother
 _PED = "Write six columns: family, person, father, mother, sex, phenotype; 0 stands for nobody"
 
 
@@ -113,26 +114,23 @@ def families(children: Sequence[Child], found: Sequence[Person]) -> list[Member]
     return [
         member
         for (family, father, mother), own in groups.items()
-        for member in _family(family, people.get(father), people.get(mother), own)
+        for member in _family(family, (people.get(father), people.get(mother)), own)
     ]
 
 
-def _family(
-    family: str, father: Person | None, mother: Person | None, children: Sequence[Person]
-) -> Iterator[Member]:
-    verdicts = [_verdict(father, mother, child) for child in children]
+def _family(family: str, both: Parents, children: Sequence[Person]) -> Iterator[Member]:
+    verdicts = [_verdict(both, child) for child in children]
     whole = "contradiction" not in verdicts
-    joint = _joint(father, mother, children) if whole else [None] * (2 + len(children))
-    first, second = (parent.sample if parent else "" for parent in (father, mother))
-    for person, own in zip((father, mother), joint, strict=False):
+    joint = _joint(both, children) if whole else [None] * (2 + len(children))
+    first, second = (parent.sample if parent else "" for parent in both)
+    for role, person, own in zip(("father", "mother"), both, joint, strict=False):
         if person is not None:
-            role = "father" if person is father else "mother"
             yield Member(family=family, role=role, person=person, joint=own)
     for child, own, verdict in zip(children, joint[2:], verdicts, strict=True):
         blamed: list[str] = []  # whose sample alone would explain a contradiction, the likeliest only
         if verdict == "contradiction":
-            pairs = ((father, mother), (mother, father))
-            fits = (one for one, other in pairs if other is None or _verdict(None, other, child) != verdict)
+            pairs = (both, both[::-1])
+            fits = (one for one, other in pairs if not other or _verdict((None, other), child) != verdict)
             parents = [parent.sample for parent in fits if parent is not None]
             # a child that alone of several contradicts is likelier than a parent whom the others fit
             if len(verdicts) > 1:
@@ -143,18 +141,17 @@ def _family(
         yield replace(found, father=first, mother=second, explanation=tuple(blamed))
 
 
-def _verdict(father: Person | None, mother: Person | None, child: Person) -> str:
+def _verdict(both: Parents, child: Person) -> str:
     """Return whether a child is consistent: a contradiction holds without any prior, too."""
-    parents = [parent for parent in (father, mother) if parent is not None]
+    parents = [parent for parent in both if parent is not None]
     if not parents or child.is_silent or all(parent.is_silent for parent in parents):
         return "open"
     ways: tuple[Callable[[Person], npt.ArrayLike], ...] = (
         lambda person: person.posterior,
         lambda person: np.array(person.likelihood) / (sum(person.likelihood) or 1.0),
     )
-    trio = (father, mother, child)
     # a parent who is absent is chosen as fits best: any haplotype may be theirs
-    absent = tuple(axis for axis, person in enumerate(trio) if person is None)
+    absent = tuple(axis for axis, person in enumerate(both) if person is None)
     likely = 0.0
     for way in ways:  # the probability that these keep Mendel's rules, if they are independent
         left = (_transmitted() > 0).any(axis=absent).astype(np.float64)
@@ -164,14 +161,10 @@ def _verdict(father: Person | None, mother: Person | None, child: Person) -> str
     return "contradiction" if likely <= 1 - child.min_probability else "consistent"
 
 
-def _joint(
-    father: Person | None, mother: Person | None, children: Sequence[Person]
-) -> list[tuple[float, ...] | None]:
+def _joint(both: Parents, children: Sequence[Person]) -> list[tuple[float, ...] | None]:
     """Return the posterior of father, mother and each child from all of them; None where they exclude it."""
-    prior = np.array(next(person for person in (father, mother) if person is not None).prior)
-    first, second = (
-        np.array(parent.prior) * parent.likelihood if parent else prior for parent in (father, mother)
-    )
+    prior = np.array(next(person for person in both if person is not None).prior)
+    first, second = (np.array(one.prior) * one.likelihood if one else prior for one in both)
     shown = [_transmitted() * child.likelihood for child in children]  # by father, mother and child
     chances = np.outer(first, second) * np.prod([each.sum(axis=2) for each in shown], axis=0)
     whole = float(chances.sum())

@@ -37,10 +37,8 @@ def plan_inputs(
 
     `pedigree` has family, person, father and mother of a PED file, "" for nobody.
     In a folder, reads (BAM, CRAM) beside a VCF of the same name are passed over unless `with_reads`.
-
     An input that is named twice counts once. Of one that the manifest has too, the rows count: they speak for
     the samples that they name, also where they cannot be used, or for all.
-
     Raises `PgxError` where nothing was given, an option cannot be, or the manifest cannot be read.
     """
     if not inputs and manifest is None:

@@ -29,11 +29,14 @@ MULTIQC_SAMPLES, CHANGED_FILE = "pgx_samples_mqc.json", "changed.tsv"
 OF_PEOPLE = (KNOWN_FILE, SWAPS_FILE, FAMILIES_FILE, MULTIQC_SAMPLES, CHANGED_FILE)
 
 
+Names = frozenset[str] | None  # of samples, as their files have them; None for all
+
+
 class Wanted(Struct, frozen=True, kw_only=True):
-    """Which reports are to be written: of samples of these names, as their files have them; None for all."""
+    """Which reports are to be written."""
 
     form: str
-    names: frozenset[str] | None = None
+    names: Names = None
 
 
 class Asked(Struct, frozen=True, kw_only=True):
@@ -85,13 +88,10 @@ class StoredSampleReport(Struct, frozen=True, kw_only=True):
 
 
 class Sources(Struct, frozen=True):
-    """The inputs that have results, in order, but for those that are left out (by key); once each.
-
-    They are read from the state each time that they are gone through, since there may be very many.
-    """
+    """The inputs that have results, in order, once each; there may be very many, so each time read anew."""
 
     state: State
-    left_out: Container[str]
+    left_out: Container[str]  # keys
 
     def __iter__(self) -> Iterator[Source]:
         seen = set()
@@ -130,14 +130,10 @@ def passed_over(results: Iterable[tuple[PlannedRow, Known | None]]) -> dict[str,
     return left_out
 
 
-def reports(
-    state: State, wanted: frozenset[str] | None = None, source_path: str | None = None
-) -> Iterator[StoredSampleReport]:
+def reports(state: State, wanted: Names = None, path: str | None = None) -> Iterator[StoredSampleReport]:
     """Yield the reports of the cohort in order: all, or those of the samples (and the input) called so."""
     for source in Sources(state, passed_over(state.plan_with_results())):
-        if source_path is not None and source_path != source.path:
-            continue
-        for run, report in reports_of(state, source, wanted):
+        for run, report in reports_of(state, source, wanted) if path in {None, source.path} else ():
             born = born_of(source.job, report.sample)
             dates = {} if born is None else {report.sample: born}
             (marked,) = mark_minors([report], dates, created=run.created)
@@ -145,9 +141,7 @@ def reports(
             yield StoredSampleReport(key=source.key, run=run, report=marked, meta=meta)
 
 
-def reports_of(
-    state: State, source: Source, wanted: frozenset[str] | None
-) -> Iterator[tuple[Run, SampleReport]]:
+def reports_of(state: State, source: Source, wanted: Names) -> Iterator[tuple[Run, SampleReport]]:
     """Yield the reports of one input, with its whole run: all, or those of the samples called so."""
     stored = decode_input(state.run_of(source.key))
     run = with_shared(stored.run, state.part(*stored.shared))
@@ -160,9 +154,7 @@ def reports_of(
             yield run, unpack(data, map(state.part, shared_parts(data)))
 
 
-def _of_blocks(
-    state: State, source: Source, stored: StoredInput, wanted: frozenset[str] | None
-) -> Iterator[SampleReport]:
+def _of_blocks(state: State, source: Source, stored: StoredInput, wanted: Names) -> Iterator[SampleReport]:
     """Make reports of a large input anew, from its columns: with what its results were made with, or not."""
     from pgx.cohort.biobank import report_of, unpack_texts  # noqa: PLC0415
 
@@ -194,10 +186,7 @@ def names_of(state: State, key: str) -> Iterator[list[str]]:
 def one_report(folder: Path, sample: str, source_path: str | None = None) -> StoredSampleReport:
     """Return the report of one sample of a cohort folder; `source_path` as samples.tsv has it in `input`.
 
-    Raises
-    ------
-    SampleError, FormatError
-        There is no such sample, or more than one input has it; the folder holds no finished run.
+    Raises `SampleError` where no or more than one input has it, `FormatError` where there is no finished run.
     """
     wanted = printable(sample)
     is_text = sample.encode(errors="ignore").decode() == sample  # else it is the name of no stored sample

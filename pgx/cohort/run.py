@@ -36,18 +36,19 @@ def run_cohort(
     """Annotate all inputs of `plan` into `folder`, and write its tables.
 
     `engine` does the work instead of the one that `options` ask for; it is the caller's to close.
-
-    Raises
-    ------
-    UsageError, OutputError, InputError
-        Options that cannot be, before anything is written; the folder cannot be written, or another run works
-        in it (what was done stays stored); with `fail_fast`, the first input that fails.
+    Raises `UsageError` for options that cannot be, before anything is written; `OutputError` where the folder
+    cannot be written, or another run works in it; with `fail_fast`, `InputError` over the first that fails.
+    What was done stays stored.
     """
     _check(plan, options)
     _refuse_foreign(folder)
     number, of = options.shard
     with State(folder) as state:
-        _check_same_shard(state, plan, number, of)
+        there = state.meta("slice", Slice) if of > 1 else None
+        if there and there.plan_digest == plan.digest and (there.number, there.of) != (number, of):
+            what = f"the folder holds slice {there.number}/{there.of} of these inputs"
+            cure = "Give each slice a folder of its own, and join them with pgx merge"
+            raise UsageError(what, where=str(folder), cure=cure)
         size, positions = len(plan.jobs), range(number - 1, len(plan.jobs), of)
         conditions = text_digest(*sorted({recipe(job.options) for job in plan.jobs}))
         own = Slice(number=number, of=of, plan_digest=plan.digest, plan_size=size, conditions=conditions)
@@ -109,14 +110,6 @@ def _refuse_foreign(folder: Path) -> None:
         raise UsageError(what, where=str(folder), cure="Give another folder")
 
 
-def _check_same_shard(state: State, plan: Plan, number: int, of: int) -> None:
-    before = state.meta("slice", Slice) if of > 1 else None
-    if before and before.plan_digest == plan.digest and (before.number, before.of) != (number, of):
-        what = f"the folder holds slice {before.number}/{before.of} of these inputs"
-        cure = "Give each slice a folder of its own, and join them with pgx merge"
-        raise UsageError(what, where=str(state.path.parent), cure=cure)
-
-
 Tell = Callable[[str], None]
 _BATCH_MAX, _BATCHES_PER_WORKER = 200, 8
 _COMMIT_EVERY = 2.0  # seconds
@@ -161,7 +154,7 @@ def annotate_missing(
     last = time.monotonic()
     with own as at_work:
         try:
-            for results in _results(at_work, missing, options, wait):
+            for results in _done(at_work, missing, options, wait):
                 pending += results
                 if time.monotonic() - last > _COMMIT_EVERY:
                     state.store(pending)
@@ -200,12 +193,10 @@ def _current(jobs: Sequence[Job], state: State, *, verify: bool) -> set[int]:
         return {place for place, digest in zip(before, digests, strict=True) if digest == before[place]}
 
 
-def _results(
-    engine: Engine, missing: Sequence[Job], options: CohortOptions, tell: Tell
-) -> Iterator[list[Result]]:
+def _done(engine: Engine, jobs: Sequence[Job], options: CohortOptions, tell: Tell) -> Iterator[list[Result]]:
     """Yield what becomes of the inputs, some at a time, in any order."""
-    stated = {job.key: job for job in missing if job.meta}
-    batches = _batches(missing, engine, options)
+    stated = {job.key: job for job in jobs if job.meta}
+    batches = _batches(jobs, engine, options)
     for batch, outcome in run_all(engine, work, batches, tell=tell, meanwhile=_import_tables):
         results = _singly(engine, batch, outcome, tell) if isinstance(outcome, Exception) else outcome
         for place, result in enumerate(results):  # the manifest may state facts of one person of several
@@ -289,11 +280,8 @@ _SAME = "Give slices of one command line, made with the same files of options, e
 def merge(folders: Sequence[Path], output: Path, page: PageOptions, asked: Asked = NOTHING_ASKED) -> Outcome:
     """Join folders that `pgx cohort --shard` wrote into the folder `output`, and write its tables.
 
-    Raises
-    ------
-    UsageError, OutputError
-        The folders are not slices of the same inputs under the same conditions, one is missing or not done,
-        two hold the same, or a column cannot divide the cohort; `output` cannot be written.
+    `UsageError` where they are not slices of the same inputs under the same conditions, one is missing or not
+    done, two hold the same, or a column cannot divide the cohort; `OutputError` as for `run_cohort`.
     """
     rows: dict[int, PlannedRow] = {}
     slices: list[Slice] = []

@@ -115,8 +115,7 @@ def whole_plates(state: State, shown: Iterable[Source], compared: Sequence[Compa
 def stated_by_neighbours(rows: Mapping[str, Sequence[Any]], least: float) -> Stated:
     """Return the letters at the sites as statements, and as data what the variants around these say.
 
-    `rows` are columns of the tables: `OPINION`, and those of the manifest. Neighbours are sure from the
-    probability `least` on.
+    `rows` are columns: `OPINION`, and those of the manifest. Neighbours are sure from `least` on.
     """
     answers, called = rows["neighbours_agree"], rows["diplotype"]
     # of who is not called the estimate may rest on the sites themselves

@@ -7,7 +7,6 @@ import faulthandler
 import functools
 import hashlib
 import importlib
-import itertools
 import os
 import sys
 import threading
@@ -113,7 +112,9 @@ def recipe(options: Options) -> str:
 @functools.lru_cache(maxsize=4096)
 def _recipe(options: Options, digests: tuple[tuple[str, str], ...], files: str) -> str:
     program = (reference.digest(), reference.program_version(), SCHEMA_VERSION)
-    return jobs.text_digest(jobs.options_text(options), *itertools.chain(*digests), files, *program)
+    return jobs.text_digest(
+        jobs.options_text(options), *(text for pair in digests for text in pair), files, *program
+    )
 
 
 def fingerprint(path: str) -> str:

@@ -238,10 +238,8 @@ def _neighbours(answers: Mapping[str, int], cells: Cells) -> Object:
 
 
 def _genotypes(counts: Mapping[tuple[str, ...], int], cells: Cells) -> Object:
-    """Return what was observed at a site: genotypes, allele frequency, Hardy-Weinberg, and what is missing.
-
-    `counts` by cell and state. Letters that were assumed, or stated of a region, are not observed.
-    """
+    """Return what was observed at a site: genotypes, allele frequency, Hardy-Weinberg, what is missing."""
+    # `counts` by cell and state. Letters that were assumed, or stated of a region, are not observed.
     low, high = letters()
     observed = [0, 0, 0]
     for (cell, state), number in counts.items():
@@ -262,10 +260,8 @@ def _genotypes(counts: Mapping[tuple[str, ...], int], cells: Cells) -> Object:
 
 
 def _strata(tally: Tally, dividing: Dividing, cells: Cells) -> Object | None:
-    """Return statuses and sites by the values of one column; None where they are all the same.
-
-    Of a group too small to be shown not even the name is: of one or two people it would say what they are.
-    """
+    """Return statuses and sites by the values of one column; None where they are all the same."""
+    # Of a group too small to be shown not even the name is: of one or two people it would say what they are.
     column = dividing.column
     sizes = flat(tally.count(column))
     if len(sizes) < 2:
@@ -288,10 +284,8 @@ def _strata(tally: Tally, dividing: Dividing, cells: Cells) -> Object | None:
 
 
 def _shown_groups(sizes: Mapping[str, int], cells: Cells) -> set[str]:
-    """Return the groups that are large enough to be shown; what is left out must be a group too.
-
-    Else the total less all others would be what one or two people are.
-    """
+    """Return the groups that are large enough to be shown; what is left out must be a group too."""
+    # Else the total less all others would be what one or two people are.
     least = page_limits().min_group
     by_size = sorted(sizes, key=lambda value: (sizes[value], value))
     shown = [v for v in by_size if sizes[v] >= least and cells.of(sizes[v]).count(sizes[v]) is not None]

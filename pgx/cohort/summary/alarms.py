@@ -29,10 +29,7 @@ def alarms(summary: Object) -> list[_Alarm]:
 
 
 def shared_alarms(summary: Object) -> list[_Alarm]:
-    """Return alarms for a page that is shared: one sentence a code, without counts and names.
-
-    They are raised from the counts as the page shows them, so that they tell nothing more.
-    """
+    """Return alarms for a shared page: one sentence a code, from the counts as that page shows them."""
     codes = dict.fromkeys(alarm["code"] for alarm in alarms(_without_hidden(summary)))
     return [{"code": code, "message": wording().say("cohort", f"shared_{code}")} for code in codes]
 
@@ -116,11 +113,9 @@ def _estimates(summary: Object) -> Iterator[_Alarm]:
 
 
 def _strata_frequency(summary: Object) -> Iterator[_Alarm]:
-    """Look at e4 in each stratum against all others, by the statuses that stand for a number of copies.
-
-    Populations differ in it by nature, so strata of the column `population` are left out, and of other
-    groups the others are taken with what the populations alone would make of the difference.
-    """
+    """Look at e4 in each stratum against all others, by the statuses that stand for a number of copies."""
+    # Populations differ in it by nature, so strata of the column `population` are left out, and of other
+    # groups the others are taken with what the populations alone would make of the difference.
     everybody = _counted(summary)["expected"]
     for stratum in summary["strata"]:
         if stratum["column"] == "population":
@@ -209,11 +204,9 @@ def _batches(summary: Object) -> Iterator[_Alarm]:
 
 
 def _neighbours(summary: Object) -> Iterator[_Alarm]:
-    """Tell single people from a batch: of a group, neighbours contradict many genotypes, or most.
-
-    Of people who change places by chance about half happen to have what they are given. Exchanged letters
-    are wrong in all homozygotes, three in four of the people: so most points to these, and many to a plate.
-    """
+    """Tell single people from a batch: of a group, neighbours contradict many genotypes, or most."""
+    # Of people who change places by chance about half happen to have what they are given. Exchanged letters
+    # are wrong in all homozygotes, three in four of the people: so most points to these, and many to a plate.
     limits = alarm_limits()
     whole, exchanges = summary["neighbours"], summary.get("neighbour_exchanges", 0)
     blamed = False

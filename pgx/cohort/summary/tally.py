@@ -102,7 +102,11 @@ class Tally:
     def _profile(self, table: pa.Table) -> None:
         joined = np.zeros(table.num_rows, dtype=np.int64)
         columns = [arrow.single(table.column(name)) for name in self._columns]
-        for column in (one for one in columns if not arrow.has_one_value(one)):
+        for column in columns:
+            if 0 < column.null_count == len(column) or (
+                len(column.dictionary) == 1 and not column.null_count
+            ):
+                continue  # all is the same
             indices = column.indices
             codes = np.where(arrow.valid(indices), arrow.values(indices, np.int32).astype(np.int64) + 1, 0)
             joined = compact(joined * (len(column.dictionary) + 1) + codes)

@@ -109,11 +109,6 @@ def valid(array: pa.Array) -> npt.NDArray[np.bool_]:
     return _bits(array, 0) if array.null_count else np.ones(len(array), dtype=bool)
 
 
-def has_one_value(array: pa.DictionaryArray) -> bool:
-    """Return whether all of a column is the same text, or all is null, as far as can be told at once."""
-    return 0 < array.null_count == len(array) or (len(array.dictionary) == 1 and not array.null_count)
-
-
 def first_of(codes: Codes) -> npt.NDArray[np.intp]:
     """Return where each class of `compact` codes occurs first."""
     found = np.zeros(int(codes.max(initial=-1)) + 1, dtype=np.intp)

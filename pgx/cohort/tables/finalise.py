@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from pathlib import Path
 from typing import Any
 
@@ -173,10 +173,7 @@ def _write_people(
     members: Sequence[Member],
     children: int,
 ) -> tuple[list[str], dict[str, object]]:
-    """Write known results, exchanges and families, where there are any; `children` are all that are stated.
-
-    Return the files, and what summary.json says of them.
-    """
+    """Write known results, exchanges and families; return the files, and what summary.json says of them."""
     counts = swaps.counts_of(known or (), exchanges or ())
     if known is not None:
         write_known(known, staged.path(results.KNOWN_FILE))
@@ -217,9 +214,7 @@ def _write_tables(
                 kept.append(table.select(list(names.values())))
     if ("no",) not in tally.count("neighbours_agree"):
         return {}
-    return {
-        name: [cell for part in kept for cell in arrow.cells(part.column(own))] for name, own in names.items()
-    }
+    return {name: [c for part in kept for c in arrow.cells(part.column(own))] for name, own in names.items()}
 
 
 def _tables(
@@ -296,13 +291,12 @@ class PlanCells:
     def _cells(self, part: Part) -> list[tuple[str, ...]]:
         job = part.source.job
         options = {name: manifest.option_cell(job.options, name) for name in manifest.CARRIED_OPTIONS}
-
-        def row(cells: Mapping[str, str]) -> tuple[str, ...]:
-            cells = {**options, **cells}
-            return tuple(safe_cell(cells.get(column, "")) for column in self._carried)
-
-        known = {name: row(cells) for name, cells in job.carried.items()}
-        nothing = known.get(manifest.EVERYBODY, row({}))
+        stated = {manifest.EVERYBODY: {}, **job.carried}
+        known = {
+            name: tuple(safe_cell(cells.get(column, options.get(column, ""))) for column in self._carried)
+            for name, cells in stated.items()
+        }
+        nothing = known[manifest.EVERYBODY]
         return [known.get(name, nothing) for name in part.names] or [nothing] * part.count
 
 

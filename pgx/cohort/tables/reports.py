@@ -13,7 +13,7 @@ import msgspec
 
 from pgx import reference
 from pgx.cohort.jobs import Failure, page_limits, text_digest
-from pgx.cohort.results import MULTIQC_SAMPLES, PAGE, Asked, Source, Wanted, names_of, reports
+from pgx.cohort.results import MULTIQC_SAMPLES, PAGE, Asked, Sources, Wanted, names_of, reports
 from pgx.cohort.store import State
 from pgx.cohort.summary.statistics import population_label
 from pgx.cohort.summary.strata import POPULATION
@@ -56,10 +56,7 @@ def write_page(
     files: Sequence[str],
     asked: Asked,
 ) -> None:
-    """Write the page and the content for MultiQC. A page for sharing names nobody and no file.
-
-    It shows the `paths` of the first inputs and all different `options`, and may link `files` of the folder.
-    """
+    """Write the page and the content for MultiQC; a page for sharing names nobody, no file, no input."""
     write_json(staged, "pgx_mqc.json", cohort_page.multiqc(summary))
     if MULTIQC_SAMPLES in files:
         rows = tally.first((*QUALITY, *SHOWN), page_limits().multiqc_samples)
@@ -95,11 +92,9 @@ def _is_hidden(own: Iterable[Options], page: PageOptions) -> bool:
 
 
 def _options(own: Set[Options], page: PageOptions) -> list[tuple[str, tuple[str, ...]]]:
-    """Return the options that are not as they are by default, and their values: several where inputs differ.
-
-    A path is told by its name only, and not at all for sharing or beside pseudonyms. A page for sharing tells
-    nothing that a row of a manifest may have: whether one person's differs would tell of that person.
-    """
+    """Return the options that are not as they are by default, and their values (of all inputs)."""
+    # A path is told by its name only, and not at all for sharing or beside pseudonyms. A page for sharing
+    # tells nothing that a row of a manifest may have: whether one person's differs would tell of that person.
     hide = _is_hidden(own, page)
     every = [(item, {getattr(options, item.name) for options in own}) for item in declared(Options)]
     every += [(item, {getattr(page, item.name)}) for item in declared(PageOptions)]
@@ -139,14 +134,11 @@ def wanted_reports(form: str, names_file: Path | None = None) -> Wanted:
     return Wanted(form=form, names=names)
 
 
-def write_reports(
-    state: State, shown: Iterable[Source], folder: Path, wanted: Wanted
-) -> tuple[Files, list[Failure]]:
+def write_reports(state: State, shown: Sources, folder: Path, wanted: Wanted) -> tuple[Files, list[Failure]]:
     """Write the reports of the samples of `shown` into reports/; return their names there, and what failed.
 
-    A report that cannot be made keeps no other from it. Reports of an earlier run that are not made again are
-    removed: they may say what no longer holds. So that a run that is killed leaves nothing that a later one
-    would not know, the index comes first.
+    Those of an earlier run that are not made again are removed: they may say what no longer holds. The index
+    comes first, so that a run that is killed leaves nothing that a later one would not know.
     """
     target = folder / FOLDER
     try:
@@ -200,13 +192,9 @@ def _before(target: Path) -> set[str]:
     return {name for name in names if _OURS.fullmatch(name) and name.endswith(_ENDINGS)}
 
 
-def _file_names(
-    state: State, shown: Iterable[Source], wanted: Wanted, ending: str, foreign: set[str]
-) -> Files:
-    """Name the reports: like the sample, with a digest of sample and input, so that a name stays as it is.
-
-    Names that differ in case only count as the same, as they are on some systems.
-    """
+def _file_names(state: State, shown: Sources, wanted: Wanted, ending: str, foreign: set[str]) -> Files:
+    """Name the reports: like the sample, with a digest of sample and input, so that a name stays as it is."""
+    # Names that differ in case only count as the same, as they are on some systems.
     found: Files = defaultdict(deque)
     taken = set(foreign)
     for source in shown:
@@ -240,9 +228,7 @@ def changes_of(state: State) -> list[tuple[str, str, str]]:
     return kept
 
 
-def write_changes(
-    changes: Iterable[tuple[str, str, str]], path: Path, shown: Iterable[Source], files: Files
-) -> None:
+def write_changes(changes: Sequence[tuple[str, str, str]], path: Path, shown: Sources, files: Files) -> None:
     """Write changed.tsv; the last column is the first report of the person, if there is one."""
     paths = {source.key: source.path for source in shown}
     reports_of = {  # by sample and input as tables have them

@@ -33,10 +33,7 @@ from pgx.wording import percent, rounded_percent, wording
 
 
 class Facts(Row, frozen=True, kw_only=True):
-    """A row with what only the summary needs: of the first site `_1`, of the second `_2`.
-
-    The digests tell `pgx recheck` what else of a report is another.
-    """
+    """A row with what the summary (of the first site `_1`, of the second `_2`) or `pgx recheck` needs."""
 
     state_1: str
     state_2: str
@@ -109,12 +106,10 @@ _read_of_neighbours = operator.attrgetter(
 
 
 def _told(run: Run, report: SampleReport) -> str:
-    """Return a digest of what is read in a report and stands in no other fact: sentences, and their values.
-
-    All of it is the same for people of one class, as large inputs have them. So values that numbers of a
-    person decide are left out: of the probabilities these are in facts; of flags of the prior it is what they
-    rest on that is taken. Left out are also records, and which diplotypes they exclude.
-    """
+    """Return a digest of what is read in a report and stands in no other fact: sentences and values."""
+    # All of it is the same for people of one class, as large inputs have them. So values that numbers of a
+    # person decide are left out: of the probabilities these are in facts; of flags of the prior it is what
+    # they rest on that is taken. Left out are also records, and which diplotypes they exclude.
     genotype, rules = report.genotype, run.parameters
     codes = codes_of(report)
     depends = not _OF_THE_PRIOR.isdisjoint(codes)
