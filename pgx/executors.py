@@ -1,7 +1,4 @@
-"""Where work is done: in processes of this host, or on a Dask cluster. Knows nothing of genetics.
-
-A function and its argument must be picklable and found by import.
-"""
+"""Where work is done: in processes of this host, or on a Dask cluster. Knows nothing of genetics."""
 
 from __future__ import annotations
 
@@ -44,7 +41,7 @@ class Engine(Protocol):
         """Return how many pieces of work are done at the same time, once all workers are there."""
 
     def submit(self, function: Callable[[ArgumentT], ResultT], argument: ArgumentT) -> Future[ResultT]:
-        """Start `function(argument)`.
+        """Start `function(argument)`; both must be picklable, and found by import.
 
         The future raises `WorkerDiedError` where workers died while they held this piece, `BrokenProcessPool`
         where all that was under way is lost, and `PgxError` where going on is no use.

@@ -53,7 +53,6 @@ def _unpacked(data: bytes) -> Classes:
 
 
 def _joined(parts: Sequence[Classes]) -> Classes:
-    """Return the classes of all parts, in order of appearance."""
     rows = np.concatenate([np.empty((0, _DIPLOTYPES), np.float32), *(part.likelihoods for part in parts)])
     people = np.concatenate([np.empty(0, np.int64), *(part.people for part in parts)])
     edges = np.arange(len(rows) + 1, dtype=np.int64) * rows.itemsize * _DIPLOTYPES

@@ -1,7 +1,4 @@
-"""Results known before beside those that were called: who agrees, and who does not.
-
-Nothing here changes a call. The files of this module name people; they are no part of a page that is shared.
-"""
+"""Results known before beside those that were called, which stay as they are; its files are never shared."""
 
 from __future__ import annotations
 

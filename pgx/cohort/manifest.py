@@ -1,7 +1,4 @@
-"""The table of `--manifest`: a row an input or a sample, with options, facts for its report, and the rest.
-
-A row that cannot be used is a failure of its own, with its line; it never costs the rows beside it.
-"""
+"""The table of `--manifest`: a row an input or a sample; one that cannot be used costs none beside it."""
 
 from __future__ import annotations
 

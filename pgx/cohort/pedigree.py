@@ -1,8 +1,4 @@
-"""Families: who contradicts Mendel's rules, and what parents and children together say of each of them.
-
-Calls stay as they are. Both sites lie 138 bases apart, so a child has one whole haplotype of each parent.
-The files of this module name people; they are no part of a page that is shared.
-"""
+"""Families: who contradicts Mendel's rules, and what all say together. Calls stay; it is never shared."""
 
 from __future__ import annotations
 
@@ -93,6 +89,7 @@ def read_ped(path: Path) -> tuple[Child, ...]:
 @functools.cache
 def _transmitted() -> Floats:
     """Return the probability of each diplotype of a child by those of both parents, shape (10, 10, 10)."""
+    # both sites lie 138 bases apart, so a child has one whole haplotype of each parent
     pairs = diplotypes()
     places = {frozenset(pair): place for place, pair in enumerate(pairs)}
     table = np.zeros((len(pairs),) * 3)

@@ -103,7 +103,6 @@ def _hidden(job: Job, hide: Pseudonyms) -> Job:
 
 
 def _reads_beside_a_vcf(found: Iterable[str | Failure], named: Iterable[str]) -> set[str | Failure]:
-    """Return the BAM and CRAM files of folders that have a VCF of the same name beside them."""
     by_stem: dict[tuple[str, str], list[str]] = defaultdict(list)
     given = {place_of(path) for path in named}
     for path in found:

@@ -194,7 +194,6 @@ def _current(jobs: Sequence[Job], state: State, *, verify: bool) -> set[int]:
 
 
 def _done(engine: Engine, jobs: Sequence[Job], options: CohortOptions, tell: Tell) -> Iterator[list[Result]]:
-    """Yield what becomes of the inputs, some at a time, in any order."""
     stated = {job.key: job for job in jobs if job.meta}
     batches = _batches(jobs, engine, options)
     for batch, outcome in run_all(engine, work, batches, tell=tell, meanwhile=_import_tables):

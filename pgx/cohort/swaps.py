@@ -1,7 +1,4 @@
-"""Exchanges of people and plates that explain who differs: from a known result, or from the neighbours.
-
-A suggestion, never a finding. The file of this module names people; it is no part of a page that is shared.
-"""
+"""Exchanges of people and plates that would explain who differs: suggestions, and never shared."""
 
 from __future__ import annotations
 

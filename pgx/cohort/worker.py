@@ -112,9 +112,8 @@ def recipe(options: Options) -> str:
 @functools.lru_cache(maxsize=4096)
 def _recipe(options: Options, digests: tuple[tuple[str, str], ...], files: str) -> str:
     program = (reference.digest(), reference.program_version(), SCHEMA_VERSION)
-    return jobs.text_digest(
-        jobs.options_text(options), *(text for pair in digests for text in pair), files, *program
-    )
+    used = (text for pair in digests for text in pair)
+    return jobs.text_digest(jobs.options_text(options), *used, files, *program)
 
 
 def fingerprint(path: str) -> str:

@@ -183,7 +183,6 @@ def _tests(sites: Sequence[Object], strata: Sequence[Object]) -> Object:
 
 
 def _haplotypes(counts: Mapping[str, int], expected: Expected, cells: Cells) -> list[Object]:
-    """Return haplotype frequencies from counts of diplotypes, beside what is expected."""
     name_of = calling.diplotype_name
     pairs = [(counts[name_of(pair)], [item.name for item in pair]) for pair in calling.diplotypes()]
     whole = [(number, len(names)) for number, names in pairs]
@@ -204,7 +203,6 @@ def _shown_shares(shares: Sequence[float], people: int, cells: Cells) -> list[fl
 
 
 def _estimates(groups: Sequence[Group], cells: Cells) -> list[Object]:
-    """Return estimated haplotype frequencies by group, beside those that ship."""
     if cells.least:
         shown = _shown_groups({item.group: item.people for item in groups}, cells)
         groups = [item for item in groups if item.group in shown and item.frequencies]
@@ -232,7 +230,6 @@ def _estimate(group: Group, cells: Cells) -> Object:
 
 
 def _neighbours(answers: Mapping[str, int], cells: Cells) -> Object:
-    """Return how many samples the neighbouring variants were asked about, and how many they contradict."""
     asked = answers["yes"] + answers["no"]
     return {"asked": cells.count(asked), "disagree": cells.row("disagree", answers["no"], asked)}
 

@@ -92,7 +92,6 @@ def _frequency(summary: Object) -> Iterator[_Alarm]:
 
 
 def _estimates(summary: Object) -> Iterator[_Alarm]:
-    """Name each group with an estimated frequency that no population that ships comes near to."""
     for group in summary["estimates"]:
         far = [row for row in group["haplotypes"] if is_implausible(row)]
         if not far:
@@ -229,7 +228,6 @@ def _twice(summary: Object) -> Iterator[_Alarm]:
 
 
 def _rare(summary: Object) -> Iterator[_Alarm]:
-    """Compare samples that carry the rare-haplotype flag with what the population expects."""
     flagged = next((row["count"] for row in summary["flags"] if row["name"] == "rare-haplotype"), 0)
     expected = sum(row["expected"] for row in summary["haplotypes"] if row["name"] in rare_haplotypes())
     likely = 2 * summary["samples"] * expected

@@ -1,8 +1,4 @@
-"""The columns that divide a cohort on its page: those of the manifest, and a few that pgx knows itself.
-
-In the table of facts a column of the manifest is called "manifest:NAME" and one that comes from the plan
-"plan:NAME", so that no name of a user can hide one of pgx.
-"""
+"""The columns that divide a cohort on its page: those of the manifest, and a few that pgx knows itself."""
 
 from __future__ import annotations
 
@@ -34,7 +30,7 @@ class Dividing(Struct, frozen=True, kw_only=True):
 
 
 def column_of(name: str) -> str:
-    """Return the column in the table of facts for a column of the manifest."""
+    """Return the name of a column of the manifest in the table of facts, where it hides none of pgx."""
     return f"manifest:{name}"
 
 

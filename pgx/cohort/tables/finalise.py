@@ -220,7 +220,6 @@ def _write_tables(
 def _tables(
     state: State, shown: Iterable[Source], carried: Sequence[str], dividing: Sequence[Dividing], files: Files
 ) -> Iterator[pa.Table]:
-    """Yield the facts of all samples with the columns that come from the plan, in order."""
     columns = [item.column for item in dividing]
     root = strata.common_folder(source.job for source in shown) if strata.FOLDER_COLUMN in columns else ""
     cells = PlanCells(carried, columns, root, files)

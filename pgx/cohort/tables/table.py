@@ -1,7 +1,4 @@
-"""The facts of a sample for tables and summary, and the tables themselves: text and Parquet, in input order.
-
-A fact row is a list: the cells of `pgx.render.tsv` and, behind them, what only the summary needs.
-"""
+"""The facts of a sample (the cells of `pgx.render.tsv` first) for tables and summary, and the tables."""
 
 from __future__ import annotations
 
