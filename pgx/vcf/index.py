@@ -1,18 +1,13 @@
 """Where an index (.tbi or .csi) says that records stand, and the proof in the data that it is right.
 
-htslib dies on some indexes whose checksums are sound, and follows one of another file to nowhere, so that
-sites seem to be absent. Here no index reaches htslib. It is read as plain numbers, each of them is a claim,
-and the data has to bear it out:
+htslib dies on some sound indexes, and follows one of another file to nowhere, so that sites seem to be
+absent. So none reaches it: an index is read as numbers, and the data has to bear each out. Its last place is
+where the file ends; places over the chromosome lead to records of the stretch named; from a known record in
+front of a region one arrives exactly at its place, and reads on until a record starts behind it. Else it is
+an `IndexMisfitError`.
 
-* the last place that the index knows is where the records of the file end;
-* places over the whole chromosome lead to records of it, and of the stretch that the index names;
-* reading from a known record in front of a region, one arrives exactly at the place of the region, so that
-  nothing of it stands before; and one reads on until a record starts behind it.
-
-Where any of it fails, `IndexMisfitError` says so, and the whole file is read.
-
-An index groups the records of a contig by bins of 2^14 bases and more, and keeps places as virtual offsets:
-the place of a BGZF block in the file, times 2^16, plus the place in the block without compression.
+Bins are of 2^14 bases and more. Places are virtual offsets: of a BGZF block in the file, times 2^16, plus
+that in the block without compression.
 """
 
 from __future__ import annotations
@@ -49,10 +44,9 @@ class IndexMisfitError(Exception):
 
 
 class Index:
-    """An index in numbers of 32 bits.
+    """An index in numbers of 32 bits, of `data` without compression; what is none is an `IndexMisfitError`.
 
-    `data` is the index without compression, `names` are the contigs by number for a .csi that does not name
-    them (of a BCF), and `most` is how many there may be. What cannot be an index is an `IndexMisfitError`.
+    `names` are the contigs by number for a .csi that does not name them (of a BCF), at most `most`.
     """
 
     def __init__(self, data: bytearray, names: dict[int, str], most: int) -> None:
@@ -87,14 +81,11 @@ class Index:
             self.numbers.byteswap()
         self._head = 2 if self._is_tbi else 4  # numbers of a bin in front of its chunks; the last counts them
         self.most = ((1 << 3 * (self.depth + 1)) - 1) // 7  # bins are below it; one beyond has totals
-        self._starts = self._walk(count)
-
-    def _walk(self, count: int) -> list[int]:
-        """Return where each contig starts; a number that leads out of the index is an IndexError."""
         numbers, head, linear = self.numbers, self._head, self._is_tbi
-        place, starts = 0, []
+        place = 0
+        self._starts: list[int] = []  # of each contig; a number that leads out of the index is an IndexError
         for _ in range(count):
-            starts.append(place)
+            self._starts.append(place)
             bins, place = numbers[place], place + head  # to the number of chunks of the first bin
             for _ in range(bins):
                 place += head + 4 * numbers[place]
@@ -103,7 +94,6 @@ class Index:
                 place += 1 + 2 * numbers[place]
         if place > len(numbers):
             raise IndexMisfitError
-        return starts
 
     def _contig(self, contig: int) -> tuple[dict[int, int], int, int]:
         """Return the bins of a contig by number, without that of totals, each as its place in `numbers`.
@@ -127,9 +117,10 @@ class Index:
     def __len__(self) -> int:
         return len(self._starts)
 
-    def has_records(self, contig: int) -> bool:
-        """Return whether records of a contig are known."""
-        return contig < len(self) and bool(self._contig(contig)[0])
+    def wanted(self) -> list[int]:
+        """Return the contigs that are chromosome 19 by name, and of which records are known."""
+        named = [number for number, name in self.names.items() if number < len(self) and is_wanted(name)]
+        return [number for number in named if self._contig(number)[0]]
 
     def _offset(self, place: int) -> int:
         return self.numbers[place] | self.numbers[place + 1] << 32
@@ -191,8 +182,8 @@ def unpacked_index(packed: bytes, most: int) -> bytearray | None:
     return data
 
 
-class Cursor:
-    """A place in the records of a BGZF file; where no record starts is an `IndexMisfitError`."""
+class _Cursor:
+    """A place in the records of a BGZF file; where none is, or no record starts, is an `IndexMisfitError`."""
 
     def __init__(self, blocks: Blocks, header: Header, offset: int, most: int) -> None:
         self._blocks, self._most = blocks, most
@@ -200,7 +191,6 @@ class Cursor:
         self.go_to(offset)
 
     def go_to(self, offset: int) -> None:
-        """Go to a virtual offset; a place that is not there is an `IndexMisfitError`."""
         self._block, self._inside = offset >> 16, offset & 0xFFFF
         if self._block > (self._blocks.raw.size or 0):
             raise IndexMisfitError
@@ -218,11 +208,9 @@ class Cursor:
 
     @property
     def is_at_end(self) -> bool:
-        """Return whether no bytes come any more."""
         return self.offset >> 16 == self._next
 
     def skip(self, count: int) -> bytes:
-        """Return the next bytes, fewer at the end."""
         parts = []
         while count > 0 and not self.is_at_end:
             parts.append(self._data[self._inside : self._inside + count])
@@ -282,15 +270,12 @@ class IndexedRecords:
         self._long: dict[int, tuple[str | int, int, int]] = {}
 
     def regions(self, windows: Sequence[tuple[int, int]]) -> Iterator[tuple[int, bytes]]:
-        """Yield the records of chromosome 19 that the index puts into `windows`, each once, in file order.
+        """Yield the records of chromosome 19 that the index puts into `windows`, and their virtual offsets.
 
-        `windows` are 0-based, half-open and ascending. A record comes with its virtual offset. An index that
-        does not belong to the data is an `IndexMisfitError`.
+        Each comes once, in file order. `windows` are 0-based, half-open and ascending.
         """
         self._check_end()
-        named = (number for number, name in self._index.names.items() if is_wanted(name))
-        ours = list(filter(self._index.has_records, named))
-        if not ours:
+        if not (ours := self._index.wanted()):
             self._check_that_none_is_there()
         for number in ours:
             yield from self._of_contig(number, windows)
@@ -298,9 +283,9 @@ class IndexedRecords:
     def _is(self, contig: str | int, number: int) -> bool:
         return contig == (number if self._header.kind == "BCF" else self._index.names[number])
 
-    def _cursor(self, offset: int) -> Cursor:
+    def _cursor(self, offset: int) -> _Cursor:
         try:
-            return Cursor(self._blocks, self._header, offset, self._most)
+            return _Cursor(self._blocks, self._header, offset, self._most)
         except FormatError as error:
             raise IndexMisfitError from error
 
@@ -313,9 +298,21 @@ class IndexedRecords:
         for start, stop in windows:
             place = max(self._index.first_place(number, start), starts[0])
             known = bisect_left(starts, place)
-            before = starts[known - 1] if known else self._start_before(place)
+            if known:
+                before: int | None = starts[known - 1]
+            else:  # where the last record stands that is known on any contig
+                every = map(self._index.chunks, range(len(self._index)))
+                before = max((at for some in every for at, _, _ in some if at < place), default=None)
             cursor = self._behind_header() if before is None else self._cursor(before)
-            self._go_to(cursor, place, number, stop)
+            wanted = self._cursor(place).offset  # must be the start of a record, past some before `stop` only
+            for _ in range(_STEPS):
+                if cursor.offset >= wanted:
+                    break
+                record = self._record(cursor, again=True)
+                if record is None or (self._is(record[0], number) and record[1] >= stop):
+                    raise IndexMisfitError
+            if cursor.offset != wanted:
+                raise IndexMisfitError
             for _ in range(_STEPS):
                 offset = cursor.offset
                 record = self._record(cursor, again=offset <= done)
@@ -327,7 +324,7 @@ class IndexedRecords:
             else:
                 raise IndexMisfitError
 
-    def _record(self, cursor: Cursor, *, again: bool) -> tuple[str | int, int, bytes] | None:
+    def _record(self, cursor: _Cursor, *, again: bool) -> tuple[str | int, int, bytes] | None:
         """Return the next record; if `again`, one that is long and was met before without its bytes."""
         offset = cursor.offset
         if again and offset in self._long:
@@ -339,27 +336,10 @@ class IndexedRecords:
             self._long[offset] = *record[:2], cursor.offset
         return record
 
-    def _start_before(self, place: int) -> int | None:
-        """Return where the last record in front of `place` stands that is known on any contig."""
-        every = map(self._index.chunks, range(len(self._index)))
-        return max((start for chunks in every for start, _, _ in chunks if start < place), default=None)
-
-    def _behind_header(self) -> Cursor:
+    def _behind_header(self) -> _Cursor:
         cursor = self._cursor(0)
         cursor.skip(self._header.size)
         return cursor
-
-    def _go_to(self, cursor: Cursor, place: int, number: int, stop: int) -> None:
-        """Go on to `place`, which must be the start of a record, past records in front of `stop` only."""
-        wanted = self._cursor(place).offset
-        for _ in range(_STEPS):
-            if cursor.offset >= wanted:
-                break
-            record = self._record(cursor, again=True)
-            if record is None or (self._is(record[0], number) and record[1] >= stop):
-                raise IndexMisfitError
-        if cursor.offset != wanted:
-            raise IndexMisfitError
 
     def _check_chunk(self, number: int, start: int, _: int, bin_number: int) -> None:
         cursor = self._cursor(start)
@@ -382,12 +362,9 @@ class IndexedRecords:
 
     def _check_that_none_is_there(self) -> None:
         """Check that the other contigs follow upon each other without a gap, from the header to the end."""
-        tiles = []
-        for number in range(len(self._index)):
-            found = list(self._index.chunks(number))
-            if found:
-                tiles.append((min(found)[0], max(end for _, end, _ in found), number, min(found)[2]))
-        tiles.sort()
+        every = ((number, list(self._index.chunks(number))) for number in range(len(self._index)))
+        found = ((min(some), max(end for _, end, _ in some), number) for number, some in every if some)
+        tiles = sorted((first[0], end, number, first[2]) for first, end, number in found)
         if tiles and self._behind_header().offset != self._cursor(tiles[0][0]).offset:
             raise IndexMisfitError
         for (_, end, _, _), (start, _, _, _) in pairwise(tiles):

@@ -67,19 +67,14 @@ class InputFacts(Struct, frozen=True, kw_only=True):
 
 
 class VcfContent(Struct, frozen=True, kw_only=True):
-    """All that pgx needs of an input.
-
-    `contigs` are the names under which chromosome 19 appears in this input. `records` are those over a site
-    of any assembly, and those that carry a site's rsID, in file order. `gl_is_phred`: the header declares GL
-    as an integer; Complete Genomics writes negative Phred values there.
-    """
+    """All that pgx needs of an input."""
 
     facts: InputFacts
     header: HeaderFacts
     samples: tuple[str, ...]
-    contigs: tuple[str, ...]
-    records: tuple[SiteRecord, ...]
-    gl_is_phred: bool = False
+    contigs: tuple[str, ...]  # the names of chromosome 19 in this input
+    records: tuple[SiteRecord, ...]  # over a site of any assembly, or with the rsID of one, in file order
+    gl_is_phred: bool = False  # GL is declared as an integer: Complete Genomics writes negative Phred values
 
 
 #: Returns the records at the positions of the panel around the sites, in file order.
@@ -87,19 +82,14 @@ Neighbours = Callable[[], tuple[SiteRecord, ...]]
 
 
 class Selection(Struct, frozen=True, kw_only=True):
-    """The records of an input that may matter, and how they were found.
-
-    `access` is "index", "search" or "scan". `names` are those of chromosome 19 that an index or the records
-    have. `is_misfit`: the index was not used, because it is not that of this file. `around` are the records
-    around the sites, if they were wanted and met in passing.
-    """
+    """The records of an input that may matter, and how they were found."""
 
     rows: list[scan.Row]
-    access: str
+    access: str  # "index", "search" or "scan"
     unsorted: bool = False
-    names: tuple[str, ...] = ()
-    is_misfit: bool = False
-    around: Sequence[scan.Row] = ()
+    names: tuple[str, ...] = ()  # those of chromosome 19 that an index or the records have
+    is_misfit: bool = False  # the index was not used, because it is not that of this file
+    around: Sequence[scan.Row] = ()  # the sites, if they were wanted and met in passing
 
     @classmethod
     def of(cls, access: str, rows: list[scan.Row], done: scan.Scan) -> Selection:
@@ -118,11 +108,7 @@ class Input:
         self._index = index
         pieces = inflated(raw, self.packed)
         self.header, self.rest = read_header(pieces, self.label, limits, packed=self.packed != "NONE")
-
-    @functools.cached_property
-    def decoder(self) -> Decoder:
-        """Return htslib over the header."""
-        return decoder_of(self.header, self.label)
+        self.decoder = decoder_of(self.header, self.label)
 
     @functools.cached_property
     def header_facts(self) -> tuple[str, HeaderFacts, bool]:
@@ -131,7 +117,8 @@ class Input:
         lines, names = self.header.parts()
         before = _known.get(lines) if names else None
         if before is not None:
-            self.decoder.prove()
+            if not self.decoder.is_proven:
+                self.decoder.header  # noqa: B018 - opened for its errors
             text, facts, phred = before
             return sha256(f"{text}{names}".encode()), facts, phred
         text, facts, phred = _looked_at(self.decoder)
@@ -299,7 +286,6 @@ def read_with_neighbours(
 
 
 def _neighbours(path: str, limits: Bounds | None, door: Input, chosen: Selection) -> tuple[SiteRecord, ...]:
-    """Return the records around the sites: read again by index, or those kept in the pass."""
     if chosen.access != "index":
         return tuple(_decoded(door.header, door.label, chosen.around))
     with opened(path, limits) as again:

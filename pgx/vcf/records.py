@@ -46,8 +46,8 @@ class Columns(Sequence[str]):
     """Sample columns, at least one, of which a text is made only when it is looked at.
 
     `line` is UTF-8: the fixed columns, then from `first` on `count` sample columns, separated by tabs, and
-    one byte more. `edges` says where each of n columns starts in it, and its end, shape (n + 1,). It is None
-    until somebody who can find these fast has set it; until then all are split when one is looked at.
+    one byte more. `edges`: where each of n columns starts in it, and its end, shape (n + 1,); None until
+    somebody who can find these fast has set it. Until then all are split when one is looked at.
     """
 
     __slots__ = ("_count", "_texts", "edges", "first", "line")
@@ -88,12 +88,9 @@ class Columns(Sequence[str]):
 class Decoder:
     """htslib over a header and records that are held in memory.
 
-    The header is there in three forms. `source` is that of the input: it says kind and samples. `_shown` are
-    the bytes that stand before the records for htslib: those of `source`, but with the fields in `relaxed`
-    declared as text. `header` is what pysam makes of them before any is relaxed: what the input declares.
-
-    `relaxed` are fields whose values are not of the type declared, so that htslib would refuse the record,
-    with the place of the first.
+    `source` is the header of the input, `header` what pysam makes of it. `relaxed` are fields whose values
+    are not of the type declared, so that htslib would refuse the record, with the place of the first; in
+    `_shown`, the bytes that stand before the records for htslib, they are declared as text.
     """
 
     def __init__(self, source: Header, label: str) -> None:
@@ -101,18 +98,13 @@ class Decoder:
         self.is_text = source.kind == "VCF"
         self.relaxed: dict[str, str] = {}
         self._shown = source.data
-        self._is_proven = False
+        self.is_proven = False  # htslib has read the header
 
     @functools.cached_property
     def header(self) -> pysam.VariantHeader:
         """Return the header as pysam has it, whatever has been relaxed since."""
         with self._open([]) as handle:
             return handle.header
-
-    def prove(self) -> None:
-        """Let htslib read the header, where it has not yet; a broken one is a `FormatError`."""
-        if not self._is_proven:
-            self.header  # noqa: B018 - opened for its errors
 
     def header_text(self) -> str:
         """Return the header as htslib prints it, with all samples."""
@@ -136,7 +128,7 @@ class Decoder:
             raise FormatError("has a broken header", where=self.label, cure=cure) from error
         finally:
             os.close(descriptor)
-        self._is_proven = True
+        self.is_proven = True
         with contextlib.closing(handle):
             yield handle
 
@@ -340,10 +332,15 @@ def site_record(fixed: Sequence[str], samples: Sequence[str], position: int, sto
     stated = info.get("END", "")  # htslib passes over it where the header does not declare a number
     if stated.isascii() and stated.isdecimal() and len(stated) <= _LONGEST_POSITION:
         stop = max(stop, int(stated))
+    longest = len(fixed[3])
+    if "LEN" in form:  # of a reference block (VCF 4.5)
+        column = form.index("LEN")
+        values = (sample.split(":")[column : column + 1] for sample in samples)
+        longest = max(longest, *(int(value[0]) for value in values if value and value[0].isdecimal()), 0)
     return SiteRecord(
         contig=fixed[0],
         position=position,
-        end=max(stop, position + max(len(fixed[3]), _longest(form, samples)) - 1),
+        end=max(stop, position + longest - 1),
         identifiers=() if fixed[2] == "." else tuple(fixed[2].split(";")),
         reference=fixed[3],
         alternates=() if fixed[4] == "." else tuple(fixed[4].split(",")),
@@ -422,12 +419,3 @@ def binary_slices(data: bytes, count: int, size: int) -> list[bytes] | None:
         sizes = struct.pack("<II", shared, len(mine))
         found.append(b"".join([sizes, data[8:28], counts, data[32:start], mine]))
     return found
-
-
-def _longest(form: tuple[str, ...], samples: Sequence[str]) -> int:
-    """Return the largest FORMAT/LEN of a reference block (VCF 4.5), 0 without one."""
-    if "LEN" not in form:
-        return 0
-    column = form.index("LEN")
-    values = (sample.split(":")[column : column + 1] for sample in samples)
-    return max((int(value[0]) for value in values if value and value[0].isdecimal()), default=0)

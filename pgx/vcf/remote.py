@@ -1,8 +1,7 @@
 """Inputs behind a URL: read in ranges, each of which has to come in time, with an index held in memory.
 
-http and https are read here, so that a server that stalls, drips, cuts off, redirects for ever or sends
-without end is one clear error. s3 is left to htslib, which signs its requests, in a process of its own that
-is stopped when it stalls.
+A server of http or https that stalls, drips, cuts off, redirects for ever or sends without end is one clear
+error. s3 is left to htslib, which signs its requests, in a process of its own that is stopped when it stalls.
 """
 
 from __future__ import annotations
@@ -30,9 +29,9 @@ from pgx.errors import FormatError, InputError, NotFoundError
 from pgx.vcf.open import Bounds, Raw, Source, came, is_url
 
 _WEB = frozenset({"http", "https"})
-SCHEMES = frozenset({*_WEB, "s3", "s3+http", "s3+https"})
+_SCHEMES = frozenset({*_WEB, "s3", "s3+http", "s3+https"})
 #: Between a URL and the place of its index, as htslib has it.
-INDEX_MARK = "##idx##"
+_INDEX_MARK = "##idx##"
 _PIECE = 1 << 17  # bytes of one range
 _PIECES_KEPT = 64
 _LEAST = 28  # bytes of the block that ends a BGZF file
@@ -51,7 +50,7 @@ _NOT_THERE = {
 
 def public_name(url: str) -> str:
     """Return a URL for messages and reports: without user, password, and the query that may sign it."""
-    address = url.partition(INDEX_MARK)[0]
+    address = url.partition(_INDEX_MARK)[0]
     try:
         parts = urlsplit(address)
     except ValueError:
@@ -63,7 +62,7 @@ class _NotThereError(Exception):
     """The server has no such object, or does not show it to strangers; `args[0]` says which."""
 
 
-class RemoteBytes(Raw):
+class _RemoteBytes(Raw):
     """The bytes behind a URL. Pieces that were fetched are kept; each is checked when it comes."""
 
     def __init__(self, ranges: Ranges, label: str) -> None:
@@ -78,7 +77,6 @@ class RemoteBytes(Raw):
         self._kept = {0: self._checked(first, 0)}
 
     def at(self, offset: int, count: int) -> bytes:
-        """Return bytes; see `Raw`."""
         end = min(offset + count, self.size or 0)
         if offset >= end:
             return b""
@@ -103,19 +101,26 @@ class RemoteBytes(Raw):
         return data
 
     def pieces(self) -> Iterator[bytes]:
-        """Yield all bytes; see `Raw`."""
         for offset in range(0, self.size or 0, _PIECE):
             yield self.at(offset, _PIECE)
 
 
 @contextlib.contextmanager
-def remote_bytes(
-    path: str, limits: Bounds
-) -> Iterator[tuple[Source, RemoteBytes, Callable[[], bytes | None]]]:
+def remote_bytes(path: str, limits: Bounds) -> Iterator[tuple[Source, Raw, Callable[[], bytes | None]]]:
     """Open a URL; yield it, and what returns its index. What is slow or lacks either is an `InputError`."""
-    address, _, stated = path.partition(INDEX_MARK)
+    address, _, stated = path.partition(_INDEX_MARK)
     name = public_name(path)
-    scheme = _scheme(address, name)
+    try:
+        parts = urlsplit(address)
+        scheme, host, _ = parts.scheme.lower(), parts.hostname, parts.port  # each may be a ValueError
+    except ValueError as error:
+        raise InputError(f"is no URL ({error})", where=name, cure="Check the address") from error
+    if scheme not in _SCHEMES:
+        what = f"is a kind of URL that pgx does not read ({scheme}:)"
+        cure = "Use http, https or s3, or download the file and its index"
+        raise InputError(what, where=name, cure=cure)
+    if not host or any(ord(char) <= 32 for char in address):
+        raise InputError("is no URL", where=name, cure="Check the address")
     with contextlib.ExitStack() as stack:
 
         def ranges(url: str) -> Ranges:
@@ -124,27 +129,12 @@ def remote_bytes(
             return _Signed(url, name, limits, stack)
 
         try:
-            raw = RemoteBytes(ranges(address), name)
+            raw = _RemoteBytes(ranges(address), name)
         except _NotThereError as error:
             kind, what, cure = _NOT_THERE[str(error)]
             raise kind(what, where=name, cure=cure) from error
         data, index_name = _index(address, stated, name, ranges, limits)
         yield Source(path=address, name=name, index=index_name), raw, lambda: data
-
-
-def _scheme(address: str, name: str) -> str:
-    try:
-        parts = urlsplit(address)
-        scheme, host, _ = parts.scheme.lower(), parts.hostname, parts.port  # each may be a ValueError
-    except ValueError as error:
-        raise InputError(f"is no URL ({error})", where=name, cure="Check the address") from error
-    if scheme not in SCHEMES:
-        what = f"is a kind of URL that pgx does not read ({scheme}:)"
-        cure = "Use http, https or s3, or download the file and its index"
-        raise InputError(what, where=name, cure=cure)
-    if not host or any(ord(char) <= 32 for char in address):
-        raise InputError("is no URL", where=name, cure="Check the address")
-    return scheme
 
 
 def _index(
@@ -170,7 +160,7 @@ def _index(
         what, cure = "holds reads, which are not read over the network", "Download the file and its index"
         raise NotFoundError(what, where=name, cure=cure)
     what = "has no index beside it (.tbi or .csi), and without one pgx does not read over the network"
-    cure = f"Index it (bgzip, tabix -p vcf), name the index as URL{INDEX_MARK}INDEX, or download the file"
+    cure = f"Index it (bgzip, tabix -p vcf), name the index as URL{_INDEX_MARK}INDEX, or download the file"
     raise NotFoundError(what, where=name, cure=cure)
 
 
@@ -185,7 +175,6 @@ class _Pace:
         self._bytes = 0
 
     def came(self, count: int) -> None:
-        """Take note of bytes that came."""
         came()
         self._bytes += count
         now = time.monotonic()
@@ -195,7 +184,6 @@ class _Pace:
             self._since, self._bytes = now, 0
 
     def error(self) -> InputError:
-        """Return the error of a server that does not keep up."""
         what = f"the server delivered next to nothing for {self.timeout:g} seconds"
         cure = "Try again later, raise the limit with --timeout, or download the file and its index"
         return InputError(what, where=self._name, cure=cure)
@@ -222,7 +210,7 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
     """Redirections are followed by `_Web`, which counts them and keeps credentials with their host."""
 
     def redirect_request(self, *_: object, **__: object) -> None:
-        """Follow nothing."""
+        pass
 
 
 class _Web:
@@ -264,7 +252,6 @@ class _Web:
 
     @contextlib.contextmanager
     def _answer(self, headers: dict[str, str], pace: _Pace) -> Iterator[http.client.HTTPResponse]:
-        """Open the URL, following redirections."""
         url, authorization = self._url, self._authorization
         try:
             for _ in range(int(self._limits.value("max_redirects")) + 1):
@@ -323,7 +310,6 @@ class _Signed:
     """Ranges by htslib (s3), in a process of its own: one that stalls in htslib could not be stopped here."""
 
     def __init__(self, url: str, name: str, limits: Bounds, until: contextlib.ExitStack) -> None:
-        """Start the process, which ends with `until`."""
         self._name, self._limits = name, limits
         process = subprocess.Popen(  # noqa: S603 - this interpreter
             [sys.executable, "-m", "pgx.vcf.remote", url],
@@ -339,13 +325,11 @@ class _Signed:
         self._size: int | None = None
 
     def get(self, offset: int, count: int) -> tuple[bytes, int | None, str]:
-        """Return a range as `_Web` does; the size is asked for once."""
         if self._size is None:
             self._size = int(self._ask(-1, 0))
         return self._ask(offset, count), self._size, ""
 
     def whole(self, most: int) -> bytes:
-        """Return the whole file as `_Web` does."""
         return self._ask(0, most + 1)
 
     def _ask(self, offset: int, count: int) -> bytes:

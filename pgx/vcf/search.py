@@ -1,19 +1,15 @@
 """Find the records at the sites of a sorted VCF without an index, by bisection: some hundred blocks are read.
 
-What is found is trusted only where the data bear out that the file is sorted, else `NotProvenError` says so
-and the whole file is read:
+What is found is trusted only where the data bear out that the file is sorted, else it is a `NotProvenError`,
+and the whole file is read. Places over the file, closer at its ends, ascend, and no contig comes in two; all
+lines that are read ascend and are whole; one name of chromosome 19 is declared or met; the header tells the
+assembly, and records cover both of its sites (only a pass shows that one is absent).
 
-* places evenly over the file, and closer at its two ends, ascend, and no contig comes in two places;
-* the first and the last lines of the file, and all lines that are read, ascend and are whole;
-* one name of chromosome 19 is declared or met;
-* the header tells the assembly, and records cover both of its sites: only a pass shows that one is absent.
+A record may begin far in front of its site. Where the header or a line declares what makes it so (END, SVLEN,
+LEN, symbolic alleles), all of chromosome 19 before the sites is looked through.
 
-A record may begin far in front of the site that it covers. Where the header declares what makes it so (END,
-SVLEN, LEN, symbolic alleles), or a line that is met has it, all of chromosome 19 before the sites is looked
-through for it, and read where it stands.
-
-Places are virtual offsets: the place of a BGZF block in the file (of any byte where nothing is packed), times
-2^16, plus the place in the block without compression.
+Places are virtual offsets: of a BGZF block in the file (of any byte where nothing is packed), times 2^16,
+plus that in the block without compression.
 """
 
 from __future__ import annotations
@@ -53,17 +49,12 @@ class NotProvenError(Exception):
 
 
 class Mark(Struct, frozen=True, kw_only=True, order=True):
-    """A line of the file.
+    """A line of the file."""
 
-    `at` is the byte of the file from which on it was looked for, `start` the virtual offset from which it can
-    be read again; where it `is_cut`, there a line goes on that began before, and this is the one behind it.
-    `name` is its contig and 1-based position.
-    """
-
-    at: int
-    start: int
-    is_cut: bool
-    name: tuple[str, int]
+    at: int  # the byte of the file from which on it was looked for
+    start: int  # the virtual offset from which it can be read again
+    is_cut: bool  # there a line goes on that began before, and this is the one behind it
+    name: tuple[str, int]  # contig and 1-based position
 
 
 class Search:
@@ -113,7 +104,7 @@ class Search:
         """Set marks over the whole file, and find the order of its contigs."""
         start = self._blocks.offset(self._header.size)
         block = start >> 16
-        first = self._first_mark(self._lines(start, is_cut=False), block, start, is_cut=False)
+        first = self._first_mark(start, is_cut=False)
         if first is None:
             raise NotProvenError
         self._marks = [first]
@@ -158,10 +149,16 @@ class Search:
             raise NotProvenError
         name = ours[0] if ours else ("chr19" if runs[0][0].startswith("chr") else "19")
         numbers = {contig: number for number, contig in enumerate(self._header.contigs.values())}
-        rules: tuple[Callable[[str], Rank | None], ...] = (numbers.get, _natural, _by_letters)
+
+        def by_letters(contig: str) -> str | None:  # among names with "chr" no other of ours can hide
+            return contig if contig.startswith("chr") else None
+
+        rules: tuple[Callable[[str], Rank | None], ...] = (numbers.get, _natural, by_letters)
         for rule in rules:
-            rank = rule(name)
-            if rank is not None and all(_ascend(list(map(rule, run))) for run in runs):
+            rank, ranks = rule(name), [list(map(rule, run)) for run in runs]
+            if rank is None or any(None in some for some in ranks):
+                continue
+            if all(one < two for some in ranks for one, two in pairwise(some)):  # type: ignore[operator]
                 return rule, rank
         raise NotProvenError
 
@@ -213,20 +210,16 @@ class Search:
             if place + _NEAR < self._size:
                 raise NotProvenError
             return None
-        start = block << 16
         _, *lines = self._blocks.head(block).split(b"\n", 2)
-        whole = lines[:-1] and iter([(lines[0] + b"\n", 0)])
-        return self._first_mark(whole or self._lines(start, is_cut=True), block, start, is_cut=True)
+        return self._first_mark(block << 16, is_cut=True, line=lines[0] + b"\n" if lines[1:] else b"")
 
-    def _first_mark(
-        self, texts: Iterator[tuple[bytes, int]], block: int, start: int, *, is_cut: bool
-    ) -> Mark | None:
-        text, _ = next(texts, (b"", 0))
+    def _first_mark(self, start: int, *, is_cut: bool, line: bytes = b"") -> Mark | None:
+        text = line or next(self._lines(start, is_cut=is_cut), (b"", 0))[0]
         if not text:
             return None
         line = text[: text.find(b"\n")]
         self._far = self._far or _may_be_long(line)
-        return Mark(at=block, start=start, is_cut=is_cut, name=self._name_of(line))
+        return Mark(at=start >> 16, start=start, is_cut=is_cut, name=self._name_of(line))
 
     def _name_of(self, line: bytes) -> tuple[str, int]:
         """Return contig and position of a line."""
@@ -320,16 +313,6 @@ def _natural(contig: str) -> int | None:
     """Return the number of a chromosome, with X, Y and M behind the others."""
     found = _CHROMOSOME.fullmatch(contig)
     return found and (int(found[1]) if found[1] else 100 + int(found.lastindex or 0))
-
-
-def _by_letters(contig: str) -> str | None:
-    """Return a name with "chr" as it is: among such, in order, no other name of chromosome 19 can hide."""
-    return contig if contig.startswith("chr") else None
-
-
-def _ascend(ranks: Sequence[Rank | None]) -> bool:
-    """Return whether ranks, all numbers or all texts, ascend, and none is missing."""
-    return None not in ranks and all(one < two for one, two in pairwise(ranks))  # type: ignore[operator]
 
 
 def _covers(line: bytes, site: int) -> bool:
