@@ -25,7 +25,6 @@ from pgx.reference import FactFile, Facts, Number, load
 from pgx.vcf import InputFacts, VcfContent
 from pgx.vcf.records import site_record
 
-KIND = "consumer-text"
 _BEGINNING = 1 << 16
 _MOST_BYTES = 1 << 28  # such files hold some 25 MB; more is no such file
 _DAMAGED = (OSError, EOFError, zipfile.BadZipFile, zlib.error, RuntimeError)  # what unpacking may raise
@@ -99,7 +98,15 @@ def unpacked_beginning(path: str) -> bytes:
 
 def read_consumer_text(path: str) -> VcfContent:
     """Read the rows at the sites, on every assembly, and those that carry the rsID of one."""
-    content = _whole(path)
+    try:
+        with _opened(path) as handle:
+            content = handle.read(_MOST_BYTES + 1)
+    except _DAMAGED as error:
+        raise FormatError("is damaged", where=path, cure=_CURE) from error
+    if len(content) > _MOST_BYTES:
+        raise FormatError("is too large for a file of a consumer test", where=path, cure=_CURE)
+    if b"\r" in content:
+        content = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     comments = _comments(content)
     lines = (line.lstrip("# ") for line in comments.splitlines())
     references = tuple(line for line in lines if any(known.is_named_in(line) for known in assemblies()))
@@ -111,7 +118,7 @@ def read_consumer_text(path: str) -> VcfContent:
             called.add(row.position)
             kept.append(row)
     return VcfContent(
-        facts=InputFacts.of_file(path, KIND, comments.encode()),
+        facts=InputFacts.of_file(path, "consumer-text", comments.encode()),
         header=HeaderFacts(references=references),
         samples=(Path(path).name.split(".")[0],),
         contigs=tuple(dict.fromkeys(row.contig for row in rows if row.contig in contig_names())) or ("19",),
@@ -138,17 +145,6 @@ def _opened(path: str) -> IO[bytes]:
             raise FormatError("is an archive of more than one file, or of a huge one", where=path, cure=_CURE)
         return archive.open(members[0])
     return Path(path).open("rb")
-
-
-def _whole(path: str) -> bytes:
-    try:
-        with _opened(path) as handle:
-            content = handle.read(_MOST_BYTES + 1)
-    except _DAMAGED as error:
-        raise FormatError("is damaged", where=path, cure=_CURE) from error
-    if len(content) > _MOST_BYTES:
-        raise FormatError("is too large for a file of a consumer test", where=path, cure=_CURE)
-    return content.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in content else content
 
 
 def _comments(content: bytes) -> str:

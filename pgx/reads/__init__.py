@@ -69,21 +69,16 @@ def facts() -> ReadFacts:
 
 
 class Read(Struct, frozen=True):
-    """One aligned read, in plain values.
-
-    `start`: 0-based position of its first aligned base. `cigar`: pairs of operation (as SAM numbers them) and
-    length. `bases`: as stored, on the plus strand. `qualities`: Phred-scaled, a byte a base; None where the
-    file has none.
-    """
+    """One aligned read, in plain values."""
 
     name: str
     reverse: bool
     second: bool
     mapping_quality: int
-    start: int
-    cigar: tuple[tuple[int, int], ...]
-    bases: str
-    qualities: bytes | None
+    start: int  # 0-based position of its first aligned base
+    cigar: tuple[tuple[int, int], ...]  # operation (as SAM numbers them) and length
+    bases: str  # as stored, on the plus strand
+    qualities: bytes | None  # Phred-scaled, a byte a base; None where the file has none
 
 
 class Base(Struct, frozen=True):
@@ -103,32 +98,23 @@ class Template(Struct, frozen=True):
 
 
 class Tally(Struct):
-    """Bases of the reads against the known sequence, away from the sites.
+    """Bases of the reads against the known sequence, away from the sites."""
 
-    `damaged`, `exposed`: by kind of change and of read (`change_kind`), bases that show it, and bases that
-    could. `wrong`, `compared`: all other mismatches, and the bases compared for them.
-    """
-
-    damaged: list[int]
-    exposed: list[int]
-    wrong: int = 0
-    compared: int = 0
+    damaged: list[int]  # by kind of change and of read (`change_kind`), bases that show it
+    exposed: list[int]  # and bases that could
+    wrong: int = 0  # all other mismatches
+    compared: int = 0  # and the bases compared for them
 
 
 class Pile(Struct, kw_only=True):
-    """What the reads of one sample show.
+    """What the reads of one sample show."""
 
-    `templates`: those that show a letter at a site at least. `reads`: those that were used, over the whole
-    stretch. `dropped`: what was not, by reason: "duplicate", "clash", "indel", "base-quality" ... `others`:
-    by site, bases that are neither of the two letters. `spliced`: reads with a gap as introns make it.
-    """
-
-    templates: list[Template]
+    templates: list[Template]  # those that show a letter at a site at least
     tally: Tally
-    reads: int = 0
-    dropped: dict[str, int]
-    others: list[int]
-    spliced: int = 0
+    reads: int = 0  # those that were used, over the whole stretch
+    dropped: dict[str, int]  # what was not, by reason: "duplicate", "clash", "indel", "base-quality" ...
+    others: list[int]  # by site, bases that are neither of the two letters
+    spliced: int = 0  # reads with a gap as introns make it
 
 
 #: Damage shows as C>T in the orientation of the read, or as G>A (its mate, or the far end of the molecule);

@@ -75,13 +75,19 @@ def joint_likelihood(templates: Sequence[Template], tally: Tally, population: st
         values = [weight * math.exp(value - top) for value in logs]
         sums = [before + value for before, value in zip(sums, values, strict=True)]
         by_share[share] += sum(value * p for value, p in zip(values, prior, strict=True))
-    most, (low, high) = max(sums), _QUANTILES
+    most, (low, high), total = max(sums), _QUANTILES, sum(by_share.values())
+    runs = list(zip(by_share, accumulate(weight / total for weight in by_share.values()), strict=True))
+    contamination = Share(
+        sum(share * weight for share, weight in by_share.items()) / total,
+        next((share for share, run in runs if run >= 0.05), 0.0),
+        next((share for share, run in runs if run >= 0.95), max(by_share)),
+    )
     worst = max(rates, key=lambda rate: rate.at(low))
     return Joint(
         likelihood=tuple(value / most for value in sums),
         damage=Share(worst.mean, worst.at(low), max(rate.at(high) for rate in rates)),
         mismatches=tally.wrong / tally.compared if tally.compared else 0.0,
-        contamination=_contamination(by_share),
+        contamination=contamination,
     )
 
 
@@ -156,14 +162,6 @@ def _with_share(own: Sequence[tuple[int, list[float]]], share: float, prior: Seq
         top = max(logs)
         totals.append(top + log(sum(p * math.exp(value - top) for p, value in zip(prior, logs, strict=True))))
     return totals
-
-
-def _contamination(by_share: dict[float, float]) -> Share:
-    total = sum(by_share.values())
-    runs = list(zip(by_share, accumulate(weight / total for weight in by_share.values()), strict=True))
-    low = next((share for share, run in runs if run >= 0.05), 0.0)
-    high = next((share for share, run in runs if run >= 0.95), max(by_share))
-    return Share(sum(share * weight for share, weight in by_share.items()) / total, low, high)
 
 
 class ReadEvidence:
@@ -327,10 +325,9 @@ def _is_phased(seen: Sequence[Observation]) -> bool:
     return all(item.is_heterozygous for item in seen) and len(phases) == 1 and None not in phases
 
 
-def _order(seen: Sequence[Observation]) -> list[tuple[str, str]]:
+def _order(seen: Sequence[Observation]) -> list[tuple[str, ...]]:
     """Return the two haplotypes, as pairs of letters."""
-    first, second = seen
-    return sorted(zip(first.alleles or (), second.alleles or (), strict=True))
+    return sorted(zip(*(one.alleles or () for one in seen), strict=True))
 
 
 def _differ(said: Observation, seen: Observation) -> bool:

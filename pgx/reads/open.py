@@ -22,7 +22,6 @@ from pgx.reference import file_time, sha256
 # htslib would print warnings on stderr that name neither the input nor a cure.
 pysam.set_verbosity(0)
 
-_SECOND = 128
 #: Flags of reads that are not used, and why.
 _UNUSED = {1024: "duplicate", 256: "secondary", 2048: "supplementary", 512: "quality-check", 4: "unmapped"}
 _INDEX_SUFFIXES = {"bam": (".bai", ".csi"), "cram": (".crai",)}
@@ -31,24 +30,20 @@ _PYSAM_ERRORS = (OSError, ValueError, RuntimeError, UnicodeDecodeError)
 
 
 class ReadsContent(Struct, frozen=True, kw_only=True):
-    """All that pgx needs of a file of aligned reads.
-
-    `size`: bytes. `kind`: "bam" or "cram". `access`: "index" or "scan". `samples`: names by SM, in the order
-    of the header; the name of the file where it has no read groups. `piles`: by sample.
-    """
+    """All that pgx needs of a file of aligned reads."""
 
     path: str
-    size: int
+    size: int  # bytes
     modified: str | None
-    kind: str
+    kind: str  # "bam" or "cram"
     header_digest: str
-    access: str
+    access: str  # "index" or "scan"
     index: str | None
     stale_index: bool
     decision: AssemblyDecision
     contig: str
-    samples: tuple[str, ...]
-    piles: Mapping[str, Pile]
+    samples: tuple[str, ...]  # by SM, in the order of the header; the name of the file without read groups
+    piles: Mapping[str, Pile]  # by sample
 
 
 def read_reads(path: str, *, reference: Path | None = None, assembly: str = "auto") -> ReadsContent:
@@ -158,20 +153,17 @@ def _opened(path: str, fasta: str | None) -> Iterator[pysam.AlignmentFile]:
         if handle.format not in {"BAM", "CRAM"}:
             cure = "Convert it: samtools view -b -o OUT.bam"
             raise FormatError(f"is {handle.format}, not BAM or CRAM", where=path, cure=cure)
-        if handle.is_cram and not _has_cram_end(path):
-            raise FormatError("is truncated", where=path, cure="Copy it again")
+        if handle.is_cram:  # ends with the empty container of its version (2.1 on); pysam does not ask
+            with Path(path).open("rb") as file:
+                version = tuple(file.read(6)[4:])
+                size = 38 if version >= (3, 0) else 30
+                file.seek(-min(os.fstat(file.fileno()).st_size, size), os.SEEK_END)
+                if version >= (2, 1) and not file.read()[8:].startswith(b"\x0f\xe0EOF"):
+                    raise FormatError("is truncated", where=path, cure="Copy it again")
         yield handle
     finally:
         with contextlib.suppress(OSError):
             handle.close()
-
-
-def _has_cram_end(path: str) -> bool:
-    """Return whether a CRAM ends with the empty container of its version (2.1 on); pysam does not ask."""
-    with Path(path).open("rb") as handle:
-        version = tuple(handle.read(6)[4:])
-        handle.seek(-min(os.fstat(handle.fileno()).st_size, 38 if version >= (3, 0) else 30), os.SEEK_END)
-        return version < (2, 1) or handle.read()[8:].startswith(b"\x0f\xe0EOF")
 
 
 def _decided(header: dict[str, object], assembly: str, path: str) -> tuple[AssemblyDecision, str]:
@@ -216,7 +208,6 @@ def _groups(header: Mapping[str, object], path: str) -> dict[str, str]:
 
 
 def _check_header(header: Mapping[str, object], path: str) -> None:
-    """Refuse reads that cannot answer, where the header tells."""
     known = facts().programs
     for line in _lines(header, "PG"):
         command = line.get("CL", "")
@@ -337,7 +328,7 @@ def _plain(segment: pysam.AlignedSegment) -> Read:
     return Read(
         segment.query_name or "",
         segment.is_reverse,
-        bool(segment.flag & _SECOND),
+        bool(segment.is_read2),
         segment.mapping_quality,
         segment.reference_start,
         tuple((int(operation), int(length)) for operation, length in segment.cigartuples or ()),

@@ -32,21 +32,15 @@ _INDEX = re.compile(rb",IDX=(\d{1,18})")
 
 
 class Header(Struct, frozen=True, kw_only=True):
-    """The header of an input.
+    """The header of an input."""
 
-    `kind` is "VCF" or "BCF". `data` are the bytes to give to htslib in front of records: cleaned of a BOM and
-    of a trailing tab. `size` (bytes, without compression) and `lines` are what it takes in the input.
-    `contigs` are the names that it declares, by their number in a BCF. `trailing_tab`: the line of column
-    names ends with a tab, and so may the records.
-    """
-
-    kind: str
-    data: bytes
+    kind: str  # "VCF" or "BCF"
+    data: bytes  # to give to htslib in front of records: cleaned of a BOM and of a trailing tab
     samples: tuple[str, ...]
-    size: int
-    lines: int
-    contigs: dict[int, str]
-    trailing_tab: bool = False
+    size: int  # bytes that it takes in the input, without compression
+    lines: int  # and lines
+    contigs: dict[int, str]  # the names that it declares, by their number in a BCF
+    trailing_tab: bool = False  # the line of column names ends with a tab, and so may the records
 
     @property
     def text(self) -> bytes:
@@ -216,17 +210,21 @@ def _check_names(names: tuple[str, ...], label: str) -> None:
 _DECOMPRESS = "Decompress it, then give the VCF to pgx: {} FILE | pgx annotate -"
 _FROM_READS = "Call variants from it first (for example bcftools mpileup and bcftools call), with both sites"
 _FROM_PLINK = "Export it as VCF with plink2 --export vcf bgz, with the reference alleles set (--ref-from-fa)"
+_PACKED = (
+    (b"\xfd7zXZ\0", "xz"), (b"BZh", "bzip2"), (b"\x28\xb5\x2f\xfd", "zstd"), (b"\x04\x22\x4d\x18", "lz4"),
+    (b"LZIP", "lzip"), (b"\x5d\0\0", "lzma"),
+)  # fmt: skip
+_OTHERS = (
+    (b"PK\x05\x06", "an empty zip archive"), (b"BAI\1", "an index (.bai)"), (b"%PDF", "a PDF"),
+    (b"\x89PNG", "a picture"), (b"\xff\xd8\xff", "a picture"), (b"SQLite format 3", "a database"),
+    (b"\x89HDF", "an HDF5 file"), (b"PAR1", "a Parquet file"), (b"\xd0\xcf\x11\xe0", "an office document"),
+    (b"\x7fELF", "a program"),
+)  # fmt: skip
 #: First bytes, what they show, and the way out; at offset 0 unless a third value says otherwise.
 _MAGIC: tuple[tuple[bytes, str, str, int], ...] = (
-    (b"\xfd7zXZ\0", "compressed with xz", _DECOMPRESS.format("xz -dc"), 0),
-    (b"BZh", "compressed with bzip2", _DECOMPRESS.format("bzip2 -dc"), 0),
-    (b"\x28\xb5\x2f\xfd", "compressed with zstd", _DECOMPRESS.format("zstd -dc"), 0),
-    (b"\x04\x22\x4d\x18", "compressed with lz4", _DECOMPRESS.format("lz4 -dc"), 0),
-    (b"LZIP", "compressed with lzip", _DECOMPRESS.format("lzip -dc"), 0),
-    (b"\x5d\0\0", "compressed with lzma", _DECOMPRESS.format("lzma -dc"), 0),
+    *((magic, f"compressed with {name}", _DECOMPRESS.format(f"{name} -dc"), 0) for magic, name in _PACKED),
     (b"\x1f\x9d", "compressed with compress", _DECOMPRESS.format("zcat"), 0),
     (b"PK\x03\x04", "a zip archive", "Unpack it with unzip, and give the VCF inside to pgx", 0),
-    (b"PK\x05\x06", "an empty zip archive", GIVE_A_VCF, 0),
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive", "Unpack it, and give the VCF inside to pgx", 0),
     (b"Rar!", "a rar archive", "Unpack it, and give the VCF inside to pgx", 0),
     (b"ustar", "a tar archive", "Unpack it with tar -xf, and give the VCF inside to pgx", 257),
@@ -235,20 +233,12 @@ _MAGIC: tuple[tuple[bytes, str, str, int], ...] = (
     (b"BCF\4", "a BCF of version 1", "Convert it with bcftools 0.1.19, which still reads it", 0),
     (b"TBI\1", "an index (.tbi)", "Give the file that it belongs to", 0),
     (b"CSI\1", "an index (.csi)", "Give the file that it belongs to", 0),
-    (b"BAI\1", "an index (.bai)", GIVE_A_VCF, 0),
     (b"\x6c\x1b\x01", "a PLINK .bed file", _FROM_PLINK, 0),
     (b"\x6c\x1b\x00", "a PLINK .bed file", _FROM_PLINK, 0),
     (b"\x6c\x1b", "a PLINK 2 .pgen file", _FROM_PLINK, 0),
     (b"bgen", "a BGEN file", "Export it as VCF with plink2 --bgen FILE ref-first --export vcf bgz", 16),
-    (b"%PDF", "a PDF", GIVE_A_VCF, 0),
-    (b"\x89PNG", "a picture", GIVE_A_VCF, 0),
-    (b"\xff\xd8\xff", "a picture", GIVE_A_VCF, 0),
-    (b"SQLite format 3", "a database", GIVE_A_VCF, 0),
-    (b"\x89HDF", "an HDF5 file", GIVE_A_VCF, 0),
-    (b"PAR1", "a Parquet file", GIVE_A_VCF, 0),
     (b"crypt4gh", "encrypted with Crypt4GH", "Decrypt it with crypt4gh decrypt", 0),
-    (b"\xd0\xcf\x11\xe0", "an office document", GIVE_A_VCF, 0),
-    (b"\x7fELF", "a program", GIVE_A_VCF, 0),
+    *((magic, what, GIVE_A_VCF, 0) for magic, what in _OTHERS),
 )
 _WHOLE = "Give the file, not a stream: whole, with its rows as the company hands them out"
 _CONSUMER = (  # a line of column names, or of a genotype, or the name of a service

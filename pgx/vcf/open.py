@@ -29,20 +29,15 @@ _PIECE = 1 << 20
 
 
 class Bounds(Struct, frozen=True, kw_only=True):
-    """Bounds on what an input may make pgx hold or wait for; None stands for the value of reference/.
+    """Bounds on what an input may make pgx hold or wait for; None stands for the value of reference/."""
 
-    `access`, if "scan": all of it is read, and no index and no order are relied upon. `max_header`,
-    `max_record` and `max_index` are MB (10^6 bytes) without compression; `max_contigs` are contig lines in a
-    header, `timeout` is seconds to wait for a server to send something, `max_redirects` are for one request.
-    """
-
-    access: str = "auto"
-    max_header: float | None = None
+    access: str = "auto"  # if "scan", all of it is read, and no index and no order are relied upon
+    max_header: float | None = None  # MB (10^6 bytes) without compression, as those of a record and an index
     max_record: float | None = None
-    max_contigs: int | None = None
+    max_contigs: int | None = None  # contig lines in a header
     max_index: float | None = None
-    timeout: float | None = None
-    max_redirects: int | None = None
+    timeout: float | None = None  # seconds to wait for a server to send something
+    max_redirects: int | None = None  # for one request
 
     @classmethod
     def of(cls, options: Options) -> Bounds:
@@ -68,19 +63,14 @@ def beyond(name: str, what: str, label: str, limits: Bounds) -> FormatError:
 
 
 class Source(Struct, frozen=True, kw_only=True):
-    """An input as it was named.
-
-    `size` (bytes) and `modified` (UTC) are None for a stream or a URL. `index` is the path of a .csi or .tbi
-    beside it, or None; one that `index_is_stale` is older than the data, and is not used. `name` is what
-    reports and messages call a URL: without credentials, as is the name of its index.
-    """
+    """An input as it was named."""
 
     path: str
-    size: int | None = None
-    modified: str | None = None
-    index: str | None = None
-    index_is_stale: bool = False
-    name: str = ""
+    size: int | None = None  # bytes; None for a stream or a URL
+    modified: str | None = None  # UTC; None as for `size`
+    index: str | None = None  # the path of a .csi or .tbi beside it
+    index_is_stale: bool = False  # it is older than the data, and is not used
+    name: str = ""  # what reports and messages call a URL: without credentials, as is the name of its index
 
     @property
     def label(self) -> str:
@@ -215,7 +205,7 @@ class FileBytes(Raw):
             raise InputError("changed while it was read", where=self.label, cure=cure)
 
 
-class StreamBytes(Raw):
+class _StreamBytes(Raw):
     """Standard input or a pipe: read once, from the start."""
 
     def __init__(self, descriptor: int, label: str) -> None:
@@ -229,7 +219,6 @@ class StreamBytes(Raw):
         return self._head[offset : offset + count]
 
     def pieces(self) -> Iterator[bytes]:
-        """Yield all bytes; see `Raw`."""
         head, self._head = self._head, b""
         if head:
             yield head
@@ -254,6 +243,6 @@ def local_bytes(source: Source) -> Iterator[Raw]:
     except OSError as error:
         raise _unreadable(source.label, error) from error
     try:
-        yield (StreamBytes if source.size is None else FileBytes)(descriptor, source.label)
+        yield (_StreamBytes if source.size is None else FileBytes)(descriptor, source.label)
     finally:
         os.close(descriptor)

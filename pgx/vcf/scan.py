@@ -212,18 +212,13 @@ def _ends_from(place: int) -> re.Pattern[bytes]:
 
 
 class Scan:
-    """A pass over the records of an input.
-
-    Afterwards `unsorted` says whether chromosome 19 stands in more than one place, or its records descend,
-    `names` are its names in the records, and what seems to be one, and `around` are the records in the
-    windows around the sites, None where nobody wants them.
-    """
+    """A pass over the records of an input."""
 
     def __init__(self, header: Header, label: str, limits: Bounds, counted: str, *, around: bool) -> None:
         self.rows = Rows(header, label, limits, counted)
-        self.around = Rows(header, label, limits, counted) if around else None
-        self.unsorted = False
-        self.names: list[str] = []
+        self.around = Rows(header, label, limits, counted) if around else None  # the sites, if wanted
+        self.unsorted = False  # chromosome 19 stands in more than one place, or its records descend
+        self.names: list[str] = []  # of chromosome 19 in the records, and what seems to be one
         self._label = label
 
 
@@ -258,7 +253,8 @@ class TextScan(Scan):
                 self.rows.keep(self._line + text.count(b"\n", 0, start), self._trimmed(line))
         is_one = False
         for contig, run in _runs(lines):
-            self._enter(contig)
+            if contig != self._contig:
+                self._enter(contig)
             if self._is_ours:
                 is_one = len(run) == len(lines)
                 self._look_at(text if is_one else b"".join(run), self._line)
@@ -283,8 +279,6 @@ class TextScan(Scan):
             raise FormatError(what, where=self._label, cure=COPY_AGAIN)
 
     def _enter(self, contig: bytes) -> None:
-        if contig == self._contig:
-            return
         self._contig = contig
         name = contig.decode(errors="replace")
         self._is_ours = is_wanted(name)

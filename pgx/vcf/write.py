@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -86,7 +86,13 @@ def _lines(
     yield _header(str(decoder.header), run, reports, hide)
     answers = list(map(_answers, reports))
     whole = len(chosen) == len(columns)
-    at_site = _site_test(run)
+    first, second = (site.position - 1 for site in sites_on(find_assembly(run.input.assembly)))
+    wanted = {name.lower() for name in contig_names()}
+
+    def at_site(record: pysam.VariantRecord) -> bool:
+        start, stop = record.start, record.stop
+        return (start <= first < stop or start <= second < stop) and record.chrom.lower() in wanted
+
     if all_records:
         records = decoder.stream(door.rest, door.limits)
     else:
@@ -103,18 +109,6 @@ def _lines(
         line = "\t".join(fields)
         yield (line if hide is None else hide.record(line, names)) + "\n"
     door.raw.check_unchanged()  # before the output takes its place
-
-
-def _site_test(run: Run) -> Callable[[pysam.VariantRecord], bool]:
-    """Return a test whether a record covers a site of the assembly."""
-    first, second = (site.position - 1 for site in sites_on(find_assembly(run.input.assembly)))
-    wanted = {name.lower() for name in contig_names()}
-
-    def covers(record: pysam.VariantRecord) -> bool:
-        start, stop = record.start, record.stop
-        return (start <= first < stop or start <= second < stop) and record.chrom.lower() in wanted
-
-    return covers
 
 
 def _answers(report: SampleReport) -> tuple[str, ...]:
