@@ -39,13 +39,10 @@ class Settled(Struct, frozen=True):
 
 
 class Input(Struct, frozen=True, kw_only=True):
-    """An input that was read: `reads` are the input itself (then `content` has no records) or `beside` a VCF.
-
-    `decision` is the assembly of aligned reads or of a stated genotype, where it is known already.
-    """
+    """An input that was read: `reads` are itself (then `content` has no records), or `beside` a VCF."""
 
     content: VcfContent
-    decision: genome.AssemblyDecision | None = None
+    decision: genome.AssemblyDecision | None = None  # of aligned reads or a stated genotype: known already
     reads: ReadsContent | None = None
     beside: bool = False
 

@@ -53,8 +53,7 @@ class Joint(Struct, frozen=True, kw_only=True):
 def joint_likelihood(templates: Sequence[Template], tally: Tally, population: str) -> Joint:
     """Return the likelihood of the ten diplotypes.
 
-    `population`: whose haplotype frequencies the person has from whom reads may stem; it also weighs the
-    diplotypes where the contamination is estimated, nowhere else.
+    `population`: of the person from whom reads may stem; it weighs the diplotypes only for contamination.
     """
     rates = [_Rate(damaged, exposed) for damaged, exposed in zip(tally.damaged, tally.exposed, strict=True)]
     error = (tally.wrong + 0.5) / (tally.compared + 1000)

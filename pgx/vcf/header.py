@@ -184,16 +184,6 @@ def _checked(text: bytes, label: str, limits: Bounds) -> tuple[tuple[str, ...], 
     except UnicodeDecodeError as error:
         cure = "Convert it, for example with iconv -f latin1 -t utf-8"
         raise FormatError("has a header that is not UTF-8 text", where=label, cure=cure) from error
-    _check_names(names, label)
-    contigs = {}
-    for number, match in enumerate(_CONTIG.finditer(text, 0, start)):
-        if name := _ID.search(match[1]):
-            index = _INDEX.search(match[1])
-            contigs[int(index[1]) if index else number] = name[1].decode(errors="replace")
-    return names, contigs
-
-
-def _check_names(names: tuple[str, ...], label: str) -> None:
     if not names:
         what = "has no samples (a sites-only file holds nobody's genotype)"
         raise FormatError(what, where=label, cure=GIVE_A_VCF)
@@ -205,6 +195,12 @@ def _check_names(names: tuple[str, ...], label: str) -> None:
     if "" in names:
         what = f"the name of sample {names.index('') + 1} is empty"
         raise FormatError(what, where=label, cure="Name it (bcftools reheader --samples)")
+    contigs = {}
+    for number, match in enumerate(_CONTIG.finditer(text, 0, start)):
+        if name := _ID.search(match[1]):
+            index = _INDEX.search(match[1])
+            contigs[int(index[1]) if index else number] = name[1].decode(errors="replace")
+    return names, contigs
 
 
 _DECOMPRESS = "Decompress it, then give the VCF to pgx: {} FILE | pgx annotate -"

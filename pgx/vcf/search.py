@@ -222,7 +222,6 @@ class Search:
         return Mark(at=start >> 16, start=start, is_cut=is_cut, name=self._name_of(line))
 
     def _name_of(self, line: bytes) -> tuple[str, int]:
-        """Return contig and position of a line."""
         contig, _, rest = line[:400].partition(b"\t")
         position = rest.partition(b"\t")[0]
         if not contig or contig.startswith(b"#") or not position.isdigit() or len(position) > 12:
