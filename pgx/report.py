@@ -189,6 +189,14 @@ def assemble(
     if context.minor:
         findings.append(Finding(code="minor"))
     warned = tuple(item.id for item in context.warnings)
+    population, rate = parameters.population, f"{parameters.genotype_error_rate:g}"
+    limits = (
+        (any(note.code == "ambiguous-phase" for note in call.findings), "phase_limit"),
+        (any(seen.basis is EvidenceKind.GT for seen in observations), "error_rate"),
+        (True, "population"),
+        (estimated(population) is not None, "estimated"),
+    )
+    say = functools.partial(words.say, "limits", rate=rate, population=population)
     return SampleReport(
         sample=sample,
         genotype=msgspec.convert(call, GenotypeReport, from_attributes=True),
@@ -199,7 +207,7 @@ def assemble(
         patient=PatientReport(
             warned, context.unrecognised, context.notes, context.minor, context.contraindications
         ),
-        limitations=_limitations(observations, call, parameters, words),
+        limitations=(*general_limits(words), *(say(key) for holds, key in limits if holds)),
         neighbours=neighbours,
     )
 
@@ -260,20 +268,6 @@ def general_limits(words: Wording) -> tuple[str, ...]:
     return tuple(words.say("limits", key) for key in keys)
 
 
-def _limitations(
-    observations: tuple[Observation, ...], call: DiplotypeCall, parameters: Parameters, words: Wording
-) -> tuple[str, ...]:
-    say, population = functools.partial(words.say, "limits"), parameters.population
-    known = (
-        (any(note.code == "ambiguous-phase" for note in call.findings), "phase_limit"),
-        (any(seen.basis is EvidenceKind.GT for seen in observations), "error_rate"),
-        (True, "population"),
-        (estimated(population) is not None, "estimated"),
-    )
-    values = {"rate": f"{parameters.genotype_error_rate:g}", "population": population}
-    return (*general_limits(words), *(say(key, **values) for holds, key in known if holds))
-
-
 def relative_likelihoods(report: SampleReport) -> tuple[float, ...]:
     """Return how well each of the ten diplotypes explains the data, the best being 1, without any prior."""
     found = [row.phase_factor * math.prod(row.likelihood.values()) for row in report.genotype.calculation]
@@ -322,6 +316,7 @@ def is_minor(born: datetime.date, *, created: str) -> bool:
 _SUSPICIOUS = re.compile(
     rb"[\x7f]|\xc2[\x80-\x9f]|\xd8\x9c|\xe2\x80[\x8e\x8f\xa8-\xae]|\xe2\x81[\xa6-\xa9]|\\[ubfr]"
 )
+#: Names and records stay: they are compared, and every format guards itself.
 _AS_THEY_ARE = frozenset({"sample", "path", "record"})
 
 
@@ -332,13 +327,20 @@ class _Envelope(msgspec.Struct):
 
 
 def from_json(text: str | bytes, *, where: str) -> Document:
-    """Read a stored report; what is none, or of another schema version, is a `FormatError`."""
+    """Read a stored report; what is none, or of another schema version, is a `FormatError`.
+
+    Control characters and marks of writing direction in its texts are taken out.
+    """
     refused = functools.partial(FormatError, where=where, cure="Annotate the input again")
     try:
         version = msgspec.json.decode(text, type=_Envelope).schema_version
         if version != SCHEMA_VERSION:
             raise refused(f"has the schema version '{version}'; this program reads {SCHEMA_VERSION}")
-        document = _decoded(text if isinstance(text, bytes) else text.encode())
+        if _SUSPICIOUS.search(text if isinstance(text, bytes) else text.encode()) is None:
+            document = msgspec.json.decode(text, type=Document)
+        else:
+            plain = cleaned(msgspec.json.decode(text), but=_AS_THEY_ARE)
+            document = msgspec.convert(plain, Document)
     except msgspec.ValidationError as error:
         raise refused(f"is not a report of pgx: {describe(error)}") from error
     except (msgspec.DecodeError, UnicodeError) as error:
@@ -350,16 +352,6 @@ def from_json(text: str | bytes, *, where: str) -> Document:
     for fault in filter(None, map(_fault, document.samples)):
         raise refused(f"is not a report of pgx: {fault}")
     return document
-
-
-def _decoded(text: bytes) -> Document:
-    """Return a document; control characters and marks of writing direction in its texts are taken out.
-
-    Names of files and samples, and records, stay: they are compared, and every format guards itself.
-    """
-    if _SUSPICIOUS.search(text) is None:
-        return msgspec.json.decode(text, type=Document)
-    return msgspec.convert(cleaned(msgspec.json.decode(text), but=_AS_THEY_ARE), Document)
 
 
 def _fault(report: SampleReport) -> str:

@@ -235,36 +235,30 @@ def _run(
     kind: str,
     digest: bool,
 ) -> Run:
-    facts = content.facts
+    facts, file_digest = content.facts, None
+    loaded = tuple(LoadedFile(name=name, digest=value) for name, value in base.digests)
+    if digest:
+        if not Path(facts.path).is_file():
+            what, cure = "--digest needs a file, not a stream", "Leave --digest out"
+            raise FormatError(what, where=facts.path, cure=cure)
+        with Path(facts.path).open("rb") as handle:
+            file_digest = f"sha256:{hashlib.file_digest(handle, 'sha256').hexdigest()}"
     same = ("path", "size", "modified", "header_digest", "access")
     return Run(
         schema_version=reports.SCHEMA_VERSION,
         tool=reports.Tool(name="pgx", version=reference.program_version()),
-        reference=_reference(reference.release(), reference.digest(), base.digests),
+        reference=ReferenceData(release=reference.release(), digest=reference.digest(), evidence=loaded),
         created=reference.now(),
         input=InputReport(
             **{name: getattr(facts, name) for name in same},
             kind=kind,
-            digest=_file_digest(facts.path) if digest else None,
+            digest=file_digest,
             assembly=decision.assembly.name,
             assembly_evidence=decision.evidence,
         ),
         parameters=parameters,
         appendix=_appendix(base, parameters.drug),
     )
-
-
-@functools.lru_cache(maxsize=16)
-def _reference(release: str, digest: str, files: tuple[tuple[str, str], ...]) -> ReferenceData:
-    loaded = tuple(LoadedFile(name=name, digest=value) for name, value in files)
-    return ReferenceData(release=release, digest=digest, evidence=loaded)
-
-
-def _file_digest(path: str) -> str:
-    if not Path(path).is_file():
-        raise FormatError("--digest needs a file, not a stream", where=path, cure="Leave --digest out")
-    with Path(path).open("rb") as handle:
-        return f"sha256:{hashlib.file_digest(handle, 'sha256').hexdigest()}"
 
 
 def _read_context(content: VcfContent, decision: AssemblyDecision, options: Options) -> ReadContext:

@@ -109,7 +109,10 @@ def verify(sources: Sequence[str], options: Options) -> Verified:
     """
     if len(sources) < 2:
         raise UsageError("needs two sources or more", where="pgx verify", cure="Give the other one, too")
-    again = [_earlier(sources, number) for number in range(len(sources))]
+    again = [  # the first of the sources before each that is the same file or a copy of it
+        next((earlier for earlier in range(number) if _is_same(sources[earlier], source)), None)
+        for number, source in enumerate(sources)
+    ]
     read = [_person(source, options) for source in sources]
     around = [_around(ready) for ready in read]
     said = tuple(map(_said, sources, read, around, again))
@@ -119,11 +122,6 @@ def verify(sources: Sequence[str], options: Options) -> Verified:
     contradict = any(pair.is_apart for pair in pairs)
     joint = None if contradict else _joint([said[number] for number in counted], prior, read[0].rules)
     return Verified(SCHEMA_VERSION, options.population, options.min_probability, said, pairs, joint)
-
-
-def _earlier(sources: Sequence[str], number: int) -> int | None:
-    """Return the first of the sources before this one that is the same file or a copy of it."""
-    return next((other for other in range(number) if _is_same(sources[other], sources[number])), None)
 
 
 def _is_same(one: str, other: str) -> bool:

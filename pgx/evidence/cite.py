@@ -61,7 +61,7 @@ def cite(base: EvidenceBase, claim: Claim) -> tuple[SourceCitation, ...]:
 def _cite(base: EvidenceBase, claim: Claim, source: Document) -> SourceCitation:
     markers = _markers(claim, source)
     printed = source.identity in PRINTABLE
-    line = "" if printed else _through_article(base, claim, source, markers)
+    line = short = "" if printed else _through_article(base, claim, source, markers)
     if printed:  # authors, year, title, journal, identifiers, what was seen, how sure
         authors = source.authors or base.phrases.citation["no_authors"]
         parts = [f"{authors} ({source.year})" if source.year else authors, source.title, source.journal]
@@ -70,6 +70,9 @@ def _cite(base: EvidenceBase, claim: Claim, source: Document) -> SourceCitation:
         line = ". ".join(part.rstrip(".") for part in (*parts, *source.registry) if part)
         remarks = "; ".join(_remarks(base, source, "inferred"))
         line = f"{line} ({remarks})" if remarks else line
+        first_author = re.sub(r"( et al\.?| [A-Z]{1,3})+$", "", source.authors.partition(",")[0])
+        name = source.short or " ".join(filter(None, (first_author, str(source.year or "")))) or source.title
+        short = ", ".join(filter(None, (name, *_remarks(base, source, "inferred_short"))))
     return SourceCitation(
         key=source.key,
         marker=", ".join(map(str, markers)) or None,
@@ -78,7 +81,7 @@ def _cite(base: EvidenceBase, claim: Claim, source: Document) -> SourceCitation:
         pmid=(source.pmid or None) if printed else None,
         certainty_of_identity=source.identity.value if printed else "through-article",
         seen=source.seen.value,
-        short=_short(base, source) if printed else line,
+        short=short,
         url=link(source) if printed else None,
     )
 
@@ -94,13 +97,6 @@ def link(source: Document) -> str | None:
         kind = next((kind for kind in ("NCT", "ISRCTN") if name.startswith(kind)), "EudraCT")
         return ADDRESSES[kind].format(number if kind == "EudraCT" else name)
     return None
-
-
-def _short(base: EvidenceBase, source: Document) -> str:
-    """Return `Alvarez 2016, abstract only`."""
-    first_author = re.sub(r"( et al\.?| [A-Z]{1,3})+$", "", source.authors.partition(",")[0])
-    name = source.short or " ".join(filter(None, (first_author, str(source.year or ""))))
-    return ", ".join(filter(None, (name or source.title, *_remarks(base, source, "inferred_short"))))
 
 
 def _remarks(base: EvidenceBase, source: Document, inferred: str) -> list[str]:

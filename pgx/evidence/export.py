@@ -74,12 +74,13 @@ def _cells(base: EvidenceBase, claim: Claim) -> list[str]:
 def as_json(base: EvidenceBase, claims: Sequence[Claim]) -> str:
     """Return a document with the claims, the sources they rest on, and the digests of what was loaded."""
     keys = dict.fromkeys(key for claim in claims for key in claim.sources)
-    document = {
-        "files": [{"name": name, "digest": digest} for name, digest in base.digests],
-        "claims": [{**to_builtins(claim), "file": base.origins[claim.id]} for claim in claims],
-        "sources": [to_builtins(base.sources[key]) for key in keys],
-    }
-    return as_document(document)
+    return as_document(
+        {
+            "files": [{"name": name, "digest": digest} for name, digest in base.digests],
+            "claims": [{**to_builtins(claim), "file": base.origins[claim.id]} for claim in claims],
+            "sources": [to_builtins(base.sources[key]) for key in keys],
+        }
+    )
 
 
 def as_text(base: EvidenceBase, claim: Claim) -> str:
@@ -270,9 +271,6 @@ class Finding(Struct, frozen=True, kw_only=True):
     claims: tuple[str, ...]
 
 
-FINDING_COLUMNS = Finding.__struct_fields__
-
-
 def findings(base: EvidenceBase, claims: Sequence[Claim]) -> tuple[Finding, ...]:
     """Return a row for each drug, use and question that the claims speak of, in the order of the base."""
     groups: dict[tuple[str, str, Topic], list[Claim]] = {}
@@ -299,6 +297,11 @@ def _finding(base: EvidenceBase, key: tuple[str, str, Topic], body: Sequence[Cla
     reasons = dict.fromkeys(base.rules.certainty[claim.certainty.rule].text for claim in body)
     lowered = Counter(reason for claim in body for reason in claim.certainty.lowered)
     less = [words["lowered"].format(reason=item.value, count=count) for item, count in lowered.items()]
+    ids = {claim.id for claim in body}
+    known_conflicts = [(claim.id, item) for claim in body for item in claim.conflicts_with if item.id in ids]
+    pairs = {(frozenset((own, item.id)), item.kind) for own, item in known_conflicts}
+    at_odds = Counter(kind for _, kind in pairs)
+    odds = [f"{base.phrases.conflicts[it]}: {at_odds[it]}" for it in schema.ConflictKind if at_odds[it]]
     return Finding(
         drug=drug,
         indication=base.indications[use].label,
@@ -311,7 +314,7 @@ def _finding(base: EvidenceBase, key: tuple[str, str, Topic], body: Sequence[Cla
             blinded=sum(claim.blinding is schema.Blinding.DOUBLE_BLIND for claim in body),
             unseen=sum(not base.is_seen(claim) for claim in body),
         ),
-        inconsistency=_inconsistency(base, body),
+        inconsistency="; ".join(odds) or words["consistent"],
         indirectness=words["indirect"].format(count=indirect) if indirect else words["direct"],
         imprecision=words["precise"].format(count=len(exact), total=len(body)),
         funding="; ".join(dict.fromkeys(claim.funding for claim in body)),
@@ -323,17 +326,8 @@ def _finding(base: EvidenceBase, key: tuple[str, str, Topic], body: Sequence[Cla
     )
 
 
-def _inconsistency(base: EvidenceBase, body: Sequence[Claim]) -> str:
-    ids = {claim.id for claim in body}
-    known = [(claim.id, item) for claim in body for item in claim.conflicts_with if item.id in ids]
-    pairs = {(frozenset((own, item.id)), item.kind) for own, item in known}
-    kinds = Counter(kind for _, kind in pairs)
-    found = [f"{base.phrases.conflicts[kind]}: {kinds[kind]}" for kind in schema.ConflictKind if kinds[kind]]
-    return "; ".join(found) or base.phrases.summary["consistent"]
-
-
 def as_rows(rows: Sequence[Finding]) -> list[list[str]]:
     """Return the summary as text, its heading first; lists are joined with `; `."""
     cells = map(astuple, rows)
     text = [["; ".join(cell) if isinstance(cell, tuple) else str(cell) for cell in row] for row in cells]
-    return [list(FINDING_COLUMNS), *text]
+    return [list(Finding.__struct_fields__), *text]

@@ -273,8 +273,5 @@ def _changes(before: Mapping[str, Any], after: Mapping[str, Any], within: str = 
             one, two = ({item["id"]: item.get("kind") for item in found or []} for found in (one, two))
             yield from _changes(one, two, "conflicts_with ")
         elif one != two and (within or key != "file"):  # the file is of no meaning for what is said
-            yield f"{within}{key}: {_short(one)} -> {_short(two)}"
-
-
-def _short(value: object) -> str:
-    return "nothing" if value is None else json.dumps(value, ensure_ascii=False)
+            shown = ("nothing" if it is None else json.dumps(it, ensure_ascii=False) for it in (one, two))
+            yield f"{within}{key}: {' -> '.join(shown)}"

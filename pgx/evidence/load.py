@@ -264,9 +264,8 @@ def _check_references(base: EvidenceBase) -> None:
         *((f"drug {key}", filter(None, [item.default_indication]), uses) for key, item in base.drugs.items()),
     ]
     for where, names, table in links:
-        for name in names:
-            if name not in table:
-                raise _fault(f"{name!r} is not defined", where, "Define it or correct the name")
+        for name in (name for name in names if name not in table):
+            raise _fault(f"{name!r} is not defined", where, "Define it or correct the name")
     for drug in base.subjects():
         if drug.default_indication is None:
             where, cure = f"drug {drug.name}", "A subject needs its usual use"

@@ -15,11 +15,10 @@ from msgspec import Struct
 from pgx.calling import E4Status
 from pgx.evidence.cite import SourceCitation, cite
 from pgx.evidence.load import EvidenceBase
-from pgx.evidence.rules import Conclusion, Verdict, Voice, conclude, is_indirect, points
+from pgx.evidence.rules import NEUTRAL, Conclusion, Verdict, Voice, conclude, is_indirect, points
 from pgx.evidence.schema import Claim, Direction, Drug, Effect, Group
 
 StructT = TypeVar("StructT", bound=Struct)
-NEUTRAL = "neutral"
 _CARRIERS = frozenset({Group.CARRIER, Group.ONE_COPY, Group.TWO_COPIES})
 
 
@@ -132,12 +131,6 @@ class Response(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     notes: tuple[str, ...]
 
 
-class _Match(Voice, frozen=True):
-    contrast: bool = False
-    side: str = NEUTRAL
-    applicable: bool = True
-
-
 def respond(
     base: EvidenceBase, subject: Subject, *, indication: str | None = None, drug: str | None = None
 ) -> tuple[Response, ...]:
@@ -184,7 +177,7 @@ def _respond(base: EvidenceBase, subject: Subject, drug: Drug, code: str, *, ask
     )
 
 
-def _match(base: EvidenceBase, status: E4Status, claim: Claim, code: str) -> _Match | None:
+def _match(base: EvidenceBase, status: E4Status, claim: Claim, code: str) -> Voice | None:
     groups = base.rules.status[status].groups
     contrast = claim.group not in groups
     if contrast and not any(group in groups for group in claim.compared_with):
@@ -195,7 +188,7 @@ def _match(base: EvidenceBase, status: E4Status, claim: Claim, code: str) -> _Ma
     side, applicable = NEUTRAL if within else side, claim.indication == code
     if not applicable and side == NEUTRAL:
         return None
-    return _Match(claim, direction, within, contrast, side, applicable)
+    return Voice(claim, direction, within, contrast, side, applicable)
 
 
 def _side(base: EvidenceBase, claim: Claim, *, contrast: bool) -> tuple[Direction, str]:
@@ -224,12 +217,21 @@ def stated(base: EvidenceBase, claim: Claim, kind: type[StructT], **more: object
     return kind(**{name: known[name] for name in kind.__struct_fields__ if name in known})
 
 
-def _matched(base: EvidenceBase, status: E4Status, match: _Match, asked_label: str) -> MatchedClaim:
-    claim = match.claim
-    interaction = ""
+def _matched(base: EvidenceBase, status: E4Status, match: Voice, asked_label: str) -> MatchedClaim:
+    words, claim, interaction = base.phrases, match.claim, ""
     if test := claim.interaction:
-        words = base.phrases.tests[test.test].format(arms=" / ".join(test.arms))
-        interaction = f"{words}: {test.result} (p {test.p})"
+        compared = words.tests[test.test].format(arms=" / ".join(test.arms))
+        interaction = f"{compared}: {test.result} (p {test.p})"
+    kind, other = "any" if claim.group is Group.ANY else "direct", ""
+    if match.contrast:
+        seen = base.rules.status[status].groups
+        kind, other = "contrast", words.groups[next(item for item in claim.compared_with if item in seen)]
+    group, said = words.groups[claim.group], words.statuses[status]
+    reason = words.reasons[kind].format(group=group, other=other, status=said)
+    if not match.applicable:
+        population = base.populations[claim.population_code].label
+        apart = words.reasons["other_population"].format(population=population, indication=asked_label)
+        reason = f"{apart} {reason}"
     return stated(
         base,
         claim,
@@ -237,7 +239,7 @@ def _matched(base: EvidenceBase, status: E4Status, match: _Match, asked_label: s
         applies_to=claim.group.value,
         sources=cite(base, claim),
         side=match.side,
-        reason=_reason(base, status, match, asked_label),
+        reason=reason,
         applicable=match.applicable,
         from_article=claim.article is not None,
         certainty_judged_by=claim.certainty.judged_by,
@@ -245,21 +247,6 @@ def _matched(base: EvidenceBase, status: E4Status, match: _Match, asked_label: s
         interaction=interaction,
         tier=base.rules.tiers[claim.article.tier].short if claim.article else "",
     )
-
-
-def _reason(base: EvidenceBase, status: E4Status, match: _Match, asked_label: str) -> str:
-    words, claim = base.phrases, match.claim
-    kind, other = "any" if claim.group is Group.ANY else "direct", ""
-    if match.contrast:
-        seen = base.rules.status[status].groups
-        kind, other = "contrast", words.groups[next(item for item in claim.compared_with if item in seen)]
-    group, said = words.groups[claim.group], words.statuses[status]
-    reason = words.reasons[kind].format(group=group, other=other, status=said)
-    if match.applicable:
-        return reason
-    population = base.populations[claim.population_code].label
-    apart = words.reasons["other_population"].format(population=population, indication=asked_label)
-    return f"{apart} {reason}"
 
 
 def _table(base: EvidenceBase, claims: Sequence[Claim], code: str) -> Iterator[StatusRow]:
@@ -288,7 +275,7 @@ def _notes(
     drug: Drug,
     code: str,
     conclusion: Conclusion,
-    matches: Sequence[_Match],
+    matches: Sequence[Voice],
     *,
     asked: bool,
 ) -> Iterator[str]:

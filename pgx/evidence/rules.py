@@ -27,6 +27,7 @@ from pgx.reference import Facts, Provenance
 
 RULES_FILE = "evidence/tables/rules.toml"
 PHRASES_FILE = "wording/en.evidence.toml"
+NEUTRAL = "neutral"
 
 
 class ConclusionRule(Facts, frozen=True, kw_only=True):
@@ -142,14 +143,18 @@ class Conclusion(StrEnum):
 
 
 class Voice(Struct, frozen=True):
-    """A claim that applies, with the direction that it has for this person's status.
+    """A claim that applies, with the direction and the side that it has for this person's status.
 
     `within_carriers`: it compares people with one copy and with two, so it has no side for carriers as such.
+    `contrast`: the person is in the group it compares with. `applicable`: it is on the indication asked for.
     """
 
     claim: Claim
     direction: Direction
     within_carriers: bool = False
+    contrast: bool = False
+    side: str = NEUTRAL
+    applicable: bool = True
 
 
 class Verdict(Struct, frozen=True, kw_only=True):

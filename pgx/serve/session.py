@@ -83,8 +83,7 @@ class Made(Struct, frozen=True, kw_only=True):
 
         if (run := self.document) is None:
             return []
-        told = ((file_stem(report.sample), one_line(run, report, Form())) for report in run.samples)
-        return [{"stem": stem, "text": line} for stem, line in told]
+        return [{"stem": file_stem(it.sample), "text": one_line(run, it, Form())} for it in run.samples]
 
     def file(self, name: str) -> bytes | None:
         """Return a file of a cohort, or a sample's: STEM.html .pdf .json .txt .handout.html .handout.pdf."""
@@ -248,12 +247,12 @@ def _base(name: str) -> str:
     return printable(re.split(r"[/\\]", name)[-1]) or "file"
 
 
-def _names_of(files: list[Upload]) -> dict[str, str]:
-    """Return a harmless name for each file, and what messages call it.
+def _laid_out(files: list[Upload], place: Path, options: Options) -> Work:
+    """Move files into a folder under harmless names, and tell which is what; UsageError for no input.
 
     No folder holds a file and a folder of one name: then it is a UsageError, and nothing is moved.
     """
-    names: dict[str, str] = {}
+    names: dict[str, str] = {}  # a harmless name for each file, and what messages call it
     folders: set[str] = set()
     for file in files:
         parts = [part for part in file.name.split("/") if part][-5:]  # the innermost folders
@@ -266,12 +265,6 @@ def _names_of(files: list[Upload]) -> dict[str, str]:
         if both := sorted(folders & names.keys()):
             what = "is the name of a file and of a folder among what was chosen"
             raise UsageError(what, where=both[0], cure="Rename one of them")
-    return names
-
-
-def _laid_out(files: list[Upload], place: Path, options: Options) -> Work:
-    """Move files into a folder under harmless names, and tell which is what; UsageError for no input."""
-    names = _names_of(files)
     for file, name in zip(files, names, strict=True):
         (place / name).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         file.path.rename(place / name)

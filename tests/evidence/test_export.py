@@ -20,8 +20,9 @@ from pgx import reference
 from pgx.cli.evidence import app
 from pgx.errors import PgxError
 from pgx.evidence import EvidenceBase
-from pgx.evidence.export import FINDING_COLUMNS as COLUMNS
-from pgx.evidence.export import as_statements, conflict_graph, findings
+from pgx.evidence.export import Finding, as_statements, conflict_graph, findings
+
+COLUMNS = Finding.__struct_fields__
 
 
 def run(*arguments: object) -> Result:
