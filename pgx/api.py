@@ -24,7 +24,7 @@ from msgspec.structs import astuple
 
 from pgx.errors import FormatError, UsageError, printable
 from pgx.files import write
-from pgx.options import Declared, Options, declared
+from pgx.options import Options, declared
 from pgx.render import Format, format_of_name
 from pgx.render.form import Form, check_language
 from pgx.render.tsv import COLUMNS, Cell, Row, cell_text, kinds, row_of
@@ -200,25 +200,20 @@ def _strict_options(given: Mapping[str, object]) -> Options:
     known = {item.name: item for item in declared(Options)}
     converted: dict[str, Any] = {}
     for name, value in given.items():
-        item = known.get(name)
-        if item is None:
+        if (item := known.get(name)) is None:
             near = difflib.get_close_matches(name, known, n=1)
             meant = f". Did you mean '{near[0]}'?" if near else ""
             raise TypeError(f"annotate() has no option '{name}'{meant}")
-        if value is not None or not item.is_factory:
-            converted[name] = _converted(item, value)
+        if value is None and item.is_factory:
+            continue
+        wanted = item.type | None if item.is_factory else item.type
+        kind = msgspec.inspect.type_info(wanted)
+        try:
+            converted[name] = msgspec.convert(_built_in(value, kind), wanted, dec_hook=_path)
+        except msgspec.ValidationError as error:
+            what, cure = f"cannot be {reprlib.repr(value)}", f"Give {_in_words(kind)}"
+            raise UsageError(what, where=name, cure=cure) from error
     return Options(**converted)
-
-
-def _converted(item: Declared, value: object) -> Any:
-    """Return the `value` of an option as the type that it must have."""
-    wanted = item.type | None if item.is_factory else item.type
-    kind = msgspec.inspect.type_info(wanted)
-    try:
-        return msgspec.convert(_built_in(value, kind), wanted, dec_hook=_path)
-    except msgspec.ValidationError as error:
-        what, cure = f"cannot be {reprlib.repr(value)}", f"Give {_in_words(kind)}"
-        raise UsageError(what, where=item.name, cure=cure) from error
 
 
 def _built_in(value: object, kind: msgspec.inspect.Type) -> object:

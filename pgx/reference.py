@@ -193,14 +193,12 @@ _LimitsFile = _numbers(
 
 def threshold(name: str) -> float:
     """Return the number called `name` of reference/calling.toml, which says what it rests on."""
-    entry: Number = getattr(load("calling.toml", _ThresholdFile), name)
-    return entry.value
+    return float(getattr(load("calling.toml", _ThresholdFile), name).value)
 
 
 def limit(name: str) -> float:
     """Return the bound called `name` of reference/limits.toml, which states its unit."""
-    entry: Number = getattr(load("limits.toml", _LimitsFile), name)
-    return entry.value
+    return float(getattr(load("limits.toml", _LimitsFile), name).value)
 
 
 def program_version() -> str:

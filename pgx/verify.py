@@ -242,10 +242,9 @@ def as_text(found: Verified) -> str:
     lines.append("")
     if found.pairs:
         lines += [say("verify", "pairs"), *map(_pair_line, found.pairs), ""]
-    if found.joint is None:
+    if (joint := found.joint) is None:
         lines.append(say("verify", "contradict"))
     else:
-        joint = found.joint
         told = _told(joint.diplotype, joint.diplotype_probability, joint.e4_status)
         assumed = all(each.assumed or len(set(each.likelihood)) == 1 for each in found.sources)
         lines.append(say("verify", "joint_assumed" if assumed else "joint", **told))
