@@ -1,9 +1,8 @@
 """Every option of pgx: its name, type and default stand here, all else of it in reference/options.toml.
 
-The command line (`pgx.cli.options`), the keywords of `pgx.annotate`, the columns of a manifest and the object
-`parameters` of the JSON are made from both. To add an option, add a field here and a line there (a test names
-the line of `pgx.api.Keywords` that is missing for type checkers). A default that is a fact is a function that
-reads reference/.
+The command line, the keywords of `pgx.annotate`, the columns of a manifest and `parameters` of the JSON are
+made from both. To add one, add a field here and a line there (a test names the line that `pgx.api.Keywords`
+lacks). A default that is a fact is a function that reads reference/.
 """
 
 # Without `from __future__ import annotations`: they are read at run time, and texts would have to be parsed.
@@ -277,10 +276,8 @@ else:
 def stated(options: Options) -> Parameters:
     """Return the options as a result states them: every value settled, paths as text."""
     values: dict[str, Any] = {}
-    for item in declared(Options):
+    for item in (item for item in declared(Options) if item.option.stated):
         value = getattr(options, item.name)
-        if item.option.stated and isinstance(value, tuple):
-            values[item.key] = tuple(map(str, value))
-        elif item.option.stated:
-            values[item.key] = str(value) if isinstance(value, os.PathLike) else value
+        value = tuple(map(str, value)) if isinstance(value, tuple) else value
+        values[item.key] = str(value) if isinstance(value, os.PathLike) else value
     return Parameters(**values)

@@ -97,7 +97,17 @@ def context(base: EvidenceBase, patient: PatientContext, *, drug: str | None = N
     of_drug = {claim.id: claim for claim in base.claims.values() if claim.drug in drugs}
     called = {name: reason for name, reason in called.items() if name in of_drug}
     chosen = [it for it in of_drug.values() if it.id in called or _belongs(base, it, code)]
-    chosen.sort(key=lambda claim: _place(base, claim, called, code))
+    topics, uses = base.rules.context_topics, list(base.indications)
+    chosen.sort(
+        key=lambda claim: (
+            not _highlighted(claim, called, code),
+            topics.index(claim.topic) if claim.topic in topics else len(topics),
+            claim.indication != code,
+            uses.index(claim.indication),
+            bool(claim.superseded_by),
+            claim.result_seen is not ResultSeen.SOURCE,
+        )
+    )
     items = tuple(_item(base, claim, called, code) for claim in chosen)
     against = {name for name, claim in of_drug.items() if claim.topic is Topic.CONTRAINDICATION}
     groups = (group for group in base.names if group.kind == "history")
@@ -162,20 +172,6 @@ def _belongs(base: EvidenceBase, claim: Claim, code: str | None) -> bool:
 def _highlighted(claim: Claim, called: Mapping[str, str], code: str | None) -> bool:
     about_use = code is not None and code != ANY_USE and claim.indication == code
     return claim.id in called or (about_use and claim.topic in _WARNING_TOPICS)
-
-
-def _place(
-    base: EvidenceBase, claim: Claim, called: Mapping[str, str], code: str | None
-) -> tuple[bool, int, bool, int, bool, bool]:
-    topics = base.rules.context_topics
-    return (
-        not _highlighted(claim, called, code),
-        topics.index(claim.topic) if claim.topic in topics else len(topics),
-        claim.indication != code,
-        list(base.indications).index(claim.indication),
-        bool(claim.superseded_by),
-        claim.result_seen is not ResultSeen.SOURCE,
-    )
 
 
 def _item(base: EvidenceBase, claim: Claim, called: Mapping[str, str], code: str | None) -> ContextItem:

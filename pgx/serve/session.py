@@ -1,8 +1,8 @@
 """What a page may ask for: files are taken in, annotated in a process of their own, and forgotten.
 
-A result is what `pgx annotate` or `pgx cohort` make of the same files under the same options; nothing is
-decided here. Uploaded files lie in a private folder until they are annotated, or nobody has asked for it in
-time; results are held in memory until others push them out.
+Nothing is decided here: a result is what `pgx annotate` or `pgx cohort` make of the same files and options.
+Files lie in a private folder until annotated, or left for too long; results in memory until others push them
+out.
 """
 
 from __future__ import annotations
