@@ -30,21 +30,20 @@ def _late(module: str, name: str) -> Callable[..., Any]:
 
 def json_document(run: Run, samples: Iterable[SampleReport], form: Form | None = None) -> Iterator[str]:
     """Yield one JSON document with all samples, piece by piece, so that a large input fits in memory."""
+    import msgspec
+
     from pgx.report import Document
 
-    head, _, tail = _indented(Document.of(run, ())).rpartition("[]")
+    def indented(value: Document | SampleReport) -> str:
+        return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+
+    head, _, tail = indented(Document.of(run, ())).rpartition("[]")
     yield head + "["
     separator = ""
     for report in samples:
-        yield f"{separator}\n{_indented(report)}".replace("\n", "\n    ")  # no text of JSON holds a line end
+        yield f"{separator}\n{indented(report)}".replace("\n", "\n    ")  # no text of JSON holds a line end
         separator = ","
     yield ("\n  ]" if separator else "]") + tail + "\n"
-
-
-def _indented(value: Document | SampleReport) -> str:
-    import msgspec
-
-    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
 
 
 def json_lines(run: Run, samples: Iterable[SampleReport], form: Form | None = None) -> Iterator[str]:
@@ -65,33 +64,20 @@ class Format(StrEnum):
     stream: Callable[..., Iterator[str]] | None  # what makes it, where one output holds many samples
     page: Callable[..., str | bytes] | None  # what makes it, where one file holds one sample
 
-    def __new__(
-        cls,
-        name: str,
-        endings: tuple[str, ...] = (),
-        is_readable: bool = False,
-        stream: Callable[..., Iterator[str]] | None = None,
-        page: Callable[..., str | bytes] | None = None,
-    ) -> Format:
-        """Make a row."""
+    def __new__(cls, name: str, *given: Any) -> Format:
+        """Make a row; what is given stands in the order of the fields above."""
         row = str.__new__(cls, name)
-        row._value_, row.endings, row.is_readable, row.stream, row.page = (
-            name,
-            endings,
-            is_readable,
-            stream,
-            page,
-        )
+        row._value_, (row.endings, row.is_readable, row.stream, row.page) = name, given
         return row
 
-    TEXT = "text", (".txt",), True, _late("text", "stream")
-    JSON = "json", (".json",), False, json_document
-    JSONL = "jsonl", (".jsonl",), False, json_lines
-    TSV = "tsv", (".tsv",), False, _late("tsv", "stream")
+    TEXT = "text", (".txt",), True, _late("text", "stream"), None
+    JSON = "json", (".json",), False, json_document, None
+    JSONL = "jsonl", (".jsonl",), False, json_lines, None
+    TSV = "tsv", (".tsv",), False, _late("tsv", "stream"), None
     HTML = "html", (".html",), True, None, _late("pages", "as_html")
     PDF = "pdf", (".pdf",), True, None, _late("pages", "as_pdf")
     FHIR = "fhir", (".fhir.json",), False, None, _late("fhir", "render")
-    VCF = "vcf", (".vcf", ".vcf.gz", ".bcf"), False
+    VCF = "vcf", (".vcf", ".vcf.gz", ".bcf"), False, None, None
 
     def one(self, run: Run, report: SampleReport, form: Form | None = None) -> bytes:
         """Return the file of one sample, in any format but vcf."""

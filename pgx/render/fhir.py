@@ -17,12 +17,12 @@ from html import escape
 from typing import Any, cast
 
 from pgx.errors import printable
-from pgx.evidence import Response, SourceCitation
+from pgx.evidence import Response
 from pgx.genome import SiteDefinition, definitions
 from pgx.observe import SiteReport, SiteState
 from pgx.reference import FactFile, load
 from pgx.render import pages
-from pgx.render.form import LONG, Citations, Form, PatientMeta
+from pgx.render.form import LONG, Citations, Form
 from pgx.render.medicine import claim_block, concluded, grouped, side_words
 from pgx.render.narrative import narrate
 from pgx.render.sureness import assumed_mark, flag_message, read_sentence, told_chance
@@ -82,8 +82,8 @@ def _filled(value: Any) -> Any:
     return value
 
 
-def _stated(text: str | None) -> str | None:
-    return printable(text) if text else None
+def _stated(text: str | None, key: str = "text") -> Json:
+    return {key: printable(text) if text else None}
 
 
 def _coding(text: str) -> Json:
@@ -113,7 +113,7 @@ class _Maker:
 
     def __init__(self, run: Run, report: SampleReport, form: Form) -> None:
         self.run, self.report, self.form, self.words = run, report, form, form.words
-        self.meta, self.genotype = form.meta.get(report.sample) or PatientMeta(), report.genotype
+        self.meta, self.genotype = form.meta_of(report.sample), report.genotype
         name = printable(report.sample)
         self.identifier = {"system": _facts().systems["sample"], "value": name}
         self.subject: Json = {"identifier": self.identifier, "display": name}
@@ -139,32 +139,23 @@ class _Maker:
     def _stated(self) -> dict[str, Json]:
         """Return what the sender states of the person, the sample, the order and the laboratory, by role."""
         meta, found = self.meta, dict[str, Json]()
-        about: Json
+        made, known = self._resource, Json()
         if meta.name or meta.birth_date:
-            about = {"name": [{"text": _stated(meta.name)}], "birthDate": meta.birth_date}
-            found["patient"] = self._resource("Patient", "patient", identifier=[self.identifier], **about)
+            known = {"name": [_stated(meta.name)], "birthDate": meta.birth_date}
+            found["patient"] = made("Patient", "patient", identifier=[self.identifier], **known)
             self.subject = {**_references(found["patient"])[0], **self.subject}
-        subject: Json = {"subject": self.subject}
         if meta.specimen or meta.specimen_date:
-            about = {
-                "type": {"text": _stated(meta.specimen)},
-                "collection": {"collectedDateTime": self.taken},
-            }
-            found["specimen"] = self._resource("Specimen", "specimen", **subject, **about)
+            known = {"type": _stated(meta.specimen), "collection": {"collectedDateTime": self.taken}}
+            found["specimen"] = made("Specimen", "specimen", subject=self.subject, **known)
         if meta.order_id or meta.requester or meta.reason:
-            about = {
-                "status": "unknown",
-                "intent": "order",
-                "code": {"text": self.genotype.gene},
-                "identifier": [{"value": _stated(meta.order_id)}],
-                "requester": {"display": _stated(meta.requester)},
-                "reasonCode": [{"text": _stated(meta.reason)}],
-            }
-            found["order"] = self._resource("ServiceRequest", "order", **subject, **about)
+            known = {"status": "unknown", "intent": "order", "code": {"text": self.genotype.gene}}
+            known |= {"identifier": [_stated(meta.order_id, "value")]}
+            known |= {"requester": _stated(meta.requester, "display"), "reasonCode": [_stated(meta.reason)]}
+            found["order"] = made("ServiceRequest", "order", subject=self.subject, **known)
         if meta.laboratory:
-            contact = [{"system": "other", "value": printable(meta.contact)}] if meta.contact else []
-            about = {"name": _stated(meta.laboratory), "telecom": contact}
-            found["laboratory"] = self._resource("Organization", "laboratory", **about)
+            contact = [{"system": "other", **_stated(meta.contact, "value")}] if meta.contact else []
+            known = {**_stated(meta.laboratory, "name"), "telecom": contact}
+            found["laboratory"] = made("Organization", "laboratory", **known)
         return found
 
     def _result(self, profile: str, *categories: str) -> Json:
@@ -200,13 +191,18 @@ class _Maker:
         if key := self._phase():
             known = {"valueCodeableConcept": _concept(key), "derivedFrom": rests}
             yield self._observation("sequence-phase-relationship", "phase", **known)
-        haplotypes = []
-        names = self.genotype.diplotype.split("/") if self.genotype.diplotype else []
-        for number, name in enumerate(names, start=1):
+        haplotypes, diplotype, reads = [], self.genotype.diplotype, self.report.reads
+        for number, name in enumerate(diplotype.split("/") if diplotype else [], start=1):
             known = {"valueCodeableConcept": {"text": self._called(name)}, "derivedFrom": rests}
             known["component"] = _components(gene=self.gene)
             haplotypes.append(self._observation("haplotype", f"haplotype-{number}", **known))
-        genotype = self._genotype(haplotypes or variants)
+        value: Json = {"text": self._called(diplotype or "")}
+        if diplotype is None:
+            value = _concept("indeterminate", self.words.say("result", "undetermined_short") + self.mark)
+        known = {"valueCodeableConcept": value, "derivedFrom": _references(*(haplotypes or variants))}
+        known["component"] = _components(gene=self.gene, conclusion=self._status())
+        known["note"] = [{"text": reads and read_sentence(self.report, reads, self.words)}]
+        genotype = self._observation("genotype", "genotype", **known)
         yield from (*haplotypes, genotype, *self._implications(genotype))
 
     def _variant(self, site: SiteReport, facts: SiteDefinition) -> Json:
@@ -243,20 +239,6 @@ class _Maker:
     def _called(self, name: str) -> str:
         return f"{self.genotype.gene} {greek(name)}{self.mark}"
 
-    def _genotype(self, sources: list[Json]) -> Json:
-        value: Json = {"text": self._called(self.genotype.diplotype or "")}
-        if self.genotype.diplotype is None:
-            value = _concept("indeterminate", self.words.say("result", "undetermined_short") + self.mark)
-        reads = self.report.reads
-        return self._observation(
-            "genotype",
-            "genotype",
-            valueCodeableConcept=value,
-            derivedFrom=_references(*sources),
-            component=_components(gene=self.gene, conclusion=self._status()),
-            note=[{"text": reads and read_sentence(self.report, reads, self.words)}],
-        )
-
     def _status(self) -> str:
         status = self.words.say("status", self.genotype.e4_status)
         line = self.words.say("result", "status_line", status=status + self.mark)
@@ -287,8 +269,13 @@ class _Maker:
                     conclusion=claim.statement,
                 )
                 remark = claim_block(claim, words, Citations(), details=True).note or claim.reason
-                known = {"extension": list(map(_artifact, claim.sources)), "derivedFrom": about}
-                known |= {"note": [{"text": remark}], "component": components}
+                rests = [
+                    {"type": "citation", "citation": printable(one.citation, LONG), "url": one.url or None}
+                    for one in claim.sources
+                ]
+                artifact = _facts().extensions["artifact"]
+                known = {"extension": [{"url": artifact, "valueRelatedArtifact": one} for one in rests]}
+                known |= {"derivedFrom": about, "note": [{"text": remark}], "component": components}
                 yield implied(f"{role}-{claim.id}", **known)
 
     def diagnostic_report(self, results: list[Json]) -> Json:
@@ -321,7 +308,7 @@ class _Maker:
             "specimen": self._named("specimen"),
             "basedOn": self._named("order"),
             "performer": self._named("laboratory"),
-            "resultsInterpreter": [{"display": _stated(self.meta.reviewed_by)}],
+            "resultsInterpreter": [_stated(self.meta.reviewed_by, "display")],
         }
 
 
@@ -345,11 +332,6 @@ def _copies(site: SiteReport, facts: SiteDefinition) -> dict[str, Json | None]:
         reads = {"value": depths[1], "unit": "reads", "system": _facts().systems["ucum"], "code": "1"}
     state = "homozygous" if site.alleles[0] == site.alleles[1] else "heterozygous"
     return {"allelic_state": _concept(state), "allele_reads": reads}
-
-
-def _artifact(source: SourceCitation) -> Json:
-    cited = {"type": "citation", "citation": printable(source.citation, LONG), "url": source.url or None}
-    return {"url": _facts().extensions["artifact"], "valueRelatedArtifact": cited}
 
 
 def _judged(system: str, code: str, text: str) -> Json:

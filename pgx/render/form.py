@@ -13,7 +13,7 @@ import json
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,7 @@ from pgx.errors import InputError, NotFoundError, UsageError, printable
 from pgx.evidence import SourceCitation
 from pgx.evidence.cite import ADDRESSES
 from pgx.files import cleaned, read_limited
-from pgx.reference import Facts, Provenance, describe, limit, load, root
+from pgx.reference import FactFile, Facts, describe, limit, load, root
 from pgx.wording import DEFAULT_LANGUAGE, Wording, wording
 
 if TYPE_CHECKING:
@@ -68,6 +68,10 @@ class Form(Struct, frozen=True, kw_only=True):
     full: bool = False  # of text: everything, not the summary alone
     meta: Mapping[str, PatientMeta] = msgspec.field(default_factory=dict)  # stated facts by sample
 
+    def meta_of(self, sample: str) -> PatientMeta:
+        """Return what is stated of a sample, which may be nothing."""
+        return self.meta.get(sample) or PatientMeta()
+
     @property
     def birth_dates(self) -> dict[str, datetime.date]:
         """Return the stated birth dates by sample."""
@@ -85,13 +89,12 @@ class _Flags(Facts, frozen=True, kw_only=True):
     told_by_state: tuple[str, ...]
 
 
-class _ReportFile(Facts, frozen=True, kw_only=True):
+class _ReportFile(FactFile, frozen=True, kw_only=True):
     context_topics: tuple[str, ...]
     without_advice: tuple[str, ...]
     labelled_by_copies: tuple[str, ...]
     labelled_uses: tuple[str, ...]
     flags: _Flags
-    provenance: Provenance
 
 
 @functools.cache
@@ -188,19 +191,8 @@ def csp_hash(text: str) -> str:
 LONG = 1000
 
 
-class Kind(Enum):
-    """How a piece stands on the page."""
-
-    PARAGRAPH = "paragraph"
-    BULLET = "bullet"
-    SUBHEADING = "subheading"
-    ALERT = "alert"
-    DETAIL = "detail"
-    FACT = "fact"
-    ROOM = "room"
-    TABLE = "table"
-    PICTURE = "picture"
-    SIDES = "sides"
+#: How a piece stands on the page.
+Kind = StrEnum("Kind", "PARAGRAPH BULLET SUBHEADING ALERT DETAIL FACT ROOM TABLE PICTURE SIDES")
 
 
 class Block(Struct, frozen=True):
