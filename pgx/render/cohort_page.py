@@ -1,7 +1,6 @@
 """The page of a cohort, and its custom content for MultiQC, from the object of summary.json.
 
-One file, no network; what it links lies beside it. The only script is that of --sample-table, of which the
-first rows can be read without it. Pictures are drawn in the rows of the tables that hold their numbers.
+One file, no network; what it links lies beside it. The only script is that of --sample-table.
 """
 
 from __future__ import annotations
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
 
 Object = Mapping[str, Any]
 _SITE_REASONS = (Reason.SITE_UNUSED.value, Reason.HALF_CALL.value)
+_ENDS = ("low", "high")
 _USED = frozenset({"called", "reference-block", "callable-region"})
 _BAR = 160  # pixels that 100 % take
 _DOTS = 84
@@ -34,17 +34,13 @@ _COLORS = ("#c3d4e3", "#5b93c0", "#123a5e", "#8a6d9e", "#d08a5c")  # of MultiQC,
 
 
 class Made(Struct, frozen=True, kw_only=True):
-    """When and how a page was made.
-
-    `command` is "" where it is not told. `options` are those that are not as they are by default: flag and
-    values, several where inputs differ. `inputs` are the first of them; the page links `files` beside it.
-    """
+    """When and how a page was made."""
 
     when: str
-    command: str
-    options: Sequence[tuple[str, Sequence[str]]]
-    inputs: Sequence[str]
-    files: Sequence[str]
+    command: str  # "" where it is not told
+    options: Sequence[tuple[str, Sequence[str]]]  # not as by default: flag, values (several if inputs differ)
+    inputs: Sequence[str]  # the first of them
+    files: Sequence[str]  # that the page links
 
 
 def template() -> Template:
@@ -139,8 +135,7 @@ def _carriers(statuses: Sequence[Object]) -> Object:
 
 def _headline(summary: Object) -> Object:
     """Return the numbers at the head of the page."""
-    determined = _sum([row["count"] for row in summary["diplotypes"]])
-    samples = summary["samples"]
+    determined, samples = _sum([row["count"] for row in summary["diplotypes"]]), summary["samples"]
     share = determined["count"] / samples if samples and not determined["has_hidden"] else None
     return {
         "determined": determined,
@@ -173,7 +168,7 @@ def _bars(rows: Sequence[Object], *, expected: bool = False) -> list[Object]:
     found: list[Object] = []
     for row in rows:
         seen = row["share"] is not None
-        reach = [round(_BAR * row[key], 1) for key in ("low", "high")] if expected and seen else None
+        reach = [round(_BAR * row[key], 1) for key in _ENDS] if expected and seen else None
         mark = round(_BAR * row["expected"], 1) if expected else None
         bar = round(_BAR * row["share"], 1) if seen else None
         found.append({**row, "bar": bar, "reach": reach, "mark": mark})
@@ -201,7 +196,7 @@ def _dots(summary: Object) -> Object:
         axes[name] = min(1.0, max(1, -(-1.2 * max(*shares, reach[name]["high"]) // 0.1)) * 0.1)
 
     def cell(row: Object) -> Object:
-        places = [row["expected"], *(reach[row["name"]][key] for key in ("low", "high"))]
+        places = [row["expected"], *(reach[row["name"]][key] for key in _ENDS)]
         places += [row[key] for key in ("share", "low", "high")] if row["share"] is not None else []
         mark, low, high, *seen = (round(_DOTS * min(1.0, share / axes[row["name"]]), 1) for share in places)
         dot = seen[0] if seen else None
@@ -231,11 +226,9 @@ def _tests_text(words: Wording, summary: Object) -> str:
 
 def _told(summary: Object, kind: str) -> list[Object]:
     """Return the distributions that are "shown", stated "nowhere", or "hidden" altogether."""
-    found: dict[str, list[Object]] = {"shown": [], "nowhere": [], "hidden": []}
-    for item in summary["distributions"]:
-        counts = [part["count"] for part in item["bins"]]
-        found["shown" if any(counts) else "hidden" if None in counts else "nowhere"].append(item)
-    return found[kind]
+    counts = [(item, [part["count"] for part in item["bins"]]) for item in summary["distributions"]]
+    kinds = (("shown" if any(some) else "hidden" if None in some else "nowhere") for _, some in counts)
+    return [item for (item, _), found in zip(counts, kinds, strict=True) if found == kind]
 
 
 def _bins(distribution: Object) -> list[Object]:
@@ -264,23 +257,17 @@ def multiqc(summary: Object) -> dict[str, Any]:
     failed, say = summary["inputs"]["failed"], functools.partial(words.say, "cohort")
     unread = [f"{site['rsid']} {_number(site['missing']['count'])}" for site in summary["sites"]]
     told = {"samples": _number(summary["samples"]), "unread": "; ".join(unread)}
+    told["failed"] = "" if failed is None else say("multiqc_failed", count=failed)
+    switch = {"cpswitch_counts_label": say("count"), "cpswitch_c_active": False}
     colors = {name: (f"short_{name}", color) for name, color in zip(STATUSES, _COLORS, strict=True)}
     if any("hidden" in parts for parts in groups.values()):
         colors["hidden"] = ("hidden", "#dddddd")
     return {
         "id": "pgx_apoe",
         "section_name": "APOE (pgx)",
-        "description": say(
-            "multiqc", failed="" if failed is None else say("multiqc_failed", count=failed), **told
-        ),
+        "description": say("multiqc", **told),
         "plot_type": "bargraph",
-        "pconfig": {
-            "id": "pgx_apoe_status",
-            "title": "pgx: APOE ε4 status",
-            "ylab": say("count"),
-            "cpswitch_counts_label": say("count"),
-            "cpswitch_c_active": False,
-        },
+        "pconfig": {"id": "pgx_apoe_status", "title": "pgx: APOE ε4 status", "ylab": say("count"), **switch},
         "categories": {name: {"name": say(key), "color": color} for name, (key, color) in colors.items()},
         "data": groups,
     }

@@ -32,18 +32,14 @@ class SampleTable(Struct, frozen=True, kw_only=True):
 
 
 class Column(Struct, frozen=True, kw_only=True):
-    """A column of the sample table: a code a row, and of each code a label, and what is found under it.
-
-    `loose`: parts of a label are found, too; else only what a key begins with. `values`: of a column of
-    numbers; labels are in their order.
-    """
+    """A column of the sample table: a code a row, and of each code a label, and what is found under it."""
 
     name: str
     labels: Sequence[str]
     codes: Sequence[int]
     keys: Sequence[Sequence[str]]
-    loose: bool = True
-    values: Sequence[float | None] | None = None
+    loose: bool = True  # parts of a label are found, too; else only what a key begins with
+    values: Sequence[float | None] | None = None  # of a column of numbers; labels are in their order
 
 
 def _column(
@@ -56,26 +52,23 @@ def _column(
     loose: bool = True,
 ) -> Column:
     """Return a column; cells that are shown alike have one code, and codes are in the order of the cells."""
-    distinct = sorted(set(cells), key=order or (lambda cell: _natural(str(cell or ""))))
+
+    def natural(cell: Any) -> str:  # P2 before P10, as people sort
+        return re.sub(r"\d+", lambda found: found.group().zfill(12), str(cell or "").lower())
+
+    def plain(text: str) -> str:  # as it is searched in: small letters, e4 for ε4, / for |
+        return text.lower().replace("ε", "e").replace("|", "/")
+
+    distinct = sorted(set(cells), key=order or natural)
     codes = {cell: place for place, cell in enumerate(distinct)}
     found = ([label(cell), *(keys(cell) if keys else ())] for cell in distinct)
     return Column(
         name=name,
         labels=list(map(label, distinct)),
         codes=[codes[cell] for cell in cells],
-        keys=[sorted({_plain(key) for key in some if key}) for some in found],
+        keys=[sorted({plain(key) for key in some if key}) for some in found],
         loose=loose,
     )
-
-
-def _natural(text: str) -> str:
-    """Return what sorts names as people do: P2 before P10."""
-    return re.sub(r"\d+", lambda found: found.group().zfill(12), text.lower())
-
-
-def _plain(text: str) -> str:
-    """Return a text as it is searched in: small letters, e4 for ε4, / for |."""
-    return text.lower().replace("ε", "e").replace("|", "/")
 
 
 def _chances(name: str, diplotypes: Sequence[str | None], chances: Sequence[float | None]) -> Column:
@@ -95,18 +88,13 @@ def table_columns(words: Wording, table: SampleTable) -> list[Column]:
     cells, say = table.cells, functools.partial(words.say, "cohort")
     minors = [status is None for status in cells["e4_status"]]
     labels = {item.name: item.label for item in populations()}
+    shorts = {_WITHHELD: say("withheld")} | {name: say(f"short_{name}") for name in STATUSES}
+    order = [*shorts].index
+    finds: dict[str, list[str]] = {_WITHHELD: []}
+    finds |= {name: [name, *say(f"find_{name}").split(";")] for name in STATUSES}
 
     def shown(name: str) -> list[Any]:
         return [_WITHHELD if minor else cell for cell, minor in zip(cells[name], minors, strict=True)]
-
-    def status(cell: str) -> str:
-        return say("withheld") if cell == _WITHHELD else say(f"short_{cell}")
-
-    def status_keys(cell: str) -> list[str]:
-        return [] if cell == _WITHHELD else [cell, *say(f"find_{cell}").split(";")]
-
-    def status_order(cell: str) -> int:
-        return -1 if cell == _WITHHELD else STATUSES.index(cell)
 
     def diplotype(cell: str | None) -> str:
         nothing = say("withheld" if cell else "short_indeterminate")
@@ -120,16 +108,16 @@ def table_columns(words: Wording, table: SampleTable) -> list[Column]:
         both = f"{one}/{other}", f"{other}/{one}"
         return [*both, *(text.replace("e", "") for text in both)]
 
-    def flags(cell: str | None) -> dict[str, str]:
-        return {code: word(words, "flag_name", code) for code in (cell or "").split(";") if code}
-
     def state(cell: str | None) -> str:
         return word(words, "state", cell or "")
+
+    def flags(cell: str | None) -> dict[str, str]:
+        return {code: word(words, "flag_name", code) for code in (cell or "").split(";") if code}
 
     return [
         _column(say("diplotype"), shown("diplotype"), diplotype, diplotype_keys, loose=False),
         _chances(say("probability"), cells["diplotype"], cells["diplotype_probability"]),
-        _column(say("status"), shown("e4_status"), status, status_keys, status_order, loose=False),
+        _column(say("status"), shown("e4_status"), shorts.__getitem__, finds.__getitem__, order, loose=False),
         *(_column(rsid, cells[rsid], state, lambda cell: [cell or ""]) for rsid in rsids()),
         _column(
             say("flags"),

@@ -1,7 +1,4 @@
-"""The parts on the medicine: what the result means for it, the evidence study by study, and the appendix.
-
-Which statements on the drug are shown is decided by reference/report.toml.
-"""
+"""The parts on the medicine: what the result means for it, the evidence study by study, and the appendix."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
 """What a report says, in order. Every readable format lays out these same sentences.
 
 The sentences come from reference/wording/ and from the evidence; which of them are said is decided here and
-in the modules `summary`, `medicine` and `sureness`, one for each group of sections. The technical
-part (records, calculation, options, versions, digests) stands at the end of this one.
+in the modules `summary`, `medicine` and `sureness`, one for each group of sections.
 """
 
 from __future__ import annotations
@@ -24,14 +23,11 @@ from pgx.render.form import (
     Form,
     Kind,
     Narrative,
-    PatientMeta,
     Section,
-    alert,
     bullet,
     fact,
     paragraph,
     subheading,
-    table,
 )
 from pgx.render.medicine import appendix_blocks, drugs, evidence_blocks, medicine_blocks, undirected
 from pgx.render.summary import Summary, is_estimate, is_withheld, name_from, said_with_source, sites_read
@@ -54,7 +50,22 @@ def narrate(
     parts = {**summary.parts()}
     opening = len(parts)
     if full:
-        parts |= _behind(run, report, words, cite, withheld=summary.withheld)
+        withheld = summary.withheld
+        around = None if withheld else report.neighbours
+        meaning = medicine_blocks(report, words, withheld=withheld)
+        lines = _technical(run, report, words, withheld=withheld)
+        parts |= {
+            "neighbours": _neighbours(run, report, around, words) if around else (),
+            "sure": () if withheld else sureness.sure_blocks(run, report, words),
+            "evidence": itertools.chain(meaning, evidence_blocks(report, words, cite, withheld=withheld)),
+            "around": _basis(around, words) if around else (),
+            "family": _family(report, words, withheld=withheld),
+            "talk": _talk(report, words, cite, withheld=withheld),
+            "limits": map(bullet, general_limits(words) if withheld else report.limitations),
+            "appendix": appendix_blocks(run, report, words, cite),
+            "technical": (Block(Kind.DETAIL, line) for line in lines),
+            "sources": cite.lines(),
+        }
     sections = []
     for place, (key, found) in enumerate(parts.items()):
         if blocks := tuple(found):
@@ -69,26 +80,6 @@ def one_line(run: Run, report: SampleReport, form: Form) -> str:
     return Summary(run, report, form, Citations(), alone=True, signed=False).line()
 
 
-def _behind(
-    run: Run, report: SampleReport, words: Wording, cite: Citations, *, withheld: bool
-) -> dict[str, Iterable[Block]]:
-    """Return the sections behind the summary, in their order."""
-    found = None if withheld else report.neighbours
-    meaning = medicine_blocks(report, words, withheld=withheld)
-    return {
-        "neighbours": _neighbours(run, report, found, words) if found else (),
-        "sure": () if withheld else sureness.sure_blocks(run, report, words),
-        "evidence": itertools.chain(meaning, evidence_blocks(report, words, cite, withheld=withheld)),
-        "around": _basis(found, words) if found else (),
-        "family": _family(report, words, withheld=withheld),
-        "talk": _talk(report, words, cite, withheld=withheld),
-        "limits": map(bullet, general_limits(words) if withheld else report.limitations),
-        "appendix": appendix_blocks(run, report, words, cite),
-        "technical": (Block(Kind.DETAIL, line) for line in _technical(run, report, words, withheld=withheld)),
-        "sources": cite.lines(),
-    }
-
-
 def _neighbours(run: Run, report: SampleReport, found: NeighbourReport, words: Wording) -> Iterator[Block]:
     """Yield what the variants around the sites suggest, and what it must not be taken for."""
     say, sites = functools.partial(words.say, "neighbours"), sites_read(report, words)
@@ -96,7 +87,7 @@ def _neighbours(run: Run, report: SampleReport, found: NeighbourReport, words: W
         told = say("disagrees", sites=sites, probability=percent(found.read_probability or 0.0))
         best, sure = _most_probable(found.neighbours_alone or found.diplotype_posterior)
         named = say("expects", diplotype=greek(best), probability=percent(sure))
-        yield alert(f"{told} {say('expects_open') if sure < name_from() else named}")
+        yield Block(Kind.ALERT, f"{told} {say('expects_open') if sure < name_from() else named}")
     if found.diplotype is None or found.diplotype_probability is None:
         yield paragraph(say("unlike", used=found.markers_used))
     elif is_estimate(report):
@@ -161,10 +152,10 @@ def _family(report: SampleReport, words: Wording, *, withheld: bool) -> Iterator
     say, status = words.say, report.genotype.e4_status
     yield bullet(say("family", "general"))
     if not withheld and words.has("family", f"{status}_child"):
-        rows = [(say("family", "relative"), say("family", "may_carry"))]
         kin = ("parent", "sibling", "child")
-        rows += [(say("family", one), say("family", f"{status}_{one}")) for one in kin]
-        yield table(say("family", "table"), rows, name="family")
+        rows = tuple((say("family", one), say("family", f"{status}_{one}")) for one in kin)
+        heads = (say("family", "relative"), say("family", "may_carry"))
+        yield Block(Kind.TABLE, say("family", "table"), rows=(heads, *rows), name="family")
     elif not withheld:
         yield bullet(say("family", status))
     if not withheld and report.genotype.assumed:
@@ -211,13 +202,11 @@ def _site_lines(site: SiteReport, words: Wording) -> Iterator[str]:
     spelled = {"ref": site.ref or unknown, "alt": site.alt or unknown}
     yield say("site", rsid=site.rsid, **place, **spelled, state=state)
     if site.record is not None:
-        yield say(
-            "measured",
-            depth=unknown if site.depth is None else site.depth,
-            quality=unknown if site.genotype_quality is None else f"{site.genotype_quality:g}",
-            filter=printable(site.filter) if site.filter else unknown,
-            phase_set=printable(site.phase_set) if site.phase_set else unknown,
-        )
+        quality = unknown if site.genotype_quality is None else f"{site.genotype_quality:g}"
+        known = {"depth": unknown if site.depth is None else site.depth, "quality": quality}
+        for name, text in (("filter", site.filter), ("phase_set", site.phase_set)):
+            known[name] = printable(text) if text else unknown
+        yield say("measured", **known)
         for line in site.record.split("\n"):
             yield say("record", record=printable(line.replace("\t", " "), 300))
 
@@ -262,7 +251,7 @@ def handout(run: Run, report: SampleReport, form: Form) -> Narrative:
     named = drugs(report)
     sections = [Section(k, say(k, drug=named), (paragraph(" ".join(told)),)) for k, told in parts.items()]
     sections.append(Section("notes", say("notes"), (Block(Kind.ROOM),)))
-    meta = form.meta.get(report.sample) or PatientMeta()
+    meta = form.meta_of(report.sample)
     head = [fact(say("for"), printable(meta.name or report.sample)), fact(say("date"), run.created[:10])]
     for key in ("laboratory", "contact"):
         stated = getattr(meta, key) or form.words.say("meta", "blank")

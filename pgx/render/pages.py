@@ -1,8 +1,7 @@
 """The pages of a report: one self-contained HTML file, and PDF by typst, from the same narrative.
 
-HTML has no script and no network, and opens from a disk; it is put together here, since a library of
-templates takes longer to start than a whole report. PDF is tagged and reproducible; everything is handed over
-as JSON and set as plain text by templates/report.typ. typst, an extra, is imported on use.
+HTML has no script and no network; it is put together here, since a library of templates takes longer to
+start than a whole report. PDF is tagged and reproducible, set by templates/report.typ from JSON.
 """
 
 from __future__ import annotations
@@ -73,32 +72,6 @@ def fragment(run: Run, report: SampleReport) -> str:
     return "\n".join(parts)
 
 
-_PAGE = """<!DOCTYPE html>
-<html lang="{language}">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src '{style_hash}' \
-'{page_style_hash}'; base-uri 'none'; form-action 'none'">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="referrer" content="no-referrer">
-<meta name="robots" content="noindex">
-<title>{document_title}</title>
-<style>{style}</style>
-<style>{page_style}</style>
-</head>
-<body{kind}>
-{skip}<header>
-<h1><bdi>{title}</bdi></h1>
-{head}</header>
-<main>
-{before}
-
-{rest}</main>
-<footer>{footer}</footer>
-</body>
-</html>"""
-
-
 def as_html(
     run: Run, report: SampleReport, form: Form | None = None, handout: Narrative | None = None
 ) -> str:
@@ -107,9 +80,7 @@ def as_html(
     say = form.words.say
     told, parts, sealed, footer = _opened(run, report, form, handout)
 
-    def picture(name: str) -> str:
-        return draw(name, run, report, form.words)[0]
-
+    picture = functools.partial(draw, run=run, report=report, words=form.words)
     sheet, digest = asset("report.css")
     margin = _on_every_page(run, report, form)  # escaped: any character could mean something to CSS
     spelled = "".join(c if c.isalnum() and c.isascii() else f"\\{ord(c):x} " for c in margin)
@@ -126,24 +97,28 @@ def as_html(
         cover = f'<h2>{title}</h2><p>{why}</p>\n<details class="seal"><summary>{opens}</summary>'
         rest = f'{cover}<div class="sealed">{rest}</div></details>\n'
     skips = handout is None and not sealed and not is_withheld(run, report)
-    return _PAGE.format(
-        language=form.language,
-        document_title=escape(f"{told.title}, {run.created[:10]}"),
-        title=escape(told.title),
-        style=sheet,
-        style_hash=digest,
-        page_style=ours,
-        page_style_hash=csp_hash(ours),
-        kind=' class="handout"' if handout is not None else "",
-        skip=f'<a class="skip" href="#result">{escape(say("form", "skip"))}</a>\n' if skips else "",
-        head=_facts(told.head),
-        before=_sections(parts["before"], picture),
-        rest=rest,
-        footer=escape(footer),
+    return (
+        asset("report.html")[0]
+        .rstrip()
+        .format(
+            language=form.language,
+            document_title=escape(f"{told.title}, {run.created[:10]}"),
+            title=escape(told.title),
+            style=sheet,
+            style_hash=digest,
+            page_style=ours,
+            page_style_hash=csp_hash(ours),
+            kind=' class="handout"' if handout is not None else "",
+            skip=f'<a class="skip" href="#result">{escape(say("form", "skip"))}</a>\n' if skips else "",
+            head=_facts(told.head),
+            before=_sections(parts["before"], picture),
+            rest=rest,
+            footer=escape(footer),
+        )
     )
 
 
-def _sections(sections: Iterable[Section], picture: Callable[[str], str]) -> str:
+def _sections(sections: Iterable[Section], picture: Callable[[str], tuple[str, str]]) -> str:
     parts = []
     for part in sections:
         key, title, told = part.key, escape(part.title), _blocks(part.blocks, picture)
@@ -156,7 +131,7 @@ def _sections(sections: Iterable[Section], picture: Callable[[str], str]) -> str
     return "".join(parts)
 
 
-def _blocks(blocks: Iterable[Block], picture: Callable[[str], str]) -> str:
+def _blocks(blocks: Iterable[Block], picture: Callable[[str], tuple[str, str]]) -> str:
     parts = []
     for kind, group in _runs(blocks):
         if kind in {Kind.BULLET, Kind.DETAIL}:
@@ -169,12 +144,12 @@ def _blocks(blocks: Iterable[Block], picture: Callable[[str], str]) -> str:
     return "".join(parts)
 
 
-def _block(block: Block, picture: Callable[[str], str]) -> str:
+def _block(block: Block, picture: Callable[[str], tuple[str, str]]) -> str:
     if block.kind is Kind.SIDES:
         sides = "".join(f"<div>{_blocks(side, picture)}</div>" for side in block.sides)
         return f'<div class="sides">{sides}</div>\n'
     if block.kind is Kind.PICTURE:
-        return f"<figure><figcaption>{escape(block.text)}</figcaption>{picture(block.name)}</figure>\n"
+        return f"<figure><figcaption>{escape(block.text)}</figcaption>{picture(block.name)[0]}</figure>\n"
     if block.kind is Kind.TABLE:
         return _table(block)
     if block.kind is Kind.SUBHEADING:
@@ -271,7 +246,7 @@ def as_pdf(
     told, parts, sealed, footer = _opened(run, report, form, handout)
 
     def plain(block: Block) -> Json:
-        known = structs.asdict(block) | {"kind": block.kind.value}
+        known = structs.asdict(block)
         known["sides"] = [[plain(item) for item in side] for side in block.sides]
         known["shown"] = block.name not in _CAPTION_IS_SHOWN_ALREADY
         if block.kind is Kind.PICTURE:

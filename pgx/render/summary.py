@@ -58,7 +58,7 @@ class Summary:
         self, run: Run, report: SampleReport, form: Form, cite: Citations, *, alone: bool, signed: bool
     ) -> None:
         self.run, self.report, self.cite, self.alone, self.signed = run, report, cite, alone, signed
-        self.withheld, self.meta = is_withheld(run, report), form.meta.get(report.sample) or PatientMeta()
+        self.withheld, self.meta = is_withheld(run, report), form.meta_of(report.sample)
         self.words, self.say, self.genotype = form.words, form.words.say, report.genotype
         self.status = E4Status(report.genotype.e4_status)
         self.undetermined = self.status is E4Status.INDETERMINATE
@@ -97,7 +97,13 @@ class Summary:
         for key, sites in (("assumed", assumed), ("no_quality", sureness.unstated_sites(self.report))):
             if sites:
                 yield alert(self.say("result", key, sites=self.words.joined(sites)))
-        yield from self._contraindicated()
+        against = self._named(contra=True)
+        for reason in dict.fromkeys(item.reason for item in against):
+            items = [item for item in against if item.reason == reason]
+            statements = " ".join(item.statement for item in items)
+            marks = self.cite.marks(source for item in items for source in item.sources)
+            warning = {"reason": capitalised(reason), "statements": statements}
+            yield alert(self.say("glance", "contraindicated", **warning), marks)
         told = [self._reason(reason) for reason in self.genotype.not_determined_because]
         if self.undetermined:
             told.append(self.say("result", "nothing_known" if self.blind else "not_non_carrier"))
@@ -126,16 +132,6 @@ class Summary:
             return say("glance_open")
         sure = percent(found.diplotype_probability)
         return say("glance", diplotype=greek(found.diplotype), probability=sure)
-
-    def _contraindicated(self) -> Iterator[Block]:
-        """Yield what speaks against the drug because of something that was named, one alert a reason."""
-        against = self._named(contra=True)
-        for reason in dict.fromkeys(item.reason for item in against):
-            items = [item for item in against if item.reason == reason]
-            statements = " ".join(item.statement for item in items)
-            marks = self.cite.marks(source for item in items for source in item.sources)
-            told = self.say("glance", "contraindicated", reason=capitalised(reason), statements=statements)
-            yield alert(told, marks)
 
     def _answer(self) -> str:
         status = self.say("status", self.status)
@@ -247,8 +243,12 @@ class Summary:
                     own = f"{state}-{self.run.input.kind}"
                     yield bullet(self.say("next", own if self.words.has("next", own) else state, rsid=named))
             weak = joined(sureness.weak_sites(report))
-            causes = filter(functools.partial(self.words.has, "next"), self._causes())
-            yield from (bullet(self.say("next", key, sites=weak)) for key in causes)
+            flagged = (cause for flag, cause in sureness.REASON_OF.items() if report.has_flag(flag))
+            for cause in dict.fromkeys((*self.genotype.not_determined_because, *flagged)):
+                distrusted = cause == "phase" and sureness.distrusted_phase(report) is not None
+                key = "phase_distrusted" if distrusted else cause
+                if self.words.has("next", key):
+                    yield bullet(self.say("next", key, sites=weak))
             if report.has_flag("imputed"):
                 yield bullet(self.say("next", "confirm_imputed"))
         if labelled := medicine.labelled_by_copies(report):
@@ -260,20 +260,18 @@ class Summary:
         if self.withheld or sureness.has_answer(report):
             yield bullet(self.say("next", "confirm"))
 
-    def _causes(self) -> Iterator[str]:
-        """Yield what a next step can mend: reasons, and flags that call for one even beside an answer."""
-        flagged = (cause for flag, cause in sureness.REASON_OF.items() if self.report.has_flag(flag))
-        for cause in dict.fromkeys((*self.genotype.not_determined_because, *flagged)):
-            distrusted = cause == "phase" and sureness.distrusted_phase(self.report) is not None
-            yield "phase_distrusted" if distrusted else cause
-
     def _issue(self) -> Iterator[Block]:
         """Yield what a laboratory's report states of itself, and the fields that are filled in by hand."""
         file = printable(self.run.input.path.replace("\\", "/").rpartition("/")[2])
         yield fact(self.say("meta", "file"), f"{file} ({self.run.input.assembly})")
         if not self.withheld:
             yield fact(self.say("meta", "read"), self._letters())
-            yield from self._frequency()
+            population, diplotype = self.run.parameters.population, self.genotype.diplotype
+            for row in self.genotype.calculation:
+                if row.diplotype == diplotype and population != "flat":  # how common it is in the prior
+                    told = {"share": rounded_percent(row.prior), "population": population}
+                    label = self.say("meta", "frequency", diplotype=greek(row.diplotype))
+                    yield fact(label, self.say("issue", "frequency", **told))
         above = {*_WHO, "reviewed_by"}
         yield from self._stated(key for key in PatientMeta.__struct_fields__ if key not in above)
         if self.meta.reviewed_by or self.signed:  # nobody signs in a terminal
@@ -289,18 +287,8 @@ class Summary:
             used = site.genotype and site.basis is not None
             shown = site.genotype if used else self.say("state", site.state)
             assumed = bool(site.genotype) and site.state == SiteState.ASSUMED_REFERENCE
-            mark = sureness.assumed_mark(assumed, self.words)
-            told.append(f"{site.rsid} {shown}{mark}")
+            told.append(f"{site.rsid} {shown}{sureness.assumed_mark(assumed, self.words)}")
         return ", ".join(told)
-
-    def _frequency(self) -> Iterator[Block]:
-        """Yield how common the diplotype is in the population that the call used, if it used one."""
-        population = self.run.parameters.population
-        for row in self.genotype.calculation:
-            if row.diplotype == self.genotype.diplotype and population != "flat":
-                told = {"share": rounded_percent(row.prior), "population": population}
-                label = self.say("meta", "frequency", diplotype=greek(row.diplotype))
-                yield fact(label, self.say("issue", "frequency", **told))
 
 
 class _CounselFile(FactFile, frozen=True, kw_only=True):

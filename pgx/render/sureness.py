@@ -173,8 +173,11 @@ def sure_blocks(run: Run, report: SampleReport, words: Wording) -> Iterator[Bloc
             copies = second.split("/").count(counted_haplotype())
             status = say("status", next(key for key, count in E4_COPIES.items() if count == copies))
             yield paragraph(say("sure", "second", diplotype=greek(second), status=status))
-    elif fitting := _fitting(report):
-        yield paragraph(say("sure", "open", list=", ".join(map(greek, fitting))))
+    elif any(site.basis is not None or site.seen for site in report.sites):  # else all are possible
+        left = [row for row in report.genotype.calculation if row.phase_factor > EXCLUDING]
+        fitting = [greek(row.diplotype) for row in left if min(row.likelihood.values()) > EXCLUDING]
+        if fitting:
+            yield paragraph(say("sure", "open", list=", ".join(fitting)))
     if rests_on_assumption(report):
         yield paragraph(say("sure", "conditional_assumed"))
     for flag in report.flags:
@@ -277,17 +280,6 @@ def _site_sentence(site: SiteReport, words: Wording) -> str:
     assumed = assumed_mark(site.state == SiteState.ASSUMED_REFERENCE, words)
     alleles = site.genotype or say("technical", "unknown")
     return say("sure", "site_called", rsid=site.rsid, alleles=alleles, basis=told, assumed=assumed)
-
-
-def _fitting(report: SampleReport) -> list[str]:
-    """Return the diplotypes that the letters leave possible; none where no letter was read."""
-    if all(site.basis is None and not site.seen for site in report.sites):
-        return []
-    return [
-        row.diplotype
-        for row in report.genotype.calculation
-        if row.phase_factor > EXCLUDING and all(value > EXCLUDING for value in row.likelihood.values())
-    ]
 
 
 def flag_message(flag: Flag, words: Wording, *, is_open: bool) -> str:

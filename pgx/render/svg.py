@@ -1,7 +1,6 @@
 """The four pictures as SVG: chromosomes, reads, probabilities, evidence map.
 
-Colours are classes that a page or a PDF sets. Widths are chosen so that the smallest
-letters stay readable on a screen of 320 pixels.
+Colours are classes that a page or a PDF sets. The smallest letters can be read on a screen of 320 pixels.
 """
 
 from __future__ import annotations
@@ -9,7 +8,7 @@ from __future__ import annotations
 import math
 from html import escape
 
-from pgx.render.medicine import Mark, evidence_marks, side_words
+from pgx.render.medicine import evidence_marks, side_words
 from pgx.render.sureness import assumed_mark, bars, chromosomes, names_text, read_rows, told_chance
 from pgx.report import Run, SampleReport
 from pgx.wording import Wording, greek, percent
@@ -31,6 +30,10 @@ class _Canvas:
     def text(self, x: float, y: float, words: str, kind: str = "", anchor: str = "start") -> None:
         place = f'x="{x:g}" y="{y:g}" class="t {kind}" text-anchor="{anchor}"'
         self.shapes.append(f"<text {place}>{escape(words)}</text>")
+
+    def heads(self, places: tuple[int, int], y: float, report: SampleReport) -> None:
+        for x, site in zip(places, report.sites, strict=True):
+            self.text(x, y, site.rsid, "small", "middle")
 
     def rect(self, box: tuple[float, float, float, float], kind: str, radius: float = 0) -> None:
         x, y, width, height = box
@@ -70,8 +73,7 @@ def draw(name: str, run: Run, report: SampleReport, words: Wording) -> tuple[str
 def _chromosomes(report: SampleReport, words: Wording) -> tuple[str, str]:
     first_site, second_site = (site.rsid for site in report.sites)
     canvas = _Canvas("chromosomes", words.say("picture", "chromosomes"))
-    for x, rsid in zip(_SITE_X, (first_site, second_site), strict=True):
-        canvas.text(x, 16, rsid, "small", "middle")
+    canvas.heads(_SITE_X, 16, report)
     said = []
     for row, one in enumerate(chromosomes(report)):
         y, name = 48 + 62 * row, names_text(one.names, report, words)
@@ -95,8 +97,7 @@ def _reads(report: SampleReport, words: Wording) -> tuple[str, str]:
     shown, places = read_rows(report), (36, 104)
     first_site, second_site = (site.rsid for site in report.sites)
     canvas = _Canvas("reads", words.say("picture", "reads"))
-    for x, rsid in zip(places, (first_site, second_site), strict=True):
-        canvas.text(x, 13, rsid, "small", "middle")
+    canvas.heads(places, 13, report)
     most = max(row.count for row in shown)
     said, y = [], 34.0
     for row in shown:
@@ -155,27 +156,23 @@ def _map(name: str, report: SampleReport, words: Wording) -> tuple[str, str]:
         canvas.text(8, y + 5, mark.letter, "strong")
         canvas.line((32, y), (212, y), "rule")
         canvas.line((_MAP_X[0], y - 16), (_MAP_X[0], y + 16), "threshold")
-        _mark(canvas, mark, y)
+        x, size, kind = _MAP_X[mark.side], _BIGGEST, "mark" if mark.counted else "mark-other"
+        if mark.people is None:
+            kind = "mark-unknown"
+        else:  # the area grows with the number of people, within what can be drawn
+            size = min(_BIGGEST, max(_SMALLEST, math.sqrt(mark.people)))
+        if mark.indirect:
+            canvas.rect((x - size, y - size, 2 * size, 2 * size), kind)
+        else:
+            canvas.circle(x, y, size, kind)
+        if mark.people is None:
+            canvas.text(x, y + 5, "?", "", "middle")
         beside = [unknown if mark.people is None else f"n {mark.people}", level]
         beside += [words.say("picture", "map_indirect")] if mark.indirect else []
         for line, text in enumerate(beside):
             canvas.text(222, y - 2 + 14 * line, text, "small")
-        size = unknown if mark.people is None else row.sample_size
-        facts = {"letter": mark.letter, "direction": side_words(row, words), "size": size, "certainty": level}
+        of = unknown if mark.people is None else row.sample_size
+        facts = {"letter": mark.letter, "direction": side_words(row, words), "size": of, "certainty": level}
         said.append(words.say("picture", "map_row", **facts))
         y += 22 + 14 * (len(beside) - 1)
     return canvas.svg(y - 10, " ".join(said))
-
-
-def _mark(canvas: _Canvas, mark: Mark, y: float) -> None:
-    x, size, kind = _MAP_X[mark.side], _BIGGEST, "mark" if mark.counted else "mark-other"
-    if mark.people is None:
-        kind = "mark-unknown"
-    else:  # the area grows with the number of people, within what can be drawn
-        size = min(_BIGGEST, max(_SMALLEST, math.sqrt(mark.people)))
-    if mark.indirect:
-        canvas.rect((x - size, y - size, 2 * size, 2 * size), kind)
-    else:
-        canvas.circle(x, y, size, kind)
-    if mark.people is None:
-        canvas.text(x, y + 5, "?", "", "middle")
