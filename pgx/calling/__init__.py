@@ -64,21 +64,17 @@ def populations() -> tuple[Population, ...]:
 
 
 class Estimated(Struct, frozen=True, kw_only=True):
-    """Frequencies estimated from a cohort; their name says all of it, so results need no table beside.
+    """Frequencies estimated from a cohort; their name says all of it, so results need no table beside."""
 
-    `people` have data that say something; `group` is that of the manifest, or ""; `frequencies` are in the
-    order of `pgx.genome.haplotypes`, with six digits, summing to 1.
-    """
-
-    people: int
-    group: str
-    frequencies: tuple[float, ...]
+    people: int  # with data that say something
+    group: str  # of the manifest, or ""
+    frequencies: tuple[float, ...]  # in the order of `pgx.genome.haplotypes`, with six digits, summing to 1
 
     @property
     def name(self) -> str:
         """Return the name of this population, e.g. in the column `population`."""
-        names = (item.name for item in haplotypes())
-        shares = ", ".join(f"{name} {share:.6g}" for name, share in zip(names, self.frequencies, strict=True))
+        pairs = zip(haplotypes(), self.frequencies, strict=True)
+        shares = ", ".join(f"{item.name} {share:.6g}" for item, share in pairs)
         group = printable(self.group, limit=60)
         return f"{self.people} people of this cohort{f' ({group})' * bool(group)}, estimated: {shares}"
 
@@ -203,17 +199,13 @@ class Reason(StrEnum):
 
 
 class CallOptions(Struct, frozen=True):
-    """Options that change a call.
+    """Options that change a call."""
 
-    `population` is a name of reference/frequencies.toml, or "flat"; an answer of at least `min_probability`
-    counts as determined; `allele_error_rate` is that of a genotype without a quality; `stray_share` is that
-    of `pgx.calling.likelihood.phred_likelihood`, 1 where the likelihoods speak of a population: the caution
-    that a single answer asks for would make every haplotype but the usual one too rare.
-    """
-
-    population: str
-    min_probability: float
-    allele_error_rate: float
+    population: str  # a name of reference/frequencies.toml, or "flat"
+    min_probability: float  # an answer of at least that counts as determined
+    allele_error_rate: float  # of a genotype without a quality
+    #: As in `likelihood.phred_likelihood`; 1 where the likelihoods speak of a population: the caution that a
+    #: single answer asks for would make every haplotype but the usual one too rare.
     stray_share: float | None = None
 
 

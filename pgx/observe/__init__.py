@@ -16,32 +16,24 @@ Fields = Mapping[str, str]
 
 
 class SiteRecord(Struct, frozen=True, kw_only=True):
-    """One VCF record that covers a site, or carries the rsID of one. Plain text, picklable.
-
-    `position`, `end`: 1-based, both inclusive; `end` is what the record claims to cover (REF, END, SVLEN).
-    `identifiers`, `filters`: without "." and PASS. `alternates`: empty for ALT ".". `quality`: QUAL,
-    Phred-scaled, or None. `info`: keys and values as text; a flag has the value "". `format`: keys in order.
-    `samples`: the columns as text, in the order of the header. `fixed`: the first nine columns as text.
-    """
+    """One VCF record that covers a site, or carries the rsID of one. Plain text, picklable."""
 
     contig: str
-    position: int
-    end: int
-    identifiers: tuple[str, ...]
+    position: int  # 1-based
+    end: int  # 1-based, inclusive; what the record claims to cover (REF, END, SVLEN)
+    identifiers: tuple[str, ...]  # without "."
     reference: str
-    alternates: tuple[str, ...]
-    quality: float | None
-    filters: tuple[str, ...]
-    info: Mapping[str, str]
+    alternates: tuple[str, ...]  # empty for ALT "."
+    quality: float | None  # QUAL, Phred-scaled
+    filters: tuple[str, ...]  # without "." and PASS
+    info: Mapping[str, str]  # keys and values as text; a flag has the value ""
     format: tuple[str, ...]
-    samples: Sequence[str]
-    fixed: str
+    samples: Sequence[str]  # the columns as text, in the order of the header
+    fixed: str  # the first nine columns as text
 
     def fields(self, sample: int) -> dict[str, str]:
         """Return the FORMAT fields of one sample; trailing fields that were dropped are absent."""
-        if not self.format:
-            return {}
-        return dict(zip(self.format, self.samples[sample].split(":"), strict=False))
+        return dict(zip(self.format, self.samples[sample].split(":"), strict=False)) if self.format else {}
 
     def line(self, sample: int) -> str:
         """Return the raw record with the column of this sample only."""
@@ -90,17 +82,14 @@ class GenotypeEvidence(Struct, frozen=True, kw_only=True):
     C; None for a class that the record does not speak of. DS: the expected copies of C, one value. GQ: one
     Phred-scaled value. AD: reads with each of the two letters. DEPTH: reads, one value. QUAL: Phred-scaled,
     and the copies of C without any ALT. PARTIAL: one Phred-scaled value, or empty. Otherwise empty.
-    `copies`: of C in the genotype as read; None where only likelihoods were given, or for PARTIAL. `seen`:
-    PARTIAL only, the one letter that was read. `limits`: what else the record states, by which this cannot be
-    surer: AD, DEPTH or QUAL.
     """
 
     kind: EvidenceKind
     values: tuple[float | None, ...] = ()
-    copies: int | None = None
-    seen: str | None = None
+    copies: int | None = None  # of C as read; None where only likelihoods were given, or for PARTIAL
+    seen: str | None = None  # PARTIAL only: the one letter that was read
     imputed: bool = False
-    limits: tuple[GenotypeEvidence, ...] = ()
+    limits: tuple[GenotypeEvidence, ...] = ()  # AD, DEPTH or QUAL beside it: it cannot be surer
 
 
 class PhaseSource(StrEnum):
@@ -110,15 +99,11 @@ class PhaseSource(StrEnum):
 
 
 class Phase(Struct, frozen=True):
-    """The phase of one genotype.
+    """The phase of one genotype."""
 
-    Sites with equal `phase_set` are phased with each other; "" where the file names none. `quality`:
-    Phred-scaled probability that the order is wrong (PQ), or None.
-    """
-
-    phase_set: str
+    phase_set: str  # sites with equal ones are phased with each other; "" where the file names none
     source: PhaseSource
-    quality: float | None = None
+    quality: float | None = None  # Phred-scaled probability that the order is wrong (PQ)
 
 
 class SiteReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -158,9 +143,8 @@ class SiteReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Observation(SiteReport, frozen=True, kw_only=True):
     """A site of one sample as it is reported, without what the input does not say, and what the caller needs.
 
-    `evidence`: None where the site says nothing that may be used. `basis` follows from it, `phased` from
-    `phase`. `joint`: from reads, the same at both sites: the likelihood of each diplotype, the highest being
-    1. It stands for `evidence` and `phase` of both, which then only tell of it.
+    `joint`: from reads, the same at both sites: the likelihood of each diplotype, the highest being 1. It
+    stands for `evidence` and `phase` of both, which then only tell of it.
     """
 
     alleles: tuple[str, str] | None = None
@@ -174,7 +158,7 @@ class Observation(SiteReport, frozen=True, kw_only=True):
     phase_set: str | None = None
     record: str | None = None
     notes: tuple[str, ...] = ()
-    evidence: GenotypeEvidence | None = None
+    evidence: GenotypeEvidence | None = None  # None where the site says nothing that may be used
     phase: Phase | None = None
     joint: tuple[float, ...] | None = None
     findings: tuple[Finding, ...] = ()
@@ -216,42 +200,28 @@ class ReadSummary(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class ReadContext(Struct, frozen=True, kw_only=True):
-    """What reading a sample needs beside its records: options of the user, and facts of the input.
+    """What reading a sample needs beside its records: options of the user, and facts of the input."""
 
-    `contig`: the name of the chromosome, for sites without a record. `gl_is_phred`: GL holds negative Phred
-    values (Complete Genomics declares it as an integer), not log10. `absence_is_stated`: a tool wrote 0/0
-    where the file had nothing, by its own line in the header. `is_lifted`: the header says that coordinates
-    were lifted over. `assume_reference`: take a site without a record for reference (--absent-sites
-    reference). `callable_sites`: rsIDs that lie in a region of --callable, with the reads that it states
-    there or None. `min_gq` (Phred-scaled), `min_dp` (reads): a site below is not used.
-    """
-
-    contig: str
-    gl_is_phred: bool = False
-    absence_is_stated: bool = False
-    is_lifted: bool = False
-    assume_reference: bool = False
+    contig: str  # the name of the chromosome, for sites without a record
+    gl_is_phred: bool = False  # GL is negative Phred (Complete Genomics declares an integer), not log10
+    absence_is_stated: bool = False  # a tool wrote 0/0 where the file had nothing, as its header line says
+    is_lifted: bool = False  # the header says that coordinates were lifted over
+    assume_reference: bool = False  # take a site without a record for reference (--absent-sites reference)
+    #: rsIDs that lie in a region of --callable, with the reads that it states there or None.
     callable_sites: Mapping[str, float | None] = msgspec.field(default_factory=dict)
     keep_filtered: bool = False
-    min_gq: float = 0
-    min_dp: int = 0
+    min_gq: float = 0  # Phred-scaled; a site below is not used
+    min_dp: int = 0  # reads; a site below is not used
 
 
 class SiteRecords(Struct, frozen=True, kw_only=True):
-    """All records that touch one site, sorted by what they can say; the same for every sample of an input.
-
-    `bases`: their alleles spell the base at the site. `blocks`: reference blocks that span it. `lengths`:
-    insertions, deletions and structural records over it, which can only say that the base is missing.
-    `segments`: of copy number and ploidy; they say nothing of the base. `misplaced`: they carry the rsID of
-    the site and do not cover it. `faults`: why the records must not be read, if so. `findings`: what to tell
-    of records that may be read.
-    """
+    """All records that touch one site, sorted by what they can say; the same for every sample of an input."""
 
     site: Site
-    bases: tuple[SiteRecord, ...]
-    blocks: tuple[SiteRecord, ...]
-    lengths: tuple[SiteRecord, ...]
-    segments: tuple[SiteRecord, ...]
-    misplaced: tuple[SiteRecord, ...]
-    faults: tuple[Finding, ...]
-    findings: tuple[Finding, ...]
+    bases: tuple[SiteRecord, ...]  # their alleles spell the base at the site
+    blocks: tuple[SiteRecord, ...]  # reference blocks that span it
+    lengths: tuple[SiteRecord, ...]  # indels, structural records: they can only say that the base is missing
+    segments: tuple[SiteRecord, ...]  # of copy number and ploidy; they say nothing of the base
+    misplaced: tuple[SiteRecord, ...]  # they carry the rsID of the site and do not cover it
+    faults: tuple[Finding, ...]  # why the records must not be read, if so
+    findings: tuple[Finding, ...]  # what to tell of records that may be read

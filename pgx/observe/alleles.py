@@ -10,9 +10,6 @@ from pgx.observe import SiteRecord
 
 #: With the letters for "one of several bases": such an allele is spelled, and is none of ours.
 _BASES = frozenset("ACGTNRYSWKMBDHV")
-#: Complete Genomics writes <CGA_NOCALL> where it called nothing; its genotype is then "./.". samtools wrote
-#: X, and from 1.0 to 1.2 <X>, for what is <*> since.
-_UNSEEN_ALTERNATES = frozenset({"<NON_REF>", "<*>", "<CGA_NOCALL>", "<X>", "X"})
 #: The base is missing because of a deletion that another record describes; GATK 3 wrote <*:DEL>.
 _SPANNING = frozenset({"*", "<*:DEL>"})
 #: Fields that only a caller of copy numbers or of ploidy writes: DRAGEN, GATK gCNV, Canvas, CNVkit, cn.MOPS,
@@ -21,10 +18,8 @@ SEGMENT_FIELDS = frozenset(
     {"BAF", "BC", "CN", "CNF", "CNL", "CNLP", "CNP", "CNQ", "FC", "LFC", "LOG2", "LRR", "MCC", "MCN"}
     | {"MCNF", "MCNQ", "NCN", "NDC", "QSE", "QSS", "RDCN", "RDSD", "SD", "SM"}
 )
-_SEGMENT_INFO = frozenset(
-    {"CIEND", "CIPOS", "CN", "CNCLASS", "CNVLEN", "FOLD_CHANGE", "FOLD_CHANGE_LOG", "IMPRECISE", "LOG2"}
-    | {"NUM_BINS", "NUM_PROBES", "PROBES", "REFLEN", "SEGID", "SVLEN", "SVTYPE"}
-)
+_SEGMENT_INFO = {"CIEND", "CIPOS", "CN", "CNCLASS", "CNVLEN", "FOLD_CHANGE", "FOLD_CHANGE_LOG", "IMPRECISE"}
+_SEGMENT_INFO |= {"LOG2", "NUM_BINS", "NUM_PROBES", "PROBES", "REFLEN", "SEGID", "SVLEN", "SVTYPE"}
 #: Fields that state the reads, the likelihoods or the quality of a sequence. A tool that fills gaps with 0/0
 #: leaves them out.
 _OF_READS = frozenset(
@@ -56,7 +51,8 @@ def is_sequence(allele: str) -> bool:
 
 def is_unseen(allele: str) -> bool:
     """Return whether an allele stands for "any other" in a gVCF."""
-    return allele in _UNSEEN_ALTERNATES
+    # Complete Genomics calls nothing at <CGA_NOCALL>; <X> is of samtools 1.0 to 1.2, X of those before.
+    return allele in {"<NON_REF>", "<*>", "<CGA_NOCALL>", "<X>", "X"}
 
 
 def is_deleted(allele: str) -> bool:
@@ -89,9 +85,8 @@ def is_segment(record: SiteRecord) -> bool:
     the fields of such callers, or because it states neither a genotype nor reads nor a quality of the
     sequence. (QUAL and GQ of such a caller speak of the copy number.)
     """
-    if not set(record.reference.upper()) <= frozenset("ACGT"):
-        return True
-    if SEGMENT_FIELDS.intersection(record.format) or record.info.keys() & _SEGMENT_INFO:
+    has_fields = SEGMENT_FIELDS.intersection(record.format) or record.info.keys() & _SEGMENT_INFO
+    if has_fields or not set(record.reference.upper()) <= set("ACGT"):
         return True
     starts = {record.position - 1, record.position, record.position + 1}  # an ID may count from 0
     names = ({int(digits) for digits in re.findall(r"[0-9]{1,12}", name)} for name in record.identifiers)
@@ -146,9 +141,9 @@ def is_base_change(record: SiteRecord, position: int) -> bool:
     if not record.alternates:
         return True
     length, own = len(record.reference), record.reference[position - record.position].upper()
-    for allele in record.alternates:
-        if is_unseen(allele) or allele in _SPANNING or (is_sequence(allele) and len(allele) == length):
-            return True
+    changes = (is_sequence(allele) and len(allele) == length for allele in record.alternates)
+    if any(changes) or any(is_unseen(allele) or allele in _SPANNING for allele in record.alternates):
+        return True
     mute = (Other.STRUCTURAL, Other.DELETED, own)
     return any(letter not in mute for letter in letters_of(record, position)[1:])
 

@@ -29,17 +29,12 @@ _STATE_FLAGS = {
 
 
 class Combined(Struct, frozen=True, kw_only=True):
-    """What the records of a site say together.
+    """What the records of a site say together."""
 
-    `primary`: the reading whose quality, depth and evidence stand for the site. `shown`: two letters, None
-    for one that was not called; empty without a genotype. `own_evidence`: whether the evidence of `primary`
-    is about exactly these letters. `conflict`: whether the records contradict each other.
-    """
-
-    primary: Reading
-    shown: Shown = ()
+    primary: Reading  # its quality, depth and evidence stand for the site
+    shown: Shown = ()  # two letters, None for one that was not called; empty without a genotype
     phase: observe.Phase | None = None
-    own_evidence: bool = True
+    own_evidence: bool = True  # whether the evidence of `primary` is about exactly these letters
     conflict: bool = False
     findings: tuple[Finding, ...] = ()
 
@@ -82,9 +77,8 @@ def shows_other(reading: Reading, others: Sequence[Reading]) -> bool:
 
     On split lines the others then say "not my ALT" of a chromosome that need not be reference.
     """
-    if any(_same_variant(reading, other) for other in others):
-        return False
-    return any(letter not in (None, reading.spelled[0]) for letter in reading.shown)
+    has_alternate = any(letter not in (None, reading.spelled[0]) for letter in reading.shown)
+    return has_alternate and not any(_same_variant(reading, other) for other in others)
 
 
 def _agree(one: Reading, other: Reading) -> bool:
@@ -144,7 +138,6 @@ def blank(
 
 
 def _state_findings(state: SiteState, site: Site) -> tuple[Finding, ...]:
-    """Return the flag that a state carries."""
     code = _STATE_FLAGS.get(state)
     return (site_finding(code, site),) if code else ()
 
@@ -248,20 +241,18 @@ def _ordered(combined: Combined, site: Site) -> tuple[str, str] | None:
     """Return both letters: as phased, else the assembly's own letter first. None without a genotype."""
     if len(combined.shown) != 2 or None in combined.shown:
         return None
-    first, second = (str(letter) for letter in combined.shown)
-    if combined.phase is None and site.letters.index(first) > site.letters.index(second):
-        return second, first
-    return first, second
+    first, second = map(str, combined.shown)
+    swapped = combined.phase is None and site.letters.index(first) > site.letters.index(second)
+    return (second, first) if swapped else (first, second)
 
 
 def _evidence(
     combined: Combined, site: Site, state: SiteState, seen: Sequence[object], called: SiteState
 ) -> GenotypeEvidence | None:
     if state is SiteState.PARTIAL_CALL:
-        primary = combined.primary
         # Beside likelihoods GQ speaks of a whole genotype, and none was called.
-        stated = primary.quality is not None and primary.evidence is None
-        values = (primary.quality,) if stated else ()
+        quality = combined.primary.quality if combined.primary.evidence is None else None
+        values = () if quality is None else (quality,)
         return GenotypeEvidence(kind=EvidenceKind.PARTIAL, seen=str(seen[0]), values=values)
     if state is not called or combined.own_evidence:
         return combined.primary.evidence if state is called else None

@@ -24,9 +24,7 @@ from pgx.observe.alleles import Letter, Other
 from pgx.observe.fields import depth, local_alleles, number, numbers, reads_by_allele
 from pgx.reference import threshold
 
-_IMPUTATION_MARKS = frozenset({"IMP", "IMPUTED", "DR2"})  # nothing but an imputation writes these
 _TYPED = frozenset({"TYPED", "TYPED_ONLY", "GENOTYPED"})
-_IMPUTATION_KEYS = _TYPED | {"R2", "ER2", "AR2", "INFO", "INFO_SCORE"}
 _SUM_TOLERANCE = 0.05
 
 Values = tuple[float | None, ...]
@@ -38,9 +36,10 @@ Join = Callable[[Iterable[float]], float]
 def is_from_imputation(record: SiteRecord) -> bool:
     """Return whether an imputation wrote the record: its INFO marks, or GP or DS beside its INFO keys."""
     keys = record.info.keys()
-    if keys & _IMPUTATION_MARKS:
+    if keys & {"IMP", "IMPUTED", "DR2"}:  # nothing but an imputation writes these
         return True
-    return bool(keys & _IMPUTATION_KEYS) and not {"GP", "DS", "HDS"}.isdisjoint(record.format)
+    is_scored = keys & {*_TYPED, "R2", "ER2", "AR2", "INFO", "INFO_SCORE"}
+    return bool(is_scored) and not {"GP", "DS", "HDS"}.isdisjoint(record.format)
 
 
 def is_imputed(record: SiteRecord) -> bool:
@@ -55,28 +54,24 @@ def imputation_score(record: SiteRecord) -> float | None:
 
 
 class FieldReader:
-    """What one sample of one record states of its genotype at the site.
-
-    `letters`: of each allele at the site, REF first. `counted`: the two letters; genotypes are sorted by
-    copies of the second. `copies`: of the second letter in the genotype as read, None where there is no
-    genotype. `gl_is_phred`: GL holds negative Phred values (Complete Genomics declares it as an integer), not
-    log10. `block`: the record is a reference block.
-    """
+    """What one sample of one record states of its genotype at the site."""
 
     def __init__(
         self,
         record: SiteRecord,
         fields: Fields,
-        letters: tuple[Letter, ...],
-        counted: tuple[str, str],
+        letters: tuple[Letter, ...],  # of each allele at the site, REF first
+        counted: tuple[str, str],  # genotypes are sorted by copies of the second
         *,
-        copies: int | None,
-        gl_is_phred: bool,
-        block: bool = False,
+        copies: int | None,  # of the second letter in the genotype as read; None without a genotype
+        gl_is_phred: bool,  # as in `ReadContext`
+        block: bool = False,  # whether the record is a reference block
     ) -> None:
         self._record, self._fields, self._block = record, fields, block
         self._letters, self._counted, self._copies = letters, counted, copies
         self._gl_is_phred, self._imputed = gl_is_phred, is_imputed(record)
+        # QUAL of several samples speaks of all together.
+        self._quality = record.quality if len(record.samples) == 1 else None
         ways = (self._phred_likelihoods, self._log_likelihoods, self._posteriors, self._dosage)
         ordered = (*ways[2:], *ways[:2]) if is_from_imputation(record) else ways
         self._likelihoods = [found for way in ordered if (found := way()) is not None]
@@ -137,7 +132,7 @@ class FieldReader:
         quality = stated_quality(self._fields)
         found = [] if quality is None else [self._made(EvidenceKind.GQ, (quality,))]
         found += ([] if self._block else self.reads_by_letter()[:1]) or self._reads_limit()
-        quality = self._own_quality() or 0.0
+        quality = self._quality or 0.0
         if not found and self._block and self._copies != 1 and quality > 0:
             return [self._made(EvidenceKind.GQ, (quality,))]
         return found
@@ -148,19 +143,13 @@ class FieldReader:
 
     def _record_quality(self) -> Limits:
         """Return QUAL where an ALT is called: the probability that there is none."""
-        quality = self._own_quality()
         none = 2 * (self._letters[0] == self._counted[1])  # copies of the letter without any ALT
-        is_stated = quality is not None and quality >= 0 and self._copies != none
-        return (self._made(EvidenceKind.QUAL, (quality, float(none))),) if is_stated else ()
-
-    def _own_quality(self) -> float | None:
-        """Return QUAL; of several samples it speaks of all together."""
-        return self._record.quality if len(self._record.samples) == 1 else None
+        is_stated = self._quality is not None and self._quality >= 0 and self._copies != none
+        return (self._made(EvidenceKind.QUAL, (self._quality, float(none))),) if is_stated else ()
 
     def reads_by_letter(self) -> list[GenotypeEvidence]:
         """Return the reads with each of the two letters, as each field or pair of fields states them."""
-        found = []
-        copies = copies_by_allele(self._letters, self._counted)
+        found, copies = [], copies_by_allele(self._letters, self._counted)
         for counts, others in reads_by_allele(self._record, self._fields):
             reads = [0.0, 0.0]
             for count, letter in zip(counts, copies, strict=True):
@@ -173,7 +162,6 @@ class FieldReader:
         return found
 
     def _phred_likelihoods(self) -> Stated | None:
-        """Return PL (or LPL) by copies."""
         letters, values = self._letters, numbers(self._fields.get("PL"))
         local = local_alleles(self._record, self._fields)
         if "PL" not in self._fields and "LPL" in self._fields and local is not None:

@@ -22,10 +22,8 @@ _READS_BESIDE_ALT = ("CLCAD2", "COV")
 _READS_BY_STRAND = ("DP4", "SAC")
 #: Reads with REF, and with each ALT: VarScan, freebayes, Torrent Variant Caller, iVar.
 _REF_AND_ALT_READS = (("RD", "AD"), ("RO", "AO"), ("FRO", "FAO"), ("REF_DP", "ALT_DP"))
-#: Reads by base: all in one field in this order (SomaticSniper), or the first value of a field each
-#: (Strelka).
 _BASES = "ACGT"
-_READS_BY_BASE = "BCOUNT"
+#: Reads by base, the first value of a field each (Strelka); SomaticSniper has all in BCOUNT, in this order.
 _READS_OF_BASE = tuple(f"{base}U" for base in _BASES)
 #: All reads, and those with each ALT: Platypus, VarDict, samtools before 1.0.
 _ALL_AND_ALT_READS = (("NR", "NV"), ("DP", "VD"), ("DP", "DV"))
@@ -33,8 +31,8 @@ _ALL_AND_ALT_READS = (("NR", "NV"), ("DP", "VD"), ("DP", "DV"))
 _ALT_SHARES = ("FREQ", "VAF", "VF", "AF", "FA")
 #: Fields, beside AD, that state reads by allele.
 READ_FIELDS = frozenset(
-    {"DPR", "ADF", "ADR", "RD", *_ALT_SHARES, *_READS_BESIDE_ALT, *_READS_BY_STRAND}
-    | {_READS_BY_BASE, *_READS_OF_BASE}
+    {"DPR", "ADF", "ADR", "RD", "BCOUNT"}
+    | {*_ALT_SHARES, *_READS_BESIDE_ALT, *_READS_BY_STRAND, *_READS_OF_BASE}
     | {key for pair in (*_REF_AND_ALT_READS, *_ALL_AND_ALT_READS) for key in pair}
 ) - {"AD", "DP"}
 #: What states reads by allele, and what of it most callers do not write: looked for in every sample.
@@ -45,13 +43,10 @@ Counts = tuple[tuple[float, ...], float]
 
 
 class Genotype(Struct, frozen=True):
-    """A genotype as the record writes it; `phase` is None when unphased.
+    """A genotype as the record writes it."""
 
-    `indices`: of alleles (0 is REF) in the order of the text, None for "."; empty without a genotype.
-    """
-
-    indices: tuple[int | None, ...]
-    phase: Phase | None
+    indices: tuple[int | None, ...]  # of alleles (0: REF) in the order of the text, None for "."
+    phase: Phase | None  # None when unphased
 
 
 class GenotypeTextError(ValueError):
@@ -60,26 +55,22 @@ class GenotypeTextError(ValueError):
 
 def read_genotype(record: SiteRecord, fields: Fields) -> Genotype:
     """Read GT (or LGT) and the phase of one sample; raises `GenotypeTextError`."""
-    indices, separators = _indices(record, fields)
-    if len(indices) != 2 or separators != {"|"}:
-        return _physical_order(indices, fields) or Genotype(indices=indices, phase=None)
-    # VCF 4.4 may name a set for each allele (PSL).
-    key = next((key for key in ("PS", "PSL", "PID") if set(fields.get(key, MISSING)) - set(".,")), None)
-    source = PhaseSource.STATISTICAL if key is None else PhaseSource.READ_BACKED
-    name = "" if key is None else f"{key} {fields[key]}"
-    return Genotype(indices, Phase(name, source, number(fields.get("PQ"))))
-
-
-def _indices(record: SiteRecord, fields: Fields) -> tuple[tuple[int | None, ...], frozenset[str]]:
     key = "GT" if "GT" in fields or "LGT" not in fields else "LGT"
     text = fields.get(key, MISSING)
     if text in {"", MISSING}:
-        return (), frozenset()
+        return Genotype(indices=(), phase=None)
     written, separators = _written(text)
     known = range(len(record.alternates) + 1) if key == "GT" else local_alleles(record, fields) or (0,)
     if any(index is not None and index >= len(known) for index in written):
         raise GenotypeTextError(text)
-    return tuple([None if index is None else known[index] for index in written]), separators
+    indices = tuple([None if index is None else known[index] for index in written])
+    if len(indices) != 2 or separators != {"|"}:
+        return _physical_order(indices, fields) or Genotype(indices=indices, phase=None)
+    # VCF 4.4 may name a set for each allele (PSL).
+    sets = (key for key in ("PS", "PSL", "PID") if set(fields.get(key, MISSING)) - set(".,"))
+    name = next((f"{key} {fields[key]}" for key in sets), "")
+    source = PhaseSource.READ_BACKED if name else PhaseSource.STATISTICAL
+    return Genotype(indices, Phase(name, source, number(fields.get("PQ"))))
 
 
 @functools.lru_cache(maxsize=4096)
@@ -174,7 +165,6 @@ def depth(record: SiteRecord, fields: Fields, *, block: bool) -> int | None:
 
 
 def _counts(values: Iterable[float | None]) -> list[float]:
-    """Return the values that are counts of reads."""
     return [value for value in values if value is not None and value >= 0]
 
 
@@ -183,11 +173,11 @@ def _record_reads(record: SiteRecord) -> int | None:
     if len(record.samples) != 1 or not record.info:
         return None
     info = record.info
+    if number(info.get("MQ")) == 0:
+        return 0
     by_strand = _counts(numbers(info.get("DP4")))
     found = _counts(number(info.get(key)) for key in ("DP", "ADP", "TotalReads"))
     found += [sum(by_strand)] if len(by_strand) == 4 else []
-    if number(info.get("MQ")) == 0:
-        return 0
     return int(min(found) * (1 - _unmapped_share(info)) + 0.5) if found else None
 
 
@@ -255,7 +245,7 @@ def _of_bases(record: SiteRecord, fields: Fields) -> Sequence[float | None]:
     alleles = [allele.upper() for allele in (record.reference, *record.alternates)]
     if not all(len(allele) == 1 and allele in _BASES for allele in alleles):
         return ()
-    counts = [*numbers(fields.get(_READS_BY_BASE))]
+    counts = [*numbers(fields.get("BCOUNT"))]
     if len(counts) != len(_BASES):
         counts = [next(iter(numbers(fields.get(key))), None) for key in _READS_OF_BASE]
     return [counts[_BASES.index(allele)] for allele in alleles]

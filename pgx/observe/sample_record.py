@@ -50,7 +50,6 @@ def header_says(history: Iterable[str], meaning: str) -> bool:
 
 @functools.cache
 def _patterns(*meanings: str) -> tuple[re.Pattern[str], ...]:
-    """Return what lines of these meanings look like."""
     known = load("filters.toml", _FilterFile).header_line
     return tuple(re.compile(item.pattern, re.IGNORECASE) for item in known if item.meaning in meanings)
 
@@ -70,17 +69,13 @@ def without_names(history: Iterable[str]) -> tuple[str, ...]:
 
 
 class Reading(Struct, frozen=True):
-    """What one sample shows in one record.
-
-    `spelled`: the letter of each allele of the record, REF first. `problem`: the state that forbids its use,
-    or None. `shown`: two letters in the order of the genotype, None for a "."; empty without a genotype.
-    """
+    """What one sample shows in one record."""
 
     record: SiteRecord
     fields: Fields
-    spelled: tuple[Letter, ...]
-    problem: SiteState | None
-    shown: Shown
+    spelled: tuple[Letter, ...]  # the letter of each allele of the record, REF first
+    problem: SiteState | None  # the state that forbids its use
+    shown: Shown  # two letters in the order of the genotype, None for a "."; empty without a genotype
     phase: observe.Phase | None
     evidence: GenotypeEvidence | None
     depth: int | None
@@ -99,10 +94,9 @@ def read(record: SiteRecord, sample: int, site: Site, context: ReadContext, *, b
     if block and problem is None and not {"GT", "LGT"} & fields.keys():
         shown = (spelled[0], spelled[0])
     is_ours = len(shown) == 2 and all(letter in site.counted for letter in shown)
-    copies, gl_is_phred = shown.count(site.counted[1]) if is_ours else None, context.gl_is_phred
-    stated = FieldReader(
-        record, fields, spelled, site.counted, copies=copies, gl_is_phred=gl_is_phred, block=block
-    )
+    copies, is_phred = shown.count(site.counted[1]) if is_ours else None, context.gl_is_phred
+    given = (record, fields, spelled, site.counted)
+    stated = FieldReader(*given, copies=copies, gl_is_phred=is_phred, block=block)
     evidence = stated.evidence() if problem is None else None
     filters = _filters(record, fields, genotype)
     quality, reads = stated_quality(fields), depth(record, fields, block=block)

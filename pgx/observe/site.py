@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
@@ -129,9 +128,10 @@ def _observe_site(at: SiteRecords, sample: int, context: ReadContext, doubted: S
     site = at.site
     if doubted:
         found = ", ".join([f"{record.contig}:{record.position}" for record in at.misplaced] or doubted)
-        finding = site_finding("rsid-mismatch", site, found=found, position=str(site.position))
-        findings, records = (replace(finding, critical=True),), (*at.misplaced, *at.bases, *at.blocks)
-        return blank(at, sample, context, SiteState.UNSUPPORTED, findings, records=records)
+        values = {"rsid": site.rsid, "found": found, "position": str(site.position)}
+        doubt = Finding(code="rsid-mismatch", values=values, critical=True)
+        records = (*at.misplaced, *at.bases, *at.blocks)
+        return blank(at, sample, context, SiteState.UNSUPPORTED, [doubt], records=records)
     if at.faults:
         return blank(at, sample, context, SiteState.UNSUPPORTED, at.faults)
     bases = [read(record, sample, site, context, block=False) for record in at.bases]
@@ -168,9 +168,7 @@ def _length(record: SiteRecord, sample: int) -> int | None:
 
 
 def _spans(record: SiteRecord, sample: int, site: Site) -> bool:
-    """Return whether a block reaches the site for this sample."""
-    length = _length(record, sample)
-    if length is not None:
+    if (length := _length(record, sample)) is not None:
         return site.position < record.position + length
     return "LEN" not in record.format or "END" in record.info or covers_with_bases(record, site.position)
 
@@ -182,14 +180,13 @@ def _from_bases(
     usable = [reading for reading in bases if reading.problem is not SiteState.FILTERED] or list(bases)
     dropped = [reading for reading in bases if reading not in usable and shows_other(reading, usable)]
     problems = [reading for reading in usable if reading.problem is not None]
-    no_call = any(reading.problem is SiteState.NO_CALL for reading in problems)
+    no_call = SiteState.NO_CALL in [reading.problem for reading in problems]
     if no_call and not dropped and len(problems) < len(usable):
         return observation(at, sample, bases, conflicting(usable[0]), ())
     if dropped or problems:
         return _unusable(at, sample, bases, (*dropped, *problems)[0])
     combined = combine(usable, at.site)
     notes = [note for reading in usable for note in reading.findings]
-    findings = (*at.findings, *combined.findings, *notes)
     covered = [block for block in blocks if block.problem is None and block.evidence is not None]
     if any(set(block.shown) != set(combined.shown) for block in covered):
         combined = replace(combined, conflict=True)
@@ -199,7 +196,7 @@ def _from_bases(
         alternates = [letter for letter in shown if letter != at.site.ref]
         left = Other.DELETED if missing == 2 or len(shown) != 2 else (*alternates, *shown)[0]
         combined = replace(combined, shown=(left, Other.DELETED), phase=None)
-    return observation(at, sample, bases, combined, findings)
+    return observation(at, sample, bases, combined, (*at.findings, *combined.findings, *notes))
 
 
 def _unusable(at: SiteRecords, sample: int, readings: Sequence[Reading], first: Reading) -> Observation:
@@ -232,16 +229,10 @@ def _are_doubtful(blocks: Sequence[Reading], sample: int, context: ReadContext) 
     for record in (block.record for block in blocks):
         length = _length(record, sample)
         spans.add((record.position, record.end if length is None else record.position + length - 1))
+    (start, end), *others = spans
     longest = threshold("longest_lifted_block" if context.is_lifted else "longest_block")
-    rest = threshold("lifted_block_rest")
-    return len(spans) > 1 or any(
-        end - start >= longest or any(0 <= end - start - shift < rest for shift in _shifts())
-        for start, end in spans
-    )
-
-
-@functools.cache
-def _shifts() -> frozenset[int]:
-    """Return by how many bases the region moves between two assemblies."""
-    places = [sites_on(assembly)[0].position for assembly in assemblies()]
-    return frozenset(abs(one - other) for one, other in itertools.combinations(places, 2))
+    if others or end - start >= longest:
+        return True
+    rest, places = threshold("lifted_block_rest"), [sites_on(each)[0].position for each in assemblies()]
+    shifts = (abs(one - other) for one, other in itertools.combinations(places, 2))
+    return any(0 <= end - start - shift < rest for shift in shifts)
