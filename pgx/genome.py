@@ -63,17 +63,14 @@ class AssemblyEvidence(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 class HeaderFacts(Struct, frozen=True, kw_only=True):
     """What a header says about its assembly, and how the file came about.
 
-    `contigs` are the names of chromosome 19, with length (bases) and assembly attribute where given;
-    `references` the values of ##reference and ##assembly; `fields` the IDs declared for FORMAT; `history` the
-    lines that declare nothing, such as commands; `lengths` those of other chromosomes, by name there and in
-    `CHROMOSOMES`.
+    `contigs` are the names of chromosome 19, with length (bases) and assembly attribute where given.
     """
 
     contigs: tuple[tuple[str, int | None, str | None], ...] = ()
-    references: tuple[str, ...] = ()
-    fields: frozenset[str] = frozenset()
-    history: tuple[str, ...] = ()
-    lengths: tuple[tuple[str, str, int], ...] = ()
+    references: tuple[str, ...] = ()  # values of ##reference and ##assembly
+    fields: frozenset[str] = frozenset()  # IDs declared for FORMAT
+    history: tuple[str, ...] = ()  # lines that declare nothing, such as commands
+    lengths: tuple[tuple[str, str, int], ...] = ()  # of others, by name there and in `CHROMOSOMES`
 
 
 class AssemblyDecision(Struct, frozen=True, kw_only=True):

@@ -22,38 +22,29 @@ Copies = tuple[float, float, float]
 
 
 class PhaseEvidence(Struct, frozen=True, kw_only=True):
-    """The diplotype that two phased heterozygous sites spell, and how likely the phase is wrong.
-
-    `stated` says whether the file states that error (PQ), or a rate was assumed.
-    """
+    """The diplotype that two phased heterozygous sites spell, and how likely the phase is wrong."""
 
     diplotype: str
     error: float
-    stated: bool = True
+    stated: bool = True  # whether the file states that error (PQ), or a rate was assumed
 
 
 class SiteData(Struct, frozen=True):
-    """All of the observations that the posterior depends on; equal data give equal calls.
-
-    `joint` is the likelihood of each diplotype from reads, which stands for the others where it is given.
-    """
+    """All of the observations that the posterior depends on; equal data give equal calls."""
 
     evidence: tuple[GenotypeEvidence | None, ...]
     phase: PhaseEvidence | None
-    joint: tuple[float, ...] | None = None
+    joint: tuple[float, ...] | None = None  # of each diplotype, from reads; it stands for the others
 
 
 class Answer(Struct, frozen=True):
-    """What a posterior (of each diplotype, in order) determines, and with which probability.
-
-    `copies` are the posterior probabilities of 0, 1 and 2 copies of e4.
-    """
+    """What a posterior (of each diplotype, in order) determines, and with which probability."""
 
     diplotype: str | None
     best: str
     probability: float
     status: E4Status
-    copies: Copies
+    copies: Copies  # posterior probabilities
     posterior: tuple[float, ...]
 
 

@@ -28,20 +28,14 @@ _GROWTH = 1.3
 
 
 class _Step(Struct, frozen=True):
-    """One marker on the way to the centre, over g groups of classes.
-
-    `jump`: probability that one haplotype jumps between the marker before and this one. `shares`: of each
-    group in the panel, shape (g,). `alleles`: one-hot, whether a group carries ref (0) or alt (1), shape (2,
-    g). `parents`, `fractions`: where groups were parted, the group of the step before that each comes from,
-    and its share of it, shapes (g,); else None.
-    """
+    """One marker on the way to the centre, over g groups of classes."""
 
     marker: int
-    jump: float
-    shares: _Single
-    alleles: _Single
-    parents: _Numbers | None
-    fractions: _Single | None
+    jump: float  # probability that one haplotype jumps between the marker before and this one
+    shares: _Single  # of each group in the panel, shape (g,)
+    alleles: _Single  # one-hot, whether a group carries ref (0) or alt (1), shape (2, g)
+    parents: _Numbers | None  # where groups were parted, the one of the step before of each, shape (g,)
+    fractions: _Single | None  # and its share of it, shape (g,)
 
 
 class _Side:

@@ -67,15 +67,11 @@ class Marker(Struct, frozen=True, kw_only=True):
 
 
 class Panel(Struct, frozen=True, kw_only=True):
-    """m markers in order of position, and k haplotype classes.
-
-    `alleles`: for each class a text of m digits, 0 for `ref`, 1 for `alt`. `counts`: for each class the
-    copies of each haplotype, in the order of `pgx.genome.haplotypes`.
-    """
+    """m markers in order of position, and k haplotype classes."""
 
     markers: tuple[Marker, ...]
-    alleles: tuple[str, ...]
-    counts: tuple[tuple[int, ...], ...]
+    alleles: tuple[str, ...]  # for each class a text of m digits, 0 for `ref`, 1 for `alt`
+    counts: tuple[tuple[int, ...], ...]  # copies of each haplotype by class, in the order of `haplotypes`
 
 
 def settings() -> Settings:
