@@ -142,7 +142,10 @@ class _Loader:
         defaults = data.pop("defaults", {})
         if not isinstance(defaults, dict):
             raise _fault("defaults: must be a table", path, "Write [defaults]")
-        tables = {kind: _rows(data.pop(kind, []), kind, path) for kind in ("claims", "sources")}
+        tables = {kind: data.pop(kind, []) for kind in ("claims", "sources")}
+        for kind, rows in tables.items():
+            if not isinstance(rows, list) or not all(isinstance(item, dict) for item in rows):
+                raise _fault(f"{kind}: must be a list of tables", path, f"Write [[{kind}]]")
         header = reference.convert(path, data, EvidenceFile)
         for drug in header.drugs:
             self._put("drugs", drug.name, drug, path)
@@ -169,12 +172,6 @@ class _Loader:
 
 def _fault(what: str, path: Path | str, cure: str) -> ReferenceDataError:
     return ReferenceDataError(what, where=str(path), cure=cure)
-
-
-def _rows(value: object, key: str, path: Path) -> list[dict[str, Any]]:
-    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-        raise _fault(f"{key}: must be a list of tables", path, f"Write [[{key}]]")
-    return value
 
 
 def load(extra: Sequence[Path] = ()) -> EvidenceBase:
