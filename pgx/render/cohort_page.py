@@ -293,9 +293,10 @@ def multiqc_samples(cells: Mapping[str, Sequence[Any]], *, results: bool) -> dic
         "probability": {"title": "APOE P", "max": 1, "min": 0, "format": "{:,.4f}", "scale": "RdYlGn"}
     }
     for key, unit, scale in (("depth", "reads", "Blues"), ("quality", "GQ", "Greens")):
-        for number, rsid in enumerate(rsids(), start=1):
-            named = {"title": f"{rsid} {unit}", "min": 0, "format": "{:,.0f}", "scale": scale}
-            heads[f"{key}_{number}"] = named
+        known = {"min": 0, "format": "{:,.0f}", "scale": scale}
+        heads |= {
+            f"{key}_{n}": {"title": f"{rsid} {unit}", **known} for n, rsid in enumerate(rsids(), start=1)
+        }
     measured = list(heads)[1:]
     heads |= {"diplotype": {"title": "APOE", "scale": False}, "status": {"title": "APOE ε4", "scale": False}}
     data: dict[str, dict[str, object]] = {}
@@ -309,9 +310,7 @@ def multiqc_samples(cells: Mapping[str, Sequence[Any]], *, results: bool) -> dic
             row["diplotype"] = greek(diplotype) if diplotype else words.say("cohort", "short_indeterminate")
         data.setdefault(_inert(name), {key: cell for key, cell in row.items() if cell is not None})
     used = {key for row in data.values() for key in row}
-    headers = {}
-    for key, head in heads.items():
-        if key in used:
-            told = words.say("cohort", "diplotype_probability" if key == "probability" else key)
-            headers[key] = {"namespace": "pgx", "description": told, **head}
+    named = {"probability": "diplotype_probability"}
+    told = {key: words.say("cohort", named.get(key, key)) for key in heads if key in used}
+    headers = {key: {"namespace": "pgx", "description": text, **heads[key]} for key, text in told.items()}
     return {"id": "pgx_apoe_samples", "plot_type": "generalstats", "headers": headers, "data": data}

@@ -242,9 +242,8 @@ class _Maker:
     def _status(self) -> str:
         status = self.words.say("status", self.genotype.e4_status)
         line = self.words.say("result", "status_line", status=status + self.mark)
-        if self.genotype.e4_status == "indeterminate":
-            return f"{line} {self.words.say('result', 'not_non_carrier')}"
-        return line
+        is_open = self.genotype.e4_status == "indeterminate"
+        return f"{line} {self.words.say('result', 'not_non_carrier')}" if is_open else line
 
     def _implications(self, genotype: Json) -> Iterator[Json]:
         """Yield one implication a use, with the conclusion, and one a claim that it rests on."""

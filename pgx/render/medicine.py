@@ -116,10 +116,9 @@ def conclusion_words(response: Response, words: Wording) -> str:
 def concluded(response: Response, words: Wording) -> str:
     """Return the line with the conclusion, and the lowest certainty of what it rests on."""
     conclusion = conclusion_words(response, words)
-    if response.certainty is None:
-        return words.say("heading", "conclusion", conclusion=conclusion)
-    level = words.say("level", response.certainty)
-    return words.say("heading", "conclusion_sure", conclusion=conclusion, certainty=level)
+    key = "conclusion" if response.certainty is None else "conclusion_sure"
+    level = response.certainty and words.say("level", response.certainty)
+    return words.say("heading", key, conclusion=conclusion, certainty=level)
 
 
 def claim_block(
@@ -276,7 +275,7 @@ def evidence_marks(response: Response) -> tuple[Mark, ...]:
             letter=chr(ord("A") + number),
             claims=tuple(row.claim_id for row in found),
             side=_SIDES[found[0].side],
-            people=max((size for row in found if (size := _people(row.sample_size))), default=None),
+            people=max(filter(None, (_people(row.sample_size) for row in found)), default=None),
             indirect=found[0].indirect,
             counted=found[0].applicable,
         )

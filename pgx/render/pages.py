@@ -38,20 +38,21 @@ def _runs(blocks: Iterable[Block]) -> Iterator[tuple[Kind, Iterator[Block]]]:
 
 def _opened(
     run: Run, report: SampleReport, form: Form, handout: Narrative | None
-) -> tuple[Narrative, dict[str, list[Section]], bool, str]:
-    """Return what is told, its sections by place, whether they are sealed, and the foot of the page.
+) -> tuple[Narrative, dict[str, list[Section]], bool, str, str]:
+    """Return what is told, its sections by place, whether they are sealed, and the foot of page and leaf.
 
     The places are before the seal, the summary behind it, and all others; a hand-out is its own summary.
     """
+    leaf = form.words.say("form", "every_page", sample=printable(report.sample), date=run.created[:10])
     found: dict[str, list[Section]] = {"before": [], "summary": [], "behind": []}
     if handout is not None:
-        return handout, found | {"summary": list(handout.sections)}, False, ""
+        return handout, found | {"summary": list(handout.sections)}, False, "", leaf
     told = narrate(run, report, form)
     for part in told.sections:
         place = "before" if part.key in OPEN_SECTIONS else "summary" if part.summary else "behind"
         found[place].append(part)
     footer = form.words.say("form", "made", version=run.tool.version)
-    return told, found, form.sealed and not is_withheld(run, report), footer
+    return told, found, form.sealed and not is_withheld(run, report), footer, leaf
 
 
 def fragment(run: Run, report: SampleReport) -> str:
@@ -78,12 +79,12 @@ def as_html(
     """Return the report of one sample, or its hand-out, as an HTML page."""
     form = form or Form()
     say = form.words.say
-    told, parts, sealed, footer = _opened(run, report, form, handout)
+    told, parts, sealed, footer, leaf = _opened(run, report, form, handout)
 
     picture = functools.partial(draw, run=run, report=report, words=form.words)
     sheet, digest = asset("report.css")
-    margin = _on_every_page(run, report, form)  # escaped: any character could mean something to CSS
-    spelled = "".join(c if c.isalnum() and c.isascii() else f"\\{ord(c):x} " for c in margin)
+    # The foot of each leaf is escaped: any character could mean something to CSS.
+    spelled = "".join(c if c.isalnum() and c.isascii() else f"\\{ord(c):x} " for c in leaf)
     box, number = "font:8pt system-ui,sans-serif", 'content:counter(page) " / " counter(pages)'
     ours = f'@page{{@bottom-left{{content:"{spelled}";{box}}}@bottom-right{{{number};{box}}}}}'
     rest = _sections(parts["summary"], picture) + "\n"
@@ -203,11 +204,6 @@ def _table(block: Block) -> str:
     )
 
 
-def _on_every_page(run: Run, report: SampleReport, form: Form) -> str:
-    """Return what every printed page bears beside its number: the sample and the date of issue."""
-    return form.words.say("form", "every_page", sample=printable(report.sample), date=run.created[:10])
-
-
 def table_page(table: Sequence[Sequence[str]], words: Mapping[str, str], *, footer: str) -> str:
     """Return the table as HTML; the first row holds the names of the columns, `words` their headings."""
     rows = ("".join(f"<td>{escape(cell)}</td>" for cell in row) for row in table[1:])
@@ -243,7 +239,7 @@ def as_pdf(
     check_typst()
     form = form or Form()
     say = form.words.say
-    told, parts, sealed, footer = _opened(run, report, form, handout)
+    told, parts, sealed, footer, leaf = _opened(run, report, form, handout)
 
     def plain(block: Block) -> Json:
         known = structs.asdict(block)
@@ -270,7 +266,7 @@ def as_pdf(
         "language": form.language,
         "document_title": f"{told.title}, {run.created[:10]}",
         "page": say("form", "page", page="{page}", pages="{pages}"),
-        "every_page": _on_every_page(run, report, form),
+        "every_page": leaf,
     }
     return _set(whole, int(moment.timestamp()), form.words)
 

@@ -265,13 +265,19 @@ class Summary:
         file = printable(self.run.input.path.replace("\\", "/").rpartition("/")[2])
         yield fact(self.say("meta", "file"), f"{file} ({self.run.input.assembly})")
         if not self.withheld:
-            yield fact(self.say("meta", "read"), self._letters())
+            told = []
+            for site in self.report.sites:
+                used = site.genotype and site.basis is not None
+                shown = site.genotype if used else self.say("state", site.state)
+                assumed = bool(site.genotype) and site.state == SiteState.ASSUMED_REFERENCE
+                told.append(f"{site.rsid} {shown}{sureness.assumed_mark(assumed, self.words)}")
+            yield fact(self.say("meta", "read"), ", ".join(told))
             population, diplotype = self.run.parameters.population, self.genotype.diplotype
             for row in self.genotype.calculation:
                 if row.diplotype == diplotype and population != "flat":  # how common it is in the prior
-                    told = {"share": rounded_percent(row.prior), "population": population}
+                    known = {"share": rounded_percent(row.prior), "population": population}
                     label = self.say("meta", "frequency", diplotype=greek(row.diplotype))
-                    yield fact(label, self.say("issue", "frequency", **told))
+                    yield fact(label, self.say("issue", "frequency", **known))
         above = {*_WHO, "reviewed_by"}
         yield from self._stated(key for key in PatientMeta.__struct_fields__ if key not in above)
         if self.meta.reviewed_by or self.signed:  # nobody signs in a terminal
@@ -280,15 +286,6 @@ class Summary:
             yield fact(self.say("meta", "signature"), blank)
         made = {"version": self.run.tool.version, "release": self.run.reference.release}
         yield paragraph(self.say("issue", "method", **made))
-
-    def _letters(self) -> str:
-        told = []
-        for site in self.report.sites:
-            used = site.genotype and site.basis is not None
-            shown = site.genotype if used else self.say("state", site.state)
-            assumed = bool(site.genotype) and site.state == SiteState.ASSUMED_REFERENCE
-            told.append(f"{site.rsid} {shown}{sureness.assumed_mark(assumed, self.words)}")
-        return ", ".join(told)
 
 
 class _CounselFile(FactFile, frozen=True, kw_only=True):
