@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from pgx.report import Document, Run, SampleReport
 
 
-_DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|$)", re.IGNORECASE)
-
-
 def _late(module: str, name: str) -> Callable[..., Any]:
     """Return a function of this package that is imported when it is called."""
 
@@ -118,7 +115,8 @@ def format_of_name(name: str) -> Format:
 def plain_stem(sample: str) -> str:
     """Return what a file name keeps of a sample's: letters, digits and ._-, and nothing that is a device."""
     stem = re.sub(r"[^A-Za-z0-9._-]+", "_", sample)[:40].strip("._-")
-    return f"sample_{stem}" if _DEVICE.match(stem) else stem
+    device = re.match(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|$)", stem, re.IGNORECASE)
+    return f"sample_{stem}" if device else stem
 
 
 def file_stem(sample: str) -> str:

@@ -1,15 +1,12 @@
-"""The page of a cohort, and its custom content for MultiQC, from the object of summary.json.
-
-One file, no network; what it links lies beside it. The only script is that of --sample-table.
-"""
+"""The page of a cohort, and its custom content for MultiQC, from the object of summary.json."""
 
 from __future__ import annotations
 
 import functools
+import itertools
 import operator
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import groupby, zip_longest
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -26,10 +23,8 @@ if TYPE_CHECKING:
 
 Object = Mapping[str, Any]
 _SITE_REASONS = (Reason.SITE_UNUSED.value, Reason.HALF_CALL.value)
-_ENDS = ("low", "high")
 _USED = frozenset({"called", "reference-block", "callable-region"})
 _BAR = 160  # pixels that 100 % take
-_DOTS = 84
 _COLORS = ("#c3d4e3", "#5b93c0", "#123a5e", "#8a6d9e", "#d08a5c")  # of MultiQC, in the order of the statuses
 
 
@@ -56,6 +51,15 @@ def page(summary: Object, made: Made, table: SampleTable | None = None) -> str:
     script, script_hash = asset("cohort.js")
     words = wording()
     columns = [] if table is None else table_columns(words, table)
+    told: dict[str, list[Object]] = {"shown": [], "nowhere": [], "hidden": []}  # distributions
+    for item in summary["distributions"]:
+        counts = [part["count"] for part in item["bins"]]
+        told["shown" if any(counts) else "hidden" if None in counts else "nowhere"].append(item)
+    why = operator.itemgetter("reasons")  # one advice is for all samples of a group, the largest first
+    groups = [
+        (key, list(some))
+        for key, some in itertools.groupby(sorted(summary["undetermined"], key=why), key=why)
+    ]
     agreement: dict[tuple[str, str], Counter[str]] = {}  # people by verdict, for each method and result
     for row in summary.get("known", {}).get("table", ()):
         agreement.setdefault((row["method"], row["known"]), Counter())[row["verdict"]] += row["count"]
@@ -75,26 +79,22 @@ def page(summary: Object, made: Made, table: SampleTable | None = None) -> str:
         style_hash=style_hash,
         script_hash=script_hash if table else "",
         agreement=list(agreement.items()),
-        verdicts=("agrees", "differs", "open", "not-understood"),
         number=_number,
-        least=_sum_text,
-        percent=_percent,
+        percent=lambda share: "–" if share is None else rounded_percent(share),
         exact=percent,
-        interval=_interval,
-        headline=_headline(summary),
+        total=_sum,
         carriers=_carriers,
         why=functools.partial(_why, words),
         settles=lambda reasons: "; ".join(dict.fromkeys(words.say("cohort", f"cure_{r}") for r in reasons)),
-        groups=_by_reasons,
-        of_sites=lambda reasons: bool(set(reasons).intersection(_SITE_REASONS)),
-        bars=_bars,
+        groups=sorted(groups, key=lambda group: -len(group[1])),
+        site_reasons=_SITE_REASONS,
         stack=_stack,
         dots=_dots(summary),
+        length=lambda width, share, top=1: round(width * min(1.0, share / top), 1),
         tests=_tests_text(words, summary),
-        told=functools.partial(_told, summary),
+        told=told,
         bins=_bins,
         bar_width=_BAR,
-        dots_width=_DOTS,
     )
 
 
@@ -103,20 +103,6 @@ def _number(count: int | None) -> str:
     if count is None:
         return wording().say("cohort", "hidden")
     return f"{count:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
-
-
-def _sum_text(found: Object) -> str:
-    """Return a sum as text; where hidden counts are missing in it, it says so."""
-    text = _number(found["count"])
-    return wording().say("cohort", "about", count=text) if found["has_hidden"] else text
-
-
-def _percent(share: float | None) -> str:
-    return "–" if share is None else rounded_percent(share)
-
-
-def _interval(row: Object) -> str:
-    return "–" if row["share"] is None else f"{_percent(row['low'])} – {_percent(row['high'])}"
 
 
 def _sum(counts: Sequence[int | None]) -> Object:
@@ -133,46 +119,12 @@ def _carriers(statuses: Sequence[Object]) -> Object:
     return {**carriers, "share": carriers["count"] / whole if whole else None}
 
 
-def _headline(summary: Object) -> Object:
-    """Return the numbers at the head of the page."""
-    determined, samples = _sum([row["count"] for row in summary["diplotypes"]]), summary["samples"]
-    share = determined["count"] / samples if samples and not determined["has_hidden"] else None
-    return {
-        "determined": determined,
-        "share": None if share is None else min(1.0, share),
-        "carriers": _carriers(summary["statuses"]),
-        "indeterminate": next(r for r in summary["statuses"] if r["name"] == "indeterminate"),
-    }
-
-
 def _why(words: Wording, sample: Object) -> str:
-    """Return why a sample is not determined: which site could not be read, or what else is the matter."""
     states = zip(rsids(), sample["states"], strict=True)
     unread = [f"{rsid}: {word(words, 'state', state)}" for rsid, state in states if state not in _USED]
-    found: list[str] = []
-    for reason in sample["reasons"]:
-        at_sites = unread if reason in _SITE_REASONS else []
-        found += at_sites or [words.say("cohort_reason", reason)]
-    return "; ".join(dict.fromkeys(found))
-
-
-def _by_reasons(samples: Sequence[Object]) -> list[tuple[list[str], list[Object]]]:
-    """Return samples by why they are not determined, the largest group first: one advice is for all of it."""
-    reasons = operator.itemgetter("reasons")
-    found = [(why, list(some)) for why, some in groupby(sorted(samples, key=reasons), key=reasons)]
-    return sorted(found, key=lambda group: -len(group[1]))
-
-
-def _bars(rows: Sequence[Object], *, expected: bool = False) -> list[Object]:
-    """Return rows with the lengths of their bars, whiskers and marks in pixels; the track is 100 %."""
-    found: list[Object] = []
-    for row in rows:
-        seen = row["share"] is not None
-        reach = [round(_BAR * row[key], 1) for key in _ENDS] if expected and seen else None
-        mark = round(_BAR * row["expected"], 1) if expected else None
-        bar = round(_BAR * row["share"], 1) if seen else None
-        found.append({**row, "bar": bar, "reach": reach, "mark": mark})
-    return found
+    at = {reason: unread for reason in _SITE_REASONS if unread}
+    found = (at.get(reason) or [words.say("cohort_reason", reason)] for reason in sample["reasons"])
+    return "; ".join(dict.fromkeys(itertools.chain.from_iterable(found)))
 
 
 def _stack(statuses: Sequence[Object]) -> Iterator[Object]:
@@ -185,8 +137,8 @@ def _stack(statuses: Sequence[Object]) -> Iterator[Object]:
         yield {**row, "x": x, "width": round(1000 * scale * width, 1)}
 
 
-def _dots(summary: Object) -> Object:
-    """Return the dot plot of haplotypes: the axis of each, and the groups with where their marks stand."""
+def _dots(summary: Object) -> dict[str, Any]:
+    """Return the dot plot of haplotypes: the ends of their axes, the groups, and what is expected."""
     reach = {row["name"]: row for row in summary["expected_range"]}
     everybody = {"column": None, "value": None, "haplotypes": summary["haplotypes"]}
     rows = [everybody, *({**v, "column": s["column"]} for s in summary["strata"] for v in s["values"])]
@@ -194,20 +146,7 @@ def _dots(summary: Object) -> Object:
     for name in ("e2", "e3", "e4"):
         shares = [row["share"] or 0.0 for group in rows for row in group["haplotypes"] if row["name"] == name]
         axes[name] = min(1.0, max(1, -(-1.2 * max(*shares, reach[name]["high"]) // 0.1)) * 0.1)
-
-    def cell(row: Object) -> Object:
-        places = [row["expected"], *(reach[row["name"]][key] for key in _ENDS)]
-        places += [row[key] for key in ("share", "low", "high")] if row["share"] is not None else []
-        mark, low, high, *seen = (round(_DOTS * min(1.0, share / axes[row["name"]]), 1) for share in places)
-        dot = seen[0] if seen else None
-        return {**row, "mark": mark, "band": [low, high], "dot": dot, "whisker": seen[1:]}
-
-    groups = []
-    for group in rows:
-        total = _sum([row["count"] for row in group["haplotypes"]])
-        cells = [cell(row) for row in group["haplotypes"] if row["name"] in axes]
-        groups.append({"column": group["column"], "value": group["value"], "total": total, "cells": cells})
-    return {"axes": axes, "groups": groups}
+    return {"axes": axes, "groups": rows, "reach": reach}
 
 
 def _tests_text(words: Wording, summary: Object) -> str:
@@ -215,28 +154,20 @@ def _tests_text(words: Wording, summary: Object) -> str:
     tests, say = summary["tests"], functools.partial(words.say, "cohort")
     if not tests["made"]:
         return say("tests_none")
-    names = []
-    for row in tests["hold"]:
-        who = f"{row['column']} = {row['value'] or '-'}" if row["column"] else say("everybody")
-        names.append(say("everybody_at", rsid=row["rsid"], who=who))
+    pairs = ((row["rsid"], row["column"], row["value"] or "-") for row in tests["hold"])
+    whos = ((rsid, f"{column} = {value}" if column else say("everybody")) for rsid, column, value in pairs)
+    names = [say("everybody_at", rsid=rsid, who=who) for rsid, who in whos]
     rate = f"{100 * tests['false_discovery_rate']:g} %"
     held = say("tests_hold" if names else "tests_hold_none", count=len(names), names=", ".join(names))
     return f"{say('tests_made', made=tests['made'], rate=rate)} {held}"
 
 
-def _told(summary: Object, kind: str) -> list[Object]:
-    """Return the distributions that are "shown", stated "nowhere", or "hidden" altogether."""
-    counts = [(item, [part["count"] for part in item["bins"]]) for item in summary["distributions"]]
-    kinds = (("shown" if any(some) else "hidden" if None in some else "nowhere") for _, some in counts)
-    return [item for (item, _), found in zip(counts, kinds, strict=True) if found == kind]
-
-
-def _bins(distribution: Object) -> list[Object]:
-    """Return the bins of a distribution as rows: label, count, share; the last of whole numbers is named."""
+def _bins(distribution: Object) -> list[dict[str, Any]]:
+    """Return the bins of a distribution as rows: name, count, share."""
     bins, whole = distribution["bins"], distribution["name"].startswith("depth")
     total = sum(item["count"] or 0 for item in bins)
     rows = []
-    for item, following in zip_longest(bins, bins[1:]):
+    for item, following in itertools.zip_longest(bins, bins[1:]):
         low, label = item["from"], f"≥ {item['from']:g}"
         if following and not whole:
             label = f"{low:g} – < {following['from']:g}"
@@ -244,7 +175,7 @@ def _bins(distribution: Object) -> list[Object]:
             label = f"{low:g}" if following["from"] == low + 1 else f"{low:g} – {following['from'] - 1:g}"
         share = item["count"] / total if item["count"] is not None and total else None
         rows.append({"name": label, "count": item["count"], "share": share})
-    return _bars(rows)
+    return rows
 
 
 def multiqc(summary: Object) -> dict[str, Any]:
@@ -253,7 +184,8 @@ def multiqc(summary: Object) -> dict[str, Any]:
     groups = {"cohort": _bar_parts(summary)}
     for stratum in summary["strata"]:
         for value in stratum["values"]:
-            groups[_inert(f"{stratum['column']} = {value['value'] or '-'}")] = _bar_parts(value)
+            name = f"{stratum['column']} = {value['value'] or '-'}"
+            groups[name.replace("<", "&lt;")] = _bar_parts(value)  # MultiQC takes names for HTML
     failed, say = summary["inputs"]["failed"], functools.partial(words.say, "cohort")
     unread = [f"{site['rsid']} {_number(site['missing']['count'])}" for site in summary["sites"]]
     told = {"samples": _number(summary["samples"]), "unread": "; ".join(unread)}
@@ -281,11 +213,6 @@ def _bar_parts(group: Object) -> dict[str, int]:
     return shown | ({"hidden": left} if len(shown) < len(parts) and left > 0 else {})
 
 
-def _inert(name: str) -> str:
-    """Return a name for MultiQC, which takes it for HTML; all else stays: names must be the same there."""
-    return name.replace("<", "&lt;")
-
-
 def multiqc_samples(cells: Mapping[str, Sequence[Any]], *, results: bool) -> dict[str, Any]:
     """Return rows of samples for the general statistics of MultiQC: quality, and results if asked for."""
     words = wording()
@@ -308,7 +235,8 @@ def multiqc_samples(cells: Mapping[str, Sequence[Any]], *, results: bool) -> dic
         if results and status is not None:  # None of a minor
             row["status"] = words.say("cohort", f"short_{status}")
             row["diplotype"] = greek(diplotype) if diplotype else words.say("cohort", "short_indeterminate")
-        data.setdefault(_inert(name), {key: cell for key, cell in row.items() if cell is not None})
+        known = {key: cell for key, cell in row.items() if cell is not None}
+        data.setdefault(name.replace("<", "&lt;"), known)  # all else stays: names must be the same there
     used = {key for row in data.values() for key in row}
     named = {"probability": "diplotype_probability"}
     told = {key: words.say("cohort", named.get(key, key)) for key in heads if key in used}

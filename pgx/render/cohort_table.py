@@ -1,7 +1,4 @@
-"""The sample table of a cohort's page: its columns, and what is found in them under which words.
-
-The page draws the first rows; its script has all of them, as JSON with a code a cell.
-"""
+"""The sample table of a cohort's page: its columns, and what is found in them under which words."""
 
 from __future__ import annotations
 
@@ -51,8 +48,7 @@ def _column(
     *,
     loose: bool = True,
 ) -> Column:
-    """Return a column; cells that are shown alike have one code, and codes are in the order of the cells."""
-
+    # cells that are shown alike have one code, and codes are in the order of the cells
     def natural(cell: Any) -> str:  # P2 before P10, as people sort
         return re.sub(r"\d+", lambda found: found.group().zfill(12), str(cell or "").lower())
 
@@ -108,8 +104,7 @@ def table_columns(words: Wording, table: SampleTable) -> list[Column]:
         both = f"{one}/{other}", f"{other}/{one}"
         return [*both, *(text.replace("e", "") for text in both)]
 
-    def state(cell: str | None) -> str:
-        return word(words, "state", cell or "")
+    state = functools.partial(word, words, "state")
 
     def flags(cell: str | None) -> dict[str, str]:
         return {code: word(words, "flag_name", code) for code in (cell or "").split(";") if code}
@@ -118,12 +113,12 @@ def table_columns(words: Wording, table: SampleTable) -> list[Column]:
         _column(say("diplotype"), shown("diplotype"), diplotype, diplotype_keys, loose=False),
         _chances(say("probability"), cells["diplotype"], cells["diplotype_probability"]),
         _column(say("status"), shown("e4_status"), shorts.__getitem__, finds.__getitem__, order, loose=False),
-        *(_column(rsid, cells[rsid], state, lambda cell: [cell or ""]) for rsid in rsids()),
+        *(_column(rsid, cells[rsid], state, lambda cell: [cell]) for rsid in rsids()),
         _column(
             say("flags"),
             cells["flags"],
             lambda cell: "; ".join(flags(cell).values()),
-            lambda cell: [key for pair in flags(cell).items() for key in pair],
+            lambda cell: [*flags(cell), *flags(cell).values()],
         ),
         _column(say("population"), cells["population"], keys=lambda cell: [labels.get(cell, "")]),
         *(_column(name, cells[column]) for column, name in table.more.items()),

@@ -1,7 +1,6 @@
 """FHIR R4: a Bundle by the profiles of HL7 Genomics Reporting 3.0.0. Codes are in reference/fhir.toml.
 
-Identifiers are digests of sample, input and role. There is no medication recommendation, and nobody is made
-up: patient, specimen, order and laboratory are there where the sender states them (--report-meta).
+No medication is recommended, and nobody is made up: who and what is there is stated by the sender.
 """
 
 from __future__ import annotations
@@ -14,10 +13,9 @@ import re
 import uuid
 from collections.abc import Iterator
 from html import escape
-from typing import Any, cast
+from typing import Any
 
 from pgx.errors import printable
-from pgx.evidence import Response
 from pgx.genome import SiteDefinition, definitions
 from pgx.observe import SiteReport, SiteState
 from pgx.reference import FactFile, load
@@ -31,10 +29,7 @@ from pgx.wording import greek
 
 Json = dict[str, Any]
 
-#: What FHIR takes as a date or a moment: a year, a month, a day, or a time with its zone.
-_DATE = re.compile(r"\d{4}(-\d\d(-\d\d(T\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d))?)?)?")
-#: Components whose value is neither a text nor a concept.
-_VALUES = {"place": "valueRange", "allele-reads": "valueQuantity"}
+_DATE = r"\d{4}(-\d\d(-\d\d(T\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d))?)?)?"  # or moment, as FHIR takes it
 
 
 class _FhirFile(FactFile, frozen=True, kw_only=True):
@@ -69,7 +64,7 @@ def bundle(run: Run, report: SampleReport, form: Form | None = None) -> Json:
         "timestamp": run.created,
         "entry": [{"fullUrl": f"urn:uuid:{item['id']}", "resource": item} for item in entries],
     }
-    return cast("Json", _filled(whole))
+    return dict(_filled(whole))
 
 
 def _filled(value: Any) -> Any:
@@ -103,14 +98,13 @@ def _components(**values: str | Json | None) -> list[Json]:
     """Return one component a value, under the code of its key; none where there is no value."""
     found = []
     for key, value in ((name.replace("_", "-"), value) for name, value in values.items() if value):
-        kind = "valueString" if isinstance(value, str) else "valueCodeableConcept"
-        found.append({"code": _concept(key), _VALUES.get(key, kind): value})
+        kind = "String" if isinstance(value, str) else "CodeableConcept"
+        kind = {"place": "Range", "allele-reads": "Quantity"}.get(key, kind)
+        found.append({"code": _concept(key), f"value{kind}": value})
     return found
 
 
 class _Maker:
-    """Makes the resources of one sample."""
-
     def __init__(self, run: Run, report: SampleReport, form: Form) -> None:
         self.run, self.report, self.form, self.words = run, report, form, form.words
         self.meta, self.genotype = form.meta_of(report.sample), report.genotype
@@ -119,7 +113,7 @@ class _Maker:
         self.subject: Json = {"identifier": self.identifier, "display": name}
         self.security = [_coding(_facts().codes["restricted"])] if report.patient.minor else []
         taken = self.meta.specimen_date or ""
-        self.taken = taken if _DATE.fullmatch(taken) else None
+        self.taken = taken if re.fullmatch(_DATE, taken) else None
         self.stated = self._stated()
         self.mark = assumed_mark(self.genotype.assumed, self.words)
         self.gene = _codes(f"{_facts().codes['hgnc-gene']}|{self.genotype.gene}")
@@ -222,8 +216,16 @@ class _Maker:
             **_copies(site, facts),
             conclusion=f"{site.rsid}: {self.words.say('state', site.state)}{mark}",
         )
-        assessed = _concept(_assessment(site, facts), mark.strip() or None)
-        return self._observation("variant", site.rsid, valueCodeableConcept=assessed, component=components)
+        letters = site.alleles or (site.seen if site.state == SiteState.PARTIAL_CALL else ())
+        assessed = "indeterminate"
+        if facts.alt in letters:
+            assessed = "present"
+        elif site.alleles is not None and site.basis is not None:
+            assessed = "absent"
+        elif site.state in {SiteState.ABSENT, SiteState.NO_CALL, SiteState.PARTIAL_CALL}:
+            assessed = "no-call"
+        value = _concept(assessed, mark.strip() or None)
+        return self._observation("variant", site.rsid, valueCodeableConcept=value, component=components)
 
     def _phase(self) -> str | None:
         """Return how the two variants lie to each other, where both are heterozygous."""
@@ -250,9 +252,13 @@ class _Maker:
         about, words = _references(genotype), self.words
         implied = functools.partial(self._observation, "therapeutic-implication")
         for number, response in enumerate(self.report.response):
-            role = f"response-{number}"
+            role, known = f"response-{number}", _facts().substances.get(response.drug)
+            treatment: dict[str, Json] = {
+                "medication": {"text": response.drug, "coding": [_coding(known)] if known else []},
+                "condition": {"text": response.indication_label},
+            }
             components = _components(
-                **_treatment(response),
+                **treatment,
                 significance=_concept("unknown-significance"),
                 evidence_level=_judged("evidence-level", response.conclusion, concluded(response, words)),
                 conclusion=response.conclusion_text,
@@ -262,7 +268,7 @@ class _Maker:
             for claim in itertools.chain(*grouped(response)):
                 level = words.say("level", claim.certainty)
                 components = _components(
-                    **_treatment(response),
+                    **treatment,
                     implication=_judged("direction", claim.side, side_words(claim, words)),
                     evidence_level=_judged("certainty", claim.certainty, level),
                     conclusion=claim.statement,
@@ -273,9 +279,9 @@ class _Maker:
                     for one in claim.sources
                 ]
                 artifact = _facts().extensions["artifact"]
-                known = {"extension": [{"url": artifact, "valueRelatedArtifact": one} for one in rests]}
-                known |= {"derivedFrom": about, "note": [{"text": remark}], "component": components}
-                yield implied(f"{role}-{claim.id}", **known)
+                content = {"extension": [{"url": artifact, "valueRelatedArtifact": one} for one in rests]}
+                content |= {"derivedFrom": about, "note": [{"text": remark}], "component": components}
+                yield implied(f"{role}-{claim.id}", **content)
 
     def diagnostic_report(self, results: list[Json]) -> Json:
         """Return the report that holds the observations together; its status is preliminary."""
@@ -311,16 +317,6 @@ class _Maker:
         }
 
 
-def _assessment(site: SiteReport, facts: SiteDefinition) -> str:
-    letters = site.alleles or (site.seen if site.state == SiteState.PARTIAL_CALL else ())
-    if facts.alt in letters:
-        return "present"
-    if site.alleles is not None and site.basis is not None:
-        return "absent"
-    no_call = site.state in {SiteState.ABSENT, SiteState.NO_CALL, SiteState.PARTIAL_CALL}
-    return "no-call" if no_call else "indeterminate"
-
-
 def _copies(site: SiteReport, facts: SiteDefinition) -> dict[str, Json | None]:
     """Return allelic state and reads of the ALT allele, where the record states them for it."""
     if site.alleles is None or facts.alt not in site.alleles:
@@ -335,12 +331,6 @@ def _copies(site: SiteReport, facts: SiteDefinition) -> dict[str, Json | None]:
 
 def _judged(system: str, code: str, text: str) -> Json:
     return {"coding": [{"system": _facts().systems[system], "code": code}], "text": text}
-
-
-def _treatment(response: Response) -> dict[str, Json]:
-    known = _facts().substances.get(response.drug)
-    medicine = {"text": response.drug, "coding": [_coding(known)] if known else []}
-    return {"medication": medicine, "condition": {"text": response.indication_label}}
 
 
 def _references(*resources: Json) -> list[Json]:

@@ -1,7 +1,4 @@
-"""How a report looks, which never changes what is said of a genotype, and the pieces that it is made of.
-
-Pieces hold words and no layout: every readable format lays out the same ones.
-"""
+"""How a report looks, and the pieces that it is made of: words without layout, the same for each format."""
 
 from __future__ import annotations
 
@@ -125,11 +122,11 @@ def read_meta(path: Path) -> dict[str, PatientMeta]:
         stated = msgspec.convert(_dates_as_text(cleaned(plain)), _MetaFile).sample
     except FileNotFoundError as error:
         raise NotFoundError("no such file", where=where, cure=cure) from error
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError, RecursionError) as error:
         why = f" ({error.strerror})" if isinstance(error, OSError) else ""
-        raise InputError(f"cannot be read as text{why}", where=where, cure=cure) from error
-    except RecursionError as error:
-        raise InputError("is nested too deeply", where=where, cure=cure) from error
+        deep = isinstance(error, RecursionError)
+        what = "is nested too deeply" if deep else f"cannot be read as text{why}"
+        raise InputError(what, where=where, cure=cure) from error
     except msgspec.ValidationError as error:
         cure = f"The fields of a sample are {', '.join(PatientMeta.__struct_fields__)}"
         raise InputError(describe(error), where=where, cure=cure) from error
@@ -187,10 +184,7 @@ def csp_hash(text: str) -> str:
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
-#: The longest text from a file that a report prints.
-LONG = 1000
-
-
+LONG = 1000  # the longest text from a file that a report prints
 #: How a piece stands on the page.
 Kind = StrEnum("Kind", "PARAGRAPH BULLET SUBHEADING ALERT DETAIL FACT ROOM TABLE PICTURE SIDES")
 
@@ -266,15 +260,6 @@ def flattened(blocks: Iterable[Block]) -> Iterator[Block]:
             yield block
 
 
-#: Identifiers as a reference prints them, under what names its address.
-_IDENTIFIERS = {
-    "doi": r"doi:(10\.[^\s()]+[^\s().])",
-    "PMID": r"PMID (\d+)",
-    "NCT": r"(NCT\d{8})",
-    "ISRCTN": r"(ISRCTN\d{8})",
-}
-
-
 class Citations:
     """The sources that a report has cited so far."""
 
@@ -296,8 +281,8 @@ class Citations:
 @functools.lru_cache(maxsize=1024)
 def _linked(citation: str) -> tuple[str, str, str]:
     """Return a reference fit for a page, an address, and the part that leads there; many come again."""
-    clean = printable(citation, LONG)
-    for kind, pattern in _IDENTIFIERS.items():
+    clean, digits = printable(citation, LONG), {"PMID": r"PMID (\d+)", "NCT": r"(NCT\d{8})"}
+    for kind, pattern in {"doi": r"doi:(10\.[^\s()]+[^\s().])", **digits, "ISRCTN": r"(ISRCTN\d{8})"}.items():
         if found := re.search(pattern, clean):
             return clean, ADDRESSES[kind].format(found[1]), found[0]
     return clean, "", ""

@@ -168,12 +168,16 @@ def evidence_blocks(
         if not response.by_status:
             yield paragraph(words.say("evidence", "none"))
             continue
-        if marks := evidence_marks(response):
+        marks = evidence_marks(response)
+        letters = {claim: f"{mark.letter}. " for mark in marks for claim in mark.claims}
+        if marks:
             yield Block(Kind.PICTURE, words.say("picture", "map"), name=f"map-{number}")
             yield caption(words.say("picture", "map_text"))
             yield table(words.say("picture", "map"), _map_rows(marks, response, words, cite), name="map")
-        is_general = withheld or not response.claims
-        yield from _common_table(response, words) if is_general else _matched(response, words, cite)
+        if withheld or not response.claims:
+            yield from _common_table(response, letters, words)
+        else:
+            yield from _matched(response, letters, words, cite)
         yield paragraph(words.say("evidence", "certainty_note"))
         if response.searched_on is not None:
             yield paragraph(words.say("evidence", "searched", searched_on=response.searched_on))
@@ -211,9 +215,10 @@ def side_words(row: StatusRow | MatchedClaim, words: Wording) -> str:
     return words.say("side_ungraded" if row.certainty == "not-gradable" else "side", row.side)
 
 
-def _matched(response: Response, words: Wording, cite: Citations) -> Iterator[Block]:
+def _matched(
+    response: Response, letters: Mapping[str, str], words: Wording, cite: Citations
+) -> Iterator[Block]:
     lead, against, also, others = grouped(response)
-    letters = _letters(response)
 
     def column(key: str, claims: Sequence[MatchedClaim]) -> tuple[Block, ...]:
         heading = subheading(words.say("heading", key, indication=response.indication_label))
@@ -229,15 +234,9 @@ def _matched(response: Response, words: Wording, cite: Citations) -> Iterator[Bl
         yield from column("other_indications", others)
 
 
-def _letters(response: Response) -> dict[str, str]:
-    """Return the letter of each finding on the map as it stands before its statement."""
-    return {claim: f"{mark.letter}. " for mark in evidence_marks(response) for claim in mark.claims}
-
-
-def _common_table(response: Response, words: Wording) -> Iterator[Block]:
+def _common_table(response: Response, letters: Mapping[str, str], words: Wording) -> Iterator[Block]:
     """Yield what is said of each group, whoever this person is."""
     yield paragraph(words.say("evidence", "general"))
-    letters = _letters(response)
     columns: dict[str, list[str]] = {}
     for label in dict.fromkeys(row.label for row in response.by_status):
         rows = [row for row in response.by_status if row.label == label]
@@ -275,7 +274,7 @@ def evidence_marks(response: Response) -> tuple[Mark, ...]:
             letter=chr(ord("A") + number),
             claims=tuple(row.claim_id for row in found),
             side=_SIDES[found[0].side],
-            people=max(filter(None, (_people(row.sample_size) for row in found)), default=None),
+            people=max((_people(row.sample_size) for row in found), default=0) or None,
             indirect=found[0].indirect,
             counted=found[0].applicable,
         )
@@ -283,9 +282,9 @@ def evidence_marks(response: Response) -> tuple[Mark, ...]:
     )
 
 
-def _people(text: str) -> int | None:
+def _people(text: str) -> int:
     found = re.search(r"\d[\d,]*", text)
-    return int(found.group().replace(",", "")) if found else None
+    return int(found.group().replace(",", "")) if found else 0
 
 
 def appendix_blocks(run: Run, report: SampleReport, words: Wording, cite: Citations) -> Iterator[Block]:
@@ -307,6 +306,6 @@ def appendix_blocks(run: Run, report: SampleReport, words: Wording, cite: Citati
     yield from map(paragraph, report.patient.notes if hidden < len(rest) else ())
     for kind in dict.fromkeys(item.kind for item in run.appendix):
         yield subheading(words.say("appendix", kind, drug=drugs(report)))
-        yield from (_cited(item, words, cite) for item in run.appendix if item.kind == kind)
+        yield from (_cited(item, words, cite, "") for item in run.appendix if item.kind == kind)
     yield subheading(words.say("appendix", "glossary"))
     yield from map(bullet, words.topics["glossary"].values())

@@ -1,8 +1,4 @@
-"""What a report says, in order. Every readable format lays out these same sentences.
-
-The sentences come from reference/wording/ and from the evidence; which of them are said is decided here and
-in the modules `summary`, `medicine` and `sureness`, one for each group of sections.
-"""
+"""What a report says, in order: sentences of reference/wording/ and of the evidence, for each format."""
 
 from __future__ import annotations
 
@@ -17,25 +13,13 @@ from pgx.errors import printable
 from pgx.neighbours import NeighbourReport
 from pgx.observe import SiteReport
 from pgx.render import sureness
-from pgx.render.form import (
-    Block,
-    Citations,
-    Form,
-    Kind,
-    Narrative,
-    Section,
-    bullet,
-    fact,
-    paragraph,
-    subheading,
-)
+from pgx.render.form import Block, Citations, Form, Kind, Narrative, Section, bullet, paragraph, subheading
 from pgx.render.medicine import appendix_blocks, drugs, evidence_blocks, medicine_blocks, undirected
 from pgx.render.summary import Summary, is_estimate, is_withheld, name_from, said_with_source, sites_read
 from pgx.report import Run, SampleReport, general_limits
 from pgx.wording import Wording, greek, percent
 
-#: Sections that come before the seal; everything behind it may give the status away.
-OPEN_SECTIONS = frozenset({"sharing"})
+OPEN_SECTIONS = frozenset({"sharing"})  # before the seal; everything behind it may give the status away
 #: What tells of the genotype: the option that states it, and evidence on the assembly from records of a site.
 _TELLING = frozenset({"genotype", "records", "record-letters"})
 
@@ -91,31 +75,21 @@ def _neighbours(run: Run, report: SampleReport, found: NeighbourReport, words: W
     if found.diplotype is None or found.diplotype_probability is None:
         yield paragraph(say("unlike", used=found.markers_used))
     elif is_estimate(report):
-        yield paragraph(" ".join(_estimate(run, found, found.diplotype, found.diplotype_probability, words)))
+        probability, needed, least = found.diplotype_probability, run.parameters.min_probability, name_from()
+        counted = {"used": found.markers_used, "all": found.markers_panel}
+        if probability < least:  # nothing is named
+            estimate = [say("open", least=percent(least), **counted)]
+        else:
+            chance = {"diplotype": greek(found.diplotype), "probability": percent(probability)}
+            key = "estimate_with" if found.sites_used else "estimate"
+            estimate = [say(key, sites=words.joined(found.sites_used), **chance, **counted)]
+            estimate += [say("below", threshold=percent(needed))] if probability < needed else []
+        copies, sure = _most_probable(found.e4_copies_posterior)
+        known = say("copies", copies=copies, probability=percent(sure))
+        yield paragraph(" ".join((*estimate, say("copies_open") if sure < least else known)))
         yield paragraph(say("lead"))
     if found.agrees:
         yield paragraph(say("agrees", sites=sites))
-
-
-def _estimate(
-    run: Run, found: NeighbourReport, diplotype: str, probability: float, words: Wording
-) -> Iterator[str]:
-    """Yield the estimate in a few sentences; nothing is named below the limit."""
-    say, least = functools.partial(words.say, "neighbours"), name_from()
-    counted = {"used": found.markers_used, "all": found.markers_panel}
-    if probability < least:
-        yield say("open", least=percent(least), **counted)
-    else:
-        sure = {"diplotype": greek(diplotype), "probability": percent(probability)}
-        key = "estimate_with" if found.sites_used else "estimate"
-        yield say(key, sites=words.joined(found.sites_used), **sure, **counted)
-        if probability < run.parameters.min_probability:
-            yield say("below", threshold=percent(run.parameters.min_probability))
-    copies, sure_of = _most_probable(found.e4_copies_posterior)
-    if sure_of < least:
-        yield say("copies_open")
-    else:
-        yield say("copies", copies=copies, probability=percent(sure_of))
 
 
 def _basis(found: NeighbourReport, words: Wording) -> Iterator[Block]:
@@ -251,12 +225,11 @@ def handout(run: Run, report: SampleReport, form: Form) -> Narrative:
     named = drugs(report)
     sections = [Section(k, say(k, drug=named), (paragraph(" ".join(told)),)) for k, told in parts.items()]
     sections.append(Section("notes", say("notes"), (Block(Kind.ROOM),)))
-    meta = form.meta_of(report.sample)
-    head = [fact(say("for"), printable(meta.name or report.sample)), fact(say("date"), run.created[:10])]
-    for key in ("laboratory", "contact"):
-        stated = getattr(meta, key) or form.words.say("meta", "blank")
-        head.append(fact(form.words.say("meta", key), printable(stated)))
-    return Narrative(say("title_withheld" if withheld else "title"), tuple(head), tuple(sections))
+    meta, of_meta = form.meta_of(report.sample), functools.partial(form.words.say, "meta")
+    stated = [(say("for"), meta.name or report.sample), (say("date"), run.created[:10])]
+    stated += [(of_meta(key), getattr(meta, key) or of_meta("blank")) for key in ("laboratory", "contact")]
+    head = tuple(Block(Kind.FACT, printable(text), note=label) for label, text in stated)
+    return Narrative(say("title_withheld" if withheld else "title"), head, tuple(sections))
 
 
 def _found(report: SampleReport, words: Wording) -> Iterator[str]:

@@ -1,7 +1,6 @@
 """The pages of a report: one self-contained HTML file, and PDF by typst, from the same narrative.
 
-HTML has no script and no network; it is put together here, since a library of templates takes longer to
-start than a whole report. PDF is tagged and reproducible, set by templates/report.typ from JSON.
+HTML is put together here, since a library of templates takes longer to start than a whole report.
 """
 
 from __future__ import annotations
@@ -10,10 +9,11 @@ import functools
 import importlib.util
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from html import escape
 from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 from msgspec import structs
@@ -27,13 +27,7 @@ from pgx.report import Run, SampleReport
 from pgx.wording import Wording
 
 Json = dict[str, Any]
-#: Tables whose caption stands above them already.
-_CAPTION_IS_SHOWN_ALREADY = frozenset({"map", "chromosomes"})
-
-
-def _runs(blocks: Iterable[Block]) -> Iterator[tuple[Kind, Iterator[Block]]]:
-    """Return blocks of one kind that follow each other, so that list items become one list."""
-    return groupby(blocks, key=lambda block: block.kind)
+_CAPTION_IS_SHOWN_ALREADY = frozenset({"map", "chromosomes"})  # above the table
 
 
 def _opened(
@@ -61,7 +55,7 @@ def fragment(run: Run, report: SampleReport) -> str:
     parts = [f"<h3>{escape(told.title)}</h3>"]
     for title, blocks in (("", told.head), *((part.title, part.blocks) for part in told.sections)):
         parts += [f"<h4>{escape(title)}</h4>"] if title else []
-        for kind, group in _runs(blocks):
+        for kind, group in groupby(blocks, attrgetter("kind")):
             if kind is Kind.FACT:
                 parts.append(f"<p>{' · '.join(escape(block.labelled) for block in group)}</p>")
             elif kind is Kind.BULLET:
@@ -80,7 +74,6 @@ def as_html(
     form = form or Form()
     say = form.words.say
     told, parts, sealed, footer, leaf = _opened(run, report, form, handout)
-
     picture = functools.partial(draw, run=run, report=report, words=form.words)
     sheet, digest = asset("report.css")
     # The foot of each leaf is escaped: any character could mean something to CSS.
@@ -98,24 +91,21 @@ def as_html(
         cover = f'<h2>{title}</h2><p>{why}</p>\n<details class="seal"><summary>{opens}</summary>'
         rest = f'{cover}<div class="sealed">{rest}</div></details>\n'
     skips = handout is None and not sealed and not is_withheld(run, report)
-    return (
-        asset("report.html")[0]
-        .rstrip()
-        .format(
-            language=form.language,
-            document_title=escape(f"{told.title}, {run.created[:10]}"),
-            title=escape(told.title),
-            style=sheet,
-            style_hash=digest,
-            page_style=ours,
-            page_style_hash=csp_hash(ours),
-            kind=' class="handout"' if handout is not None else "",
-            skip=f'<a class="skip" href="#result">{escape(say("form", "skip"))}</a>\n' if skips else "",
-            head=_facts(told.head),
-            before=_sections(parts["before"], picture),
-            rest=rest,
-            footer=escape(footer),
-        )
+    page = asset("report.html")[0].rstrip()
+    return page.format(
+        language=form.language,
+        document_title=escape(f"{told.title}, {run.created[:10]}"),
+        title=escape(told.title),
+        style=sheet,
+        style_hash=digest,
+        page_style=ours,
+        page_style_hash=csp_hash(ours),
+        kind=' class="handout"' if handout is not None else "",
+        skip=f'<a class="skip" href="#result">{escape(say("form", "skip"))}</a>\n' if skips else "",
+        head=_facts(told.head),
+        before=_sections(parts["before"], picture),
+        rest=rest,
+        footer=escape(footer),
     )
 
 
@@ -123,18 +113,16 @@ def _sections(sections: Iterable[Section], picture: Callable[[str], tuple[str, s
     parts = []
     for part in sections:
         key, title, told = part.key, escape(part.title), _blocks(part.blocks, picture)
+        head = f'<section id="{key}" aria-labelledby="h-{key}"><h2 id="h-{key}">{title}</h2>'
         if part.folded:
-            head = f'<details class="part" id="{key}"><summary><h2>{title}</h2></summary>\n'
-            parts.append(f"{head}{told}</details>\n")
-        else:
-            head = f'<section id="{key}" aria-labelledby="h-{key}"><h2 id="h-{key}">{title}</h2>\n'
-            parts.append(f"{head}{told}</section>\n")
+            head = f'<details class="part" id="{key}"><summary><h2>{title}</h2></summary>'
+        parts.append(f"{head}\n{told}</{'details' if part.folded else 'section'}>\n")
     return "".join(parts)
 
 
 def _blocks(blocks: Iterable[Block], picture: Callable[[str], tuple[str, str]]) -> str:
     parts = []
-    for kind, group in _runs(blocks):
+    for kind, group in groupby(blocks, attrgetter("kind")):
         if kind in {Kind.BULLET, Kind.DETAIL}:
             detail = ' class="detail"' if kind is Kind.DETAIL else ""
             parts.append(f"<ul{detail}>{''.join(map(_item, group))}</ul>\n")
@@ -220,8 +208,8 @@ def table_page(table: Sequence[Sequence[str]], words: Mapping[str, str], *, foot
 def check_typst() -> None:
     """Check that typst is there; UsageError where it is not."""
     if importlib.util.find_spec("typst") is None:
-        what, cure = "pdf needs typst, which is not installed", "Install it: pip install typst"
-        raise UsageError(what, where="-f pdf", cure=cure)
+        cure = "Install it: pip install typst"
+        raise UsageError("pdf needs typst, which is not installed", where="-f pdf", cure=cure)
 
 
 @functools.cache

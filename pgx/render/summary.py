@@ -1,7 +1,6 @@
 """The page that every readable format opens with: the answer, what limits it, the medicine, what to do next.
 
 It fits one printed page, and nothing on it is said again behind it.
-Which sentence of a counsellor rests on which source is in reference/counsel.toml.
 """
 
 from __future__ import annotations

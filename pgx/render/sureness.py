@@ -1,7 +1,4 @@
-"""How sure the call is: letters, probabilities, the second-best answer and what it would change.
-
-Letters are those that were read: an unread letter is None and stays unknown, whatever the call deduced.
-"""
+"""How sure the call is: letters that were read (an unread one is None), probabilities, the second-best."""
 
 from __future__ import annotations
 
@@ -20,8 +17,7 @@ from pgx.wording import Wording, greek, percent
 _NEGLIGIBLE = 1e-4  # a probability that is neither drawn nor told
 _CARRIED = 0.01  # beyond it a percentage would be that of the assumption, not of the file
 _MOST_BARS = 4
-#: A likelihood, relative to the best, from which on down a diplotype counts as unlikely.
-EXCLUDING = 0.01
+EXCLUDING = 0.01  # a likelihood, relative to the best, from which on down a diplotype counts as unlikely
 #: Flags that say the same as a reason why something is not determined.
 REASON_OF = {"ambiguous-phase": "phase", "rare-haplotype": "rare-haplotype"}
 

@@ -1,11 +1,9 @@
-"""The four pictures as SVG: chromosomes, reads, probabilities, evidence map.
-
-Colours are classes that a page or a PDF sets. The smallest letters can be read on a screen of 320 pixels.
-"""
+"""The four pictures as SVG. The smallest letters can be read on a screen of 320 pixels."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from html import escape
 
 from pgx.render.medicine import evidence_marks, side_words
@@ -14,14 +12,14 @@ from pgx.report import Run, SampleReport
 from pgx.wording import Wording, greek, percent
 
 _WIDTH = 350
-_SITE_X = (95, 185)
+_SITE_X, _READ_X = (95, 185), (36, 104)
 _BAR_X, _BAR_WIDTH = 66, 150
 _MAP_X = {-1: 66, 0: 122, 1: 178}
 _BIGGEST, _SMALLEST = 12.0, 6.0
 
 
 class _Canvas:
-    """Collects shapes; all text is escaped here."""
+    """Collects shapes, whose classes a page or a PDF colours; all text is escaped here."""
 
     def __init__(self, name: str, title: str) -> None:
         self.name, self.title = escape(name), escape(title)
@@ -31,18 +29,14 @@ class _Canvas:
         place = f'x="{x:g}" y="{y:g}" class="t {kind}" text-anchor="{anchor}"'
         self.shapes.append(f"<text {place}>{escape(words)}</text>")
 
-    def heads(self, places: tuple[int, int], y: float, report: SampleReport) -> None:
-        for x, site in zip(places, report.sites, strict=True):
-            self.text(x, y, site.rsid, "small", "middle")
-
     def rect(self, box: tuple[float, float, float, float], kind: str, radius: float = 0) -> None:
         x, y, width, height = box
         size = f'width="{width:g}" height="{height:g}" rx="{radius:g}"'
         self.shapes.append(f'<rect x="{x:g}" y="{y:g}" {size} class="{kind}"/>')
 
     def line(self, start: tuple[float, float], end: tuple[float, float], kind: str) -> None:
-        (x, y), (x2, y2) = start, end
-        self.shapes.append(f'<line x1="{x:g}" y1="{y:g}" x2="{x2:g}" y2="{y2:g}" class="{kind}"/>')
+        ends = f'x1="{start[0]:g}" y1="{start[1]:g}" x2="{end[0]:g}" y2="{end[1]:g}"'
+        self.shapes.append(f'<line {ends} class="{kind}"/>')
 
     def circle(self, x: float, y: float, radius: float, kind: str) -> None:
         self.shapes.append(f'<circle cx="{x:g}" cy="{y:g}" r="{radius:.4g}" class="{kind}"/>')
@@ -64,21 +58,26 @@ class _Canvas:
 
 def draw(name: str, run: Run, report: SampleReport, words: Wording) -> tuple[str, str]:
     """Return the picture called `name` as SVG, and its description in words."""
-    if name == "posterior":
-        return _posterior(run, report, words)
-    drawn = {"chromosomes": _chromosomes, "reads": _reads}.get(name)
-    return drawn(report, words) if drawn else _map(name, report, words)
+    if name in {"chromosomes", "reads"}:
+        canvas = _Canvas(name, words.say("picture", name))
+        places, y = (_SITE_X, 16) if name == "chromosomes" else (_READ_X, 13)
+        for x, site in zip(places, report.sites, strict=True):
+            canvas.text(x, y, site.rsid, "small", "middle")
+        return (_chromosomes if name == "chromosomes" else _reads)(canvas, report, words)
+    return _posterior(run, report, words) if name == "posterior" else _map(name, report, words)
 
 
-def _chromosomes(report: SampleReport, words: Wording) -> tuple[str, str]:
-    first_site, second_site = (site.rsid for site in report.sites)
-    canvas = _Canvas("chromosomes", words.say("picture", "chromosomes"))
-    canvas.heads(_SITE_X, 16, report)
+def _facts(report: SampleReport, shown: Iterable[str]) -> dict[str, str]:
+    """Return the sites, and what is shown of each, for a sentence."""
+    (first_site, second_site), (first, second) = (site.rsid for site in report.sites), shown
+    return {"first_site": first_site, "first": first, "second_site": second_site, "second": second}
+
+
+def _chromosomes(canvas: _Canvas, report: SampleReport, words: Wording) -> tuple[str, str]:
     said = []
     for row, one in enumerate(chromosomes(report)):
         y, name = 48 + 62 * row, names_text(one.names, report, words)
-        first, second = one.cells(words)
-        facts = {"first_site": first_site, "first": first, "second_site": second_site, "second": second}
+        facts = _facts(report, one.cells(words))
         said.append(words.say("picture", "chromosomes_text", number=row + 1, name=name, **facts))
         canvas.text(8, y + 5, str(row + 1))
         canvas.rect((28, y - 6, 212, 12), "strand", 6)
@@ -92,19 +91,15 @@ def _chromosomes(report: SampleReport, words: Wording) -> tuple[str, str]:
     return canvas.svg(142, " ".join(said))
 
 
-def _reads(report: SampleReport, words: Wording) -> tuple[str, str]:
+def _reads(canvas: _Canvas, report: SampleReport, words: Wording) -> tuple[str, str]:
     """Draw the templates over the two sites, a row for those that show the same."""
-    shown, places = read_rows(report), (36, 104)
-    first_site, second_site = (site.rsid for site in report.sites)
-    canvas = _Canvas("reads", words.say("picture", "reads"))
-    canvas.heads(places, 13, report)
+    shown = read_rows(report)
     most = max(row.count for row in shown)
     said, y = [], 34.0
     for row in shown:
-        first, second = (letter or words.say("picture", "not_covered") for letter in row.letters)
-        facts = {"first_site": first_site, "first": first, "second_site": second_site, "second": second}
+        facts = _facts(report, (letter or words.say("picture", "not_covered") for letter in row.letters))
         said.append(words.say("picture", "reads_text", name=row.told(words), count=row.count, **facts))
-        there = [(x, letter) for x, letter in zip(places, row.letters, strict=True) if letter is not None]
+        there = [(x, letter) for x, letter in zip(_READ_X, row.letters, strict=True) if letter is not None]
         begin, end = there[0][0], there[-1][0]
         canvas.rect((begin - 20, y - 4, end - begin + 40, 8), "strand", 4)
         for x, letter in there:

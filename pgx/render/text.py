@@ -11,15 +11,13 @@ from pgx.render.narrative import OPEN_SECTIONS, narrate, one_line
 from pgx.report import Run, SampleReport
 
 WIDTH = 80
-#: A summary that is longer than this loses the empty lines between its parts, and the line below its title.
-_SHORT = 40
+_SHORT = 40  # a longer summary loses the empty lines between its parts, and the line below its title
 _INDENTS = {Kind.BULLET: ("  - ", "    "), Kind.DETAIL: ("", "  ")}
 
 
 def stream(run: Run, samples: Iterable[SampleReport], form: Form | None = None) -> Iterator[str]:
     """Yield the reports of the samples: the summary of one, a line each of several, or each in full."""
-    form = form or Form()
-    rest = iter(samples)
+    form, rest = form or Form(), iter(samples)
     if form.full:
         for number, report in enumerate(rest):
             yield ("\n" + "=" * WIDTH + "\n\n" if number else "") + render(run, report, form)
@@ -77,7 +75,7 @@ def _joined(blocks: Iterable[Block], *, marks: bool = True, dense: bool = False,
     for kind, group in itertools.groupby(flattened(blocks), key=lambda block: block.kind):
         if kind is Kind.PICTURE:  # its table stands below it
             continue
-        if previous is not None and not dense and previous is not Kind.SUBHEADING:
+        if not dense and previous not in {None, Kind.SUBHEADING}:
             lines.append("")
         first, rest = _INDENTS.get(kind, (margin, margin))
         if kind is Kind.FACT:
@@ -105,9 +103,9 @@ def _table(block: Block) -> str:
     lines = [_filled(f"{block.text}:", "", "")]
     if sum(widths) + 2 * len(widths) <= WIDTH:
         lines += [("  " + "  ".join(map(str.ljust, row, widths))).rstrip() for row in block.rows]
-        return "\n".join(lines)
-    for row in rows:
-        first, *others = zip(heads, row, strict=True)
-        lines.append(_filled(f"{first[0]} {first[1]}", "  ", "    "))
-        lines += [_filled(f"{head}: {cell}", "    ", "      ") for head, cell in others]
+    else:
+        for row in rows:
+            first, *others = zip(heads, row, strict=True)
+            lines.append(_filled(f"{first[0]} {first[1]}", "  ", "    "))
+            lines += [_filled(f"{head}: {cell}", "    ", "      ") for head, cell in others]
     return "\n".join(lines)
