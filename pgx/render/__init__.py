@@ -7,6 +7,7 @@ import importlib
 import re
 from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pgx.errors import UsageError
@@ -16,13 +17,9 @@ if TYPE_CHECKING:
     from pgx.report import Document, Run, SampleReport
 
 
-def _late(module: str, name: str) -> Callable[..., Any]:
-    """Return a function of this package that is imported when it is called."""
-
-    def made(*given: Any) -> Any:
-        return getattr(importlib.import_module(f"pgx.render.{module}"), name)(*given)
-
-    return made
+def _late(module: str, name: str, *given: Any) -> Any:
+    """Call a function of this package, which is imported for it."""
+    return getattr(importlib.import_module(f"pgx.render.{module}"), name)(*given)
 
 
 def json_document(run: Run, samples: Iterable[SampleReport], form: Form | None = None) -> Iterator[str]:
@@ -67,13 +64,13 @@ class Format(StrEnum):
         row._value_, (row.endings, row.is_readable, row.stream, row.page) = name, given
         return row
 
-    TEXT = "text", (".txt",), True, _late("text", "stream"), None
+    TEXT = "text", (".txt",), True, partial(_late, "text", "stream"), None
     JSON = "json", (".json",), False, json_document, None
     JSONL = "jsonl", (".jsonl",), False, json_lines, None
-    TSV = "tsv", (".tsv",), False, _late("tsv", "stream"), None
-    HTML = "html", (".html",), True, None, _late("pages", "as_html")
-    PDF = "pdf", (".pdf",), True, None, _late("pages", "as_pdf")
-    FHIR = "fhir", (".fhir.json",), False, None, _late("fhir", "render")
+    TSV = "tsv", (".tsv",), False, partial(_late, "tsv", "stream"), None
+    HTML = "html", (".html",), True, None, partial(_late, "pages", "as_html")
+    PDF = "pdf", (".pdf",), True, None, partial(_late, "pages", "as_pdf")
+    FHIR = "fhir", (".fhir.json",), False, None, partial(_late, "fhir", "render")
     VCF = "vcf", (".vcf", ".vcf.gz", ".bcf"), False, None, None
 
     def one(self, run: Run, report: SampleReport, form: Form | None = None) -> bytes:
@@ -105,11 +102,10 @@ def handout(run: Run, report: SampleReport, form: Form, ending: str) -> bytes:
 def format_of_name(name: str) -> Format:
     """Return the format that the ending of a file name asks for, the longer of two; UsageError for none."""
     rows = {ending: row for row in Format for ending in row.endings}
-    found = [ending for ending in rows if name.lower().endswith(ending)]
-    if not found:
-        what, cure = "the ending of the output names no format", f"Give -f, or one of {', '.join(rows)}"
-        raise UsageError(what, where=name, cure=cure)
-    return rows[max(found, key=len)]
+    if found := [ending for ending in rows if name.lower().endswith(ending)]:
+        return rows[max(found, key=len)]
+    cure = f"Give -f, or one of {', '.join(rows)}"
+    raise UsageError("the ending of the output names no format", where=name, cure=cure)
 
 
 def plain_stem(sample: str) -> str:

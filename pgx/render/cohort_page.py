@@ -190,7 +190,7 @@ def multiqc(summary: Object) -> dict[str, Any]:
     unread = [f"{site['rsid']} {_number(site['missing']['count'])}" for site in summary["sites"]]
     told = {"samples": _number(summary["samples"]), "unread": "; ".join(unread)}
     told["failed"] = "" if failed is None else say("multiqc_failed", count=failed)
-    switch = {"cpswitch_counts_label": say("count"), "cpswitch_c_active": False}
+    axis = {"ylab": say("count"), "cpswitch_counts_label": say("count"), "cpswitch_c_active": False}
     colors = {name: (f"short_{name}", color) for name, color in zip(STATUSES, _COLORS, strict=True)}
     if any("hidden" in parts for parts in groups.values()):
         colors["hidden"] = ("hidden", "#dddddd")
@@ -199,7 +199,7 @@ def multiqc(summary: Object) -> dict[str, Any]:
         "section_name": "APOE (pgx)",
         "description": say("multiqc", **told),
         "plot_type": "bargraph",
-        "pconfig": {"id": "pgx_apoe_status", "title": "pgx: APOE ε4 status", "ylab": say("count"), **switch},
+        "pconfig": {"id": "pgx_apoe_status", "title": "pgx: APOE ε4 status", **axis},
         "categories": {name: {"name": say(key), "color": color} for name, (key, color) in colors.items()},
         "data": groups,
     }
@@ -221,9 +221,8 @@ def multiqc_samples(cells: Mapping[str, Sequence[Any]], *, results: bool) -> dic
     }
     for key, unit, scale in (("depth", "reads", "Blues"), ("quality", "GQ", "Greens")):
         known = {"min": 0, "format": "{:,.0f}", "scale": scale}
-        heads |= {
-            f"{key}_{n}": {"title": f"{rsid} {unit}", **known} for n, rsid in enumerate(rsids(), start=1)
-        }
+        named = enumerate(rsids(), start=1)
+        heads |= {f"{key}_{n}": {"title": f"{rsid} {unit}", **known} for n, rsid in named}
     measured = list(heads)[1:]
     heads |= {"diplotype": {"title": "APOE", "scale": False}, "status": {"title": "APOE ε4", "scale": False}}
     data: dict[str, dict[str, object]] = {}
@@ -238,7 +237,7 @@ def multiqc_samples(cells: Mapping[str, Sequence[Any]], *, results: bool) -> dic
         known = {key: cell for key, cell in row.items() if cell is not None}
         data.setdefault(name.replace("<", "&lt;"), known)  # all else stays: names must be the same there
     used = {key for row in data.values() for key in row}
-    named = {"probability": "diplotype_probability"}
-    told = {key: words.say("cohort", named.get(key, key)) for key in heads if key in used}
+    aliases = {"probability": "diplotype_probability"}
+    told = {key: words.say("cohort", aliases.get(key, key)) for key in heads if key in used}
     headers = {key: {"namespace": "pgx", "description": text, **heads[key]} for key, text in told.items()}
     return {"id": "pgx_apoe_samples", "plot_type": "generalstats", "headers": headers, "data": data}

@@ -97,7 +97,6 @@ def table_columns(words: Wording, table: SampleTable) -> list[Column]:
         return nothing if cell in {None, _WITHHELD} else greek(str(cell))
 
     def diplotype_keys(cell: str | None) -> list[str]:
-        """Return what it is found under: e3/e4, e4/e3, 3/4, 4/3, or the words for none."""
         if cell in {None, _WITHHELD}:
             return [] if cell else say("find_indeterminate").split(";")
         one, other = str(cell).split("/")

@@ -143,7 +143,7 @@ class _Maker:
             found["specimen"] = made("Specimen", "specimen", subject=self.subject, **known)
         if meta.order_id or meta.requester or meta.reason:
             known = {"status": "unknown", "intent": "order", "code": {"text": self.genotype.gene}}
-            known |= {"identifier": [_stated(meta.order_id, "value")]}
+            known["identifier"] = [_stated(meta.order_id, "value")]
             known |= {"requester": _stated(meta.requester, "display"), "reasonCode": [_stated(meta.reason)]}
             found["order"] = made("ServiceRequest", "order", subject=self.subject, **known)
         if meta.laboratory:
@@ -235,8 +235,7 @@ class _Maker:
         spelled = [(pair, facts.alt) for pair, facts in zip(pairs, definitions(), strict=True)]
         if self.genotype.phase != "phased" or any(alt not in pair for pair, alt in spelled):
             return "phase-unknown"
-        first, second = (pair.index(alt) for pair, alt in spelled)
-        return "cis" if first == second else "trans"
+        return "cis" if len({pair.index(alt) for pair, alt in spelled}) == 1 else "trans"
 
     def _called(self, name: str) -> str:
         return f"{self.genotype.gene} {greek(name)}{self.mark}"
@@ -252,32 +251,24 @@ class _Maker:
         about, words = _references(genotype), self.words
         implied = functools.partial(self._observation, "therapeutic-implication")
         for number, response in enumerate(self.report.response):
-            role, known = f"response-{number}", _facts().substances.get(response.drug)
+            role, drug = f"response-{number}", _facts().substances.get(response.drug)
             treatment: dict[str, Json] = {
-                "medication": {"text": response.drug, "coding": [_coding(known)] if known else []},
+                "medication": {"text": response.drug, "coding": [_coding(drug)] if drug else []},
                 "condition": {"text": response.indication_label},
             }
-            components = _components(
-                **treatment,
-                significance=_concept("unknown-significance"),
-                evidence_level=_judged("evidence-level", response.conclusion, concluded(response, words)),
-                conclusion=response.conclusion_text,
-            )
+            level = _judged("evidence-level", response.conclusion, concluded(response, words))
+            known: Json = {"significance": _concept("unknown-significance"), "evidence_level": level}
+            components = _components(**treatment, **known, conclusion=response.conclusion_text)
             notes = [{"text": text} for text in response.notes]
             yield implied(role, derivedFrom=about, note=notes, component=components)
             for claim in itertools.chain(*grouped(response)):
-                level = words.say("level", claim.certainty)
-                components = _components(
-                    **treatment,
-                    implication=_judged("direction", claim.side, side_words(claim, words)),
-                    evidence_level=_judged("certainty", claim.certainty, level),
-                    conclusion=claim.statement,
-                )
+                sure = _judged("certainty", claim.certainty, words.say("level", claim.certainty))
+                way = _judged("direction", claim.side, side_words(claim, words))
+                known = {"implication": way, "evidence_level": sure, "conclusion": claim.statement}
+                components = _components(**treatment, **known)
                 remark = claim_block(claim, words, Citations(), details=True).note or claim.reason
-                rests = [
-                    {"type": "citation", "citation": printable(one.citation, LONG), "url": one.url or None}
-                    for one in claim.sources
-                ]
+                cited = ((printable(one.citation, LONG), one.url or None) for one in claim.sources)
+                rests = ({"type": "citation", "citation": text, "url": url} for text, url in cited)
                 artifact = _facts().extensions["artifact"]
                 content = {"extension": [{"url": artifact, "valueRelatedArtifact": one} for one in rests]}
                 content |= {"derivedFrom": about, "note": [{"text": remark}], "component": components}
@@ -290,20 +281,19 @@ class _Maker:
             chance = told_chance(self.words, self.genotype.diplotype_probability, self.report)
             known = {"name": self._called(diplotype), "probability": chance}
             conclusion.append(say("picture", "posterior_text", **known))
-        conclusion.append(say("limits", "no_diagnosis"))
         flags = (flag for flag in self.report.flags if flag.severity != "info")
-        conclusion += [flag_message(flag, self.words, is_open=diplotype is None) for flag in flags]
+        told = [flag_message(flag, self.words, is_open=diplotype is None) for flag in flags]
+        conclusion += [say("limits", "no_diagnosis"), *told]
         summary = narrate(self.run, self.report, self.form, full=False)
         page = base64.b64encode(pages.as_html(self.run, self.report, self.form).encode()).decode()
-        parts = [f"<h1>{escape(summary.title)}</h1>"]
+        body = f"<h1>{escape(summary.title)}</h1>"
         for section in summary.sections:
-            parts.append(f"<h2>{escape(section.title)}</h2>")
-            parts += [f"<p>{escape(block.labelled)}</p>" for block in section.blocks]
-        body = f'<div xmlns="http://www.w3.org/1999/xhtml">{"".join(parts)}</div>'
+            lines = (f"<p>{escape(block.labelled)}</p>" for block in section.blocks)
+            body += f"<h2>{escape(section.title)}</h2>{''.join(lines)}"
         made = self._resource(
             "DiagnosticReport",
             "genomic-report",
-            text={"status": "generated", "div": body},
+            text={"status": "generated", "div": f'<div xmlns="http://www.w3.org/1999/xhtml">{body}</div>'},
             **self._result("genomic-report", "genetics"),
             result=_references(*results),
             conclusion=" ".join(dict.fromkeys(conclusion)),

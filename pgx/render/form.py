@@ -109,10 +109,7 @@ def check_language(name: str) -> str:
 
 
 def read_meta(path: Path) -> dict[str, PatientMeta]:
-    """Read stated facts by sample from TOML (`[sample.NAME]`) or JSON (`{"sample": {"NAME": {...}}}`).
-
-    InputError: it cannot be read, has an unknown key, or a birth date that is none (which withholds results).
-    """
+    """Read stated facts by sample from TOML (`[sample.NAME]`) or JSON (`{"sample": {"NAME": {...}}}`)."""
     import tomli  # noqa: PLC0415 - few reports have stated facts
 
     cure, where = "Check --report-meta", str(path)
@@ -135,7 +132,7 @@ def read_meta(path: Path) -> dict[str, PatientMeta]:
     for name, meta in stated.items():
         try:
             _ = meta.born
-        except ValueError as error:
+        except ValueError as error:  # else results of a minor were shown
             what = f"sample {printable(name)}: birth_date is no date"
             raise InputError(what, where=where, cure="Write it as 1950-01-31") from error
     return stated
@@ -149,10 +146,7 @@ def _dates_as_text(value: Any) -> Any:
 
 @functools.cache
 def environment() -> Environment:
-    """Return the templates: every value is escaped, an unknown name is an error.
-
-    What they are compiled to is kept beside them, as Python does; who can write there can change pgx itself.
-    """
+    """Return the templates; what they are compiled to is kept beside them, as Python does."""
     import jinja2  # noqa: PLC0415 - costs 30 ms that a single report need not pay
 
     class Compiled(jinja2.FileSystemBytecodeCache):

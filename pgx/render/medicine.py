@@ -63,7 +63,6 @@ def _cited(
     note: str = "",
     letter: str = "",
 ) -> Block:
-    """Return a statement of the evidence as a list item, with its certainty and what its sources are."""
     named = "; ".join(dict.fromkeys(source.short for source in item.sources if source.short))
     sure = words.say("certainty", item.certainty) if words.has("certainty", item.certainty) else ""
     if named:
@@ -73,7 +72,6 @@ def _cited(
 
 
 def _remarks(item: ContextItem | MatchedClaim, words: Wording) -> Iterator[str]:
-    """Yield what has to be known beside a statement, each in a few words."""
     tier = item.tier if isinstance(item, MatchedClaim) else item.tier_short
     if tier:
         yield words.say("evidence", "tier", tier=tier)
@@ -173,7 +171,18 @@ def evidence_blocks(
         if marks:
             yield Block(Kind.PICTURE, words.say("picture", "map"), name=f"map-{number}")
             yield caption(words.say("picture", "map_text"))
-            yield table(words.say("picture", "map"), _map_rows(marks, response, words, cite), name="map")
+            found = {row.claim_id: row for row in response.by_status if row.group == "carrier"}
+            heads = ("letter", "direction", "population", "endpoint", "size", "effect", "certainty")
+            lines: list[Sequence[str]] = [[words.say("table", head) for head in heads]]
+            # of other people one row is enough
+            pairs = ((m.letter, claim) for m in marks for claim in (m.claims if m.counted else m.claims[:1]))
+            for letter, row in ((letter, found[claim]) for letter, claim in pairs):
+                numbers = "".join(f"[{number}]" for number in cite.marks(row.citations))
+                side, sure = side_words(row, words), words.say("level", row.certainty)
+                side = side if row.applicable else words.say("table", "not_counted", side=side)
+                told = (row.population, row.endpoint, row.sample_size, row.effect)
+                lines.append((f"{letter} {numbers}", side, *told, sure))
+            yield table(words.say("picture", "map"), lines, name="map")
         if withheld or not response.claims:
             yield from _common_table(response, letters, words)
         else:
@@ -181,31 +190,6 @@ def evidence_blocks(
         yield paragraph(words.say("evidence", "certainty_note"))
         if response.searched_on is not None:
             yield paragraph(words.say("evidence", "searched", searched_on=response.searched_on))
-
-
-def overdue(run: Run, response: Response, words: Wording) -> str:
-    """Return the line that the evidence is past its review at the date of the report, or nothing."""
-    searched, review = response.searched_on, response.next_review
-    if searched is None or review is None or run.created[:10] <= review:
-        return ""
-    return words.say("evidence", "overdue", searched_on=searched, next_review=review)
-
-
-def _map_rows(
-    marks: Iterable[Mark], response: Response, words: Wording, cite: Citations
-) -> Iterator[Iterable[str]]:
-    rows = {row.claim_id: row for row in response.by_status if row.group == "carrier"}
-    heads = ("letter", "direction", "population", "endpoint", "size", "effect", "certainty")
-    yield [words.say("table", head) for head in heads]
-    for mark in marks:
-        for claim in mark.claims if mark.counted else mark.claims[:1]:  # of other people one row is enough
-            row = rows[claim]
-            numbers = "".join(f"[{number}]" for number in cite.marks(row.citations))
-            side, sure = side_words(row, words), words.say("level", row.certainty)
-            if not row.applicable:
-                side = words.say("table", "not_counted", side=side)
-            told = (row.population, row.endpoint, row.sample_size, row.effect)
-            yield f"{mark.letter} {numbers}", side, *told, sure
 
 
 def side_words(row: StatusRow | MatchedClaim, words: Wording) -> str:
@@ -240,26 +224,23 @@ def _common_table(response: Response, letters: Mapping[str, str], words: Wording
     columns: dict[str, list[str]] = {}
     for label in dict.fromkeys(row.label for row in response.by_status):
         rows = [row for row in response.by_status if row.label == label]
-        counted = [row for row in rows if row.applicable]
-        shown = counted + _independent(row for row in rows if not row.applicable)
-        columns[label] = list(dict.fromkeys(_told(row, letters, words) for row in shown))
+        shown = [row for row in rows if row.applicable]
+        shown += _independent(row for row in rows if not row.applicable)
+        told = []
+        for row in shown:
+            said = letters.get(row.claim_id, "") + " ".join(filter(None, (row.statement, row.explanation)))
+            of_others = "" if row.applicable else f"{words.say('evidence', 'other_people')}; "
+            told.append(f"{said} ({of_others}{words.say('certainty', row.certainty)})")
+        columns[label] = list(dict.fromkeys(told))
     first = next(iter(columns.values()), [])
-    shared = [text for text in first if all(text in said for said in columns.values())]
+    shared = [text for text in first if all(text in texts for texts in columns.values())]
     if shared:
         yield subheading(words.say("heading", "said"))
         yield from map(bullet, shared)
-    own = {label: [text for text in said if text not in shared] for label, said in columns.items()}
-    heads = {label: subheading(f"{capitalised(label)}:") for label, said in own.items() if said}
-    if heads:
-        sides = tuple((head, *map(bullet, own[label])) for label, head in heads.items())
+    own = ((label, [text for text in texts if text not in shared]) for label, texts in columns.items())
+    heads = ((subheading(f"{capitalised(label)}:"), texts) for label, texts in own if texts)
+    if sides := tuple((head, *map(bullet, texts)) for head, texts in heads):
         yield Block(Kind.SIDES, sides=sides)
-
-
-def _told(row: StatusRow, letters: Mapping[str, str], words: Wording) -> str:
-    """Return what a finding says of a group, with what has to be read beside it."""
-    said = letters.get(row.claim_id, "") + " ".join(filter(None, (row.statement, row.explanation)))
-    of_others = "" if row.applicable else f"{words.say('evidence', 'other_people')}; "
-    return f"{said} ({of_others}{words.say('certainty', row.certainty)})"
 
 
 def evidence_marks(response: Response) -> tuple[Mark, ...]:

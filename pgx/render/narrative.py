@@ -20,8 +20,7 @@ from pgx.report import Run, SampleReport, general_limits
 from pgx.wording import Wording, greek, percent
 
 OPEN_SECTIONS = frozenset({"sharing"})  # before the seal; everything behind it may give the status away
-#: What tells of the genotype: the option that states it, and evidence on the assembly from records of a site.
-_TELLING = frozenset({"genotype", "records", "record-letters"})
+_TELLING = frozenset({"genotype", "records", "record-letters"})  # options and evidence that give it away
 
 
 def narrate(
@@ -65,7 +64,6 @@ def one_line(run: Run, report: SampleReport, form: Form) -> str:
 
 
 def _neighbours(run: Run, report: SampleReport, found: NeighbourReport, words: Wording) -> Iterator[Block]:
-    """Yield what the variants around the sites suggest, and what it must not be taken for."""
     say, sites = functools.partial(words.say, "neighbours"), sites_read(report, words)
     if found.agrees is False:
         told = say("disagrees", sites=sites, probability=percent(found.read_probability or 0.0))
@@ -93,7 +91,6 @@ def _neighbours(run: Run, report: SampleReport, found: NeighbourReport, words: W
 
 
 def _basis(found: NeighbourReport, words: Wording) -> Iterator[Block]:
-    """Yield what the estimate rests on: phase, panel, fit, and its limits."""
     say = functools.partial(words.say, "neighbours")
     if found.phase_posterior is not None:
         best, sure = _most_probable(found.phase_posterior)

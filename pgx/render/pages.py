@@ -33,10 +33,7 @@ _CAPTION_IS_SHOWN_ALREADY = frozenset({"map", "chromosomes"})  # above the table
 def _opened(
     run: Run, report: SampleReport, form: Form, handout: Narrative | None
 ) -> tuple[Narrative, dict[str, list[Section]], bool, str, str]:
-    """Return what is told, its sections by place, whether they are sealed, and the foot of page and leaf.
-
-    The places are before the seal, the summary behind it, and all others; a hand-out is its own summary.
-    """
+    """Return what is told, its sections by place, whether they are sealed, and the foot of page and leaf."""
     leaf = form.words.say("form", "every_page", sample=printable(report.sample), date=run.created[:10])
     found: dict[str, list[Section]] = {"before": [], "summary": [], "behind": []}
     if handout is not None:
@@ -125,7 +122,12 @@ def _blocks(blocks: Iterable[Block], picture: Callable[[str], tuple[str, str]]) 
     for kind, group in groupby(blocks, attrgetter("kind")):
         if kind in {Kind.BULLET, Kind.DETAIL}:
             detail = ' class="detail"' if kind is Kind.DETAIL else ""
-            parts.append(f"<ul{detail}>{''.join(map(_item, group))}</ul>\n")
+            parts.append(f"<ul{detail}>")
+            for block in group:
+                number = f' id="ref-{block.number}"' if block.number else ""
+                note = f'<span class="note">{escape(block.note)}</span>' if block.note else ""
+                parts.append(f"<li{number}>{_marked(block)}{note}</li>\n")
+            parts.append("</ul>\n")
         elif kind is Kind.FACT:
             parts.append(f"{_facts(group)}\n")
         else:
@@ -150,19 +152,12 @@ def _block(block: Block, picture: Callable[[str], tuple[str, str]]) -> str:
 
 
 def _facts(blocks: Iterable[Block]) -> str:
-    pairs = ((escape(block.note), escape(block.text)) for block in blocks)
-    found = (f"<div><dt>{label}</dt><dd><bdi>{text}</bdi></dd></div>\n" for label, text in pairs)
+    told = "<div><dt>{}</dt><dd><bdi>{}</bdi></dd></div>\n".format
+    found = (told(escape(block.note), escape(block.text)) for block in blocks)
     return f'<dl class="facts">{"".join(found)}</dl>'
 
 
-def _item(block: Block) -> str:
-    number = f' id="ref-{block.number}"' if block.number else ""
-    note = f'<span class="note">{escape(block.note)}</span>' if block.note else ""
-    return f"<li{number}>{_marked(block)}{note}</li>\n"
-
-
 def _marked(block: Block) -> str:
-    """Return the text of a block, with its link and the marks of its references."""
     text = escape(block.text)
     if block.link:
         front, linked, rest = map(escape, block.text.partition(block.linked))
@@ -239,15 +234,16 @@ def as_pdf(
             known["svg"] = svg.replace("<title", style + "<title", 1)
         return known
 
-    def laid(part: Section) -> Json:
-        return {"key": part.key, "title": part.title, "blocks": list(map(plain, part.blocks))}
-
+    placed = {}
+    for place, sections in parts.items():
+        known = ((part.key, part.title, list(map(plain, part.blocks))) for part in sections)
+        placed[place] = [{"key": key, "title": title, "blocks": blocks} for key, title, blocks in known]
     moment = datetime.fromisoformat(run.created)
     whole = {
         "sealed": {"title": say("form", "sealed_title"), "text": say("form", "sealed")} if sealed else None,
         "size": 10 if handout is None else 12,  # of letters, in points; what a patient reads is larger
         "footer": footer,
-        **{place: list(map(laid, found)) for place, found in parts.items()},
+        **placed,
         "title": told.title,
         "head": list(map(plain, told.head)),
         "date": moment.timetuple()[:6],

@@ -1,7 +1,4 @@
-"""The page that every readable format opens with: the answer, what limits it, the medicine, what to do next.
-
-It fits one printed page, and nothing on it is said again behind it.
-"""
+"""The page that every readable format opens with, of which nothing is said again behind it."""
 
 from __future__ import annotations
 
@@ -48,10 +45,7 @@ def name_from() -> float:
 
 
 class Summary:
-    """Chooses the sentences of the summary for one sample; there are places to sign where it is `signed`.
-
-    With `alone` no evidence stands behind it, so what was said of each side is told here.
-    """
+    """The sentences of the summary for one sample; `alone`: no evidence follows; `signed`: places to sign."""
 
     def __init__(
         self, run: Run, report: SampleReport, form: Form, cite: Citations, *, alone: bool, signed: bool
@@ -118,7 +112,6 @@ class Summary:
             yield paragraph(" ".join(limits))
 
     def _around(self, found: NeighbourReport) -> str:
-        """Return what the variants around the sites suggest, in one sentence, if they add anything."""
         say = functools.partial(self.say, "neighbours")
         if found.agrees is False:  # a caveat says it of an answer
             sites = sites_read(self.report, self.words)
@@ -147,9 +140,8 @@ class Summary:
         name = printable(self.report.sample)
         if self.withheld:
             return f"{name}: {self.say('result', 'withheld_short')}"
-        told = [self.say("result", "undetermined_short")]
-        if self.genotype.diplotype is not None:
-            told = [f"{self.genotype.gene} {greek(self.genotype.diplotype)}{self.mark}"]
+        named = f"{self.genotype.gene} {greek(self.genotype.diplotype or '')}{self.mark}"
+        told = [named if self.genotype.diplotype is not None else self.say("result", "undetermined_short")]
         if self.undetermined:
             told += [self.say("cohort_reason", reason) for reason in self.genotype.not_determined_because]
         else:
@@ -175,7 +167,6 @@ class Summary:
         return self.say("reason", reason, sites=self.words.joined(sites))
 
     def _medicine(self) -> Iterator[Block]:
-        """Yield one sentence a use, then what holds for all: three sentences where there is one use."""
         if self.withheld:
             yield paragraph(self.say("medicine", "withheld"))
         else:
@@ -187,8 +178,9 @@ class Summary:
             yield paragraph(" ".join(told))
             yield from map(paragraph, self._said() if self.alone else ())
         for response in self.report.response:
-            if line := medicine.overdue(self.run, response, self.words):
-                yield alert(line)
+            searched, review = response.searched_on, response.next_review
+            if searched is not None and review is not None and self.run.created[:10] > review:
+                yield alert(self.say("evidence", "overdue", searched_on=searched, next_review=review))
             # a drug whose label uses the number of copies: its figures, and what the label asks for
             asked = medicine.label_advice(self.report, response)
             for claim in medicine.grouped(response)[0][:1] if asked and not self.withheld else ():
@@ -200,7 +192,6 @@ class Summary:
             yield paragraph(self.say("medicine", "not_given", drug=drug, groups="; ".join(groups)))
 
     def _said(self) -> Iterator[str]:
-        """Yield what is said for this status, and right after it what points the other way."""
         group = "non-carrier" if self.status is E4Status.NON_CARRIER else "carrier"
         for response in self.report.response:
             lead, against, *_ = medicine.grouped(response)
@@ -260,14 +251,12 @@ class Summary:
             yield bullet(self.say("next", "confirm"))
 
     def _issue(self) -> Iterator[Block]:
-        """Yield what a laboratory's report states of itself, and the fields that are filled in by hand."""
         file = printable(self.run.input.path.replace("\\", "/").rpartition("/")[2])
         yield fact(self.say("meta", "file"), f"{file} ({self.run.input.assembly})")
         if not self.withheld:
             told = []
             for site in self.report.sites:
-                used = site.genotype and site.basis is not None
-                shown = site.genotype if used else self.say("state", site.state)
+                shown = (site.basis is not None and site.genotype) or self.say("state", site.state)
                 assumed = bool(site.genotype) and site.state == SiteState.ASSUMED_REFERENCE
                 told.append(f"{site.rsid} {shown}{sureness.assumed_mark(assumed, self.words)}")
             yield fact(self.say("meta", "read"), ", ".join(told))

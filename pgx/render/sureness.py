@@ -75,7 +75,6 @@ def _letters(site: SiteReport) -> tuple[str | None, str | None]:
 
 
 def _is_unarranged(report: SampleReport) -> bool:
-    """Return whether both sites are heterozygous, and the call could not tell the arrangement."""
     mixed = (None not in (pair := _letters(site)) and pair[0] != pair[1] for site in report.sites)
     return report.genotype.diplotype is None and all(mixed)
 
@@ -105,9 +104,8 @@ def caveats(report: SampleReport, words: Wording) -> list[str]:
     told = [words.say("caveat", code, populations=leaving) for code in caveat_codes(report)]
     flags = settings().flags
     known = {*flags.caveats, *flags.told_elsewhere, *flags.told_by_state}
-    codes = dict.fromkeys(flag.code for flag in report.flags if flag.severity != "info")
-    names = words.topics["flag_name"]
-    also = [names[code] for code in codes if code not in known and code in names]
+    codes, names = (flag.code for flag in report.flags if flag.severity != "info"), words.topics["flag_name"]
+    also = [names[code] for code in dict.fromkeys(codes) if code not in known and code in names]
     if also and has_answer(report):
         told.append(words.say("caveat", "also", names="; ".join(also)))
     return told
@@ -171,8 +169,7 @@ def sure_blocks(run: Run, report: SampleReport, words: Wording) -> Iterator[Bloc
             yield paragraph(say("sure", "second", diplotype=greek(second), status=status))
     elif any(site.basis is not None or site.seen for site in report.sites):  # else all are possible
         left = [row for row in report.genotype.calculation if row.phase_factor > EXCLUDING]
-        fitting = [greek(row.diplotype) for row in left if min(row.likelihood.values()) > EXCLUDING]
-        if fitting:
+        if fitting := [greek(row.diplotype) for row in left if min(row.likelihood.values()) > EXCLUDING]:
             yield paragraph(say("sure", "open", list=", ".join(fitting)))
     if rests_on_assumption(report):
         yield paragraph(say("sure", "conditional_assumed"))
@@ -269,9 +266,8 @@ def _site_sentence(site: SiteReport, words: Wording) -> str:
         return say("sure", "site_partial", rsid=site.rsid, allele=site.seen[0])
     if site.basis is None:
         return say("sure", "site_unused", rsid=site.rsid, state=say("state", site.state))
-    basis: str = site.basis
-    if basis == "GQ" and site.genotype_quality is None:  # QUAL stood in for it
-        basis = "record_quality"
+    by_record = site.basis == EvidenceKind.GQ and site.genotype_quality is None  # QUAL stood in for it
+    basis = "record_quality" if by_record else site.basis
     told = say("basis", basis, quality=f"{site.genotype_quality or 0:g}", depth=site.depth)
     assumed = assumed_mark(site.state == SiteState.ASSUMED_REFERENCE, words)
     alleles = site.genotype or say("technical", "unknown")

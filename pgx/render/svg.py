@@ -38,9 +38,6 @@ class _Canvas:
         ends = f'x1="{start[0]:g}" y1="{start[1]:g}" x2="{end[0]:g}" y2="{end[1]:g}"'
         self.shapes.append(f'<line {ends} class="{kind}"/>')
 
-    def circle(self, x: float, y: float, radius: float, kind: str) -> None:
-        self.shapes.append(f'<circle cx="{x:g}" cy="{y:g}" r="{radius:.4g}" class="{kind}"/>')
-
     def bar(self, box: tuple[float, float, float, float], share: float) -> None:
         x, y, width, height = box
         self.rect(box, "track")
@@ -122,8 +119,7 @@ def _posterior(run: Run, report: SampleReport, words: Wording) -> tuple[str, str
             y += 10
         canvas.text(_BAR_X - 6, y + 12, name, "", "end")
         canvas.bar((_BAR_X, y, _BAR_WIDTH, 16), chance)
-        short = told_chance(words, chance, report, short=True)
-        canvas.text(_BAR_X + _BAR_WIDTH + 8, y + 12, short)
+        canvas.text(_BAR_X + _BAR_WIDTH + 8, y + 12, told_chance(words, chance, report, short=True))
         told = told_chance(words, chance, report)
         said.append(words.say("picture", "posterior_text", name=name, probability=told))
         y += 22
@@ -159,7 +155,7 @@ def _map(name: str, report: SampleReport, words: Wording) -> tuple[str, str]:
         if mark.indirect:
             canvas.rect((x - size, y - size, 2 * size, 2 * size), kind)
         else:
-            canvas.circle(x, y, size, kind)
+            canvas.shapes.append(f'<circle cx="{x:g}" cy="{y:g}" r="{size:.4g}" class="{kind}"/>')
         if mark.people is None:
             canvas.text(x, y + 5, "?", "", "middle")
         beside = [unknown if mark.people is None else f"n {mark.people}", level]
