@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import itertools
-import operator
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -47,19 +46,12 @@ def page(summary: Object, made: Made, table: SampleTable | None = None) -> str:
     """Return index.html."""
     from markupsafe import Markup  # noqa: PLC0415 - belongs to jinja2, which costs time to import
 
-    style, style_hash = asset("cohort.css")
-    script, script_hash = asset("cohort.js")
-    words = wording()
+    (style, style_hash), (script, script_hash), words = asset("cohort.css"), asset("cohort.js"), wording()
     columns = [] if table is None else table_columns(words, table)
     told: dict[str, list[Object]] = {"shown": [], "nowhere": [], "hidden": []}  # distributions
     for item in summary["distributions"]:
         counts = [part["count"] for part in item["bins"]]
         told["shown" if any(counts) else "hidden" if None in counts else "nowhere"].append(item)
-    why = operator.itemgetter("reasons")  # one advice is for all samples of a group, the largest first
-    groups = [
-        (key, list(some))
-        for key, some in itertools.groupby(sorted(summary["undetermined"], key=why), key=why)
-    ]
     agreement: dict[tuple[str, str], Counter[str]] = {}  # people by verdict, for each method and result
     for row in summary.get("known", {}).get("table", ()):
         agreement.setdefault((row["method"], row["known"]), Counter())[row["verdict"]] += row["count"]
@@ -86,7 +78,7 @@ def page(summary: Object, made: Made, table: SampleTable | None = None) -> str:
         carriers=_carriers,
         why=functools.partial(_why, words),
         settles=lambda reasons: "; ".join(dict.fromkeys(words.say("cohort", f"cure_{r}") for r in reasons)),
-        groups=sorted(groups, key=lambda group: -len(group[1])),
+        largest_first=lambda groups: sorted(groups, key=lambda group: -len(group[1])),
         site_reasons=_SITE_REASONS,
         stack=_stack,
         dots=_dots(summary),
