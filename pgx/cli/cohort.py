@@ -82,7 +82,6 @@ def cohort(
 
 
 def _list(plan: Plan) -> None:
-    """Print a line an input: its path, the samples that are asked for, and what keeps it from being read."""
     typer.echo("path\tsamples\tproblem")
     for job in plan.jobs:
         samples = ",".join(job.options.samples) or "all"
@@ -151,7 +150,6 @@ def _print_cells(cells: Sequence[Cell]) -> None:
 def _asked(
     context: typer.Context, page: PageOptions, single: ReportsOptions, key: Path | None = None
 ) -> Asked:
-    """Return what is asked for; refuse a page and reports that cannot be written, before hours are spent."""
     from pgx.cohort.results import Asked
 
     if page.min_cell:
@@ -183,7 +181,6 @@ def _command(context: typer.Context) -> str:
 
 
 def _finish(outcome: Outcome, folder: Path, page: PageOptions, single: ReportsOptions) -> None:
-    """Report what became of the run and what is odd in it, and end with the exit code."""
     from pgx.wording import wording
 
     why = "has no record near the sites, and another input of the same samples has"

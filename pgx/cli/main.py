@@ -1,7 +1,4 @@
-"""The commands of pgx, and how the process ends: errors in one line, exit codes, signals, streams that fail.
-
-Everything heavy is imported inside the commands, so that `pgx --help` and a single sample stay fast.
-"""
+"""The commands of pgx, and how the process ends; all that is heavy is imported inside the commands."""
 
 from __future__ import annotations
 
@@ -50,7 +47,6 @@ class EndedError(KeyboardInterrupt):
 
 @contextlib.contextmanager
 def _in_one_line() -> Iterator[None]:
-    """Turn what a command raises on purpose, or meets in the system, into one line and an exit code."""
     try:
         yield
     except BrokenPipeError:  # the reader has what it wanted
@@ -180,7 +176,6 @@ def main() -> None:
 
 
 def _is_alone() -> bool:
-    """Return whether the command has left no process behind, and no thread that is waited for."""
     if "distributed" in sys.modules:
         return False
     pools = sys.modules.get("multiprocessing")
@@ -188,8 +183,7 @@ def _is_alone() -> bool:
     return all(thread.daemon for thread in others) and not (pools and pools.active_children())
 
 
-def _leave(code: int) -> NoReturn:
-    """End the process without taking its memory apart, which takes longer than one sample does."""
+def _leave(code: int) -> NoReturn:  # the memory is not taken apart: that takes longer than one sample does
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
         try:

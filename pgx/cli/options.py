@@ -91,7 +91,6 @@ def command(name: str, function: Callable[..., None]) -> Callable[..., None]:
             parameters.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
 
     def run(**given: Any) -> None:
-        """Call the command with instances of its classes of options."""
         for item in single:
             item.check(given[item.name])
         for parameter, (kind, items) in groups.items():
@@ -106,9 +105,7 @@ def command(name: str, function: Callable[..., None]) -> Callable[..., None]:
 
 
 def _parameter(item: Declared, command_name: str) -> inspect.Parameter:
-    """Return an option or argument as typer wants it: a parameter with a default and an annotation."""
-    option = item.option
-    kind, words = item.type, option.help
+    option, kind, words = item.option, item.type, item.option.help
     default = option.elsewhere.get(command_name, item.default)
     if option.comma or item.type == tuple[int, int]:
         kind, default = str | None, None
@@ -124,19 +121,11 @@ def _parameter(item: Declared, command_name: str) -> inspect.Parameter:
         made = default if item.is_factory else None
         info = typer.Option(*item.flags, **known, default_factory=made, autocompletion=names)
     default = inspect.Parameter.empty if item.is_factory else default
-    keyword = inspect.Parameter.KEYWORD_ONLY
-    return inspect.Parameter(item.name, keyword, default=default, annotation=Annotated[kind, info])
-
-
-def _shard(text: str) -> tuple[int, int]:
-    number, _, of = text.partition("/")
-    right = number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of)
-    refuse(not right, "is not I/N with 1 <= I <= N", f"--shard {text}", "E.g. --shard 2/8")
-    return int(number), int(of)
+    sort = inspect.Parameter.KEYWORD_ONLY
+    return inspect.Parameter(item.name, sort, default=default, annotation=Annotated[kind, info])
 
 
 def _options(kind: type[Struct], items: list[Declared], values: Mapping[str, Any]) -> Struct:
-    """Return the options of a class from what the command line gave."""
     given = {}
     for item in items:
         if (value := values[item.name]) is None:
@@ -144,7 +133,10 @@ def _options(kind: type[Struct], items: list[Declared], values: Mapping[str, Any
         if item.option.comma:
             value = [part.strip() for part in value.split(",") if part.strip()]
         elif item.type == tuple[int, int]:
-            value = _shard(value)
+            number, _, of = value.partition("/")
+            right = number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of)
+            refuse(not right, "is not I/N with 1 <= I <= N", f"--shard {value}", "E.g. --shard 2/8")
+            value = int(number), int(of)
         item.check(value)
         given[item.name] = tuple(value) if item.many else value
     made = kind(**given)

@@ -26,15 +26,9 @@ if TYPE_CHECKING:
 
     Samples = Iterable[SampleReport]
 
-INDEX = "index.tsv"
-_HANDOUT_ENDINGS = (".html", ".pdf", ".txt")
-
 
 def format_for(form: FormOptions) -> Format:
-    """Return the format that is asked for, else that of the ending of the output; of standard output, text.
-
-    An ending that names none is a `UsageError`, and so is a terminal that would get bytes that are no text.
-    """
+    """Return the format that is asked for, else that of the ending of the output (text for "-")."""
     kind = form.format or (Format.TEXT if form.output == STANDARD_OUTPUT else format_of_name(form.output))
     is_binary = kind is Format.PDF or (kind is Format.VCF and form.output.lower().endswith((".gz", ".bcf")))
     what = f"{kind} is binary, and would garble the terminal"
@@ -43,7 +37,6 @@ def format_for(form: FormOptions) -> Format:
 
 
 def _is_terminal(output: str) -> bool:
-    """Return whether an output is a terminal, by whatever name."""
     if output == STANDARD_OUTPUT:
         return sys.stdout.isatty()
     with contextlib.suppress(OSError):
@@ -79,10 +72,7 @@ def refuse_overwriting(inputs: Iterable[str | Path | None], outputs: Iterable[st
 
 
 def write_reports(name: Format, run: Run, samples: Samples, output: str, form: Form) -> None:
-    """Write samples in a format (any but vcf) to `output`: a file, "-", or a folder.
-
-    Several samples in a format that holds one are a `UsageError`, if `output` is no folder.
-    """
+    """Write samples in a format (any but vcf) to `output`: a file, "-", or a folder."""
     if name.stream is not None:
         write(name.stream(run, samples, form), output)
         return
@@ -101,7 +91,7 @@ def write_reports(name: Format, run: Run, samples: Samples, output: str, form: F
             file = file_stem(report.sample) + name.endings[0]
             write([name.one(run, report, form)], path / file)
             rows.append(f"{file}\t{safe_cell(report.sample)}\n")
-        write(rows, path / INDEX)
+        write(rows, path / "index.tsv")
         return
     reports = list(islice(samples, 2))
     what = "this format holds one sample, and the input has several"
@@ -122,8 +112,11 @@ def layout_for(name: Format, form: FormOptions) -> Form:
     cure = "Leave them out, or choose text, html, pdf or fhir"
     refuse(not (name.is_readable or form.handout or plain), what, "--lang, --report-meta", cure)
     if form.handout is not None:
-        unknown, cure = form.handout.suffix.lower() not in _HANDOUT_ENDINGS, ", ".join(_HANDOUT_ENDINGS)
-        refuse(unknown, "the ending names no format", f"--handout {form.handout}", f"Use one of {cure}")
+        unknown, cure = (
+            form.handout.suffix.lower() not in {".html", ".pdf", ".txt"},
+            "Use one of .html, .pdf, .txt",
+        )
+        refuse(unknown, "the ending names no format", f"--handout {form.handout}", cure)
     language = check_language(form.lang)
     meta = read_meta(form.report_meta) if form.report_meta else {}
     return Form(language=language, sealed=form.sealed, full=form.full, meta=meta)
@@ -146,11 +139,8 @@ _LOG_EVERY = 10.0  # seconds
 
 @contextlib.contextmanager
 def shown() -> Iterator[Callable[[Progress], None]]:
-    """Show how far a cohort is; a context, so that the terminal is left as it was.
-
-    On a terminal it is a bar with the time that is left, what was done, and the statuses so far; a log has
-    no statuses, since it is kept, and the counts of a small cohort tell of people.
-    """
+    """Show how far a cohort is; a context, so that the terminal is left as it was."""
+    # A log has no statuses, since it is kept, and the counts of a small cohort tell of people.
     start = last = time.monotonic()
     bar = live = None
     if sys.stderr.isatty():

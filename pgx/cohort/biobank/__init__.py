@@ -1,9 +1,4 @@
-"""An input with very many samples: all of them at once, as arrays.
-
-Samples are put into classes, site by site (`sample_classes`), and the posterior is computed for all. Those of
-one class with one answer have the same cells, which the scalar code writes once; it makes a full report on
-demand. Arrow and numpy let go of Python's lock, so that pieces are worked on side by side.
-"""
+"""An input with very many samples: all of them at once, as arrays (see docs/architecture.md)."""
 
 from __future__ import annotations
 
@@ -36,9 +31,8 @@ from pgx.report import Run, SampleReport
 from pgx.single import Prepared, prepare
 from pgx.vcf import VcfContent
 
-#: Samples whose posteriors are computed at a time: the arrays stay in the cache of the processor.
-_PIECE = 1 << 14
-_THREADS = 2
+_PIECE = 1 << 14  # samples whose posteriors are computed at a time: it stays in the cache of the processor
+_THREADS = 2  # Arrow and numpy let go of Python's lock
 #: Names, each with its line break, that are cells of the table as they are.
 _USUAL_NAMES = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9_.-]{0,900}\n)+")
 #: How many answers a class may have: the numbers that `_answered` gives them are below it.
@@ -93,24 +87,17 @@ def annotate_arrays(result: Result, ready: Prepared) -> Result:
 def _answered(
     pool: ThreadPoolExecutor, sites: Sequence[SiteArrays], ready: Prepared
 ) -> tuple[Codes, arrays.Floats, arrays.Floats]:
-    """Return the classes of all samples, the probabilities of their diplotypes, and those of a carrier.
-
-    Populations are compared only where bounds do not settle that.
-    """
     pairs, rules = joined_codes([site.codes for site in sites]), ready.rules
     classes, probability, carrier = pairs * _ANSWERS, np.empty(len(pairs)), np.empty(len(pairs))
 
     def settle(every: arrays.Likelihoods, rows: Rows) -> Rows:
-        """Record what these samples are; return those of them that another population might change."""
         given = every.part(rows)
         answer = arrays.answers(given, rules)
         probability[rows], carrier[rows] = answer.probability, answer.carrier_probability
-        which = (answer.best * len(STATUSES) + answer.status) * 2 + answer.determined
-        classes[rows] += which * 2
+        classes[rows] += ((answer.best * len(STATUSES) + answer.status) * 2 + answer.determined) * 2
         return rows[~arrays.same_everywhere(given, answer, rules)]
 
     def compare(every: arrays.Likelihoods, rows: Rows) -> None:
-        """Record which of these samples another population does change."""
         given = every.part(rows)
         classes[rows] += arrays.differs_elsewhere(given, arrays.answers(given, rules), rules)
 
@@ -123,10 +110,7 @@ def _answered(
 def _by_kind(
     pairs: Codes, sites: Sequence[SiteArrays], ready: Prepared
 ) -> Iterator[tuple[arrays.Likelihoods, Rows]]:
-    """Yield samples that are alike in what a posterior depends on beside likelihoods, and those of everybody.
-
-    `pairs` are the classes of the samples at both sites.
-    """
+    # samples that are alike in what a posterior depends on beside likelihoods, and those of everybody
     kinds = []
     for row in first_of(pairs).tolist():
         observations = observe(ready.records, ready.columns[row], ready.context)
@@ -156,8 +140,6 @@ def _packed_facts(
     ready: Prepared,
     classes: pa.Table,
 ) -> list[Future[bytes]]:
-    """Begin to pack the facts of each block: the cells of a class from one report, numbers from arrays."""
-
     def packed(start: int, stop: int) -> bytes:
         table = classes.take(arrow.numbers(people[start:stop], pa.int64()))
         own = {name: arrow.numbers(all_[start:stop], fact_type(name)) for name, all_ in numbers.items()}
@@ -174,7 +156,6 @@ def _packed_facts(
 def _packed_texts(
     pool: ThreadPoolExecutor, records: Sequence[SiteRecord], ready: Prepared
 ) -> list[Future[bytes]]:
-    """Begin to pack the names and the columns of each block."""
     names = ready.names
     lines = [columns_of(record, ready) for record in records]
 
@@ -203,7 +184,7 @@ def unpack_lines(data: bytes) -> list[bytes]:
 
 
 def content_of(stored: StoredInput) -> VcfContent:
-    """Return the content of a large input, which is always kept."""
+    """Return the content of a large input."""
     assert stored.content is not None  # noqa: S101 - `annotate_arrays` stores it
     return stored.content
 
@@ -216,10 +197,7 @@ def stored_records(stored: StoredInput) -> tuple[SiteRecord, ...]:
 def report_of(
     stored: StoredInput, options: Options, name: str, texts: Sequence[str]
 ) -> tuple[Run, SampleReport]:
-    """Make the report of one sample from its columns, record by record.
-
-    It is that of the run only where all that the run was made with is the same (`work.recipe`).
-    """
+    """Make the report of one sample from its columns; that of the run where `work.recipe` is the same."""
     # Twice: what a record says of all its samples together must not be taken for this one's.
     pairs = zip(stored_records(stored), texts, strict=True)
     every = tuple(replace(record, samples=(text, text)) for record, text in pairs)

@@ -1,8 +1,4 @@
-"""The FORMAT fields of many sample columns at once: read where they stand in a line, and made of arrays.
-
-A field is loaded as words of eight bytes, the last of which ends where the field ends; what a word holds
-of the field before is shifted out. A word of digits becomes a number with three multiplications.
-"""
+"""The FORMAT fields of many sample columns at once: read where they stand in a line, and made of arrays."""
 
 from __future__ import annotations
 
@@ -57,6 +53,9 @@ class Fields:
     `form` are their names, and `rows` these columns, counted from the first of the piece, shape (n,).
     `numbers` has the numbers of a field, one array of shape (n,) for each.
     """
+
+    # A field is loaded as words of eight bytes, the last of which ends where the field ends; what a word
+    # holds of the field before is shifted out. Digits become a number with three multiplications.
 
     def __init__(self, columns: Columns, form: Sequence[str], piece: range, sizes: dict[str, int]) -> None:
         """`sizes`: how many numbers of one to eight digits stand in each field that is read as numbers."""
@@ -113,10 +112,7 @@ class Fields:
         return numbers
 
     def words(self, key: str) -> list[npt.NDArray[np.uint64]]:
-        """Return the text of a field as words: equal texts have equal words, different texts do not.
-
-        A word has zeros behind what it holds of the field: eight bytes, or what is left, or nothing.
-        """
+        """Return the text of a field as words of eight bytes, then zeros: equal for equal texts alone."""
         before, behind = self._around(key)
         end = self._marks[behind]
         length = end - self._marks[before] - 1
@@ -174,10 +170,7 @@ class Variant(Struct, frozen=True):
 
 
 def oriented(variant: Variant, *, has_calls: bool = True) -> tuple[str, tuple[str, ...], bool]:
-    """Return REF, ALT, and whether they were turned round to be those of the genome.
-
-    Only where the two letters are those of the site: others stay as they are, and are judged as in a VCF.
-    """
+    """Return REF, ALT, and whether they were turned round: only where the letters are those of the site."""
     reference, *others = variant.alleles
     if set(variant.alleles) <= _NO_ALLELE:  # a .bim names none where nobody has a call
         known = [site.ref for site in sites_by_position().get(variant.position, ()) if site.ref]
@@ -193,14 +186,11 @@ def oriented(variant: Variant, *, has_calls: bool = True) -> tuple[str, tuple[st
 def record_of(
     variant: Variant, reference: str, alternates: Sequence[str], form: Sequence[str], fields: Sequence[Bytes]
 ) -> SiteRecord:
-    """Return a record with the fields `form` of n samples; probabilities and dosages are of an imputation.
-
-    `fields` are ASCII, (n, width); blanks are left out.
-    """
+    """Return a record with the fields `form` of n samples: ASCII, (n, width), blanks to be left out."""
     names = ";".join(name for name in variant.name.split(";") if name not in {"", "."}) or "."
     place = [variant.contig, str(variant.position), names]
-    fixed = [*place, reference, ",".join(alternates) or ".", ".", ".", "IMP" if len(form) > 1 else "."]
-    fixed.append(":".join(form))
+    imputed = "IMP" if len(form) > 1 else "."  # probabilities and dosages are of an imputation
+    fixed = [*place, reference, ",".join(alternates) or ".", ".", ".", imputed, ":".join(form)]
     head = "\t".join(fixed).encode(errors="surrogateescape") + b"\t"
     colons = np.full((len(fields[0]), 1), ord(":"), np.uint8)
     parts = [part for field in fields for part in (field, colons)]
@@ -221,11 +211,12 @@ def widened(chances: Floats, step: float, *, phased: bool) -> Floats:
     """Return the probabilities of 0, 1 and 2 copies, shape (n, 3), that are no surer than they are stored.
 
     `chances` are as stored: of three genotypes, (n, 3), or, if `phased`, of both letters on each haplotype,
-    (n, 4). `step` is what one unit is worth, 1/255 for 8 bits. The rule of BGEN rounds down, and gives the
-    units that lack to the largest remainders. Where a genotype is stored as certain the other two may have
-    had 2/3 of a step together, so each counts as 1/3 at least. Where the letter of a haplotype is, the other
-    may have had 1/2: it counts as 1/4 at least, the mean, as not all four haplotypes lost the most possible.
+    (n, 4). `step` is what one unit is worth, 1/255 for 8 bits.
     """
+    # The rule of BGEN rounds down, and gives the units that lack to the largest remainders. Where a genotype
+    # is stored as certain the other two may have had 2/3 of a step together, so each counts as 1/3 at least.
+    # Where the letter of a haplotype is, the other may have had 1/2: it counts as 1/4 at least, the mean,
+    # as not all four haplotypes lost the most possible.
     if phased:
         return of_haplotypes(np.clip(chances[:, [1, 3]], step / 4, 1 - step / 4))
     least = np.maximum(chances, step / 3)

@@ -1,8 +1,6 @@
 """The door for PLINK 1 (bed, bim, fam), PLINK 2 (pgen, pvar, psam) and BGEN: sites as a VCF would hold them.
 
-Two variants of a file are looked up by position and name and read for all samples; each becomes a record with
-its columns in one line, and goes the way of a VCF with many samples. Alleles are told by their letters: which
-of them a file calls the first, the minor or the reference one is a matter of the program that wrote it.
+Alleles are told by their letters: which is the first, the minor or the reference one is a matter of programs.
 """
 
 from __future__ import annotations
@@ -48,7 +46,6 @@ def read_genotype_file(path: str, kind: str) -> VcfContent:
 
 
 def _library(name: str, path: Path, newest: str) -> Any:
-    """Import a library; `newest` is the class and method that old versions lack."""
     try:
         library = importlib.import_module(name)
         operator.attrgetter(newest)(library)
@@ -116,7 +113,6 @@ def _unique(people: list[tuple[str, str]], table: Path) -> list[str]:
 
 @contextlib.contextmanager
 def _opened(table: Path) -> Iterator[IO[bytes]]:
-    """Open a table, unpacked if it is a .zst."""
     try:
         with io.BufferedReader(pa.input_stream(str(table))) as handle:
             yield handle
@@ -202,14 +198,23 @@ def _plink_record(reader: Any, variant: Variant, count: int, kind: str, path: Pa
 def _read_bgen(path: Path) -> tuple[list[str], list[SiteRecord]]:
     library = _library("bgen", path, "BgenVar.n_samples")
     has_index = Path(f"{path}.bgi").is_file()
+    contigs, places, names = contig_names(), sites_by_position(), rsids()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             reader = library.BgenReader(str(path), delay_parsing=has_index)
             with contextlib.closing(reader):
                 inside = [str(name) for name in reader.samples]
-                found = _bgen_variants(reader, has_index=has_index)
-                records = [_bgen_record(item, _bgen_step(item, path)) for item in found]
+                if has_index:
+                    keys = itertools.product(contigs, places)
+                    found = [item for key in keys for item in reader.fetch(*key, key[1])]
+                    for rsid in names:
+                        with contextlib.suppress(ValueError, KeyError):
+                            found += reader.with_rsid(rsid)
+                else:  # all are passed over
+                    found = [i for i in reader if (i.chrom in contigs and i.pos in places) or i.rsid in names]
+                different = {item.fileoffset: item for item in found}.values()
+                records = [_bgen_record(item, _bgen_step(item, path)) for item in different]
     except (ValueError, OSError, RuntimeError, IndexError, OverflowError, MemoryError) as error:
         what = "is damaged, or does not fit its .bgi or .sample"
         raise FormatError(what, where=str(path), cure="Copy them again") from error
@@ -237,23 +242,8 @@ def _names_of_bgen(path: Path, inside: list[str]) -> list[str]:
     return inside if has_names else known[1]
 
 
-def _bgen_variants(reader: Any, *, has_index: bool) -> list[Any]:
-    """Return the variants at or named as a site; without an index all are passed over."""
-    contigs, places, names = contig_names(), sites_by_position(), rsids()
-    if not has_index:
-        return [one for one in reader if (one.chrom in contigs and one.pos in places) or one.rsid in names]
-    found = [item for key in itertools.product(contigs, places) for item in reader.fetch(*key, key[1])]
-    for rsid in names:
-        with contextlib.suppress(ValueError, KeyError):
-            found += reader.with_rsid(rsid)
-    return list({item.fileoffset: item for item in found}.values())
-
-
 def _bgen_step(item: Any, path: Path) -> float:
-    """Return the step in which the probabilities of a variant are stored: 1 / (2^bits - 1).
-
-    The number of bits stands behind the ploidies of the samples, at the start of the packed part.
-    """
+    # the step in which probabilities are stored: 1 / (2^bits - 1); the bits stand behind the ploidies
     if item.layout == 1:
         return 2.0**-15
     before = 9 + item.n_samples

@@ -34,10 +34,8 @@ from pgx.single import Prepared
 from pgx.vcf import Columns
 
 Floats = npt.NDArray[np.float64]
-#: Samples that are read at a time: what is worked on stays in the cache of the processor.
-_PIECE = 1 << 15
-#: Beyond this, the likelihood is zero in floating point, whatever share of PL counts.
-_PL_CAP = 6600
+_PIECE = 1 << 15  # samples that are read at a time: what is worked on stays in the cache of the processor
+_PL_CAP = 6600  # beyond this, the likelihood is zero in floating point, whatever share of PL counts
 _NUMBERS = ("DP", "GQ")
 #: AD counts only by what it says of the genotypes, where DP is stated.
 _NO_TEXT = frozenset({"AD", "PL", *_NUMBERS})
@@ -57,13 +55,17 @@ class SiteArrays(Struct, frozen=True):
 
 
 def _read_arrays(place: int, ready: Prepared) -> SiteArrays:
-    """Read the site at `place` so far as that goes without the scalar code: classes and numbers."""
     pile, count = ready.records[place], len(ready.columns)
     records = (*pile.bases, *pile.blocks, *pile.lengths)
     if pile.faults or not records or any(other.misplaced for other in ready.records):
         return _empty(count)
     if len(records) == 1 and pile.bases and _is_plain(records[0]):
-        copies = _copies(letters_of(records[0], pile.site.position))
+        spelled = letters_of(records[0], pile.site.position)
+        shows: dict[Letter, int] = {letter: number for number, letter in enumerate(letters())}
+        missing = [number for letter, number in shows.items() if letter not in spelled]
+        if len(missing) == 1:
+            shows[Other.UNSEEN] = missing[0]
+        copies = list(map(shows.get, spelled))  # which of the two letters an allele shows, or None
         places: list[list[int]] = [[], [], []]  # in PL, that show 0, 1 and 2 copies
         for high, high_copies in enumerate(copies):
             for low, low_copies in enumerate(copies[: high + 1]):
@@ -89,26 +91,16 @@ def _empty(count: int) -> SiteArrays:
 
 
 def _is_plain(record: SiteRecord) -> bool:
-    """Return whether genotypes come with PL and what else is stated is not more telling."""
     keys = set(record.format)
     if not {"GT", "PL"} <= keys or keys & (_OVERRULING | READ_FIELDS) or ("AD" in keys and "DP" not in keys):
         return False
     return len(keys) == len(record.format) and not is_from_imputation(record)
 
 
-def _copies(spelled: Sequence[Letter]) -> list[int | None]:
-    """Return for each allele which of the two letters it shows (see `evidence_fields`), or None."""
-    numbers: dict[Letter, int] = {letter: number for number, letter in enumerate(letters())}
-    missing = [number for letter, number in numbers.items() if letter not in spelled]
-    if len(missing) == 1:
-        numbers[Other.UNSEEN] = missing[0]
-    return [numbers.get(letter) for letter in spelled]
-
-
 def _plain(
     record: SiteRecord, places: Sequence[Sequence[int]], copies: Sequence[int | None], ready: Prepared
 ) -> SiteArrays:
-    """Read the only record of a site piece by piece; `places` in PL show 0, 1 and 2 of `_copies`."""
+    # `places` in PL show 0, 1 and 2 copies
     columns = columns_of(record, ready)
     result = _empty(len(columns))
     every = {"DP": 1, "GQ": 1, "PL": len(copies) * (len(copies) + 1) // 2, "AD": len(copies)}
@@ -148,7 +140,6 @@ def _from_phred(stray_share: float | None) -> tuple[Floats, Floats]:
 
 
 def _numbered(keys: Iterable[Hashable], known: dict[Any, int]) -> Codes:
-    """Return the number of each key; a new one gets the next."""
     return np.array([known.setdefault(key, len(known)) for key in keys], dtype=np.int64)
 
 
@@ -160,7 +151,6 @@ def _above_least(phred: Sequence[npt.NDArray[Any]]) -> list[npt.NDArray[Any]]:
 def _usual_classes(
     fields: Fields, phred: Sequence[Codes], reads: Sequence[Codes], context: ReadContext
 ) -> tuple[Codes, list[tuple[int | bytes, ...]]]:
-    """Return the class of each sample of a piece, and what tells these classes from others."""
     codes = answers = _answers(fields, phred, reads, context)
     texts = [key for key in fields.form if key not in _NO_TEXT]
     for key in texts:
@@ -173,7 +163,6 @@ def _usual_classes(
 
 
 def _answers(fields: Fields, phred: Sequence[Codes], reads: Sequence[Codes], context: ReadContext) -> Codes:
-    """Return all answers that the scalar code depends on, a bit each."""
     limit = threshold("contradiction_phred")
     questions = [sum(phred) == 0]
     distances = [phred]
@@ -195,10 +184,7 @@ def _answers(fields: Fields, phred: Sequence[Codes], reads: Sequence[Codes], con
 
 
 def read_site(place: int, ready: Prepared) -> SiteArrays:
-    """Read the site at `place`, and let the scalar code observe one sample of each class of it.
-
-    Its codes are of what was observed; it has all that is known of likelihoods, depth and quality.
-    """
+    """Read the site at `place`, and let the scalar code observe one sample of each class of it."""
     site = _read_arrays(place, ready)
     rules, firsts = ready.rules, first_of(site.codes).tolist()
     classes, chances = _empty(len(firsts)), np.full((3, len(firsts)), np.nan)

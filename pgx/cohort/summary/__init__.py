@@ -39,11 +39,7 @@ class Overview(Struct, frozen=True, kw_only=True):
 
 
 def summarise(tally: Tally, overview: Overview, *, least: int = 0) -> Object:
-    """Return the summary of a cohort; see docs/cohort.md for its keys.
-
-    With `least` it is for sharing: counts are shown as `cells` says, and nothing of single samples and files
-    is left.
-    """
+    """Return the summary of a cohort (docs/cohort.md has its keys); with `least`, for sharing."""
     if least < 2:
         most = page_limits().max_listed
         failures = [
@@ -87,6 +83,12 @@ def _counts(tally: Tally, overview: Overview, cells: Cells) -> Object:
     del counted[""]  # not determined
     kept, repeated = _kept(tally)
     strata = [found for item in kept if (found := _strata(tally, item, cells))]
+    distributions = []
+    for name in NUMBERS:
+        edges = bin_edges(name)
+        each = zip(edges, tally.bins.get(name, np.zeros(len(edges))), strict=True)
+        bins = [{"from": edge, "count": cells.count(int(number))} for edge, number in each]
+        distributions.append({"name": name, "bins": bins, "unstated": cells.count(tally.unstated[name])})
     return {
         "schema_version": SCHEMA_VERSION,
         "tool": {"name": "pgx", "version": reference.program_version()},
@@ -116,7 +118,7 @@ def _counts(tally: Tally, overview: Overview, cells: Cells) -> Object:
         "strata": strata,
         "repeated": repeated,
         "tests": _tests(sites, strata),
-        "distributions": _distributions(tally, cells),
+        "distributions": distributions,
     }
 
 
@@ -206,27 +208,24 @@ def _estimates(groups: Sequence[Group], cells: Cells) -> list[Object]:
     if cells.least:
         shown = _shown_groups({item.group: item.people for item in groups}, cells)
         groups = [item for item in groups if item.group in shown and item.frequencies]
-    return [_estimate(item, cells) for item in groups]
-
-
-def _estimate(group: Group, cells: Cells) -> Object:
-    """Return those of a group; the interval is of Wilson for as many haplotypes as the estimate is worth."""
-    shares = _shown_shares(group.frequencies, group.people, cells)
-    rows = []
-    for item, share, worth, shipped in zip(haplotypes(), shares, group.worth, shipped_ranges(), strict=False):
-        size = cells.count(round(worth)) if cells.least else worth
-        row: Object = {"name": item.name} | dict.fromkeys(("share", "low", "high"))
-        if share and size:
-            low, high = statistics.wilson(share * size, size)
-            row |= {"share": rounded(share), "low": rounded(low), "high": rounded(high)}
-        rows.append(row | {"shipped": [rounded(value) for value in shipped]})
-    name, distance = nearest(shares) if shares else (None, None)
-    return {
-        "group": printable(group.group, _LONGEST),
-        **{name: cells.count(getattr(group, name)) for name in ("samples", "people", "read")},
-        "haplotypes": rows,
-        "nearest": {"name": name, "distance": None if distance is None else rounded(distance)},
-    }
+    found: list[Object] = []
+    for group in groups:
+        shares = _shown_shares(group.frequencies, group.people, cells)
+        rows = []
+        each = zip(haplotypes(), shares, group.worth, shipped_ranges(), strict=False)
+        for item, share, worth, shipped in each:  # the interval is of as many haplotypes as it is worth
+            size = cells.count(round(worth)) if cells.least else worth
+            row: Object = {"name": item.name} | dict.fromkeys(("share", "low", "high"))
+            if share and size:
+                low, high = statistics.wilson(share * size, size)
+                row |= {"share": rounded(share), "low": rounded(low), "high": rounded(high)}
+            rows.append(row | {"shipped": [rounded(value) for value in shipped]})
+        name, distance = nearest(shares) if shares else (None, None)
+        near = {"name": name, "distance": None if distance is None else rounded(distance)}
+        counts = {name: cells.count(getattr(group, name)) for name in ("samples", "people", "read")}
+        own = {"group": printable(group.group, _LONGEST), **counts, "haplotypes": rows, "nearest": near}
+        found.append(own)
+    return found
 
 
 def _neighbours(answers: Mapping[str, int], cells: Cells) -> Object:
@@ -235,7 +234,6 @@ def _neighbours(answers: Mapping[str, int], cells: Cells) -> Object:
 
 
 def _genotypes(counts: Mapping[tuple[str, ...], int], cells: Cells) -> Object:
-    """Return what was observed at a site: genotypes, allele frequency, Hardy-Weinberg, what is missing."""
     # `counts` by cell and state. Letters that were assumed, or stated of a region, are not observed.
     low, high = letters()
     observed = [0, 0, 0]
@@ -292,13 +290,3 @@ def _shown_groups(sizes: Mapping[str, int], cells: Cells) -> set[str]:
 
 def _of(counts: Mapping[tuple[str, ...], int], value: str) -> Counter[tuple[str, ...]]:
     return Counter({tuple(rest): number for (own, *rest), number in counts.items() if own == value})
-
-
-def _distributions(tally: Tally, cells: Cells) -> list[Object]:
-    found = []
-    for name in NUMBERS:
-        edges = bin_edges(name)
-        counts = tally.bins.get(name, np.zeros(len(edges)))
-        bins = [{"from": e, "count": cells.count(int(n))} for e, n in zip(edges, counts, strict=True)]
-        found.append({"name": name, "bins": bins, "unstated": cells.count(tally.unstated[name])})
-    return found

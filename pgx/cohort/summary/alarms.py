@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pgx.calling import E4_COPIES
@@ -21,9 +21,8 @@ _Alarm = dict[str, str]
 def alarms(summary: Object) -> list[_Alarm]:
     """Return the alarms of a summary, "code" and sentence ("message") each, the most telling first."""
     checks = (
-        *(_known, _all_the_same, _frequency, _estimates, _strata_frequency, _absent),
-        *(_uncertain_heterozygotes, _imputed_open, _batches, _twice, _rare, _assemblies),
-        *(_neighbours, _hardy_weinberg),
+        *(_known, _of_all, _estimates, _strata_frequency, _absent, _uncertain_heterozygotes),
+        *(_imputed_open, _batches, _of_names_and_files, _neighbours, _hardy_weinberg),
     )
     return [alarm for check in checks for alarm in check(summary)]
 
@@ -64,7 +63,6 @@ def _say(code: str, **values: object) -> _Alarm:
 
 
 def _groups(summary: Object) -> Iterator[tuple[str, Object]]:
-    """Yield the whole cohort and each group of the page, with what sentences call it."""
     yield wording().say("cohort", "everybody"), summary
     for stratum in summary["strata"]:
         for value in stratum["values"]:
@@ -75,26 +73,22 @@ def _who(stratum: Object, value: Object) -> str:
     return f"{stratum['column']} = {value['value'] or '-'}"
 
 
-def _all_the_same(summary: Object) -> Iterator[_Alarm]:
+def _of_all(summary: Object) -> Iterator[_Alarm]:
     total = sum(row["count"] for row in summary["diplotypes"])
     commonest = max(summary["diplotypes"], key=lambda row: row["count"])
     if total >= alarm_limits().min_samples and commonest["count"] == total:
         yield _say("all_the_same", count=total, diplotype=greek(commonest["name"]))
-
-
-def _frequency(summary: Object) -> Iterator[_Alarm]:
     if summary["estimates"]:  # what is expected comes from these people: only who is determined can differ
         return
-    row, people = _counted(summary), sum(row["count"] for row in summary["diplotypes"])
-    if _is_far(row["count"], people, row["expected"]):
+    row = _counted(summary)
+    if _is_far(row["count"], total, row["expected"]):
         shares = {"observed": rounded_percent(row["share"]), "expected": rounded_percent(row["expected"])}
         yield _say("frequency", **shares, population=summary["population"]["label"])
 
 
 def _estimates(summary: Object) -> Iterator[_Alarm]:
     for group in summary["estimates"]:
-        far = [row for row in group["haplotypes"] if is_implausible(row)]
-        if not far:
+        if not (far := [row for row in group["haplotypes"] if is_implausible(row)]):
             continue
         row = max(far, key=lambda r: max(r["share"] - r["shipped"][1], r["shipped"][0] - r["share"]))
         commonest = max(group["haplotypes"], key=lambda item: float(item["shipped"][1]))
@@ -119,7 +113,11 @@ def _strata_frequency(summary: Object) -> Iterator[_Alarm]:
     for stratum in summary["strata"]:
         if stratum["column"] == "population":
             continue
-        copies = [_copies(value["statuses"]) for value in stratum["values"]]
+        copies = []  # of e4, and people, of those whose number of copies is determined
+        for value in stratum["values"]:
+            counts = {row["name"]: row["count"] for row in value["statuses"]}
+            pairs = [(number, counts.get(status, 0)) for status, number in E4_COPIES.items()]
+            copies.append((sum(each * count for each, count in pairs), sum(count for _, count in pairs)))
         for value, (own, people) in zip(stratum["values"], copies, strict=True):
             rest = sum(number for _, number in copies) - people
             others = (sum(number for number, _ in copies) - own) / (2 * rest) if rest else 0.0
@@ -128,13 +126,6 @@ def _strata_frequency(summary: Object) -> Iterator[_Alarm]:
             if rest >= alarm_limits().min_samples and _is_far(own, people, rounded(others)):
                 who, observed = _who(stratum, value), rounded_percent(own / (2 * people))
                 yield _say("stratum_frequency", who=who, observed=observed, others=rounded_percent(others))
-
-
-def _copies(statuses: Sequence[Object]) -> tuple[int, int]:
-    """Return copies of e4 and people, of those whose number of copies is determined."""
-    counts = {row["name"]: row["count"] for row in statuses}
-    pairs = [(copies, counts.get(status, 0)) for status, copies in E4_COPIES.items()]
-    return sum(copies * number for copies, number in pairs), sum(number for _, number in pairs)
 
 
 def _counted(summary: Object) -> Object:
@@ -174,9 +165,8 @@ def _uncertain_heterozygotes(summary: Object) -> Iterator[_Alarm]:
         pooled = sum(part for part, _ in groups) / people
         error = math.sqrt(pooled * (1 - pooled) * sum(1 / number for _, number in groups))
         if shares[0] - shares[1] > alarm_limits().frequency_z * error:
-            left_open, determined = map(rounded_percent, shares)
-            rsid = site["rsid"]
-            yield _say("uncertain_heterozygotes", rsid=rsid, open=left_open, determined=determined)
+            told = dict(zip(("open", "determined"), map(rounded_percent, shares), strict=True))
+            yield _say("uncertain_heterozygotes", rsid=site["rsid"], **told)
 
 
 def _imputed_open(summary: Object) -> Iterator[_Alarm]:
@@ -221,21 +211,15 @@ def _neighbours(summary: Object) -> Iterator[_Alarm]:
         yield _say("neighbours_people", **counts, exchanges=exchanges)
 
 
-def _twice(summary: Object) -> Iterator[_Alarm]:
+def _of_names_and_files(summary: Object) -> Iterator[_Alarm]:
     if summary["duplicates"]["count"]:
         same = sum(bool(item["same_genotypes"]) for item in summary["duplicates"]["listed"])
         yield _say("twice", count=summary["duplicates"]["count"], same=same)
-
-
-def _rare(summary: Object) -> Iterator[_Alarm]:
     flagged = next((row["count"] for row in summary["flags"] if row["name"] == "rare-haplotype"), 0)
     expected = sum(row["expected"] for row in summary["haplotypes"] if row["name"] in rare_haplotypes())
     likely = 2 * summary["samples"] * expected
     if flagged >= 2 and flagged > alarm_limits().rare_excess * likely:
         yield _say("rare", count=flagged, expected=f"{likely:.2g}")
-
-
-def _assemblies(summary: Object) -> Iterator[_Alarm]:
     if len(summary["assemblies"]) > 1:
         names = ", ".join(f"{row['name']} ({row['count']})" for row in summary["assemblies"])
         yield _say("assemblies", names=names)

@@ -15,7 +15,6 @@ from pgx.calling import diplotype_prior, estimated, haplotype_frequencies, popul
 from pgx.cohort.jobs import least_group
 
 _Z95 = 1.959963984540054
-_SAME = 1 + 1e-7  # two tables with the same probability, up to rounding
 
 
 def wilson(count: float, total: float) -> tuple[float, float]:
@@ -30,11 +29,9 @@ def wilson(count: float, total: float) -> tuple[float, float]:
 
 
 def hardy_weinberg(first: int, het: int, second: int) -> float:
-    """Return the two-sided exact P of these genotype counts (AA, Aa, aa) given the allele counts.
-
-    The sum over all heterozygote counts that are at most as probable as the one that was seen
-    (Wigginton and others 2005, doi 10.1086/429864). 1 where only one allele was seen.
-    """
+    """Return the two-sided exact P of genotype counts (AA, Aa, aa); 1 where only one allele was seen."""
+    # The sum over all heterozygote counts that are at most as probable as the one that was seen
+    # (Wigginton and others 2005, doi 10.1086/429864).
     total = first + het + second
     minor = min(2 * first + het, 2 * second + het)
     if minor == 0:
@@ -46,15 +43,12 @@ def hardy_weinberg(first: int, het: int, second: int) -> float:
     weight = hets * math.log(2) - log_factorial[hets] - log_factorial[rare] - log_factorial[common]
     weight = np.exp(weight - weight.max())
     seen = weight[(het - hets[0]) // 2]
-    return float(min(1.0, weight[weight <= seen * _SAME].sum() / weight.sum()))
+    return float(min(1.0, weight[weight <= seen * (1 + 1e-7)].sum() / weight.sum()))  # up to rounding
 
 
 def benjamini_hochberg(found: Sequence[float]) -> list[float]:
-    """Return P values corrected for their number, in the same order.
-
-    Of those of at most q, a share q may be false (Benjamini and Hochberg 1995,
-    doi 10.1111/j.2517-6161.1995.tb02031.x).
-    """
+    """Return P values corrected for their number, in the same order: of those up to q, q may be false."""
+    # Benjamini and Hochberg 1995, doi 10.1111/j.2517-6161.1995.tb02031.x
     order = np.argsort(found)[::-1]
     ranks = np.arange(len(found), 0, -1)
     corrected = np.empty(len(found))
@@ -77,11 +71,15 @@ def expected_of(counts: Mapping[str, int]) -> Expected:
     names = sorted(counts, key=population_label) if total else [population_name(None)]
     weights = [counts[name] / total for name in names] if total else [1.0]
     labels = {item.name: item.label for item in populations()}
+
+    def mean(rows: Iterable[Sequence[float]]) -> list[float]:
+        return [sum(map(operator.mul, weights, shares)) for shares in zip(*rows, strict=True)]
+
     return Expected(
         name=names[0] if len(names) == 1 else "mixed",
         label="; ".join(labels.get(name, population_label(name)) for name in names),
-        diplotypes=_mean([diplotype_prior(name) for name in names], weights),
-        haplotypes=_mean([haplotype_frequencies(name) for name in names], weights),
+        diplotypes=mean(map(diplotype_prior, names)),
+        haplotypes=mean(map(haplotype_frequencies, names)),
     )
 
 
@@ -89,10 +87,6 @@ def population_label(name: str) -> str:
     """Return a name that a page has room for: of an estimate without its figures."""
     found = estimated(name)
     return found.short_name if found else name
-
-
-def _mean(rows: Iterable[Sequence[float]], weights: Sequence[float]) -> list[float]:
-    return [sum(map(operator.mul, weights, shares)) for shares in zip(*rows, strict=True)]
 
 
 Object = dict[str, Any]
@@ -142,11 +136,9 @@ class Cells(Struct, frozen=True):
         return rows if order else [row for row in rows if row["count"] is not None]
 
     def weighted(self, name: str, counts: Sequence[tuple[int, int]], of: Sequence[tuple[int, int]]) -> Object:
-        """Return the row of a sum of counts, each times its weight, out of another such sum.
-
-        Made from counts as they are shown, a hidden one as none: sums of the counts themselves, rounded
-        anew, would tell more of them. A sum of nothing but hidden counts is hidden.
-        """
+        """Return the row of a sum of counts, each times its weight, out of another such sum."""
+        # Made from counts as they are shown, a hidden one as none: sums of the counts themselves, rounded
+        # anew, would tell more of them. A sum of nothing but hidden counts is hidden.
         shown = [(self.count(number), weight) for number, weight in counts if weight]
         total = sum(weight * (self.count(number) or 0) for number, weight in of)
         found = sum(weight * (number or 0) for number, weight in shown)

@@ -75,7 +75,6 @@ def choose(
     """Return the columns that divide the cohort: those asked for, else all with few enough values.
 
     Of each input that has results come its job, its number of samples and its assembly, "" if unknown.
-    A column in which every sample has a value of its own divides nothing, and names people.
     """
     if by:
         columns = _OWN | {name: column_of(name) for name in carried}
@@ -93,12 +92,11 @@ def choose(
         for column, name in names.items()
         if 1 < len(values[column]) <= page_limits().max_strata
         and samples >= least.get(column, 1) * len(values[column])
-        and len(values[column]) < samples
+        and len(values[column]) < samples  # with a value for each sample it divides nothing, and names people
     )
 
 
 def _carried_values(jobs: Iterable[Job], name: str) -> set[str]:
-    """Return the values of a manifest column; once they are more than a page takes, no further ones."""
     found: set[str] = set()
     for job in jobs:
         if name in CARRIED_OPTIONS:

@@ -103,9 +103,8 @@ class Tally:
         joined = np.zeros(table.num_rows, dtype=np.int64)
         columns = [arrow.single(table.column(name)) for name in self._columns]
         for column in columns:
-            if 0 < column.null_count == len(column) or (
-                len(column.dictionary) == 1 and not column.null_count
-            ):
+            nulls = column.null_count
+            if (len(column.dictionary) == 1 and not nulls) or 0 < nulls == len(column):
                 continue  # all is the same
             indices = column.indices
             codes = np.where(arrow.valid(indices), arrow.values(indices, np.int32).astype(np.int64) + 1, 0)
@@ -185,7 +184,6 @@ def bin_edges(name: str) -> tuple[float, ...]:
 
 
 def _having(table: pa.Table, name: str, wanted: Callable[[str], bool]) -> npt.NDArray[np.bool_]:
-    """Return in which rows the text of a column is wanted; an empty one never is."""
     column = arrow.single(table.column(name))
     good = np.array([bool(text) and wanted(text) for text in column.dictionary.to_pylist()] or [False])
     indices = column.indices

@@ -93,7 +93,6 @@ def finish(state: State, folder: Path, page: PageOptions, asked: Asked, *, kept:
 
 
 def _reports(state: State, found: _Results, folder: Path, asked: Asked) -> Files:
-    """Write the reports that are asked for; what cannot be made is added to the failures."""
     if asked.reports is None:
         return {}
     files, unmade = reports.write_reports(state, found.shown, folder, asked.reports)
@@ -103,7 +102,6 @@ def _reports(state: State, found: _Results, folder: Path, asked: Asked) -> Files
 
 
 def _tidy(state: State, folder: Path, written: Sequence[str], page: PageOptions) -> None:
-    """Remove what an earlier run left of people, here and in the state, and note that all is done."""
     for name in {*results.OF_PEOPLE}.difference(written):
         (folder / name).unlink(missing_ok=True)
     estimates = state.meta("estimates", list[Group]) or []
@@ -126,7 +124,6 @@ class _Results(Struct, frozen=True, kw_only=True):
 
 
 def _results(state: State, carried: Sequence[str], page: PageOptions) -> _Results:
-    """Go through the inputs, of which there may be very many, and keep little of each."""
     places: set[str] = set()
     paths: dict[str, None] = {}
     options: set[Options] = set()
@@ -173,7 +170,6 @@ def _write_people(
     members: Sequence[Member],
     children: int,
 ) -> tuple[list[str], dict[str, object]]:
-    """Write known results, exchanges and families; return the files, and what summary.json says of them."""
     counts = swaps.counts_of(known or (), exchanges or ())
     if known is not None:
         write_known(known, staged.path(results.KNOWN_FILE))
@@ -188,7 +184,6 @@ def _write_people(
 
 
 def _children(state: State, shown: Iterable[Source], carried: Sequence[str]) -> list[Child]:
-    """Return the children of --ped and of the manifest; whom both state the same of comes once."""
     children = [*(state.meta("pedigree", tuple[Child, ...]) or ())]
     if {"father", "mother"} & set(carried):
         for person in people(state, shown, ("father", "mother")):

@@ -193,7 +193,6 @@ def _before(target: Path) -> set[str]:
 
 
 def _file_names(state: State, shown: Sources, wanted: Wanted, ending: str, foreign: set[str]) -> Files:
-    """Name the reports: like the sample, with a digest of sample and input, so that a name stays as it is."""
     # Names that differ in case only count as the same, as they are on some systems.
     found: Files = defaultdict(deque)
     taken = set(foreign)

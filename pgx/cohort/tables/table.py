@@ -138,7 +138,6 @@ def codes_of(report: SampleReport) -> tuple[str, ...]:
 
 
 def _rounded(value: object) -> object:
-    """Return numbers as they may be read: the order of a sum never shows."""
     if isinstance(value, dict):
         return {name: _rounded(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
@@ -150,14 +149,12 @@ def _rounded(value: object) -> object:
 
 @functools.lru_cache(maxsize=256)
 def _of_answer(diplotype: str, population: str, min_probability: float) -> tuple[str, str]:
-    """Return what is said of any answer: what counts as determined, and how common it is."""
     prior = diplotype_prior(population)[diplotype_names().index(diplotype)]
     return percent(min_probability), rounded_percent(prior)
 
 
 @functools.lru_cache(maxsize=256)
 def _of_the_prior(population: str, min_probability: float) -> str:
-    """Return a digest of what decides an answer beside the data."""
     names = dict.fromkeys((population, *(item.name for item in populations())))
     priors = {name: diplotype_prior(name) for name in names}
     given = (priors, min_probability, threshold("min_bayes_factor"))
@@ -166,7 +163,6 @@ def _of_the_prior(population: str, min_probability: float) -> str:
 
 @functools.lru_cache(maxsize=4096)
 def _worded(codes: tuple[str, ...], appendix: str) -> str:
-    """Return a digest of the sentences that belong to these codes, and of those of all reports."""
     sentences = sentence_digests()
     return text_digest(appendix, *(sentences.get(code, "") for code in ("", *sorted({*codes}))))
 
@@ -286,7 +282,6 @@ class TableWriter:
         self._pending = [self._pool.submit(write, texts) for write in (self._write_parquet, self._write_text)]
 
     def _wait(self) -> None:
-        """Wait until the chunk before is written; raise what went wrong with it."""
         pending, self._pending = self._pending, []
         for written in pending:
             written.result()
@@ -311,7 +306,6 @@ class TableWriter:
 
 
 def _recoded(array: pa.Array) -> pa.Array:
-    """Return a column with its own dictionary in order of appearance, whatever it was joined from."""
     if not pa.types.is_dictionary(array.type):
         return array
     codes = array.indices.dictionary_encode()
@@ -319,7 +313,6 @@ def _recoded(array: pa.Array) -> pa.Array:
 
 
 def _float_texts(array: pa.Array) -> pa.DictionaryArray:
-    """Return numbers as the table prints them, each different one once."""
     coded = array.dictionary_encode()
     values = arrow.values(coded.dictionary, np.float64).tolist()
     printed = arrow.split_lines((("%.10g\n" * len(values)) % tuple(values)).encode("ascii"))
@@ -327,7 +320,6 @@ def _float_texts(array: pa.Array) -> pa.DictionaryArray:
 
 
 def _lines(columns: Iterable[pa.Array]) -> memoryview:
-    """Return columns as the lines of a table; null is empty."""
     tab, newline, nothing = (arrow.texts([text])[0] for text in ("\t", "\n", ""))
     cells = [column.cast(pa.large_string()) for column in columns]
     # a missing cell would lose the whole line
