@@ -1,8 +1,4 @@
-"""Regions that a user states to be callable (--callable): a BED file, plain or compressed.
-
-The fourth column decides what a line says: nothing (callable), a word of GATK CallableLoci (only CALLABLE
-counts), or a number, which is the depth (as mosdepth writes it).
-"""
+"""Regions that a user states to be callable (--callable): a BED file, plain or compressed."""
 
 from __future__ import annotations
 
@@ -26,11 +22,11 @@ _NUMBER = re.compile(r"\d{1,9}(?:\.\d*)?(?:[eE]\+?\d)?", re.ASCII)
 
 
 def callable_sites(path: Path, sites: Sequence[Site], contigs: Collection[str]) -> dict[str, float | None]:
-    """Return the rsIDs of the sites that lie in a callable region of the BED file `path`, with their depth.
+    """Return the rsIDs of the sites in a callable region of a BED file, with their depth or None.
 
-    Regions are 0-based and half-open, as BED has them; `contigs` are the names of the chromosome. The depth
-    is None where the file states none. Of several lines over a site the one that says least counts. A file
-    that is missing, unreadable, no BED file, or says something else in its fourth column is an `InputError`.
+    `contigs` are the names of the chromosome. The fourth column may say nothing (callable), a word of GATK
+    CallableLoci (only CALLABLE counts), or the depth (as mosdepth writes it); all else is an `InputError`,
+    as is a file that cannot be read. Of several lines over a site the one that says least counts.
     """
     names = {name.lower() for name in contigs}
     said: dict[str, list[float | None]] = {}

@@ -1,7 +1,4 @@
-"""The bytes of an input without compression: gzip as a stream, BGZF also block by block.
-
-htslib is given nothing that it would have to unpack, so no block can grow in it beyond its bounds.
-"""
+"""The bytes of an input without compression, block by block: htslib is given nothing to unpack."""
 
 from __future__ import annotations
 
@@ -87,11 +84,7 @@ def _bgzf_pieces(raw: Raw) -> Iterator[bytes]:
 
 
 def _unpacked_all(blocks: bytes, size: int, label: str) -> bytes:
-    """Return the bytes in blocks that follow upon each other, `size` of them if each block is right.
-
-    The blocks are inflated in one call, so that a thread keeps no other from working. Where that fails, or
-    they do not hold what their ends say, the one that is damaged is looked for.
-    """
+    # In one call, so that a thread keeps no other from working; where it fails, the damaged block is sought.
     with contextlib.suppress(*BROKEN, OSError, EOFError, AttributeError):  # zlib has no such reader
         reader = zlib._GzipReader(io.BytesIO(blocks), len(blocks) + 1)
         data: bytes = reader.read(size + 1)

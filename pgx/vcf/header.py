@@ -1,7 +1,6 @@
-"""What the start of an input shows: which kind of file it is, and its header, before htslib sees either.
+"""What the start of an input shows, before htslib sees it: which kind of file it is, and its header.
 
-htslib has one message for every fault of a header, reads it no further than a NUL byte, and holds all of
-it however long it is. So its end, its lines and the names of its samples are found here.
+htslib has one message for every fault of a header, reads it up to a NUL byte only, and holds it however long.
 """
 
 from __future__ import annotations
@@ -19,8 +18,7 @@ from pgx.vcf.open import COPY_AGAIN, GIVE_A_VCF, Bounds, beyond
 
 _BOM = b"\xef\xbb\xbf"
 _BCF_MAGIC = b"BCF\x02"
-#: Magic (5 bytes) and length of the text (4 bytes), in front of the header of a BCF.
-_BCF_START = 9
+_BCF_START = 9  # bytes in front of the header: magic (5), and length of the text (4)
 _HEAD = 1 << 12  # bytes by which the kind of a file is told
 _FIXED = (b"#CHROM", b"POS", b"ID", b"REF", b"ALT", b"QUAL", b"FILTER", b"INFO", b"FORMAT")
 #: The first line behind the "##" lines; blank lines between them count as such, as they do for htslib.
@@ -28,6 +26,7 @@ _AFTER = re.compile(rb"\n(?=#[^#]|[^#\r\n])")
 _CONTIG = re.compile(rb"^##contig=<([^\n]*)", re.MULTILINE)
 _ID = re.compile(rb"(?:^|,)ID=([^,>\r]+)")
 _BLANKS = (b" ", b"\v", b"\f", b"\r")
+_WRITE_AGAIN = "Write the header again, for example with bcftools reheader"
 _INDEX = re.compile(rb",IDX=(\d{1,18})")
 
 
@@ -153,8 +152,7 @@ def _check_last_line(line: bytes, number: int, label: str, header: bytes) -> Non
         raise FormatError(what, where=label, cure="Write tabs between the columns, in the records too")
     if not line.startswith(b"#CHROM"):
         what = f"has no line of column names (#CHROM ...) at the end of its header, line {number}"
-        cure = "Write the header again, for example with bcftools reheader"
-        raise FormatError(what, where=label, cure=cure)
+        raise FormatError(what, where=label, cure=_WRITE_AGAIN)
 
 
 def _checked(text: bytes, label: str, limits: Bounds) -> tuple[tuple[str, ...], dict[int, str]]:
@@ -176,8 +174,7 @@ def _checked(text: bytes, label: str, limits: Bounds) -> tuple[tuple[str, ...], 
     if wrong or len(columns) < len(_FIXED) - 1:
         missing = (wrong or _FIXED[len(columns)]).decode()
         what = f"the line of column names lacks {missing} in its place"
-        cure = "Write the header again, for example with bcftools reheader"
-        raise FormatError(what, where=label, cure=cure)
+        raise FormatError(what, where=label, cure=_WRITE_AGAIN)
     try:
         text.decode()
         names = tuple(line.decode().split("\t")[len(_FIXED) :])

@@ -1,13 +1,9 @@
 """Where an index (.tbi or .csi) says that records stand, and the proof in the data that it is right.
 
-htslib dies on some sound indexes, and follows one of another file to nowhere, so that sites seem to be
-absent. So none reaches it: an index is read as numbers, and the data has to bear each out. Its last place is
-where the file ends; places over the chromosome lead to records of the stretch named; from a known record in
-front of a region one arrives exactly at its place, and reads on until a record starts behind it. Else it is
-an `IndexMisfitError`.
-
-Bins are of 2^14 bases and more. Places are virtual offsets: of a BGZF block in the file, times 2^16, plus
-that in the block without compression.
+htslib dies on some sound indexes, and follows one of another file to nowhere, so none reaches it. The data
+has to bear an index out, else it is an `IndexMisfitError`: its last place is where the file ends; places over
+the chromosome lead to records of the stretch named; from a known record in front of a region one arrives
+exactly at its place. Places are virtual offsets: of a BGZF block, times 2^16, plus that in it, unpacked.
 """
 
 from __future__ import annotations
@@ -27,7 +23,6 @@ from pgx.vcf.scan import is_wanted
 
 _SAMPLES = 3  # places of a chromosome that are tried
 _TILES = 40  # contigs of a file whose first records are tried where chromosome 19 has none
-_FORMAT_VCF = 2  # in the header of an index: which columns it is made from
 _CHUNKS = 500_000  # of one contig; chromosome 1 in bins of 2^14 bases has some 20,000
 _STEPS = 500_000  # records that are passed over on the way to a region
 _RECORD_HEAD = struct.Struct("<IIii")
@@ -36,7 +31,6 @@ _PLACE = re.compile(rb"([^\t\n]+)\t(\d{1,12})\t")
 _SHOWS_PLACE = 1 << 10
 #: Bytes of a record from which on it is remembered where it ends, so that it is not inflated again.
 _LONG_RECORD = 1 << 16
-_DEEPEST = 9
 
 
 class IndexMisfitError(Exception):
@@ -71,7 +65,7 @@ class Index:
             start += 4
         else:
             raise IndexMisfitError
-        if not (0 <= self.depth <= _DEEPEST and 0 < self.shift < 40 and 0 <= count <= most):
+        if not (0 <= self.depth <= 9 and 0 < self.shift < 40 and 0 <= count <= most):
             raise IndexMisfitError
         self.names = dict(enumerate(text)) if text is not None else names
         whole = memoryview(data)[start : start + (len(data) - start) // 4 * 4]
@@ -96,10 +90,7 @@ class Index:
             raise IndexMisfitError
 
     def _contig(self, contig: int) -> tuple[dict[int, int], int, int]:
-        """Return the bins of a contig by number, without that of totals, each as its place in `numbers`.
-
-        Behind them, where its linear index starts there, and how many entries it has; 0 in a .csi.
-        """
+        # places in `numbers` of its bins by number (without totals) and of its linear index, whose entries
         if contig in self._known:
             return self._known[contig]
         numbers, bins = self.numbers, {}
@@ -122,9 +113,6 @@ class Index:
         named = [number for number, name in self.names.items() if number < len(self) and is_wanted(name)]
         return [number for number in named if self._contig(number)[0]]
 
-    def _offset(self, place: int) -> int:
-        return self.numbers[place] | self.numbers[place + 1] << 32
-
     def chunks(self, contig: int) -> Iterator[tuple[int, int, int]]:
         """Yield the start and the end of each chunk, as virtual offsets, and its bin."""
         left, numbers = _CHUNKS, self.numbers
@@ -139,16 +127,17 @@ class Index:
     def first_place(self, contig: int, start: int) -> int:
         """Return an offset before which no record reaches the 0-based `start`; 0 where the index has none."""
         bins, first, count = self._contig(contig)
+        numbers = self.numbers
         if self._is_tbi:
-            at = min(start >> self.shift, count - 1)
-            while at >= 0 and not (offset := self._offset(first + 2 * at)):
-                at -= 1
-            return offset if at >= 0 else 0
+            places = range(first + 2 * min(start >> self.shift, count - 1), first - 1, -2)
+            offsets = (numbers[place] | numbers[place + 1] << 32 for place in places)
+            return next(filter(None, offsets), 0)
         number = ((1 << 3 * self.depth) - 1) // 7 + (start >> self.shift)
         while number and number not in bins:  # as htslib does: to the left, then up
             parent = (number - 1) >> 3
             number = number - 1 if number > (parent << 3) + 1 else parent
-        return self._offset(bins[number] + 1) if number in bins else 0
+        place = bins.get(number, -1) + 1
+        return numbers[place] | numbers[place + 1] << 32 if place else 0
 
     def stretch(self, number: int) -> tuple[int, int]:
         """Return the bases of a bin, 0-based and half-open."""
@@ -163,7 +152,7 @@ def _names(data: bytearray, place: int) -> tuple[list[str], int]:
     """Return the names of the contigs, and where the bins start in a .tbi."""
     kind, size = struct.unpack_from("<i20xi", data, place)
     place += 28
-    if kind & 0xFFFF != _FORMAT_VCF or not 0 <= size <= len(data) - place:
+    if kind & 0xFFFF != 2 or not 0 <= size <= len(data) - place:
         raise IndexMisfitError
     names = data[place : place + size].split(b"\0")[:-1]
     return [name.decode(errors="replace") for name in names], place + size
@@ -246,7 +235,6 @@ class _Cursor:
         return *_place(line), line
 
     def place(self) -> tuple[str | int, int] | None:
-        """Return contig and 0-based start of the next record as `record` does; no more of it is proven."""
         if self._binary:
             head = self.skip(_RECORD_HEAD.size)
             return _RECORD_HEAD.unpack(head)[2:] if len(head) == _RECORD_HEAD.size else None
@@ -255,7 +243,6 @@ class _Cursor:
 
 
 def _place(line: bytes) -> tuple[str, int]:
-    """Return contig and 0-based start of the record in a line."""
     found = _PLACE.match(line)
     if found is None or found[1].startswith(b"#"):
         raise IndexMisfitError
@@ -270,10 +257,7 @@ class IndexedRecords:
         self._long: dict[int, tuple[str | int, int, int]] = {}
 
     def regions(self, windows: Sequence[tuple[int, int]]) -> Iterator[tuple[int, bytes]]:
-        """Yield the records of chromosome 19 that the index puts into `windows`, and their virtual offsets.
-
-        Each comes once, in file order. `windows` are 0-based, half-open and ascending.
-        """
+        """Yield the records in `windows` (0-based, half-open, ascending), once, and their virtual offsets."""
         self._check_end()
         if not (ours := self._index.wanted()):
             self._check_that_none_is_there()
@@ -349,7 +333,6 @@ class IndexedRecords:
             raise IndexMisfitError
 
     def _check_end(self) -> None:
-        """Check that the last place of the index is the end of the file."""
         last = 0
         for number in reversed(range(len(self._index))):
             end = max((end for _, end, _ in self._index.chunks(number)), default=0)

@@ -1,8 +1,4 @@
-"""An input before it is parsed: what its name stands for, what its first bytes show, and its bytes.
-
-Nothing here knows a line of VCF. What htslib is given later has passed through this module, so damage,
-bombs and files of other kinds end in one clear error before they reach it.
-"""
+"""An input before it is parsed: what its name stands for, its bounds, and its bytes as they are stored."""
 
 from __future__ import annotations
 
@@ -21,9 +17,6 @@ from pgx.reference import file_time, limit
 STANDARD_INPUT = "-"
 GIVE_A_VCF = "Give a .vcf, .vcf.gz or .bcf file with genotypes"
 COPY_AGAIN = "Copy it again, or write it again from its source"
-_INDEX_SUFFIXES = (".csi", ".tbi")
-_MB = 1_000_000
-
 _FIRST_PIECE = 1 << 16
 _PIECE = 1 << 20
 
@@ -51,7 +44,7 @@ class Bounds(Struct, frozen=True, kw_only=True):
 
     def bytes(self, name: str) -> int:
         """Return the bound called `name`, which is given in MB, in bytes."""
-        return int(self.value(name) * _MB)
+        return int(self.value(name) * 1_000_000)
 
 
 def beyond(name: str, what: str, label: str, limits: Bounds) -> FormatError:
@@ -111,20 +104,16 @@ def look(path: str) -> Source:
     if state.st_size == 0:
         holds_reads = path.lower().endswith((".bam", ".cram"))
         raise FormatError("is empty", where=path, cure=COPY_AGAIN if holds_reads else GIVE_A_VCF)
-    beside = list(_indexes(path))
+    beside: list[tuple[str, int]] = []  # and when each was written
+    for suffix in (".csi", ".tbi"):
+        with contextlib.suppress(OSError):
+            found = os.stat(path + suffix)  # noqa: PTH116 - a Path costs more than the call
+            if stat.S_ISREG(found.st_mode):
+                beside.append((path + suffix, found.st_mtime_ns))
     fresh = [index for index, time in beside if time >= state.st_mtime_ns]
     index = next(iter(fresh or [name for name, _ in beside]), None)
     modified, is_stale = file_time(state.st_mtime), index is not None and not fresh
     return Source(path=path, size=state.st_size, modified=modified, index=index, index_is_stale=is_stale)
-
-
-def _indexes(path: str) -> Iterator[tuple[str, int]]:
-    """Yield each index beside an input, and when it was written."""
-    for suffix in _INDEX_SUFFIXES:
-        with contextlib.suppress(OSError):
-            state = os.stat(path + suffix)  # noqa: PTH116 - a Path costs more than the call
-            if stat.S_ISREG(state.st_mode):
-                yield path + suffix, state.st_mtime_ns
 
 
 def _unreadable(path: str, error: OSError | ValueError) -> InputError:

@@ -1,7 +1,4 @@
-"""Read the records at the two sites, by index where there is one, else by a search, else by a pass over all.
-
-htslib parses the header and the records that may matter; nothing else of an input reaches it.
-"""
+"""Read the records at the two sites, by index where there is one, else by a search, else by a pass."""
 
 from __future__ import annotations
 
@@ -29,9 +26,7 @@ from pgx.vcf.records import PYSAM_ERRORS, Decoder, decoder_of, plain_record
 
 _REFERENCE_KEYS = frozenset({"reference", "assembly"})
 _DECLARING = {"fileformat", "FORMAT", "INFO", "FILTER", "ALT", "contig", "SAMPLE", "PEDIGREE", "META"}
-#: Bytes of the smallest file that is searched: below it a pass costs nothing, and parts that two sorted files
-#: were joined from would be too short to be met.
-LEAST = 4_000_000
+LEAST = 4_000_000  # bytes of a file that is searched: a pass over less is cheap, and joined parts could hide
 #: What the lines of headers say before that of the samples: as htslib prints them, and the facts.
 _known: dict[bytes, tuple[str, HeaderFacts, bool]] = {}
 _MOST_KNOWN, _LONGEST_KNOWN = 64, 1 << 20
@@ -39,24 +34,19 @@ _END_BLOCK = bytes.fromhex("1f8b08040000000000ff0600424302001b000300000000000000
 
 
 class InputFacts(Struct, frozen=True, kw_only=True):
-    """What a report says of its input.
-
-    `size` is in bytes, None for a stream. `header_digest` is `sha256:` over the header as htslib prints it.
-    `access` is "index", "search" or "scan". `read_as_text` are fields with a value that is not of the type
-    that the header declares, and where the first stands.
-    """
+    """What a report says of its input."""
 
     path: str
     kind: str
-    size: int | None = None
+    size: int | None = None  # bytes; None for a stream
     modified: str | None = None
     compression: str = "NONE"
     index: str | None = None
-    header_digest: str = ""
-    access: str = "scan"
+    header_digest: str = ""  # `sha256:` over the header as htslib prints it
+    access: str = "scan"  # or "index", "search"
     stale_index: bool = False
     unsorted: bool = False
-    read_as_text: tuple[tuple[str, str], ...] = ()
+    read_as_text: tuple[tuple[str, str], ...] = ()  # fields with values of no declared type; the first place
 
     @classmethod
     def of_file(cls, path: str, kind: str, header: bytes, **known: Any) -> InputFacts:
@@ -157,7 +147,6 @@ class Input:
         return []
 
     def _by_index(self, where: Sequence[tuple[int, int]], *, all_of_them: bool = False) -> Selection | None:
-        """Return what an index leads to; None without one."""
         packed = self._index() if self.packed == "BGZF" else None
         if packed is None:
             return None
@@ -175,8 +164,11 @@ class Input:
             if all_of_them:
                 if scan.is_around(rows.start(record)):  # as in a pass: not what only reaches into a window
                     rows.keep_if_it_fits(offset, record)
-            elif self.header.kind == "BCF" or _may_matter(record):
-                rows.keep(offset, record)
+            else:
+                columns = record.split(b"\t", 3) if self.header.kind == "VCF" else []
+                is_named = len(columns) < 4 or scan.identifier().search(columns[2])
+                if is_named or _may_cover(record, scan.places()):
+                    rows.keep(offset, record)
         return Selection(rows=rows.sorted(), access="index", names=tuple(index.names.values()))
 
     def _by_search(self, *, around: bool) -> Selection | None:
@@ -205,12 +197,6 @@ class Input:
         return self.raw.at((self.raw.size or 0) - size, size) == _END_BLOCK
 
 
-def _may_matter(line: bytes) -> bool:
-    """Return whether a line of chromosome 19 may cover a site, or carry its rsID."""
-    columns = line.split(b"\t", 3)
-    return len(columns) < 4 or bool(scan.identifier().search(columns[2])) or _may_cover(line, scan.places())
-
-
 @contextlib.contextmanager
 def opened(path: str, limits: Bounds | None = None) -> Iterator[Input]:
     """Open an input, and read its header; what has none, or changes meanwhile, is an `InputError`."""
@@ -223,18 +209,17 @@ def opened(path: str, limits: Bounds | None = None) -> Iterator[Input]:
             raw.check_unchanged()
         return
     source = look(path)
+
+    def local_index() -> bytes | None:
+        if source.index is None or source.index_is_stale:
+            return None
+        with contextlib.suppress(OSError), Path(source.index).open("rb") as handle:
+            return handle.read(bounds.bytes("max_index") + 1)
+        return b""  # as good as a broken one
+
     with local_bytes(source) as raw:
-        yield Input(source, raw, bounds, functools.partial(_local_index, source, bounds))
+        yield Input(source, raw, bounds, local_index)
         raw.check_unchanged()
-
-
-def _local_index(source: Source, limits: Bounds) -> bytes | None:
-    """Return the bytes of the index beside a file, one more than the limit at most."""
-    if source.index is None or source.index_is_stale:
-        return None
-    with contextlib.suppress(OSError), Path(source.index).open("rb") as handle:
-        return handle.read(limits.bytes("max_index") + 1)
-    return b""  # as good as a broken one
 
 
 def read_sites(path: str, limits: Bounds | None = None) -> VcfContent:
@@ -245,14 +230,15 @@ def read_sites(path: str, limits: Bounds | None = None) -> VcfContent:
 def read_with_neighbours(
     path: str, limits: Bounds | None = None, *, around: bool = True
 ) -> tuple[VcfContent, Neighbours]:
-    """Read what the input says at the sites, and return what reads the records around them, too.
-
-    An index leads to these only when somebody asks for them; in a pass they are kept, unless `around` is
-    False. Errors are those of `read_sites`.
-    """
+    """Read as `read_sites`, and return what reads the records `around`; a pass keeps these if wanted."""
     with opened(path, limits) as door:
         chosen = door.select(around=around)
-        records = tuple(_relevant(door.decoder, chosen.rows))
+        ours, records = {rsid.lower() for rsid in rsids()}, []
+        for record in door.decoder.records(chosen.rows):
+            covers = any(record.position <= at <= record.end for at in scan.places())
+            named = not ours.isdisjoint(map(str.lower, record.identifiers))
+            if named or (covers and scan.is_wanted(record.contig)):
+                records.append(record)
         digest, header, gl_is_phred = door.header_facts
     source = door.source
     met = filter(scan.is_wanted, (*chosen.names, *(record.contig for record in records)))
@@ -279,21 +265,20 @@ def read_with_neighbours(
         header=header,
         samples=door.header.samples,
         contigs=contigs,
-        records=records,
+        records=tuple(records),
         gl_is_phred=gl_is_phred,
     )
-    return content, functools.partial(_neighbours, path, limits, door, chosen)
 
+    def neighbours() -> tuple[SiteRecord, ...]:
+        if chosen.access != "index":
+            return tuple(_decoded(door.header, door.label, chosen.around))
+        with opened(path, limits) as again:  # only where somebody asks
+            return tuple(_decoded(again.header, again.label, again.around()))
 
-def _neighbours(path: str, limits: Bounds | None, door: Input, chosen: Selection) -> tuple[SiteRecord, ...]:
-    if chosen.access != "index":
-        return tuple(_decoded(door.header, door.label, chosen.around))
-    with opened(path, limits) as again:
-        return tuple(_decoded(again.header, again.label, again.around()))
+    return content, neighbours
 
 
 def _looked_at(decoder: Decoder) -> tuple[str, HeaderFacts, bool]:
-    """Return a header as htslib prints it, facts on the assembly, and whether GL is an integer."""
     header = decoder.header
     try:
         phred = "GL" in header.formats and header.formats["GL"].type == "Integer"
@@ -314,27 +299,17 @@ def _looked_at(decoder: Decoder) -> tuple[str, HeaderFacts, bool]:
             contigs=tuple(contigs),
             references=tuple(text.strip('"') for key, text, _ in records if text and key in _REFERENCE_KEYS),
             fields=frozenset(map(str, header.formats)),
-            history=tuple(line for key, _, line in records if _tells(key, line)),
+            # how the file came about; Picard tells it in INFO lines
+            history=tuple(
+                line
+                for key, _, line in records
+                if key not in _DECLARING or (key == "INFO" and "liftover" in line.lower())
+            ),
             lengths=lengths,
         )
         return decoder.header_text(), facts, phred
     except PYSAM_ERRORS as error:
         raise FormatError("has a broken header", where=decoder.label, cure="Write it again") from error
-
-
-def _tells(key: str | None, line: str) -> bool:
-    """Return whether a line of the header may tell how the file came about: Picard does so in INFO lines."""
-    return key not in _DECLARING or (key == "INFO" and "liftover" in line.lower())
-
-
-def _relevant(decoder: Decoder, rows: Sequence[scan.Row]) -> Iterator[SiteRecord]:
-    """Yield the records in plain text that cover a site on some assembly or carry our rsID."""
-    ours = {rsid.lower() for rsid in rsids()}
-    for record in decoder.records(rows):
-        covers = any(record.position <= at <= record.end for at in scan.places())
-        named = not ours.isdisjoint(map(str.lower, record.identifiers))
-        if named or (covers and scan.is_wanted(record.contig)):
-            yield record
 
 
 @functools.cache

@@ -25,16 +25,10 @@ from pgx.vcf.scan import Row, Rows, whole_lines
 
 _SURROGATES = "surrogateescape"
 _FIXED = 9
-_LONGEST_POSITION = 10  # digits
-#: From how many samples on the columns are kept as one line, and htslib reads records in slices.
-_LINE_FROM = 10_000
-#: Samples of a slice: htslib takes longer over a header with half a million names than over their genotypes.
-_SLICE = 1 << 12
-#: Bytes in front of the samples beyond which a record is not sliced, since each slice repeats them.
-_LARGEST_HEAD = 1 << 16
-#: Fields without a value. What htslib prints for one depends on the other samples.
-_NOTHING = (b"::", b":\t", b"\t\t")
-_BCF_LONG = 15  # in place of a length that follows
+_LINE_FROM = 10_000  # samples from which on columns are kept as one line, and htslib reads records in slices
+_SLICE = 1 << 12  # samples of one: htslib takes longer over half a million names than over their genotypes
+_LARGEST_HEAD = 1 << 16  # bytes in front of the samples; with more no record is sliced, as each repeats them
+_NOTHING = (b"::", b":\t", b"\t\t")  # fields without a value: what htslib prints depends on other samples
 #: What pysam raises on damaged input; ValueError includes text that is not UTF-8.
 PYSAM_ERRORS = OSError, ValueError, TypeError, AssertionError, KeyError, OverflowError, NotImplementedError
 
@@ -86,18 +80,13 @@ class Columns(Sequence[str]):
 
 
 class Decoder:
-    """htslib over a header and records that are held in memory.
-
-    `source` is the header of the input, `header` what pysam makes of it. `relaxed` are fields whose values
-    are not of the type declared, so that htslib would refuse the record, with the place of the first; in
-    `_shown`, the bytes that stand before the records for htslib, they are declared as text.
-    """
+    """htslib over a header (`source` is that of the input) and records that are held in memory."""
 
     def __init__(self, source: Header, label: str) -> None:
         self.source, self.label = source, label
         self.is_text = source.kind == "VCF"
-        self.relaxed: dict[str, str] = {}
-        self._shown = source.data
+        self.relaxed: dict[str, str] = {}  # fields with values of no declared type, and the first place
+        self._shown = source.data  # stands before the records for htslib; there these fields are text
         self.is_proven = False  # htslib has read the header
 
     @functools.cached_property
@@ -155,7 +144,6 @@ class Decoder:
 
     @contextlib.contextmanager
     def _named(self, record: pysam.VariantRecord) -> Iterator[None]:
-        """Name a record that cannot be printed."""
         try:
             yield
         except PYSAM_ERRORS as error:
@@ -172,7 +160,17 @@ class Decoder:
                 pieces = (piece.replace(b"\t\n", b"\n").replace(b"\t\r\n", b"\n") for piece in pieces)
         faults: list[BaseException] = []
         reading, writing = os.pipe()
-        pump = threading.Thread(target=_pump, args=(chain([self._shown], pieces), writing, faults))
+
+        def write() -> None:
+            try:
+                with os.fdopen(writing, "wb") as handle:
+                    handle.writelines(chain([self._shown], pieces))
+            except BrokenPipeError:
+                pass  # nobody reads on
+            except Exception as error:  # noqa: BLE001 - it is raised by who reads
+                faults.append(error)
+
+        pump = threading.Thread(target=write)
         pump.start()
         count = 0
         try:
@@ -267,22 +265,13 @@ def decoder_of(source: Header, label: str) -> Decoder:
     return (SliceDecoder if cut else Decoder)(source, label)
 
 
-def _pump(pieces: Iterable[bytes], target: int, faults: list[BaseException]) -> None:
-    """Write `pieces` to a pipe; what is wrong with them goes into `faults`."""
-    try:
-        with os.fdopen(target, "wb") as handle:
-            handle.writelines(pieces)
-    except BrokenPipeError:
-        pass  # nobody reads on
-    except Exception as error:  # noqa: BLE001 - it is raised by who reads
-        faults.append(error)
-
-
 _NUMBER = rb"(?:[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?|[-+]?nan|[-+]?inf(?:inity)?|\.)"
+_BCF_SIZES = {1: 1, 2: 2, 3: 4, 4: 8, 5: 4, 7: 1}
 _VALUES = {
     b"Integer": (re.compile(rb"(?:[-+]?\d+|\.)(?:,(?:[-+]?\d+|\.))*"), "text that is no whole number"),
     b"Float": (re.compile(rb"%s(?:,%s)*" % (_NUMBER, _NUMBER), re.IGNORECASE), "text that is no number"),
 }
+_HUGE_ALLELE = re.compile(rb"(?:^|[/|])\d{10}")
 _GENOTYPE = re.compile(rb"[/|]?(?:\d{1,9}|\.)(?:[/|](?:\d{1,9}|\.))*")
 
 
@@ -290,7 +279,15 @@ def _fault(header: bytes, line: bytes, samples: Sequence[str]) -> tuple[bytes, b
     """Return the first value unlike its declaration, if any: INFO or FORMAT, its field, and in words."""
     found = re.findall(rb"(?m)^##(INFO|FORMAT)=<.*?ID=([^,>]+),.*?Type=(\w+)", header)
     declared = {(kind, name): of for kind, name, of in found}
-    for kind, key, value, sample in _values(line.split(b"\t"), samples):
+    columns = line.split(b"\t")
+    keys = columns[8].split(b":") if len(columns) > 8 else []
+    values = (
+        (b"FORMAT", key, value, name)
+        for column, name in zip(columns[_FIXED:], samples, strict=False)
+        for key, value in zip(keys, column.split(b":"), strict=False)
+    )
+    entries = (entry.partition(b"=") for entry in b"".join(columns[7:8]).split(b";"))
+    for kind, key, value, sample in chain(values, ((b"INFO", key, value, "") for key, _, value in entries)):
         pattern, held = _VALUES.get(declared.get((kind, key), b""), (None, ""))
         if kind == b"FORMAT" and key == b"GT":
             pattern, held = _GENOTYPE, "what is no genotype of allele numbers (as 0/1)"
@@ -298,17 +295,6 @@ def _fault(header: bytes, line: bytes, samples: Sequence[str]) -> tuple[bytes, b
             where = f" of the sample '{printable(sample, 60)}'" if kind == b"FORMAT" else ""
             return kind, key, f"{held} in the field {printable(key.decode(errors='replace'), 40)}{where}"
     return None
-
-
-def _values(columns: Sequence[bytes], samples: Sequence[str]) -> Iterator[tuple[bytes, bytes, bytes, str]]:
-    """Yield each value of FORMAT, then of INFO: where it stands, its field, itself, and its sample if any."""
-    keys = columns[8].split(b":") if len(columns) > 8 else []
-    for column, name in zip(columns[_FIXED:], samples, strict=False):
-        for key, value in zip(keys, column.split(b":"), strict=False):
-            yield b"FORMAT", key, value, name
-    for entry in columns[7].split(b";") if len(columns) > 7 else []:
-        key, _, value = entry.partition(b"=")
-        yield b"INFO", key, value, ""
 
 
 def plain_record(record: pysam.VariantRecord) -> SiteRecord:
@@ -330,7 +316,7 @@ def site_record(fixed: Sequence[str], samples: Sequence[str], position: int, sto
     pairs = (entry.partition("=") for entry in fixed[7].split(";") if entry)
     info = {key: value for key, _, value in pairs} if fixed[7] != "." else {}
     stated = info.get("END", "")  # htslib passes over it where the header does not declare a number
-    if stated.isascii() and stated.isdecimal() and len(stated) <= _LONGEST_POSITION:
+    if stated.isascii() and stated.isdecimal() and len(stated) <= 10:
         stop = max(stop, int(stated))
     longest = len(fixed[3])
     if "LEN" in form:  # of a reference block (VCF 4.5)
@@ -351,9 +337,6 @@ def site_record(fixed: Sequence[str], samples: Sequence[str], position: int, sto
         samples=samples,
         fixed="\t".join(fixed),
     )
-
-
-_HUGE_ALLELE = re.compile(rb"(?:^|[/|])\d{10}")
 
 
 def with_huge_alleles(record: SiteRecord, line: bytes) -> SiteRecord:
@@ -384,9 +367,6 @@ def text_slices(line: bytes, count: int, size: int) -> list[bytes] | None:
     return [head + part[:-1] for part in parts]
 
 
-_BCF_SIZES = {1: 1, 2: 2, 3: 4, 4: 8, 5: 4, 7: 1}
-
-
 def binary_slices(data: bytes, count: int, size: int) -> list[bytes] | None:
     """Return a record of a BCF with `count` samples as `text_slices` returns a line."""
     # the sizes of both parts; behind other numbers, those of fields and samples
@@ -398,7 +378,7 @@ def binary_slices(data: bytes, count: int, size: int) -> list[bytes] | None:
             begin = place
             place += 1 + _BCF_SIZES[data[place] & 15]  # the number of the field
             kind, length, place = data[place] & 15, data[place] >> 4, place + 1
-            if length == _BCF_LONG:
+            if length == 15:  # the length follows
                 end = place + 1 + _BCF_SIZES[data[place] & 15]
                 length, place = int.from_bytes(data[place + 1 : end], "little"), end
             width = length * _BCF_SIZES[kind]

@@ -1,7 +1,6 @@
-"""Pass over the records of an input and keep those that may cover a site, or carry its rsID.
+"""Pass over the records of an input and keep those that may cover a site, or carry its rsID, for htslib.
 
-No record is parsed here further than it takes to pass over it: what is kept goes to htslib. A whole genome
-passes through these loops, so most of it is never looked at line by line.
+A whole genome passes through these loops, so most of it is never looked at line by line.
 """
 
 from __future__ import annotations
@@ -25,12 +24,11 @@ from pgx.vcf.open import COPY_AGAIN, Bounds, beyond
 
 _END = re.compile(rb"(?:^|;)END=(\d{1,18})")  # of more digits these show enough, and int() takes no 5,000
 _FIXED_TABS = 8  # in front of the first sample column there is one more
-#: Length of the shared and of the sample part, contig, 0-based position and length on the reference.
-_BCF_RECORD = struct.Struct("<IIiii")
-_BCF_LEAST = 24  # bytes of the shared part
+_BCF_RECORD = struct.Struct("<IIiii")  # lengths of the shared and sample part, contig, 0-based start, length
 _NAMES = 100_000  # contigs that are remembered
-#: How many of the largest records may be held for the sites together.
-_HELD = 2
+_HELD = 2  # of the largest records so many may be held for the sites together
+#: Bases on each side of the sites that are read (our rsIDs may stand a little aside), and of neighbours.
+NEAR, AROUND = 1000, 31_000
 
 
 class Row(Struct, frozen=True, kw_only=True):
@@ -44,12 +42,6 @@ class Row(Struct, frozen=True, kw_only=True):
 def places() -> tuple[int, ...]:
     """Return the 1-based positions of the sites on all assemblies, ascending, and one beyond all others."""
     return (*positions(), sys.maxsize)
-
-
-#: Bases on each side of the sites that are read: our rsIDs may stand a little aside.
-NEAR = 1000
-#: And those in which neighbours may lie.
-AROUND = 31_000
 
 
 @functools.cache
@@ -96,8 +88,7 @@ def identifier() -> re.Pattern[bytes]:
 
 
 @functools.cache
-def _digits() -> tuple[bytes, ...]:
-    """Return the rsIDs without "rs": searching for plain bytes is many times faster than for any case."""
+def _digits() -> tuple[bytes, ...]:  # plain bytes are found many times faster than "rs" in any case
     return tuple(rsid[2:].encode() for rsid in rsids())
 
 
@@ -175,10 +166,7 @@ def may_reach(text: bytes, start: int, end: int, position: int, place: int) -> b
 
 @functools.cache
 def _maybe_named() -> re.Pattern[bytes]:
-    """Return what finds the end of a line in front of one whose ID may hold our rsID.
-
-    Nearly every ID is "." or one rsID and done with at once; any other may not have the digits of ours.
-    """
+    # the end of a line in front of one whose ID has the digits of ours; nearly every ID is "." or one rsID
     ours = b"(?:%s)" % b"|".join(_digits())
     plain = rb"(?:\.|rs(?!%s\t)\d++)\t" % ours
     return re.compile(rb"\n(?=[^\t]*+\t[^\t]*+\t(?!%s)[^\t\n]*?%s)" % (plain, ours))
@@ -189,7 +177,6 @@ def _contig(line: bytes) -> bytes:
 
 
 def _runs(lines: Sequence[bytes]) -> Iterator[tuple[bytes, Sequence[bytes]]]:
-    """Yield each contig, and its lines that follow upon each other."""
     first, last = min(lines), max(lines)
     contig = _contig(first)
     if last.startswith(contig + b"\t"):  # and so do all, which lie between the two
@@ -206,7 +193,6 @@ def _least(digits: str) -> str:
 
 @functools.lru_cache
 def _ends_from(place: int) -> re.Pattern[bytes]:
-    """Return what finds an END that is `place` or behind it."""
     digits = str(place)
     return re.compile(rf"END=0*+(?:{_least(digits)}|[1-9]\d{{{len(digits)}}})".encode())
 
@@ -257,7 +243,9 @@ class TextScan(Scan):
                 self._enter(contig)
             if self._is_ours:
                 is_one = len(run) == len(lines)
-                self._look_at(text if is_one else b"".join(run), self._line)
+                ours = text if is_one else b"".join(run)
+                if not self._passes(ours):
+                    self._look_at(ours, self._line)
             self._line += len(run)
         return is_one
 
@@ -265,17 +253,15 @@ class TextScan(Scan):
         """Find the line that is wrong. One without samples may stand anywhere; htslib allows it, too."""
         for number, line in enumerate((line.removesuffix(b"\n") for line in lines), start=self._line):
             tabs = line.count(b"\t")
-            if tabs in {self._tabs, _FIXED_TABS - 1}:
-                continue
-            if tabs == self._tabs + 1 and line.rstrip(b"\r").endswith(b"\t"):
+            is_trailing = tabs == self._tabs + 1 and line.rstrip(b"\r").endswith(b"\t")
+            if tabs in {self._tabs, _FIXED_TABS - 1} or is_trailing:
                 continue
             if not tabs and len(line.split()) >= _FIXED_TABS:
                 what = f"line {number} is separated by spaces instead of tabs"
                 raise FormatError(what, where=self._label, cure="Write tabs between the columns")
             held = f"has {tabs + 1} columns where the header has {self._tabs + 1}"
-            what = (
-                f"line {number} {held if line.strip() else 'is empty'}, so the file is damaged or truncated"
-            )
+            held = held if line.strip() else "is empty"
+            what = f"line {number} {held}, so the file is damaged or truncated"
             raise FormatError(what, where=self._label, cure=COPY_AGAIN)
 
     def _enter(self, contig: bytes) -> None:
@@ -311,9 +297,6 @@ class TextScan(Scan):
         return True
 
     def _look_at(self, text: bytes, number: int) -> None:
-        """Look at lines of chromosome 19, the first of which has this number."""
-        if self._passes(text):
-            return
         known, start = places(), 0
         while start < len(text):
             tab, end = text.find(b"\t", start), text.find(b"\n", start)
@@ -383,7 +366,7 @@ class BinaryScan(Scan):
             while place + 32 <= size:
                 shared, own, contig, start, length = unpack(buffer, place)
                 end = place + 8 + shared + own
-                if shared < _BCF_LEAST:
+                if shared < 24:
                     raise damaged(self._label, f"is damaged at record {number}")
                 if end > size:
                     wanted = end - place

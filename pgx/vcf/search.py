@@ -1,15 +1,11 @@
 """Find the records at the sites of a sorted VCF without an index, by bisection: some hundred blocks are read.
 
-What is found is trusted only where the data bear out that the file is sorted, else it is a `NotProvenError`,
-and the whole file is read. Places over the file, closer at its ends, ascend, and no contig comes in two; all
-lines that are read ascend and are whole; one name of chromosome 19 is declared or met; the header tells the
-assembly, and records cover both of its sites (only a pass shows that one is absent).
-
-A record may begin far in front of its site. Where the header or a line declares what makes it so (END, SVLEN,
-LEN, symbolic alleles), all of chromosome 19 before the sites is looked through.
-
-Places are virtual offsets: of a BGZF block in the file (of any byte where nothing is packed), times 2^16,
-plus that in the block without compression.
+It is trusted only where the data bear out that the file is sorted, else it is a `NotProvenError`, and the
+whole file is read: places over the file, closer at its ends, ascend, and no contig comes in two; all lines
+that are read ascend and are whole; one name of chromosome 19 is declared or met; records cover both sites.
+Where the header or a line declares what makes a record long (END, SVLEN, LEN, symbolic alleles), all of
+chromosome 19 before the sites is looked through. Offsets are virtual: of a BGZF block in the file (of any
+byte where nothing is packed), times 2^16, plus that in the block without compression.
 """
 
 from __future__ import annotations
@@ -51,7 +47,6 @@ class NotProvenError(Exception):
 class Mark(Struct, frozen=True, kw_only=True, order=True):
     """A line of the file."""
 
-    at: int  # the byte of the file from which on it was looked for
     start: int  # the virtual offset from which it can be read again
     is_cut: bool  # there a line goes on that began before, and this is the one behind it
     name: tuple[str, int]  # contig and 1-based position
@@ -66,7 +61,6 @@ class Search:
         self.scan = TextScan(header, label, limits, "", around=around)
         self._blocks, self._size = blocks, blocks.raw.size or 0
         self._header, self._sites = header, sites
-        self._most = self.scan.rows.most
         self._tabs = 8 + len(header.samples)
         self._far = _LENGTHS.search(header.text) is not None  # records may begin anywhere in front of a site
         self._marks: list[Mark] = []
@@ -81,7 +75,7 @@ class Search:
         try:
             self._survey()
             # A file that was joined from parts by chromosome has it twice, side by side: it is probed evenly.
-            begin, (_, end) = self._around(0)[0].at, self._around(_BEHIND)
+            begin, (_, end) = self._around(0)[0].start >> 16, self._around(_BEHIND)
             for number in range(1, _PROBES_OURS):
                 if mark := self._mark(begin + (end - begin) * number // _PROBES_OURS):
                     insort(self._marks, mark)
@@ -101,7 +95,6 @@ class Search:
         return rows
 
     def _survey(self) -> None:
-        """Set marks over the whole file, and find the order of its contigs."""
         start = self._blocks.offset(self._header.size)
         block = start >> 16
         first = self._first_mark(start, is_cut=False)
@@ -149,11 +142,9 @@ class Search:
             raise NotProvenError
         name = ours[0] if ours else ("chr19" if runs[0][0].startswith("chr") else "19")
         numbers = {contig: number for number, contig in enumerate(self._header.contigs.values())}
-
-        def by_letters(contig: str) -> str | None:  # among names with "chr" no other of ours can hide
-            return contig if contig.startswith("chr") else None
-
-        rules: tuple[Callable[[str], Rank | None], ...] = (numbers.get, _natural, by_letters)
+        rules: list[Callable[[str], Rank | None]] = [numbers.get, _natural]
+        # by letters: among names with "chr" no other of ours can hide
+        rules.append(lambda contig: contig if contig.startswith("chr") else None)
         for rule in rules:
             rank, ranks = rule(name), [list(map(rule, run)) for run in runs]
             if rank is None or any(None in some for some in ranks):
@@ -163,7 +154,6 @@ class Search:
         raise NotProvenError
 
     def _ends(self, text: bytes) -> Iterator[tuple[str, int]]:
-        """Return contig and position of the first and the last of whole lines."""
         return map(self._name_of, (text[: text.find(b"\n")], text[text.rfind(b"\n", 0, -1) + 1 : -1]))
 
     def _key(self, name: tuple[str, int]) -> tuple[Rank, int]:
@@ -173,7 +163,6 @@ class Search:
         return rank, name[1]
 
     def _check_order(self) -> None:
-        """Check that all marks ascend, and that no contig stands in two places."""
         for one, two in pairwise(mark.name for mark in self._marks):
             same_rank = self._rank(one[0]) == self._rank(two[0])
             if self._key(one) > self._key(two) or (one[0] != two[0] and same_rank):
@@ -197,7 +186,7 @@ class Search:
                 parts, held, inside = [], 0, end
             parts.append(data[inside:])
             held += len(data) - inside
-            if max(held, skipped) > self._most:
+            if max(held, skipped) > self.scan.rows.most:
                 raise NotProvenError
             block, inside = following, 0
         if held:
@@ -219,7 +208,7 @@ class Search:
             return None
         line = text[: text.find(b"\n")]
         self._far = self._far or _may_be_long(line)
-        return Mark(at=start >> 16, start=start, is_cut=is_cut, name=self._name_of(line))
+        return Mark(start=start, is_cut=is_cut, name=self._name_of(line))
 
     def _name_of(self, line: bytes) -> tuple[str, int]:
         contig, _, rest = line[:400].partition(b"\t")
@@ -235,13 +224,13 @@ class Search:
         wanted = (self._ours, position)
         number = bisect_left(self._marks, wanted, key=lambda mark: self._key(mark.name))
         if number == 0:
-            return self._marks[0], self._marks[0].at
+            return self._marks[0], self._marks[0].start >> 16
         low = self._marks[number - 1]
-        high = self._marks[number].at if number < len(self._marks) else self._size
-        while high - low.at > _NEAR:
-            middle = (low.at + high) // 2
+        high = self._marks[number].start >> 16 if number < len(self._marks) else self._size
+        while high - (low.start >> 16) > _NEAR:
+            middle = ((low.start >> 16) + high) // 2
             mark = self._mark(middle)
-            if mark is None or mark.at >= high:
+            if mark is None or mark.start >> 16 >= high:
                 high = middle
                 continue
             insort(self._marks, mark)
@@ -260,9 +249,18 @@ class Search:
         is_new = mark.start >= self._done
         for text, place in self._lines(max(mark.start, self._done), is_cut=mark.is_cut and is_new):
             is_one = self._is_idle(text) or self.scan.feed(text)
-            self._check_lines(text, is_one=is_one)
-            self._done = place
-            if place >> 16 >= high and self._before is not None and self._before > (self._ours, stop):
+            first, last = map(self._key, self._ends(text))
+            if not self._far and _may_be_long(text):
+                raise NotProvenError
+            # lines ascend, and follow upon those read before; on one contig, the scan has looked
+            if not is_one and any(
+                self._key(one) > self._key(two) for one, two in pairwise(self._names_of(text))
+            ):
+                raise NotProvenError
+            if not (self._before or first) <= first <= last:
+                raise NotProvenError
+            self._before, self._done = last, place
+            if place >> 16 >= high and last > (self._ours, stop):
                 return
 
     def _is_idle(self, text: bytes) -> bool:
@@ -281,23 +279,9 @@ class Search:
         # a line at a site shows the file to be unsorted
         return not any(low[: len(start)] <= start <= high[: len(start)] for start in starts)
 
-    def _check_lines(self, text: bytes, *, is_one: bool) -> None:
-        """Check that lines ascend, and follow upon those read before; on one contig, the scan has looked."""
-        first, last = self._ends(text)
-        if not self._far and _may_be_long(text):
-            raise NotProvenError
-        if not is_one:
-            for one, two in pairwise(self._names_of(text)):
-                if self._key(one) > self._key(two):
-                    raise NotProvenError
-        if not (self._before or self._key(first)) <= self._key(first) <= self._key(last):
-            raise NotProvenError
-        self._before = self._key(last)
-
 
 @functools.cache
 def _near_starts() -> tuple[bytes, ...]:
-    """Return what positions near the sites begin with, on each assembly."""
     pairs = ([str(start), str(stop)] for start, stop in windows(NEAR))
     return tuple(commonprefix(pair).encode() for pair in pairs)  # noqa: RUF071 - digits, not paths
 
@@ -315,7 +299,6 @@ def _natural(contig: str) -> int | None:
 
 
 def _covers(line: bytes, site: int) -> bool:
-    """Return whether a line of chromosome 19 covers a 1-based position with its REF or its END."""
     columns = line.split(b"\t", 8)
     if not is_wanted(columns[0].decode(errors="replace")):
         return False

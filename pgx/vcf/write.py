@@ -1,12 +1,4 @@
-"""The input again as VCF or BCF, with the answers in fields of their own.
-
-Records are carried as the text that htslib prints; only columns are added. FORMAT fields, so that one
-record can answer for many samples:
-
-    PGX_DT  diplotype            PGX_PR  probability of the most probable diplotype
-    PGX_ST  e4 status            PGX_E4  copies of e4
-    PGX_AS  1 where the answer rests on letters that were assumed
-"""
+"""The input again as VCF or BCF, as htslib prints it, with the answers in FORMAT fields of their own."""
 
 from __future__ import annotations
 
@@ -40,7 +32,6 @@ _FIELDS = (
 )
 _KEYS = [name for name, _, _ in _FIELDS]
 _STALE_COUNTS = frozenset({"AC", "AN", "AF", "NS", "MAF", "AC_Het", "AC_Hom", "AC_Hemi"})
-_INDEX_NUMBER = re.compile(r",IDX=\d+")
 
 
 def write_vcf(
@@ -104,8 +95,8 @@ def _lines(
             fields[7] = ";".join(kept) or "."
         if len(fields) > 9:
             fields[9:] = [fields[9 + column] for column in chosen]
-        if at_site(record):
-            _add(fields, answers)
+            if at_site(record):
+                _add(fields, answers)
         line = "\t".join(fields)
         yield (line if hide is None else hide.record(line, names)) + "\n"
     door.raw.check_unchanged()  # before the output takes its place
@@ -123,9 +114,7 @@ def _answers(report: SampleReport) -> tuple[str, ...]:
 
 
 def _add(fields: list[str], answers: Sequence[tuple[str, ...]]) -> None:
-    """Add the answers to a split record, in place; answers of an earlier run are replaced."""
-    if len(fields) < 10:
-        return
+    # answers of an earlier run are replaced
     keys = [] if fields[8] in {".", ""} else fields[8].split(":")
     kept = [number for number, key in enumerate(keys) if key not in _KEYS]
     fields[8] = ":".join([*(keys[number] for number in kept), *_KEYS])
@@ -135,30 +124,28 @@ def _add(fields: list[str], answers: Sequence[tuple[str, ...]]) -> None:
 
 
 def _header(text: str, run: Run, reports: Sequence[SampleReport], hide: Pseudonyms | None) -> str:
-    lines = [_INDEX_NUMBER.sub("", line) for line in text.splitlines()]
+    lines = [re.sub(r",IDX=\d+", "", line) for line in text.splitlines()]
     kept = [line for line in lines[:-1] if not line.startswith(("##FORMAT=<ID=PGX_", "##pgx_"))]
     kept = kept if hide is None else hide.header(kept)
     fixed = "\t".join([*lines[-1].split("\t")[:9], *(report.sample for report in reports)])
-    return "\n".join([*kept, *_own_lines(run, reports), fixed]) + "\n"
-
-
-def _own_lines(run: Run, reports: Sequence[SampleReport]) -> Iterator[str]:
-    for name, kind, text in _FIELDS:
-        yield f'##FORMAT=<ID={name},Number=1,Type={kind},Description="{text}">'
-    yield f"##pgx_version={run.tool.version}"
-    yield f"##pgx_reference={run.reference.release} {run.reference.digest}"
-    yield f"##pgx_created={run.created}"
-    yield f"##pgx_assembly={run.input.assembly}"
-    yield f"##pgx_absent_sites={run.parameters.absent_sites}"
+    own = [f'##FORMAT=<ID={name},Number=1,Type={kind},Description="{text}">' for name, kind, text in _FIELDS]
+    own += [
+        f"##pgx_version={run.tool.version}",
+        f"##pgx_reference={run.reference.release} {run.reference.digest}",
+        f"##pgx_created={run.created}",
+        f"##pgx_assembly={run.input.assembly}",
+        f"##pgx_absent_sites={run.parameters.absent_sites}",
+    ]
     for number, report in enumerate(reports, start=1):
         misplaced = any(flag.code == "rsid-mismatch" and flag.severity == "critical" for flag in report.flags)
         if misplaced or all(site.record is None for site in report.sites):  # no record can carry the answer
             diplotype, probability, status, copies, assumed = _answers(report)
             name = printable(report.sample).replace("\\", "\\\\").replace('"', '\\"')
-            yield (
+            own.append(
                 f'##pgx_sample=<ID=S{number},Name="{name}",Records=0,Diplotype={diplotype},'
                 f"Probability={probability},Status={status},Copies={copies},Assumed={assumed}>"
             )
+    return "\n".join([*kept, *own, fixed]) + "\n"
 
 
 def _write_packed(lines: Iterable[str], path: Path) -> None:
@@ -186,7 +173,6 @@ def _kind(path: Path) -> str:
 
 
 def _made(lines: Iterable[str], folder: Path, kind: str) -> Path:
-    """Write a packed file into a folder of its own."""
     made = folder / f"out{kind}"
     if kind == ".vcf.gz":
         with pysam.BGZFile(str(made), "wb", None) as packed:
