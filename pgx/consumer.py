@@ -1,7 +1,6 @@
-"""The door for text files of consumer tests: rows of ID, chromosome, position and letters.
+"""The door for text files of consumer tests, whose five layouts are told by their content, not by a header.
 
-Five layouts (23andMe, AncestryDNA, MyHeritage, FamilyTreeDNA, Living DNA) are told by their content, also
-without a header. A row at a site becomes a record as a VCF would hold it, and then goes the way of a VCF.
+A row at a site becomes a record as a VCF would hold it, and then goes the way of a VCF.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ import io
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import takewhile
 from pathlib import Path
 from typing import IO, cast
@@ -32,15 +31,10 @@ _CURE = "Give the raw data file as the company hands it out (.txt, .csv, .zip or
 _START = r"""^"?(?P<id>[A-Za-z][\w.:/-]*)"?(?P<between>\t|,|;|[ ]+)
         "?(?P<chromosome>(chr)?\d{1,2}|X|Y|XY|M|MT|PAR)"?(?P=between)
         "?(?P<position>\d+)"?(?P=between)"""
-_ROW = re.compile(
-    _START
-    + r""""?(?P<first>[ACGTDI0-]{1,2})"?
-        (?:(?P=between)"?(?P<second>[ACGTDI0-])"?)?[\s,;]*$""",
-    re.VERBOSE | re.IGNORECASE,
-)
+_LETTERS = r""""?(?P<first>[ACGTDI0-]{1,2})"?(?:(?P=between)"?(?P<second>[ACGTDI0-])"?)?[\s,;]*$"""
+_ROW = re.compile(_START + _LETTERS, re.VERBOSE | re.IGNORECASE)
 #: A row with anything for letters: at our sites it must not be passed over.
 _ODD_ROW = re.compile(_START + r"(?P<first>.*)(?P<second>)$", re.VERBOSE | re.IGNORECASE)
-_BETWEEN_LETTERS = re.compile(r"""[\s"/|,;]+""")
 _MISSING = frozenset("0-N?")
 
 
@@ -110,7 +104,18 @@ def read_consumer_text(path: str) -> VcfContent:
     comments = _comments(content)
     lines = (line.lstrip("# ") for line in comments.splitlines())
     references = tuple(line for line in lines if any(known.is_named_in(line) for known in assemblies()))
-    rows = [row for line in _wanted_lines(content) if (row := _record(line, path)) is not None]
+    words = (*rsids(), *(str(place) for known in definitions() for place in known.positions.values()))
+    starts: set[int] = set()  # of the lines that hold one
+    for word in words:
+        at = -1
+        while (at := content.find(word.encode(), at + 1)) >= 0:
+            starts.add(content.rfind(b"\n", 0, at) + 1)
+    rows = []
+    for start in sorted(starts):
+        end = content.find(b"\n", start)
+        line = content[start : end if end >= 0 else None].decode("utf-8", errors="replace")
+        if (row := _record(line.lstrip("\ufeff"), path)) is not None:
+            rows.append(row)
     # A no-call is left out where another row at the same position has letters: some are read twice.
     called, kept = {row.position for row in rows if row.samples[0] != "./."}, []
     for row in rows:
@@ -160,20 +165,6 @@ def _is_above(line: str) -> bool:
     return is_comment or words.startswith("rsid") or re.search(r"\bchr.*\bpos", words) is not None
 
 
-def _wanted_lines(content: bytes) -> Iterator[str]:
-    """Yield each line that holds an rsID or a position of a site, once, in file order."""
-    places = {str(place) for definition in definitions() for place in definition.positions.values()}
-    starts: set[int] = set()
-    for word in (*rsids(), *places):
-        at = -1
-        while (at := content.find(word.encode(), at + 1)) >= 0:
-            starts.add(content.rfind(b"\n", 0, at) + 1)
-    for start in sorted(starts):
-        end = content.find(b"\n", start)
-        line = content[start : end if end >= 0 else len(content)].decode("utf-8", errors="replace")
-        yield line.lstrip("\ufeff")
-
-
 def _record(line: str, path: str) -> Row | None:
     """Return a row as a record, or None where it is none of ours; one of our rsIDs alone is an error."""
     match = _ROW.match(line) or _ODD_ROW.match(line)
@@ -187,16 +178,13 @@ def _record(line: str, path: str) -> Row | None:
     at_site = site is not None and chromosome in contig_names()
     if not at_site and name.lower() not in rsids():
         return None
-    shown = _BETWEEN_LETTERS.sub("", match["first"] + (match["second"] or "")).upper()
+    shown = re.sub(r"""[\s"/|,;]+""", "", match["first"] + (match["second"] or "")).upper()
     *two, genotype = _spelled(shown, site.ref if at_site and site is not None else None)
     return letter_row(chromosome, place, name, two, genotype, line.strip())
 
 
 def _spelled(shown: str, reference: str | None) -> tuple[str, str, str]:
-    """Return REF, ALT and GT for the letters of a row.
-
-    A and G alone are the letters of the other strand. An insertion or deletion (I, D) is none of our letters.
-    """
+    # REF, ALT and GT for the letters of a row; A and G alone are of the other strand, I and D none of ours
     first = reference or letters()[0]
     other = next(letter for letter in letters() if letter != first)
     if set(shown) <= _MISSING:

@@ -1,8 +1,7 @@
-"""The one writer of files: what is written appears whole and on the disk, or not at all.
+"""The one writer of files: what is written appears whole and on the disk, or not at all (`OutputError`).
 
 A file is written under a temporary name in its own folder, synchronised, and then renamed. What is no file (a
-pipe, a device), or is standard output under another name, is written as it is. What cannot be written is an
-`OutputError`.
+pipe, a device), or is standard output under another name, is written as it is.
 """
 
 from __future__ import annotations
@@ -116,11 +115,9 @@ def limited(handle: IO[bytes], limit: int) -> bytes:
 
 
 def cleaned(value: Any, *, but: frozenset[str] = frozenset()) -> Any:
-    """Return lists, tables and texts without control characters and marks of writing direction.
+    """Return lists, tables and texts of strangers without control characters and marks of writing direction.
 
-    Text of strangers reaches terminals, pages and exports: an escape sequence or a turned-around line must
-    not. Line ends and tabs stay; what is taken out leaves U+FFFD. Values of the keys in `but` are left as
-    they are.
+    Line ends and tabs stay; what is taken out leaves U+FFFD. Values of the keys in `but` stay as they are.
     """
     if isinstance(value, str):
         return _UNCLEAN.sub("\N{REPLACEMENT CHARACTER}", value)
@@ -133,10 +130,7 @@ def cleaned(value: Any, *, but: frozenset[str] = frozenset()) -> Any:
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a path to write to; what is there at the end of the block takes the place of `path`.
-
-    Of a pipe or a device, the path itself is yielded. An `OSError` in the block is an `OutputError`.
-    """
+    """Yield a path to write to, which replaces `path` at the end of the block; of a pipe, the path itself."""
     if not is_replaceable(path):
         try:
             yield path

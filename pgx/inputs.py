@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 READS, CONSUMER, STATED, VCF = "reads", "consumer-text", "stated", "vcf"
 _BEGINNING = 1 << 16
-_STATED_ASSEMBLY = "GRCh38"
 
 
 class Settled(Struct, frozen=True):
@@ -48,8 +47,11 @@ class Input(Struct, frozen=True, kw_only=True):
 
     def settle(self, name: str, file: tuple[Observation, ...]) -> Settled:
         """Return what to call sample `name` from: its observations in the file, its reads, or both."""
-        if self.content.facts.kind == STATED:
-            return Settled(tuple(map(_as_stated, file)), source="stated")
+        if self.content.facts.kind == STATED:  # without what holds of files only
+            kept = [[note for note in seen.findings if note.code != "no-genotype-quality"] for seen in file]
+            pairs = zip(file, kept, strict=True)
+            stated = (replace(seen, findings=tuple(notes), record=None) for seen, notes in pairs)
+            return Settled(tuple(stated), source="stated")
         if self.reads is None:
             return Settled(file)
         from pgx.reads.observe import settle  # noqa: PLC0415 - not on the path of a VCF
@@ -209,10 +211,9 @@ def with_reads(content: VcfContent, reads: Path, reference: Path | None) -> Inpu
 
 
 def _stated_input(genotype: str, *, name: str, assembly: str) -> Input:
-    """Return the input that a stated genotype makes: two haplotypes, or the letters at both sites."""
     from pgx.consumer import letter_row  # noqa: PLC0415 - not on the path of a VCF
 
-    known = genome.find_assembly(_STATED_ASSEMBLY if assembly == genome.AUTO else assembly)
+    known = genome.find_assembly("GRCh38" if assembly == genome.AUTO else assembly)
     contig = known.contigs[0]
     rows = []
     for site, shown in zip(genome.sites_on(known), _stated_letters(genotype), strict=True):
@@ -243,9 +244,3 @@ def _stated_letters(genotype: str) -> tuple[str, str]:
         raise UsageError("is no APOE genotype", where="--genotype", cure=cure)
     first, second = (shown[rsid] for rsid in genome.rsids())
     return first, second
-
-
-def _as_stated(seen: Observation) -> Observation:
-    """Return an observation without what only holds of files: a raw record, and that it states no quality."""
-    kept = tuple(finding for finding in seen.findings if finding.code != "no-genotype-quality")
-    return replace(seen, findings=kept, record=None)

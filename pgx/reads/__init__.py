@@ -130,15 +130,12 @@ def change_kind(*, guanine: bool, second: bool) -> int:
 _MATCH = frozenset({0, 7, 8})
 _INSERTION, _DELETION, _SKIP, _SOFT_CLIP = 1, 2, 3, 4
 _NO_QUALITY = 255
-#: Positions of the stretch that differ from it as often as this are variants of the person, not errors.
-_VARIANT_SHARE, _VARIANT_TIMES, _VARIANT_READS = 0.2, 4, 2
 
 
 def pile_up(reads: Iterable[Read], positions: Sequence[int], left_out: Mapping[str, int]) -> Pile:
-    """Join reads to templates, and compare them with the known sequence.
+    """Join reads to templates, and compare them with the known sequence; `positions` are 1-based.
 
-    `positions`: of the two sites, 1-based, on the assembly of the file. `left_out`: how many were before,
-    by reason; counted on in `Pile.dropped`.
+    What was `left_out` before is counted on in `Pile.dropped`.
     """
     comparison, dropped = _Comparison(positions), Counter(left_out)
     pile = Pile(templates=[], tally=Tally([0] * KINDS, [0] * KINDS), dropped=dropped, others=[0, 0])
@@ -172,8 +169,7 @@ def _quality(stated: int, kind: str) -> int | None:
 
 def _blocks(read: Read) -> list[tuple[int, int, int]]:
     """Return the aligned stretches: 0-based start on the chromosome, start in the read, length."""
-    found = []
-    place, index = read.start, 0
+    found, place, index = [], read.start, 0
     for operation, length in read.cigar:
         if operation in _MATCH:
             found.append((place, index, length))
@@ -187,7 +183,6 @@ def _blocks(read: Read) -> list[tuple[int, int, int]]:
 
 
 def _base_at(read: Read, blocks: list[tuple[int, int, int]], at: int, site: int, pile: Pile) -> Base | None:
-    """Return what a read shows at the 0-based `at`; what is not used is counted."""
     margin = int(facts().indel_margin.value)
     for number, (start, index, length) in enumerate(blocks):
         before, after = at - start, start + length - 1 - at
@@ -235,7 +230,6 @@ class _Comparison:
         self.changes: defaultdict[tuple[int, int], Counter[str]] = defaultdict(Counter)
 
     def add(self, read: Read, blocks: Sequence[tuple[int, int, int]]) -> None:
-        """Count the bases of a read that lie in the stretch, at a quality that may be used."""
         kind = 2 * read.second + read.reverse
         steps = self.steps[kind]
         least = int(facts().min_base_quality.value)
@@ -268,11 +262,13 @@ class _Comparison:
         for (_, offset), seen in self.changes.items():
             by_place[offset] += seen.total()
         total = sum(map(sum, depths.values()))
-        limit = max(_VARIANT_SHARE, _VARIANT_TIMES * by_place.total() / max(1, total))
-        left_out = set(self.away)
-        for offset, hits in by_place.items():
-            if hits >= _VARIANT_READS and hits >= limit * sum(depth[offset] for depth in depths.values()):
-                left_out.add(offset)
+        # where it differs as often as this, the person does: variants are no errors
+        limit = max(0.2, 4 * by_place.total() / max(1, total))
+        left_out = self.away | {
+            offset
+            for offset, hits in by_place.items()
+            if hits >= max(2, limit * sum(depth[offset] for depth in depths.values()))
+        }
         result = Tally([0] * KINDS, [0] * KINDS)
         for (kind, depth), (offset, expected) in product(depths.items(), enumerate(self.letters)):
             if not depth[offset] or offset in left_out:

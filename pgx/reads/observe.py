@@ -1,10 +1,8 @@
 """From templates to observations: how likely they are under each diplotype, and what a VCF says beside them.
 
 The likelihood of a diplotype, genotype and phase at once, is the product over templates of the mean over its
-two haplotypes. What may have happened to the reads is part of it: errors of bases and of mapping, ends of two
-molecules joined, C that was damaged to T, and reads of another person. Damage is estimated from the bases
-away from the sites; how much of it there is, and how many reads are another person's, is integrated over, so
-that a slice that cannot show them leaves the answer open.
+two haplotypes, with errors of bases and of mapping, ends of two molecules joined, C damaged to T, and reads
+of another person. The last two are integrated over; damage is estimated from the bases away from the sites.
 """
 
 from __future__ import annotations
@@ -51,10 +49,7 @@ class Joint(Struct, frozen=True, kw_only=True):
 
 
 def joint_likelihood(templates: Sequence[Template], tally: Tally, population: str) -> Joint:
-    """Return the likelihood of the ten diplotypes.
-
-    `population`: of the person from whom reads may stem; it weighs the diplotypes only for contamination.
-    """
+    """Return the likelihood of the ten diplotypes; `population`: of another person in the reads."""
     rates = [_Rate(damaged, exposed) for damaged, exposed in zip(tally.damaged, tally.exposed, strict=True)]
     error = (tally.wrong + 0.5) / (tally.compared + 1000)
     prior = diplotype_prior(population)
@@ -111,13 +106,11 @@ class _Rate:
         self.deviation = math.sqrt(alpha * beta / (alpha + beta + 1)) / (alpha + beta)
 
     def at(self, node: float) -> float:
-        """Return the rate at `node` standard deviations; the mean of a lognormal stays what it was."""
         wide = math.sqrt(math.log1p((self.deviation / self.mean) ** 2))
         return min(self.mean * math.exp(node * wide - wide * wide / 2), 0.95)
 
 
 def _of_base(base: Base | None, site: int, damage: Sequence[float], error: float) -> list[float]:
-    """Return the probability of the letter shown under each haplotype."""
     if base is None:
         return [1.0] * len(haplotypes())
     thymine, cytosine = letters()
@@ -132,7 +125,6 @@ def _of_base(base: Base | None, site: int, damage: Sequence[float], error: float
 def _of_diplotypes(
     bases: tuple[Base | None, Base | None], mapping: int, damage: Sequence[float], error: float
 ) -> list[float]:
-    """Return the probability of a template under each diplotype."""
     first, second = (_of_base(base, site, damage, error) for site, base in enumerate(bases))
     whole = [one * other for one, other in zip(first, second, strict=True)]
     lost = 10 ** (-mapping / 10)  # the template lies elsewhere, and then shows any letters
@@ -288,11 +280,10 @@ def settle(
 def _beside_file(
     file: tuple[Observation, ...], reads: ReadEvidence
 ) -> tuple[tuple[Observation, ...], tuple[str, ...], tuple[Finding, ...]]:
-    """Settle with the reads what a VCF of the same sample leaves open.
+    """Return the observations to call from, the rsIDs that the reads decided, and the contradictions.
 
     Where the reads decide a site they are used, and the file's statement is only compared; elsewhere the
-    file's is kept. The likelihoods of both are never multiplied: they are mostly of the same reads. Returned
-    are the observations to call from, the rsIDs that the reads decided, and the contradictions.
+    file's is kept. The likelihoods of both are never multiplied: they are mostly of the same reads.
     """
     own = reads.observations
     decided = list(map(reads.decides, range(len(own))))
@@ -325,17 +316,14 @@ def _is_phased(seen: Sequence[Observation]) -> bool:
 
 
 def _order(seen: Sequence[Observation]) -> list[tuple[str, ...]]:
-    """Return the two haplotypes, as pairs of letters."""
     return sorted(zip(*(one.alleles or () for one in seen), strict=True))
 
 
 def _differ(said: Observation, seen: Observation) -> bool:
-    """Return whether both name two letters, and not the same."""
     return bool(said.alleles and seen.alleles) and sorted(said.alleles or ()) != sorted(seen.alleles or ())
 
 
 def _disagree(file: Sequence[Observation], own: Sequence[Observation]) -> Finding:
-    """Return that the genotypes of a file and of the reads disagree, both in words."""
     values = {
         name: ", ".join(f"{one.rsid} {('|' if one.phase else '/').join(one.alleles or ())}" for one in seen)
         for name, seen in (("file", file), ("reads", own))

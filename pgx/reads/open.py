@@ -24,7 +24,6 @@ pysam.set_verbosity(0)
 
 #: Flags of reads that are not used, and why.
 _UNUSED = {1024: "duplicate", 256: "secondary", 2048: "supplementary", 512: "quality-check", 4: "unmapped"}
-_INDEX_SUFFIXES = {"bam": (".bai", ".csi"), "cram": (".crai",)}
 _GIVE_READS = "Give a .bam or .cram file of reads that were aligned to a human assembly"
 _PYSAM_ERRORS = (OSError, ValueError, RuntimeError, UnicodeDecodeError)
 
@@ -49,15 +48,14 @@ class ReadsContent(Struct, frozen=True, kw_only=True):
 def read_reads(path: str, *, reference: Path | None = None, assembly: str = "auto") -> ReadsContent:
     """Read the reads over the sites; nothing is fetched over the network.
 
-    `reference`: FASTA with index that a CRAM was made with; not needed for BAM. Raises `InputError` where the
-    file is missing, damaged, not aligned, or without a usable index or the reference it needs; or holds reads
-    of a kind that cannot answer: RNA, bisulfite-converted, of a tumour.
+    `reference`: FASTA with index that a CRAM was made with. What lacks one, or a usable index, or cannot be
+    read, or holds reads that cannot answer (RNA, bisulfite-converted, of a tumour) is an `InputError`.
     """
     state = _state(path)
     # htslib is left no server to ask for a reference: older versions have one of their own
     places = [place for place in re.split(r"(?<![/:]):(?!//)", os.environ.get("REF_PATH", "")) if place]
     os.environ["REF_PATH"] = ":".join(place for place in places if "//" not in place) or os.devnull
-    with _opened(path, _checked_reference(reference)) as handle:
+    with _opened(path, reference) as handle:
         kind = handle.format.lower()
         header = handle.header.to_dict()
         decision, contig = _decided(header, assembly, path)
@@ -128,21 +126,15 @@ def _state(path: str) -> os.stat_result:
     return state
 
 
-def _checked_reference(reference: Path | None) -> str | None:
-    """Return the path of a FASTA that can be used; htslib would write a missing index beside it."""
-    if reference is None:
-        return None
-    if not reference.is_file():
+@contextlib.contextmanager
+def _opened(path: str, reference: Path | None) -> Iterator[pysam.AlignmentFile]:
+    if reference is not None and not reference.is_file():
         where = f"--reference {reference}"
         raise NotFoundError("no such file", where=where, cure="Give the FASTA of the CRAM")
-    if not Path(f"{reference}.fai").is_file():
+    if reference is not None and not Path(f"{reference}.fai").is_file():  # htslib would write one beside it
         cure = f"Make one: samtools faidx {reference}"
         raise InputError("the reference has no index", where=str(reference), cure=cure)
-    return str(reference)
-
-
-@contextlib.contextmanager
-def _opened(path: str, fasta: str | None) -> Iterator[pysam.AlignmentFile]:
+    fasta = None if reference is None else str(reference)
     try:
         handle = pysam.AlignmentFile(path, reference_filename=fasta, check_sq=False)
     except _PYSAM_ERRORS as error:
@@ -167,14 +159,13 @@ def _opened(path: str, fasta: str | None) -> Iterator[pysam.AlignmentFile]:
 
 
 def _decided(header: dict[str, object], assembly: str, path: str) -> tuple[AssemblyDecision, str]:
-    """Return the assembly, and the name of chromosome 19 in this file."""
     wanted = {name.lower() for name in genome.contig_names()}
     lines = [line for line in _lines(header, "SQ") if line.get("SN", "").lower() in wanted]
     if not lines:
         what = "holds no reads on chromosome 19 (its header does not name it)"
         raise FormatError(what, where=path, cure=_GIVE_READS)
     contigs = tuple((line["SN"], int(line["LN"]), line.get("AS")) for line in lines)
-    evidence = [*genome.header_evidence(HeaderFacts(contigs=contigs, references=()))]
+    evidence = list(genome.header_evidence(HeaderFacts(contigs=contigs, references=())))
     for line in lines:
         evidence += genome.digest_evidence(line["SN"], line.get("M5"))
     decision = genome.decide(assembly, evidence, (), where=path)
@@ -189,9 +180,8 @@ def _lines(header: Mapping[str, object], kind: str) -> list[dict[str, str]]:
 
 
 def _index(path: str, kind: str, state: os.stat_result) -> tuple[str | None, bool]:
-    """Return the index to use, and whether there is one that is older than the file."""
-    stem = str(Path(path).with_suffix(""))
-    places = [Path(base + suffix) for suffix in _INDEX_SUFFIXES[kind] for base in (path, stem)]
+    stem, suffixes = str(Path(path).with_suffix("")), (".bai", ".csi") if kind == "bam" else (".crai",)
+    places = [Path(base + suffix) for suffix in suffixes for base in (path, stem)]
     present = [place for place in places if place.is_file() and os.access(place, os.R_OK)]
     fresh = [place for place in present if place.stat().st_mtime_ns >= state.st_mtime_ns]
     return (str(fresh[0]) if fresh else None), bool(present) and not fresh
@@ -244,7 +234,6 @@ def _refuse(kind: str, path: str, found: str) -> None:
 
 
 def _check_pile(pile: Pile, where: str) -> None:
-    """Refuse reads that cannot answer, where only the reads themselves tell."""
     if pile.spliced:
         _refuse("rna", where, f"{pile.spliced} with a gap as introns make it")
     tally, known = pile.tally, facts()
@@ -299,11 +288,7 @@ def _collected(
 def _segments(
     handle: pysam.AlignmentFile, contig: str, first: int, last: int, *, indexed: bool
 ) -> Iterator[pysam.AlignedSegment]:
-    """Yield the reads that reach into [first, last), 0-based: by index, or by passing over the whole file.
-
-    The pass ends behind the stretch where the header says that reads are in order, all before were, and some
-    have been found: of two files that were joined, the second may hold them.
-    """
+    """Yield the reads that reach into [first, last), 0-based: by index, or by passing over the whole file."""
     if indexed:
         yield from handle.fetch(contig, first, last)
         return
@@ -316,7 +301,7 @@ def _segments(
             continue
         ordered, before = ordered and place >= before, place
         if place >= (wanted, last):
-            if ordered and found:
+            if ordered and found:  # of two files that were joined, the second may hold the stretch
                 return
         elif place[0] == wanted and not segment.is_unmapped and (segment.reference_end or 0) > first:
             found = True

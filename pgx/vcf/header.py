@@ -143,7 +143,6 @@ def _vcf_header(head: bytes, pieces: Iterator[bytes], label: str, limits: Bounds
 
 
 def _check_last_line(line: bytes, number: int, label: str, header: bytes) -> None:
-    """Check that `line` names the columns, and that tabs part it."""
     if b"\n" not in header and b"\r" in header:
         cure = "Convert it: tr '\\r' '\\n' < FILE | pgx annotate -"
         raise FormatError("has line ends of the old Macintosh (CR alone)", where=label, cure=cure)

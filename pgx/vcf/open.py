@@ -17,7 +17,6 @@ from pgx.reference import file_time, limit
 STANDARD_INPUT = "-"
 GIVE_A_VCF = "Give a .vcf, .vcf.gz or .bcf file with genotypes"
 COPY_AGAIN = "Copy it again, or write it again from its source"
-_FIRST_PIECE = 1 << 16
 _PIECE = 1 << 20
 
 
@@ -102,8 +101,8 @@ def look(path: str) -> Source:
     if not stat.S_ISREG(state.st_mode):
         return Source(path=path)
     if state.st_size == 0:
-        holds_reads = path.lower().endswith((".bam", ".cram"))
-        raise FormatError("is empty", where=path, cure=COPY_AGAIN if holds_reads else GIVE_A_VCF)
+        cure = COPY_AGAIN if path.lower().endswith((".bam", ".cram")) else GIVE_A_VCF
+        raise FormatError("is empty", where=path, cure=cure)
     beside: list[tuple[str, int]] = []  # and when each was written
     for suffix in (".csi", ".tbi"):
         with contextlib.suppress(OSError):
@@ -180,7 +179,7 @@ class FileBytes(Raw):
 
     def pieces(self) -> Iterator[bytes]:
         """Yield all bytes; see `Raw`."""
-        offset, count = 0, _FIRST_PIECE
+        offset, count = 0, 1 << 16
         while piece := self.at(offset, count):
             yield piece
             offset += len(piece)
@@ -195,8 +194,6 @@ class FileBytes(Raw):
 
 
 class _StreamBytes(Raw):
-    """Standard input or a pipe: read once, from the start."""
-
     def __init__(self, descriptor: int, label: str) -> None:
         self.label, self._descriptor = label, descriptor
         self._head = b""

@@ -1,7 +1,6 @@
 """Inputs behind a URL: read in ranges, each of which has to come in time, with an index held in memory.
 
-A server of http or https that stalls, drips, cuts off, redirects for ever or sends without end is one clear
-error. s3 is left to htslib, which signs its requests, in a process of its own that is stopped when it stalls.
+s3 is left to htslib, which signs its requests, in a process of its own that is stopped when it stalls.
 """
 
 from __future__ import annotations
@@ -30,8 +29,7 @@ from pgx.vcf.open import Bounds, Raw, Source, came, is_url
 
 _WEB = frozenset({"http", "https"})
 _SCHEMES = frozenset({*_WEB, "s3", "s3+http", "s3+https"})
-#: Between a URL and the place of its index, as htslib has it.
-_INDEX_MARK = "##idx##"
+_INDEX_MARK = "##idx##"  # between a URL and the place of its index, as htslib has it
 _PIECE = 1 << 17  # bytes of one range
 _PIECES_KEPT = 64
 _LEAST = 28  # bytes of the block that ends a BGZF file
@@ -190,10 +188,7 @@ class _Pace:
 
 
 def _in_time(function: Callable[[], T], seconds: float) -> T:
-    """Return what `function` returns; a server may send the head of its answer byte by byte, for ever.
-
-    Where it takes longer, its thread is left behind and it is a `TimeoutError`.
-    """
+    # A server may send the head of its answer byte by byte, for ever: then its thread is left behind.
     outcome: Future[T] = Future()
 
     def run() -> None:
@@ -207,15 +202,11 @@ def _in_time(function: Callable[[], T], seconds: float) -> T:
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """Redirections are followed by `_Web`, which counts them and keeps credentials with their host."""
-
     def redirect_request(self, *_: object, **__: object) -> None:
-        pass
+        pass  # `_Web` follows and counts them, and keeps credentials with their host
 
 
-class _Web:
-    """Ranges over http or https."""
-
+class _Web:  # ranges over http or https
     def __init__(self, url: str, name: str, limits: Bounds) -> None:
         parts = urlsplit(url)
         user, at, host = parts.netloc.rpartition("@")
@@ -287,14 +278,11 @@ class _Web:
         return target
 
     def _refusal(self, error: urllib.error.HTTPError) -> urllib.error.HTTPError:
-        """Return the answer where a size can be read off it, else raise."""
-        if error.code == 416:
+        if error.code == 416:  # a size can be read off it
             return error
         with error:
-            if error.code in {404, 410}:
-                raise _NotThereError(_MISSING)
-            if error.code in {401, 403}:
-                raise _NotThereError(_REFUSED)
+            if error.code in {401, 403, 404, 410}:
+                raise _NotThereError(_MISSING if error.code in {404, 410} else _REFUSED)
             raise InputError(f"the server answers with {error.code}", where=self._name, cure=_DOWNLOAD)
 
     def _read(self, answer: http.client.HTTPResponse, most: int, pace: _Pace) -> bytes:
@@ -359,12 +347,10 @@ class _Signed:
         return b"".join(parts)
 
 
-#: What gives out parts of a file behind a URL.
 Ranges: TypeAlias = _Web | _Signed
 
 
 def _serve(url: str) -> None:
-    """Read ranges of `url` with htslib, as lines on standard input ask for them."""
     import pysam  # noqa: PLC0415 - only this process needs it here
 
     pysam.set_verbosity(0)

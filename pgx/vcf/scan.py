@@ -145,10 +145,7 @@ class Rows:
 
 
 def may_reach(text: bytes, start: int, end: int, position: int, place: int) -> bool:
-    """Return whether the line `text[start:end]` of a record at `position` may cover `place` (both 1-based).
-
-    Where a length stands that htslib reads in its own way (SVLEN, FORMAT/LEN), it may.
-    """
+    """Return whether the line `text[start:end]` of a record at `position` may cover `place`, both 1-based."""
     find = text.find
     after_id = find(b"\t", find(b"\t", find(b"\t", start, end) + 1, end) + 1, end)
     after_ref = find(b"\t", after_id + 1, end)
@@ -159,6 +156,7 @@ def may_reach(text: bytes, start: int, end: int, position: int, place: int) -> b
         tab = find(b"\t", tab + 1, end)
     after_info = find(b"\t", tab + 1, end)
     info = text[tab + 1 : after_info if after_info >= 0 else end]
+    # htslib reads SVLEN and FORMAT/LEN in its own way: with them, it may
     if b"SVLEN=" in info or (b"END=" in info and any(int(stop) >= place for stop in _END.findall(info))):
         return True
     return after_info >= 0 and b"LEN" in text[after_info + 1 : max(find(b"\t", after_info + 1, end), 0)]
@@ -240,7 +238,15 @@ class TextScan(Scan):
         is_one = False
         for contig, run in _runs(lines):
             if contig != self._contig:
-                self._enter(contig)
+                self._contig, name = contig, contig.decode(errors="replace")
+                self._is_ours = is_wanted(name)
+                if self._is_ours:
+                    self.unsorted |= contig in self._seen
+                    self._last = 0
+                if contig not in self._seen and len(self._seen) < _NAMES:
+                    self._seen.add(contig)
+                    if self._is_ours or looks_wanted(name):
+                        self.names.append(name)
             if self._is_ours:
                 is_one = len(run) == len(lines)
                 ours = text if is_one else b"".join(run)
@@ -263,18 +269,6 @@ class TextScan(Scan):
             held = held if line.strip() else "is empty"
             what = f"line {number} {held}, so the file is damaged or truncated"
             raise FormatError(what, where=self._label, cure=COPY_AGAIN)
-
-    def _enter(self, contig: bytes) -> None:
-        self._contig = contig
-        name = contig.decode(errors="replace")
-        self._is_ours = is_wanted(name)
-        if self._is_ours:
-            self.unsorted |= contig in self._seen
-            self._last = 0
-        if contig not in self._seen and len(self._seen) < _NAMES:
-            self._seen.add(contig)
-            if self._is_ours or looks_wanted(name):
-                self.names.append(name)
 
     def _passes(self, text: bytes) -> bool:
         """Return whether lines of chromosome 19 ascend, and none can reach a site or stands around one."""
