@@ -75,8 +75,7 @@ def kind_of(path: str) -> str:
         return VCF
     if beginning.startswith(b"\x6c\x1b\x00"):
         what = "is a PLINK 1 file in the old order, sample by sample"
-        cure = "Turn it round: plink2 --bfile OLD --make-bed --out NEW"
-        raise FormatError(what, where=path, cure=cure)
+        raise FormatError(what, where=path, cure="Turn it round: plink2 --bfile OLD --make-bed --out NEW")
     if beginning.startswith(b"\x6c\x1b") or beginning[16:20] == b"bgen":
         cure = "Give it to pgx cohort, with -o FOLDER"
         raise FormatError("is a PLINK or BGEN file of many people", where=path, cure=cure)
@@ -168,7 +167,17 @@ def _read(path: str | None, options: Options) -> tuple[Input, Neighbours | None]
     content, neighbours = (read_sites(path, bounds), None) if is_off else read_with_neighbours(path, bounds)
     if options.reads is None:
         return Input(content=content), neighbours
-    return with_reads(content, options.reads, options.reference), neighbours
+    from pgx.reads.open import read_reads  # noqa: PLC0415 - not on the path of a VCF
+
+    found = read_reads(str(options.reads), reference=options.reference)
+    if len(content.samples) == len(found.samples) == 1 and content.samples != found.samples:
+        piles = {content.samples[0]: found.piles[found.samples[0]]}
+        found = replace(found, samples=content.samples, piles=piles)
+    elif not set(content.samples) & set(found.samples):
+        what = f"has reads of {', '.join(found.samples[:5])}, none of them a sample of the VCF"
+        cure = "Give the reads of the same people, with the same sample names (SM)"
+        raise SampleError(what, where=str(options.reads), cure=cure)
+    return Input(content=content, reads=found, beside=True), neighbours
 
 
 def read_other(path: str, kind: str, *, assembly: str = genome.AUTO, reference: Path | None = None) -> Input:
@@ -193,21 +202,6 @@ def assembly_of(source: Input, assembly: str) -> genome.AssemblyDecision:
     records = record_evidence(content.records, content.contigs)
     header, where = genome.header_evidence(content.header), content.facts.path
     return source.decision or genome.decide(assembly, header, records, where=where)
-
-
-def with_reads(content: VcfContent, reads: Path, reference: Path | None) -> Input:
-    """Return the input that a VCF makes with the reads beside it; reads of other people are an error."""
-    from pgx.reads.open import read_reads  # noqa: PLC0415
-
-    found = read_reads(str(reads), reference=reference)
-    if len(content.samples) == len(found.samples) == 1 and content.samples != found.samples:
-        piles = {content.samples[0]: found.piles[found.samples[0]]}
-        found = replace(found, samples=content.samples, piles=piles)
-    elif not set(content.samples) & set(found.samples):
-        what = f"has reads of {', '.join(found.samples[:5])}, none of them a sample of the VCF"
-        cure = "Give the reads of the same people, with the same sample names (SM)"
-        raise SampleError(what, where=str(reads), cure=cure)
-    return Input(content=content, reads=found, beside=True)
 
 
 def _stated_input(genotype: str, *, name: str, assembly: str) -> Input:

@@ -5,12 +5,6 @@ from pgx.vcf.read import InputFacts, Neighbours, VcfContent, read_sites, read_wi
 from pgx.vcf.records import Columns
 
 __all__ = [
-    "Bounds",
-    "Columns",
-    "InputFacts",
-    "Neighbours",
-    "VcfContent",
-    "read_sites",
-    "read_with_neighbours",
+    "Bounds", "Columns", "InputFacts", "Neighbours", "VcfContent", "read_sites", "read_with_neighbours",
     "tell_progress_to",
-]
+]  # fmt: skip

@@ -19,7 +19,6 @@ from pgx.vcf.open import COPY_AGAIN, GIVE_A_VCF, Bounds, beyond
 _BOM = b"\xef\xbb\xbf"
 _BCF_MAGIC = b"BCF\x02"
 _BCF_START = 9  # bytes in front of the header: magic (5), and length of the text (4)
-_HEAD = 1 << 12  # bytes by which the kind of a file is told
 _FIXED = (b"#CHROM", b"POS", b"ID", b"REF", b"ALT", b"QUAL", b"FILTER", b"INFO", b"FORMAT")
 #: The first line behind the "##" lines; blank lines between them count as such, as they do for htslib.
 _AFTER = re.compile(rb"\n(?=#[^#]|[^#\r\n])")
@@ -75,10 +74,10 @@ def read_header(
     pieces: Iterator[bytes], label: str, limits: Bounds, *, packed: bool
 ) -> tuple[Header, Iterator[bytes]]:
     """Return the header of an input, which was `packed` or not, and what follows; or a `FormatError`."""
-    head = b""
-    while len(head) < _HEAD and (piece := next(pieces, b"")):
+    head, least = b"", 1 << 12  # bytes by which the kind of a file is told
+    while len(head) < least and (piece := next(pieces, b"")):
         head += piece
-    check_kind(head[:_HEAD], label, inside_gzip=packed)
+    check_kind(head[:least], label, inside_gzip=packed)
     read = _bcf_header if head.startswith(_BCF_MAGIC) else _vcf_header
     header, head = read(head, pieces, label, limits)
     return header, chain([head[header.size :]], pieces)
@@ -97,8 +96,7 @@ def _bcf_header(head: bytes, pieces: Iterator[bytes], label: str, limits: Bounds
     if len(head) < size:
         raise FormatError("is truncated in its header", where=label, cure=COPY_AGAIN)
     text = head[_BCF_START:size].rstrip(b"\0")
-    names, contigs = _checked(text, label, limits)
-    lines = text.count(b"\n") + 1
+    (names, contigs), lines = _checked(text, label, limits), text.count(b"\n") + 1
     return Header(kind="BCF", data=head[:size], samples=names, size=size, lines=lines, contigs=contigs), head
 
 
@@ -239,20 +237,17 @@ _CONSUMER = (  # a line of column names, or of a genotype, or the name of a serv
     rb"|#[^\n]*(23andme|ancestrydna|myheritage|living ?dna)"
 )
 #: How the text of other kinds of files begins.
-_TEXTS: tuple[tuple[re.Pattern[bytes], str, str], ...] = tuple(
-    (re.compile(pattern, re.IGNORECASE), what, cure)
-    for pattern, what, cure in (
-        (rb"\s*<(!doctype\s+html|html|head|body)", "a web page", "Download the file itself, not its page"),
-        (rb"\s*<\?xml", "XML", GIVE_A_VCF),
-        (rb"\s*[{\[]", "JSON", "Give the VCF; a stored result of pgx goes to pgx report"),
-        (_CONSUMER, "the text file of a consumer genotyping service", _WHOLE),
-        (rb"@(HD|SQ|RG|PG)\t", "a SAM file of reads", _FROM_READS),
-        (rb"@[^\n]*\n[ACGTN]+\s*\n\+", "a FASTQ file of reads", _FROM_READS),
-        (rb">", "a FASTA file", GIVE_A_VCF),
-        (rb"#(FID|IID)\b", "a PLINK 2 .psam file", _FROM_PLINK),
-        (rb"##gff|##gtf", "a list of genome features", GIVE_A_VCF),
-        (rb"Hugo_Symbol\t|#version [\d.]+\s*\n", "a MAF table", GIVE_A_VCF),
-    )
+_TEXTS = (
+    (rb"\s*<(!doctype\s+html|html|head|body)", "a web page", "Download the file itself, not its page"),
+    (rb"\s*<\?xml", "XML", GIVE_A_VCF),
+    (rb"\s*[{\[]", "JSON", "Give the VCF; a stored result of pgx goes to pgx report"),
+    (_CONSUMER, "the text file of a consumer genotyping service", _WHOLE),
+    (rb"@(HD|SQ|RG|PG)\t", "a SAM file of reads", _FROM_READS),
+    (rb"@[^\n]*\n[ACGTN]+\s*\n\+", "a FASTQ file of reads", _FROM_READS),
+    (rb">", "a FASTA file", GIVE_A_VCF),
+    (rb"#(FID|IID)\b", "a PLINK 2 .psam file", _FROM_PLINK),
+    (rb"##gff|##gtf", "a list of genome features", GIVE_A_VCF),
+    (rb"Hugo_Symbol\t|#version [\d.]+\s*\n", "a MAF table", GIVE_A_VCF),
 )
 _NO_VCF = "is not a VCF or BCF"
 
@@ -275,7 +270,7 @@ def check_kind(head: bytes, label: str, *, inside_gzip: bool = False) -> None:
     if head.startswith(_BCF_MAGIC) or text.startswith(b"##fileformat=VCF"):
         return
     for pattern, what, cure in _TEXTS:
-        if pattern.match(text):
+        if re.match(pattern, text, re.IGNORECASE):
             raise FormatError(shown + what, where=label, cure=cure)
     if re.match(rb"\s*(##|#CHROM)", text):
         cure = "Write ##fileformat=VCFv4.2 as its first line, if it is a VCF"

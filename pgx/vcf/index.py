@@ -258,7 +258,15 @@ class IndexedRecords:
 
     def regions(self, windows: Sequence[tuple[int, int]]) -> Iterator[tuple[int, bytes]]:
         """Yield the records in `windows` (0-based, half-open, ascending), once, and their virtual offsets."""
-        self._check_end()
+        last = 0  # the last place of the index has to be the end of the file
+        for number in reversed(range(len(self._index))):
+            end = max((end for _, end, _ in self._index.chunks(number)), default=0)
+            if end > last and self._cursor(end).is_at_end:
+                break
+            last = max(last, end)
+        else:
+            if last or not self._behind_header().is_at_end:
+                raise IndexMisfitError
         if not (ours := self._index.wanted()):
             self._check_that_none_is_there()
         for number in ours:
@@ -330,17 +338,6 @@ class IndexedRecords:
         found = cursor.place() or self._cursor(start).record()
         first, last = self._index.stretch(bin_number)
         if found is None or not self._is(found[0], number) or not first <= found[1] < last:
-            raise IndexMisfitError
-
-    def _check_end(self) -> None:
-        last = 0
-        for number in reversed(range(len(self._index))):
-            end = max((end for _, end, _ in self._index.chunks(number)), default=0)
-            if end > last:
-                last = end
-                if self._cursor(last).is_at_end:
-                    return
-        if last or not self._behind_header().is_at_end:
             raise IndexMisfitError
 
     def _check_that_none_is_there(self) -> None:

@@ -96,8 +96,10 @@ class Decoder:
             return handle.header
 
     def header_text(self) -> str:
-        """Return the header as htslib prints it, with all samples."""
-        return str(self.header)
+        """Return the header as htslib prints it, with all samples, though it is shown some of very many."""
+        header = self.header
+        rest = self.source.samples[len(header.samples) :]
+        return "\t".join([str(header).removesuffix("\n"), *rest]) + "\n"
 
     @contextlib.contextmanager
     def _open(self, rows: Sequence[Row]) -> Iterator[pysam.VariantFile]:
@@ -217,10 +219,6 @@ class SliceDecoder(Decoder):
     def __init__(self, source: Header, label: str) -> None:
         super().__init__(source, label)
         self._shown = source.with_samples(_SLICE)
-
-    def header_text(self) -> str:
-        """Return the header as htslib prints it, with all samples."""
-        return "\t".join([str(self.header).removesuffix("\n"), *self.source.samples[_SLICE:]]) + "\n"
 
     def records(self, rows: Sequence[Row]) -> Iterator[SiteRecord]:
         """Yield records as `Decoder` does; from the first on that is better left whole none is cut."""

@@ -115,8 +115,7 @@ def remote_bytes(path: str, limits: Bounds) -> Iterator[tuple[Source, Raw, Calla
         raise InputError(f"is no URL ({error})", where=name, cure="Check the address") from error
     if scheme not in _SCHEMES:
         what = f"is a kind of URL that pgx does not read ({scheme}:)"
-        cure = "Use http, https or s3, or download the file and its index"
-        raise InputError(what, where=name, cure=cure)
+        raise InputError(what, where=name, cure="Use http, https or s3, or download the file and its index")
     if not host or any(ord(char) <= 32 for char in address):
         raise InputError("is no URL", where=name, cure="Check the address")
     with contextlib.ExitStack() as stack:
@@ -253,7 +252,11 @@ class _Web:  # ranges over http or https
                     answer = _in_time(ask, pace.timeout)
                 except urllib.error.HTTPError as error:
                     if error.code in {301, 302, 303, 307, 308}:
-                        url, authorization = self._next(url, error), {}
+                        with error:
+                            url, authorization = urljoin(url, error.headers.get("Location", "")), {}
+                        if urlsplit(url).scheme.lower() not in _WEB or not urlsplit(url).hostname:
+                            what = "the server redirects to what is no web address"
+                            raise InputError(what, where=self._name, cure="Check the address") from None
                         continue
                     answer = self._refusal(error)
                 with answer:
@@ -268,14 +271,6 @@ class _Web:  # ranges over http or https
         what = f"the server redirects more than {self._limits.value('max_redirects'):g} times"
         cure = "Check the address, or raise the limit with --max-redirects"
         raise InputError(what, where=self._name, cure=cure)
-
-    def _next(self, url: str, error: urllib.error.HTTPError) -> str:
-        with error:
-            target = urljoin(url, error.headers.get("Location", ""))
-        if urlsplit(target).scheme.lower() not in _WEB or not urlsplit(target).hostname:
-            what = "the server redirects to what is no web address"
-            raise InputError(what, where=self._name, cure="Check the address")
-        return target
 
     def _refusal(self, error: urllib.error.HTTPError) -> urllib.error.HTTPError:
         if error.code == 416:  # a size can be read off it

@@ -213,9 +213,9 @@ class Search:
     def _name_of(self, line: bytes) -> tuple[str, int]:
         contig, _, rest = line[:400].partition(b"\t")
         position = rest.partition(b"\t")[0]
-        if not contig or contig.startswith(b"#") or not position.isdigit() or len(position) > 12:
-            raise NotProvenError
-        if line.count(b"\t") - self._tabs not in {0, int(self._header.trailing_tab)}:
+        is_whole = line.count(b"\t") - self._tabs in {0, int(self._header.trailing_tab)}
+        is_number = position.isdigit() and len(position) <= 12
+        if not (contig and is_whole and is_number) or contig.startswith(b"#"):
             raise NotProvenError
         return contig.decode(errors="replace"), int(position)
 
@@ -234,18 +234,12 @@ class Search:
                 high = middle
                 continue
             insort(self._marks, mark)
-            if self._key(mark.name) < wanted:
-                low = mark
-            else:
-                high = middle
+            low, high = (mark, high) if self._key(mark.name) < wanted else (low, middle)
         return low, high
 
     def _read(self, start: int, stop: int) -> None:
-        """Read the records of chromosome 19 from `start` to `stop`, 1-based and closed.
-
-        All between the marks around `start` is read, so that nothing of one run hides behind another.
-        """
-        mark, high = self._around(start)
+        """Read the records of chromosome 19 from `start` to `stop`, 1-based and closed."""
+        mark, high = self._around(start)  # all between is read, so that no run hides behind another
         is_new = mark.start >= self._done
         for text, place in self._lines(max(mark.start, self._done), is_cut=mark.is_cut and is_new):
             is_one = self._is_idle(text) or self.scan.feed(text)
@@ -253,11 +247,8 @@ class Search:
             if not self._far and _may_be_long(text):
                 raise NotProvenError
             # lines ascend, and follow upon those read before; on one contig, the scan has looked
-            if not is_one and any(
-                self._key(one) > self._key(two) for one, two in pairwise(self._names_of(text))
-            ):
-                raise NotProvenError
-            if not (self._before or first) <= first <= last:
+            keys = [first, last] if is_one else list(map(self._key, self._names_of(text)))
+            if not (self._before or first) <= first or any(one > two for one, two in pairwise(keys)):
                 raise NotProvenError
             self._before, self._done = last, place
             if place >> 16 >= high and last > (self._ours, stop):
