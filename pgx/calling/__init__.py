@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Sequence
 from enum import StrEnum
 from itertools import combinations_with_replacement
 from typing import Literal
@@ -64,7 +65,7 @@ def populations() -> tuple[Population, ...]:
 
 
 class Estimated(Struct, frozen=True, kw_only=True):
-    """Frequencies estimated from a cohort; their name says all of it, so results need no table beside."""
+    """Frequencies estimated from a cohort; their name says all, so results need no table beside."""
 
     people: int  # with data that say something
     group: str  # of the manifest, or ""
@@ -137,6 +138,12 @@ def diplotypes() -> tuple[Diplotype, ...]:
 def diplotype_name(diplotype: Diplotype) -> str:
     """Return "e3/e4"."""
     return "/".join(haplotype.name for haplotype in diplotype)
+
+
+def shows(pair: Diplotype, seen: Sequence[tuple[str, str] | None]) -> bool:
+    """Return whether a diplotype has the letters that are known at each site, whatever their order."""
+    own = (sorted(site) for site in zip(*(haplotype.letters for haplotype in pair), strict=True))
+    return all(one is None or sorted(one) == site for one, site in zip(seen, own, strict=True))
 
 
 @functools.cache

@@ -27,16 +27,13 @@ STATUSES = tuple(E4Status)
 
 
 class SiteLikelihoods(Struct, frozen=True, kw_only=True):
-    """The likelihoods of one site: `values`, of shape (3, n), scaled to a maximum of 1.
+    """The likelihoods of one site."""
 
-    `chances` are probabilities (GP, DS) from which the population's own is still to be taken out, of the same
-    shape; NaN where `values` holds, None where it holds for all. `half` of a genotype is known of all or
-    none.
-    """
-
-    values: Floats
+    values: Floats  # scaled to a maximum of 1
+    #: Probabilities (GP, DS) from which the population's own is still to be taken out, of the same shape; NaN
+    #: where `values` holds, None where it holds for all.
     chances: Floats | None = None
-    half: bool = False
+    half: bool = False  # whether half of a genotype is known, of all or none
 
     def part(self, rows: Places) -> SiteLikelihoods:
         """Return the same for some samples only."""
@@ -52,13 +49,10 @@ class SiteLikelihoods(Struct, frozen=True, kw_only=True):
 
 
 class Likelihoods(Struct, frozen=True, kw_only=True):
-    """The likelihoods of both sites, and what else a posterior depends on, the same for all samples.
-
-    `doubtful` are the diplotypes that no answer may be: see `posterior.doubtful_diplotypes`.
-    """
+    """The likelihoods of both sites, and what else a posterior depends on, the same for all samples."""
 
     sites: tuple[SiteLikelihoods, ...]
-    doubtful: tuple[bool, ...]
+    doubtful: tuple[bool, ...]  # the diplotypes that no answer may be: see `posterior.doubtful_diplotypes`
     phase: PhaseEvidence | None
 
     @property
@@ -76,22 +70,13 @@ class Likelihoods(Struct, frozen=True, kw_only=True):
 
 
 class Answers(Struct, frozen=True):
-    """What the posteriors determine, each of shape (n,).
+    """What the posteriors determine, each of shape (n,)."""
 
-    `best` is the index of the most probable diplotype, `probability` its own, and `determined` whether it
-    reaches the threshold; `status` is an index in `STATUSES`; `carrier_probability` that of one or two copies
-    of e4.
-    """
-
-    best: Whole
-    determined: Flags
-    status: Whole
-    probability: Floats
-    carrier_probability: Floats
-
-    def part(self, rows: Places) -> Answers:
-        """Return the same for some samples only."""
-        return Answers(*(values[rows] for values in astuple(self)))
+    best: Whole  # index of the most probable diplotype
+    determined: Flags  # whether it reaches the threshold
+    status: Whole  # index in `STATUSES`
+    probability: Floats  # of `best`
+    carrier_probability: Floats  # of one or two copies of e4
 
 
 def answers(given: Likelihoods, options: CallOptions) -> Answers:
@@ -113,7 +98,12 @@ def answers(given: Likelihoods, options: CallOptions) -> Answers:
     if doubtful.any():
         exact = np.where(doubtful, 0.0, exact)
     determined = _is_determined(probability, prior[best], options) & ~doubtful
-    status = _status(copies, exact, _by_copies(prior[:, None])[:, 0], options)
+    by_number = _by_copies(prior[:, None])[:, 0]
+    status = np.full(copies.shape[1], STATUSES.index(E4Status.INDETERMINATE))
+    carrier = _is_determined(copies[1] + copies[2], by_number[1] + by_number[2], options)
+    status[carrier] = STATUSES.index(E4Status.CARRIER)
+    for name, count in reversed(E4_COPIES.items()):
+        status[_is_determined(exact[count], by_number[count], options)] = STATUSES.index(name)
     determined &= np.array([name in E4_COPIES for name in STATUSES])[status]
     if given.half_called:
         determined = np.zeros_like(determined)
@@ -126,7 +116,6 @@ def diplotype_likelihoods(given: Likelihoods, population: str) -> Floats:
 
 
 def _posterior(likelihoods: Sequence[Floats], prior: Floats, phase: PhaseEvidence | None) -> Floats:
-    """Return the posterior, shape (10, n)."""
     weights = _weights(likelihoods, prior, phase)
     weights /= _sum(weights)
     return weights
@@ -146,18 +135,8 @@ def _by_copies(rows: Floats) -> Floats:
 
 
 def _is_determined(posterior: Floats, prior: Floats | float, options: CallOptions) -> Flags:
-    against = (1 - posterior) * prior
-    enough = posterior * (1 - prior) >= threshold("min_bayes_factor") * against
+    enough = posterior * (1 - prior) >= threshold("min_bayes_factor") * ((1 - posterior) * prior)
     return np.asarray((posterior >= options.min_probability) & enough)
-
-
-def _status(copies: Floats, exact: Floats, prior: Floats, options: CallOptions) -> Whole:
-    found = np.full(copies.shape[1], STATUSES.index(E4Status.INDETERMINATE))
-    carrier = _is_determined(copies[1] + copies[2], prior[1] + prior[2], options)
-    found[carrier] = STATUSES.index(E4Status.CARRIER)
-    for status, count in reversed(E4_COPIES.items()):
-        found[_is_determined(exact[count], prior[count], options)] = STATUSES.index(status)
-    return found
 
 
 def differs_elsewhere(given: Likelihoods, found: Answers, options: CallOptions) -> Flags:
@@ -166,7 +145,8 @@ def differs_elsewhere(given: Likelihoods, found: Answers, options: CallOptions) 
     for name in _others(options):
         if not len(rows):
             break
-        here, other = found.part(rows), answers(given.part(rows), replace(options, population=name))
+        here = Answers(*(values[rows] for values in astuple(found)))
+        other = answers(given.part(rows), replace(options, population=name))
         different = (other.determined != here.determined) | (other.status != here.status)
         different |= other.determined & (other.best != here.best)
         result[rows[different]] = True
@@ -175,9 +155,8 @@ def differs_elsewhere(given: Likelihoods, found: Answers, options: CallOptions) 
 
 
 def _others(options: CallOptions) -> list[str]:
-    if options.population == calling.FLAT:
-        return []
-    return [item.name for item in calling.populations() if item.name != options.population]
+    shipped = () if options.population == calling.FLAT else calling.populations()
+    return [item.name for item in shipped if item.name != options.population]
 
 
 def same_everywhere(given: Likelihoods, found: Answers, options: CallOptions) -> Flags:
@@ -191,11 +170,11 @@ def same_everywhere(given: Likelihoods, found: Answers, options: CallOptions) ->
     if given.half_called or any(site.chances is not None for site in given.sites):
         return np.zeros(len(found.best), dtype=bool)
     likelihoods = given.under(options.population)
-    bounds, columns = prior_bounds(options), np.arange(len(found.best))
-    low = _weights(likelihoods, np.array(bounds.least), given.phase)[found.best, columns]
-    high = _weights(likelihoods, np.array(bounds.most), given.phase)
+    (least, most, odds), columns = map(np.array, prior_bounds(options)), np.arange(len(found.best))
+    low = _weights(likelihoods, least, given.phase)[found.best, columns]
+    high = _weights(likelihoods, most, given.phase)
     high[found.best, columns] = 0
-    return np.asarray(found.determined & (low >= np.array(bounds.odds)[found.best] * _sum(high)))
+    return np.asarray(found.determined & (low >= odds[found.best] * _sum(high)))
 
 
 def _weights(likelihoods: Sequence[Floats], prior: Floats, phase: PhaseEvidence | None) -> Floats:

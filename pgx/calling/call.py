@@ -38,23 +38,19 @@ def call(observations: tuple[Observation, ...], options: CallOptions) -> Diploty
 
 
 @functools.cache
-def _unphased_names(shown: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the diplotypes that show these letters, sorted at each site, whatever their phase."""
-    found = []
-    for pair in calling.diplotypes():
-        sites = zip(*(one.letters for one in pair), strict=True)
-        if tuple("".join(sorted(two)) for two in sites) == shown:
-            found.append(calling.diplotype_name(pair))
-    return tuple(found)
+def _unphased_names(letters: tuple[tuple[str, str] | None, ...]) -> tuple[str, ...]:
+    return tuple(
+        calling.diplotype_name(pair) for pair in calling.diplotypes() if calling.shows(pair, letters)
+    )
 
 
 def _rare(result: Answer, observations: tuple[Observation, ...], data: SiteData) -> str | None:
     """Return a rare diplotype: the most probable, or where letters and phase spell none but rare ones."""
     if has_rare(result.best):
         return result.best
-    if any(item.alleles is None for item in observations):
+    shown = tuple(item.alleles for item in observations)
+    if None in shown:
         return None
-    shown = tuple("".join(sorted(item.alleles or ())) for item in observations)
     spelled = _unphased_names(shown) if data.phase is None else (data.phase.diplotype,)
     return min(spelled) if spelled and all(map(has_rare, spelled)) else None
 
@@ -66,7 +62,6 @@ def _findings(
     data: SiteData,
     options: CallOptions,
 ) -> Iterator[Finding]:
-    """Yield what must be said of an answer."""
     rare = _rare(result, observations, data)
     if weak := () if rare else _weak_sites(result, observations, data, options):
         yield Finding(code="low-certainty", values={"sites": ", ".join(weak)})

@@ -1,9 +1,9 @@
 """Haplotype frequencies of a group of people, from the likelihoods of their own genotypes.
 
 The model: unrelated people whose two haplotypes are drawn independently (Hardy-Weinberg), each person's data
-given by a likelihood of the ten diplotypes. The prior is one of its own (`_Prior`). The mode of the posterior
-is found by expectation maximisation; steps of Newton's method, taken only where they climb, finish it where
-few people say anything of a haplotype and expectation maximisation alone would creep.
+given by a likelihood of the ten diplotypes. The mode of the posterior is found by expectation maximisation;
+steps of Newton's method, taken only where they climb, finish it where few people say anything of a haplotype
+and expectation maximisation alone would creep.
 """
 
 from __future__ import annotations
@@ -24,33 +24,13 @@ Counts = npt.NDArray[np.int64]
 
 
 class Estimate(Struct, frozen=True, kw_only=True):
-    """Estimated `frequencies`, in the order of `pgx.genome.haplotypes`, summing to 1, after so many `steps`.
+    """Estimated frequencies."""
 
-    `worth` is, for each haplotype, how many haplotypes read without doubt would leave the same uncertainty:
-    f (1 - f) over the variance, which is that of the curvature of the log posterior at its mode.
-    """
-
-    frequencies: tuple[float, ...]
+    frequencies: tuple[float, ...]  # in the order of `pgx.genome.haplotypes`, summing to 1
+    #: For each, how many haplotypes read without doubt would leave the same uncertainty: f (1 - f) over the
+    #: variance, which is that of the curvature of the log posterior at its mode.
     worth: tuple[float, ...]
     steps: int
-
-
-class _Prior(Struct, frozen=True):
-    """Common haplotypes share what the rare one leaves as in `centre`, with the `weight` of some haplotypes.
-
-    The rare one has a prior by itself, worth as many haplotypes as its shipped figure rests on.
-    """
-
-    centre: Floats
-    weight: float
-    rare: int
-    rare_weight: float
-
-
-def _prior() -> _Prior:
-    (rare,) = (place for place, item in enumerate(haplotypes()) if item.name in rare_haplotypes())
-    centre = np.array(haplotype_frequencies(default_population()))
-    return _Prior(centre, threshold("estimate_prior_weight"), rare, threshold("estimate_rare_weight"))
 
 
 @functools.cache
@@ -60,7 +40,6 @@ def _copies() -> Floats:
 
 
 def _diplotype_shares(frequencies: Floats) -> Floats:
-    """Return the Hardy-Weinberg probabilities of the ten diplotypes."""
     copies = _copies()
     ways = np.where(copies.max(axis=1) == 2, 1.0, 2.0)
     return np.asarray(ways * np.prod(np.power(frequencies, copies), axis=1))
@@ -72,9 +51,8 @@ def estimate(likelihoods: Floats, people: Counts) -> Estimate:
     `likelihoods` are of the ten diplotypes for each class of people with the same data, shape (k, 10), in any
     scale, all equal for people of whom nothing is known; `people` says how many each class has, shape (k,).
     """
-    prior = _prior()
-    model = _Model(likelihoods, people.astype(np.float64), prior)
-    found, before, steps = prior.centre, np.zeros_like(prior.centre), 0
+    model = _Model(likelihoods, people.astype(np.float64))
+    found, before, steps = model.centre, np.zeros_like(model.centre), 0
     while steps < 2000 and np.abs(found - before).max() >= 1e-10:  # of a frequency
         steps, before = steps + 1, found
         found = model.climbed(model.expected(found))
@@ -83,14 +61,22 @@ def estimate(likelihoods: Floats, people: Counts) -> Estimate:
 
 
 class _Model:
-    """The log posterior of the frequencies, and two ways to climb it."""
+    """The log posterior of the frequencies, and two ways to climb it.
 
-    def __init__(self, likelihoods: Floats, people: Floats, prior: _Prior) -> None:
-        self._likelihoods, self._people, self._prior = likelihoods, people, prior
+    The prior: common haplotypes share what the rare one leaves as in `centre`, with the weight of some
+    haplotypes. The rare one has a prior by itself, worth as many as its shipped figure rests on.
+    """
+
+    def __init__(self, likelihoods: Floats, people: Floats) -> None:
+        self._likelihoods, self._people = likelihoods, people
+        (rare,) = (place for place, item in enumerate(haplotypes()) if item.name in rare_haplotypes())
+        weight, rare_weight = threshold("estimate_prior_weight"), threshold("estimate_rare_weight")
+        self._rare, self._rare_weight = rare, rare_weight
+        self.centre: Floats = np.array(haplotype_frequencies(default_population()))
         # the powers of the frequencies in the prior's density, and of one less that of the rare haplotype
-        self._powers = prior.weight * prior.centre / (1 - prior.centre[prior.rare])
-        self._powers[prior.rare] = prior.rare_weight * prior.centre[prior.rare]
-        self._rest = prior.rare_weight - self._powers[prior.rare] - prior.weight
+        self._powers = weight * self.centre / (1 - self.centre[rare])
+        self._powers[rare] = rare_weight * self.centre[rare]
+        self._rest = rare_weight - self._powers[rare] - weight
         copies = _copies()
         # the second derivatives of the diplotypes' shares: 2 for both haplotypes of each
         self._bends = np.einsum("di,dj->dij", copies, copies)
@@ -106,14 +92,14 @@ class _Model:
         shares = _diplotype_shares(frequencies)
         counts = (shares * ((self._people / self._chances(frequencies)) @ self._likelihoods)) @ _copies()
         found: Floats = counts + self._powers
-        share = found[self._prior.rare] / (self._prior.rare_weight + counts.sum())
-        found[self._prior.rare] = 0
+        share = found[self._rare] / (self._rare_weight + counts.sum())
+        found[self._rare] = 0
         found *= (1 - share) / found.sum()
-        found[self._prior.rare] = share
+        found[self._rare] = share
         return found
 
     def _log(self, frequencies: Floats) -> float:
-        prior = self._powers @ np.log(frequencies) + self._rest * np.log1p(-frequencies[self._prior.rare])
+        prior = self._powers @ np.log(frequencies) + self._rest * np.log1p(-frequencies[self._rare])
         return float(self._people @ np.log(self._chances(frequencies))) + float(prior)
 
     def _slope(self, frequencies: Floats) -> tuple[Floats, Floats, Floats]:
@@ -123,9 +109,8 @@ class _Model:
         weights = self._people / chances
         scores = (self._likelihoods @ first) / chances[:, None]
         gradient, curvature = self._powers / frequencies, np.diag(self._powers / frequencies**2)
-        rare = self._prior.rare
-        gradient[rare] -= self._rest / (1 - frequencies[rare])
-        curvature[rare, rare] += self._rest / (1 - frequencies[rare]) ** 2
+        gradient[self._rare] -= self._rest / (1 - frequencies[self._rare])
+        curvature[self._rare, self._rare] += self._rest / (1 - frequencies[self._rare]) ** 2
         gradient = gradient + self._people @ scores
         curvature = curvature + (scores * self._people[:, None]).T @ scores
         curvature -= np.einsum("d,dij->ij", weights @ self._likelihoods, self._bends)
@@ -142,12 +127,10 @@ class _Model:
         except np.linalg.LinAlgError:
             return frequencies
         further: Floats = frequencies + ways @ np.linalg.solve(curvature, gradient)
-        if further.min() <= 0 or self._log(further) < self._log(frequencies):
-            return frequencies
-        return further
+        climbs = further.min() > 0 and not self._log(further) < self._log(frequencies)
+        return further if climbs else frequencies
 
     def covariance(self, frequencies: Floats) -> Floats:
-        """Return the covariance of the frequencies, shape (4, 4)."""
         _, curvature, ways = self._slope(frequencies)
         return np.asarray(ways @ np.linalg.inv(curvature) @ ways.T)
 

@@ -14,7 +14,7 @@ from pgx.reference import threshold
 Likelihood = tuple[float, float, float]
 UNINFORMATIVE: Likelihood = (1.0, 1.0, 1.0)
 _POSTERIORS = frozenset({EvidenceKind.GP, EvidenceKind.DS})
-_BY_GENOTYPE = _POSTERIORS | {EvidenceKind.PL, EvidenceKind.READS, EvidenceKind.GL, EvidenceKind.AD}
+_BY_DISTANCE = frozenset({EvidenceKind.PL, EvidenceKind.GL, EvidenceKind.AD})
 
 
 def genotype_likelihood(
@@ -42,33 +42,25 @@ def genotype_likelihood(
 
 def _own(evidence: GenotypeEvidence, marginal: Likelihood, error: float, share: float | None) -> Likelihood:
     kind, copies, values = evidence.kind, evidence.copies, [_known(value) for value in evidence.values]
-    if kind in _BY_GENOTYPE:
-        return _from_values(evidence, values, marginal, share)
+    if kind is EvidenceKind.READS:  # these reckon with another person already, read by read
+        return _scaled(*(10 ** (-(value - min(values)) / 10) for value in values))
+    if kind in _POSTERIORS:
+        floor, stated = (
+            threshold("posterior_floor"),
+            zip(imputed_probabilities(evidence), marginal, strict=True),
+        )
+        return _scaled(*(max(probability, floor) / prior for probability, prior in stated))
+    if kind in _BY_DISTANCE:
+        return phred_likelihood(phred_by_copies(evidence) or (), share)
     if copies is None:
         return UNINFORMATIVE
-    if kind is EvidenceKind.GQ:
-        return _from_quality(copies, values[0])
-    if kind is EvidenceKind.DEPTH:
-        return _from_number_of_reads(copies, values[0])
+    if kind in {EvidenceKind.GQ, EvidenceKind.DEPTH}:
+        is_quality = kind is EvidenceKind.GQ
+        return _from_quality(copies, values[0]) if is_quality else _from_number_of_reads(copies, values[0])
     # Errors of single alleles are independent; what is assumed has none.
     right, wrong = (1.0, 0.0) if kind is EvidenceKind.ASSUMED else (1 - error, error)
-    if copies == 1:
-        homozygous = 2 * right * wrong / (right**2 + wrong**2)
-        return _scaled(homozygous, 1.0, homozygous)
-    return _around(copies, right * wrong / right**2, wrong**2 / right**2)
-
-
-def _from_values(
-    evidence: GenotypeEvidence, values: list[float], marginal: Likelihood, share: float | None
-) -> Likelihood:
-    """Return the likelihood from numbers for each genotype (or their mean, DS), or for each letter (AD)."""
-    if evidence.kind is EvidenceKind.READS:  # these reckon with another person already, read by read
-        return _scaled(*(10 ** (-(value - min(values)) / 10) for value in values))
-    if evidence.kind not in _POSTERIORS:
-        return phred_likelihood(phred_by_copies(evidence) or (), share)
-    floor = threshold("posterior_floor")
-    stated = zip(imputed_probabilities(evidence), marginal, strict=True)
-    return _scaled(*(max(probability, floor) / prior for probability, prior in stated))
+    both = right**2 + wrong**2 if copies == 1 else right**2
+    return _around(copies, right * wrong * (2 if copies == 1 else 1) / both, wrong**2 / right**2)
 
 
 def _limit(limit: GenotypeEvidence, kind: EvidenceKind, share: float | None) -> Likelihood:
@@ -80,7 +72,12 @@ def _limit(limit: GenotypeEvidence, kind: EvidenceKind, share: float | None) -> 
         return _from_quality(copies, values[0], int(values[1]))
     if kind is EvidenceKind.GT:
         return _from_number_of_reads(copies, values[0])
-    return _from_agreeing_reads(copies, values[0])
+    # The most that a number of reads allows: all agree, or half of them (the smaller) show the other letter.
+    reads, error = values[0], threshold("base_error_rate")
+    if copies == 1:
+        exponent = reads // 2 * math.log(error / 0.5) + (reads - reads // 2) * math.log((1 - error) / 0.5)
+        return _around(copies, math.exp(min(exponent, 0.0)), 0.0)
+    return _around(copies, (0.5 / (1 - error)) ** reads, (error / (1 - error)) ** reads)
 
 
 def phred_likelihood(away: Sequence[float], stray_share: float | None = None) -> Likelihood:
@@ -128,24 +125,8 @@ def _from_quality(copies: int, quality: float, none: int | None = None) -> Likel
     odds = error / (1 - error)
     if copies == 1 and none is not None:
         return _scaled(odds if none == 0 else 0.0, 1.0, odds if none == 2 else 0.0)
-    if copies == 1:
-        return _scaled(odds / 2, 1.0, odds / 2)
-    one_away = (-1 + (1 + 4 * odds) ** 0.5) / 2
+    one_away = odds / 2 if copies == 1 else (-1 + (1 + 4 * odds) ** 0.5) / 2
     return _around(copies, one_away, one_away**2)
-
-
-def _from_agreeing_reads(copies: int, reads: float) -> Likelihood:
-    """Return the most that a number of reads allows: all agree, or half of them show each letter.
-
-    Of an odd number the smaller half shows the other one.
-    """
-    error = threshold("base_error_rate")
-    if copies != 1:
-        return _around(copies, (0.5 / (1 - error)) ** reads, (error / (1 - error)) ** reads)
-    other = reads // 2
-    exponent = other * math.log(error / 0.5) + (reads - other) * math.log((1 - error) / 0.5)
-    homozygous = math.exp(min(exponent, 0.0))
-    return homozygous, 1.0, homozygous
 
 
 @functools.lru_cache(maxsize=1024)
@@ -158,24 +139,19 @@ def _from_number_of_reads(copies: int, reads: float) -> Likelihood:
     error = threshold("base_error_rate")
     count = min(int(reads), 500)  # more make nothing surer that is compared here
     hidden = math.floor(count * math.log(2 * (1 - error)) / math.log((1 - error) / error))
+    other = range(min(max(hidden, int(threshold("hidden_reads"))), count) + 1)
     if copies == 1:
         other = range(hidden + 1, count - hidden)
-    else:
-        other = range(min(max(hidden, int(threshold("hidden_reads"))), count) + 1)
     wrong = threshold("unseen_error_rate")
     shares = (1 - wrong, 0.5, wrong) if copies == 2 else (wrong, 0.5, 1 - wrong)
     if not other:
         return UNINFORMATIVE
-    ways = _ways(count)
-    return _scaled(*(sum(ways[k] * share**k * (1 - share) ** (count - k) for k in other) for share in shares))
-
-
-@functools.lru_cache(maxsize=64)
-def _ways(count: int) -> tuple[int, ...]:
-    """Return in how many ways 0, 1, ... of `count` reads can be chosen."""
-    return tuple(math.comb(count, chosen) for chosen in range(count + 1))
+    ways = [(k, math.comb(count, k)) for k in other]
+    return _scaled(*(sum(n * share**k * (1 - share) ** (count - k) for k, n in ways) for share in shares))
 
 
 def _around(copies: int, one_away: float, two_away: float) -> Likelihood:
-    """Return the likelihood of a homozygous reading (copies 0 or 2)."""
+    """Return the likelihood by how many alleles a genotype is away from the reading, `copies`."""
+    if copies == 1:
+        return one_away, 1.0, one_away
     return (1.0, one_away, two_away) if copies == 0 else (two_away, one_away, 1.0)

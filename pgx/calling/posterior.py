@@ -81,8 +81,7 @@ def _factors(data: SiteData, population: str, options: CallOptions) -> _Factors:
     priors = (calling.genotype_prior(population, site) for site in range(2))
     items = zip(data.evidence, priors, strict=True)
     first, second = (genotype_likelihood(item, prior, error, share) for item, prior in items)
-    firsts = tuple(first[copies] for copies in copies_at(0))
-    seconds = tuple(second[copies] for copies in copies_at(1))
+    firsts, seconds = tuple(first[n] for n in copies_at(0)), tuple(second[n] for n in copies_at(1))
     if data.joint is not None:  # what the sites do not say one by one is the factor of both together
         whole = zip(data.joint, firsts, seconds, strict=True)
         return firsts, seconds, tuple(joint / (one * two) for joint, one, two in whole)
@@ -153,29 +152,22 @@ def sure_answer(data: SiteData, options: CallOptions) -> Answer | None:
     found = _answer(options.population, factors, factors, doubtful, options)
     if found.diplotype is None:
         return None
-    bounds = prior_bounds(options)
+    least, most, odds = prior_bounds(options)
     index = diplotype_names().index(found.best)
     weights = [*map(mul, map(mul, *factors[:2]), factors[2])]
-    others = sum(most * weight for most, weight in zip(bounds.most, weights, strict=True) if most)
-    others -= bounds.most[index] * weights[index]
-    return found if bounds.least[index] * weights[index] >= bounds.odds[index] * others else None
-
-
-class PriorBounds(Struct, frozen=True):
-    """By diplotype: its least and greatest prior under any population, and the odds that prove an answer.
-
-    Where the likelihood of a diplotype times its least prior is at least `odds` times the sum of those of
-    all others times their greatest, it and its number of e4 copies are determined under every population.
-    """
-
-    least: tuple[float, ...]
-    most: tuple[float, ...]
-    odds: tuple[float, ...]
+    others = sum(prior * weight for prior, weight in zip(most, weights, strict=True) if prior)
+    others -= most[index] * weights[index]
+    return found if least[index] * weights[index] >= odds[index] * others else None
 
 
 @functools.lru_cache(maxsize=256)
-def prior_bounds(options: CallOptions) -> PriorBounds:
-    """Return what proves that an answer holds under the population of `options` and under all that ship."""
+def prior_bounds(options: CallOptions) -> tuple[tuple[float, ...], ...]:
+    """Return, by diplotype, its least and greatest prior under any population, and odds that prove an answer.
+
+    Where the likelihood of a diplotype times its least prior is at least these odds times the sum of those of
+    all others times their greatest, it and its number of e4 copies are determined under the population of
+    `options` and all that ship.
+    """
     names = dict.fromkeys((options.population, *(item.name for item in calling.populations())))
     priors = [diplotype_prior(name) for name in names]
     least, most = (tuple(map(extreme, *priors)) for extreme in (min, max))
@@ -185,7 +177,7 @@ def prior_bounds(options: CallOptions) -> PriorBounds:
     factor = (1 + room) * threshold("min_bayes_factor")
     greatest = [max(prior, by_number[copies]) for prior, copies in zip(most, e4_copies(), strict=True)]
     odds = (max(bound / (1 - bound), factor * one / max(1 - one, room)) for one in greatest)
-    return PriorBounds(least, most, tuple(odds))
+    return least, most, tuple(odds)
 
 
 def has_half_call(data: SiteData) -> bool:
@@ -279,9 +271,9 @@ def _prior_by_copies(population: str) -> Copies:
 
 def is_determined(posterior: float, prior: float, options: CallOptions) -> bool:
     """Return whether an answer reaches the threshold, and the data rather than the prior brought it there."""
-    if posterior < options.min_probability:
-        return False
-    return posterior * (1 - prior) >= threshold("min_bayes_factor") * ((1 - posterior) * prior)
+    return posterior >= options.min_probability and (
+        posterior * (1 - prior) >= threshold("min_bayes_factor") * ((1 - posterior) * prior)
+    )
 
 
 def status_of(posterior: Copies, exact: Copies, prior: Copies, options: CallOptions) -> E4Status:
@@ -289,6 +281,5 @@ def status_of(posterior: Copies, exact: Copies, prior: Copies, options: CallOpti
     for status, copies in E4_COPIES.items():
         if is_determined(exact[copies], prior[copies], options):
             return status
-    if is_determined(posterior[1] + posterior[2], prior[1] + prior[2], options):
-        return E4Status.CARRIER
-    return E4Status.INDETERMINATE
+    carrier = is_determined(posterior[1] + posterior[2], prior[1] + prior[2], options)
+    return E4Status.CARRIER if carrier else E4Status.INDETERMINATE

@@ -12,14 +12,13 @@ import numpy.typing as npt
 from msgspec import Struct
 from msgspec.structs import asdict
 
-from pgx.calling import diplotype_names, diplotypes
+from pgx.calling import diplotype_names, diplotypes, shows
 from pgx.cohort.jobs import alarm_limits, page_limits
 from pgx.cohort.known import VERDICTS, Compared, agreement, exposed_share, people
 from pgx.cohort.manifest import COMPARED, EVERYBODY, KNOWN_METHOD, KNOWN_RESULT
 from pgx.cohort.results import Source, names_of
 from pgx.cohort.store import State
 from pgx.genome import rsids
-from pgx.neighbours.estimate import shows
 from pgx.render.tsv import safe_cell
 
 NEIGHBOURS = "neighbours"  #: What a statement is held against, beside `KNOWN_RESULT`.

@@ -12,10 +12,10 @@ from itertools import combinations_with_replacement
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pgx.calling import DiplotypeCall, diplotype_names, diplotypes, double_heterozygotes
+from pgx.calling import DiplotypeCall, diplotype_names, diplotypes, double_heterozygotes, shows
 from pgx.calling.likelihood import UNINFORMATIVE, genotype_likelihood
 from pgx.calling.posterior import by_copies
-from pgx.genome import Haplotype, Site
+from pgx.genome import Site
 from pgx.neighbours import NeighbourReport, is_needed, is_read
 from pgx.neighbours.panel import Marker, markers, panel, settings
 from pgx.observe import EvidenceKind, Observation, ReadContext, SiteRecord
@@ -142,12 +142,6 @@ def chance_of(posterior: Sequence[float], letters: Sequence[tuple[str, str] | No
     if all(pair is None for pair in letters):
         return None
     return sum(p for p, pair in zip(posterior, diplotypes(), strict=True) if shows(pair, letters))
-
-
-def shows(pair: tuple[Haplotype, Haplotype], letters: Sequence[tuple[str, str] | None]) -> bool:
-    """Return whether a diplotype has the letters that are known, whatever their order."""
-    own = (sorted(site) for site in zip(*(haplotype.letters for haplotype in pair), strict=True))
-    return all(one is None or sorted(one) == site for one, site in zip(letters, own, strict=True))
 
 
 @functools.cache
