@@ -20,17 +20,14 @@ CHROMOSOMES = (*map(str, range(1, 23)), "X", "Y")
 
 
 class Assembly(Facts, frozen=True, kw_only=True):
-    """One assembly: names, length (bases) and MD5 of its chromosome 19, and tags by which headers call it.
-
-    `chromosomes` are the lengths of all, in the order of `CHROMOSOMES`.
-    """
+    """One assembly: names, length (bases) and MD5 of its chromosome 19, and tags by which headers call it."""
 
     name: str
     synonyms: tuple[str, ...]
     contigs: tuple[str, ...]
     accessions: tuple[str, ...]
     length: int
-    chromosomes: tuple[int, ...]
+    chromosomes: tuple[int, ...]  # their lengths, in the order of `CHROMOSOMES`
     reference_base_known: bool
     tags: tuple[str, ...]
     m5: tuple[str, ...] = ()
@@ -61,11 +58,9 @@ class AssemblyEvidence(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class HeaderFacts(Struct, frozen=True, kw_only=True):
-    """What a header says about its assembly, and how the file came about.
+    """What a header says about its assembly, and how the file came about."""
 
-    `contigs` are the names of chromosome 19, with length (bases) and assembly attribute where given.
-    """
-
+    #: Names of chromosome 19, with length (bases) and assembly attribute where given.
     contigs: tuple[tuple[str, int | None, str | None], ...] = ()
     references: tuple[str, ...] = ()  # values of ##reference and ##assembly
     fields: frozenset[str] = frozenset()  # IDs declared for FORMAT
@@ -129,7 +124,6 @@ def _clues(kind: AssemblyEvidenceKind, of: Iterable[Assembly], detail: str) -> l
 
 
 def _named_in(text: str, kind: AssemblyEvidenceKind, detail: str) -> list[AssemblyEvidence]:
-    """Return the one assembly that a text names, if it is one."""
     named = [assembly for assembly in assemblies() if assembly.is_named_in(text)]
     return _clues(kind, named, detail) if len(named) == 1 else []
 
@@ -152,7 +146,18 @@ def decide(
     is an `AssemblyError`.
     """
     if requested == AUTO:
-        chosen, evidence = _told(header, records, where), [*header, *records]
+        names, evidence = _names(header or records), [*header, *records]
+        if len(names) != 1:
+            what = "the assembly cannot be told from the header or the records"
+            cure = "Name it with --assembly GRCh37 or --assembly GRCh38"
+            if names:
+                said = "; ".join(f"{item.assembly}: {item.detail}" for item in header or records)
+                what = (
+                    f"{'the header names' if header else 'the records name'} more than one assembly ({said})"
+                )
+                cure = f"Name the right one with --assembly {' or --assembly '.join(names)}"
+            raise AssemblyError(what, where=where, cure=cure)
+        chosen = find_assembly(names[0])
     else:
         chosen = find_assembly(requested)
         option = _clues(AssemblyEvidenceKind.OPTION, [chosen], f"--assembly {requested}")
@@ -168,20 +173,6 @@ def decide(
         cure = "Correct the header or the option, or make the file again from its source"
         raise AssemblyError(what, where=where, cure=cure)
     return AssemblyDecision(assembly=chosen, evidence=tuple(evidence))
-
-
-def _told(header: Sequence[AssemblyEvidence], records: Sequence[AssemblyEvidence], where: str) -> Assembly:
-    """Return the one assembly that the header names or, where it is silent, the records do."""
-    names = _names(header or records)
-    if len(names) == 1:
-        return find_assembly(names[0])
-    what = "the assembly cannot be told from the header or the records"
-    cure = "Name it with --assembly GRCh37 or --assembly GRCh38"
-    if names:
-        said = "; ".join(f"{item.assembly}: {item.detail}" for item in header or records)
-        what = f"{'the header names' if header else 'the records name'} more than one assembly ({said})"
-        cure = f"Name the right one with --assembly {' or --assembly '.join(names)}"
-    raise AssemblyError(what, where=where, cure=cure)
 
 
 def _names(evidence: Iterable[AssemblyEvidence]) -> list[str]:
@@ -225,19 +216,14 @@ class _HaplotypeFile(FactFile, frozen=True, kw_only=True):
 
 
 class Site(Struct, frozen=True):
-    """A site placed on one assembly, at a 1-based position.
-
-    `ref` and `alt` are on the plus strand, None where the base of the assembly is not known (T2T-CHM13).
-    `letters` tell the haplotypes apart, the assembly's own first where it is known; `counted` are the same
-    two: genotypes are counted in copies of the second, whatever the assembly has.
-    """
+    """A site placed on one assembly."""
 
     rsid: str
-    position: int
-    ref: str | None
+    position: int  # 1-based
+    ref: str | None  # as `alt` on the plus strand; None where the base is not known (T2T-CHM13)
     alt: str | None
-    letters: tuple[str, str]
-    counted: tuple[str, str]
+    letters: tuple[str, str]  # they tell the haplotypes apart; the assembly's own first where it is known
+    counted: tuple[str, str]  # the same: genotypes are counted in copies of the second on every assembly
 
 
 def gene() -> str:

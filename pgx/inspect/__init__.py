@@ -57,7 +57,7 @@ def inspect(
         named = told.InspectedAssembly(decision.assembly.name, None, decision.evidence)
     except AssemblyError as error:
         named = told.InspectedAssembly(None, error.what, (*header, *records))
-    on = [decision.assembly] if decision else _candidates(content, (*header, *records))
+    on = [decision.assembly] if decision else _candidates(content, named.evidence)
     at_sites = [
         (place, [records_at(content.records, site, content.contigs) for site in sites_on(place)])
         for place in on
@@ -105,13 +105,13 @@ def _columns(content: VcfContent, wanted: Sequence[str]) -> list[tuple[int, str]
 
 def _candidates(content: VcfContent, clues: Sequence[AssemblyEvidence]) -> list[Assembly]:
     """Return the assemblies that something speaks for, or on which a record covers a site."""
-    named, found = {clue.assembly for clue in clues}, []
+    named = {clue.assembly for clue in clues}
     spans = [(item.position, item.end) for item in content.records if item.contig in content.contigs]
-    for assembly in assemblies():
-        places = [site.position for site in sites_on(assembly)]
-        if assembly.name in named or any(low <= at <= high for low, high in spans for at in places):
-            found.append(assembly)
-    return found
+
+    def is_covered(assembly: Assembly) -> bool:
+        return any(low <= site.position <= high for low, high in spans for site in sites_on(assembly))
+
+    return [assembly for assembly in assemblies() if assembly.name in named or is_covered(assembly)]
 
 
 def _neighbours(

@@ -28,107 +28,85 @@ _ITEM, _BESIDE, _BELOW = ("  - ", "    "), ("  ", "      "), ("    ", "      ")
 
 
 class FileFacts(Struct, frozen=True, kw_only=True):
-    """The input itself: what it is and how the sites were found this time.
-
-    `kind` is "vcf", "gvcf", "bcf", "copy-number" or one of another input, `compression` "plain", "gzip"
-    (which cannot be indexed), "bgzip" or "own", `access` "index", "search" or "scan". `size` is in bytes,
-    None for a stream or a URL; `reference_blocks` says that a block of a gVCF stands at a site.
-    """
+    """The input itself: what it is and how the sites were found this time."""
 
     path: str
-    kind: str
+    kind: str  # "vcf", "gvcf", "bcf", "copy-number" or one of another input
     container: str
-    reference_blocks: bool
-    compression: str
-    size: int | None
+    reference_blocks: bool  # whether a block of a gVCF stands at a site
+    compression: str  # "plain", "gzip" (which cannot be indexed), "bgzip" or "own"
+    size: int | None  # bytes; None for a stream or a URL
     modified: str | None
     index: str | None
     index_is_stale: bool
-    access: str
+    access: str  # "index", "search" or "scan"
     unsorted: bool
     malformed_fields: tuple[str, ...] = ()
 
 
 class Need(Struct, frozen=True, kw_only=True):
-    """Something that a call would still need, or (`optional`) that would make reading easier.
+    """Something that a call would still need, or (`optional`) that would make reading easier."""
 
-    `code` is a state of a site, a reason of a call, or a fact of the file ("index", "assembly" ...).
-    `command` is what to type, None where no program can help. `samples` are those it concerns; none: the
-    whole file.
-    """
-
-    code: str
+    code: str  # a state of a site, a reason of a call, or a fact of the file ("index", "assembly" ...)
     optional: bool
     what: str
-    command: str | None
-    samples: tuple[str, ...] = ()
+    command: str | None  # what to type; None where no program can help
+    samples: tuple[str, ...] = ()  # those it concerns; none: the whole file
 
 
 class InspectedAssembly(Struct, frozen=True):
-    """The assembly; `name` is None where it is unknown or contradicted, and `problem` then says why."""
+    """The assembly that was found."""
 
-    name: str | None
-    problem: str | None
+    name: str | None  # None where it is unknown or contradicted
+    problem: str | None  # why, then
     evidence: tuple[AssemblyEvidence, ...]
 
 
 class InspectedSite(Struct, frozen=True, kw_only=True):
-    """What stands at one site for one sample, on the assembly on which it was looked up.
-
-    `position` is 1-based; `basis` is the field that says how sure the genotype is (PL, GQ, GT ...); `records`
-    are the raw lines, shortened, with this sample's column only.
-    """
+    """What stands at one site for one sample, on the assembly on which it was looked up."""
 
     rsid: str
     assembly: str
     contig: str | None
-    position: int
+    position: int  # 1-based
     state: SiteState
     alleles: tuple[str, str] | None
     phased: bool
-    basis: EvidenceKind | None
+    basis: EvidenceKind | None  # the field that says how sure the genotype is
     depth: int | None
     genotype_quality: float | None
     filter: str | None
-    records: tuple[str, ...]
+    records: tuple[str, ...]  # raw lines, shortened, with this sample's column only
     notes: tuple[str, ...]
 
 
 class InspectedNeighbours(Struct, frozen=True):
-    """How many positions around the sites are known, of those of the panel, and what an estimate is worth.
+    """What an estimate is worth, as measured with no more positions; None below the least measured."""
 
-    `r2_e4` is the squared correlation of the estimated copies of ε4 with the true ones, `determined` the
-    share of people with a diplotype from 0.99 on, as measured with no more positions; None below the least
-    measured.
-    """
-
-    known: int
-    positions: int
-    r2_e4: float | None
-    determined: float | None
+    known: int  # positions around the sites
+    positions: int  # those of the panel
+    r2_e4: float | None  # squared correlation of the estimated copies of ε4 with the true ones
+    determined: float | None  # share of people with a diplotype from 0.99 on
 
 
 class InspectedSample(Struct, frozen=True, kw_only=True):
-    """The sites of one sample, on each assembly that may be the one.
-
-    `neighbours` is there where the assembly is decided and the panel has it, `reads` for a BAM or CRAM.
-    """
+    """The sites of one sample, on each assembly that may be the one."""
 
     sample: str
     sites: tuple[InspectedSite, ...]
-    neighbours: InspectedNeighbours | None = None
-    reads: ReadSummary | None = None
+    neighbours: InspectedNeighbours | None = None  # where the assembly is decided and the panel has it
+    reads: ReadSummary | None = None  # for a BAM or CRAM
 
 
 class Inspection(Struct, frozen=True):
-    """All of it. `sample_names` are the first few of `sample_count`; `samples` those that were looked at."""
+    """All of it."""
 
     schema_version: str
     file: FileFacts
     assembly: InspectedAssembly
     sample_count: int
-    sample_names: tuple[str, ...]
-    samples: tuple[InspectedSample, ...]
+    sample_names: tuple[str, ...]  # the first few
+    samples: tuple[InspectedSample, ...]  # those that were looked at
     needs: tuple[Need, ...]
 
 

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Sequence
 
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from pgx.neighbours.panel import Panel, centre, panel, settings
+from pgx.neighbours.panel import centre, panel, settings
 
 Floats = NDArray[np.float64]
 _Single = NDArray[np.float32]
@@ -48,7 +47,13 @@ class _Side:
         self.steps: list[_Step] = []
         self.group: _Numbers = np.zeros(len(shares), np.intp)
         self.shares: _Single = np.ones(1, np.float32)
-        prefixes = _prefixes(alleles, order)
+        #: For each marker the group of each class: equal so far, equal number.
+        prefixes: list[_Numbers] = []
+        group = self.group
+        for marker in order:
+            code = 2 * group + alleles[:, marker]
+            group = (np.cumsum(np.bincount(code) > 0) - 1)[code]
+            prefixes.append(group)
         rate = settings().jump_rate.value
         here = 0
         while here < len(order):
@@ -91,17 +96,6 @@ class _Side:
         return joint, scale + math.log(_moved(joint, self.shares, self.last_jump, spare))
 
 
-def _prefixes(alleles: _Alleles, order: Sequence[int]) -> list[_Numbers]:
-    """Return for each marker of a walk the group of each class, shape (k,): equal so far, equal number."""
-    group = np.zeros(len(alleles), np.intp)
-    found = []
-    for marker in order:
-        code = 2 * group + alleles[:, marker]
-        group = (np.cumsum(np.bincount(code) > 0) - 1)[code]
-        found.append(group)
-    return found
-
-
 def _moved(joint: _Single, shares: _Single, jump: float, spare: _Single) -> float:
     """Move `joint` on in place, scaled to a sum of 1; return the sum it had. `spare` is overwritten."""
     rows = joint @ np.ones(len(joint), np.float32)
@@ -116,13 +110,15 @@ def _moved(joint: _Single, shares: _Single, jump: float, spare: _Single) -> floa
 
 
 class CopyingModel:
-    """The model over a panel of k classes and m markers.
+    """The model over a panel of k classes and m markers."""
 
-    `alleles`: 0 for ref, 1 for alt, shape (k, m), markers in order of position. `counts`: copies of each APOE
-    haplotype by class, shape (k, 4). `positions`: 1-based, shape (m,). `middle`: midway between the sites.
-    """
-
-    def __init__(self, alleles: _Alleles, counts: _Numbers, positions: _Numbers, middle: int) -> None:
+    def __init__(
+        self,
+        alleles: _Alleles,  # 0 for ref, 1 for alt, shape (k, m), markers in order of position
+        counts: _Numbers,  # copies of each APOE haplotype by class, shape (k, 4)
+        positions: _Numbers,  # 1-based, shape (m,)
+        middle: int,  # midway between the sites
+    ) -> None:
         """Plan both walks."""
         copies = counts.sum(axis=1)
         shares = copies / copies.sum()
@@ -169,21 +165,14 @@ def misread() -> Floats:
     return found
 
 
-def restricted(
-    alleles: _Alleles, counts: _Numbers, positions: _Numbers, middle: int, known: Sequence[int]
-) -> CopyingModel:
-    """Return the model over the markers `known` (ascending) alone: classes equal on these are one class."""
-    kept, number = np.unique(alleles[:, list(known)], axis=0, return_inverse=True)
-    together = np.zeros((len(kept), counts.shape[1]), np.intp)
-    np.add.at(together, number.ravel(), counts)
-    return CopyingModel(kept, together, positions[list(known)], middle)
-
-
 @functools.lru_cache(maxsize=64)
 def shipped(known: tuple[int, ...]) -> CopyingModel:
-    """Return the model of the shipped panel over the markers `known` (their numbers, ascending)."""
-    source: Panel = panel()
+    """Return the model of the shipped panel over the markers `known` (their numbers, ascending) alone."""
+    source = panel()
     digits = np.frombuffer("".join(source.alleles).encode(), np.uint8) - ord("0")
-    alleles = digits.reshape(len(source.alleles), -1)
-    positions = np.array([marker.positions["GRCh37"] for marker in source.markers], np.intp)
-    return restricted(alleles, np.array(source.counts, np.intp), positions, centre("GRCh37"), known)
+    alleles = digits.reshape(len(source.alleles), -1)[:, list(known)]
+    kept, number = np.unique(alleles, axis=0, return_inverse=True)  # classes equal on these are one class
+    together = np.zeros((len(kept), len(source.counts[0])), np.intp)
+    np.add.at(together, number.ravel(), np.array(source.counts, np.intp))
+    positions = np.array([source.markers[place].positions["GRCh37"] for place in known], np.intp)
+    return CopyingModel(kept, together, positions, centre("GRCh37"))

@@ -17,7 +17,7 @@ from pgx.calling.likelihood import UNINFORMATIVE, genotype_likelihood
 from pgx.calling.posterior import by_copies
 from pgx.genome import Site
 from pgx.neighbours import NeighbourReport, is_needed, is_read
-from pgx.neighbours.panel import Marker, markers, panel, settings
+from pgx.neighbours.panel import markers, panel, settings
 from pgx.observe import EvidenceKind, Observation, ReadContext, SiteRecord
 from pgx.observe.alleles import covers_with_bases, letters_of
 from pgx.observe.site import observe, records_at
@@ -30,10 +30,10 @@ STRICT = "strict"
 
 
 class Saying(Struct, frozen=True, kw_only=True):
-    """What neighbours say alone: `posterior` in the order of `diplotypes`, `fit` as in `NeighbourReport`."""
+    """What neighbours say alone."""
 
-    posterior: tuple[float, ...]
-    fit: float
+    posterior: tuple[float, ...]  # in the order of `diplotypes`
+    fit: float  # as in `NeighbourReport`
 
 
 def known(likelihood: tuple[float, float, float]) -> Known:
@@ -92,7 +92,11 @@ def opinion(
     saying = neighbours_say(genotypes)
     unlike = saying.fit < lowest_fit(count)
     used = tuple(seen.rsid for seen in observations if is_read(seen)) if is_needed(observations, call) else ()
-    posterior = _with_sites(saying, call, used)
+    # with the likelihood of what was read at these sites, as the caller has it
+    rows = zip(saying.posterior, call.calculation, strict=True)
+    weights = [chance * math.prod(row.likelihood[rsid] for rsid in used) for chance, row in rows]
+    total = sum(weights)
+    posterior = tuple(weight / total for weight in weights) if total else saying.posterior
     names = diplotype_names()
     best = max(range(len(names)), key=posterior.__getitem__)
     letters = [seen.alleles for seen in observations]
@@ -115,14 +119,6 @@ def opinion(
         read_probability=None if unlike else chance_of(saying.posterior, letters),
         phase_posterior=None if unlike else _phase(names, saying, observations),
     )
-
-
-def _with_sites(saying: Saying, call: DiplotypeCall, used: tuple[str, ...]) -> tuple[float, ...]:
-    """Return the posterior with the likelihood of what was read at the sites `used`, as the caller has it."""
-    rows = zip(saying.posterior, call.calculation, strict=True)
-    weights = [chance * math.prod(row.likelihood[rsid] for rsid in used) for chance, row in rows]
-    total = sum(weights)
-    return tuple(weight / total for weight in weights) if total else saying.posterior
 
 
 def allows(posterior: Sequence[float], letters: Sequence[tuple[str, str] | None]) -> bool | None:
@@ -169,23 +165,23 @@ _UNUSED = frozenset({EvidenceKind.GP, EvidenceKind.DS, EvidenceKind.PARTIAL, Evi
 class MarkerReader:
     """Reads the markers of any sample of an input.
 
-    `contigs`: the names of its chromosome 19. `assembly`: one that the panel has positions for, see
-    `has_positions`. `context`: as for the sites; a marker without a record stays unknown all the same,
-    whatever the user assumes of the sites. `allele_error_rate`: for a genotype that comes without a quality.
-    Afterwards, `records` are those that cover a marker, in file order, and `over` those over each marker.
+    `records` are those that cover a marker, in file order, and `over` those over each marker.
     """
 
     def __init__(
         self,
         records: Iterable[SiteRecord],
-        contigs: Collection[str],
-        assembly: str,
-        context: ReadContext,
-        allele_error_rate: float,
+        contigs: Collection[str],  # the names of chromosome 19
+        assembly: str,  # one that the panel has positions for, see `has_positions`
+        context: ReadContext,  # as for the sites; a marker without a record stays unknown all the same
+        allele_error_rate: float,  # for a genotype that comes without a quality
     ) -> None:
         self._context = replace(context, assume_reference=False, callable_sites={})
         self._error = allele_error_rate
-        sites = [_site(marker, marker.positions[assembly]) for marker in markers()]
+        sites = []
+        for marker in markers():
+            pair, place = (marker.ref, marker.alt), marker.positions[assembly]
+            sites.append(Site(marker.rsid, place, marker.ref, marker.alt, letters=pair, counted=pair))
         places = [site.position for site in sites]
         self.over: list[list[SiteRecord]] = [[] for _ in places]
         kept = []
@@ -232,11 +228,6 @@ def can_compute() -> bool:
     return importlib.util.find_spec("numpy") is not None
 
 
-def _site(marker: Marker, position: int) -> Site:
-    ref, alt, pair = marker.ref, marker.alt, (marker.ref, marker.alt)
-    return Site(rsid=marker.rsid, position=position, ref=ref, alt=alt, letters=pair, counted=pair)
-
-
 def _is_reversed(over: Sequence[Sequence[SiteRecord]], sites: Sequence[Site]) -> bool:
     """Return whether all records that spell the letters of their marker do so on the reverse strand.
 
@@ -245,9 +236,7 @@ def _is_reversed(over: Sequence[Sequence[SiteRecord]], sites: Sequence[Site]) ->
     """
     strands = set()
     for records, site in zip(over, sites, strict=True):
-        for record in records:
-            if not covers_with_bases(record, site.position):
-                continue
+        for record in (record for record in records if covers_with_bases(record, site.position)):
             named = {letter for letter in letters_of(record, site.position) if isinstance(letter, str)}
             if named <= set(site.letters):
                 strands.add("plus")
@@ -257,6 +246,5 @@ def _is_reversed(over: Sequence[Sequence[SiteRecord]], sites: Sequence[Site]) ->
 
 
 def _reversed(site: Site) -> Site:
-    """Return a site with the letters of the other strand."""
     ref, alt = (_COMPLEMENT[letter] for letter in site.counted)
     return replace(site, ref=ref, alt=alt, letters=(ref, alt), counted=(ref, alt))

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from pgx import observe
 from pgx.genome import Site
 from pgx.observe import EvidenceKind, Finding, GenotypeEvidence, Observation, SiteState, site_finding
-from pgx.observe.alleles import Letter, Other, Shown, variant_keys
+from pgx.observe.alleles import Other, Shown, variant_keys
 from pgx.observe.fields import numbers
 from pgx.observe.sample_record import Reading
 
@@ -28,25 +28,34 @@ _STATE_FLAGS = {
 }
 
 
-class Combined(Struct, frozen=True, kw_only=True):
+class Combined(Struct, frozen=True):
     """What the records of a site say together."""
 
     primary: Reading  # its quality, depth and evidence stand for the site
     shown: Shown = ()  # two letters, None for one that was not called; empty without a genotype
     phase: observe.Phase | None = None
     own_evidence: bool = True  # whether the evidence of `primary` is about exactly these letters
-    conflict: bool = False
+    state: SiteState | None = None  # where it does not depend on the letters
+    called: SiteState = SiteState.CALLED  # the state where the letters may be used
     findings: tuple[Finding, ...] = ()
 
 
-def alone(reading: Reading, findings: tuple[Finding, ...] = ()) -> Combined:
+class View(Struct, frozen=True):
+    """The records at a site, and the sample (its 0-based column) of which they are read."""
+
+    at: observe.SiteRecords
+    sample: int
+    context: observe.ReadContext
+
+
+def alone(reading: Reading, findings: tuple[Finding, ...] = (), state: SiteState | None = None) -> Combined:
     """Return what one record says by itself."""
-    return Combined(primary=reading, shown=reading.shown, phase=reading.phase, findings=findings)
+    return Combined(reading, reading.shown, reading.phase, state=state, findings=findings)
 
 
 def conflicting(primary: Reading) -> Combined:
     """Return that records contradict each other."""
-    return Combined(primary=primary, conflict=True)
+    return Combined(primary, state=SiteState.CONFLICTING)
 
 
 def combine(readings: Sequence[Reading], site: Site) -> Combined:
@@ -97,42 +106,30 @@ def _merge_split(readings: Sequence[Reading], site: Site, findings: tuple[Findin
     lines = [reading.shown for reading in readings]
     # Phased lines are joined chromosome by chromosome, others in any order.
     groups = [tuple(itertools.chain(*lines))] if phase is None else [*zip(*lines, strict=True)]
-    parts = [_joined(group, reference, 2 // len(groups)) for group in groups]
-    if None in parts:
-        return conflicting(readings[0])
-    shown = tuple(letter for part in parts for letter in part or ())
+    size, shown = 2 // len(groups), []
+    for group in groups:
+        alternates = [letter for letter in group if letter is not None and letter != reference]
+        if len(alternates) > size:
+            return conflicting(readings[0])
+        shown += [*alternates, *([None if None in group else reference] * (size - len(alternates)))]
     primary = next((it for it in readings if set(site.counted) <= set(it.spelled)), readings[0])
     own = sorted(map(str, primary.shown)) == sorted(map(str, shown))
-    return Combined(primary=primary, shown=shown, phase=phase, own_evidence=own, findings=findings)
-
-
-def _joined(shown: Shown, reference: Letter, size: int) -> Shown | None:
-    """Return what lines show of one or both chromosomes (`size`); None where their ALTs are more."""
-    alternates = [letter for letter in shown if letter is not None and letter != reference]
-    if len(alternates) > size:
-        return None
-    return (*alternates, *([None if None in shown else reference] * (size - len(alternates))))
+    return Combined(primary, tuple(shown), phase, own, findings=findings)
 
 
 def blank(
-    at: observe.SiteRecords,
-    sample: int,
-    context: observe.ReadContext,
-    state: SiteState,
-    findings: Sequence[Finding],
-    *,
-    records: Sequence[observe.SiteRecord] | None = None,
+    view: View, state: SiteState, findings: Sequence[Finding], records: Sequence[observe.SiteRecord]
 ) -> Observation:
-    """Return an observation without letters, with the records (those of the site if not given) to show."""
-    shown = (*at.bases, *at.blocks) if records is None else tuple(records)
+    """Return an observation without letters, with the records to show."""
+    site = view.at.site
     return Observation(
-        rsid=at.site.rsid,
-        contig=shown[0].contig if shown else context.contig,
-        position=at.site.position,
-        ref=at.site.ref,
-        alt=at.site.alt,
+        rsid=site.rsid,
+        contig=records[0].contig if records else view.context.contig,
+        position=site.position,
+        ref=site.ref,
+        alt=site.alt,
         state=state,
-        record="\n".join(record.line(sample) for record in shown) or None,
+        record="\n".join(record.line(view.sample) for record in records) or None,
         findings=tuple(findings),
     )
 
@@ -142,15 +139,14 @@ def _state_findings(state: SiteState, site: Site) -> tuple[Finding, ...]:
     return (site_finding(code, site),) if code else ()
 
 
-def without_record(
-    at: observe.SiteRecords, sample: int, context: observe.ReadContext, empty: Sequence[observe.SiteRecord]
-) -> Observation:
+def without_record(view: View, empty: Sequence[observe.SiteRecord]) -> Observation:
     """Return what a site is of which no record says anything, with the records (`empty`) that seem to.
 
     It is absent, or reference at the user's word. Where the base of the assembly is not known nobody can say
     that it is there: the site stays absent.
     """
-    site, reads = at.site, context.callable_sites.get(at.site.rsid)
+    site, segments, context = view.at.site, view.at.segments, view.context
+    reads = context.callable_sites.get(site.rsid)
     is_callable = site.rsid in context.callable_sites and reads != 0
     state, evidence, alleles, depth = SiteState.ABSENT, None, None, None
     if site.ref is not None and (is_callable or context.assume_reference):
@@ -163,36 +159,26 @@ def without_record(
         alleles = (site.ref, site.ref)
     findings = [*_state_findings(state, site)]
     findings += [site_finding("stated-absence", site)] if empty else []
-    findings += [site_finding("copy-number-file", site)] if at.segments else []
-    base = blank(at, sample, context, state, findings, records=(*empty, *at.segments))
+    findings += [site_finding("copy-number-file", site)] if segments else []
+    base = blank(view, state, findings, (*empty, *segments))
     seen = alleles[:1] if alleles else ()
     return replace(base, contig=context.contig, alleles=alleles, seen=seen, depth=depth, evidence=evidence)
 
 
-def observation(
-    at: observe.SiteRecords,
-    sample: int,
-    readings: Sequence[Reading],
-    combined: Combined,
-    findings: Sequence[Finding],
-    *,
-    state: SiteState | None = None,
-    called: SiteState = SiteState.CALLED,
-) -> Observation:
-    """Turn what the records say together into an observation.
-
-    `state` is given where it is already known; `called` is the state where the letters may be used.
-    """
-    site, primary = at.site, combined.primary
-    if state is None:
-        state, more = _judge(combined, site, called)
-        findings = (*findings, *more)
-    findings = (*findings, *_state_findings(state, site))
-    alleles = _ordered(combined, site) if state is called else None
+def observation(view: View, readings: Sequence[Reading], combined: Combined) -> Observation:
+    """Turn what the records say together into an observation."""
+    site, primary, shown = view.at.site, combined.primary, combined.shown
+    state, reasons = _judge(combined, site)
+    findings = (*combined.findings, *reasons, *_state_findings(state, site))
+    alleles = None
+    if state is combined.called and len(shown) == 2 and None not in shown:
+        first, second = map(str, shown)  # as phased, else the assembly's own letter first
+        swapped = combined.phase is None and site.letters.index(first) > site.letters.index(second)
+        alleles = (second, first) if swapped else (first, second)
     seen: tuple[object, ...] = alleles or ()
     if state is SiteState.PARTIAL_CALL:
-        seen = tuple(letter for letter in combined.shown if letter in site.counted)
-    evidence = _evidence(combined, site, state, seen, called)
+        seen = tuple(letter for letter in shown if letter in site.counted)
+    evidence = _evidence(combined, site, state, seen)
     if evidence is not None and evidence.kind is EvidenceKind.GT:
         findings = (*findings, site_finding("no-genotype-quality", site))
     depths, phase_set = numbers(primary.fields.get("AD")), primary.fields.get("PS")
@@ -213,16 +199,16 @@ def observation(
         genotype_quality=primary.quality,
         filter=primary.filter or ("PASS" if primary.record.fixed.split("\t", 7)[6:7] == ["PASS"] else None),
         phase_set=None if phase_set in {"", observe.MISSING} else phase_set,
-        record="\n".join(reading.record.line(sample) for reading in readings),
-        findings=tuple(findings),
+        record="\n".join(reading.record.line(view.sample) for reading in readings),
+        findings=findings,
     )
 
 
-def _judge(combined: Combined, site: Site, called: SiteState) -> tuple[SiteState, tuple[Finding, ...]]:
+def _judge(combined: Combined, site: Site) -> tuple[SiteState, tuple[Finding, ...]]:
     """Return the state that a genotype leads to, with what makes it so."""
-    shown = combined.shown
-    if combined.conflict:
-        return SiteState.CONFLICTING, ()
+    shown, called = combined.shown, combined.called
+    if combined.state is not None:
+        return combined.state, ()
     if Other.UNKNOWN in shown:
         return SiteState.UNSUPPORTED, (site_finding("reference-base-unknown", site),)
     if all(letter is None for letter in shown):
@@ -237,23 +223,16 @@ def _judge(combined: Combined, site: Site, called: SiteState) -> tuple[SiteState
     return SiteState.PARTIAL_CALL if None in shown else called, ()
 
 
-def _ordered(combined: Combined, site: Site) -> tuple[str, str] | None:
-    """Return both letters: as phased, else the assembly's own letter first. None without a genotype."""
-    if len(combined.shown) != 2 or None in combined.shown:
-        return None
-    first, second = map(str, combined.shown)
-    swapped = combined.phase is None and site.letters.index(first) > site.letters.index(second)
-    return (second, first) if swapped else (first, second)
-
-
 def _evidence(
-    combined: Combined, site: Site, state: SiteState, seen: Sequence[object], called: SiteState
+    combined: Combined, site: Site, state: SiteState, seen: Sequence[object]
 ) -> GenotypeEvidence | None:
     if state is SiteState.PARTIAL_CALL:
         # Beside likelihoods GQ speaks of a whole genotype, and none was called.
         quality = combined.primary.quality if combined.primary.evidence is None else None
         values = () if quality is None else (quality,)
         return GenotypeEvidence(kind=EvidenceKind.PARTIAL, seen=str(seen[0]), values=values)
-    if state is not called or combined.own_evidence:
-        return combined.primary.evidence if state is called else None
+    if state is not combined.called:
+        return None
+    if combined.own_evidence:
+        return combined.primary.evidence
     return GenotypeEvidence(kind=EvidenceKind.GT, copies=combined.shown.count(site.counted[1]))

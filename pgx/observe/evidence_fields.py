@@ -1,15 +1,11 @@
 """How sure a record is of a genotype: which fields count, in which order, and which contradict each other.
 
-The principle: evidence of a genotype is what its likelihoods, reads or stated quality support.
-
 1. Likelihoods stand alone: PL (LPL), then GL, GP, DS; of an imputation GP or DS come first.
 2. Where there is none, the weakest counts of: GQ (GQX, RGQ), the reads by allele, the number of reads, and
    QUAL where it speaks of this sample: all that is stated limits the first (`GenotypeEvidence.limits`).
 3. The genotype alone comes last, with an error rate that is assumed.
 
-A block is never surer than its reads, whatever it states. Where two fields contradict each other
-(`contradicts`) the site is not used. Everything is sorted by copies of the counted letter; nothing is turned
-into the probability of a genotype here, which is the caller's work.
+A block is never surer than its reads, whatever it states. All is sorted by copies of the counted letter.
 """
 
 from __future__ import annotations
@@ -83,12 +79,10 @@ class FieldReader:
         if self._copies is None:
             return None
         kinds = self._qualities_and_reads()
-        if not kinds:
-            return self._made(EvidenceKind.GT, (), limits=self._record_quality())
+        if not kinds or (kinds[0].kind is EvidenceKind.DEPTH and not self._block):
+            # Nobody states how sure the genotype is; reads say at least how sure it can be.
+            return self._made(EvidenceKind.GT, (), limits=(*kinds[:1], *self._record_quality()))
         first, *others = kinds
-        if first.kind is EvidenceKind.DEPTH and not self._block:
-            # Nobody states how sure the genotype is; the reads say at least how sure it can be.
-            return self._made(EvidenceKind.GT, (), limits=(first, *self._record_quality()))
         more = () if first.kind is EvidenceKind.GQ else self._record_quality()
         return self._made(first.kind, first.values, limits=(*others, *more))
 
@@ -171,8 +165,7 @@ class FieldReader:
         return self._sorted(EvidenceKind.PL, values, letters, min)
 
     def _log_likelihoods(self) -> Stated | None:
-        """Return GL by copies; a GL with a positive value is no log10 and is left out."""
-        values = numbers(self._fields.get("GL"))
+        values = numbers(self._fields.get("GL"))  # with a positive value it is no log10, and left out
         if any(value is not None and value > 0 for value in values):
             return None
         if self._gl_is_phred:
@@ -209,7 +202,11 @@ class FieldReader:
         return EvidenceKind.DS, (min(max(dose, 0.0), 2.0),)
 
     def _sorted(
-        self, kind: EvidenceKind, values: Values, letters: tuple[Letter, ...], join: Join
+        self,
+        kind: EvidenceKind,
+        values: Values,
+        letters: tuple[Letter, ...],
+        join: Callable[[Iterable[float]], float],
     ) -> Stated | None:
         """Sort values in genotype order by copies of the counted letter; None unless all three are stated.
 

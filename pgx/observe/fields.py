@@ -1,7 +1,4 @@
-"""What the FORMAT text of one sample says: numbers, the genotype and its phase, and how many reads.
-
-Reads are counted in all and by allele, whatever the caller calls the fields.
-"""
+"""What the FORMAT text of one sample says: numbers, genotype and phase, and reads, in all and by allele."""
 
 from __future__ import annotations
 
@@ -139,9 +136,8 @@ def _physical_order(indices: tuple[int | None, ...], fields: Fields) -> Genotype
         order, name = ((0, other) if pgt == "0|1" else (other, 0)), f"PID {pid}"
     elif match := re.fullmatch(r"(\d+)-([12]),\1-(?!\2)[12]", fields.get("HP", "")):
         order, name = (indices if match[2] == "1" else indices[::-1]), f"HP {match[1]}"
-    if not name:
-        return None
-    return Genotype(order, Phase(name, PhaseSource.READ_BACKED, number(fields.get("PQ"))))
+    phase = Phase(name, PhaseSource.READ_BACKED, number(fields.get("PQ")))
+    return Genotype(order, phase) if name else None
 
 
 def depth(record: SiteRecord, fields: Fields, *, block: bool) -> int | None:
@@ -160,25 +156,19 @@ def depth(record: SiteRecord, fields: Fields, *, block: bool) -> int | None:
         found = [round(sum(counts) + others) for counts, others in reads_by_allele(record, fields)]
     if not found and (reads := _counts(numbers(fields.get("AD")))):
         found = [int(sum(reads))]
-    of_record = _record_reads(record)
-    return min([*found[:1], *([] if of_record is None else [of_record])], default=None)
+    found, info = found[:1], record.info if len(record.samples) == 1 else {}
+    if info and number(info.get("MQ")) == 0:
+        found.append(0)
+    elif info:
+        by_strand = _counts(numbers(info.get("DP4")))
+        stated = _counts(number(info.get(key)) for key in ("DP", "ADP", "TotalReads"))
+        stated += [sum(by_strand)] if len(by_strand) == 4 else []
+        found += [int(min(stated) * (1 - _unmapped_share(info)) + 0.5)] if stated else []
+    return min(found, default=None)
 
 
 def _counts(values: Iterable[float | None]) -> list[float]:
     return [value for value in values if value is not None and value >= 0]
-
-
-def _record_reads(record: SiteRecord) -> int | None:
-    """Return the reads that INFO states, without those of mapping quality 0; None with several samples."""
-    if len(record.samples) != 1 or not record.info:
-        return None
-    info = record.info
-    if number(info.get("MQ")) == 0:
-        return 0
-    by_strand = _counts(numbers(info.get("DP4")))
-    found = _counts(number(info.get(key)) for key in ("DP", "ADP", "TotalReads"))
-    found += [sum(by_strand)] if len(by_strand) == 4 else []
-    return int(min(found) * (1 - _unmapped_share(info)) + 0.5) if found else None
 
 
 def _unmapped_share(info: Mapping[str, str]) -> float:
@@ -233,7 +223,7 @@ def _of_sample(record: SiteRecord, fields: Fields, size: int) -> Iterator[Sequen
     for total, alternate in _ALL_AND_ALT_READS:
         yield _rest_of(fields, total, alternate)
     for key in _ALT_SHARES:
-        yield _with_rest(*_from_shares(_total(fields), fields.get(key)))
+        yield _from_shares(_total(fields), fields.get(key))
 
 
 def _rest_of(fields: Fields, total: str, alternate: str) -> Sequence[float | None]:
@@ -271,7 +261,7 @@ def _of_record(record: SiteRecord, size: int) -> Iterator[Counts]:
         if len(known) == len(counts) == size > 1:
             yield tuple(known), 0.0
     stated = number(record.info.get("TotalReads"))
-    counts = _with_rest(*_from_shares(stated, record.info.get("SupportFraction")))
+    counts = _from_shares(stated, record.info.get("SupportFraction"))
     if len(counts) == size:
         yield tuple(value for value in counts if value is not None), 0.0
 
@@ -289,13 +279,13 @@ def _with_rest(total: float | None, alternates: Sequence[float | None]) -> Seque
     return (total - rest, *alternates)
 
 
-def _from_shares(total: float | None, text: str | None) -> tuple[float | None, Sequence[float | None]]:
-    """Return all reads and those with each ALT, from the share of each (a fraction, or with %)."""
+def _from_shares(total: float | None, text: str | None) -> Sequence[float | None]:
+    """Return the same from the share of the reads of each ALT (a fraction, or with %)."""
     if total is None or text is None:
-        return None, ()
+        return ()
     shares = []
     for token in text.split(","):
         share = number(token.removesuffix("%"))
         share = share / 100 if share is not None and token.endswith("%") else share
         shares.append(float(round(total * share)) if share is not None and 0 <= share <= 1 else None)
-    return total, shares
+    return _with_rest(total, shares)

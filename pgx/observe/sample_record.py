@@ -55,7 +55,7 @@ def _patterns(*meanings: str) -> tuple[re.Pattern[str], ...]:
 
 
 def without_names(history: Iterable[str]) -> tuple[str, ...]:
-    """Return of lines of a header only the words that have a meaning, without the files between them."""
+    """Return of lines of a header only the words that have a meaning, no names of files."""
     kept = []
     for line in history:
         for pattern in _patterns("absence-stated", "lifted"):

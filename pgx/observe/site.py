@@ -7,11 +7,21 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from msgspec.structs import replace
 
-from pgx.genome import AssemblyEvidence, AssemblyEvidenceKind, Site, assemblies, sites_on
+from pgx.genome import AssemblyEvidence, AssemblyEvidenceKind, Site, assemblies, definitions, sites_on
 from pgx.observe import Finding, Observation, ReadContext, SiteRecord, SiteRecords, SiteState, site_finding
 from pgx.observe import alleles as spelling
 from pgx.observe.alleles import Other, covers_with_bases, letters_of
-from pgx.observe.combine import alone, blank, combine, conflicting, observation, shows_other, without_record
+from pgx.observe.combine import (
+    Combined,
+    View,
+    alone,
+    blank,
+    combine,
+    conflicting,
+    observation,
+    shows_other,
+    without_record,
+)
 from pgx.observe.sample_record import Reading, read
 from pgx.reference import threshold
 
@@ -121,44 +131,34 @@ def observe(sites: Sequence[SiteRecords], sample: int, context: ReadContext) -> 
     An rsID that sits elsewhere puts all coordinates of the input in doubt: then no site is used.
     """
     doubted = [at.site.rsid for at in sites if at.misplaced]
-    return tuple(_observe_site(at, sample, context, doubted) for at in sites)
+    return tuple(_observe_site(View(at, sample, context), doubted) for at in sites)
 
 
-def _observe_site(at: SiteRecords, sample: int, context: ReadContext, doubted: Sequence[str]) -> Observation:
-    site = at.site
+def _observe_site(view: View, doubted: Sequence[str]) -> Observation:
+    at, site, sample, context = view.at, view.at.site, view.sample, view.context
     if doubted:
         found = ", ".join([f"{record.contig}:{record.position}" for record in at.misplaced] or doubted)
         values = {"rsid": site.rsid, "found": found, "position": str(site.position)}
         doubt = Finding(code="rsid-mismatch", values=values, critical=True)
-        records = (*at.misplaced, *at.bases, *at.blocks)
-        return blank(at, sample, context, SiteState.UNSUPPORTED, [doubt], records=records)
+        return blank(view, SiteState.UNSUPPORTED, [doubt], (*at.misplaced, *at.bases, *at.blocks))
     if at.faults:
-        return blank(at, sample, context, SiteState.UNSUPPORTED, at.faults)
+        return blank(view, SiteState.UNSUPPORTED, at.faults, (*at.bases, *at.blocks))
     bases = [read(record, sample, site, context, block=False) for record in at.bases]
     spanning = [record for record in at.blocks if _spans(record, sample, site)]
     blocks = [read(record, sample, site, context, block=True) for record in spanning]
     empty = [reading.record for reading in (*bases, *blocks) if reading.problem is SiteState.ABSENT]
     bases, blocks = ([it for it in some if it.problem is not SiteState.ABSENT] for some in (bases, blocks))
-    missing = _missing_copies(at, sample, context)
-    if bases:
-        return _from_bases(at, sample, bases, blocks, missing)
-    if missing:
-        deleted = (site_finding("spanning-deletion", site),)
-        return blank(at, sample, context, SiteState.UNSUPPORTED, deleted, records=at.lengths)
-    if blocks:
-        return _from_blocks(at, sample, blocks, context)
-    return without_record(at, sample, context, empty)
-
-
-def _missing_copies(at: SiteRecords, sample: int, context: ReadContext) -> int:
-    """Return on how many chromosomes (0, 1 or 2) other records say that the base is deleted."""
-    copies = [0]
+    missing = 0  # chromosomes (0, 1 or 2) of which other records say that the base is deleted
     for record in at.lengths:
         deletes = any(spelling.is_deleted(allele) for allele in record.alternates)
-        if deletes or covers_with_bases(record, at.site.position):
-            reading = read(record, sample, at.site, context, block=False)
-            copies.append(reading.shown.count(Other.DELETED) if reading.filter is None else 0)
-    return min(2, max(copies))
+        if deletes or covers_with_bases(record, site.position):
+            reading = read(record, sample, site, context, block=False)
+            missing = max(missing, reading.shown.count(Other.DELETED) if reading.filter is None else 0)
+    if bases:
+        return observation(view, bases, _from_bases(at, bases, blocks, min(2, missing)))
+    if missing:
+        return blank(view, SiteState.UNSUPPORTED, [site_finding("spanning-deletion", site)], at.lengths)
+    return observation(view, blocks, _from_blocks(view, blocks)) if blocks else without_record(view, empty)
 
 
 def _length(record: SiteRecord, sample: int) -> int | None:
@@ -174,52 +174,46 @@ def _spans(record: SiteRecord, sample: int, site: Site) -> bool:
 
 
 def _from_bases(
-    at: SiteRecords, sample: int, bases: Sequence[Reading], blocks: Sequence[Reading], missing: int
-) -> Observation:
+    at: SiteRecords, bases: Sequence[Reading], blocks: Sequence[Reading], missing: int
+) -> Combined:
     """Decide from the records that spell the base; blocks can only contradict them."""
     usable = [reading for reading in bases if reading.problem is not SiteState.FILTERED] or list(bases)
     dropped = [reading for reading in bases if reading not in usable and shows_other(reading, usable)]
     problems = [reading for reading in usable if reading.problem is not None]
     no_call = SiteState.NO_CALL in [reading.problem for reading in problems]
     if no_call and not dropped and len(problems) < len(usable):
-        return observation(at, sample, bases, conflicting(usable[0]), ())
+        return conflicting(usable[0])
     if dropped or problems:
-        return _unusable(at, sample, bases, (*dropped, *problems)[0])
+        return alone(first := (*dropped, *problems)[0], first.findings, first.problem)
     combined = combine(usable, at.site)
     notes = [note for reading in usable for note in reading.findings]
     covered = [block for block in blocks if block.problem is None and block.evidence is not None]
     if any(set(block.shown) != set(combined.shown) for block in covered):
-        combined = replace(combined, conflict=True)
-    if missing and not combined.conflict and Other.DELETED not in combined.shown:
+        combined = replace(combined, state=SiteState.CONFLICTING)
+    if missing and combined.state is None and Other.DELETED not in combined.shown:
         # A caller that writes the deletion on a line of its own writes 0 for that chromosome here.
         shown = combined.shown
         alternates = [letter for letter in shown if letter != at.site.ref]
         left = Other.DELETED if missing == 2 or len(shown) != 2 else (*alternates, *shown)[0]
         combined = replace(combined, shown=(left, Other.DELETED), phase=None)
-    return observation(at, sample, bases, combined, (*at.findings, *combined.findings, *notes))
+    return replace(combined, findings=(*at.findings, *combined.findings, *notes))
 
 
-def _unusable(at: SiteRecords, sample: int, readings: Sequence[Reading], first: Reading) -> Observation:
-    return observation(at, sample, readings, alone(first), first.findings, state=first.problem)
-
-
-def _from_blocks(
-    at: SiteRecords, sample: int, blocks: Sequence[Reading], context: ReadContext
-) -> Observation:
+def _from_blocks(view: View, blocks: Sequence[Reading]) -> Combined:
     problems = [block for block in blocks if block.problem is not None]
     if problems and len(problems) < len(blocks):
-        return observation(at, sample, blocks, conflicting(blocks[0]), ())
+        return conflicting(blocks[0])
     if problems:
-        return _unusable(at, sample, blocks, problems[0])
-    findings = [note for block in blocks for note in block.findings]
-    if _are_doubtful(blocks, sample, context):
-        findings.append(site_finding("untrusted-block", at.site))
-        return observation(at, sample, blocks, alone(blocks[0]), findings, state=SiteState.UNSUPPORTED)
-    combined = combine(blocks, at.site)
-    return observation(at, sample, blocks, combined, findings, called=SiteState.REFERENCE_BLOCK)
+        return alone(problems[0], problems[0].findings, problems[0].problem)
+    findings = tuple(note for block in blocks for note in block.findings)
+    if _are_doubtful(blocks, view):
+        untrusted = site_finding("untrusted-block", view.at.site)
+        return alone(blocks[0], (*findings, untrusted), SiteState.UNSUPPORTED)
+    combined = combine(blocks, view.at.site)
+    return replace(combined, called=SiteState.REFERENCE_BLOCK, findings=findings)
 
 
-def _are_doubtful(blocks: Sequence[Reading], sample: int, context: ReadContext) -> bool:
+def _are_doubtful(blocks: Sequence[Reading], view: View) -> bool:
     """Return whether blocks cannot have the ends that they state.
 
     Blocks of one sample do not overlap, and none is as long as those whose end was not lifted over with
@@ -227,12 +221,11 @@ def _are_doubtful(blocks: Sequence[Reading], sample: int, context: ReadContext) 
     """
     spans = set()
     for record in (block.record for block in blocks):
-        length = _length(record, sample)
+        length = _length(record, view.sample)
         spans.add((record.position, record.end if length is None else record.position + length - 1))
     (start, end), *others = spans
-    longest = threshold("longest_lifted_block" if context.is_lifted else "longest_block")
-    if others or end - start >= longest:
-        return True
-    rest, places = threshold("lifted_block_rest"), [sites_on(each)[0].position for each in assemblies()]
-    shifts = (abs(one - other) for one, other in itertools.combinations(places, 2))
-    return any(0 <= end - start - shift < rest for shift in shifts)
+    longest = threshold("longest_lifted_block" if view.context.is_lifted else "longest_block")
+    pairs = itertools.combinations(definitions()[0].positions.values(), 2)
+    beyond = (end - start - abs(one - other) for one, other in pairs)
+    rest = threshold("lifted_block_rest")
+    return bool(others) or end - start >= longest or any(0 <= more < rest for more in beyond)
