@@ -137,13 +137,12 @@ def digest_evidence(name: str, digest: str | None) -> tuple[AssemblyEvidence, ..
 def decide(
     requested: str, header: Sequence[AssemblyEvidence], records: Sequence[AssemblyEvidence], *, where: str
 ) -> AssemblyDecision:
-    """Decide on the assembly of the input `where`.
+    """Decide on the assembly of the input `where`; one that is contradicted or unknown is an `AssemblyError`.
 
     The header decides; records decide where it is silent. `requested` (a name, or "auto") settles a
     header that contradicts itself or is silent, but never overrules one that is clear. Records that spell
     both sites of another assembly contradict either. (Our rsIDs at the positions of another assembly are
-    no error here: they forbid the call, and the report says so.) An assembly that is contradicted or unknown
-    is an `AssemblyError`.
+    no error here: they forbid the call, and the report says so.)
     """
     if requested == AUTO:
         names, evidence = _names(header or records), [*header, *records]

@@ -108,10 +108,7 @@ def population_name(asked: str | None) -> str:
 
 @functools.cache
 def haplotype_frequencies(population: str) -> tuple[float, ...]:
-    """Return the frequencies of the haplotypes in the order of `pgx.genome.haplotypes`.
-
-    No such population, or `ESTIMATE`, which only a cohort can make, is a `UsageError`.
-    """
+    """Return the frequencies in the order of `haplotypes`; unknown, or `ESTIMATE`, is a `UsageError`."""
     name = population_name(population)
     known = {item.name: item for item in populations()}
     if name == FLAT:

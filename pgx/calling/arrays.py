@@ -129,7 +129,6 @@ def _sum(rows: Sequence[Floats] | Floats) -> Floats:
 
 
 def _by_copies(rows: Floats) -> Floats:
-    """Sum rows by copies of e4, shape (3, n)."""
     counts = e4_copies()
     return np.stack([_sum([rows[i] for i, n in enumerate(counts) if n == copies]) for copies in range(3)])
 
@@ -160,10 +159,7 @@ def _others(options: CallOptions) -> list[str]:
 
 
 def same_everywhere(given: Likelihoods, found: Answers, options: CallOptions) -> Flags:
-    """Return where diplotype and status are surely the same under every population, by bounds.
-
-    Likelihoods that depend on the population, and half genotypes, are left to `differs_elsewhere`.
-    """
+    """Return where bounds prove that diplotype and status are the same under every population."""
     names = _others(options)
     if not names:
         return np.ones(len(found.best), dtype=bool)
@@ -178,7 +174,6 @@ def same_everywhere(given: Likelihoods, found: Answers, options: CallOptions) ->
 
 
 def _weights(likelihoods: Sequence[Floats], prior: Floats, phase: PhaseEvidence | None) -> Floats:
-    """Return prior x likelihoods x phase, shape (10, n)."""
     first, second = likelihoods
     weights = np.empty((len(prior), first.shape[1]))
     copies = zip(copies_at(0), copies_at(1), phase_factors(phase), strict=True)

@@ -93,11 +93,7 @@ def _is_open(result: Answer) -> bool:
 def _weak_sites(
     result: Answer, observations: tuple[Observation, ...], data: SiteData, options: CallOptions
 ) -> tuple[str, ...]:
-    """Return the sites at which a sure genotype would settle what is open, the most probable one.
-
-    One of them suffices where there are several, unless it takes both. What phase, half a genotype or a rare
-    haplotype leave open is not meant.
-    """
+    """Return the sites at which a sure genotype would settle what is open: one, unless it takes both."""
     if not _is_open(result) or has_half_call(data):
         return ()
     used = [place for place, item in enumerate(data.evidence) if item is not None]
@@ -118,7 +114,6 @@ def _weak_sites(
 def _reasons(
     result: Answer, observations: tuple[Observation, ...], findings: tuple[Finding, ...]
 ) -> tuple[Reason, ...]:
-    """Return why something is not determined, the most telling first."""
     if not _is_open(result):
         return ()
     notes = [item for seen in observations for item in seen.findings]

@@ -90,10 +90,7 @@ def _factors(data: SiteData, population: str, options: CallOptions) -> _Factors:
 
 @functools.lru_cache(maxsize=8192)
 def diplotype_likelihoods(data: SiteData, options: CallOptions) -> tuple[float, ...]:
-    """Return the likelihood of each diplotype: all equal where nothing is known.
-
-    Of GP and DS, which contain a prior already, the one of the population of `options` is taken out.
-    """
+    """Return the likelihood of each diplotype: all equal where nothing is known, GP and DS without prior."""
     factors = _factors(data, options.population, options)
     return tuple(first * second * phase for first, second, phase in zip(*factors, strict=True))
 
@@ -108,7 +105,7 @@ def phase_factors(phase: PhaseEvidence | None) -> tuple[float, ...]:
 
 
 def _posterior(priors: tuple[float, ...], factors: _Factors) -> tuple[float, ...]:
-    """Return priors x factors, scaled to a sum of 1: done for every population, so it has to be fast."""
+    # done for every population, so it has to be fast
     firsts, seconds, phases = factors
     weights = [*map(mul, map(mul, map(mul, priors, firsts), seconds), phases)]
     return tuple(map(truediv, weights, itertools.repeat(sum(weights))))
@@ -141,10 +138,7 @@ def answers(data: SiteData, options: CallOptions) -> tuple[Answer, dict[str, cal
 
 
 def sure_answer(data: SiteData, options: CallOptions) -> Answer | None:
-    """Return the answer where it is determined and surely the same under every population, by bounds.
-
-    None where that is not sure: then `answers` must be asked, which takes ten times longer.
-    """
+    """Return the answer where bounds prove it the same under every population; else ask `answers` (slow)."""
     if data.joint is not None or has_half_call(data) or contains_prior(data.evidence):
         return None
     factors = _factors(data, options.population, options)
@@ -188,7 +182,6 @@ def has_half_call(data: SiteData) -> bool:
 def _answer(
     population: str, factors: _Factors, bare: _Factors, doubted: tuple[bool, ...], options: CallOptions
 ) -> Answer:
-    """Return the answer under one population; `bare` are the factors without half calls."""
     priors = diplotype_prior(population)
     posterior = _posterior(priors, factors)
     copies = by_copies(posterior)

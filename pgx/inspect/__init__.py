@@ -1,7 +1,4 @@
-"""What an input is, what it says at each site, and what a call would still need, with the command for it.
-
-Nothing is decided here: a contradiction is shown, not raised. Field names are those of the JSON.
-"""
+"""What an input is, what it says at each site, and what a call would still need; a contradiction is shown."""
 
 from __future__ import annotations
 
@@ -35,12 +32,10 @@ def inspect(
     bounds: Bounds | None = None,
     reference: Path | None = None,
 ) -> told.Inspection:
-    """Look at the input `path` ("-" for standard input).
+    """Look at the input `path` ("-" for standard input) and the sites of `samples`, else its first few.
 
-    `samples` are those whose sites to show, the first few of the file unless given; `assembly` is a name or
-    "auto"; `bounds` is what the input may take; `reference` is the FASTA of a CRAM. Raises `UsageError` or
-    `InputError` where `assembly` is no assembly, the input cannot be read, or has no such sample. An unknown
-    or contradicted assembly is no error here, but for aligned reads, which lie nowhere without one.
+    `bounds` is what the input may take; `reference` is the FASTA of a CRAM. An unknown or contradicted
+    assembly is no error here, but for aligned reads, which lie nowhere without one.
     """
     kind = kind_of(path)
     if kind == READS:

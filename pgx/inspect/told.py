@@ -1,7 +1,4 @@
-"""What an inspection holds, what a call would still need with the command for it, and the text of both.
-
-Everything from the file is made fit for a terminal, at 80 columns.
-"""
+"""What an inspection holds (fields as in the JSON), what a call would still need, and the text of both."""
 
 from __future__ import annotations
 
@@ -254,7 +251,6 @@ def _sample_lines(found: Inspection) -> Iterator[str]:
 
 
 def _beside(sample: InspectedSample) -> Iterator[str]:
-    """Yield what the reads of a sample hold, what of them was not used, and what lies around the sites."""
     if sample.reads is not None:
         depths = ", ".join(f"{rsid} {depth}" for rsid, depth in sample.reads.depth.items())
         yield _say("reads", depths=depths, both=sample.reads.templates_both)

@@ -1,7 +1,4 @@
-"""What the variants around the sites say: an estimate beside the call, as a report holds it.
-
-`estimate` makes it with the copying model of `copying` on the reference panel of `panel`.
-"""
+"""What the variants around the sites say: an estimate beside the call, as a report holds it."""
 
 from __future__ import annotations
 

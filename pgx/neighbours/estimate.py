@@ -81,16 +81,14 @@ def lowest_fit(count: int) -> float:
 def opinion(
     genotypes: tuple[Known, ...], observations: tuple[Observation, ...], call: DiplotypeCall
 ) -> NeighbourReport | None:
-    """Return what the neighbours of one sample say beside its call; None where no neighbour is known.
-
-    A site that is missing, or was taken for reference without a record, is estimated with what was read
-    at the other one. Where both were read, both are left out: a second opinion.
-    """
+    """Return what the neighbours of one sample say beside its call; None where no neighbour is known."""
     count = sum(one is not None for one in genotypes)
     if not count:
         return None
     saying = neighbours_say(genotypes)
     unlike = saying.fit < lowest_fit(count)
+    # A site that is missing or assumed is estimated with what was read at the other one. Where both were
+    # read, both are left out: a second opinion.
     used = tuple(seen.rsid for seen in observations if is_read(seen)) if is_needed(observations, call) else ()
     # with the likelihood of what was read at these sites, as the caller has it
     rows = zip(saying.posterior, call.calculation, strict=True)
@@ -149,7 +147,6 @@ def without_neighbours() -> tuple[float, ...]:
 
 
 def _phase(names: Sequence[str], saying: Saying, seen: tuple[Observation, ...]) -> dict[str, float] | None:
-    """Return how a double heterozygote divides over its two diplotypes by the neighbours alone."""
     if not all(site.is_heterozygous for site in seen):
         return None
     chance = dict(zip(names, saying.posterior, strict=True))
@@ -192,7 +189,15 @@ class MarkerReader:
                 for number in covered:
                     self.over[number].append(record)
         self.records = tuple(kept)
-        self.is_reversed = _is_reversed(self.over, sites)
+        strands = set()  # no marker has A and T, or C and G, so each record shows its own
+        for found, site in zip(self.over, sites, strict=True):
+            for record in (record for record in found if covers_with_bases(record, site.position)):
+                named = {letter for letter in letters_of(record, site.position) if isinstance(letter, str)}
+                if named <= set(site.letters):
+                    strands.add("plus")
+                elif named <= set(_reversed(site).letters):
+                    strands.add("minus")
+        self.is_reversed = strands == {"minus"}
         if self.is_reversed:
             sites = [_reversed(site) for site in sites]
         self._at = [records_at(found, site, contigs) for found, site in zip(self.over, sites, strict=True)]
@@ -226,23 +231,6 @@ def has_positions(assembly: str) -> bool:
 def can_compute() -> bool:
     """Return whether numpy is there: an estimate needs it, and nothing else of one sample does."""
     return importlib.util.find_spec("numpy") is not None
-
-
-def _is_reversed(over: Sequence[Sequence[SiteRecord]], sites: Sequence[Site]) -> bool:
-    """Return whether all records that spell the letters of their marker do so on the reverse strand.
-
-    No marker has A and T, or C and G, so each record shows its strand. One on the plus strand is enough
-    not to turn any round.
-    """
-    strands = set()
-    for records, site in zip(over, sites, strict=True):
-        for record in (record for record in records if covers_with_bases(record, site.position)):
-            named = {letter for letter in letters_of(record, site.position) if isinstance(letter, str)}
-            if named <= set(site.letters):
-                strands.add("plus")
-            elif named <= set(_reversed(site).letters):
-                strands.add("minus")
-    return strands == {"minus"}
 
 
 def _reversed(site: Site) -> Site:

@@ -119,7 +119,6 @@ def centre(assembly: str) -> int:
 
 
 def _rows(name: str) -> list[list[str]]:
-    """Return the rows of a table of reference/, the header first; comments are left out."""
     path = root() / name
     try:
         text = path.read_text(encoding="utf-8")

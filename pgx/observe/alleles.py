@@ -133,11 +133,7 @@ def _shared(left: str, right: str) -> int:
 
 
 def is_base_change(record: SiteRecord, position: int) -> bool:
-    """Return whether a record speaks of the base itself.
-
-    It does when it has no ALT, an ALT of the length of REF, "*", or an unnamed one. Records with
-    insertions and deletions only say nothing on a substitution at the same base.
-    """
+    """Return whether a record speaks of the base itself: without an ALT, or with more than indels."""
     if not record.alternates:
         return True
     length, own = len(record.reference), record.reference[position - record.position].upper()
@@ -149,10 +145,7 @@ def is_base_change(record: SiteRecord, position: int) -> bool:
 
 
 def variant_keys(record: SiteRecord) -> frozenset[tuple[int, str, str]]:
-    """Return the variants of a record in their shortest form: (1-based position, REF, ALT), upper case.
-
-    Two records that share one describe the same variant twice, however they are padded.
-    """
+    """Return the variants of a record in their shortest form: (1-based position, REF, ALT), upper case."""
     keys = set()
     for allele in record.alternates:
         position, reference, alternate = record.position, record.reference.upper(), allele

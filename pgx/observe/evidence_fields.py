@@ -208,11 +208,7 @@ class FieldReader:
         letters: tuple[Letter, ...],
         join: Callable[[Iterable[float]], float],
     ) -> Stated | None:
-        """Sort values in genotype order by copies of the counted letter; None unless all three are stated.
-
-        Genotype (j, k), j <= k, stands at k(k+1)/2 + j. An unnamed allele (<NON_REF>, <*>) stands in
-        for a letter that the record does not name.
-        """
+        """Sort values in genotype order by copies of the counted letter; None unless all three are stated."""
         if len(values) != len(letters) * (len(letters) + 1) // 2:
             return None
         classes: tuple[list[float], ...] = ([], [], [])
@@ -261,8 +257,7 @@ def reads_phred(first: float, second: float) -> tuple[float, ...]:
 def dosage_probabilities(dose: float) -> list[float]:
     """Return the probabilities of 0, 1 and 2 copies for an expected number of copies `dose`.
 
-    The stated rule: both chromosomes carry the letter independently with probability dose / 2. Of all
-    rules with that mean it is the one that assumes least, so a dose of 1 is a 50 % heterozygote.
+    Both chromosomes carry the letter independently with probability dose / 2, which assumes least.
     """
     share = dose / 2
     return [(1 - share) ** 2, 2 * share * (1 - share), share**2]
@@ -276,7 +271,7 @@ def stated_quality(fields: Fields) -> float | None:
 
 @functools.lru_cache(maxsize=256)
 def _copies_by_genotype(letters: tuple[Letter, ...], counted: tuple[str, str]) -> tuple[int | None, ...]:
-    """Return for each genotype, in genotype order, how many copies of the second letter it has, or None."""
+    # Genotype (j, k), j <= k, stands at k(k+1)/2 + j.
     copies = copies_by_allele(letters, counted)
     return tuple(
         None if low is None or high is None else low + high
@@ -287,7 +282,7 @@ def _copies_by_genotype(letters: tuple[Letter, ...], counted: tuple[str, str]) -
 
 @functools.lru_cache(maxsize=256)
 def copies_by_allele(letters: tuple[Letter, ...], counted: tuple[str, str]) -> tuple[int | None, ...]:
-    """Return for each allele which of the two letters it shows (0 or 1), or None."""
+    """Return for each allele which of the two letters it shows (0 or 1; unnamed: a missing one), or None."""
     missing = [letter for letter in counted if letter not in letters]
     known: dict[Letter, int] = {letter: place for place, letter in enumerate(counted)}
     if len(missing) == 1:

@@ -87,11 +87,8 @@ def _is_index(token: str) -> bool:
 
 
 def local_alleles(record: SiteRecord, fields: Fields) -> tuple[int, ...] | None:
-    """Return the global index of each local allele (REF is local 0), or None without local alleles.
-
-    Sources: VCF 4.5, LAA, which leaves REF out; Hail, sparse variant data, LA, which counts it. A list that
-    names an allele that the record does not have, or LA without REF in front, is unusable (None).
-    """
+    """Return the global index of each local allele (REF is local 0); None without a list that is usable."""
+    # Sources: VCF 4.5, LAA, which leaves REF out; Hail, sparse variant data, LA, which counts it.
     text = fields.get("LAA", fields.get("LA"))
     if text is None:
         return None
@@ -172,7 +169,6 @@ def _counts(values: Iterable[float | None]) -> list[float]:
 
 
 def _unmapped_share(info: Mapping[str, str]) -> float:
-    """Return the share of reads of mapping quality 0 (MQ0F, or MQ0 of DP)."""
     share, count, total = (number(info.get(key)) for key in ("MQ0F", "MQ0", "DP"))
     if share is None and count is not None and total:
         share = count / total
@@ -180,10 +176,8 @@ def _unmapped_share(info: Mapping[str, str]) -> float:
 
 
 def reads_by_allele(record: SiteRecord, fields: Fields) -> Iterator[Counts]:
-    """Yield the reads by allele from every field or pair of fields that states them.
-
-    A field that stands under the same name for something else has another number of values, and is left out.
-    """
+    """Yield the reads by allele from every field or pair of fields that states them."""
+    # A field that stands under the same name for something else has another number of values.
     size = len(record.alternates) + 1
     for counts in _of_sample(record, fields, size):
         known = _counts(counts)
@@ -246,7 +240,6 @@ def _total(fields: Fields) -> float | None:
 
 
 def _of_record(record: SiteRecord, size: int) -> Iterator[Counts]:
-    """Yield the reads by allele that INFO states of the only sample."""
     if not record.info:
         return
     kept = 1 - _unmapped_share(record.info)

@@ -150,7 +150,6 @@ def _spelled(record: SiteRecord, site: Site) -> tuple[Letter, ...]:
 def _is_stated_absence(
     genotype: Genotype, evidence: GenotypeEvidence | None, fields: Fields, context: ReadContext
 ) -> bool:
-    """Return whether 0/0 may be what a tool wrote where the file had nothing: nothing else is stated."""
     if not context.absence_is_stated or evidence is None or set(genotype.indices) != {0}:
         return False
     said = {key for key, text in fields.items() if set(text) - set(".,")}
@@ -158,10 +157,7 @@ def _is_stated_absence(
 
 
 def _filters(record: SiteRecord, fields: Fields, genotype: Genotype) -> str | None:
-    """Return the filters that were not passed, at the site and at the sample (FT).
-
-    Some callers write "found to be reference" as a filter; beside 0/0 or no genotype that is none.
-    """
+    # Some callers write "found to be reference" as a filter; beside 0/0 or no genotype that is none.
     passed = _reference_filters() if set(genotype.indices) <= {0, None} else frozenset()
     names = [name for name in record.filters if name.lower() not in passed]
     of_sample = fields.get("FT", observe.MISSING)
@@ -171,10 +167,7 @@ def _filters(record: SiteRecord, fields: Fields, genotype: Genotype) -> str | No
 
 
 def _is_no_call(fields: Fields, shown: Shown, evidence: GenotypeEvidence | None, reads: int | None) -> bool:
-    """Return whether nothing was called: no genotype, or one that rests on nothing.
-
-    Without GT in FORMAT, likelihoods stand for themselves; of an imputation GP or DS do so always.
-    """
+    # Without GT in FORMAT, likelihoods stand for themselves; of an imputation GP or DS do so always.
     if all(letter is None for letter in shown):
         return evidence is None or not (evidence.imputed or "GT" not in fields)
     if evidence is None:  # a half call, or an allele that is none of ours

@@ -61,11 +61,8 @@ def _has_id(record: SiteRecord, rsid: str) -> bool:
 
 
 def _fault(record: SiteRecord, site: Site) -> Finding | None:
-    """Return why the reference base of a record forbids to read it.
-
-    The other letter of the site may stand in REF only where REF and ALT are exchanged. Alone it is what
-    a record of another assembly looks like.
-    """
+    """Return why the reference base of a record forbids to read it."""
+    # The other letter may stand in REF only where REF and ALT are exchanged, else it is of another assembly.
     spelled = letters_of(record, site.position)
     named = {letter for letter in spelled if isinstance(letter, str)}
     if spelled[0] in site.letters and (site.ref is None or site.ref in named):
@@ -114,11 +111,10 @@ def record_evidence(records: Sequence[SiteRecord], contigs: Collection[str]) -> 
 
 
 def input_kind(container: str, fields: Collection[str], sites: Iterable[SiteRecords]) -> str:
-    """Return what an input is: "vcf", "bcf", "gvcf" or "copy-number".
+    """Return "vcf", "bcf", "gvcf" or "copy-number"; `fields`: IDs that the header declares for FORMAT.
 
     It is a file of copy numbers or ploidy where nothing at the sites is a variant or a reference block, and
-    segments lie there or their fields are declared, but none of a caller of small variants. `container`:
-    "VCF" or "BCF"; `fields`: IDs that the header declares for FORMAT.
+    segments lie there or their fields are declared, but none of a caller of small variants.
     """
     found = list(sites)
     if any(at.blocks for at in found):
@@ -166,7 +162,7 @@ def _observe_site(view: View, doubted: Sequence[str]) -> Observation:
 
 
 def _length(record: SiteRecord, sample: int) -> int | None:
-    """Return FORMAT/LEN of VCF 4.5, the bases of a block from POS on, or None."""
+    # FORMAT/LEN of VCF 4.5: the bases of a block from POS on
     text = record.fields(sample).get("LEN", "") if "LEN" in record.format else ""
     return int(text) if text.isascii() and text.isdecimal() and len(text) <= 12 else None
 
@@ -218,11 +214,8 @@ def _from_blocks(view: View, blocks: Sequence[Reading]) -> Combined:
 
 
 def _are_doubtful(blocks: Sequence[Reading], view: View) -> bool:
-    """Return whether blocks cannot have the ends that they state.
-
-    Blocks of one sample do not overlap, and none is as long as those whose end was not lifted over with
-    their start: such a block is a little longer than the region has moved between two assemblies.
-    """
+    # Blocks of one sample do not overlap, and none is as long as those whose end was not lifted over with
+    # their start: such a block is a little longer than the region has moved between two assemblies.
     spans = set()
     for record in (block.record for block in blocks):
         length = _length(record, view.sample)
@@ -235,7 +228,7 @@ def _are_doubtful(blocks: Sequence[Reading], view: View) -> bool:
     return bool(others) or end - start >= longest or any(0 <= more < rest for more in beyond)
 
 
-#: The flag that a state carries, where the state alone decides on it.
+#: Flags that the state alone decides on.
 _STATE_FLAGS = {
     SiteState.ABSENT: "absent-site",
     SiteState.ASSUMED_REFERENCE: "assumed-reference",
@@ -284,7 +277,10 @@ def combine(readings: Sequence[Reading], site: Site) -> Combined:
         twin = next((kept for kept in distinct if _same_variant(kept, reading)), None)
         if twin is None:
             distinct.append(reading)
-        elif not _agree(twin, reading):
+        elif twin.phase and reading.phase and twin.phase.phase_set == reading.phase.phase_set:
+            if twin.shown != reading.shown:
+                return conflicting(readings[0])
+        elif sorted(map(str, twin.shown)) != sorted(map(str, reading.shown)):
             return conflicting(readings[0])
     findings = (site_finding("duplicate-records", site),) if len(distinct) < len(readings) else ()
     if len(distinct) > 1:
@@ -301,18 +297,9 @@ def _same_variant(one: Reading, other: Reading) -> bool:
 
 
 def shows_other(reading: Reading, others: Sequence[Reading]) -> bool:
-    """Return whether a record shows an ALT that none of the other records is about.
-
-    On split lines the others then say "not my ALT" of a chromosome that need not be reference.
-    """
+    """Return whether a record shows an ALT that none of the others is about: they only say "not mine"."""
     has_alternate = any(letter not in (None, reading.spelled[0]) for letter in reading.shown)
     return has_alternate and not any(_same_variant(reading, other) for other in others)
-
-
-def _agree(one: Reading, other: Reading) -> bool:
-    if one.phase and other.phase and one.phase.phase_set == other.phase.phase_set:
-        return one.shown == other.shown
-    return sorted(map(str, one.shown)) == sorted(map(str, other.shown))
 
 
 def _merge_split(readings: Sequence[Reading], site: Site, findings: tuple[Finding, ...]) -> Combined:
@@ -359,11 +346,8 @@ def _state_findings(state: SiteState, site: Site) -> tuple[Finding, ...]:
 
 
 def without_record(view: View, empty: Sequence[SiteRecord]) -> Observation:
-    """Return what a site is of which no record says anything, with the records (`empty`) that seem to.
-
-    It is absent, or reference at the user's word. Where the base of the assembly is not known nobody can say
-    that it is there: the site stays absent.
-    """
+    """Return what a site is of which no record says anything, with the records (`empty`) that seem to."""
+    # Reference at the user's word, unless the base of the assembly is not known: who can say that it is there?
     site, segments, context = view.at.site, view.at.segments, view.context
     reads = context.callable_sites.get(site.rsid)
     is_callable = site.rsid in context.callable_sites and reads != 0
