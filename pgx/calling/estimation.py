@@ -56,7 +56,8 @@ def estimate(likelihoods: Floats, people: Counts) -> Estimate:
     while steps < 2000 and np.abs(found - before).max() >= 1e-10:  # of a frequency
         steps, before = steps + 1, found
         found = model.climbed(model.expected(found))
-    worth = found * (1 - found) / np.diag(model.covariance(found))
+    _, curvature, ways = model.slope(found)
+    worth = found * (1 - found) / np.diag(ways @ np.linalg.inv(curvature) @ ways.T)
     return Estimate(frequencies=tuple(found.tolist()), worth=tuple(worth.tolist()), steps=steps)
 
 
@@ -102,7 +103,7 @@ class _Model:
         prior = self._powers @ np.log(frequencies) + self._rest * np.log1p(-frequencies[self._rare])
         return float(self._people @ np.log(self._chances(frequencies))) + float(prior)
 
-    def _slope(self, frequencies: Floats) -> tuple[Floats, Floats, Floats]:
+    def slope(self, frequencies: Floats) -> tuple[Floats, Floats, Floats]:
         """Return gradient and negative Hessian along the directions that keep the sum, and these."""
         first = np.einsum("dij,j->di", self._bends, frequencies)  # a share is half of (bend x f) x f
         chances = self._chances(frequencies)
@@ -121,7 +122,7 @@ class _Model:
 
     def climbed(self, frequencies: Floats) -> Floats:
         """Return the frequencies after a step of Newton's method, or unchanged where it does not climb."""
-        gradient, curvature, ways = self._slope(frequencies)
+        gradient, curvature, ways = self.slope(frequencies)
         try:
             np.linalg.cholesky(curvature)
         except np.linalg.LinAlgError:
@@ -129,10 +130,6 @@ class _Model:
         further: Floats = frequencies + ways @ np.linalg.solve(curvature, gradient)
         climbs = further.min() > 0 and not self._log(further) < self._log(frequencies)
         return further if climbs else frequencies
-
-    def covariance(self, frequencies: Floats) -> Floats:
-        _, curvature, ways = self._slope(frequencies)
-        return np.asarray(ways @ np.linalg.inv(curvature) @ ways.T)
 
 
 def read_at_both(likelihoods: Floats) -> npt.NDArray[np.bool_]:

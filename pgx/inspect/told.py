@@ -220,10 +220,8 @@ def _file_lines(found: Inspection) -> Iterator[str]:
 
 def _assembly_lines(found: Inspection) -> Iterator[str]:
     assembly = found.assembly
-    if assembly.name is not None:
-        yield _line("assembly", assembly=assembly.name)
-    else:
-        yield _line("assembly-open", problem=printable(assembly.problem or "", 400))
+    problem, key = printable(assembly.problem or "", 400), "assembly" if assembly.name else "assembly-open"
+    yield _line(key, assembly=assembly.name, problem=problem)
     if not assembly.evidence:
         yield _line("no-clues")
     for clue in assembly.evidence:

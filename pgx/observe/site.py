@@ -131,18 +131,18 @@ def observe(sites: Sequence[SiteRecords], sample: int, context: ReadContext) -> 
     An rsID that sits elsewhere puts all coordinates of the input in doubt: then no site is used.
     """
     doubted = [at.site.rsid for at in sites if at.misplaced]
-    return tuple(_observe_site(View(at, sample, context), doubted) for at in sites)
+    return tuple(_observe_site(_View(at, sample, context), doubted) for at in sites)
 
 
-def _observe_site(view: View, doubted: Sequence[str]) -> Observation:
+def _observe_site(view: _View, doubted: Sequence[str]) -> Observation:
     at, site, sample, context = view.at, view.at.site, view.sample, view.context
     if doubted:
         found = ", ".join([f"{record.contig}:{record.position}" for record in at.misplaced] or doubted)
         values = {"rsid": site.rsid, "found": found, "position": str(site.position)}
         doubt = Finding(code="rsid-mismatch", values=values, critical=True)
-        return blank(view, SiteState.UNSUPPORTED, [doubt], (*at.misplaced, *at.bases, *at.blocks))
+        return _blank(view, SiteState.UNSUPPORTED, [doubt], (*at.misplaced, *at.bases, *at.blocks))
     if at.faults:
-        return blank(view, SiteState.UNSUPPORTED, at.faults, (*at.bases, *at.blocks))
+        return _blank(view, SiteState.UNSUPPORTED, at.faults, (*at.bases, *at.blocks))
     bases = [read(record, sample, site, context, block=False) for record in at.bases]
     spanning = [record for record in at.blocks if _spans(record, sample, site)]
     blocks = [read(record, sample, site, context, block=True) for record in spanning]
@@ -155,10 +155,10 @@ def _observe_site(view: View, doubted: Sequence[str]) -> Observation:
             reading = read(record, sample, site, context, block=False)
             missing = max(missing, reading.shown.count(Other.DELETED) if reading.filter is None else 0)
     if bases:
-        return observation(view, bases, _from_bases(at, bases, blocks, min(2, missing)))
+        return _observation(view, bases, _from_bases(at, bases, blocks, min(2, missing)))
     if missing:
-        return blank(view, SiteState.UNSUPPORTED, [site_finding("spanning-deletion", site)], at.lengths)
-    return observation(view, blocks, _from_blocks(view, blocks)) if blocks else without_record(view, empty)
+        return _blank(view, SiteState.UNSUPPORTED, [site_finding("spanning-deletion", site)], at.lengths)
+    return _observation(view, blocks, _from_blocks(view, blocks)) if blocks else _without_record(view, empty)
 
 
 def _length(record: SiteRecord, sample: int) -> int | None:
@@ -175,17 +175,17 @@ def _spans(record: SiteRecord, sample: int, site: Site) -> bool:
 
 def _from_bases(
     at: SiteRecords, bases: Sequence[Reading], blocks: Sequence[Reading], missing: int
-) -> Combined:
+) -> _Combined:
     """Decide from the records that spell the base; blocks can only contradict them."""
     usable = [reading for reading in bases if reading.problem is not SiteState.FILTERED] or list(bases)
-    dropped = [reading for reading in bases if reading not in usable and shows_other(reading, usable)]
+    dropped = [reading for reading in bases if reading not in usable and _shows_other(reading, usable)]
     problems = [reading for reading in usable if reading.problem is not None]
     no_call = SiteState.NO_CALL in [reading.problem for reading in problems]
     if no_call and not dropped and len(problems) < len(usable):
-        return conflicting(usable[0])
+        return _conflicting(usable[0])
     if dropped or problems:
-        return alone(first := (*dropped, *problems)[0], first.findings, first.problem)
-    combined = combine(usable, at.site)
+        return _alone(first := (*dropped, *problems)[0], first.findings, first.problem)
+    combined = _combine(usable, at.site)
     notes = [note for reading in usable for note in reading.findings]
     covered = [block for block in blocks if block.problem is None and block.evidence is not None]
     if any(set(block.shown) != set(combined.shown) for block in covered):
@@ -199,21 +199,21 @@ def _from_bases(
     return replace(combined, findings=(*at.findings, *combined.findings, *notes))
 
 
-def _from_blocks(view: View, blocks: Sequence[Reading]) -> Combined:
+def _from_blocks(view: _View, blocks: Sequence[Reading]) -> _Combined:
     problems = [block for block in blocks if block.problem is not None]
     if problems and len(problems) < len(blocks):
-        return conflicting(blocks[0])
+        return _conflicting(blocks[0])
     if problems:
-        return alone(problems[0], problems[0].findings, problems[0].problem)
+        return _alone(problems[0], problems[0].findings, problems[0].problem)
     findings = tuple(note for block in blocks for note in block.findings)
     if _are_doubtful(blocks, view):
         untrusted = site_finding("untrusted-block", view.at.site)
-        return alone(blocks[0], (*findings, untrusted), SiteState.UNSUPPORTED)
-    combined = combine(blocks, view.at.site)
+        return _alone(blocks[0], (*findings, untrusted), SiteState.UNSUPPORTED)
+    combined = _combine(blocks, view.at.site)
     return replace(combined, called=SiteState.REFERENCE_BLOCK, findings=findings)
 
 
-def _are_doubtful(blocks: Sequence[Reading], view: View) -> bool:
+def _are_doubtful(blocks: Sequence[Reading], view: _View) -> bool:
     # Blocks of one sample do not overlap, and none is as long as those whose end was not lifted over with
     # their start: such a block is a little longer than the region has moved between two assemblies.
     spans = set()
@@ -240,7 +240,7 @@ _STATE_FLAGS = {
 }
 
 
-class Combined(Struct, frozen=True):
+class _Combined(Struct, frozen=True):
     """What the records of a site say together."""
 
     primary: Reading  # its quality, depth and evidence stand for the site
@@ -252,7 +252,7 @@ class Combined(Struct, frozen=True):
     findings: tuple[Finding, ...] = ()
 
 
-class View(Struct, frozen=True):
+class _View(Struct, frozen=True):
     """The records at a site, and the sample (its 0-based column) of which they are read."""
 
     at: SiteRecords
@@ -260,17 +260,15 @@ class View(Struct, frozen=True):
     context: ReadContext
 
 
-def alone(reading: Reading, findings: tuple[Finding, ...] = (), state: SiteState | None = None) -> Combined:
-    """Return what one record says by itself."""
-    return Combined(reading, reading.shown, reading.phase, state=state, findings=findings)
+def _alone(reading: Reading, findings: tuple[Finding, ...] = (), state: SiteState | None = None) -> _Combined:
+    return _Combined(reading, reading.shown, reading.phase, state=state, findings=findings)
 
 
-def conflicting(primary: Reading) -> Combined:
-    """Return that records contradict each other."""
-    return Combined(primary, state=SiteState.CONFLICTING)
+def _conflicting(primary: Reading) -> _Combined:
+    return _Combined(primary, state=SiteState.CONFLICTING)
 
 
-def combine(readings: Sequence[Reading], site: Site) -> Combined:
+def _combine(readings: Sequence[Reading], site: Site) -> _Combined:
     """Join the readings of all records that spell the site; there is at least one, none has a problem."""
     distinct: list[Reading] = []
     for reading in readings:
@@ -279,14 +277,14 @@ def combine(readings: Sequence[Reading], site: Site) -> Combined:
             distinct.append(reading)
         elif twin.phase and reading.phase and twin.phase.phase_set == reading.phase.phase_set:
             if twin.shown != reading.shown:
-                return conflicting(readings[0])
+                return _conflicting(readings[0])
         elif sorted(map(str, twin.shown)) != sorted(map(str, reading.shown)):
-            return conflicting(readings[0])
+            return _conflicting(readings[0])
     findings = (site_finding("duplicate-records", site),) if len(distinct) < len(readings) else ()
     if len(distinct) > 1:
         return _merge_split(distinct, site, findings)
     # Of repeated records that agree, the more doubtful one counts.
-    return alone(min(readings, key=lambda it: math.inf if it.quality is None else it.quality), findings)
+    return _alone(min(readings, key=lambda it: math.inf if it.quality is None else it.quality), findings)
 
 
 def _same_variant(one: Reading, other: Reading) -> bool:
@@ -296,16 +294,16 @@ def _same_variant(one: Reading, other: Reading) -> bool:
     return bool(variant_keys(one.record) & variant_keys(other.record))
 
 
-def shows_other(reading: Reading, others: Sequence[Reading]) -> bool:
+def _shows_other(reading: Reading, others: Sequence[Reading]) -> bool:
     """Return whether a record shows an ALT that none of the others is about: they only say "not mine"."""
     has_alternate = any(letter not in (None, reading.spelled[0]) for letter in reading.shown)
     return has_alternate and not any(_same_variant(reading, other) for other in others)
 
 
-def _merge_split(readings: Sequence[Reading], site: Site, findings: tuple[Finding, ...]) -> Combined:
+def _merge_split(readings: Sequence[Reading], site: Site, findings: tuple[Finding, ...]) -> _Combined:
     """Join the lines of a split multi-allelic site, where 0 means "not this ALT"."""
     if not all(reading.shown for reading in readings):
-        return conflicting(readings[0])  # without a genotype on each line nothing can be summed
+        return _conflicting(readings[0])  # without a genotype on each line nothing can be summed
     reference = readings[0].spelled[0]
     phases = {reading.phase for reading in readings}
     phase = next(iter(phases)) if len(phases) == 1 else None
@@ -316,17 +314,16 @@ def _merge_split(readings: Sequence[Reading], site: Site, findings: tuple[Findin
     for group in groups:
         alternates = [letter for letter in group if letter is not None and letter != reference]
         if len(alternates) > size:
-            return conflicting(readings[0])
+            return _conflicting(readings[0])
         shown += [*alternates, *([None if None in group else reference] * (size - len(alternates)))]
     primary = next((it for it in readings if set(site.counted) <= set(it.spelled)), readings[0])
     own = sorted(map(str, primary.shown)) == sorted(map(str, shown))
-    return Combined(primary, tuple(shown), phase, own, findings=findings)
+    return _Combined(primary, tuple(shown), phase, own, findings=findings)
 
 
-def blank(
-    view: View, state: SiteState, findings: Sequence[Finding], records: Sequence[SiteRecord]
+def _blank(
+    view: _View, state: SiteState, findings: Sequence[Finding], records: Sequence[SiteRecord]
 ) -> Observation:
-    """Return an observation without letters, with the records to show."""
     site = view.at.site
     return Observation(
         rsid=site.rsid,
@@ -345,9 +342,8 @@ def _state_findings(state: SiteState, site: Site) -> tuple[Finding, ...]:
     return (site_finding(code, site),) if code else ()
 
 
-def without_record(view: View, empty: Sequence[SiteRecord]) -> Observation:
-    """Return what a site is of which no record says anything, with the records (`empty`) that seem to."""
-    # Reference at the user's word, unless the base of the assembly is not known: who can say that it is there?
+def _without_record(view: _View, empty: Sequence[SiteRecord]) -> Observation:
+    # Reference at the user's word; where the base of the assembly is not known nobody can say it is there.
     site, segments, context = view.at.site, view.at.segments, view.context
     reads = context.callable_sites.get(site.rsid)
     is_callable = site.rsid in context.callable_sites and reads != 0
@@ -363,13 +359,12 @@ def without_record(view: View, empty: Sequence[SiteRecord]) -> Observation:
     findings = [*_state_findings(state, site)]
     findings += [site_finding("stated-absence", site)] if empty else []
     findings += [site_finding("copy-number-file", site)] if segments else []
-    base = blank(view, state, findings, (*empty, *segments))
+    base = _blank(view, state, findings, (*empty, *segments))
     seen = alleles[:1] if alleles else ()
     return replace(base, contig=context.contig, alleles=alleles, seen=seen, depth=depth, evidence=evidence)
 
 
-def observation(view: View, readings: Sequence[Reading], combined: Combined) -> Observation:
-    """Turn what the records say together into an observation."""
+def _observation(view: _View, readings: Sequence[Reading], combined: _Combined) -> Observation:
     site, primary, shown = view.at.site, combined.primary, combined.shown
     state, reasons = _judge(combined, site)
     findings = (*combined.findings, *reasons, *_state_findings(state, site))
@@ -407,8 +402,7 @@ def observation(view: View, readings: Sequence[Reading], combined: Combined) -> 
     )
 
 
-def _judge(combined: Combined, site: Site) -> tuple[SiteState, tuple[Finding, ...]]:
-    """Return the state that a genotype leads to, with what makes it so."""
+def _judge(combined: _Combined, site: Site) -> tuple[SiteState, tuple[Finding, ...]]:
     shown, called = combined.shown, combined.called
     if combined.state is not None:
         return combined.state, ()
@@ -427,7 +421,7 @@ def _judge(combined: Combined, site: Site) -> tuple[SiteState, tuple[Finding, ..
 
 
 def _evidence(
-    combined: Combined, site: Site, state: SiteState, seen: Sequence[object]
+    combined: _Combined, site: Site, state: SiteState, seen: Sequence[object]
 ) -> GenotypeEvidence | None:
     if state is SiteState.PARTIAL_CALL:
         # Beside likelihoods GQ speaks of a whole genotype, and none was called.
