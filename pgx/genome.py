@@ -1,7 +1,4 @@
-"""Assemblies, the two sites and four haplotypes on them, and how an input shows which assembly it uses.
-
-The door (`pgx.vcf`) hands in what header and records say; a contradiction is never resolved in silence.
-"""
+"""Assemblies, the two sites and four haplotypes on them, and how an input shows which assembly it uses."""
 
 from __future__ import annotations
 

@@ -64,7 +64,6 @@ def _own(evidence: GenotypeEvidence, marginal: Likelihood, error: float, share: 
 
 
 def _limit(limit: GenotypeEvidence, kind: EvidenceKind, share: float | None) -> Likelihood:
-    """Return the likelihood from what else a record states beside a statement of this kind."""
     copies, values = limit.copies or 0, [_known(value) for value in limit.values]
     if limit.kind is EvidenceKind.AD:
         return phred_likelihood(reads_phred(*values), share)
@@ -117,10 +116,8 @@ def imputed_probabilities(evidence: GenotypeEvidence) -> list[float]:
 
 
 def _from_quality(copies: int, quality: float, none: int | None = None) -> Likelihood:
-    """Share out the error of GQ: a genotype two alleles away is as unlikely as two such errors.
-
-    Of QUAL of a called ALT, beside a heterozygote, all error is that of no ALT: of `none` copies.
-    """
+    # The error of GQ is shared out: a genotype two alleles away is as unlikely as two such errors.
+    # Of QUAL of a called ALT, beside a heterozygote, all error is that of no ALT: of `none` copies.
     error = min(10 ** (-max(quality, 0.0) / 10), 2 / 3)  # which leaves all three genotypes equal
     odds = error / (1 - error)
     if copies == 1 and none is not None:
@@ -131,11 +128,8 @@ def _from_quality(copies: int, quality: float, none: int | None = None) -> Likel
 
 @functools.lru_cache(maxsize=1024)
 def _from_number_of_reads(copies: int, reads: float) -> Likelihood:
-    """Return the likelihood of a genotype of which only the number of reads is known.
-
-    Which letters they show was for the caller to see: a homozygote may hide a few other reads, and a
-    heterozygote may rest on the fewest that make it the likelier.
-    """
+    # Which letters they show was for the caller to see: a homozygote may hide a few other reads, and a
+    # heterozygote may rest on the fewest that make it the likelier.
     error = threshold("base_error_rate")
     count = min(int(reads), 500)  # more make nothing surer that is compared here
     hidden = math.floor(count * math.log(2 * (1 - error)) / math.log((1 - error) / error))

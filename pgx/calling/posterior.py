@@ -113,10 +113,8 @@ def _posterior(priors: tuple[float, ...], factors: _Factors) -> tuple[float, ...
 
 @functools.lru_cache(maxsize=8192)
 def answers(data: SiteData, options: CallOptions) -> tuple[Answer, dict[str, calling.PopulationResult]]:
-    """Return what `data` determines under the population of `options`, and under each that ships, by name.
-
-    The second is the same object for all samples with these data: do not change it.
-    """
+    """Return what `data` determines under the population asked for, and under each that ships, by name."""
+    # The second is the same object for all samples with these data: not to be changed.
     whole = data
     if has_half_call(data):  # without the sites of which one allele only is known
         kept = tuple(None if item is None or item.seen is not None else item for item in data.evidence)
@@ -220,8 +218,7 @@ def doubtful_diplotypes(
     A rare haplotype may rest on a quality or a phase that was assumed, not stated: an error is then as likely
     as the haplotype, whatever its frequency is said to be. And where a genotype comes without a quality, or
     with a number of reads only, frequencies may make another one the more probable: what the file calls is
-    then wrong, and why is not known. No number of e4 copies is determined then, only that there is one at
-    all.
+    then wrong, and why is not known. No number of e4 copies is determined then, only that there is one.
     """
     unstated = any(item is not None and item.kind is EvidenceKind.GT for item in evidence)
     guessed = phase is not None and not phase.stated and has_rare(phase.diplotype)

@@ -53,11 +53,9 @@ def inspect(
     except AssemblyError as error:
         named = told.InspectedAssembly(None, error.what, (*header, *records))
     on = [decision.assembly] if decision else _candidates(content, named.evidence)
-    at_sites = [
-        (place, [records_at(content.records, site, content.contigs) for site in sites_on(place)])
-        for place in on
-    ]
-    facts = _facts(content, [found for _, group in at_sites for found in group])
+    found, contigs = content.records, content.contigs
+    at_sites = [(place, [records_at(found, site, contigs) for site in sites_on(place)]) for place in on]
+    facts = _facts(content, [at for _, group in at_sites for at in group])
     context = ReadContext(
         contig="",
         gl_is_phred=content.gl_is_phred,

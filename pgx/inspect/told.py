@@ -234,8 +234,7 @@ def _sample_lines(found: Inspection) -> Iterator[str]:
     more = "" if len(found.sample_names) == found.sample_count else ", ..."
     yield _line("samples", count=found.sample_count, names=names + more)
     for sample in found.samples:
-        yield ""
-        yield printable(sample.sample, _WIDTH)
+        yield from ("", printable(sample.sample, _WIDTH))
         yield from (_wrapped(line, *_BESIDE) for line in _beside(sample))
         for site in sample.sites:
             place = f"{printable(site.contig, 40)}:{site.position}" if site.contig else str(site.position)
@@ -273,8 +272,7 @@ def _need_lines(found: Inspection) -> Iterator[str]:
     for optional in (False, True):
         needs = [need for need in found.needs if need.optional is optional]
         if optional and needs:
-            yield ""
-            yield _line("helpful")
+            yield from ("", _line("helpful"))
         for need in needs:
             names = ", ".join(printable(name, 60) for name in need.samples)
             is_of_all = not need.samples or need.samples == shown

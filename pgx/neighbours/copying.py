@@ -2,7 +2,6 @@
 
 Each haplotype of a person is a mosaic of classes: along the chromosome it stays with a class, or jumps to
 another, drawn by how common the classes are. Both haplotypes are followed together, so phase is not needed.
-The only module of this room that computes with arrays; it is imported where an estimate runs.
 """
 
 from __future__ import annotations

@@ -120,10 +120,8 @@ def opinion(
 
 
 def allows(posterior: Sequence[float], letters: Sequence[tuple[str, str] | None]) -> bool | None:
-    """Return whether the neighbours allow the letters read at each site, None where none is known.
-
-    They do not where these have become improbable *by* the neighbours: a genotype may be rare by itself.
-    """
+    """Return whether the neighbours allow the letters read at each site, None where none is known."""
+    # They do not where these have become improbable *by* the neighbours: a genotype may be rare by itself.
     chance, before = chance_of(posterior, letters), chance_of(without_neighbours(), letters)
     if chance is None or before is None:
         return None
@@ -160,10 +158,7 @@ _UNUSED = frozenset({EvidenceKind.GP, EvidenceKind.DS, EvidenceKind.PARTIAL, Evi
 
 
 class MarkerReader:
-    """Reads the markers of any sample of an input.
-
-    `records` are those that cover a marker, in file order, and `over` those over each marker.
-    """
+    """Reads the markers of any sample of an input."""
 
     def __init__(
         self,
@@ -180,7 +175,7 @@ class MarkerReader:
             pair, place = (marker.ref, marker.alt), marker.positions[assembly]
             sites.append(Site(marker.rsid, place, marker.ref, marker.alt, letters=pair, counted=pair))
         places = [site.position for site in sites]
-        self.over: list[list[SiteRecord]] = [[] for _ in places]
+        self.over: list[list[SiteRecord]] = [[] for _ in places]  # over each marker
         kept = []
         for record in records:
             covered = range(bisect_left(places, record.position), bisect_right(places, record.end))
@@ -188,7 +183,7 @@ class MarkerReader:
                 kept.append(record)
                 for number in covered:
                     self.over[number].append(record)
-        self.records = tuple(kept)
+        self.records = tuple(kept)  # those that cover a marker, in file order
         strands = set()  # no marker has A and T, or C and G, so each record shows its own
         for found, site in zip(self.over, sites, strict=True):
             for record in (record for record in found if covers_with_bases(record, site.position)):

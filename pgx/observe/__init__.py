@@ -141,11 +141,7 @@ class SiteReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Observation(SiteReport, frozen=True, kw_only=True):
-    """A site of one sample as it is reported, without what the input does not say, and what the caller needs.
-
-    `joint`: from reads, the same at both sites: the likelihood of each diplotype, the highest being 1. It
-    stands for `evidence` and `phase` of both, which then only tell of it.
-    """
+    """A site of one sample as it is reported, each field with a default, and what the caller needs."""
 
     alleles: tuple[str, str] | None = None
     phased: bool = False
@@ -160,6 +156,8 @@ class Observation(SiteReport, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
     evidence: GenotypeEvidence | None = None  # None where the site says nothing that may be used
     phase: Phase | None = None
+    #: From reads, the same at both sites: the likelihood of each diplotype, the highest being 1. It stands
+    #: for `evidence` and `phase` of both, which then only tell of it.
     joint: tuple[float, ...] | None = None
     findings: tuple[Finding, ...] = ()
 

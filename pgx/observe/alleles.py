@@ -67,10 +67,8 @@ def covers_with_bases(record: SiteRecord, position: int) -> bool:
 
 
 def is_block(record: SiteRecord) -> bool:
-    """Return whether a record is a reference block of a gVCF: no real ALT, and an end of its own.
-
-    Octopus writes "*" for what is not named (with END); a single base with "*" is a spanning deletion.
-    """
+    """Return whether a record is a reference block of a gVCF: no real ALT, and an end of its own."""
+    # Octopus writes "*" for what is not named (with END); a single base with "*" is a spanning deletion.
     beyond = record.end > record.position + len(record.reference) - 1
     named = [allele for allele in record.alternates if not is_unseen(allele)]
     if named and not (beyond and "END" in record.info and all(allele in _SPANNING for allele in named)):
@@ -79,12 +77,9 @@ def is_block(record: SiteRecord) -> bool:
 
 
 def is_segment(record: SiteRecord) -> bool:
-    """Return whether a record without an ALT is a segment of a copy-number or ploidy caller, and no block.
-
-    It gives itself away by a REF that is no base of the sequence, by a name made of its own coordinates, by
-    the fields of such callers, or because it states neither a genotype nor reads nor a quality of the
-    sequence. (QUAL and GQ of such a caller speak of the copy number.)
-    """
+    """Return whether a record without an ALT is a segment of a copy-number or ploidy caller, and no block."""
+    # By fields of such callers or a REF that is no base, by a name made of its own coordinates, or because it
+    # states no genotype, reads or quality of the sequence. (Their QUAL and GQ speak of the copy number.)
     has_fields = SEGMENT_FIELDS.intersection(record.format) or record.info.keys() & _SEGMENT_INFO
     if has_fields or not set(record.reference.upper()) <= set("ACGT"):
         return True

@@ -78,7 +78,11 @@ class FieldReader:
             return self._made(*self._likelihoods[0], limits=self._reads_limit() if self._block else ())
         if self._copies is None:
             return None
-        kinds = self._qualities_and_reads()
+        quality = stated_quality(self._fields)
+        kinds = [] if quality is None else [self._made(EvidenceKind.GQ, (quality,))]
+        kinds += ([] if self._block else self.reads_by_letter()[:1]) or self._reads_limit()
+        if not kinds and self._block and self._copies != 1 and (self._quality or 0.0) > 0:
+            kinds = [self._made(EvidenceKind.GQ, (self._quality,))]  # QUAL of a block stands for it
         if not kinds or (kinds[0].kind is EvidenceKind.DEPTH and not self._block):
             # Nobody states how sure the genotype is; reads say at least how sure it can be.
             return self._made(EvidenceKind.GT, (), limits=(*kinds[:1], *self._record_quality()))
@@ -87,12 +91,9 @@ class FieldReader:
         return self._made(first.kind, first.values, limits=(*others, *more))
 
     def contradicts(self, evidence: GenotypeEvidence) -> bool:
-        """Return whether what counts, or the genotype, is contradicted by another field of the record.
-
-        The genotype and a rounded dosage are contradicted by numbers that make them a hundred times less
-        likely than another genotype (`contradiction_phred`); likelihoods and reads by each other where each
-        says that of the other's best.
-        """
+        """Return whether what counts, or the genotype, is contradicted by another field of the record."""
+        # The genotype and a rounded dosage are by numbers that make them this much less likely than another
+        # genotype; likelihoods and reads by each other where each says that of the other's best.
         limit = threshold("contradiction_phred")
         stated = [GenotypeEvidence(kind=kind, values=values) for kind, values in self._likelihoods]
         if not self._block:
@@ -120,16 +121,6 @@ class FieldReader:
     def _made(self, kind: EvidenceKind, values: Values, limits: Limits = ()) -> GenotypeEvidence:
         copies, imputed = self._copies, self._imputed
         return GenotypeEvidence(kind=kind, values=values, copies=copies, imputed=imputed, limits=limits)
-
-    def _qualities_and_reads(self) -> list[GenotypeEvidence]:
-        """Return GQ, and reads by allele or else their number; of a block without either, QUAL for GQ."""
-        quality = stated_quality(self._fields)
-        found = [] if quality is None else [self._made(EvidenceKind.GQ, (quality,))]
-        found += ([] if self._block else self.reads_by_letter()[:1]) or self._reads_limit()
-        quality = self._quality or 0.0
-        if not found and self._block and self._copies != 1 and quality > 0:
-            return [self._made(EvidenceKind.GQ, (quality,))]
-        return found
 
     def _reads_limit(self) -> Limits:
         reads = depth(self._record, self._fields, block=self._block)
@@ -255,11 +246,8 @@ def reads_phred(first: float, second: float) -> tuple[float, ...]:
 
 
 def dosage_probabilities(dose: float) -> list[float]:
-    """Return the probabilities of 0, 1 and 2 copies for an expected number of copies `dose`.
-
-    Both chromosomes carry the letter independently with probability dose / 2, which assumes least.
-    """
-    share = dose / 2
+    """Return the probabilities of 0, 1 and 2 copies for an expected number of copies `dose`."""
+    share = dose / 2  # of both chromosomes, independently: of all rules with that mean it assumes least
     return [(1 - share) ** 2, 2 * share * (1 - share), share**2]
 
 

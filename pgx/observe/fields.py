@@ -138,11 +138,9 @@ def _physical_order(indices: tuple[int | None, ...], fields: Fields) -> Genotype
 
 
 def depth(record: SiteRecord, fields: Fields, *, block: bool) -> int | None:
-    """Return the reads at the site: the least of a block (MIN_DP, MinDP), else DP, else reads by allele.
-
-    Where the record has one sample, INFO speaks of it too: the fewer reads count, without those of mapping
-    quality 0. A least depth below zero is none.
-    """
+    """Return the reads at the site: the least of a block (MIN_DP, MinDP), else DP, else reads by allele."""
+    # Where the record has one sample, INFO speaks of it too: the fewer reads count, without those of mapping
+    # quality 0. A least depth below zero is none.
     if block:
         for key in ("MIN_DP", "MinDP", "MIN"):  # GATK and freebayes, bcftools, freebayes before 1.1
             for value in (number(fields.get(key)), number(record.info.get(key))):

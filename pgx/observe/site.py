@@ -82,9 +82,8 @@ def _remarks(record: SiteRecord, site: Site) -> Iterator[Finding]:
 def record_evidence(records: Sequence[SiteRecord], contigs: Collection[str]) -> tuple[AssemblyEvidence, ...]:
     """Return which assemblies the records speak for, one piece of evidence each at most.
 
-    Records do where one stands on a site of the assembly, carries the rsID of that site and has a letter of
-    it as REF; or where both sites have a record with both letters as REF and ALT. Both letters at one site
-    alone are no evidence: such a variant stands somewhere by chance.
+    One with the rsID and a letter as REF on a site does; or one on each of both sites with both letters as
+    REF and ALT. Both letters at one site alone are no evidence: such a variant stands somewhere by chance.
     """
     found = []
     for assembly in assemblies():
@@ -126,10 +125,8 @@ def input_kind(container: str, fields: Collection[str], sites: Iterable[SiteReco
 
 
 def observe(sites: Sequence[SiteRecords], sample: int, context: ReadContext) -> tuple[Observation, ...]:
-    """Observe one sample (its 0-based column) at every site.
-
-    An rsID that sits elsewhere puts all coordinates of the input in doubt: then no site is used.
-    """
+    """Observe one sample (its 0-based column) at every site."""
+    # An rsID that sits elsewhere puts all coordinates of the input in doubt: then no site is used.
     doubted = [at.site.rsid for at in sites if at.misplaced]
     return tuple(_observe_site(_View(at, sample, context), doubted) for at in sites)
 
