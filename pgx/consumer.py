@@ -1,7 +1,4 @@
-"""The door for text files of consumer tests, whose five layouts are told by their content, not by a header.
-
-A row at a site becomes a record as a VCF would hold it, and then goes the way of a VCF.
-"""
+"""The door for text files of consumer tests: a row at a site becomes a record as a VCF would hold it."""
 
 from __future__ import annotations
 
@@ -153,13 +150,11 @@ def _opened(path: str) -> IO[bytes]:
 
 
 def _comments(content: bytes) -> str:
-    """Return the lines before the first row: comments, and the names of columns."""
     lines = (line.decode("utf-8", errors="replace") for line in io.BytesIO(content[:_BEGINNING]))
     return "\n".join(takewhile(_is_above, (line.lstrip("\ufeff").rstrip("\n") for line in lines)))
 
 
 def _is_above(line: str) -> bool:
-    """Return whether a line stands above the rows: a comment, an empty one, or the names of columns."""
     words = line.replace('"', "").strip().lower()
     is_comment = not line.strip() or line.startswith("#")
     return is_comment or words.startswith("rsid") or re.search(r"\bchr.*\bpos", words) is not None

@@ -1,8 +1,4 @@
-"""The one writer of files: what is written appears whole and on the disk, or not at all (`OutputError`).
-
-A file is written under a temporary name in its own folder, synchronised, and then renamed. What is no file (a
-pipe, a device), or is standard output under another name, is written as it is.
-"""
+"""The one writer of files: what is written appears whole and on the disk, or not at all (`OutputError`)."""
 
 from __future__ import annotations
 
@@ -22,6 +18,7 @@ STANDARD_OUTPUT = "-"
 _CURE = "Check the folder, its permissions and space"
 _UNCLEAN = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _NAME_KEPT = 40  # characters of a name in its temporary name, which must not become too long for a folder
+_STAGED: set[Staged] = set()  # files that are being written
 
 
 def cannot_write(where: str | Path, error: OSError | ValueError, *, cure: str = _CURE) -> OutputError:
@@ -33,9 +30,8 @@ def cannot_write(where: str | Path, error: OSError | ValueError, *, cure: str = 
 class Staged:
     """Files of one folder that take their places together when a `with` block ends well, else not at all.
 
-    A file that takes the place of another has its permissions; a new one has those of the umask. An `OSError`
-    in the block counts as a failure to write. Temporary names in a folder that is `exclusive` (locked) are
-    fixed, so that what a killed run left there is written over.
+    A file that takes the place of another has its permissions. Temporary names in an `exclusive` (locked)
+    folder are fixed, so that what a killed run left there is written over.
     """
 
     def __init__(self, folder: Path, *, exclusive: bool = False) -> None:
@@ -85,10 +81,6 @@ class Staged:
             raise cannot_write(final, error) from error
 
 
-#: Files that are being written.
-_STAGED: set[Staged] = set()
-
-
 def discard() -> None:
     """Remove every file that is half written: for a process that ends without its `with` blocks."""
     for staged in tuple(_STAGED):
@@ -115,10 +107,7 @@ def limited(handle: IO[bytes], limit: int) -> bytes:
 
 
 def cleaned(value: Any, *, but: frozenset[str] = frozenset()) -> Any:
-    """Return lists, tables and texts of strangers without control characters and marks of writing direction.
-
-    Line ends and tabs stay; what is taken out leaves U+FFFD. Values of the keys in `but` stay as they are.
-    """
+    """Return lists, tables and texts without control characters and marks of direction, but in keys `but`."""
     if isinstance(value, str):
         return _UNCLEAN.sub("\N{REPLACEMENT CHARACTER}", value)
     if isinstance(value, list):

@@ -220,7 +220,7 @@ def _stated_input(genotype: str, *, name: str, assembly: str) -> Input:
     return Input(content=content, decision=genome.AssemblyDecision(assembly=known, evidence=()))
 
 
-def _stated_letters(genotype: str) -> tuple[str, str]:
+def _stated_letters(genotype: str) -> tuple[str, ...]:
     """Return the letters at each site, "T/C" or, where the haplotypes are stated and one is rare, "T|C"."""
     text = genotype.strip().lower().replace("ε", "e").replace(" ", "")
     named = re.fullmatch(r"e?([1-4])[/|]e?([1-4])", text)
@@ -228,13 +228,11 @@ def _stated_letters(genotype: str) -> tuple[str, str]:
         by_name = {haplotype.name: haplotype.letters for haplotype in genome.haplotypes()}
         pair = [f"e{number}" for number in named.groups()]
         between = "|" if set(pair) & set(genome.rare_haplotypes()) else "/"
-        first, second = (between.join(site) for site in zip(*(by_name[one] for one in pair), strict=True))
-        return first, second
+        return tuple(between.join(site) for site in zip(*(by_name[one] for one in pair), strict=True))
     parts = [re.fullmatch(r"(?:(rs\d+)[:=]?)?([tc])/?([tc])", part) for part in re.split("[,;]", text)]
     pairs = [(rsid, part) for rsid, part in zip(genome.rsids(), parts, strict=False) if part]
     shown = {part[1] or rsid: f"{part[2]}/{part[3]}".upper() for rsid, part in pairs}
     if len(parts) != len(genome.rsids()) or set(shown) != set(genome.rsids()):
         cure = f'Give two haplotypes ("e3/e4"), or the letters at {" and ".join(genome.rsids())} ("T/C,C/C")'
         raise UsageError("is no APOE genotype", where="--genotype", cure=cure)
-    first, second = (shown[rsid] for rsid in genome.rsids())
-    return first, second
+    return tuple(shown[rsid] for rsid in genome.rsids())

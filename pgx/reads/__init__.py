@@ -133,10 +133,7 @@ _NO_QUALITY = 255
 
 
 def pile_up(reads: Iterable[Read], positions: Sequence[int], left_out: Mapping[str, int]) -> Pile:
-    """Join reads to templates, and compare them with the known sequence; `positions` are 1-based.
-
-    What was `left_out` before is counted on in `Pile.dropped`.
-    """
+    """Join reads to templates, and compare them with the known sequence; `positions` are 1-based."""
     comparison, dropped = _Comparison(positions), Counter(left_out)
     pile = Pile(templates=[], tally=Tally([0] * KINDS, [0] * KINDS), dropped=dropped, others=[0, 0])
     mates: dict[str, list[tuple[list[Base | None], int]]] = {}
@@ -194,13 +191,13 @@ def _base_at(read: Read, blocks: list[tuple[int, int, int]], at: int, site: int,
         offset = index + before
         letter = read.bases[offset].upper()
         quality = _quality(read.qualities[offset] if read.qualities else _NO_QUALITY, "base")
+        if quality is not None and letter in letters():
+            return Base(letter, quality, read.reverse, read.second)
         if quality is None:
             pile.dropped["base-quality"] += 1
-        elif letter not in letters():
-            pile.others[site] += 1
         else:
-            return Base(letter, quality, read.reverse, read.second)
-        return None
+            pile.others[site] += 1
+        break
     return None
 
 
@@ -214,9 +211,8 @@ def _joined(group: list[tuple[list[Base | None], int]], dropped: Counter[str]) -
             bases.append(None)
         else:
             bases.append(max(seen, key=lambda base: base.quality, default=None))
-    if not any(bases):
-        return None
-    return Template((bases[0], bases[1]), min(quality for _, quality in group))
+    least = min(quality for _, quality in group)
+    return Template((bases[0], bases[1]), least) if any(bases) else None
 
 
 class _Comparison:

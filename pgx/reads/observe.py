@@ -85,14 +85,13 @@ def joint_likelihood(templates: Sequence[Template], tally: Tally, population: st
     )
 
 
-def site_likelihood(joint: Sequence[float], copies: Sequence[int]) -> tuple[float, float, float]:
+def site_likelihood(joint: Sequence[float], copies: Sequence[int]) -> tuple[float, ...]:
     """Return the likelihood of 0, 1 and 2 copies at a site: the mean over diplotypes, scaled."""
     sums, numbers = [0.0, 0.0, 0.0], Counter(copies)
     for value, count in zip(joint, copies, strict=True):
         sums[count] += value
     means = [total / numbers[count] for count, total in enumerate(sums)]
-    zero, one, two = (mean / max(means) for mean in means)
-    return zero, one, two
+    return tuple(mean / max(means) for mean in means)
 
 
 class _Rate:
@@ -194,17 +193,10 @@ class ReadEvidence:
         return [(value, pair) for value, pair, one, two in rows if one == two == 1]
 
     def _observation(self, index: int, site: Site, shown: Sequence[str], contig: str) -> Observation:
-        base = Observation(
-            rsid=site.rsid,
-            contig=contig,
-            position=site.position,
-            ref=site.ref,
-            alt=site.alt,
-            state=SiteState.NO_READS,
-            depth=len(shown),
-        )
+        rsid, place, ref, alt, none = site.rsid, site.position, site.ref, site.alt, SiteState.NO_READS
+        base = Observation(rsid=rsid, contig=contig, position=place, ref=ref, alt=alt, state=none)
         if not shown:
-            return replace(base, findings=(site_finding("no-reads", site),))
+            return replace(base, depth=0, findings=(site_finding("no-reads", site),))
         chances = site_likelihood(self.joint.likelihood, copies_at(index))
         quality = _gap(chances)
         copies = chances.index(max(chances))
@@ -216,6 +208,7 @@ class ReadEvidence:
         return replace(
             base,
             state=SiteState.CALLED,
+            depth=len(shown),
             alleles=(first, second) if known else None,
             seen=tuple(dict.fromkeys((first, second))) if known else (),
             evidence=observe.GenotypeEvidence(kind=observe.EvidenceKind.READS, values=values),
@@ -260,11 +253,9 @@ def settle(
     content: ReadsContent, name: str, file: tuple[Observation, ...] | None
 ) -> tuple[tuple[Observation, ...], tuple[Finding, ...], str, ReadSummary | None]:
     """Return observations to call from, findings, source and summary, of reads and of a VCF beside them."""
-    pile = content.piles.get(name)
-    if pile is None:
-        if file is None:
-            raise KeyError(name)
+    if name not in content.piles and file is not None:
         return file, (), "file", None
+    pile = content.piles[name]
     evidence = ReadEvidence(pile, sites_on(content.decision.assembly), content.contig, content.path)
     if file is None:
         return evidence.observations, evidence.findings(), "reads", evidence.summary
@@ -280,18 +271,17 @@ def settle(
 def _beside_file(
     file: tuple[Observation, ...], reads: ReadEvidence
 ) -> tuple[tuple[Observation, ...], tuple[str, ...], tuple[Finding, ...]]:
-    """Return the observations to call from, the rsIDs that the reads decided, and the contradictions.
-
-    Where the reads decide a site they are used, and the file's statement is only compared; elsewhere the
-    file's is kept. The likelihoods of both are never multiplied: they are mostly of the same reads.
-    """
+    """Return the observations to call from, the rsIDs that the reads decided, and the contradictions."""
+    # The likelihoods of both are never multiplied: they are mostly of the same reads.
     own = reads.observations
     decided = list(map(reads.decides, range(len(own))))
     known_phase = reads.phase_quality >= facts().letters_quality.value
     pairs = list(zip(file, own, decided, strict=True))
     findings = [_disagree([said], [seen]) for said, seen, sure in pairs if sure and _differ(said, seen)]
-    if _is_phased(file) and _is_phased(own) and not findings and _order(file) != _order(own):
-        findings.append(_disagree(file, own))
+    if _is_phased(file) and _is_phased(own) and not findings:
+        pair = [sorted(zip(*(one.alleles or () for one in seen), strict=True)) for seen in (file, own)]
+        if pair[0] != pair[1]:  # of haplotypes
+            findings.append(_disagree(file, own))
     rsids = tuple(seen.rsid for _, seen, sure in pairs if sure)
     if all(decided) and (known_phase or not _is_phased(file)):
         return own, rsids, tuple(findings)
@@ -310,13 +300,8 @@ def _beside_file(
 
 
 def _is_phased(seen: Sequence[Observation]) -> bool:
-    """Return whether both sites are heterozygous and phased with each other."""
     phases = {item.phase.phase_set if item.phase else None for item in seen}
     return all(item.is_heterozygous for item in seen) and len(phases) == 1 and None not in phases
-
-
-def _order(seen: Sequence[Observation]) -> list[tuple[str, ...]]:
-    return sorted(zip(*(one.alleles or () for one in seen), strict=True))
 
 
 def _differ(said: Observation, seen: Observation) -> bool:

@@ -1,7 +1,4 @@
-"""What the start of an input shows, before htslib sees it: which kind of file it is, and its header.
-
-htslib has one message for every fault of a header, reads it up to a NUL byte only, and holds it however long.
-"""
+"""What the start of an input shows, before htslib sees it: which kind of file it is, and its header."""
 
 from __future__ import annotations
 

@@ -38,10 +38,7 @@ class IndexMisfitError(Exception):
 
 
 class Index:
-    """An index in numbers of 32 bits, of `data` without compression; what is none is an `IndexMisfitError`.
-
-    `names` are the contigs by number for a .csi that does not name them (of a BCF), at most `most`.
-    """
+    """An index, of `data` without compression, of at most `most` contigs; else an `IndexMisfitError`."""
 
     def __init__(self, data: bytearray, names: dict[int, str], most: int) -> None:
         self._known: dict[int, tuple[dict[int, int], int, int]] = {}
@@ -67,7 +64,7 @@ class Index:
             raise IndexMisfitError
         if not (0 <= self.depth <= 9 and 0 < self.shift < 40 and 0 <= count <= most):
             raise IndexMisfitError
-        self.names = dict(enumerate(text)) if text is not None else names
+        self.names = dict(enumerate(text)) if text is not None else names  # that of a BCF does not name them
         whole = memoryview(data)[start : start + (len(data) - start) // 4 * 4]
         self.numbers: Sequence[int] = whole.cast("I")
         if sys.byteorder == "big":

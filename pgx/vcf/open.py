@@ -17,7 +17,6 @@ from pgx.reference import file_time, limit
 STANDARD_INPUT = "-"
 GIVE_A_VCF = "Give a .vcf, .vcf.gz or .bcf file with genotypes"
 COPY_AGAIN = "Copy it again, or write it again from its source"
-_PIECE = 1 << 20
 
 
 class Bounds(Struct, frozen=True, kw_only=True):
@@ -145,6 +144,7 @@ class Raw:
 
     label: str
     size: int | None = None
+    steps = 1 << 16, 1 << 20  # bytes of the first piece, and of each of the others
 
     def at(self, offset: int, count: int) -> bytes:
         """Return `count` bytes from `offset`, fewer only where the input ends."""
@@ -152,7 +152,10 @@ class Raw:
 
     def pieces(self) -> Iterator[bytes]:
         """Yield all bytes from the start."""
-        raise NotImplementedError
+        offset, (count, others) = 0, self.steps
+        while piece := self.at(offset, count):
+            yield piece
+            offset, count = offset + len(piece), others
 
     def check_unchanged(self) -> None:
         """Raise `InputError` where the input has changed since it was opened; what is read once cannot."""
@@ -176,14 +179,6 @@ class FileBytes(Raw):
         except OSError as error:
             raise _unreadable(self.label, error) from error
         return found
-
-    def pieces(self) -> Iterator[bytes]:
-        """Yield all bytes; see `Raw`."""
-        offset, count = 0, 1 << 16
-        while piece := self.at(offset, count):
-            yield piece
-            offset += len(piece)
-            count = _PIECE
 
     def check_unchanged(self) -> None:
         """Compare size and time; see `Raw`."""
@@ -214,7 +209,7 @@ class _StreamBytes(Raw):
     def _read(self) -> bytes:
         came()
         try:
-            return os.read(self._descriptor, _PIECE)
+            return os.read(self._descriptor, 1 << 20)
         except OSError as error:
             what = f"broke off ({error.strerror})"
             raise InputError(what, where=self.label, cure="Look at what writes it") from error

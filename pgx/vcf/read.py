@@ -307,7 +307,8 @@ def _looked_at(decoder: Decoder) -> tuple[str, HeaderFacts, bool]:
             ),
             lengths=lengths,
         )
-        return decoder.header_text(), facts, phred
+        rest = decoder.source.samples[len(header.samples) :]  # of very many, htslib is shown some
+        return "\t".join([str(header).removesuffix("\n"), *rest]) + "\n", facts, phred
     except PYSAM_ERRORS as error:
         raise FormatError("has a broken header", where=decoder.label, cure="Write it again") from error
 

@@ -40,8 +40,7 @@ class Columns(Sequence[str]):
     """Sample columns, at least one, of which a text is made only when it is looked at.
 
     `line` is UTF-8: the fixed columns, then from `first` on `count` sample columns, separated by tabs, and
-    one byte more. `edges`: where each of n columns starts in it, and its end, shape (n + 1,); None until
-    somebody who can find these fast has set it. Until then all are split when one is looked at.
+    one byte more. `edges`, if set: where each of n columns starts in it, and its end, shape (n + 1,).
     """
 
     __slots__ = ("_count", "_texts", "edges", "first", "line")
@@ -94,12 +93,6 @@ class Decoder:
         """Return the header as pysam has it, whatever has been relaxed since."""
         with self._open([]) as handle:
             return handle.header
-
-    def header_text(self) -> str:
-        """Return the header as htslib prints it, with all samples, though it is shown some of very many."""
-        header = self.header
-        rest = self.source.samples[len(header.samples) :]
-        return "\t".join([str(header).removesuffix("\n"), *rest]) + "\n"
 
     @contextlib.contextmanager
     def _open(self, rows: Sequence[Row]) -> Iterator[pysam.VariantFile]:

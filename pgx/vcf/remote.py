@@ -1,7 +1,4 @@
-"""Inputs behind a URL: read in ranges, each of which has to come in time, with an index held in memory.
-
-s3 is left to htslib, which signs its requests, in a process of its own that is stopped when it stalls.
-"""
+"""Inputs behind a URL: read in ranges, each of which has to come in time, with an index held in memory."""
 
 from __future__ import annotations
 
@@ -61,7 +58,7 @@ class _NotThereError(Exception):
 
 
 class _RemoteBytes(Raw):
-    """The bytes behind a URL. Pieces that were fetched are kept; each is checked when it comes."""
+    steps = _PIECE, _PIECE
 
     def __init__(self, ranges: Ranges, label: str) -> None:
         self.label, self._ranges = label, ranges
@@ -97,10 +94,6 @@ class _RemoteBytes(Raw):
         if len(data) != min(_PIECE, (self.size or 0) - number * _PIECE):
             raise InputError("the server cut off what it sent", where=self.label, cure=_DOWNLOAD)
         return data
-
-    def pieces(self) -> Iterator[bytes]:
-        for offset in range(0, self.size or 0, _PIECE):
-            yield self.at(offset, _PIECE)
 
 
 @contextlib.contextmanager

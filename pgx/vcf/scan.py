@@ -1,7 +1,4 @@
-"""Pass over the records of an input and keep those that may cover a site, or carry its rsID, for htslib.
-
-A whole genome passes through these loops, so most of it is never looked at line by line.
-"""
+"""Pass over the records of an input, mostly not line by line, and keep those that may matter for htslib."""
 
 from __future__ import annotations
 

@@ -4,8 +4,7 @@ It is trusted only where the data bear out that the file is sorted, else it is a
 whole file is read: places over the file, closer at its ends, ascend, and no contig comes in two; all lines
 that are read ascend and are whole; one name of chromosome 19 is declared or met; records cover both sites.
 Where the header or a line declares what makes a record long (END, SVLEN, LEN, symbolic alleles), all of
-chromosome 19 before the sites is looked through. Offsets are virtual: of a BGZF block in the file (of any
-byte where nothing is packed), times 2^16, plus that in the block without compression.
+chromosome 19 before the sites is looked through. Offsets are virtual, as in an index.
 """
 
 from __future__ import annotations
@@ -36,7 +35,6 @@ _LOOK_BACK = 1_000_000
 _LENGTHS = re.compile(rb"^##(?:(?:INFO|FORMAT)=<(?:[^\n]*,)?ID=(?:END|SVLEN|LEN)[,>]|ALT=)", re.MULTILINE)
 _ENDS = re.compile(rb"END=(\d{1,18})")
 _CHROMOSOME = re.compile(r"(?:chr)?(?:(\d{1,2})|(X)|(Y)|(MT?))", re.IGNORECASE)
-
 Rank = int | str
 
 
@@ -120,7 +118,6 @@ class Search:
         return [self._name_of(line) for line in text.split(b"\n")[:-1]]
 
     def _last_lines(self, least: int) -> list[tuple[str, int]]:
-        """Return contig and position of the last lines of the file, at least one."""
         back = _END
         while True:
             place = max(self._size - back, least)
@@ -278,7 +275,6 @@ def _near_starts() -> tuple[bytes, ...]:
 
 
 def _may_be_long(text: bytes) -> bool:
-    """Return whether a line may have another length than that of its REF."""
     # A single byte is looked for ten times faster, and few texts have it.
     return (b"<" in text and b"\t<" in text) or b"END=" in text or b"LEN" in text
 

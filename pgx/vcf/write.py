@@ -14,11 +14,12 @@ import pysam.utils
 
 from pgx.errors import UsageError, printable
 from pgx.files import STANDARD_OUTPUT, Staged, is_replaceable, replacing, write
-from pgx.genome import contig_names, find_assembly, sites_on
+from pgx.genome import find_assembly, sites_on
 from pgx.report import Run, SampleReport
 from pgx.vcf.open import Bounds
 from pgx.vcf.read import Input, opened
 from pgx.vcf.records import Decoder
+from pgx.vcf.scan import is_wanted
 
 if TYPE_CHECKING:
     from pgx.pseudonyms import Pseudonyms
@@ -68,7 +69,6 @@ def check_readable_twice(path: str) -> None:
 def _lines(
     door: Input, run: Run, reports: Sequence[SampleReport], *, all_records: bool, hide: Pseudonyms | None
 ) -> Iterator[str]:
-    """Yield the header as one piece, then a line a record, each with its newline."""
     decoder = Decoder(door.header, door.label)
     names = frozenset(door.header.samples)
     shown = door.header.samples if hide is None else map(hide.name, door.header.samples)
@@ -78,11 +78,10 @@ def _lines(
     answers = list(map(_answers, reports))
     whole = len(chosen) == len(columns)
     first, second = (site.position - 1 for site in sites_on(find_assembly(run.input.assembly)))
-    wanted = {name.lower() for name in contig_names()}
 
     def at_site(record: pysam.VariantRecord) -> bool:
         start, stop = record.start, record.stop
-        return (start <= first < stop or start <= second < stop) and record.chrom.lower() in wanted
+        return (start <= first < stop or start <= second < stop) and is_wanted(str(record.chrom))
 
     if all_records:
         records = decoder.stream(door.rest, door.limits)
@@ -168,8 +167,7 @@ def _write_packed(lines: Iterable[str], path: Path) -> None:
 
 
 def _kind(path: Path) -> str:
-    name = path.name.lower()
-    return ".vcf.gz" if name.endswith(".vcf.gz") else ".bcf" if name.endswith(".bcf") else ".vcf"
+    return next((end for end in (".vcf.gz", ".bcf") if path.name.lower().endswith(end)), ".vcf")
 
 
 def _made(lines: Iterable[str], folder: Path, kind: str) -> Path:
@@ -182,12 +180,9 @@ def _made(lines: Iterable[str], folder: Path, kind: str) -> Path:
     plain = folder / "out.vcf"
     with plain.open("w", encoding="utf-8", newline="") as handle:
         handle.writelines(lines)
-    with (
-        pysam.VariantFile(str(plain)) as source,
-        pysam.VariantFile(str(made), "wb", header=source.header) as target,
-    ):
-        for record in source:
-            target.write(record)
+    with pysam.VariantFile(str(plain)) as old, pysam.VariantFile(str(made), "wb", header=old.header) as new:
+        for record in old:
+            new.write(record)
     return made
 
 
