@@ -136,7 +136,17 @@ def _variants(table: Path) -> tuple[list[Variant], npt.NDArray[np.intp]]:
                 if not line.startswith(b"##"):
                     columns = line.lstrip(b"#").split()
             lines += b"" if lines.endswith(b"\n") or not lines else b"\n"
-            found += _matching(lines, wanted, columns, sum(map(len, counts)))
+            first = sum(map(len, counts))
+            for match in wanted.finditer(lines):
+                row = dict(zip(columns, match[0].decode(errors="replace").split(), strict=False))
+                contig, position, name = row.get(b"CHROM", ""), row.get(b"POS", ""), row.get(b"ID", "")
+                if not position.isdecimal() or not (b"REF" in row and b"ALT" in row):
+                    continue
+                at, alleles = int(position), (row[b"REF"], *row[b"ALT"].split(","))
+                on_site = contig in contig_names() and at in sites_by_position()
+                if on_site or any(re.search(rf"\b{rsid}\b", name) for rsid in rsids()):
+                    number = first + lines.count(b"\n", 0, match.start())
+                    found.append(Variant(number, contig, at, name, alleles))
             counts.append(np.ones(lines.count(b"\n"), np.intp))
             place = columns.index(b"ALT") if b"ALT" in columns else -1
             for number, line in enumerate(lines.splitlines()) if place >= 0 and b"," in lines else ():
@@ -144,19 +154,6 @@ def _variants(table: Path) -> tuple[list[Variant], npt.NDArray[np.intp]]:
                     cells = line.split(None, place + 1)
                     counts[-1][number] += cells[place].count(b",") if len(cells) > place else 0
     return found, np.concatenate(counts) if counts else np.zeros(0, np.intp)
-
-
-def _matching(lines: bytes, wanted: re.Pattern[bytes], columns: list[bytes], first: int) -> Iterator[Variant]:
-    """Yield the rows at a site on chromosome 19 or named as one; `first` is the number of the first line."""
-    for match in wanted.finditer(lines):
-        cells = dict(zip(columns, match[0].decode(errors="replace").split(), strict=False))
-        contig, position, name = cells.get(b"CHROM", ""), cells.get(b"POS", ""), cells.get(b"ID", "")
-        if not position.isdecimal() or not (b"REF" in cells and b"ALT" in cells):
-            continue
-        place, alleles = int(position), (cells[b"REF"], *cells[b"ALT"].split(","))
-        on_site = contig in contig_names() and place in sites_by_position()
-        if on_site or any(re.search(rf"\b{rsid}\b", name) for rsid in rsids()):
-            yield Variant(first + lines.count(b"\n", 0, match.start()), contig, place, name, alleles)
 
 
 def _plink_record(reader: Any, variant: Variant, count: int, kind: str, path: Path) -> SiteRecord:

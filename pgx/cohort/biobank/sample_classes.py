@@ -151,20 +151,8 @@ def _above_least(phred: Sequence[npt.NDArray[Any]]) -> list[npt.NDArray[Any]]:
 def _usual_classes(
     fields: Fields, phred: Sequence[Codes], reads: Sequence[Codes], context: ReadContext
 ) -> tuple[Codes, list[tuple[int | bytes, ...]]]:
-    codes = answers = _answers(fields, phred, reads, context)
-    texts = [key for key in fields.form if key not in _NO_TEXT]
-    for key in texts:
-        for words in fields.words(key):
-            found = arrow.codes(words)
-            codes = arrow.codes(codes * (int(found.max(initial=0)) + 1) + found)
-    codes = compact(codes)
-    rows = first_of(codes).tolist()
-    return codes, [(int(answers[row]), *(fields.text(key, row) for key in texts)) for row in rows]
-
-
-def _answers(fields: Fields, phred: Sequence[Codes], reads: Sequence[Codes], context: ReadContext) -> Codes:
     limit = threshold("contradiction_phred")
-    questions = [sum(phred) == 0]
+    questions = [sum(phred) == 0]  # all that the scalar code depends on
     distances = [phred]
     if reads:  # as `observe.evidence_fields.reads_phred`, in the same order of operations
         distances.append(_above_least([reads[0] * one + reads[1] * other for one, other in read_weights()]))
@@ -177,10 +165,18 @@ def _answers(fields: Fields, phred: Sequence[Codes], reads: Sequence[Codes], con
             questions += [values == 0, values < least]
     if context.min_gq > 0 and "GQ" not in fields.form:
         questions.append(np.sort(np.stack(phred), axis=0)[1] < context.min_gq)
-    joined = np.zeros(len(fields.rows), dtype=np.int64)
+    answers = np.zeros(len(fields.rows), dtype=np.int64)  # a bit each
     for answer in questions:
-        joined = joined * 2 + answer
-    return joined
+        answers = answers * 2 + answer
+    codes = answers
+    texts = [key for key in fields.form if key not in _NO_TEXT]
+    for key in texts:
+        for words in fields.words(key):
+            found = arrow.codes(words)
+            codes = arrow.codes(codes * (int(found.max(initial=0)) + 1) + found)
+    codes = compact(codes)
+    rows = first_of(codes).tolist()
+    return codes, [(int(answers[row]), *(fields.text(key, row) for key in texts)) for row in rows]
 
 
 def read_site(place: int, ready: Prepared) -> SiteArrays:

@@ -78,7 +78,18 @@ class Tally:
     def add(self, table: pa.Table) -> None:
         """Count the samples of a chunk."""
         self.samples += table.num_rows
-        self._profile(table)
+        joined = np.zeros(table.num_rows, dtype=np.int64)
+        columns = [arrow.single(table.column(name)) for name in self._columns]
+        for column in columns:
+            nulls = column.null_count
+            if (len(column.dictionary) == 1 and not nulls) or 0 < nulls == len(column):
+                continue  # all is the same
+            indices = column.indices
+            codes = np.where(arrow.valid(indices), arrow.values(indices, np.int32).astype(np.int64) + 1, 0)
+            joined = compact(joined * (len(column.dictionary) + 1) + codes)
+        joined = compact(joined)
+        for row, count in zip(first_of(joined).tolist(), np.bincount(joined).tolist(), strict=True):
+            self.profiles[tuple(column[row].as_py() or "" for column in columns)] += count
         for name in NUMBERS:
             edges, column = bin_edges(name), arrow.single(table.column(name))
             valid = arrow.valid(column)
@@ -98,20 +109,6 @@ class Tally:
             self._first.append(table.slice(0, wanted).select(list(own)))
         if self._may_repeat:
             self._named.append(table.select(["sample", "input", "flags", *rsids()]))
-
-    def _profile(self, table: pa.Table) -> None:
-        joined = np.zeros(table.num_rows, dtype=np.int64)
-        columns = [arrow.single(table.column(name)) for name in self._columns]
-        for column in columns:
-            nulls = column.null_count
-            if (len(column.dictionary) == 1 and not nulls) or 0 < nulls == len(column):
-                continue  # all is the same
-            indices = column.indices
-            codes = np.where(arrow.valid(indices), arrow.values(indices, np.int32).astype(np.int64) + 1, 0)
-            joined = compact(joined * (len(column.dictionary) + 1) + codes)
-        joined = compact(joined)
-        for row, count in zip(first_of(joined).tolist(), np.bincount(joined).tolist(), strict=True):
-            self.profiles[tuple(column[row].as_py() or "" for column in columns)] += count
 
     def _note(self, found: list[Open], table: pa.Table, rows: npt.NDArray[np.bool_]) -> None:
         """Record samples by name up to the limit; nothing of a minor."""

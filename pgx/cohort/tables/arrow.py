@@ -10,7 +10,6 @@ import numpy.typing as npt
 import pyarrow as pa
 
 Codes = npt.NDArray[np.int64]
-_MANY_CODES = 1 << 16  # numbers without gaps are looked for before there are more
 _NUMBERS = {pa.float64(): np.float64, pa.int64(): np.int64, pa.int32(): np.int32, pa.int8(): np.int8}
 
 
@@ -129,7 +128,7 @@ def joined_codes(parts: Sequence[Codes]) -> Codes:
     joined, size = parts[0], int(parts[0].max(initial=0)) + 1
     for codes in parts[1:]:
         width = int(codes.max(initial=0)) + 1
-        if size * width > _MANY_CODES:
+        if size * width > 1 << 16:  # numbers without gaps are looked for before there are more
             joined = compact(joined)
             size = int(joined.max(initial=0)) + 1
         joined = joined * width + codes

@@ -272,26 +272,24 @@ class PlanCells:
             paths = [f"{reports.FOLDER}/{names.popleft()}" if names else None for names in left]
             table = table.set_column(place, "report", arrow.coded(paths))
         if self._carried:
-            cells = [row for part in parts for row in self._cells(part)]
+            cells: list[tuple[str, ...]] = []
+            for part in parts:
+                job = part.source.job
+                options = {name: manifest.option_cell(job.options, name) for name in manifest.CARRIED_OPTIONS}
+                known = {
+                    name: tuple(safe_cell(own.get(c, options.get(c, ""))) for c in self._carried)
+                    for name, own in {manifest.EVERYBODY: {}, **job.carried}.items()
+                }
+                nothing = known[manifest.EVERYBODY]
+                cells += [known.get(name, nothing) for name in part.names] or [nothing] * part.count
             for index, name in enumerate(self._carried):
-                own = arrow.coded([row[index] for row in cells])
-                table = table.append_column(strata.column_of(name), own)
+                column = arrow.coded([row[index] for row in cells])
+                table = table.append_column(strata.column_of(name), column)
         shared = [strata.plan_cells(part.source.job, self._root) for part in parts]
         counts = [part.count for part in parts]
         for name in self._plan:
-            table = table.append_column(name, arrow.repeated([cells[name] for cells in shared], counts))
+            table = table.append_column(name, arrow.repeated([row[name] for row in shared], counts))
         return table
-
-    def _cells(self, part: Part) -> list[tuple[str, ...]]:
-        job = part.source.job
-        options = {name: manifest.option_cell(job.options, name) for name in manifest.CARRIED_OPTIONS}
-        stated = {manifest.EVERYBODY: {}, **job.carried}
-        known = {
-            name: tuple(safe_cell(cells.get(column, options.get(column, ""))) for column in self._carried)
-            for name, cells in stated.items()
-        }
-        nothing = known[manifest.EVERYBODY]
-        return [known.get(name, nothing) for name in part.names] or [nothing] * part.count
 
 
 def born_minors(job: Job, names: Sequence[str], created: str) -> list[bool]:

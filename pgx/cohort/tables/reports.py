@@ -28,20 +28,14 @@ from pgx.render.tsv import cell_text, safe_cell, write_rows
 
 FOLDER, INDEX = "reports", "index.tsv"
 REPORTS_INDEX = f"{FOLDER}/{INDEX}"
-#: What changed.tsv shows of a result as it was and as it is.
+#: What changed.tsv shows of a result as it was and as it is, and its columns but for `report`.
 COMPARED_CELLS = ("diplotype", "e4_status", "diplotype_probability", "conclusion", "flags")
-#: Its columns, but for `report`.
-CHANGED = (
-    "checked", "sample", "input", "why",
-    *(f"{name}_{when}" for name in COMPARED_CELLS for when in ("was", "is")),
-)  # fmt: skip
+_WAS_AND_IS = [f"{name}_{when}" for name in COMPARED_CELLS for when in ("was", "is")]
+CHANGED = ("checked", "sample", "input", "why", *_WAS_AND_IS)
 NAMED_INPUTS = _NAMED_VALUES = 5  # of inputs and of values of an option, on a page
 _SECRET = re.compile(r"(?<=://)[^/@\s]*@|(?<=\?)\S+")  # of a URL
-_OTHER_FORMAT = "Try another format: pgx report DIR --sample NAME -f html"
 _ENDINGS = tuple(ending for form in Format for ending in form.endings)
-#: A name that an index may hold: whatever else stands there is not ours to remove.
-_OURS = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
-
+_OURS = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")  # a name of an index that is ours to remove
 #: Files of reports by the key of the input and the name of the sample; an input may hold a name twice.
 Files = dict[tuple[str, str], deque[str]]
 
@@ -135,11 +129,9 @@ def wanted_reports(form: str, names_file: Path | None = None) -> Wanted:
 
 
 def write_reports(state: State, shown: Sources, folder: Path, wanted: Wanted) -> tuple[Files, list[Failure]]:
-    """Write the reports of the samples of `shown` into reports/; return their names there, and what failed.
-
-    Those of an earlier run that are not made again are removed: they may say what no longer holds. The index
-    comes first, so that a run that is killed leaves nothing that a later one would not know.
-    """
+    """Write the reports of the samples of `shown` into reports/; return their names there, and failures."""
+    # Those of an earlier run that are not made again are removed: they may say what no longer holds. The
+    # index comes first, so that a run that is killed leaves nothing that a later one would not know.
     target = folder / FOLDER
     try:
         target.mkdir(exist_ok=True)
@@ -150,11 +142,8 @@ def write_reports(state: State, shown: Sources, folder: Path, wanted: Wanted) ->
     ending = Format(wanted.form).endings[0]
     files = _file_names(state, shown, wanted, ending, foreign)
     paths = {source.key: source.path for source in shown}
-    rows = {
-        name: f"{name}\t{safe_cell(sample)}\t{safe_cell(paths[key])}\n"
-        for (key, sample), names in files.items()
-        for name in names
-    }
+    each = ((name, *whose) for whose, names in files.items() for name in names)
+    rows = {name: f"{name}\t{safe_cell(who)}\t{safe_cell(paths[key])}\n" for name, key, who in each}
     left = [f"{name}\t\t\n" for name in sorted(before - rows.keys())]
     _write_index(target, [*rows.values(), *left])
     waiting = {whose: deque(names) for whose, names in files.items()}
@@ -167,7 +156,8 @@ def write_reports(state: State, shown: Sources, folder: Path, wanted: Wanted) ->
         except Exception as error:  # noqa: BLE001 - whatever it is, it is one report
             # not its message, which might hold a genotype
             what = f"no report of '{printable(item.report.sample)}' could be made ({type(error).__name__})"
-            failures.append(Failure(input=item.run.input.path, error=what, cure=_OTHER_FORMAT))
+            cure = "Try another format: pgx report DIR --sample NAME -f html"
+            failures.append(Failure(input=item.run.input.path, error=what, cure=cure))
             files[item.key, item.report.sample].remove(name)
             del rows[name]
             continue
@@ -194,8 +184,7 @@ def _before(target: Path) -> set[str]:
 
 def _file_names(state: State, shown: Sources, wanted: Wanted, ending: str, foreign: set[str]) -> Files:
     # Names that differ in case only count as the same, as they are on some systems.
-    found: Files = defaultdict(deque)
-    taken = set(foreign)
+    found, taken = defaultdict[tuple[str, str], deque[str]](deque), set(foreign)
     for source in shown:
         for sample in itertools.chain.from_iterable(names_of(state, source.key)):
             if wanted.names is not None and sample not in wanted.names:

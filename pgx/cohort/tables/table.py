@@ -46,8 +46,7 @@ class Facts(Row, frozen=True, kw_only=True):
 
 _KINDS = kinds(Facts)
 FACTS = Facts.__struct_fields__
-#: Samples of a block as a large input is stored, and of a chunk as the tables are written.
-CHUNK = 1 << 17
+CHUNK = 1 << 17  # samples of a block as a large input is stored, and of a chunk as the tables are written
 _LINES = 1 << 14  # that are made at a time: what is worked on stays in the cache of the processor
 _CODED = pa.dictionary(pa.int32(), pa.string())
 
@@ -66,8 +65,7 @@ FACT_SCHEMA = pa.schema([(name, fact_type(name)) for name in FACTS])
 
 def facts_of(run: Run, report: SampleReport) -> tuple[Cell, ...]:
     """Return the facts of one sample, in the order of `FACTS`."""
-    first, second = report.sites
-    genotype = report.genotype
+    (first, second), genotype = report.sites, report.genotype
     facts = Facts(
         **cells_of(run, report),
         state_1=first.state,
@@ -172,15 +170,12 @@ _NEIGHBOURS = "neighbours"  # a topic, and the code of those of whom they say so
 _OF_OTHERS = frozenset({"inspect", "cohort", "verify", "handout"})
 #: Topics whose keys name a flag, the state of a site, what it rests on, a reason or a status.
 _OF_CODES = ("flag", "flag_open", "flag_name", "caveat", "state", "basis", "reason", "cohort_reason", "next")
-_OF_STATUS = ("family", "counsel")
 
 
 @functools.cache
 def sentence_digests() -> dict[str, str]:
-    """Return a digest of what reports say because of each code, and under "" of all else that they may say.
-
-    A report may lack a sentence of "": a change of it is told of more people than it concerns, of none less.
-    """
+    """Return a digest of what reports say because of each code, and under "" of all else they may say."""
+    # A report may lack a sentence of "": a change of it is told of more people than it concerns, never less.
     found: dict[str, list[str]] = {"": [], **{code: [severity] for code, severity in severities().items()}}
     for topic, sentences in sorted(wording().topics.items()):
         for key, sentence in sorted(sentences.items()) if topic not in _OF_OTHERS else ():
@@ -195,7 +190,7 @@ def code_of(topic: str, key: str) -> str:
     """Return the code without which no report has this sentence; "" if any may have it."""
     if topic == _NEIGHBOURS:
         return topic
-    known = _codes() if topic in _OF_CODES else E4Status if topic in _OF_STATUS else ()
+    known = _codes() if topic in _OF_CODES else E4Status if topic in {"family", "counsel"} else ()
     own = key.removeprefix("found_")
     whose = [code for code in known if own == code or own.startswith((f"{code}-", f"{code}_"))]
     return max(whose, key=len, default="")
@@ -287,16 +282,25 @@ class TableWriter:
             written.result()
 
     def _write_text(self, texts: Sequence[pa.Array]) -> None:
+        tab, newline, nothing = (arrow.texts([text])[0] for text in ("\t", "\n", ""))
         for start in range(0, len(texts[0]), _LINES):
-            self._text.write(_lines(text.slice(start, _LINES) for text in texts))
+            cells = [text.slice(start, _LINES).cast(pa.large_string()) for text in texts]
+            # a missing cell would lose the whole line
+            cells = [pc.coalesce(cell, nothing) if cell.null_count else cell for cell in cells]
+            cells[-1] = pc.binary_join_element_wise(cells[-1], newline, nothing)
+            self._text.write(memoryview(pc.binary_join_element_wise(*cells, tab).buffers()[2]))
 
     def _write_parquet(self, texts: Sequence[pa.Array]) -> None:
-        columns = [
-            text.dictionary.cast(pa.string()).cast(pa.float64()).take(text.indices)
-            if pa.types.is_floating(field.type)
-            else _recoded(text)
-            for text, field in zip(texts, self._schema, strict=True)
-        ]
+        columns = []
+        for text, field in zip(texts, self._schema, strict=True):
+            if pa.types.is_floating(field.type):
+                columns.append(text.dictionary.cast(pa.string()).cast(pa.float64()).take(text.indices))
+            elif pa.types.is_dictionary(text.type):  # its own dictionary, whatever it was joined from
+                codes = text.indices.dictionary_encode()
+                own = text.dictionary.take(codes.dictionary)
+                columns.append(pa.DictionaryArray.from_arrays(codes.indices, own))
+            else:
+                columns.append(text)
         self._parquet.write_table(pa.table(columns, schema=self._schema))
 
     def close(self) -> None:
@@ -305,27 +309,11 @@ class TableWriter:
             self._wait()
 
 
-def _recoded(array: pa.Array) -> pa.Array:
-    if not pa.types.is_dictionary(array.type):
-        return array
-    codes = array.indices.dictionary_encode()
-    return pa.DictionaryArray.from_arrays(codes.indices, array.dictionary.take(codes.dictionary))
-
-
 def _float_texts(array: pa.Array) -> pa.DictionaryArray:
     coded = array.dictionary_encode()
     values = arrow.values(coded.dictionary, np.float64).tolist()
     printed = arrow.split_lines((("%.10g\n" * len(values)) % tuple(values)).encode("ascii"))
     return pa.DictionaryArray.from_arrays(coded.indices, printed)
-
-
-def _lines(columns: Iterable[pa.Array]) -> memoryview:
-    tab, newline, nothing = (arrow.texts([text])[0] for text in ("\t", "\n", ""))
-    cells = [column.cast(pa.large_string()) for column in columns]
-    # a missing cell would lose the whole line
-    cells = [pc.coalesce(cell, nothing) if cell.null_count else cell for cell in cells]
-    cells[-1] = pc.binary_join_element_wise(cells[-1], newline, nothing)
-    return memoryview(pc.binary_join_element_wise(*cells, tab).buffers()[2])
 
 
 def write_failures(path: Path, failures: Iterable[Failure]) -> None:
