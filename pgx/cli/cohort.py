@@ -21,7 +21,6 @@ from pgx.options import CohortOptions, Options, PageOptions, Rechecked
 
 if TYPE_CHECKING:
     from pgx.cohort import Outcome
-    from pgx.cohort.jobs import Plan
     from pgx.cohort.results import Asked
     from pgx.render.tsv import Cell
 
@@ -74,21 +73,17 @@ def cohort(
     for note in plan.notes:
         _say(note)
     if dry_run:
-        _list(plan)
+        typer.echo("path\tsamples\tproblem")
+        for job in plan.jobs:
+            samples = ",".join(job.options.samples) or "all"
+            problem = "" if job.failure is None else f"{job.failure.error}. {job.failure.cure}"
+            if not problem and "://" not in job.place and not Path(job.place).exists():
+                problem = job.with_line("no such file")
+            typer.echo("\t".join(printable(text, 1000) for text in (job.path, samples, problem)))
         return
     with shown() as tell:
         outcome = run_cohort(plan, output, replace(how, page=page), asked=asked, tell=tell)
     _finish(outcome, output, page, single)
-
-
-def _list(plan: Plan) -> None:
-    typer.echo("path\tsamples\tproblem")
-    for job in plan.jobs:
-        samples = ",".join(job.options.samples) or "all"
-        problem = "" if job.failure is None else f"{job.failure.error}. {job.failure.cure}"
-        if not problem and "://" not in job.place and not Path(job.place).exists():
-            problem = job.with_line("no such file")
-        typer.echo("\t".join(printable(text, 1000) for text in (job.path, samples, problem)))
 
 
 def merge(

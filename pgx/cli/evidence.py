@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 
 _HELP = "Browse, check and export the evidence that reports draw on."
 app = typer.Typer(name="evidence", help=_HELP, no_args_is_help=True, rich_markup_mode=None)
-#: The formats of what `export` exports.
-_FORMATS = {
+_FORMATS = {  # of what `export` exports
     "claims": ("tsv", "json"),
     "summary": ("tsv", "json", "html"),
     "conflicts": ("json", "graphml"),

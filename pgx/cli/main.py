@@ -194,11 +194,9 @@ def _leave(code: int) -> NoReturn:  # the memory is not taken apart: that takes 
 
 
 def _end_on_signals() -> None:
-    """Let SIGTERM and SIGHUP end the process as Ctrl-C does: what is half written is removed.
-
-    A handler of Python waits while a library reads from what gives nothing, and may leave a lock that another
-    thread waits for. So a thread hears the signals, too, and ends the process where the main one does not.
-    """
+    # Let SIGTERM and SIGHUP end the process as Ctrl-C does: what is half written is removed. A handler of
+    # Python waits while a library reads, and may leave a lock that another thread waits for. So a thread
+    # hears the signals, too, and ends the process where the main one does not.
     noticed = threading.Event()
 
     def handle(number: int, _: object) -> None:

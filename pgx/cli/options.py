@@ -25,8 +25,7 @@ def refuse(wrong: object, what: str, where: str, cure: str) -> None:
         raise UsageError(what, where=where, cure=cure)
 
 
-#: Under this name a context holds the arguments as they were given.
-GIVEN = "pgx.given"
+GIVEN = "pgx.given"  # under this name a context holds the arguments as they were given
 
 
 class Only(NamedTuple):
@@ -178,8 +177,7 @@ def _listed(kind: str) -> Iterator[tuple[str, str]]:
     yield from meanings(kind).items()
 
 
-#: What `pgx list` calls the names of medicines and illnesses, and the kind of each in the evidence.
-_OF_A_PERSON = {"medicines": "taking", "histories": "history"}
+_OF_A_PERSON = {"medicines": "taking", "histories": "history"}  # names of `pgx list`, kinds of the evidence
 
 
 def going_on(kind: str, incomplete: str) -> Iterable[str]:

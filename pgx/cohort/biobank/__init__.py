@@ -35,8 +35,7 @@ _PIECE = 1 << 14  # samples whose posteriors are computed at a time: it stays in
 _THREADS = 2  # Arrow and numpy let go of Python's lock
 #: Names, each with its line break, that are cells of the table as they are.
 _USUAL_NAMES = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9_.-]{0,900}\n)+")
-#: How many answers a class may have: the numbers that `_answered` gives them are below it.
-_ANSWERS = len(diplotypes()) * len(STATUSES) * 2 * 2
+_ANSWERS = len(diplotypes()) * len(STATUSES) * 2 * 2  # the numbers that `_answered` gives are below it
 Rows = npt.NDArray[np.intp]
 
 

@@ -1,8 +1,7 @@
 """One site of an input with many samples: classes of samples that the scalar code treats alike, and arrays.
 
-The scalar code looks at some fields of a sample column only through questions with few answers (is the depth
-zero). Samples with equal answers and equal other fields are one class: the scalar code reads one of them.
-What it uses as numbers (PL, DP, GQ) becomes arrays. A column that is unusual in any way is its own class.
+Samples with equal other fields and equal answers to what the scalar code asks of a field (is the depth zero)
+are one class, of which it reads one; PL, DP and GQ become arrays. An unusual column is its own class.
 """
 
 from __future__ import annotations
@@ -37,8 +36,7 @@ Floats = npt.NDArray[np.float64]
 _PIECE = 1 << 15  # samples that are read at a time: what is worked on stays in the cache of the processor
 _PL_CAP = 6600  # beyond this, the likelihood is zero in floating point, whatever share of PL counts
 _NUMBERS = ("DP", "GQ")
-#: AD counts only by what it says of the genotypes, where DP is stated.
-_NO_TEXT = frozenset({"AD", "PL", *_NUMBERS})
+_NO_TEXT = frozenset({"AD", "PL", *_NUMBERS})  # AD counts only by what it says of genotypes, beside DP
 #: Fields that take precedence over PL or GQ, or change what PL is about.
 _OVERRULING = frozenset({"GQX", "LGT", "LPL", "LAA", "LA", "LAD", "LEN"})
 
@@ -59,7 +57,10 @@ def _read_arrays(place: int, ready: Prepared) -> SiteArrays:
     records = (*pile.bases, *pile.blocks, *pile.lengths)
     if pile.faults or not records or any(other.misplaced for other in ready.records):
         return _empty(count)
-    if len(records) == 1 and pile.bases and _is_plain(records[0]):
+    keys = set(records[0].format)  # nothing may be more telling than PL
+    is_usual = {"GT", "PL"} <= keys and not keys & (_OVERRULING | READ_FIELDS) and len(records) == 1
+    is_usual &= ("AD" not in keys or "DP" in keys) and len(keys) == len(records[0].format)
+    if is_usual and pile.bases and not is_from_imputation(records[0]):
         spelled = letters_of(records[0], pile.site.position)
         shows: dict[Letter, int] = {letter: number for number, letter in enumerate(letters())}
         missing = [number for letter, number in shows.items() if letter not in spelled]
@@ -88,13 +89,6 @@ def _empty(count: int) -> SiteArrays:
     unknown = np.full(count, np.nan)
     codes, numeric = np.zeros(count, dtype=np.int64), np.zeros(count, dtype=bool)
     return SiteArrays(codes, numeric, np.ones((3, count)), unknown, unknown.copy())
-
-
-def _is_plain(record: SiteRecord) -> bool:
-    keys = set(record.format)
-    if not {"GT", "PL"} <= keys or keys & (_OVERRULING | READ_FIELDS) or ("AD" in keys and "DP" not in keys):
-        return False
-    return len(keys) == len(record.format) and not is_from_imputation(record)
 
 
 def _plain(

@@ -17,8 +17,7 @@ POPULATION, ASSEMBLY, INPUT = "population", "assembly", "input"
 _INDICATION, FOLDER_COLUMN = "plan:indication", "plan:folder"
 #: What divides a cohort without a manifest, by the name that --by takes.
 _OWN = {one.removeprefix("plan:"): one for one in (POPULATION, ASSEMBLY, _INDICATION, FOLDER_COLUMN, INPUT)}
-#: Names of files and folders stay out of a page that is shared.
-OF_FILES = frozenset({FOLDER_COLUMN, INPUT})
+OF_FILES = frozenset({FOLDER_COLUMN, INPUT})  # they stay out of a page that is shared
 
 
 class Dividing(Struct, frozen=True, kw_only=True):

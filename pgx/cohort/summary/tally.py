@@ -129,8 +129,7 @@ class Tally:
         if not self._named:
             return []
         self._named = [pa.concat_tables(self._named).unify_dictionaries()]
-        names = self._named[0].column("sample").combine_chunks()
-        codes = arrow.values(names.dictionary_encode().indices, np.int32).astype(np.int64)
+        codes = arrow.indices(self._named[0].column("sample").combine_chunks())
         first = first_of(codes)[codes]
         again = np.flatnonzero(first != np.arange(len(first)))
         return list(zip(first[again].tolist(), again.tolist(), strict=True))

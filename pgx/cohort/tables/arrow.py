@@ -63,16 +63,17 @@ def repeated(values: Sequence[str], counts: Sequence[int]) -> pa.DictionaryArray
 
 def codes(values: npt.NDArray[np.int64] | npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
     """Give each different number a code, in order of appearance."""
-    return _indices(pa.Array.from_buffers(pa.int64(), len(values), [None, _buffer(values)]))
+    return indices(pa.Array.from_buffers(pa.int64(), len(values), [None, _buffer(values)]))
 
 
 def line_codes(line: bytes, edges: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """Give each different text between two edges a code, in order of appearance."""
     data = [None, _buffer(edges), pa.py_buffer(line)]
-    return _indices(pa.Array.from_buffers(pa.large_binary(), len(edges) - 1, data))
+    return indices(pa.Array.from_buffers(pa.large_binary(), len(edges) - 1, data))
 
 
-def _indices(array: pa.Array) -> npt.NDArray[np.int64]:
+def indices(array: pa.Array) -> npt.NDArray[np.int64]:
+    """Return the codes of an array, in order of appearance."""
     return values(array.dictionary_encode().indices, np.int32).astype(np.int64)
 
 

@@ -145,7 +145,8 @@ def write_reports(state: State, shown: Sources, folder: Path, wanted: Wanted) ->
     each = ((name, *whose) for whose, names in files.items() for name in names)
     rows = {name: f"{name}\t{safe_cell(who)}\t{safe_cell(paths[key])}\n" for name, key, who in each}
     left = [f"{name}\t\t\n" for name in sorted(before - rows.keys())]
-    _write_index(target, [*rows.values(), *left])
+    head = "file\tsample\tinput\n"
+    write_text(target / INDEX, "".join([head, *rows.values(), *left]))
     waiting = {whose: deque(names) for whose, names in files.items()}
     failures = []
     for item in reports(state, wanted.names):
@@ -165,12 +166,8 @@ def write_reports(state: State, shown: Sources, folder: Path, wanted: Wanted) ->
             temporary.write_bytes(data)
     for name in before - rows.keys():
         (target / name).unlink(missing_ok=True)
-    _write_index(target, list(rows.values()))
+    write_text(target / INDEX, "".join([head, *rows.values()]))
     return {whose: names for whose, names in files.items() if names}, failures
-
-
-def _write_index(target: Path, rows: Sequence[str]) -> None:
-    write_text(target / INDEX, "".join(["file\tsample\tinput\n", *rows]))
 
 
 def _before(target: Path) -> set[str]:
