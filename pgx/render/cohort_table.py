@@ -103,7 +103,8 @@ def table_columns(words: Wording, table: SampleTable) -> list[Column]:
         both = f"{one}/{other}", f"{other}/{one}"
         return [*both, *(text.replace("e", "") for text in both)]
 
-    state = functools.partial(word, words, "state")
+    def state(cell: str | None) -> str:
+        return word(words, "state", cell or "")
 
     def flags(cell: str | None) -> dict[str, str]:
         return {code: word(words, "flag_name", code) for code in (cell or "").split(";") if code}
@@ -112,7 +113,7 @@ def table_columns(words: Wording, table: SampleTable) -> list[Column]:
         _column(say("diplotype"), shown("diplotype"), diplotype, diplotype_keys, loose=False),
         _chances(say("probability"), cells["diplotype"], cells["diplotype_probability"]),
         _column(say("status"), shown("e4_status"), shorts.__getitem__, finds.__getitem__, order, loose=False),
-        *(_column(rsid, cells[rsid], state, lambda cell: [cell]) for rsid in rsids()),
+        *(_column(rsid, cells[rsid], state, lambda cell: [cell or ""]) for rsid in rsids()),
         _column(
             say("flags"),
             cells["flags"],
