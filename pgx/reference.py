@@ -62,10 +62,8 @@ def root() -> Path:
 
 
 class _Copy(Facts, frozen=True, kw_only=True):
-    """The tables of one TOML file, written at build time, and the digest of that file."""
-
-    digest: str
-    data: msgspec.Raw
+    digest: str  # of the TOML file
+    data: msgspec.Raw  # its tables, written at build time
 
 
 @functools.cache
@@ -172,7 +170,6 @@ class Number(Facts, frozen=True, kw_only=True):
 
 
 def _numbers(title: str, names: str) -> type[msgspec.Struct]:
-    """Return the model of a file of numbers: all of these, and nothing else."""
     fields = [(name, Number) for name in names.split()]
     return msgspec.defstruct(title, fields, bases=(FactFile,), frozen=True, kw_only=True)
 

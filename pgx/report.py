@@ -1,8 +1,4 @@
-"""The one report object: assembled from observations, call and evidence, and read back from JSON.
-
-Every format is a projection of it. Field names are those of the JSON (report.schema.json is shipped).
-Haplotypes are ASCII here ("e3/e4"); readable formats write ε.
-"""
+"""The one report object, of which every format is a projection; field names are those of the JSON."""
 
 from __future__ import annotations
 
@@ -141,7 +137,6 @@ class Run(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     appendix: tuple[AppendixItem, ...] = ()
 
     def __repr__(self) -> str:
-        """Return one short line."""
         made = f"pgx {self.tool.version}, data {self.reference.release}"
         return f"<{type(self).__name__} of {printable(self.input.path)}, {self.input.assembly}, {made}>"
 
@@ -188,7 +183,7 @@ def assemble(
         findings += _neighbour_findings(neighbours, observations, call)
     if context.minor:
         findings.append(Finding(code="minor"))
-    warned = tuple(item.id for item in context.warnings)
+    told = tuple(item.id for item in context.warnings), context.unrecognised, context.notes
     population, rate = parameters.population, f"{parameters.genotype_error_rate:g}"
     limits = (
         (any(note.code == "ambiguous-phase" for note in call.findings), "phase_limit"),
@@ -204,9 +199,7 @@ def assemble(
         flags=_flags(findings, words),
         response=response,
         context=context.items,
-        patient=PatientReport(
-            warned, context.unrecognised, context.notes, context.minor, context.contraindications
-        ),
+        patient=PatientReport(*told, context.minor, context.contraindications),
         limitations=(*general_limits(words), *(say(key) for holds, key in limits if holds)),
         neighbours=neighbours,
     )
@@ -264,8 +257,7 @@ def readable(name: str, value: str) -> str:
 
 def general_limits(words: Wording) -> tuple[str, ...]:
     """Return the limits that hold for every report and give nothing of a result away."""
-    keys = ("two_sites", "no_diagnosis", "identity", "transfusion")
-    return tuple(words.say("limits", key) for key in keys)
+    return tuple(words.say("limits", key) for key in ("two_sites", "no_diagnosis", "identity", "transfusion"))
 
 
 def relative_likelihoods(report: SampleReport) -> tuple[float, ...]:
@@ -321,9 +313,7 @@ _AS_THEY_ARE = frozenset({"sample", "path", "record"})
 
 
 class _Envelope(msgspec.Struct):
-    """The one key that must be right before anything else is read."""
-
-    schema_version: str = ""
+    schema_version: str = ""  # must be right before anything else is read
 
 
 def from_json(text: str | bytes, *, where: str) -> Document:
@@ -355,7 +345,6 @@ def from_json(text: str | bytes, *, where: str) -> Document:
 
 
 def _fault(report: SampleReport) -> str:
-    """Return what a well-formed sample cannot be, or nothing."""
     genotype, names = report.genotype, diplotype_names()
     checks = (
         (set(genotype.diplotype_posterior) == set(names), "genotype.diplotype_posterior"),

@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -171,7 +171,14 @@ def main() -> None:
         sys.exit(getattr(error, "exit_code", 128 + signal.SIGINT))
     except SystemExit as end:
         if _is_alone() and isinstance(end.code, int | None):
-            _leave(end.code or 0)
+            code = end.code or 0
+            atexit._run_exitfuncs()
+            for stream in (sys.stdout, sys.stderr):
+                try:
+                    stream.flush()
+                except (OSError, ValueError):  # Python itself would end with 120
+                    code = code or 120
+            os._exit(code)  # the memory is not taken apart: that takes longer than one sample does
         raise
 
 
@@ -181,16 +188,6 @@ def _is_alone() -> bool:
     pools = sys.modules.get("multiprocessing")
     others = (thread for thread in threading.enumerate() if thread is not threading.main_thread())
     return all(thread.daemon for thread in others) and not (pools and pools.active_children())
-
-
-def _leave(code: int) -> NoReturn:  # the memory is not taken apart: that takes longer than one sample does
-    atexit._run_exitfuncs()
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except (OSError, ValueError):  # Python itself would end with 120
-            code = code or 120
-    os._exit(code)
 
 
 def _end_on_signals() -> None:

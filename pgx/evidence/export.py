@@ -31,7 +31,7 @@ COLUMNS = (
 
 def as_tsv(base: EvidenceBase, claims: Sequence[Claim]) -> str:
     """Return a table, a claim a line; lists are joined with `; `."""
-    return as_table([list(COLUMNS), *(_cells(base, claim) for claim in claims)])
+    return as_table([[*COLUMNS], *(_cells(base, claim) for claim in claims)])
 
 
 def as_table(rows: Sequence[Sequence[str]]) -> str:
@@ -45,8 +45,7 @@ def as_document(value: object) -> str:
 
 
 def _cells(base: EvidenceBase, claim: Claim) -> list[str]:
-    citations = cite(base, claim)
-    article = claim.article
+    citations, article = cite(base, claim), claim.article
     values = {
         **{key: str(value) for key, value in to_builtins(claim).items() if isinstance(value, str)},
         "effect": _join(effect_text(effect) for effect in claim.effects),
@@ -87,7 +86,7 @@ def as_text(base: EvidenceBase, claim: Claim) -> str:
     """Return one claim with everything that is known of it, its conflicts and its sources, for people."""
     words, article, certainty = base.phrases, claim.article, claim.certainty
     who = "" if claim.group is Group.ANY else f", {words.groups[claim.group]}"
-    use = base.indications[claim.indication].label
+    use, rule = base.indications[claim.indication].label, base.rules.certainty[certainty.rule].text
     rows = [
         ("about", f"{claim.drug}; {words.topics[claim.topic]}; {use}{who}"),
         ("direction", f"{words.directions[claim.direction]} (hedge: {claim.hedge.value})"),
@@ -98,10 +97,9 @@ def as_text(base: EvidenceBase, claim: Claim) -> str:
         ("size", sample_size_text(claim)),
         ("endpoint", f"{claim.endpoint} ({claim.endpoint_kind.value}), {claim.predictive.value}"),
         *(("effect", effect_text(effect)) for effect in claim.effects),
+        ("certainty", f"{words.levels[certainty.level]}, judged by {certainty.judged_by}: {rule}"),
+        ("funding", claim.funding),
     ]
-    rule = base.rules.certainty[certainty.rule].text
-    rows.append(("certainty", f"{words.levels[certainty.level]}, judged by {certainty.judged_by}: {rule}"))
-    rows.append(("funding", claim.funding))
     if article:
         place = _join((article.section, article.heading))
         numbers = ", ".join(map(str, article.lines))
@@ -192,10 +190,9 @@ def _statement(base: EvidenceBase, claim: Claim) -> dict[str, Any]:
     is_neutral = not side or level is Level.NOT_GRADABLE
     direction = "neutral" if is_neutral else "supports" if side == supporting else "disputes"
     compared = [item.value for item in claim.compared_with]
-    documents = [
-        {"type": "Document", "title": item.citation, "url": item.url, "seen": item.seen}
-        for item in cite(base, claim)
-    ]
+    documents = [(item.citation, item.url, item.seen) for item in cite(base, claim)]
+    items = [{"type": "Document", "title": it[0], "url": it[1], "seen": it[2]} for it in documents]
+    line = {"type": "EvidenceLine", "dataSets": list(base.data_sets(claim)), "hasEvidenceItems": items}
     return {
         "id": f"pgx:{claim.id}",
         "type": "Statement",
@@ -212,9 +209,7 @@ def _statement(base: EvidenceBase, claim: Claim) -> dict[str, Any]:
         "strength": None if is_neutral or level is Level.NOT_RATED else level.value,
         "indirect": is_indirect(base.rules, claim),
         "description": claim.statement,
-        "hasEvidenceLines": [
-            {"type": "EvidenceLine", "dataSets": list(base.data_sets(claim)), "hasEvidenceItems": documents}
-        ],
+        "hasEvidenceLines": [line],
         "caveats": list(claim.caveats),
     }
 
@@ -222,51 +217,35 @@ def _statement(base: EvidenceBase, claim: Claim) -> dict[str, Any]:
 def _e4_haplotype() -> dict[str, Any]:
     """Return ε4 as a haplotype of two VRS alleles: its letter at each site, 0-based between residues."""
     letters = next(item.letters for item in haplotypes() if item.name == counted_haplotype())
-    return {
-        "type": "Haplotype",
-        "name": f"APOE {counted_haplotype()}",
-        "members": [
-            {
-                "type": "Allele",
-                "id": site.vrs[letter],
-                "location": {
-                    "type": "SequenceLocation",
-                    "sequenceReference": {"type": "SequenceReference", "id": site.hgvs_g.partition(":")[0]},
-                    "start": site.positions["GRCh38"] - 1,
-                    "end": site.positions["GRCh38"],
-                },
-                "state": {"type": "LiteralSequenceExpression", "sequence": letter},
-            }
-            for site, letter in zip(definitions(), letters, strict=True)
-        ],
-    }
+    members = []
+    for site, letter in zip(definitions(), letters, strict=True):
+        sequence = {"type": "SequenceReference", "id": site.hgvs_g.partition(":")[0]}
+        ends = {"start": site.positions["GRCh38"] - 1, "end": site.positions["GRCh38"]}
+        location = {"type": "SequenceLocation", "sequenceReference": sequence, **ends}
+        state = {"type": "LiteralSequenceExpression", "sequence": letter}
+        members.append({"type": "Allele", "id": site.vrs[letter], "location": location, "state": state})
+    return {"type": "Haplotype", "name": f"APOE {counted_haplotype()}", "members": members}
 
 
 _TOPICS = (Topic.RESPONSE, Topic.RISK, Topic.EFFICACY, Topic.SAFETY)
 
 
 class Finding(Struct, frozen=True, kw_only=True):
-    """One row of the summary for a drug, use and question, in the manner of GRADE; its cells are text.
-
-    Every cell follows from fields of the claims; no level of a guideline is borrowed. `studies`: independent
-    data sets; versions of one review, or two papers on the same people, are one; a label is none.
-    `certainty`: a `Level`, the lowest of the body. `clinpgx`, `cpic`: what those knowledge bases say of the
-    drug and APOE ("not curated" where nothing); empty where the question is not the genotype.
-    """
+    """One row of the summary for a drug, use and question, in the manner of GRADE; its cells are text."""
 
     drug: str
     indication: str
     question: str
-    studies: int
+    studies: int  # independent data sets: versions of one review, or papers on the same people, are one
     people: str
     risk_of_bias: str
     inconsistency: str
     indirectness: str
     imprecision: str
     funding: str
-    certainty: str
+    certainty: str  # a `Level`, the lowest of the body
     reasons: str
-    clinpgx: str
+    clinpgx: str  # what it says of the drug and APOE; empty where the question is not the genotype
     cpic: str
     claims: tuple[str, ...]
 

@@ -66,7 +66,6 @@ def overdue(base: EvidenceBase, day: datetime.date) -> tuple[str, ...]:
 
 
 def _reference(document: Document) -> Iterator[Finding]:
-    """Yield what is wrong with a reference that is printed as such."""
     if document.identity not in PRINTABLE:
         return
     for field in ("title", "journal", "authors"):
@@ -126,7 +125,6 @@ def _population(base: EvidenceBase, claim: Claim) -> Iterator[Finding]:
 
 
 def _ancestors(base: EvidenceBase, code: str) -> frozenset[str]:
-    """Return a population with all wider ones."""
     found = [code]
     for item in found:  # which grows
         found += [wider for wider in base.populations[item].within if wider not in found]
@@ -134,7 +132,6 @@ def _ancestors(base: EvidenceBase, code: str) -> frozenset[str]:
 
 
 def _certainty(base: EvidenceBase, claim: Claim) -> Iterator[Finding]:
-    """Hold the level to the one rule: where the kind of evidence starts, less what lowers it."""
     level, rule = claim.certainty.level, base.rules.certainty[claim.certainty.rule]
     wanted = lowered(rule.at_most, len(claim.certainty.lowered))
     if not base.is_seen(claim) and level not in {Level.NOT_GRADABLE, Level.NOT_RATED}:
@@ -225,12 +222,20 @@ Items = dict[str, dict[str, Mapping[str, Any]]]
 def read_release(path: Path) -> Items:
     """Read the claims and sources of a release: a document of `pgx evidence export -f json`, or a folder.
 
-    A folder may be a `reference/` of any release; nothing but TOML is asked of its files, so that an old one
-    is read though its schema was another. Raises `ReferenceDataError` where it cannot be read or holds no
-    claims.
+    Nothing but TOML is asked of a folder, so that an old one is read though its schema was another.
     """
     items: Items = {kind: {} for kind in _KINDS}
-    for tables in _tables(path):
+    if path.is_dir():
+        read = [reference.parse(file, reference.read_bytes(file)) for file in sorted(path.rglob("*.toml"))]
+    else:
+        cure = "Name a folder or an export in JSON"
+        try:
+            read = [json.loads(reference.read_bytes(path))]
+        except ValueError as error:
+            raise ReferenceDataError(f"is not JSON: {error}", where=str(path), cure=cure) from error
+        if not isinstance(read[0], dict):
+            raise ReferenceDataError("is no export", where=str(path), cure=cure)
+    for tables in read:
         defaults = tables.get("defaults", {})
         for kind, name in _KINDS.items():
             rows = tables.get(kind)
@@ -241,19 +246,6 @@ def read_release(path: Path) -> Items:
         cure = "Name a reference folder or an export in JSON"
         raise ReferenceDataError("holds no claims", where=str(path), cure=cure)
     return items
-
-
-def _tables(path: Path) -> list[dict[str, Any]]:
-    if path.is_dir():
-        return [reference.parse(file, reference.read_bytes(file)) for file in sorted(path.rglob("*.toml"))]
-    cure = "Name a folder or an export in JSON"
-    try:
-        document = json.loads(reference.read_bytes(path))
-    except ValueError as error:
-        raise ReferenceDataError(f"is not JSON: {error}", where=str(path), cure=cure) from error
-    if not isinstance(document, dict):
-        raise ReferenceDataError("is no export", where=str(path), cure=cure)
-    return [document]
 
 
 def differences(old: Items, new: Items) -> Iterator[str]:
