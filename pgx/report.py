@@ -284,10 +284,7 @@ def appendix(base: EvidenceBase, drug: str | None = None) -> tuple[AppendixItem,
 def mark_minors(
     reports: Iterable[SampleReport], birth_dates: Mapping[str, datetime.date], *, created: str
 ) -> Iterator[SampleReport]:
-    """Yield reports, those of people under age on the day `created` (as `Run.created`) marked as such.
-
-    `birth_dates` are by sample name; a sample without one is passed on as it is.
-    """
+    """Yield reports, those of people under age on the day `created` (as `Run.created`) marked as such."""
     for report in reports:
         born = birth_dates.get(report.sample)
         if born is not None and not report.patient.minor and is_minor(born, created=created):
@@ -317,10 +314,7 @@ class _Envelope(msgspec.Struct):
 
 
 def from_json(text: str | bytes, *, where: str) -> Document:
-    """Read a stored report; what is none, or of another schema version, is a `FormatError`.
-
-    Control characters and marks of writing direction in its texts are taken out.
-    """
+    """Read a stored report; what is none, or of another schema version, is a `FormatError`."""
     refused = functools.partial(FormatError, where=where, cure="Annotate the input again")
     try:
         version = msgspec.json.decode(text, type=_Envelope).schema_version
@@ -339,19 +333,16 @@ def from_json(text: str | bytes, *, where: str) -> Document:
         raise refused("is nested too deeply") from error
     if not document.samples:
         raise refused("holds no sample")
-    for fault in filter(None, map(_fault, document.samples)):
-        raise refused(f"is not a report of pgx: {fault}")
+    for report in document.samples:
+        genotype, names = report.genotype, diplotype_names()
+        checks = (
+            (set(genotype.diplotype_posterior) == set(names), "genotype.diplotype_posterior"),
+            (genotype.best_diplotype in names, "genotype.best_diplotype"),
+            (genotype.diplotype is None or genotype.diplotype in names, "genotype.diplotype"),
+            (set(genotype.e4_copies_posterior) == {"0", "1", "2"}, "genotype.e4_copies_posterior"),
+            (tuple(site.rsid for site in report.sites) == rsids(), "sites"),
+            (all(flag.severity in _SEVERITIES for flag in report.flags), "flags.severity"),
+        )
+        for key in (key for holds, key in checks if not holds):
+            raise refused(f"is not a report of pgx: {key} has a value that it cannot have")
     return document
-
-
-def _fault(report: SampleReport) -> str:
-    genotype, names = report.genotype, diplotype_names()
-    checks = (
-        (set(genotype.diplotype_posterior) == set(names), "genotype.diplotype_posterior"),
-        (genotype.best_diplotype in names, "genotype.best_diplotype"),
-        (genotype.diplotype is None or genotype.diplotype in names, "genotype.diplotype"),
-        (set(genotype.e4_copies_posterior) == {"0", "1", "2"}, "genotype.e4_copies_posterior"),
-        (tuple(site.rsid for site in report.sites) == rsids(), "sites"),
-        (all(flag.severity in _SEVERITIES for flag in report.flags), "flags.severity"),
-    )
-    return next((f"{key} has a value that it cannot have" for holds, key in checks if not holds), "")

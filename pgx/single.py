@@ -40,28 +40,23 @@ class Annotation(Struct, frozen=True, kw_only=True):
 
 
 class Around(Struct, frozen=True, dict=True):
-    """The neighbours of all samples of an input; they are read when the first sample needs them.
+    """The neighbours of all samples of an input; they are read when the first sample needs them."""
 
-    `read` returns the records around the sites. `always`: not only where a site is missing, weak or assumed.
-    """
-
-    read: Neighbours
+    read: Neighbours  # returns the records around the sites
     contigs: Sequence[str]
     assembly: str
     context: ReadContext
     allele_error_rate: float
-    always: bool
+    always: bool  # not only where a site is missing, weak or assumed
 
-    def say(
-        self, observations: tuple[Observation, ...], result: DiplotypeCall, column: int
-    ) -> NeighbourReport | None:
+    def say(self, seen: tuple[Observation, ...], made: DiplotypeCall, column: int) -> NeighbourReport | None:
         """Return what the neighbours say beside the call of one sample (its 0-based column)."""
-        asked = self.always or is_needed(observations, result)
-        if not asked or Reason.COORDINATES in result.not_determined_because or self.reader is None:
+        asked = self.always or is_needed(seen, made)
+        if not asked or Reason.COORDINATES in made.not_determined_because or self.reader is None:
             return None
         from pgx.neighbours.estimate import opinion  # noqa: PLC0415 - a well-called sample does without
 
-        return opinion(self.reader.genotypes(column), observations, result)
+        return opinion(self.reader.genotypes(column), seen, made)
 
     @property
     def records_read(self) -> tuple[SiteRecord, ...] | None:
@@ -89,23 +84,19 @@ class Around(Struct, frozen=True, dict=True):
 
 
 class Prepared(Struct, frozen=True, kw_only=True):
-    """An input that was read and understood; `report` makes the report of any one of its samples.
-
-    `columns` (0-based) and `names` are of the samples to report, in order; `records` are those at each site;
-    `findings` hold for the whole input; `around` is None where nobody asks for the variants around the sites.
-    """
+    """An input that was read and understood; `report` makes the report of any one of its samples."""
 
     run: Run
     source: Input
-    columns: Sequence[int]
-    names: Sequence[str]
-    records: tuple[SiteRecords, ...]
+    columns: Sequence[int]  # 0-based, of the samples to report, in order
+    names: Sequence[str]  # of the same
+    records: tuple[SiteRecords, ...]  # at each site
     context: ReadContext
     rules: CallOptions
     respond: Callable[[E4Status, str | None], tuple[Response, ...]]
     surroundings: ContextReport
-    findings: tuple[Finding, ...]
-    around: Around | None
+    findings: tuple[Finding, ...]  # of the whole input
+    around: Around | None  # None where nobody asks for the variants around the sites
 
     def likelihoods(self, column: int, name: str) -> tuple[float, ...]:
         """Return the likelihood of each of the ten diplotypes for the sample in the 0-based `column`."""
@@ -162,12 +153,8 @@ def check_options(options: Options) -> None:
 
 
 def prepare(source: Input | VcfContent, options: Options, neighbours: Neighbours | None = None) -> Prepared:
-    """Decide on the assembly of an input, sort its records by site, and look up what all samples share.
-
-    `neighbours` reads the records around the sites; without it nothing is said of them.
-    """
-    if isinstance(source, VcfContent):
-        source = Input(content=source)
+    """Decide on the assembly of an input, sort its records by site, and look up what all samples share."""
+    source = Input(content=source) if isinstance(source, VcfContent) else source
     content, decision = source.content, assembly_of(source, options.assembly)
     parameters = _parameters(options, content.facts.kind)
     base = evidence.load(options.evidence)
@@ -176,7 +163,7 @@ def prepare(source: Input | VcfContent, options: Options, neighbours: Neighbours
     context = _read_context(content, decision, options)
     error = parameters.genotype_error_rate
     records = _records(content, decision.assembly)
-    around = None
+    around = None  # then nothing is said of the variants around the sites
     if neighbours is not None and options.neighbours != "off":
         always, assembly = options.neighbours == "always", decision.assembly.name
         around = Around(neighbours, content.contigs, assembly, context, error, always)
@@ -243,14 +230,13 @@ def _run(
             raise FormatError(what, where=facts.path, cure=cure)
         with Path(facts.path).open("rb") as handle:
             file_digest = f"sha256:{hashlib.file_digest(handle, 'sha256').hexdigest()}"
-    same = ("path", "size", "modified", "header_digest", "access")
     return Run(
         schema_version=reports.SCHEMA_VERSION,
         tool=reports.Tool(name="pgx", version=reference.program_version()),
         reference=ReferenceData(release=reference.release(), digest=reference.digest(), evidence=loaded),
         created=reference.now(),
         input=InputReport(
-            **{name: getattr(facts, name) for name in same},
+            **{key: getattr(facts, key) for key in ("path", "size", "modified", "header_digest", "access")},
             kind=kind,
             digest=file_digest,
             assembly=decision.assembly.name,
@@ -294,10 +280,12 @@ def _respond(
 
 
 def _input_findings(content: VcfContent, options: Options) -> tuple[Finding, ...]:
-    facts = content.facts
-    method = {"method": options.method or "not stated"}
+    facts, method = content.facts, {"method": options.method or "not stated"}
     known = (
-        (facts.kind == STATED, Finding(code="stated-genotype", values=method)),
+        (
+            facts.kind == STATED,
+            Finding(code="stated-genotype", values=method),
+        ),
         (facts.kind == CONSUMER, Finding(code="consumer-array")),
         (facts.stale_index, Finding(code="stale-index")),
         (facts.unsorted, Finding(code="unsorted")),

@@ -77,7 +77,6 @@ class _Group(TyperGroup):
     """Commands whose errors are one line on stderr and the exit code of the error."""
 
     def make_context(self, *args: Any, **extra: Any) -> Any:
-        """Read the options; --help and --version print here."""
         given = tuple(extra["args"] if "args" in extra else args[1])  # before they are used up
         with _in_one_line():
             context = super().make_context(*args, **extra)
@@ -85,7 +84,6 @@ class _Group(TyperGroup):
             return context
 
     def invoke(self, ctx: Any) -> Any:
-        """Run a command; see `pgx list exit-codes`."""
         with _in_one_line():
             try:
                 return super().invoke(ctx)
@@ -94,7 +92,6 @@ class _Group(TyperGroup):
                     sys.stdout.flush()  # here, where a fault still has a line and an exit code
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Find the command; a file in its place is one that somebody wants annotated."""
         name = args[0] if args else ""
         if name and name not in self.commands and not name.startswith("-"):
             hint = did_you_mean(name, self.commands)

@@ -73,13 +73,10 @@ def _cells(base: EvidenceBase, claim: Claim) -> list[str]:
 def as_json(base: EvidenceBase, claims: Sequence[Claim]) -> str:
     """Return a document with the claims, the sources they rest on, and the digests of what was loaded."""
     keys = dict.fromkeys(key for claim in claims for key in claim.sources)
-    return as_document(
-        {
-            "files": [{"name": name, "digest": digest} for name, digest in base.digests],
-            "claims": [{**to_builtins(claim), "file": base.origins[claim.id]} for claim in claims],
-            "sources": [to_builtins(base.sources[key]) for key in keys],
-        }
-    )
+    files = [{"name": name, "digest": digest} for name, digest in base.digests]
+    rows = [{**to_builtins(claim), "file": base.origins[claim.id]} for claim in claims]
+    sources = [to_builtins(base.sources[key]) for key in keys]
+    return as_document({"files": files, "claims": rows, "sources": sources})
 
 
 def as_text(base: EvidenceBase, claim: Claim) -> str:
