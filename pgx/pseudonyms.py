@@ -1,8 +1,4 @@
-"""Names of people replaced by keyed digests (HMAC-SHA256): the same name and key give the same pseudonym.
-
-Without the key nobody can test whether a pseudonym is that of a name; whoever has it can make the list again.
-Only what names somebody is replaced: genotypes stay, and they identify a person, too.
-"""
+"""Names of people replaced by keyed digests (HMAC-SHA256); genotypes stay, and identify a person, too."""
 
 from __future__ import annotations
 
@@ -101,11 +97,9 @@ class Pseudonyms:
 
     def clues(self, evidence: tuple[AssemblyEvidence, ...]) -> tuple[AssemblyEvidence, ...]:
         """Return what an assembly was recognised by, without the folders of a reference."""
-        lines, kept = AssemblyEvidenceKind.REFERENCE_LINE, []
-        for clue in evidence:
-            name = re.split(r"[/\\\\]", clue.detail)[-1]
-            kept.append(replace(clue, detail=name) if clue.kind is lines else clue)
-        return tuple(kept)
+        lines, folders = AssemblyEvidenceKind.REFERENCE_LINE, re.compile(r"[/\\\\]")
+        named = ((clue, folders.split(clue.detail)[-1]) for clue in evidence)
+        return tuple(replace(clue, detail=name) if clue.kind is lines else clue for clue, name in named)
 
     def run(self, run: Run) -> Run:
         """Return what the samples of a stored result share, without the names of files."""

@@ -1,8 +1,6 @@
 """Several sources of one person: what each says, if they can be of one person, and what they say together.
 
-Whether they can is asked of both sites and the variants around them; the joint answer is that of the sites.
-Each source is called alone, as `pgx annotate` does. Together they count as independent measurements, which a
-VCF and the reads that it was made from are not: these belong into one source, with --reads.
+They count as independent; a VCF and the reads that it was made from are not: one source, with --reads.
 """
 
 from __future__ import annotations
@@ -250,10 +248,8 @@ def as_text(found: Verified) -> str:
         lines.append(say("verify", "joint_assumed" if assumed else "joint", **told))
     limit = "limit_around" if any(each.markers for each in found.sources) else "limit"
     lines += ["", say("verify", limit, population=found.population)]
-    wrapped = []
-    for line in lines:
-        margin = "     " if line.startswith(" ") else ""
-        wrapped.append(textwrap.fill(line, 80, subsequent_indent=margin, break_on_hyphens=False))
+    fill = functools.partial(textwrap.fill, width=80, break_on_hyphens=False)
+    wrapped = (fill(line, subsequent_indent="     " if line.startswith(" ") else "") for line in lines)
     return "\n".join(wrapped) + "\n"
 
 

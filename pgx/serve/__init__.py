@@ -1,8 +1,4 @@
-"""The server of the page: 127.0.0.1 only, a token in every path, and nothing that another page could use.
-
-Built on the standard library: the page sends files as they are and options as JSON, so there is nothing to
-parse that a framework would parse better, and every path, header and byte that gets in is named here.
-"""
+"""The server of the page: 127.0.0.1 only, a token in every path, nothing that another page could use."""
 
 from __future__ import annotations
 
@@ -90,8 +86,7 @@ class Server(ThreadingHTTPServer):
             _say_bug()
 
 
-def _say_bug() -> None:
-    """Say the kind and the place of the error at hand, never a value."""
+def _say_bug() -> None:  # the kind and the place of the error at hand, never a value
     kind, _, trace = sys.exc_info()
     if kind is not None:
         place = traceback.extract_tb(trace)[-1]
@@ -216,12 +211,8 @@ class _Handler(BaseHTTPRequestHandler):
         saved_as: str | None = None,
     ) -> None:
         self.send_response(status)
-        headers = {
-            "Content-Type": _TYPES.get(kind, "application/octet-stream"),
-            "Content-Length": str(len(content)),
-            "Content-Security-Policy": policy,
-            **_SECURITY,
-        }
+        headers = {"Content-Type": _TYPES.get(kind, "application/octet-stream"), **_SECURITY}
+        headers |= {"Content-Length": str(len(content)), "Content-Security-Policy": policy}
         if saved_as is not None:
             headers["Content-Disposition"] = f'attachment; filename="{saved_as}"'
         if self.close_connection:
@@ -269,10 +260,8 @@ def private_folder() -> Iterator[Path]:
 def _runs(process: int) -> bool:
     try:
         os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
+    except OSError as error:
+        return not isinstance(error, ProcessLookupError)
     return True
 
 
@@ -296,8 +285,7 @@ def serve(port: int, *, browser: bool, tell: Callable[[str], None], warn: Callab
 
 
 def _open(url: str, warn: Callable[[str], None]) -> None:
-    opened = False
     with contextlib.suppress(Exception):
-        opened = webbrowser.open(url)
-    if not opened:
-        warn("No browser could be opened: open the address above in one.")
+        if webbrowser.open(url):
+            return
+    warn("No browser could be opened: open the address above in one.")

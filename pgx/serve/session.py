@@ -1,9 +1,4 @@
-"""What a page may ask for: files are taken in, annotated in a process of their own, and forgotten.
-
-Nothing is decided here: a result is what `pgx annotate` or `pgx cohort` make of the same files and options.
-Files lie in a private folder until annotated, or left for too long; results in memory until others push them
-out.
-"""
+"""What a page may ask for: files are taken in, annotated in a process of their own, and forgotten."""
 
 from __future__ import annotations
 
