@@ -140,9 +140,9 @@ def test_an_engine_that_cannot_go_on_ends_the_run_and_keeps_what_is_done(many, t
 
         def attend(self):
             self.looks += 1
-            if self.looks == 3:
+            if self.looks > 2 and any(progress.done for progress in told):  # a worker may be slow to start
                 raise InputError("no worker is left")
-            return f"look {self.looks}"
+            return f"look {self.looks}" if self.looks < 3 else ""
 
     told = []
     plan = plan_inputs([str(many[0])], None, Options())
