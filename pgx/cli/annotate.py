@@ -130,8 +130,12 @@ def report(
     from pgx.report import Document, mark_minors
 
     name = output.format_for(form)
-    what = "a stored result does not hold the records of the input"
-    refuse(name is Format.VCF, what, "-f vcf", "Use pgx annotate")
+    refuse(
+        name is Format.VCF,
+        "a stored result does not hold the records of the input",
+        "-f vcf",
+        "Use pgx annotate",
+    )
     taken, is_folder = [source, form.report_meta], Path(source).is_dir()
     if is_folder:
         from pgx.cohort import OUTPUTS, STATE
@@ -143,8 +147,9 @@ def report(
     if is_folder:
         from pgx.cohort import one_report
 
-        cure = "Name one sample of the cohort with --sample"
-        refuse(len(options.samples) != 1, "is a folder", source, cure)
+        refuse(
+            len(options.samples) != 1, "is a folder", source, "Name one sample of the cohort with --sample"
+        )
         found = one_report(Path(source), options.samples[0], input_)
         stored = Document.of(found.run, (found.report,))
         if found.meta is not None and options.pseudonymise is None:  # --report-meta goes before the manifest

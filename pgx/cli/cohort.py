@@ -92,7 +92,7 @@ def merge(
     """Join the slices of a cohort (pgx cohort --shard) into one folder."""
     from pgx.cohort.run import merge as merge_folders
 
-    asked = _asked(context, page, single, None)
+    asked = _asked(context, page, single)
     _finish(merge_folders(folders, output, page, asked), output, page, single)
 
 
@@ -142,7 +142,9 @@ def _print_cells(cells: Sequence[Cell]) -> None:
     sys.stdout.write("\t".join(map(cell_text, cells)) + "\n")
 
 
-def _asked(context: typer.Context, page: PageOptions, single: ReportsOptions, key: Path | None) -> Asked:
+def _asked(
+    context: typer.Context, page: PageOptions, single: ReportsOptions, key: Path | None = None
+) -> Asked:
     from pgx.cohort.results import Asked
 
     if page.min_cell:

@@ -42,11 +42,10 @@ class Selection(Struct, frozen=True, kw_only=True):
 def list_(which: Selection) -> None:
     """List claims: id, topic, use, certainty, and the plain statement."""
     base = _load(which.evidence)
+    words = base.phrases
     for claim in _select(base, which):
-        use, level = base.indications[claim.indication].label, base.phrases.levels[claim.certainty.level]
-        typer.echo(
-            f"{claim.id}\n    {base.phrases.topics[claim.topic]}; {claim.drug}; {use}; certainty: {level}"
-        )
+        use, level = base.indications[claim.indication].label, words.levels[claim.certainty.level]
+        typer.echo(f"{claim.id}\n    {words.topics[claim.topic]}; {claim.drug}; {use}; certainty: {level}")
         typer.echo(f"    {claim.statement}")
 
 
@@ -145,6 +144,7 @@ def _select(base: EvidenceBase, which: Selection) -> list[Claim]:
 
 
 def _known(option: str, value: str | None, names: list[str]) -> str | None:
+    """Return the name as the base spells it, or raise with the names there are."""
     if value is None:
         return None
     known = {name.casefold(): name for name in reversed(names)}

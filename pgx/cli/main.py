@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
@@ -77,6 +77,7 @@ class _Group(TyperGroup):
     """Commands whose errors are one line on stderr and the exit code of the error."""
 
     def make_context(self, *args: Any, **extra: Any) -> Any:
+        """Read the options; --help and --version print here."""
         given = tuple(extra["args"] if "args" in extra else args[1])  # before they are used up
         with _in_one_line():
             context = super().make_context(*args, **extra)
@@ -84,6 +85,7 @@ class _Group(TyperGroup):
             return context
 
     def invoke(self, ctx: Any) -> Any:
+        """Run a command; see `pgx list exit-codes`."""
         with _in_one_line():
             try:
                 return super().invoke(ctx)
@@ -92,6 +94,7 @@ class _Group(TyperGroup):
                     sys.stdout.flush()  # here, where a fault still has a line and an exit code
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the command; a file in its place is one that somebody wants annotated."""
         name = args[0] if args else ""
         if name and name not in self.commands and not name.startswith("-"):
             hint = did_you_mean(name, self.commands)
@@ -168,14 +171,7 @@ def main() -> None:
         sys.exit(getattr(error, "exit_code", 128 + signal.SIGINT))
     except SystemExit as end:
         if _is_alone() and isinstance(end.code, int | None):
-            code = end.code or 0
-            atexit._run_exitfuncs()
-            for stream in (sys.stdout, sys.stderr):
-                try:
-                    stream.flush()
-                except (OSError, ValueError):  # Python itself would end with 120
-                    code = code or 120
-            os._exit(code)  # the memory is not taken apart: that takes longer than one sample does
+            _leave(end.code or 0)
         raise
 
 
@@ -185,6 +181,16 @@ def _is_alone() -> bool:
     pools = sys.modules.get("multiprocessing")
     others = (thread for thread in threading.enumerate() if thread is not threading.main_thread())
     return all(thread.daemon for thread in others) and not (pools and pools.active_children())
+
+
+def _leave(code: int) -> NoReturn:  # the memory is not taken apart: that takes longer than one sample does
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):  # Python itself would end with 120
+            code = code or 120
+    os._exit(code)
 
 
 def _end_on_signals() -> None:

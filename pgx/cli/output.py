@@ -112,9 +112,11 @@ def layout_for(name: Format, form: FormOptions) -> Form:
     cure = "Leave them out, or choose text, html, pdf or fhir"
     refuse(not (name.is_readable or form.handout or plain), what, "--lang, --report-meta", cure)
     if form.handout is not None:
-        unknown = form.handout.suffix.lower() not in {".html", ".pdf", ".txt"}
-        what, cure = "the ending names no format", "Use one of .html, .pdf, .txt"
-        refuse(unknown, what, f"--handout {form.handout}", cure)
+        unknown, cure = (
+            form.handout.suffix.lower() not in {".html", ".pdf", ".txt"},
+            "Use one of .html, .pdf, .txt",
+        )
+        refuse(unknown, "the ending names no format", f"--handout {form.handout}", cure)
     language = check_language(form.lang)
     meta = read_meta(form.report_meta) if form.report_meta else {}
     return Form(language=language, sealed=form.sealed, full=form.full, meta=meta)
@@ -130,6 +132,9 @@ def with_handout(run: Run, samples: Samples, form: FormOptions, layout: Form) ->
     refuse(len(reports) != 1, "a hand-out is for one person", "--handout", "Name one sample with -s")
     write([handout(run, reports[0], layout, form.handout.suffix.lower())], form.handout)
     return reports
+
+
+_LOG_EVERY = 10.0  # seconds
 
 
 @contextlib.contextmanager
@@ -162,7 +167,7 @@ def shown() -> Iterator[Callable[[Progress], None]]:
             live.update(Group(bar, Text(progress.waiting or note), Text(counts)))
         elif progress.waiting:
             typer.echo(progress.waiting, err=True)
-        elif now - last > 10.0:  # seconds
+        elif now - last > _LOG_EVERY:
             last, left = now, (progress.total - done) / rate if rate else 0
             typer.echo(f"{done} of {progress.total} inputs, {note}, about {left:.0f} s left", err=True)
 
