@@ -30,7 +30,8 @@ def cannot_write(where: str | Path, error: OSError | ValueError, *, cure: str = 
 class Staged:
     """Files of one folder that take their places together when a `with` block ends well, else not at all.
 
-    A file that takes the place of another has its permissions. Temporary names in an `exclusive` (locked)
+    A file that takes the place of another has its permissions; an `OSError` in the block is an `OutputError`.
+    Temporary names in an `exclusive` (locked)
     folder are fixed, so that what a killed run left there is written over.
     """
 
@@ -119,7 +120,10 @@ def cleaned(value: Any, *, but: frozenset[str] = frozenset()) -> Any:
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a path to write to, which replaces `path` at the end of the block; of a pipe, the path itself."""
+    """Yield a path to write to, which replaces `path` at the end of the block; of a pipe, the path itself.
+
+    An `OSError` in the block is an `OutputError`.
+    """
     if not is_replaceable(path):
         try:
             yield path

@@ -60,7 +60,7 @@ class Input(Struct, frozen=True, kw_only=True):
 
 
 def kind_of(path: str) -> str:
-    """Return "reads", "consumer-text" or "vcf" by the first bytes; what only a cohort reads is an error."""
+    """Return "reads", "consumer-text" or "vcf" by the first bytes; what only cohorts read: `FormatError`."""
     if path == "-" or "://" in path or not Path(path).is_file():
         return VCF
     try:

@@ -89,7 +89,10 @@ def read_bytes(path: Path) -> bytes:
 
 
 def parse(path: Path, content: bytes, digest: str | None = None) -> dict[str, Any]:
-    """Return the tables of a TOML file: from the copy where it holds exactly this content, else parsed."""
+    """Return the tables of a TOML file: from the copy where it holds exactly this content, else parsed.
+
+    `digest` is that of the content, where it is known already. No TOML is a `ReferenceDataError`.
+    """
     folder = root()
     name = path.relative_to(folder).as_posix() if path.is_relative_to(folder) else ""
     copy = _copies(folder).get(name)

@@ -28,7 +28,10 @@ if TYPE_CHECKING:
 
 
 def format_for(form: FormOptions) -> Format:
-    """Return the format that is asked for, else that of the ending of the output (text for "-")."""
+    """Return the format that is asked for, else that of the ending of the output (text for "-").
+
+    An ending that names none is a `UsageError`, and so is a terminal that would get bytes that are no text.
+    """
     kind = form.format or (Format.TEXT if form.output == STANDARD_OUTPUT else format_of_name(form.output))
     is_binary = kind is Format.PDF or (kind is Format.VCF and form.output.lower().endswith((".gz", ".bcf")))
     what = f"{kind} is binary, and would garble the terminal"
@@ -72,7 +75,10 @@ def refuse_overwriting(inputs: Iterable[str | Path | None], outputs: Iterable[st
 
 
 def write_reports(name: Format, run: Run, samples: Samples, output: str, form: Form) -> None:
-    """Write samples in a format (any but vcf) to `output`: a file, "-", or a folder."""
+    """Write samples in a format (any but vcf) to `output`: a file, "-", or a folder.
+
+    Several samples in a format that holds one are a `UsageError`, if `output` is no folder.
+    """
     if name.stream is not None:
         write(name.stream(run, samples, form), output)
         return

@@ -64,8 +64,8 @@ def jobs_of(manifest: Path, options: Options) -> tuple[list[Job], tuple[str, ...
     """Return the inputs of a manifest in order, the names of the columns that are carried through, and notes.
 
     Rows of one input with the same options make one job. A note is of parents that cannot be: who they are
-    changes no result, so that the row belongs to no family, and keeps its own. `PgxError` is raised
-    where the table as a whole cannot be read.
+    changes no result, so that the row belongs to no family, and keeps its own. A table that cannot be
+    read as a whole is a `UsageError` or `InputError`.
     """
     (_, columns), *rows = _read(manifest)
     if "path" not in columns:
@@ -271,7 +271,7 @@ def _value(item: Declared, cell: str) -> object:
 
 @functools.lru_cache(maxsize=4096)
 def check(options: Options) -> None:
-    """Refuse a value that cannot be, an unknown name, or invalid evidence, before anything is read."""
+    """Refuse a value or name (`UsageError`) or evidence (`ReferenceDataError`) before anything is read."""
     try:
         options_text(options)
     except UnicodeEncodeError as error:

@@ -39,7 +39,8 @@ def plan_inputs(
     In a folder, reads (BAM, CRAM) beside a VCF of the same name are passed over unless `with_reads`.
     An input that is named twice counts once. Of one that the manifest has too, the rows count: they speak for
     the samples that they name, also where they cannot be used, or for all.
-    Raises `PgxError` where nothing was given, an option cannot be, or the manifest cannot be read.
+    A `UsageError`, `InputError` or `ReferenceDataError` says that nothing was given, an option cannot be, or
+    the manifest cannot be read.
     """
     if not inputs and manifest is None:
         raise UsageError("no input was given", cure="Give files or folders, or --manifest")

@@ -222,7 +222,8 @@ Items = dict[str, dict[str, Mapping[str, Any]]]
 def read_release(path: Path) -> Items:
     """Read the claims and sources of a release: a document of `pgx evidence export -f json`, or a folder.
 
-    Nothing but TOML is asked of a folder, so that an old one is read though its schema was another.
+    Nothing but TOML is asked of a folder, so that an old one is read though its schema was another. What
+    cannot be read, or holds no claims, is a `ReferenceDataError`.
     """
     items: Items = {kind: {} for kind in _KINDS}
     if path.is_dir():

@@ -35,7 +35,8 @@ def inspect(
     """Look at the input `path` ("-" for standard input) and the sites of `samples`, else its first few.
 
     `bounds` is what the input may take; `reference` is the FASTA of a CRAM. An unknown or contradicted
-    assembly is no error here, but for aligned reads, which lie nowhere without one.
+    assembly is no error here, but for aligned reads, which lie nowhere without one. A name of none is a
+    `UsageError`; an input that cannot be read, or has no such sample, an `InputError`.
     """
     kind = kind_of(path)
     if kind == READS:

@@ -226,6 +226,7 @@ class _Comparison:
         self.changes: defaultdict[tuple[int, int], Counter[str]] = defaultdict(Counter)
 
     def add(self, read: Read, blocks: Sequence[tuple[int, int, int]]) -> None:
+        """Count a read; `blocks` have 0-based starts in reference and read, and a length, each."""
         kind = 2 * read.second + read.reverse
         steps = self.steps[kind]
         least = int(facts().min_base_quality.value)

@@ -109,7 +109,11 @@ def check_language(name: str) -> str:
 
 
 def read_meta(path: Path) -> dict[str, PatientMeta]:
-    """Read stated facts by sample from TOML (`[sample.NAME]`) or JSON (`{"sample": {"NAME": {...}}}`)."""
+    """Read stated facts by sample from TOML (`[sample.NAME]`) or JSON (`{"sample": {"NAME": {...}}}`).
+
+    A file that cannot be read, has an unknown key, or a birth date that is none (which withholds results) is
+    an `InputError`.
+    """
     import tomli  # noqa: PLC0415 - few reports have stated facts
 
     cure, where = "Check --report-meta", str(path)
@@ -146,7 +150,9 @@ def _dates_as_text(value: Any) -> Any:
 
 @functools.cache
 def environment() -> Environment:
-    """Return the templates; what they are compiled to is kept beside them, as Python does."""
+    """Return the templates: every value is escaped, an unknown name is an error."""
+    # What they are compiled to is kept beside them, as Python keeps what it compiles: who can write there can
+    # change the program itself.
     import jinja2  # noqa: PLC0415 - costs 30 ms that a single report need not pay
 
     class Compiled(jinja2.FileSystemBytecodeCache):

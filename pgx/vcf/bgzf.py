@@ -179,7 +179,10 @@ class Blocks:
         return found[:size]
 
     def load(self, offset: int) -> tuple[bytes, int]:
-        """Return the bytes of the block at `offset`, and where the next begins; (b"", offset) at the end."""
+        """Return the bytes of the block at `offset`, and where the next begins; (b"", offset) at the end.
+
+        No sound block there is a `FormatError`.
+        """
         if offset not in self._kept:
             if not (packed := self._packed(offset)):
                 return b"", offset

@@ -250,7 +250,7 @@ _NO_VCF = "is not a VCF or BCF"
 
 
 def check_kind(head: bytes, label: str, *, inside_gzip: bool = False) -> None:
-    """Refuse by its first bytes (a few kB, not compressed) what is no VCF or BCF, and name it if possible."""
+    """Refuse by its first bytes (a few kB, unpacked) what is no VCF or BCF; the `FormatError` names it."""
     shown = f"{_NO_VCF}: it is gzip around " if inside_gzip else f"{_NO_VCF}: it is "
     if not head:
         raise FormatError("is empty", where=label, cure=GIVE_A_VCF)

@@ -254,7 +254,10 @@ class IndexedRecords:
         self._long: dict[int, tuple[str | int, int, int]] = {}
 
     def regions(self, windows: Sequence[tuple[int, int]]) -> Iterator[tuple[int, bytes]]:
-        """Yield the records in `windows` (0-based, half-open, ascending), once, and their virtual offsets."""
+        """Yield the records in `windows` (0-based, half-open, ascending), once, and their virtual offsets.
+
+        An index that does not belong to the data is an `IndexMisfitError`.
+        """
         last = 0  # the last place of the index has to be the end of the file
         for number in reversed(range(len(self._index))):
             end = max((end for _, end, _ in self._index.chunks(number)), default=0)

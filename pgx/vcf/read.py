@@ -119,7 +119,10 @@ class Input:
         return sha256(text.encode()), facts, phred
 
     def select(self, *, around: bool = False) -> Selection:
-        """Return the records that may matter, in order; where all are met, those `around` the sites, too."""
+        """Return the records that may matter, in order; where all are met, those `around` the sites, too.
+
+        A damaged input, one beyond a limit, or one behind a URL without an index is a `FormatError`.
+        """
         if self.limits.access == "scan":
             return self._by_pass(around=around)
         is_misfit = False

@@ -313,7 +313,10 @@ class TextScan(Scan):
 
 
 def whole_lines(pieces: Iterable[bytes], rows: Rows, number: Callable[[], object]) -> Iterator[bytes]:
-    """Yield pieces that end where a line does; `number` tells which is too long, of those not yet yielded."""
+    """Yield pieces that end where a line does; the last line may lack its end.
+
+    A line longer than a record may be is a `FormatError`; `number` returns that of the first not yet yielded.
+    """
     parts: list[bytes] = []
     held = 0
     for piece in pieces:

@@ -69,7 +69,10 @@ class Search:
         self._before: tuple[Rank, int] | None = None
 
     def run(self, windows: Sequence[tuple[int, int]]) -> list[Row]:
-        """Return the records in `windows` (0-based, half-open), and all that reach a site, if proven."""
+        """Return the records in `windows` (0-based, half-open) and those before that reach a site.
+
+        A file that must be read as a whole is a `NotProvenError`.
+        """
         try:
             self._survey()
             # A file that was joined from parts by chromosome has it twice, side by side: it is probed evenly.

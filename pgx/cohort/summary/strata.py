@@ -56,7 +56,7 @@ def _folder(path: str) -> str:
 
 
 def check_columns(by: Sequence[str], jobs: Sequence[Job], carried: Sequence[str]) -> None:
-    """Refuse columns that are not there, or have too many values for a page, before anything is run."""
+    """Refuse columns that are not there, or have too many values for a page, by a `UsageError`."""
     most = page_limits().max_by
     for name in by:
         if name not in carried and name not in _OWN:

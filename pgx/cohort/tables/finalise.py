@@ -40,7 +40,10 @@ _NOT_DONE = Failure(input="", error="was not annotated yet", cure="Give the same
 
 
 def finish(state: State, folder: Path, page: PageOptions, asked: Asked, *, kept: int = 0) -> Outcome:
-    """Write the reports that are asked for, and then all tables and the page, from what is stored."""
+    """Write the reports that are asked for, and then all tables and the page, from what is stored.
+
+    A file that cannot be written is an `OutputError`; the stored results stay.
+    """
     carried = state.meta("carried", tuple[str, ...]) or ()
     found = _results(state, carried, page)
     shown, failures, tally = found.shown, found.failures, found.tally

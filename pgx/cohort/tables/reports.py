@@ -115,7 +115,11 @@ def _value_text(value: object, *, hide: bool) -> str:
 
 
 def wanted_reports(form: str, names_file: Path | None = None) -> Wanted:
-    """Return which reports are to be written, if what the format needs is there and names can be read."""
+    """Return which reports are to be written, before hours are spent.
+
+    What the format needs and is not installed is a `UsageError`, a file of names that cannot be read an
+    `InputError`.
+    """
     Format(form).check_installed()
     if names_file is None:
         return Wanted(form=form)
@@ -129,7 +133,10 @@ def wanted_reports(form: str, names_file: Path | None = None) -> Wanted:
 
 
 def write_reports(state: State, shown: Sources, folder: Path, wanted: Wanted) -> tuple[Files, list[Failure]]:
-    """Write the reports of the samples of `shown` into reports/; return their names there, and failures."""
+    """Write the reports of the samples of `shown` into reports/; return their names there, and failures.
+
+    A folder that cannot be written is an `OutputError`; a report that cannot be made keeps no other from it.
+    """
     # Those of an earlier run that are not made again are removed: they may say what no longer holds. The
     # index comes first, so that a run that is killed leaves nothing that a later one would not know.
     target = folder / FOLDER
